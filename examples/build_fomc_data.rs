@@ -1,0 +1,504 @@
+//! Builds the example data set of this repository from raw tables.
+//!
+//! Run: `cargo run --example build_fomc_data -- RAW_DIR OUT_DIR`
+//!
+//! Reads from `RAW_DIR` `fomc_decisions.csv`, `cpi_releases.csv`, `macro_monthly.csv` and of Kalshi
+//! `kalshi_fed_levels_bidask_mid_daily.parquet` (mid of the closing quote, a row a market and day),
+//! `kalshi_fed_levels_daily.parquet` (last trade, a row a market and day with a trade),
+//! `kalshi_ladder_results.csv` (results, closing times) and `kalshi_maker_fee_history.csv`.
+//! Writes `OUT_DIR/fomc/{markets.parquet, snapshots.parquet, fee_changes.csv}` and
+//! `OUT_DIR/facts/{fomc_decisions, fomc_calendar, cpi_first_prints, unemployment}.csv`.
+//!
+//! The same input gives the same bytes. Anything unexpected in the input is an error; what is
+//! dropped by rule is counted and printed. `data/README.md` explains every choice made here.
+
+use std::collections::BTreeMap;
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use anyhow::{Context, Result, bail, ensure};
+use arrow_array::{ArrayRef, BooleanArray, Float64Array, Int32Array, Int64Array};
+use arrow_array::{RecordBatch, StringArray, TimestampMicrosecondArray};
+use jiff::civil::{Date, Weekday};
+use jiff::tz::TimeZone;
+use jiff::{Timestamp, ToSpan};
+use parquet::arrow::ArrowWriter;
+use parquet::basic::{Compression, ZstdLevel};
+use parquet::file::properties::WriterProperties;
+use parquet::file::reader::{FileReader, SerializedFileReader};
+use parquet::record::Field;
+
+/// Meetings on the published calendar that the table of decisions does not have yet.
+const LATER_MEETINGS: &str = "2026-10-28 2026-12-09 2027-01-27 2027-03-17 2027-04-28 \
+    2027-06-09 2027-07-28 2027-09-15 2027-10-27 2027-12-08";
+
+/// When the schedule of a year became public; it also names the first meeting of the year after.
+/// 2022, 2025 to 2027: the press release. 2020, 2021: the end of the day it was reported on.
+/// 2023, 2024: not found; 1 October of the year before, later than every date that is known.
+const SCHEDULES: &str = "2020=2019-05-21T00:00:00Z 2021=2020-07-08T00:00:00Z \
+    2022=2021-06-04T15:00:00Z 2023=2022-10-01T00:00:00Z 2024=2023-10-01T00:00:00Z \
+    2025=2024-08-09T17:30:00Z 2026=2024-08-09T17:30:00Z 2027=2025-09-05T17:30:00Z";
+
+/// Employment reports that lapses in government funding delayed: reference month, day of release.
+const DELAYED_JOBS_REPORTS: &str = "1995-12=1996-01-19 2013-09=2013-10-22 2013-10=2013-11-08 \
+    2025-09=2025-11-20 2025-11=2025-12-16 2026-01=2026-02-11";
+
+/// One row of an input table, every cell as text.
+type Record = BTreeMap<String, String>;
+/// Meetings by year and month; no month has two scheduled ones.
+type Meetings = BTreeMap<(i16, i8), Meeting>;
+/// Markets by event and strike in hundredths of a percentage point: the order of their tickers.
+type Markets = BTreeMap<Key, Market>;
+type Key = (String, i64);
+
+/// Date, time of the announcement and upper bound decided, in hundredths of a percentage point.
+type Meeting = (Date, Timestamp, Option<i64>);
+
+struct Market {
+    meeting: Date,
+    close: Timestamp,
+    settled: Option<Timestamp>,
+    wins: Option<bool>,
+    days: BTreeMap<Date, Day>,
+}
+
+/// What is known of a market on a trading day: prices in ten-thousandths of a dollar, counts in
+/// hundredths of a contract.
+#[derive(Clone, Copy, Default)]
+struct Day {
+    mid: Option<i32>,
+    last: Option<i32>,
+    volume: i64,
+    open_interest: Option<i64>,
+}
+
+/// A row of the snapshot table: time, market and what is known, with the volume so far.
+type Snapshot = (Timestamp, Key, Day);
+
+fn main() -> Result<()> {
+    let mut args = std::env::args_os().skip(1).map(PathBuf::from);
+    let (Some(raw), Some(out), None) = (args.next(), args.next(), args.next()) else {
+        bail!("usage: build_fomc_data RAW_DIR OUT_DIR");
+    };
+    let (fomc, facts) = (out.join("fomc"), out.join("facts"));
+    for dir in [&fomc, &facts] {
+        fs::create_dir_all(dir).with_context(|| format!("creating {}", dir.display()))?;
+    }
+    let decisions = read_csv(&raw.join("fomc_decisions.csv"))?;
+    let meetings = meetings(&decisions)?;
+    let mut markets = markets(&raw, &meetings)?;
+    add_days(&raw, &mut markets)?;
+    write_markets(&fomc.join("markets.parquet"), &markets)?;
+    write_snapshots(&fomc.join("snapshots.parquet"), &snapshots(&markets)?)?;
+    write_fees(&raw, &fomc.join("fee_changes.csv"))?;
+    write_decisions(&facts.join("fomc_decisions.csv"), &decisions)?;
+    write_calendar(&facts.join("fomc_calendar.csv"), &meetings)?;
+    write_cpi(&raw, &facts.join("cpi_first_prints.csv"))?;
+    write_unemployment(&raw, &facts.join("unemployment.csv"))
+}
+
+/// The scheduled meetings since 2021, decided or not; no market is older.
+fn meetings(decisions: &[Record]) -> Result<Meetings> {
+    let mut all = Vec::<Meeting>::new();
+    for row in decisions {
+        let date: Date = text(row, "decision_date")?.parse()?;
+        if date.year() >= 2021 && text(row, "kind")? == "scheduled" {
+            let upper = hundredths(text(row, "target_upper_after")?)?;
+            all.push((date, text(row, "announce_utc")?.parse()?, Some(upper)));
+        }
+    }
+    for date in LATER_MEETINGS.split(' ') {
+        let date = date.parse()?;
+        all.push((date, new_york(date, 14, 0)?, None));
+    }
+    let mut meetings = Meetings::new();
+    for meeting in all {
+        let month = (meeting.0.year(), meeting.0.month());
+        let twin = meetings.insert(month, meeting);
+        ensure!(twin.is_none(), "two meetings in {month:?}");
+    }
+    Ok(meetings)
+}
+
+/// The meeting an event such as `FED-22DEC` asks about.
+fn meeting_of<'a>(event: &str, meetings: &'a Meetings) -> Result<&'a Meeting> {
+    let find = || {
+        let (_, suffix) = event.split_once('-')?;
+        let year = 2000 + suffix.get(..2)?.parse::<i16>().ok()?;
+        let month = "JANFEBMARAPRMAYJUNJULAUGSEPOCTNOVDEC".find(suffix.get(2..5)?)? / 3 + 1;
+        meetings.get(&(year, i8::try_from(month).ok()?))
+    };
+    find().with_context(|| format!("no meeting known for {event}"))
+}
+
+/// Event and strike of a row. One source files two strikes of July 2022 under an event of their
+/// own, the other two sources under the common one.
+fn key(row: &Record) -> Result<Key> {
+    let event = match text(row, "event_ticker")? {
+        "FED-22JULY" => "FED-22JUL",
+        event => event,
+    };
+    Ok((event.to_owned(), hundredths(text(row, "strike")?)?))
+}
+
+/// Every market of the ladder with its closing time and result, still without prices.
+fn markets(raw: &Path, meetings: &Meetings) -> Result<Markets> {
+    let mut markets = Markets::new();
+    for row in read_csv(&raw.join("kalshi_ladder_results.csv"))? {
+        if text(&row, "measure")? != "FED" {
+            continue;
+        }
+        let key = key(&row)?;
+        let &(meeting, announced, upper) = meeting_of(&key.0, meetings)?;
+        let wins = upper.map(|upper| upper > key.1);
+        let result = text(&row, "result_derived")?;
+        ensure!(result == word(wins), "the decision says otherwise: {row:?}");
+        let close = match text(&row, "close_time_est")? {
+            "" => announced.checked_sub(1.minute())?, // as in every event since late 2025
+            close => close.parse::<Timestamp>()?,
+        };
+        let date = TimeZone::UTC.to_datetime(close).date();
+        ensure!(date == meeting && close < announced, "not before: {row:?}");
+        let settled = upper.and(Some(announced.checked_add(15.minutes())?));
+        let market = Market { meeting, close, settled, wins, days: BTreeMap::new() };
+        markets.insert(key, market);
+    }
+    Ok(markets)
+}
+
+fn word(wins: Option<bool>) -> String {
+    wins.map_or("", |wins| if wins { "yes" } else { "no" }).into()
+}
+
+/// Adds last trades, then the mids of the closing quote; where both are known the volume of the day
+/// is that of the mids' source.
+fn add_days(raw: &Path, markets: &mut Markets) -> Result<()> {
+    let trades = ("kalshi_fed_levels_daily.parquet", "date");
+    let mids = ("kalshi_fed_levels_bidask_mid_daily.parquet", "trading_day_et");
+    for (file, date) in [trades, mids] {
+        for row in read_parquet(&raw.join(file))? {
+            let market = markets.get_mut(&key(&row)?).context("a market without result")?;
+            let day = market.days.entry(text(&row, date)?.parse()?).or_default();
+            if file == trades.0 {
+                ensure!(day.last.is_none(), "occurs twice: {row:?}");
+                day.last = Some(price(text(&row, "last_trade_cents")?)?);
+                day.volume = hundredths(text(&row, "day_volume")?)?;
+            } else {
+                ensure!(day.mid.is_none(), "occurs twice: {row:?}");
+                day.mid = Some(price(text(&row, "mid_cents")?)?);
+                day.volume = hundredths(text(&row, "volume")?)?;
+                day.open_interest = Some(hundredths(text(&row, "open_interest")?)?);
+            }
+        }
+    }
+    Ok(())
+}
+
+/// One snapshot a market and trading day, known from the midnight that ends the day. A last trade
+/// stands alone only on days before the market's first mid.
+fn snapshots(markets: &Markets) -> Result<Vec<Snapshot>> {
+    let mut rows = Vec::new();
+    let (mut late, mut gaps, mut empty) = (0, 0, 0);
+    for (key, market) in markets {
+        let (mut volume, mut before) = (0, None);
+        for (date, day) in &market.days {
+            let ts = new_york(date.tomorrow()?, 0, 0)?;
+            let previous = before;
+            before = day.mid.or(before);
+            if ts >= market.close {
+                late += 1;
+            } else if before != day.mid {
+                gaps += 1;
+            } else {
+                volume += day.volume;
+                if is_empty_book(day, previous) {
+                    empty += 1;
+                } else {
+                    rows.push((ts, key.clone(), Day { volume, ..*day }));
+                }
+            }
+        }
+    }
+    rows.sort_by(|a, b| (a.0, &a.1).cmp(&(b.0, &b.1)));
+    let ladders = rows.chunk_by(|a, b| a.0 == b.0 && a.1.0 == b.1.0);
+    let sound = ladders.flat_map(|all| (0..all.len()).map(|at| is_sound(all, at)));
+    let sound: Vec<bool> = sound.collect();
+    let broken = sound.iter().filter(|sound| !**sound).count();
+    let mut sound = sound.into_iter();
+    rows.retain(|_| sound.next() == Some(true));
+    println!("dropped: {late} at or after the close, {gaps} last trades between mids");
+    println!("dropped: {empty} mids of an empty book, {broken} against the order of strikes");
+    Ok(rows)
+}
+
+/// Whether a mid can only be the middle of a book with an empty side: on a day without a trade,
+/// 50 cents sharp or more than 15 cents from the mid before.
+fn is_empty_book(day: &Day, before: Option<i32>) -> bool {
+    let jump = day.mid.zip(before).is_some_and(|(mid, before)| mid.abs_diff(before) > 1_500);
+    day.volume == 0 && (jump || day.mid == Some(5_000))
+}
+
+/// Whether no higher strike of the same moment is worth over 5 cents more, and no lower one less.
+fn is_sound(ladder: &[Snapshot], at: usize) -> bool {
+    ladder.iter().enumerate().all(|(other, row)| {
+        let (low, high) = if other < at { (row, &ladder[at]) } else { (&ladder[at], row) };
+        high.2.mid.zip(low.2.mid).is_none_or(|(high, low)| high - low <= 500)
+    })
+}
+
+fn ticker((event, strike): &Key) -> String {
+    format!("{event}-T{}", percent(*strike))
+}
+
+/// 25 as `0.25`.
+fn percent(hundredths: i64) -> String {
+    format!("{}.{:02}", hundredths / 100, hundredths % 100)
+}
+
+fn write_markets(path: &Path, markets: &Markets) -> Result<()> {
+    let texts = |of: &dyn Fn(&Key, &Market) -> String| -> ArrayRef {
+        let values = markets.iter().map(|(key, market)| of(key, market));
+        Arc::new(StringArray::from_iter_values(values))
+    };
+    let same = |value: &str| texts(&|_, _| value.to_owned());
+    let title = |(_, strike): &Key, it: &Market| {
+        let (strike, month) = (percent(*strike), it.meeting.strftime("%B %Y"));
+        format!("Fed funds target upper bound above {strike}% after the {month} meeting?")
+    };
+    let above = |(_, strike): &Key, _: &Market| format!("Above {}%", percent(*strike));
+    let series = |(event, _): &Key, _: &Market| event.split('-').take(1).collect();
+    let mut opens = Vec::new();
+    for market in markets.values() {
+        let first = market.days.keys().next().context("a market without days")?;
+        opens.push(Some(new_york(*first, 0, 0)?));
+    }
+    let strikes = markets.keys().map(|(_, strike)| percent(*strike).parse());
+    let strikes = strikes.collect::<Result<Vec<f64>, _>>()?;
+    let values = markets.values().map(|market| market.wins.map(|wins| i32::from(wins) * 10_000));
+    let values = values.collect::<Int32Array>();
+    let closes = markets.values().map(|market| Some(market.close));
+    let settled = markets.values().map(|market| market.settled);
+    let rows = markets.len();
+    let multipliers = Float64Array::from(vec![1.0; rows]);
+    let exclusive = BooleanArray::from(vec![false; rows]);
+    let columns: Vec<(&str, ArrayRef)> = vec![
+        ("ticker", texts(&|key, _| ticker(key))),
+        ("event_ticker", texts(&|(event, _), _| event.clone())),
+        ("series_ticker", texts(&series)),
+        ("category", same("Economics")),
+        ("title", texts(&title)),
+        ("yes_sub_title", texts(&above)),
+        ("strike_type", same("greater")),
+        ("floor_strike", Arc::new(Float64Array::from(strikes))),
+        ("cap_strike", Arc::new(Float64Array::new_null(rows))),
+        ("open_time", times(opens.into_iter())),
+        ("close_time", times(closes)),
+        ("settlement_time", times(settled)),
+        ("result", texts(&|_, market| word(market.wins))),
+        ("settlement_value", Arc::new(values)),
+        ("fee_type", same("quadratic")),
+        ("fee_multiplier", Arc::new(multipliers)),
+        ("mutually_exclusive", Arc::new(exclusive)),
+        ("price_ranges", same("")),
+    ];
+    write_parquet(path, columns)
+}
+
+fn write_snapshots(path: &Path, rows: &[Snapshot]) -> Result<()> {
+    let tickers = StringArray::from_iter_values(rows.iter().map(|row| ticker(&row.1)));
+    let prices = |of: fn(&Day) -> Option<i32>| -> ArrayRef {
+        Arc::new(rows.iter().map(|row| of(&row.2)).collect::<Int32Array>())
+    };
+    let counts = |of: fn(&Day) -> Option<i64>| -> ArrayRef {
+        Arc::new(rows.iter().map(|row| of(&row.2)).collect::<Int64Array>())
+    };
+    let columns: Vec<(&str, ArrayRef)> = vec![
+        ("ts", times(rows.iter().map(|row| Some(row.0)))),
+        ("ticker", Arc::new(tickers)),
+        ("yes_bid", prices(|_| None)),
+        ("yes_ask", prices(|_| None)),
+        ("yes_bid_size", counts(|_| None)),
+        ("yes_ask_size", counts(|_| None)),
+        ("last_price", prices(|day| day.last)),
+        ("mid", prices(|day| day.mid)),
+        ("volume", counts(|day| Some(day.volume))),
+        ("open_interest", counts(|day| day.open_interest)),
+    ];
+    write_parquet(path, columns)
+}
+
+fn times(values: impl Iterator<Item = Option<Timestamp>>) -> ArrayRef {
+    let times = values.map(|time| time.map(Timestamp::as_microsecond));
+    let times: TimestampMicrosecondArray = times.collect();
+    Arc::new(times.with_timezone("UTC"))
+}
+
+fn write_parquet(path: &Path, columns: Vec<(&str, ArrayRef)>) -> Result<()> {
+    let batch = RecordBatch::try_from_iter(columns)?;
+    let properties = WriterProperties::builder()
+        .set_compression(Compression::ZSTD(ZstdLevel::try_new(9)?))
+        .set_max_row_group_row_count(Some(131_072))
+        .set_column_dictionary_enabled("ticker".into(), true)
+        .build();
+    let file = File::create(path).with_context(|| format!("creating {}", path.display()))?;
+    let mut writer = ArrowWriter::try_new(file, batch.schema(), Some(properties))?;
+    writer.write(&batch)?;
+    writer.close()?;
+    println!("{}: {} rows", path.display(), batch.num_rows());
+    Ok(())
+}
+
+/// Maker fees begin. The flat quarter cent of the first weeks has no fee type of its own.
+fn write_fees(raw: &Path, path: &Path) -> Result<()> {
+    let mut lines = Vec::new();
+    for row in read_csv(&raw.join("kalshi_maker_fee_history.csv"))? {
+        if text(&row, "series_prefix")? == "KXFED" {
+            let fee = text(&row, "maker_fee_high")?;
+            ensure!(matches!(fee, "flat_0025" | "ceil_175"), "unknown fee {fee}");
+            let from = new_york(text(&row, "start")?.parse()?, 0, 0)?;
+            let line = |series| format!("{series},{from},quadratic_with_maker_fees,1.0");
+            lines.extend(["FED", "KXFED"].map(line));
+        }
+    }
+    let header = "series_ticker,effective_at,fee_type,fee_multiplier";
+    write_csv(path, header, lines)
+}
+
+fn write_decisions(path: &Path, decisions: &[Record]) -> Result<()> {
+    let mut lines = Vec::new();
+    for row in decisions {
+        let date: Date = text(row, "decision_date")?.parse()?;
+        let published = match text(row, "announce_utc")? {
+            // Before 1994 nothing was announced; the market read the next morning's operations.
+            "" => TimeZone::UTC.to_timestamp(date.tomorrow()?.at(14, 30, 0, 0))?,
+            time => time.parse()?,
+        };
+        let scheduled = text(row, "kind")? == "scheduled";
+        let levels = ["target_upper_before", "target_upper_after", "change_bp"];
+        let levels = join(row, &levels)?;
+        lines.push(format!("{published},{date},{scheduled},{levels}"));
+    }
+    let header = "published_at,meeting_date,scheduled,target_upper_before,target_upper_after,\
+                  change_bp";
+    write_csv(path, header, lines)
+}
+
+fn write_calendar(path: &Path, meetings: &Meetings) -> Result<()> {
+    let mut lines = Vec::new();
+    for (date, announced, _) in meetings.values() {
+        let year = date.year() - i16::from(date.day_of_year() <= 32);
+        let published = find(SCHEDULES, &year.to_string()).context("a year without schedule")?;
+        lines.push(format!("{published},{date},{announced}"));
+    }
+    write_csv(path, "published_at,meeting_date,announcement_at", lines)
+}
+
+fn write_cpi(raw: &Path, path: &Path) -> Result<()> {
+    let mut lines = Vec::new();
+    for row in read_csv(&raw.join("cpi_releases.csv"))? {
+        let published: Timestamp = text(&row, "release_utc")?.parse()?;
+        let prints = ["headline_yoy_actual", "headline_mom_actual", "core_mom_actual"];
+        let month = text(&row, "reference_month")?;
+        lines.push(format!("{published},{month},{}", join(&row, &prints)?));
+    }
+    write_csv(path, "published_at,reference_month,yoy,mom,core_mom", lines)
+}
+
+fn write_unemployment(raw: &Path, path: &Path) -> Result<()> {
+    let mut lines = Vec::new();
+    for row in read_csv(&raw.join("macro_monthly.csv"))? {
+        let (month, rate) = (text(&row, "date")?.parse()?, text(&row, "UNRATE")?);
+        if !rate.is_empty() {
+            let published = new_york(jobs_report(month)?, 8, 30)?;
+            lines.push(format!("{published},{},{rate}", month.strftime("%Y-%m")));
+        }
+    }
+    write_csv(path, "published_at,reference_month,rate", lines)
+}
+
+/// Day of the employment report of a month: by the rule of the Bureau of Labor Statistics the
+/// third Friday after the week (Sunday to Saturday) of the 12th; the second Friday of January
+/// where that would be 1 to 3 January.
+fn jobs_report(month: Date) -> Result<Date> {
+    let name = month.strftime("%Y-%m").to_string();
+    if let Some(delayed) = find(DELAYED_JOBS_REPORTS, &name) {
+        return Ok(delayed.parse()?);
+    }
+    let eleventh = month.checked_add(10.days())?;
+    let week_end = eleventh.nth_weekday(1, Weekday::Saturday)?;
+    let friday = week_end.nth_weekday(3, Weekday::Friday)?;
+    let holidays = friday.month() == 1 && friday.day() <= 3;
+    Ok(friday.checked_add(if holidays { 7 } else { 0 }.days())?)
+}
+
+/// The value of a key in a list of `key=value`.
+fn find(list: &'static str, key: &str) -> Option<&'static str> {
+    let mut pairs = list.split(' ').filter_map(|pair| pair.split_once('='));
+    pairs.find(|(name, _)| *name == key).map(|(_, value)| value)
+}
+
+/// A wall-clock time in New York. The rules are spelled out so that the result does not depend
+/// on a time zone database being installed.
+fn new_york(date: Date, hour: i8, minute: i8) -> Result<Timestamp> {
+    let rule = match date.year() {
+        2007.. => "EST5EDT,M3.2.0,M11.1.0",
+        1987.. => "EST5EDT,M4.1.0,M10.5.0",
+        _ => "EST5EDT,M4.5.0,M10.5.0", // since 1967
+    };
+    Ok(TimeZone::posix(rule)?.to_timestamp(date.at(hour, minute, 0, 0))?)
+}
+
+/// A number with at most two decimals, times 100.
+#[expect(clippy::cast_possible_truncation, reason = "checked to be whole")]
+fn hundredths(number: &str) -> Result<i64> {
+    let value: f64 = number.parse().context("not a number")?;
+    let scaled = (value * 100.0).round();
+    let whole = (scaled / 100.0 - value).abs() < 1e-9;
+    ensure!(whole && (0.0..1e15).contains(&scaled), "number {number}");
+    Ok(scaled as i64)
+}
+
+/// Cents to ten-thousandths of a dollar.
+fn price(cents: &str) -> Result<i32> {
+    let price = hundredths(cents)?;
+    ensure!((1..10_000).contains(&price), "{cents} cents is not a price");
+    Ok(i32::try_from(price)?)
+}
+
+fn text<'a>(row: &'a Record, column: &str) -> Result<&'a str> {
+    let cell = row.get(column).map(String::as_str);
+    cell.with_context(|| format!("no {column} in {row:?}"))
+}
+
+fn join(row: &Record, columns: &[&str]) -> Result<String> {
+    let cells = columns.iter().map(|column| text(row, column));
+    Ok(cells.collect::<Result<Vec<_>>>()?.join(","))
+}
+
+fn read_csv(path: &Path) -> Result<Vec<Record>> {
+    let rows = csv::Reader::from_path(path).and_then(|file| file.into_deserialize().collect());
+    rows.with_context(|| format!("reading {}", path.display()))
+}
+
+fn read_parquet(path: &Path) -> Result<Vec<Record>> {
+    let cell = |(name, value): (&String, &Field)| {
+        let value = value.to_string(); // text is quoted
+        (name.clone(), value.trim_matches('"').to_owned())
+    };
+    let read = || {
+        let file = SerializedFileReader::new(File::open(path)?)?;
+        let rows = file.get_row_iter(None)?;
+        let rows = rows.map(|row| Ok(row?.get_column_iter().map(cell).collect()));
+        rows.collect::<Result<_>>()
+    };
+    read().with_context(|| format!("reading {}", path.display()))
+}
+
+/// Writes the lines in order; facts begin with the time they became public.
+fn write_csv(path: &Path, header: &str, mut lines: Vec<String>) -> Result<()> {
+    lines.sort();
+    println!("{}: {} rows", path.display(), lines.len());
+    let file = format!("{header}\n{}\n", lines.join("\n"));
+    fs::write(path, file).with_context(|| format!("writing {}", path.display()))
+}

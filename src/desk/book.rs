@@ -1,0 +1,122 @@
+//! What the desk knows of each market: definition, quote, status, fees, close.
+
+use std::sync::Arc;
+
+use crate::domain::{
+    EventId, FeeSchedule, Market, MarketId, MarketStatus, Price, Quote, SeriesId, Timestamp,
+};
+use crate::event::MarketEvent;
+
+/// One market as of now.
+#[derive(Clone, Debug)]
+pub struct Book {
+    /// Its definition.
+    pub market: Arc<Market>,
+    /// Latest quote.
+    pub quote: Quote,
+    /// When the latest quote arrived; `None` before the first and after a gap.
+    pub quoted_at: Option<Timestamp>,
+    /// Bid plus ask of the latest two-sided quote, in ten-thousandths: twice the mark.
+    pub twice_mid: Option<u16>,
+    /// Where it is in its life.
+    pub status: MarketStatus,
+    /// Fees in force.
+    pub fees: FeeSchedule,
+    /// Last moment of trading as known now.
+    pub close_time: Timestamp,
+    /// What YES paid, once settled.
+    pub settled: Option<Price>,
+}
+
+impl Book {
+    /// Event of the market.
+    #[must_use]
+    pub fn event(&self) -> EventId {
+        self.market.event
+    }
+
+    /// Series of the market.
+    #[must_use]
+    pub fn series(&self) -> SeriesId {
+        self.market.series
+    }
+}
+
+/// All books, indexed by market.
+#[derive(Debug, Default)]
+pub struct Books {
+    books: Vec<Option<Book>>,
+}
+
+impl Books {
+    /// The book of a market, if it was listed.
+    #[must_use]
+    pub fn get(&self, market: MarketId) -> Option<&Book> {
+        self.books.get(market.index())?.as_ref()
+    }
+
+    /// All listed markets in order.
+    pub fn iter(&self) -> impl Iterator<Item = &Book> {
+        self.books.iter().flatten()
+    }
+
+    /// Applies what the exchange said. Events of markets that were never listed are not applied;
+    /// returns whether it was.
+    pub fn apply(&mut self, at: Timestamp, event: &MarketEvent) -> bool {
+        match event {
+            MarketEvent::Listed(market) => self.list(market),
+            MarketEvent::Fees { series, fees } => {
+                let affected = self.books.iter_mut().flatten().filter(|book| book.series() == *series);
+                affected.for_each(|book| book.fees = *fees);
+                true
+            }
+            MarketEvent::Quote { market, quote } => self.change(*market, |book| {
+                book.quote = *quote;
+                book.quoted_at = Some(at);
+                book.twice_mid = quote.twice_mid().or(book.twice_mid);
+            }),
+            MarketEvent::Gap { market } => self.change(*market, |book| book.quoted_at = None),
+            MarketEvent::Status { market, status } => self.change(*market, |book| {
+                if book.status != MarketStatus::Settled {
+                    book.status = *status;
+                }
+            }),
+            MarketEvent::CloseTime { market, close } => self.change(*market, |book| book.close_time = *close),
+            MarketEvent::Settled { market, value } => self.change(*market, |book| {
+                book.status = MarketStatus::Settled;
+                book.settled = Some(*value);
+            }),
+        }
+    }
+
+    fn list(&mut self, market: &Arc<Market>) -> bool {
+        let index = market.id.index();
+        if self.books.len() <= index {
+            self.books.resize(index + 1, None);
+        }
+        if self.books[index].is_some() {
+            return false;
+        }
+        self.books[index] = Some(Book {
+            market: Arc::clone(market),
+            quote: Quote::default(),
+            quoted_at: None,
+            twice_mid: None,
+            status: MarketStatus::Active,
+            fees: market.fees,
+            close_time: market.close_time,
+            settled: None,
+        });
+        true
+    }
+
+    fn change(&mut self, market: MarketId, change: impl FnOnce(&mut Book)) -> bool {
+        match self.books.get_mut(market.index()) {
+            Some(Some(book)) => {
+                change(book);
+                true
+            }
+            _ => false,
+        }
+    }
+}

@@ -1,0 +1,129 @@
+//! Double entry. Money only moves between two accounts, so it is conserved by construction, and the sum
+//! is asserted after every movement all the same, in release too.
+//!
+//! | account | holds |
+//! |---|---|
+//! | capital | what was paid in, negative |
+//! | cash | what can be spent |
+//! | reserved | what open orders may cost |
+//! | holdings | what open positions cost, without fees |
+//! | fees | fees paid |
+//! | result | realized gains (negative) and losses, before fees |
+
+use crate::domain::Money;
+
+/// An account of the ledger.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Account {
+    /// Paid in, negative.
+    Capital,
+    /// Can be spent.
+    Cash,
+    /// Set aside for open orders.
+    Reserved,
+    /// Cost of open positions.
+    Holdings,
+    /// Fees paid.
+    Fees,
+    /// Realized gains (negative) and losses.
+    Result,
+}
+
+const ACCOUNTS: usize = 6;
+
+/// The balances.
+#[derive(Clone, Debug)]
+pub struct Ledger {
+    balances: [Money; ACCOUNTS],
+}
+
+impl Ledger {
+    /// Opens with a deposit.
+    #[must_use]
+    pub fn new(bankroll: Money) -> Self {
+        let mut ledger = Self { balances: [Money::ZERO; ACCOUNTS] };
+        ledger.post(Account::Capital, Account::Cash, bankroll);
+        ledger
+    }
+
+    /// An account's balance.
+    #[must_use]
+    pub const fn balance(&self, account: Account) -> Money {
+        self.balances[account as usize]
+    }
+
+    /// Cash that is free to spend.
+    #[must_use]
+    pub const fn free_cash(&self) -> Money {
+        self.balance(Account::Cash)
+    }
+
+    /// Cash in all: free and reserved.
+    #[must_use]
+    pub fn cash(&self) -> Money {
+        self.balance(Account::Cash) + self.balance(Account::Reserved)
+    }
+
+    /// Sets cash aside for an order.
+    pub fn reserve(&mut self, amount: Money) {
+        self.post(Account::Cash, Account::Reserved, amount);
+        assert!(self.free_cash() >= Money::ZERO, "nothing is bought on credit");
+    }
+
+    /// Gives back what an order no longer needs.
+    pub fn release(&mut self, amount: Money) {
+        self.post(Account::Reserved, Account::Cash, amount);
+    }
+
+    /// A purchase: `reserved` of its cost and fee comes from what was set aside, the rest from free cash.
+    pub fn buy(&mut self, cost: Money, fee: Money, reserved: Money) {
+        self.release(reserved);
+        self.post(Account::Cash, Account::Holdings, cost);
+        self.post(Account::Cash, Account::Fees, fee);
+    }
+
+    /// A sale or settlement of something that cost `basis` and brings `proceeds` less `fee`.
+    pub fn close(&mut self, basis: Money, proceeds: Money, fee: Money) {
+        self.post(Account::Holdings, Account::Cash, basis);
+        self.post(Account::Result, Account::Cash, proceeds - basis);
+        self.post(Account::Cash, Account::Fees, fee);
+    }
+
+    fn post(&mut self, from: Account, to: Account, amount: Money) {
+        self.balances[from as usize] -= amount;
+        self.balances[to as usize] += amount;
+        assert!(self.balances.iter().copied().sum::<Money>() == Money::ZERO, "money is conserved");
+        assert!(self.balance(Account::Reserved) >= Money::ZERO, "reservations cannot be negative");
+        assert!(self.balance(Account::Holdings) >= Money::ZERO, "positions cannot cost less than nothing");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn dollars(text: &str) -> Money {
+        Money::parse(text).unwrap()
+    }
+
+    #[test]
+    fn a_round_trip_by_hand() {
+        let mut ledger = Ledger::new(dollars("100"));
+        ledger.reserve(dollars("12")); // 20 at most 0.59 plus fee
+        assert_eq!(ledger.free_cash(), dollars("88"));
+        ledger.buy(dollars("11.20"), dollars("0.345"), dollars("12")); // filled at 0.56
+        assert_eq!(ledger.cash(), dollars("88.455"));
+        ledger.close(dollars("5.60"), dollars("7"), dollars("0.147")); // half sold at 0.70
+        assert_eq!(ledger.cash(), dollars("95.308"));
+        ledger.close(dollars("5.60"), Money::ZERO, Money::ZERO); // the rest settles at nothing
+        assert_eq!(ledger.cash(), dollars("95.308"));
+        assert_eq!(ledger.balance(Account::Result), dollars("4.20")); // +1.40 − 5.60, a loss is positive
+        assert_eq!(ledger.balance(Account::Fees), dollars("0.492"));
+    }
+
+    #[test]
+    #[should_panic(expected = "credit")]
+    fn nothing_is_reserved_on_credit() {
+        Ledger::new(dollars("1")).reserve(dollars("1.000001"));
+    }
+}

@@ -1,0 +1,501 @@
+//! The desk: scanner → strategy → risk → execution → positions → ledger, as one pure state machine.
+//!
+//! [`Desk::step`] takes one stamped input and says what to ask of the exchange and what to write down.
+//! It does no I/O, reads no clock, draws no random numbers and logs nothing, so it cannot tell
+//! simulation from reality and cannot behave differently.
+//!
+//! Inside a step, always in this order: time does not go back → the input is applied → on a scan:
+//! estimates → exits of open positions → entries, each through the gates of [`risk`] → orders.
+#![deny(clippy::float_arithmetic)]
+
+pub mod book;
+pub mod decision;
+pub mod execution;
+pub mod ledger;
+pub mod opportunity;
+pub mod positions;
+pub mod risk;
+pub mod scanner;
+mod settle;
+pub mod strategy;
+
+use std::sync::Arc;
+
+use crate::domain::{Fraction, MarketId, MarketStatus, Money, Probability, StrategyId, Timestamp};
+use crate::event::{Control, Input, MarketEvent, Stamped};
+
+use book::{Book, Books};
+use decision::{
+    EquityPoint, Evaluation, ExitReason, Halt, HaltRule, OrderPlaced, Output, Record, Resume, Verdict,
+};
+use execution::{ExecutionEngine, ExecutionSettings, Purpose};
+use ledger::Ledger;
+use opportunity::{Opportunity, best_side};
+use positions::{Conviction, ExitSettings, PositionTracker};
+use risk::kill_switch::KillRules;
+use risk::{Approved, Candidate, Refusal, RiskLimits, RiskManager};
+use scanner::{Scanner, ScannerSettings};
+use strategy::{Estimate, Learned, MarketView, Strategy};
+
+/// Everything that steers a desk.
+#[derive(Clone, Debug)]
+pub struct DeskSettings {
+    /// What the desk starts with.
+    pub bankroll: Money,
+    /// Risk limits.
+    pub risk: RiskLimits,
+    /// Kill switch rules, the same for every strategy.
+    pub kill: KillRules,
+    /// Which markets are looked at.
+    pub scanner: ScannerSettings,
+    /// When positions are closed.
+    pub exits: ExitSettings,
+    /// How orders are made.
+    pub execution: ExecutionSettings,
+}
+
+/// A strategy and the least net edge it trades on.
+pub struct Seat {
+    /// The beliefs.
+    pub strategy: Box<dyn Strategy>,
+    /// Least net edge, as a share of a dollar.
+    pub min_edge: Fraction,
+}
+
+/// Counts of what happened.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Inputs stepped.
+    pub inputs: u64,
+    /// Estimates made.
+    pub evaluations: u64,
+    /// Times a strategy had no view of a market.
+    pub abstentions: u64,
+    /// Estimates with an edge worth asking for.
+    pub opportunities: u64,
+    /// Inputs about markets that were never listed.
+    pub unlisted: u64,
+}
+
+/// An estimate of the current scan, waiting for its verdict.
+#[derive(Debug)]
+struct Pending {
+    market: MarketId,
+    strategy: StrategyId,
+    estimate: Estimate,
+    decided: bool,
+}
+
+/// The desk.
+pub struct Desk {
+    now: Timestamp,
+    books: Books,
+    scanner: Scanner,
+    seats: Vec<Seat>,
+    risk: RiskManager,
+    execution: ExecutionEngine,
+    positions: PositionTracker,
+    ledger: Ledger,
+    counts: Counts,
+    /// The time stop the scanner was last woken for, so that one it cannot act on does not wake it again.
+    time_stop_tried: Option<Timestamp>,
+    equity_noted: Money,
+    scan_list: Vec<MarketId>,
+    pending: Vec<Pending>,
+}
+
+impl Desk {
+    /// A desk with a bankroll and strategies, before the first input.
+    #[must_use]
+    pub fn new(settings: DeskSettings, seats: Vec<Seat>) -> Self {
+        assert!(u8::try_from(seats.len()).is_ok(), "at most 255 strategies");
+        let rules = vec![settings.kill; seats.len()];
+        Self {
+            now: Timestamp::MIN,
+            books: Books::default(),
+            scanner: Scanner::new(settings.scanner),
+            seats,
+            risk: RiskManager::new(settings.risk, settings.bankroll, &rules),
+            execution: ExecutionEngine::new(settings.execution),
+            positions: PositionTracker::new(settings.exits),
+            ledger: Ledger::new(settings.bankroll),
+            counts: Counts::default(),
+            time_stop_tried: None,
+            equity_noted: settings.bankroll,
+            scan_list: Vec::new(),
+            pending: Vec::new(),
+        }
+    }
+
+    /// Takes one input. What follows from it is appended to `out`.
+    ///
+    /// # Panics
+    /// When time goes back, or our own bookkeeping breaks an invariant.
+    pub fn step(&mut self, input: &Stamped<Input>, out: &mut Output) {
+        assert!(input.at >= self.now, "time does not go back");
+        self.now = input.at;
+        self.counts.inputs += 1;
+        if self.risk.equity.advance(self.now) {
+            self.note_equity(out);
+        }
+        let changed = match &input.value {
+            Input::Market(event) => self.apply_market(event, out),
+            Input::Fact(fact) => self.learn(fact),
+            Input::Venue(event) => {
+                self.apply_venue(event, out);
+                false
+            }
+            Input::Control(control) => {
+                self.steer(control, out);
+                false
+            }
+            Input::Wake => !self.scanner.is_immediate(),
+        };
+        self.execution.resend(self.now, &mut out.commands);
+        let scan = match input.value {
+            Input::Wake => self.scan_due().is_some_and(|due| due <= self.now),
+            _ => changed && self.scanner.is_immediate(),
+        };
+        if scan {
+            self.scan(out);
+        }
+    }
+
+    /// When the desk wants to be woken next, if nothing else happens.
+    #[must_use]
+    pub fn next_wake(&self) -> Option<Timestamp> {
+        [self.scan_due(), self.execution.resend_due()].into_iter().flatten().min()
+    }
+
+    fn scan_due(&self) -> Option<Timestamp> {
+        let stop = self.positions.time_stop().filter(|&stop| Some(stop) != self.time_stop_tried);
+        let stop = stop.map(|stop| self.scanner.next_scan(stop.max(self.now)));
+        [self.scanner.due(), stop].into_iter().flatten().min()
+    }
+
+    /// Returns whether something a scan looks at changed.
+    fn apply_market(&mut self, event: &MarketEvent, out: &mut Output) -> bool {
+        if !self.books.apply(self.now, event) {
+            self.counts.unlisted += 1;
+            return false;
+        }
+        match event {
+            MarketEvent::Listed(market) => self.scanner.list(market),
+            MarketEvent::Quote { market, .. } => {
+                self.scanner.changed(*market, self.now);
+                let book = self.books.get(*market).expect("a quote was applied to its book");
+                if self.positions.mark(book) {
+                    self.refresh_equity();
+                }
+                return true;
+            }
+            MarketEvent::Settled { market, value } => self.settle(*market, *value, out),
+            MarketEvent::Gap { .. }
+            | MarketEvent::Status { .. }
+            | MarketEvent::CloseTime { .. }
+            | MarketEvent::Fees { .. } => {}
+        }
+        false
+    }
+
+    /// Returns whether a strategy uses the fact.
+    fn learn(&mut self, fact: &crate::domain::Fact) -> bool {
+        let mut used = false;
+        for seat in &mut self.seats {
+            used |= seat.strategy.learn(fact, self.now) == Learned::Used;
+        }
+        if used {
+            self.scanner.all_changed(&self.books, self.now);
+        }
+        used
+    }
+
+    fn steer(&mut self, control: &Control, out: &mut Output) {
+        match control {
+            Control::Halt { reason } => self.halt_trading(HaltRule::Owner, reason.clone(), out),
+            Control::Resume { strategy, reason } => {
+                match strategy {
+                    Some(strategy) if strategy.index() < self.seats.len() => {
+                        self.risk.switch(*strategy).resume();
+                    }
+                    Some(_) => return,
+                    None => self.risk.resume_trading(),
+                }
+                let (at, reason) = (self.now, reason.clone());
+                out.records.push(Record::Resume(Resume { at, strategy: *strategy, reason }));
+            }
+        }
+    }
+
+    fn halt_trading(&mut self, rule: HaltRule, detail: String, out: &mut Output) {
+        self.risk.halt_trading(detail.clone());
+        out.records.push(Record::Halt(Halt { at: self.now, strategy: None, rule, detail }));
+    }
+
+    /// One scan: estimates, then exits, then entries.
+    fn scan(&mut self, out: &mut Output) {
+        let mut markets = std::mem::take(&mut self.scan_list);
+        let mut pending = std::mem::take(&mut self.pending);
+        self.scanner.take(self.now, &mut markets);
+        self.time_stop_tried = self.positions.time_stop();
+        for &market in &markets {
+            self.estimate(market, &mut pending);
+        }
+        for item in &mut pending {
+            item.decided = self.exit_if_inverted(item, out);
+        }
+        self.exit_overdue(out);
+        for item in pending.iter().filter(|item| !item.decided) {
+            let (verdict, edge) = self.consider(item, out);
+            self.record_evaluation(item, verdict, edge, out);
+        }
+        pending.clear();
+        self.scan_list = markets;
+        self.pending = pending;
+    }
+
+    /// Asks every strategy for its belief in a market; of a market that is no longer entered, only the
+    /// strategy that holds it.
+    fn estimate(&mut self, market: MarketId, pending: &mut Vec<Pending>) {
+        let Some(book) = self.books.get(market) else {
+            return;
+        };
+        if book.status != MarketStatus::Active || self.now >= book.close_time {
+            return;
+        }
+        let owner = self.positions.get(market).map(|position| position.strategy);
+        let enterable = self.scanner.allows(book, self.now);
+        let view = MarketView {
+            market: &book.market,
+            quote: &book.quote,
+            close_time: book.close_time,
+            now: self.now,
+        };
+        for (index, seat) in (0u8..).zip(&mut self.seats) {
+            let strategy = StrategyId(index);
+            if !enterable && owner != Some(strategy) {
+                continue;
+            }
+            match seat.strategy.evaluate(&view) {
+                Some(estimate) => {
+                    self.counts.evaluations += 1;
+                    pending.push(Pending { market, strategy, estimate, decided: false });
+                }
+                None => self.counts.abstentions += 1,
+            }
+        }
+    }
+
+    /// Sells the position in a market whose edge turned. Returns whether that settled the evaluation.
+    fn exit_if_inverted(&mut self, item: &Pending, out: &mut Output) -> bool {
+        let book = self.books.get(item.market).expect("an evaluated market is listed");
+        let owned = self.positions.get(item.market).is_some_and(|held| held.strategy == item.strategy);
+        if !owned || !self.positions.inverted(book, item.estimate.probability) {
+            return false;
+        }
+        let edge = best_side(item.estimate.probability, &book.quote, book.fees);
+        let reason = Arc::clone(&item.estimate.reason);
+        let verdict = match self.exit(item.market, ExitReason::EdgeInverted, reason, out) {
+            Ok(order) => Verdict::Exited(order),
+            Err(refusal) => Verdict::Refused(refusal),
+        };
+        self.record_evaluation(item, verdict, edge, out);
+        true
+    }
+
+    fn exit_overdue(&mut self, out: &mut Output) {
+        let overdue: Vec<MarketId> = self.positions.overdue(self.now).collect();
+        for market in overdue {
+            // A refusal here is not final: the next scan tries again.
+            let _refused = self.exit(market, ExitReason::TimeStop, "held longer than allowed".into(), out);
+        }
+    }
+
+    fn exit(
+        &mut self,
+        market: MarketId,
+        reason: ExitReason,
+        words: Arc<str>,
+        out: &mut Output,
+    ) -> Result<crate::domain::OrderId, Refusal> {
+        let book = self.books.get(market).expect("a held market is listed");
+        let position = self.positions.get(market).expect("only what is held is sold");
+        let limit = self.execution.settings().exit_limit(&book.market, &book.quote, position.side);
+        let order_open = self.execution.in_market(market).is_some();
+        let holding = position.holding();
+        let approved = self.risk.approve_exit(book, holding, limit, order_open, self.now)?;
+        Ok(self.send(market, holding.strategy, &approved, Purpose::Exit(reason), words, out))
+    }
+
+    /// Decides on an estimate: nothing, a refusal, or an order.
+    fn consider(&mut self, item: &Pending, out: &mut Output) -> (Verdict, Option<Opportunity>) {
+        let book = self.books.get(item.market).expect("an evaluated market is listed");
+        let best = best_side(item.estimate.probability, &book.quote, book.fees);
+        let min_edge = self.seats[item.strategy.index()].min_edge;
+        let opportunity = best.filter(|best| best.net_edge.reaches(min_edge));
+        let limit = opportunity
+            .and_then(|found| self.execution.settings().entry_limit(&book.market, &book.quote, found.side));
+        self.withdraw_if_changed(item, opportunity.map(|found| found.side).zip(limit), out);
+        let Some(opportunity) = opportunity else {
+            return (Verdict::NoOpportunity, best);
+        };
+        self.counts.opportunities += 1;
+        let book = self.books.get(item.market).expect("an evaluated market is listed");
+        let ask = Candidate {
+            strategy: item.strategy,
+            book,
+            opportunity: &opportunity,
+            confidence: item.estimate.confidence,
+            limit,
+            holding: self.positions.get(item.market).map(positions::Position::holding),
+            order_open: self.execution.in_market(item.market).is_some(),
+            scanned: self.scanner.allows(book, self.now),
+            free_cash: self.ledger.free_cash(),
+            now: self.now,
+        };
+        match self.risk.approve(&ask) {
+            Err(refusal) => (Verdict::Refused(refusal), best),
+            Ok(approved) => {
+                let conviction =
+                    Conviction { belief: opportunity.belief, market_price: market_price(book, &opportunity) };
+                let reason = Arc::clone(&item.estimate.reason);
+                let purpose = Purpose::Enter(conviction);
+                let order = self.send(item.market, item.strategy, &approved, purpose, reason, out);
+                (Verdict::Ordered(order), best)
+            }
+        }
+    }
+
+    /// A resting entry order whose side or price is no longer what would be sent is taken back.
+    fn withdraw_if_changed(
+        &mut self,
+        item: &Pending,
+        wanted: Option<(crate::domain::Side, crate::domain::Price)>,
+        out: &mut Output,
+    ) {
+        let stale = self.execution.in_market(item.market).is_some_and(|open| {
+            open.strategy == item.strategy
+                && matches!(open.purpose, Purpose::Enter(_))
+                && wanted != Some((open.order.side, open.order.limit))
+        });
+        if stale {
+            self.execution.cancel(item.market, &mut out.commands);
+        }
+    }
+
+    /// Reserves the worst case, sends the order, writes it down.
+    fn send(
+        &mut self,
+        market: MarketId,
+        strategy: StrategyId,
+        approved: &Approved,
+        purpose: Purpose,
+        reason: Arc<str>,
+        out: &mut Output,
+    ) -> crate::domain::OrderId {
+        let book = self.books.get(market).expect("a traded market is listed");
+        let reserve = approved.reserve();
+        self.ledger.reserve(reserve);
+        self.risk.exposure.change(book, reserve);
+        let order = self.execution.submit(market, strategy, approved, purpose, &mut out.commands);
+        out.records.push(Record::Order(OrderPlaced { at: self.now, strategy, order, reserve, reason }));
+        order.id
+    }
+
+    fn record_evaluation(
+        &self,
+        item: &Pending,
+        verdict: Verdict,
+        best: Option<Opportunity>,
+        out: &mut Output,
+    ) {
+        let book = self.books.get(item.market).expect("an evaluated market is listed");
+        out.records.push(Record::Evaluation(Evaluation {
+            at: self.now,
+            strategy: item.strategy,
+            market: item.market,
+            probability: item.estimate.probability,
+            confidence: item.estimate.confidence,
+            bid: book.quote.bid,
+            ask: book.quote.ask,
+            assumed: book.quote.assumed,
+            net_edge_ppm: best.map(|best| best.net_edge.ppm()),
+            verdict,
+            reason: Arc::clone(&item.estimate.reason),
+        }));
+    }
+
+    fn refresh_equity(&mut self) {
+        self.risk.equity.update(self.ledger.cash() + self.positions.marked());
+    }
+
+    /// Writes equity down if it changed since it last was.
+    fn note_equity(&mut self, out: &mut Output) {
+        if self.risk.equity.equity() != self.equity_noted {
+            self.equity_noted = self.risk.equity.equity();
+            out.records.push(Record::Equity(self.equity_point()));
+        }
+    }
+
+    /// Equity now.
+    #[must_use]
+    pub fn equity_point(&self) -> EquityPoint {
+        EquityPoint {
+            at: self.now,
+            cash: self.ledger.cash(),
+            exposure: self.risk.exposure.total(),
+            equity: self.risk.equity.equity(),
+            peak: self.risk.equity.peak(),
+            scale: self.risk.scale(),
+        }
+    }
+
+    /// What happened so far.
+    #[must_use]
+    pub const fn counts(&self) -> &Counts {
+        &self.counts
+    }
+
+    /// Limits, exposure, equity, kill switches.
+    #[must_use]
+    pub const fn risk(&self) -> &RiskManager {
+        &self.risk
+    }
+
+    /// Open positions.
+    #[must_use]
+    pub const fn positions(&self) -> &PositionTracker {
+        &self.positions
+    }
+
+    /// The balances.
+    #[must_use]
+    pub const fn ledger(&self) -> &Ledger {
+        &self.ledger
+    }
+
+    /// Open orders.
+    #[must_use]
+    pub const fn execution(&self) -> &ExecutionEngine {
+        &self.execution
+    }
+
+    /// Markets as the desk knows them.
+    #[must_use]
+    pub const fn books(&self) -> &Books {
+        &self.books
+    }
+
+    /// The strategies' names, in order.
+    pub fn strategy_names(&self) -> impl Iterator<Item = &str> {
+        self.seats.iter().map(|seat| seat.strategy.name())
+    }
+}
+
+/// The market's price of a side: its mid, or the executable price where one side is missing.
+fn market_price(book: &Book, opportunity: &Opportunity) -> Probability {
+    match book.quote.mid() {
+        Some(mid) => opportunity.side.probability(mid),
+        None => Probability::from_ppm(u32::from(opportunity.price.get()) * 100).unwrap_or(Probability::ONE),
+    }
+}

@@ -1,0 +1,284 @@
+//! `PositionTracker`: what is held, what it is worth, and when it should go.
+//!
+//! One position a market, owned by one strategy, on one side. Mark = midpoint of the market's latest
+//! two-sided quote, else the entry price. Exits, asked before new entries: resolved; edge inverted
+//! (selling now, after the fee, pays more than the current belief in the side by `inversion` or more);
+//! time stop (held longer than `max_holding`).
+
+use std::collections::BTreeMap;
+
+use crate::domain::{
+    Contracts, Fraction, MarketId, Money, Price, Probability, Side, Span, StrategyId, Timestamp,
+};
+use crate::event::Fill;
+
+use super::book::Book;
+use super::decision::{ExitReason, Trade};
+use super::opportunity::Edge;
+use super::risk::Holding;
+
+/// The scenario's `[exits]`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ExitSettings {
+    /// How much more than the belief selling must pay.
+    pub inversion: Fraction,
+    /// Longest time a position is held.
+    pub max_holding: Span,
+}
+
+/// What was believed when a position was ordered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Conviction {
+    /// Belief in the side.
+    pub belief: Probability,
+    /// The side's market price: the mid, or the executable price where one side was missing.
+    pub market_price: Probability,
+}
+
+/// A position.
+#[derive(Clone, Debug)]
+pub struct Position {
+    /// Whose.
+    pub strategy: StrategyId,
+    /// Which side.
+    pub side: Side,
+    /// How many are held.
+    pub contracts: Contracts,
+    /// What those cost, without fees.
+    pub cost: Money,
+    /// Entry fees of those.
+    pub entry_fees: Money,
+    /// First fill.
+    pub opened_at: Timestamp,
+    /// What was believed at the first entry.
+    pub conviction: Conviction,
+    bought: Contracts,
+    spent: Money,
+    proceeds: Money,
+    fees: Money,
+    value: Money,
+    exit_reason: ExitReason,
+}
+
+impl Position {
+    /// Cost with fees: what it counts towards exposure.
+    #[must_use]
+    pub fn at_stake(&self) -> Money {
+        self.cost + self.entry_fees
+    }
+
+    /// What the risk gates need of it.
+    #[must_use]
+    pub const fn holding(&self) -> Holding {
+        Holding { strategy: self.strategy, side: self.side, contracts: self.contracts }
+    }
+}
+
+/// What a reduction of a position released.
+#[derive(Debug)]
+pub struct Reduction {
+    /// Cost of what went, without fees.
+    pub basis: Money,
+    /// How much less is at stake.
+    pub at_stake: Money,
+    /// The whole trade, if nothing is left.
+    pub trade: Option<Trade>,
+}
+
+/// All open positions.
+#[derive(Debug)]
+pub struct PositionTracker {
+    settings: ExitSettings,
+    open: BTreeMap<MarketId, Position>,
+    held: Vec<bool>,
+    marked: Money,
+    time_stop: Option<Timestamp>,
+}
+
+impl PositionTracker {
+    /// No positions.
+    #[must_use]
+    pub const fn new(settings: ExitSettings) -> Self {
+        Self { settings, open: BTreeMap::new(), held: Vec::new(), marked: Money::ZERO, time_stop: None }
+    }
+
+    /// The position in a market.
+    #[must_use]
+    pub fn get(&self, market: MarketId) -> Option<&Position> {
+        if self.held.get(market.index()) == Some(&true) { self.open.get(&market) } else { None }
+    }
+
+    /// All open positions in market order.
+    pub fn iter(&self) -> impl Iterator<Item = (MarketId, &Position)> {
+        self.open.iter().map(|(&market, position)| (market, position))
+    }
+
+    /// Worth of all positions at their marks.
+    #[must_use]
+    pub const fn marked(&self) -> Money {
+        self.marked
+    }
+
+    /// The first moment at which a position will have been held too long.
+    #[must_use]
+    pub const fn time_stop(&self) -> Option<Timestamp> {
+        self.time_stop
+    }
+
+    /// Books a purchase. Returns whether it opened the position.
+    pub fn bought(
+        &mut self,
+        at: Timestamp,
+        book: &Book,
+        strategy: StrategyId,
+        side: Side,
+        fill: &Fill,
+        conviction: Conviction,
+    ) -> bool {
+        let market = book.market.id;
+        let cost = fill.price * fill.contracts;
+        let opened = !self.open.contains_key(&market);
+        let position = self.open.entry(market).or_insert_with(|| Position {
+            strategy,
+            side,
+            contracts: Contracts::ZERO,
+            cost: Money::ZERO,
+            entry_fees: Money::ZERO,
+            opened_at: at,
+            conviction,
+            bought: Contracts::ZERO,
+            spent: Money::ZERO,
+            proceeds: Money::ZERO,
+            fees: Money::ZERO,
+            value: Money::ZERO,
+            exit_reason: ExitReason::Resolved,
+        });
+        assert!(position.strategy == strategy, "a position has one owner");
+        assert!(position.side == side, "a position is on one side");
+        position.contracts += fill.contracts;
+        position.bought += fill.contracts;
+        position.cost += cost;
+        position.spent += cost;
+        position.entry_fees += fill.fee;
+        position.fees += fill.fee;
+        if opened {
+            self.hold(market, true);
+        }
+        self.mark(book);
+        opened
+    }
+
+    /// Books a sale.
+    pub fn sold(&mut self, at: Timestamp, book: &Book, fill: &Fill, reason: ExitReason) -> Reduction {
+        self.reduce(at, book, fill.contracts, fill.price * fill.contracts, fill.fee, reason)
+    }
+
+    /// Books a settlement; `None` if nothing was held. `value` is what YES paid.
+    pub fn settled(&mut self, at: Timestamp, book: &Book, value: Price) -> Option<(Money, Reduction)> {
+        let position = self.get(book.market.id)?;
+        let (contracts, paid) = (position.contracts, position.side.price(value));
+        let proceeds = paid * contracts;
+        Some((proceeds, self.reduce(at, book, contracts, proceeds, Money::ZERO, ExitReason::Resolved)))
+    }
+
+    fn reduce(
+        &mut self,
+        at: Timestamp,
+        book: &Book,
+        contracts: Contracts,
+        proceeds: Money,
+        fee: Money,
+        reason: ExitReason,
+    ) -> Reduction {
+        let market = book.market.id;
+        let position = self.open.get_mut(&market).expect("only what is held is sold");
+        assert!(contracts <= position.contracts, "no more is sold than is held");
+        let share =
+            |whole: Money| whole.mul_div_floor(contracts.hundredths(), position.contracts.hundredths());
+        let (basis, entry_fees) = (share(position.cost), share(position.entry_fees));
+        position.contracts -= contracts;
+        position.cost -= basis;
+        position.entry_fees -= entry_fees;
+        position.proceeds += proceeds;
+        position.fees += fee;
+        position.exit_reason = reason;
+        let emptied = position.contracts.is_none();
+        self.mark(book);
+        let trade = emptied.then(|| self.remove(at, market));
+        Reduction { basis, at_stake: basis + entry_fees, trade }
+    }
+
+    fn remove(&mut self, at: Timestamp, market: MarketId) -> Trade {
+        let position = self.open.remove(&market).expect("an emptied position was open");
+        self.hold(market, false);
+        Trade {
+            strategy: position.strategy,
+            market,
+            side: position.side,
+            opened_at: position.opened_at,
+            closed_at: at,
+            contracts: position.bought,
+            cost: position.spent,
+            proceeds: position.proceeds,
+            fees: position.fees,
+            pnl: position.proceeds - position.spent - position.fees,
+            exit_reason: position.exit_reason,
+            belief: position.conviction.belief,
+            market_price: position.conviction.market_price,
+        }
+    }
+
+    fn hold(&mut self, market: MarketId, held: bool) {
+        let index = market.index();
+        if self.held.len() <= index {
+            self.held.resize(index + 1, false);
+        }
+        self.held[index] = held;
+        let deadlines = self.open.values().map(|position| position.opened_at + self.settings.max_holding);
+        self.time_stop = deadlines.min();
+    }
+
+    /// Values the position of a market anew. Returns whether there is one.
+    pub fn mark(&mut self, book: &Book) -> bool {
+        if self.held.get(book.market.id.index()) != Some(&true) {
+            return false;
+        }
+        let Some(position) = self.open.get_mut(&book.market.id) else {
+            return false;
+        };
+        let value = match book.twice_mid {
+            None => position.cost,
+            Some(twice) => {
+                let twice = match position.side {
+                    Side::Yes => i64::from(twice),
+                    Side::No => 2 * i64::from(Price::ONE.get()) - i64::from(twice),
+                };
+                Money::from_micros(position.contracts.hundredths()).mul_div_floor(twice, 2)
+            }
+        };
+        self.marked += value - position.value;
+        position.value = value;
+        true
+    }
+
+    /// Whether the position in `book` should be sold because its edge turned against it.
+    #[must_use]
+    pub fn inverted(&self, book: &Book, belief_in_yes: Probability) -> bool {
+        let Some(position) = self.get(book.market.id) else {
+            return false;
+        };
+        let Some(bid) = book.quote.bid_of(position.side) else {
+            return false;
+        };
+        let belief = position.side.probability(belief_in_yes);
+        Edge::of_selling(book.fees.unit_proceeds(bid), belief).reaches(self.settings.inversion)
+    }
+
+    /// Markets whose positions have been held too long.
+    pub fn overdue(&self, now: Timestamp) -> impl Iterator<Item = MarketId> {
+        let limit = self.settings.max_holding;
+        self.iter()
+            .filter(move |(_, position)| now.since(position.opened_at) >= limit)
+            .map(|(market, _)| market)
+    }
+}

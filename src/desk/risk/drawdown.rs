@@ -1,0 +1,159 @@
+//! Drawdown scaling and the daily loss limit.
+//!
+//! The scale is 1 up to `start`, then linear, ½ at `half`, 0 where the line reaches it (25 % with the
+//! defaults 15 % and 20 %), and back up as equity recovers. Peak = running maximum of equity.
+
+use crate::domain::{Fraction, Money, Timestamp};
+
+/// Where bets begin to shrink, and where they are half.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct DrawdownLimits {
+    /// Drawdown up to which bets are whole.
+    pub start: Fraction,
+    /// Drawdown at which bets are half; above `start`.
+    pub half: Fraction,
+}
+
+/// Share of the usual bet at this equity and peak, in parts per million rounded down.
+#[must_use]
+pub fn scale(limits: DrawdownLimits, equity: Money, peak: Money) -> Fraction {
+    let (equity, peak) = (i128::from(equity.micros()), i128::from(peak.micros()));
+    if peak <= 0 {
+        return Fraction::ZERO;
+    }
+    let (start, half) = (i128::from(limits.start.ppm()), i128::from(limits.half.ppm()));
+    let slope = 2 * (half - start);
+    // scale = 1 − (dd − start) / slope, all times peak × 1e6 to stay in integers
+    let past_start = (peak - equity) * 1_000_000 - start * peak;
+    if past_start <= 0 {
+        return Fraction::ONE;
+    }
+    if slope <= 0 {
+        return Fraction::ZERO;
+    }
+    let remaining = (slope * peak - past_start).max(0);
+    let ppm = remaining * 1_000_000 / (slope * peak);
+    u32::try_from(ppm).ok().and_then(Fraction::from_ppm).unwrap_or(Fraction::ZERO)
+}
+
+/// Fall from the peak, in parts per million rounded down.
+#[must_use]
+pub fn drawdown(equity: Money, peak: Money) -> Fraction {
+    if peak <= Money::ZERO {
+        return Fraction::ZERO;
+    }
+    let fall = i128::from((peak - equity).micros()) * 1_000_000 / i128::from(peak.micros());
+    u32::try_from(fall.clamp(0, 1_000_000)).ok().and_then(Fraction::from_ppm).unwrap_or(Fraction::ONE)
+}
+
+/// Equity, its peak, and its value at the start of the UTC day.
+#[derive(Clone, Copy, Debug)]
+pub struct EquityWatch {
+    equity: Money,
+    peak: Money,
+    day: i64,
+    day_start: Money,
+    deepest: Fraction,
+}
+
+impl EquityWatch {
+    /// Starts with the bankroll.
+    #[must_use]
+    pub fn new(bankroll: Money) -> Self {
+        Self { equity: bankroll, peak: bankroll, day: i64::MIN, day_start: bankroll, deepest: Fraction::ZERO }
+    }
+
+    /// Time moved on; a new UTC day starts from the equity so far. Returns whether one did.
+    pub fn advance(&mut self, now: Timestamp) -> bool {
+        let day = now.utc_day();
+        if day == self.day {
+            return false;
+        }
+        self.day = day;
+        self.day_start = self.equity;
+        true
+    }
+
+    /// Equity changed.
+    pub fn update(&mut self, equity: Money) {
+        self.equity = equity;
+        self.peak = self.peak.max(equity);
+        self.deepest = self.deepest.max(drawdown(equity, self.peak));
+    }
+
+    /// Equity now.
+    #[must_use]
+    pub const fn equity(&self) -> Money {
+        self.equity
+    }
+
+    /// Highest equity so far.
+    #[must_use]
+    pub const fn peak(&self) -> Money {
+        self.peak
+    }
+
+    /// Deepest drawdown so far.
+    #[must_use]
+    pub const fn deepest(&self) -> Fraction {
+        self.deepest
+    }
+
+    /// Whether today's loss reaches `limit` of the equity the day began with.
+    #[must_use]
+    pub fn daily_loss_reached(&self, limit: Fraction) -> bool {
+        self.day_start - self.equity >= self.day_start.portion(limit)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn limits() -> DrawdownLimits {
+        let ppm = |ppm| Fraction::from_ppm(ppm).unwrap();
+        DrawdownLimits { start: ppm(150_000), half: ppm(200_000) }
+    }
+
+    fn at(equity: i64) -> u32 {
+        scale(limits(), Money::from_micros(equity), Money::from_micros(10_000)).ppm()
+    }
+
+    #[test]
+    fn hand_computed_scales() {
+        assert_eq!(at(10_000), 1_000_000);
+        assert_eq!(at(8_500), 1_000_000); // 15 %: still whole
+        assert_eq!(at(8_250), 750_000); // 17.5 %: 1 − 0.025/0.10
+        assert_eq!(at(8_000), 500_000); // 20 %: half
+        assert_eq!(at(7_750), 250_000);
+        assert_eq!(at(7_500), 0); // 25 %: nothing
+        assert_eq!(at(2_000), 0);
+        assert_eq!(scale(limits(), Money::ZERO, Money::ZERO), Fraction::ZERO);
+    }
+
+    #[test]
+    fn peak_drawdown_and_day_follow_equity() {
+        let mut watch = EquityWatch::new(Money::from_micros(1_000_000));
+        assert!(watch.advance(Timestamp::parse("2024-01-01T23:00:00Z").unwrap()));
+        watch.update(Money::from_micros(1_200_000));
+        watch.update(Money::from_micros(900_000));
+        assert_eq!(watch.peak().micros(), 1_200_000);
+        assert_eq!(watch.deepest().ppm(), 250_000);
+        let five = Fraction::from_ppm(50_000).unwrap();
+        assert!(watch.daily_loss_reached(five)); // from 1.00 to 0.90
+        assert!(watch.advance(Timestamp::parse("2024-01-02T00:00:00Z").unwrap()));
+        assert!(!watch.daily_loss_reached(five)); // the new day starts at 0.90
+        watch.update(Money::from_micros(855_000));
+        assert!(watch.daily_loss_reached(five)); // 0.855 = 0.90 × 0.95, reached exactly
+    }
+
+    proptest! {
+        #[test]
+        fn the_scale_never_rises_as_equity_falls(a in 0i64..20_000, b in 0i64..20_000) {
+            let (low, high) = (a.min(b), a.max(b));
+            prop_assert!(at(low) <= at(high));
+        }
+    }
+}

@@ -1,0 +1,392 @@
+//! `RiskManager`: whether, and how much.
+//!
+//! Every opportunity passes the gates in the order of [`Refusal`]; the first that fails is the reason.
+//! A gate that cannot decide refuses. What passes becomes [`Approved`], which only this module can
+//! make and without which no order is sent.
+
+pub mod drawdown;
+pub mod exposure;
+pub mod kelly;
+pub mod kill_switch;
+
+use serde::{Deserialize, Serialize};
+
+use crate::desk::book::Book;
+use crate::desk::opportunity::Opportunity;
+use crate::domain::{
+    Action, Contracts, FeeRounding, Fraction, MarketStatus, Money, Price, Side, Span, StrategyId, Timestamp,
+};
+
+use drawdown::{DrawdownLimits, EquityWatch};
+use exposure::{Exposure, ExposureLimits};
+use kelly::Scaling;
+use kill_switch::{KillRules, KillSwitch};
+
+/// Why an opportunity was not taken, in the order the gates are asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Refusal {
+    /// The owner, or a discrepancy with the exchange, stopped all new positions.
+    TradingHalted,
+    /// The strategy's kill switch has fired.
+    StrategyHalted,
+    /// The market is halted, closed or settled.
+    MarketNotTrading,
+    /// The quote is missing, older than allowed, or the book has a gap.
+    StaleQuote,
+    /// The scanner's conditions (time to close, volume) do not hold.
+    OutsideScan,
+    /// An order of ours in this market is still open.
+    OrderOpen,
+    /// The market is held by another strategy.
+    HeldByAnother,
+    /// The other side of this market is held.
+    HeldOtherSide,
+    /// Today's loss reached the daily limit.
+    DailyLossLimit,
+    /// The drawdown scale is zero.
+    Drawdown,
+    /// No valid price, or sizes out of range: it cannot be sized.
+    CannotSize,
+    /// Kelly asks for less than one contract.
+    KellyBelowOne,
+    /// What is held is already what Kelly asks for.
+    AtTarget,
+    /// The market's cap leaves less than one contract.
+    MarketCap,
+    /// The event's cap leaves less than one contract.
+    EventCap,
+    /// The series' cap leaves less than one contract.
+    SeriesCap,
+    /// The total cap leaves less than one contract.
+    TotalCap,
+    /// Free cash pays for less than one contract.
+    FreeCash,
+}
+
+impl Refusal {
+    /// All refusals in gate order.
+    pub const ALL: [Self; 18] = [
+        Self::TradingHalted,
+        Self::StrategyHalted,
+        Self::MarketNotTrading,
+        Self::StaleQuote,
+        Self::OutsideScan,
+        Self::OrderOpen,
+        Self::HeldByAnother,
+        Self::HeldOtherSide,
+        Self::DailyLossLimit,
+        Self::Drawdown,
+        Self::CannotSize,
+        Self::KellyBelowOne,
+        Self::AtTarget,
+        Self::MarketCap,
+        Self::EventCap,
+        Self::SeriesCap,
+        Self::TotalCap,
+        Self::FreeCash,
+    ];
+
+    /// The name used in the ledger and in summaries.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::TradingHalted => "trading_halted",
+            Self::StrategyHalted => "strategy_halted",
+            Self::MarketNotTrading => "market_not_trading",
+            Self::StaleQuote => "stale_quote",
+            Self::OutsideScan => "outside_scan",
+            Self::OrderOpen => "order_open",
+            Self::HeldByAnother => "held_by_another",
+            Self::HeldOtherSide => "held_other_side",
+            Self::DailyLossLimit => "daily_loss_limit",
+            Self::Drawdown => "drawdown",
+            Self::CannotSize => "cannot_size",
+            Self::KellyBelowOne => "kelly_below_one",
+            Self::AtTarget => "at_target",
+            Self::MarketCap => "market_cap",
+            Self::EventCap => "event_cap",
+            Self::SeriesCap => "series_cap",
+            Self::TotalCap => "total_cap",
+            Self::FreeCash => "free_cash",
+        }
+    }
+}
+
+/// The scenario's `[risk]`, with what else the gates need.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RiskLimits {
+    /// Fraction of full Kelly.
+    pub kelly_fraction: Fraction,
+    /// Exposure caps.
+    pub exposure: ExposureLimits,
+    /// Drawdown scaling.
+    pub drawdown: DrawdownLimits,
+    /// Loss within one UTC day after which nothing is opened, as a share of the day's first equity.
+    pub daily_loss: Fraction,
+    /// Oldest quote traded on.
+    pub max_quote_age: Span,
+    /// How fees round.
+    pub fee_rounding: FeeRounding,
+    /// Whether kill switches are recorded but not obeyed.
+    pub ignore_halts: bool,
+}
+
+/// What is held in a market, as far as the gates ask.
+#[derive(Clone, Copy, Debug)]
+pub struct Holding {
+    /// Whose it is.
+    pub strategy: StrategyId,
+    /// Which side.
+    pub side: Side,
+    /// How many.
+    pub contracts: Contracts,
+}
+
+/// An opportunity with everything the gates look at.
+#[derive(Debug)]
+pub struct Candidate<'a> {
+    /// Whose opportunity it is.
+    pub strategy: StrategyId,
+    /// The market.
+    pub book: &'a Book,
+    /// The side, its price and the edge.
+    pub opportunity: &'a Opportunity,
+    /// The estimate's confidence.
+    pub confidence: Fraction,
+    /// Limit price of the order that would be sent; `None` if the grid has none.
+    pub limit: Option<Price>,
+    /// What is held in the market.
+    pub holding: Option<Holding>,
+    /// Whether an order of ours is open in the market.
+    pub order_open: bool,
+    /// Whether the scanner's conditions hold.
+    pub scanned: bool,
+    /// Cash not reserved for orders.
+    pub free_cash: Money,
+    /// Now.
+    pub now: Timestamp,
+}
+
+/// An order the risk layer has agreed to. Only this module makes one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Approved {
+    side: Side,
+    action: Action,
+    contracts: Contracts,
+    limit: Price,
+    reserve: Money,
+}
+
+impl Approved {
+    /// The side traded.
+    #[must_use]
+    pub const fn side(&self) -> Side {
+        self.side
+    }
+
+    /// Buy or sell.
+    #[must_use]
+    pub const fn action(&self) -> Action {
+        self.action
+    }
+
+    /// How many.
+    #[must_use]
+    pub const fn contracts(&self) -> Contracts {
+        self.contracts
+    }
+
+    /// Limit price of the side.
+    #[must_use]
+    pub const fn limit(&self) -> Price {
+        self.limit
+    }
+
+    /// The most it can cost; this much cash is set aside. Zero for a sale.
+    #[must_use]
+    pub const fn reserve(&self) -> Money {
+        self.reserve
+    }
+}
+
+/// Limits, and what they are measured against.
+#[derive(Debug)]
+pub struct RiskManager {
+    limits: RiskLimits,
+    /// Money at stake.
+    pub exposure: Exposure,
+    /// Equity and its peak.
+    pub equity: EquityWatch,
+    switches: Vec<KillSwitch>,
+    trading_halted: Option<String>,
+}
+
+impl RiskManager {
+    /// A manager of a fresh bankroll, with a kill switch a strategy.
+    #[must_use]
+    pub fn new(limits: RiskLimits, bankroll: Money, rules: &[KillRules]) -> Self {
+        Self {
+            limits,
+            exposure: Exposure::default(),
+            equity: EquityWatch::new(bankroll),
+            switches: rules.iter().copied().map(KillSwitch::new).collect(),
+            trading_halted: None,
+        }
+    }
+
+    /// The limits in force.
+    #[must_use]
+    pub const fn limits(&self) -> &RiskLimits {
+        &self.limits
+    }
+
+    /// The drawdown scale now.
+    #[must_use]
+    pub fn scale(&self) -> Fraction {
+        drawdown::scale(self.limits.drawdown, self.equity.equity(), self.equity.peak())
+    }
+
+    /// A strategy's kill switch.
+    pub fn switch(&mut self, strategy: StrategyId) -> &mut KillSwitch {
+        &mut self.switches[strategy.index()]
+    }
+
+    /// All kill switches, in the order of the strategies.
+    #[must_use]
+    pub fn switches(&self) -> &[KillSwitch] {
+        &self.switches
+    }
+
+    /// Stops all new positions.
+    pub fn halt_trading(&mut self, reason: String) {
+        self.trading_halted = Some(reason);
+    }
+
+    /// Lifts [`halt_trading`](Self::halt_trading).
+    pub fn resume_trading(&mut self) {
+        self.trading_halted = None;
+    }
+
+    /// Sizes an opportunity and asks every gate.
+    ///
+    /// # Errors
+    /// The first gate that refuses.
+    pub fn approve(&self, ask: &Candidate<'_>) -> Result<Approved, Refusal> {
+        self.may_open(ask)?;
+        let limit = ask.limit.ok_or(Refusal::CannotSize)?;
+        let contracts = self.kelly(ask)?;
+        let contracts = self.cut_to_caps(ask, limit, contracts)?;
+        let reserve = self.worst_cost(ask.book, limit, contracts);
+        let side = ask.opportunity.side;
+        Ok(Approved { side, action: Action::Buy, contracts, limit, reserve })
+    }
+
+    /// Agrees to sell a holding. Closing is never sized, only asked whether the market can be traded.
+    ///
+    /// # Errors
+    /// The first gate that refuses.
+    pub fn approve_exit(
+        &self,
+        book: &Book,
+        holding: Holding,
+        limit: Option<Price>,
+        order_open: bool,
+        now: Timestamp,
+    ) -> Result<Approved, Refusal> {
+        self.tradable(book, now)?;
+        if order_open {
+            return Err(Refusal::OrderOpen);
+        }
+        let limit = limit.ok_or(Refusal::CannotSize)?;
+        let Holding { side, contracts, .. } = holding;
+        Ok(Approved { side, action: Action::Sell, contracts, limit, reserve: Money::ZERO })
+    }
+
+    /// The gates that need no size.
+    fn may_open(&self, ask: &Candidate<'_>) -> Result<(), Refusal> {
+        let refuse = |when: bool, reason: Refusal| if when { Err(reason) } else { Ok(()) };
+        refuse(self.trading_halted.is_some(), Refusal::TradingHalted)?;
+        let halted = self.switches[ask.strategy.index()].is_halted() && !self.limits.ignore_halts;
+        refuse(halted, Refusal::StrategyHalted)?;
+        self.tradable(ask.book, ask.now)?;
+        refuse(!ask.scanned, Refusal::OutsideScan)?;
+        refuse(ask.order_open, Refusal::OrderOpen)?;
+        if let Some(holding) = &ask.holding {
+            refuse(holding.strategy != ask.strategy, Refusal::HeldByAnother)?;
+            refuse(holding.side != ask.opportunity.side, Refusal::HeldOtherSide)?;
+        }
+        refuse(self.equity.daily_loss_reached(self.limits.daily_loss), Refusal::DailyLossLimit)?;
+        refuse(self.scale() == Fraction::ZERO, Refusal::Drawdown)
+    }
+
+    fn tradable(&self, book: &Book, now: Timestamp) -> Result<(), Refusal> {
+        if book.status != MarketStatus::Active || now >= book.close_time {
+            return Err(Refusal::MarketNotTrading);
+        }
+        let fresh = book.quoted_at.is_some_and(|at| now.since(at) <= self.limits.max_quote_age);
+        if fresh { Ok(()) } else { Err(Refusal::StaleQuote) }
+    }
+
+    /// Contracts to add so that the holding is what Kelly asks for.
+    fn kelly(&self, ask: &Candidate<'_>) -> Result<Contracts, Refusal> {
+        let scaling = Scaling {
+            kelly_fraction: self.limits.kelly_fraction,
+            drawdown: self.scale(),
+            confidence: ask.confidence,
+        };
+        let Opportunity { belief, cost, .. } = *ask.opportunity;
+        let target = kelly::target(self.equity.equity(), belief, cost, scaling).ok_or(Refusal::CannotSize)?;
+        if target < Contracts::ONE {
+            return Err(Refusal::KellyBelowOne);
+        }
+        let held = ask.holding.map_or(Contracts::ZERO, |holding| holding.contracts);
+        let missing = (target - held).floor_whole();
+        if missing < Contracts::ONE { Err(Refusal::AtTarget) } else { Ok(missing) }
+    }
+
+    /// Cuts an order until its worst case fits every cap; the cap that leaves less than one contract
+    /// is the reason for refusing.
+    fn cut_to_caps(
+        &self,
+        ask: &Candidate<'_>,
+        limit: Price,
+        wanted: Contracts,
+    ) -> Result<Contracts, Refusal> {
+        let equity = self.equity.equity();
+        let caps = &self.limits.exposure;
+        let at_stake = self.exposure.around(ask.book);
+        let room = [
+            (equity.portion(caps.market) - at_stake.market, Refusal::MarketCap),
+            (equity.portion(caps.event) - at_stake.event, Refusal::EventCap),
+            (equity.portion(caps.series) - at_stake.series, Refusal::SeriesCap),
+            (equity.portion(caps.total) - at_stake.total, Refusal::TotalCap),
+            (ask.free_cash, Refusal::FreeCash),
+        ];
+        room.into_iter().try_fold(wanted, |contracts, (room, reason)| {
+            let fitting = self.affordable(ask.book, limit, room, contracts);
+            if fitting < Contracts::ONE { Err(reason) } else { Ok(fitting) }
+        })
+    }
+
+    /// The most whole contracts up to `most` whose worst cost is within `room`.
+    fn affordable(&self, book: &Book, limit: Price, room: Money, most: Contracts) -> Contracts {
+        let fits = |whole: i64| self.worst_cost(book, limit, Contracts::whole(whole)) <= room;
+        let most = most.hundredths() / 100;
+        if fits(most) {
+            return Contracts::whole(most);
+        }
+        // worst cost rises with the count, so the boundary can be bisected
+        let (mut fitting, mut too_many) = (0, most);
+        while too_many - fitting > 1 {
+            let middle = fitting.midpoint(too_many);
+            if fits(middle) { fitting = middle } else { too_many = middle }
+        }
+        Contracts::whole(fitting)
+    }
+
+    /// The most an order can cost: every contract at its limit, plus the worst fee.
+    fn worst_cost(&self, book: &Book, limit: Price, contracts: Contracts) -> Money {
+        limit * contracts + book.fees.worst_fee(self.limits.fee_rounding, limit, contracts)
+    }
+}

@@ -1,0 +1,138 @@
+//! Booking what the exchange says: acknowledgements, fills, ends of orders, settlements.
+//!
+//! What the exchange claims is input, not an invariant: a fill of an unknown order is a discrepancy
+//! that stops new positions, never a panic.
+
+use crate::domain::{Action, MarketId, Money, OrderId, Price, StrategyId};
+use crate::event::{Fill, RejectReason, VenueEvent};
+
+use super::Desk;
+use super::decision::{
+    Discrepancy, FillBooked, Halt, HaltRule, OrderDone, OrderEnd, Output, Record, Settled, Trade,
+};
+use super::execution::{Matched, OpenOrder, Purpose};
+use super::risk::kill_switch::Verdict as KillVerdict;
+
+impl Desk {
+    pub(super) fn apply_venue(&mut self, event: &VenueEvent, out: &mut Output) {
+        match event {
+            VenueEvent::Accepted { order } => {
+                if !self.execution.iter().any(|open| open.order.id == *order) {
+                    self.discrepancy(format!("an unknown order {} was accepted", order.0), out);
+                }
+            }
+            VenueEvent::Filled(fill) => self.apply_fill(fill, out),
+            VenueEvent::Closed { order, reason } => self.end_order(*order, OrderEnd::Closed(*reason), out),
+            VenueEvent::Rejected { order, reason } => {
+                let again = *reason == RejectReason::Busy && self.execution.busy(*order, self.now);
+                if !again {
+                    self.end_order(*order, OrderEnd::Rejected(*reason), out);
+                }
+            }
+        }
+    }
+
+    fn apply_fill(&mut self, fill: &Fill, out: &mut Output) {
+        match self.execution.filled(fill) {
+            Matched::Duplicate => {}
+            Matched::Unknown => {
+                let detail = format!(
+                    "trade {} of {} contracts at {} belongs to no open order {}",
+                    fill.trade, fill.contracts, fill.price, fill.order.0
+                );
+                self.discrepancy(detail, out);
+            }
+            Matched::Order { order, strategy, purpose, reserved, complete } => {
+                out.records.push(Record::Fill(FillBooked { at: self.now, order, fill: *fill }));
+                match purpose {
+                    Purpose::Enter(conviction) => {
+                        let book = self.books.get(order.market).expect("an order's market is listed");
+                        let cost = fill.price * fill.contracts;
+                        self.ledger.buy(cost, fill.fee, reserved);
+                        self.risk.exposure.change(book, cost + fill.fee - reserved);
+                        let opened =
+                            self.positions.bought(self.now, book, strategy, order.side, fill, conviction);
+                        if opened {
+                            let (belief, price) = (conviction.belief, conviction.market_price);
+                            let (event, market) = (book.event(), order.market);
+                            self.risk.switch(strategy).entered(event, market, order.side, belief, price);
+                        }
+                    }
+                    Purpose::Exit(reason) => {
+                        debug_assert!(order.action == Action::Sell, "exits sell");
+                        let book = self.books.get(order.market).expect("an order's market is listed");
+                        let gone = self.positions.sold(self.now, book, fill, reason);
+                        self.ledger.close(gone.basis, fill.price * fill.contracts, fill.fee);
+                        self.risk.exposure.change(book, -gone.at_stake);
+                        self.close_trade(gone.trade, out);
+                    }
+                }
+                if let Some(remains) = complete {
+                    self.finish_order(&remains, OrderEnd::Filled, out);
+                }
+                self.refresh_equity();
+                self.note_equity(out);
+                if self.ledger.free_cash() < Money::ZERO {
+                    self.discrepancy("the exchange charged more than was set aside".into(), out);
+                }
+            }
+        }
+    }
+
+    fn end_order(&mut self, order: OrderId, end: OrderEnd, out: &mut Output) {
+        match self.execution.closed(order) {
+            Some(remains) => self.finish_order(&remains, end, out),
+            // The end of an order that was already over says nothing new.
+            None => {}
+        }
+    }
+
+    fn finish_order(&mut self, remains: &OpenOrder, end: OrderEnd, out: &mut Output) {
+        let book = self.books.get(remains.order.market).expect("an order's market is listed");
+        self.ledger.release(remains.reserved);
+        self.risk.exposure.change(book, -remains.reserved);
+        let (order, filled) = (remains.order.id, remains.filled);
+        out.records.push(Record::OrderDone(OrderDone { at: self.now, order, filled, end }));
+    }
+
+    /// A market paid out: positions become cash, and the evidence is counted.
+    pub(super) fn settle(&mut self, market: MarketId, value: Price, out: &mut Output) {
+        out.records.push(Record::Settled(Settled { at: self.now, market, value }));
+        let book = self.books.get(market).expect("a settled market is listed");
+        if let Some((proceeds, gone)) = self.positions.settled(self.now, book, value) {
+            self.ledger.close(gone.basis, proceeds, Money::ZERO);
+            self.risk.exposure.change(book, -gone.at_stake);
+            self.close_trade(gone.trade, out);
+            self.refresh_equity();
+            self.note_equity(out);
+        }
+        for index in 0..self.seats.len() {
+            let strategy = StrategyId(u8::try_from(index).expect("at most 255 strategies"));
+            let verdict = self.risk.switch(strategy).settled(market, value);
+            self.halt_strategy(strategy, verdict, out);
+        }
+    }
+
+    fn close_trade(&mut self, trade: Option<Trade>, out: &mut Output) {
+        let Some(trade) = trade else {
+            return;
+        };
+        let (strategy, win) = (trade.strategy, trade.is_win());
+        out.records.push(Record::Trade(trade));
+        let verdict = self.risk.switch(strategy).closed(win);
+        self.halt_strategy(strategy, verdict, out);
+    }
+
+    fn halt_strategy(&mut self, strategy: StrategyId, verdict: Option<KillVerdict>, out: &mut Output) {
+        if let Some(KillVerdict { rule, detail }) = verdict {
+            let (at, rule) = (self.now, HaltRule::Kill(rule));
+            out.records.push(Record::Halt(Halt { at, strategy: Some(strategy), rule, detail }));
+        }
+    }
+
+    /// The exchange's account differs from ours: written down, and no new positions until it is explained.
+    fn discrepancy(&mut self, detail: String, out: &mut Output) {
+        out.records.push(Record::Discrepancy(Discrepancy { at: self.now, detail: detail.clone() }));
+        self.halt_trading(HaltRule::Discrepancy, detail, out);
+    }
+}

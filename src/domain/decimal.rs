@@ -1,0 +1,101 @@
+//! Exact decimals with six places: strikes, macro figures, and the one decimal parser of the crate.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+/// A signed decimal in millionths: a strike of `4.25` is `4_250_000`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Decimal6(i64);
+
+impl Decimal6 {
+    /// From millionths.
+    #[must_use]
+    pub const fn from_millionths(millionths: i64) -> Self {
+        Self(millionths)
+    }
+
+    /// Millionths.
+    #[must_use]
+    pub const fn millionths(self) -> i64 {
+        self.0
+    }
+
+    /// Reads `-12.5` exactly.
+    ///
+    /// # Errors
+    /// Says what is wrong with the text: not a decimal, more than six places, or out of range.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        parse_scaled(text, 6).map(Self)
+    }
+}
+
+impl fmt::Display for Decimal6 {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&format_scaled(self.0, 6, 2))
+    }
+}
+
+/// Reads a plain decimal (`-12.5`, no exponent) as an integer of `10^-scale` units, exactly.
+///
+/// # Errors
+/// Says what is wrong with the text: not a decimal, too many places, or out of range.
+pub fn parse_scaled(text: &str, scale: usize) -> Result<i64, String> {
+    let not_decimal = || format!("`{text}` is not a decimal number");
+    let (negative, digits) = match text.strip_prefix('-') {
+        Some(rest) => (true, rest),
+        None => (false, text),
+    };
+    let (whole, places) = digits.split_once('.').unwrap_or((digits, ""));
+    let all_digits = |part: &str| part.bytes().all(|byte| byte.is_ascii_digit());
+    if whole.is_empty() || !all_digits(whole) || !all_digits(places) || digits.ends_with('.') {
+        return Err(not_decimal());
+    }
+    let places = places.trim_end_matches('0');
+    if places.len() > scale {
+        return Err(format!("`{text}` has more than {scale} decimal places"));
+    }
+    let joined = format!("{whole}{places:0<scale$}");
+    let value: i64 = joined.parse().map_err(|_| format!("`{text}` is out of range"))?;
+    Ok(if negative { -value } else { value })
+}
+
+/// Prints an integer of `10^-scale` units as a decimal with at least `least` and at most `scale` places.
+#[must_use]
+pub fn format_scaled(value: i64, scale: usize, least: usize) -> String {
+    let unit = 10_u64.pow(u32::try_from(scale).unwrap_or(0));
+    let magnitude = value.unsigned_abs();
+    let sign = if value < 0 { "-" } else { "" };
+    let mut text = format!("{sign}{}.{:0scale$}", magnitude / unit, magnitude % unit);
+    while text.ends_with('0') && text.len() - text.find('.').unwrap_or(0) - 1 > least {
+        text.pop();
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn reads_exactly_or_says_why_not() {
+        assert_eq!(parse_scaled("4.25", 6), Ok(4_250_000));
+        assert_eq!(parse_scaled("-0.5", 6), Ok(-500_000));
+        assert_eq!(parse_scaled("0.0550", 3), Ok(55)); // trailing zeros are not places
+        for bad in ["", ".5", "5.", "1e3", "1,5", "--1", "NaN", " 1"] {
+            assert!(parse_scaled(bad, 6).is_err(), "{bad:?} was accepted");
+        }
+        assert_eq!(parse_scaled("0.1234567", 6), Err("`0.1234567` has more than 6 decimal places".into()));
+        assert!(parse_scaled("99999999999999999999", 2).is_err());
+    }
+
+    proptest! {
+        #[test]
+        fn printing_and_reading_round_trips(value in -1_000_000_000_000i64..1_000_000_000_000) {
+            prop_assert_eq!(parse_scaled(&format_scaled(value, 6, 2), 6), Ok(value));
+        }
+    }
+}

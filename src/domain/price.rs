@@ -1,0 +1,240 @@
+//! Prices of a $1 contract, in ten-thousandths of a dollar, and the grid a market quotes on.
+//!
+//! | operation | result |
+//! |---|---|
+//! | `price.complement()` | the same price seen from the other side: `1 − p` |
+//! | `price.raised_by(d)`, `lowered_by(d)` | moved, stopping at $1 and $0 |
+//! | `price * contracts` | [`Money`](super::Money), exact |
+//! | `grid.floor(p)`, `grid.ceil(p)` | nearest valid price at or below / above, or none |
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use super::Side;
+
+/// A price between $0 and $1 inclusive, in ten-thousandths of a dollar.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "u16", into = "u16")]
+pub struct Price(u16);
+
+impl Price {
+    /// $0: what a losing contract pays.
+    pub const ZERO: Self = Self(0);
+    /// $1: what a winning contract pays.
+    pub const ONE: Self = Self(10_000);
+
+    /// A price from ten-thousandths of a dollar, or `None` above $1.
+    #[must_use]
+    pub const fn new(ten_thousandths: u16) -> Option<Self> {
+        if ten_thousandths <= Self::ONE.0 { Some(Self(ten_thousandths)) } else { None }
+    }
+
+    /// Ten-thousandths of a dollar, `0..=10_000`.
+    #[must_use]
+    pub const fn get(self) -> u16 {
+        self.0
+    }
+
+    /// The same price from the other side of the contract, `1 − p`.
+    #[must_use]
+    pub const fn complement(self) -> Self {
+        Self(Self::ONE.0 - self.0)
+    }
+
+    /// This price plus `by`, at most $1.
+    #[must_use]
+    pub fn raised_by(self, by: Self) -> Self {
+        Self((self.0 + by.0).min(Self::ONE.0))
+    }
+
+    /// This price minus `by`, at least $0.
+    #[must_use]
+    pub fn lowered_by(self, by: Self) -> Self {
+        Self(self.0.saturating_sub(by.0))
+    }
+}
+
+impl TryFrom<u16> for Price {
+    type Error = String;
+
+    fn try_from(value: u16) -> Result<Self, String> {
+        Self::new(value).ok_or_else(|| format!("{value} ten-thousandths is above $1"))
+    }
+}
+
+impl From<Price> for u16 {
+    fn from(price: Price) -> Self {
+        price.0
+    }
+}
+
+impl fmt::Display for Price {
+    /// Whole cents as `0.56`, finer prices as `0.5612`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.0.is_multiple_of(100) {
+            write!(f, "{}.{:02}", self.0 / 10_000, self.0 % 10_000 / 100)
+        } else {
+            write!(f, "{}.{:04}", self.0 / 10_000, self.0 % 10_000)
+        }
+    }
+}
+
+/// One band of a price grid: valid prices are `start + k·step` up to `end`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Band {
+    /// First price of the band.
+    pub start: Price,
+    /// Last price of the band.
+    pub end: Price,
+    /// Distance between neighbouring prices; not zero.
+    pub step: Price,
+}
+
+/// The prices a market can be quoted at.
+///
+/// Whole cents strictly between $0 and $1 are valid in every structure; bands add finer ones.
+/// $0 and $1 are never valid.
+#[derive(Clone, Debug, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct PriceGrid {
+    bands: Box<[Band]>,
+}
+
+impl PriceGrid {
+    const CENT: u16 = 100;
+
+    /// The grid of whole cents.
+    #[must_use]
+    pub fn whole_cents() -> Self {
+        Self::default()
+    }
+
+    /// A grid from the bands the exchange sends.
+    ///
+    /// # Errors
+    /// Names the band whose step is zero or whose end is below its start.
+    pub fn new(bands: Vec<Band>) -> Result<Self, String> {
+        for (index, band) in bands.iter().enumerate() {
+            if band.step == Price::ZERO {
+                return Err(format!("price range {index} has step 0"));
+            }
+            if band.end < band.start {
+                return Err(format!(
+                    "price range {index} ends at {} below its start {}",
+                    band.end, band.start
+                ));
+            }
+        }
+        Ok(Self { bands: bands.into() })
+    }
+
+    /// Whether an order may carry this price.
+    #[must_use]
+    pub fn contains(&self, price: Price) -> bool {
+        self.floor(price) == Some(price)
+    }
+
+    /// The highest valid price at or below `price`.
+    #[must_use]
+    pub fn floor(&self, price: Price) -> Option<Price> {
+        let top = price.0.min(Price::ONE.0 - 1);
+        let cent = top - top % Self::CENT;
+        let fine = self.bands.iter().filter(|band| band.start.0 <= top).map(|band| {
+            let reach = top.min(band.end.0) - band.start.0;
+            band.start.0 + reach - reach % band.step.0
+        });
+        fine.chain([cent]).max().filter(|&best| best > 0).map(Price)
+    }
+
+    /// The lowest valid price at or above `price`.
+    #[must_use]
+    pub fn ceil(&self, price: Price) -> Option<Price> {
+        let bottom = price.0.max(1);
+        let cent = bottom.next_multiple_of(Self::CENT);
+        let fine = self.bands.iter().filter(|band| band.end.0 >= bottom).filter_map(|band| {
+            let reach = bottom.saturating_sub(band.start.0).next_multiple_of(band.step.0);
+            let candidate = band.start.0 + reach;
+            (candidate <= band.end.0 && candidate > 0).then_some(candidate)
+        });
+        fine.chain([cent]).min().filter(|&best| best < Price::ONE.0).map(Price)
+    }
+
+    /// [`floor`](Self::floor) for a price of `side`; the grid itself is one of YES prices.
+    #[must_use]
+    pub fn floor_on(&self, side: Side, price: Price) -> Option<Price> {
+        match side {
+            Side::Yes => self.floor(price),
+            Side::No => self.ceil(price.complement()).map(Price::complement),
+        }
+    }
+
+    /// [`ceil`](Self::ceil) for a price of `side`.
+    #[must_use]
+    pub fn ceil_on(&self, side: Side, price: Price) -> Option<Price> {
+        match side {
+            Side::Yes => self.ceil(price),
+            Side::No => self.floor(price.complement()).map(Price::complement),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn price(ten_thousandths: u16) -> Price {
+        Price::new(ten_thousandths).unwrap()
+    }
+
+    /// `tapered_deci_cent`: 0.001 at the edges, 0.01 in the middle.
+    fn tapered() -> PriceGrid {
+        let band = |start, end, step| Band { start: price(start), end: price(end), step: price(step) };
+        PriceGrid::new(vec![band(0, 1_000, 10), band(1_000, 9_000, 100), band(9_000, 10_000, 10)]).unwrap()
+    }
+
+    #[test]
+    fn refuses_prices_above_one_dollar() {
+        assert_eq!(Price::new(10_001), None);
+        assert_eq!(price(4_400).complement(), price(5_600)); // 1 − 0.44 = 0.56
+    }
+
+    #[test]
+    fn floors_and_ceils_to_the_band_it_lies_in() {
+        let grid = tapered();
+        assert_eq!(grid.floor(price(457)), Some(price(450)));
+        assert_eq!(grid.ceil(price(457)), Some(price(460)));
+        assert_eq!(grid.floor(price(4_567)), Some(price(4_500)));
+        assert_eq!(grid.ceil(price(4_567)), Some(price(4_600)));
+        assert_eq!(grid.floor(Price::ONE), Some(price(9_990)));
+        assert_eq!(grid.ceil(price(9_995)), None); // only $1 is left, and $1 is no price
+        assert_eq!(PriceGrid::whole_cents().floor(price(99)), None);
+        assert_eq!(PriceGrid::whole_cents().ceil(Price::ZERO), Some(price(100)));
+    }
+
+    #[test]
+    fn refuses_a_band_without_a_step() {
+        let band = Band { start: Price::ZERO, end: Price::ONE, step: Price::ZERO };
+        assert_eq!(PriceGrid::new(vec![band]), Err("price range 0 has step 0".into()));
+    }
+
+    proptest! {
+        #[test]
+        fn rounding_lands_on_the_grid_and_brackets_the_price(raw in 0u16..=10_000) {
+            for grid in [PriceGrid::whole_cents(), tapered()] {
+                if let Some(low) = grid.floor(price(raw)) {
+                    prop_assert!(low.get() <= raw && grid.contains(low) && low > Price::ZERO);
+                }
+                if let Some(high) = grid.ceil(price(raw)) {
+                    prop_assert!(high.get() >= raw && grid.contains(high) && high < Price::ONE);
+                }
+            }
+        }
+
+        #[test]
+        fn complement_is_its_own_inverse(raw in 0u16..=10_000) {
+            prop_assert_eq!(price(raw).complement().complement(), price(raw));
+        }
+    }
+}

@@ -1,0 +1,113 @@
+//! The seams between the desk and the world: where inputs come from, where commands go.
+
+use std::fmt;
+
+use crate::domain::Timestamp;
+use crate::event::{Command, Input, Stamped};
+
+/// What a source of inputs has next.
+#[derive(Debug)]
+pub enum Next<T> {
+    /// This.
+    Item(T),
+    /// Nothing up to the moment asked for.
+    Due,
+    /// Nothing ever again.
+    End,
+}
+
+/// Why a feed or a venue cannot go on: a message that names file, row or ticker and says what to do.
+#[derive(Debug)]
+pub struct GatewayError {
+    /// Which kind of exit this is.
+    pub kind: GatewayErrorKind,
+    /// What happened.
+    pub message: String,
+}
+
+/// What went wrong.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum GatewayErrorKind {
+    /// Data that cannot be used.
+    Data,
+    /// The exchange or the way to it.
+    Venue,
+}
+
+impl GatewayError {
+    /// Unusable data.
+    pub fn data(message: impl Into<String>) -> Self {
+        Self { kind: GatewayErrorKind::Data, message: message.into() }
+    }
+}
+
+impl fmt::Display for GatewayError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)
+    }
+}
+
+impl std::error::Error for GatewayError {}
+
+/// A source of inputs, in order of time.
+pub trait Feed {
+    /// The next input at or before `until`; without `until`, the next there is.
+    ///
+    /// # Errors
+    /// When the source is broken or what it holds cannot be used.
+    fn next(&mut self, until: Option<Timestamp>) -> Result<Next<Stamped<Input>>, GatewayError>;
+}
+
+/// An exchange that takes commands and answers with inputs.
+pub trait Venue {
+    /// Takes a command sent at `at`.
+    ///
+    /// # Errors
+    /// When the exchange cannot be reached at all.
+    fn submit(&mut self, at: Timestamp, command: &Command) -> Result<(), GatewayError>;
+
+    /// Sees what the market does; a simulated exchange needs to.
+    fn observe(&mut self, _seen: &Stamped<Input>) {}
+
+    /// When it will answer next by itself.
+    fn due(&self) -> Option<Timestamp> {
+        None
+    }
+
+    /// Its next answer, if one is due.
+    fn take(&mut self) -> Option<Stamped<Input>> {
+        None
+    }
+}
+
+/// A feed and a venue as one source of inputs, in order of time; at the same moment the venue first.
+#[derive(Debug)]
+pub struct Session<F, V> {
+    /// Where the market comes from.
+    pub feed: F,
+    /// Where orders go.
+    pub venue: V,
+}
+
+impl<F: Feed, V: Venue> Session<F, V> {
+    /// The next input at or before `until`.
+    ///
+    /// # Errors
+    /// What the feed reports.
+    pub fn next(&mut self, until: Option<Timestamp>) -> Result<Next<Stamped<Input>>, GatewayError> {
+        loop {
+            let answer = self.venue.due().filter(|&due| until.is_none_or(|until| due <= until));
+            let before_answer = answer.map(Timestamp::just_before).or(until);
+            let next = self.feed.next(before_answer)?;
+            match (next, answer) {
+                (Next::Item(input), _) => return Ok(Next::Item(input)),
+                (Next::Due | Next::End, Some(_)) => {
+                    if let Some(input) = self.venue.take() {
+                        return Ok(Next::Item(input));
+                    }
+                }
+                (next, None) => return Ok(next),
+            }
+        }
+    }
+}

@@ -1,0 +1,125 @@
+//! The engine: one loop for backtest, paper, live and replay.
+//!
+//! Determinism contract. A run is determined by binary, scenario and inputs:
+//!
+//! 1. Time comes only from the inputs' stamps (`desk` and `strategies` read no clock: `tests/tidy.rs`).
+//! 2. Order is the order of dequeue; at one moment the venue answers before the feed goes on, and a
+//!    wake comes after all inputs of its moment ([`Session::next`]).
+//! 3. Nothing iterates over a hash map (`tests/tidy.rs`).
+//! 4. Randomness comes only from the scenario's seed, through a generator with a specified stream.
+//! 5. Decisions are made in integers; floats enter through one rounding door, and strategies use only
+//!    + − × ÷ √ and `libm`, which give the same bits on every machine.
+//! 6. One thread steps; threads that decode data hand over whole batches in order.
+//! 7. No environment is read inside.
+//!
+//! Not claimed: that simulated fills equal real ones.
+
+pub mod gateway;
+
+use std::fmt;
+
+use crate::desk::Desk;
+use crate::desk::decision::Output;
+use crate::domain::Timestamp;
+use crate::event::{Input, Stamped};
+
+use gateway::{Feed, GatewayError, Next, Session, Venue};
+
+/// Where decisions are written before they are acted upon.
+pub trait Journal {
+    /// Writes down one input and what the desk made of it.
+    ///
+    /// # Errors
+    /// When it cannot be written; the commands are not sent then.
+    fn record(&mut self, seq: u64, input: &Stamped<Input>, out: &Output) -> Result<(), JournalError>;
+}
+
+/// Why a journal cannot go on.
+#[derive(Debug)]
+pub enum JournalError {
+    /// It could not be written.
+    Write(String),
+    /// It was being compared, and differs.
+    Differs(Box<Difference>),
+}
+
+/// The first difference between a recorded run and its repetition.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Difference {
+    /// When.
+    pub at: Timestamp,
+    /// What was recorded; `None` = nothing more.
+    pub recorded: Option<String>,
+    /// What the desk decides now; `None` = nothing.
+    pub now: Option<String>,
+}
+
+impl fmt::Display for JournalError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Write(message) => f.write_str(message),
+            Self::Differs(difference) => write!(f, "decisions differ at {}", difference.at),
+        }
+    }
+}
+
+/// Why a run ended before its inputs did.
+#[derive(Debug, thiserror::Error)]
+pub enum EngineError {
+    /// Feed or venue.
+    #[error(transparent)]
+    Gateway(#[from] GatewayError),
+    /// Journal.
+    #[error("{0}")]
+    Journal(JournalError),
+}
+
+/// A desk, the world it sees, and the journal it writes.
+pub struct Engine<F, V, J> {
+    /// The decisions.
+    pub desk: Desk,
+    /// The world.
+    pub session: Session<F, V>,
+    /// The record.
+    pub journal: J,
+}
+
+impl<F: Feed, V: Venue, J: Journal> Engine<F, V, J> {
+    /// Runs until the feed ends and the venue has answered everything. `watch` is called after every
+    /// input, for progress.
+    ///
+    /// # Errors
+    /// What feed, venue or journal report.
+    pub fn run(&mut self, mut watch: impl FnMut(Timestamp, &Desk)) -> Result<(), EngineError> {
+        let mut out = Output::default();
+        for seq in 0.. {
+            let wake = self.desk.next_wake();
+            let input = match self.session.next(wake)? {
+                Next::Item(input) => input,
+                Next::Due => match wake {
+                    Some(at) => Stamped { at, value: Input::Wake },
+                    None => break,
+                },
+                Next::End => break,
+            };
+            self.session.venue.observe(&input);
+            self.desk.step(&input, &mut out);
+            if !out.records.is_empty() || !out.commands.is_empty() || is_kept(&input.value) {
+                // Record before acting.
+                self.journal.record(seq, &input, &out).map_err(EngineError::Journal)?;
+            }
+            for command in &out.commands {
+                self.session.venue.submit(input.at, command)?;
+            }
+            out.clear();
+            watch(input.at, &self.desk);
+        }
+        Ok(())
+    }
+}
+
+/// Whether an input has to be journaled even if nothing followed from it: what the venue and the owner
+/// said cannot be read from the data set again.
+fn is_kept(input: &Input) -> bool {
+    matches!(input, Input::Venue(_) | Input::Control(_))
+}

@@ -1,0 +1,188 @@
+//! Everything that can happen to the desk, and everything it can ask for.
+//!
+//! A run is a sequence of [`Stamped`] [`Input`]s. What the desk does is a function of them alone.
+
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use crate::domain::{
+    Contracts, Fact, FeeSchedule, Market, MarketId, MarketStatus, Money, Order, OrderId, Price, Quote,
+    SeriesId, StrategyId, Timestamp,
+};
+
+/// A value with the moment it reached us. Inputs also get their place in the run, their sequence number.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Stamped<T> {
+    /// When it reached us.
+    pub at: Timestamp,
+    /// What.
+    pub value: T,
+}
+
+/// What can happen to the desk.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Input {
+    /// The market moved.
+    Market(MarketEvent),
+    /// Something became public.
+    Fact(Fact),
+    /// The exchange answered about one of our orders.
+    Venue(VenueEvent),
+    /// The owner steered.
+    Control(Control),
+    /// A moment the desk asked to be woken at.
+    Wake,
+}
+
+/// What the exchange says of a market.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum MarketEvent {
+    /// A market became known.
+    Listed(Arc<Market>),
+    /// Its best prices changed.
+    Quote {
+        /// The market.
+        market: MarketId,
+        /// The new top of the book.
+        quote: Quote,
+    },
+    /// Its book can no longer be relied on (a gap); the next quote mends it.
+    Gap {
+        /// The market.
+        market: MarketId,
+    },
+    /// It was halted, resumed or closed.
+    Status {
+        /// The market.
+        market: MarketId,
+        /// Its new status.
+        status: MarketStatus,
+    },
+    /// Its close moved, earlier or later.
+    CloseTime {
+        /// The market.
+        market: MarketId,
+        /// The new close.
+        close: Timestamp,
+    },
+    /// The fees of a series changed.
+    Fees {
+        /// The series.
+        series: SeriesId,
+        /// Valid from now on.
+        fees: FeeSchedule,
+    },
+    /// It was paid out.
+    Settled {
+        /// The market.
+        market: MarketId,
+        /// What one YES contract paid; $1, $0, or between for a scalar settlement.
+        value: Price,
+    },
+}
+
+/// What the exchange says of one of our orders.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "venue", rename_all = "snake_case")]
+pub enum VenueEvent {
+    /// The order is in the exchange's hands.
+    Accepted {
+        /// The order.
+        order: OrderId,
+    },
+    /// Part or all of it traded.
+    Filled(Fill),
+    /// What was left of it is gone.
+    Closed {
+        /// The order.
+        order: OrderId,
+        /// Why.
+        reason: CloseReason,
+    },
+    /// It was never placed.
+    Rejected {
+        /// The order.
+        order: OrderId,
+        /// The exchange's reason.
+        reason: RejectReason,
+    },
+}
+
+/// One trade of one of our orders.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Fill {
+    /// The order.
+    pub order: OrderId,
+    /// The exchange's number of the trade; one trade counts once.
+    pub trade: u64,
+    /// Price of the order's side.
+    pub price: Price,
+    /// How many.
+    pub contracts: Contracts,
+    /// Fee charged.
+    pub fee: Money,
+    /// Whether we took.
+    pub taker: bool,
+}
+
+/// Why an order left the book before it was filled.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum CloseReason {
+    /// Immediate-or-cancel: nothing more was on offer.
+    NothingOnOffer,
+    /// We cancelled it.
+    Cancelled,
+    /// The market closed.
+    MarketClosed,
+    /// The market was halted and came back.
+    MarketHalted,
+}
+
+/// Why an order was not placed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RejectReason {
+    /// The market is halted, closed or settled.
+    MarketNotTrading,
+    /// Post-only, and it would have traded at once.
+    WouldTake,
+    /// The price is not on the market's grid.
+    InvalidPrice,
+    /// The exchange was busy or away and certainly did not place it; worth sending again.
+    Busy,
+}
+
+/// What the owner tells a running desk.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "control", rename_all = "snake_case")]
+pub enum Control {
+    /// No new positions, for any strategy.
+    Halt {
+        /// Kept in the ledger.
+        reason: String,
+    },
+    /// Lift the halt of one strategy, or of all trading.
+    Resume {
+        /// `None` lifts the owner's own halt.
+        strategy: Option<StrategyId>,
+        /// Kept in the ledger.
+        reason: String,
+    },
+}
+
+/// What the desk asks of the exchange.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "command", rename_all = "snake_case")]
+pub enum Command {
+    /// Place an order.
+    Submit(Order),
+    /// Take back what is left of one.
+    Cancel {
+        /// The order.
+        order: OrderId,
+        /// Its market.
+        market: MarketId,
+    },
+}

@@ -1,0 +1,35 @@
+//! protogen: finds mispriced contracts on the Kalshi prediction market, sizes them, trades them, and
+//! says honestly whether the edge is real.
+//!
+//! ```text
+//!   feed ──inputs──▶ ┌────────────────── desk (pure) ──────────────────┐ ──commands──▶ venue
+//!   (history, live,  │ book → scanner → strategy → opportunity → risk  │   (simulated or
+//!    synthetic)      │        → execution → positions → ledger         │    real exchange)
+//!                    └──────────────────────┬──────────────────────────┘ ◀──answers──
+//!                                           └──decisions──▶ journal → report
+//! ```
+//!
+//! | where is …? | there |
+//! |---|---|
+//! | the loop of a run | [`engine::Engine::run`] |
+//! | the life of an order, in one place | [`desk::Desk::step`] |
+//! | Scanner | [`desk::scanner`] |
+//! | Strategy, and the strategies | [`desk::strategy`], [`strategies`] |
+//! | RiskManager: Kelly, caps, drawdown, kill switch | [`desk::risk`] |
+//! | ExecutionEngine | [`desk::execution`] |
+//! | PositionTracker and exits | [`desk::positions`] |
+//! | the money | [`desk::ledger`] |
+//! | fees | [`domain::fee`] |
+//! | simulated fills and latency | [`sim`] |
+//!
+//! Invariants, as what is absent: no I/O, clock, randomness, environment, logging or async in `domain`,
+//! `event`, `desk` and `strategies`; no float in `domain` and `desk` but the rounding door; no strategy
+//! that can open a file; no order without an `Approved`; no `if live`. An arrow may only go to a lower
+//! layer: domain ← event ← desk ← {strategies, engine} ← {sim, feed, journal} ← report ← cli.
+
+pub mod desk;
+pub mod domain;
+pub mod engine;
+pub mod event;
+pub mod sim;
+pub mod strategies;

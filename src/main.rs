@@ -1,0 +1,2 @@
+//! Runs a command and chooses the exit code.
+fn main() {}

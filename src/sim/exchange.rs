@@ -1,0 +1,314 @@
+//! A simulated exchange: an order arrives some time after it was sent and meets the book of that moment.
+//!
+//! Takers trade at the displayed price, up to the displayed size; where the size is unknown, up to
+//! `participation` × the volume traded since the market's previous snapshot (at least one contract where
+//! any traded). What our orders took is gone until the market's next snapshot. Resting orders fill when
+//! the market trades through them: a later ask below (for a buyer), or a later trade beyond the limit.
+//! A trade at exactly the limit does not fill them, since the queue ahead is unknown.
+//!
+//! Known limits: one level of depth; no queue position; a market's own price does not react to us.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use rand::SeedableRng;
+use rand_chacha::ChaCha8Rng;
+
+use crate::domain::fee::{FeeAccumulator, Role};
+use crate::domain::{
+    Action, Contracts, FeeSchedule, MarketId, MarketStatus, Money, Order, OrderId, Price, PriceGrid, Quote,
+    SeriesId, Side, TimeInForce, Timestamp,
+};
+use crate::engine::gateway::{GatewayError, Venue};
+use crate::event::{CloseReason, Command, Fill, Input, MarketEvent, RejectReason, Stamped, VenueEvent};
+
+use super::models::{FillModel, SimSettings};
+
+/// A market as the exchange sees it.
+#[derive(Debug)]
+struct SimMarket {
+    quote: Quote,
+    /// Left of the displayed sizes after our own takings.
+    bid_left: Option<Contracts>,
+    ask_left: Option<Contracts>,
+    /// Left of our share of the traded volume, where sizes are unknown.
+    share_left: Contracts,
+    last_volume: Option<Contracts>,
+    status: MarketStatus,
+    series: SeriesId,
+    grid: PriceGrid,
+    fees: FeeSchedule,
+    resting: Vec<OrderId>,
+}
+
+/// An order in the book.
+#[derive(Debug)]
+struct Resting {
+    order: Order,
+    left: Contracts,
+    fees: FeeAccumulator,
+}
+
+/// The exchange.
+#[derive(Debug)]
+pub struct SimExchange {
+    settings: SimSettings,
+    random: ChaCha8Rng,
+    markets: Vec<Option<SimMarket>>,
+    in_flight: BTreeMap<(Timestamp, u64), Command>,
+    sent: u64,
+    resting: BTreeMap<OrderId, Resting>,
+    answers: VecDeque<Stamped<Input>>,
+    trades: u64,
+}
+
+impl SimExchange {
+    /// An exchange without markets; they come with the inputs it observes.
+    #[must_use]
+    pub fn new(settings: SimSettings) -> Self {
+        Self {
+            random: ChaCha8Rng::seed_from_u64(settings.seed),
+            settings,
+            markets: Vec::new(),
+            in_flight: BTreeMap::new(),
+            sent: 0,
+            resting: BTreeMap::new(),
+            answers: VecDeque::new(),
+            trades: 0,
+        }
+    }
+
+    fn market(&mut self, market: MarketId) -> Option<&mut SimMarket> {
+        self.markets.get_mut(market.index())?.as_mut()
+    }
+
+    fn answer(&mut self, at: Timestamp, event: VenueEvent) {
+        self.answers.push_back(Stamped { at, value: Input::Venue(event) });
+    }
+
+    fn list(&mut self, market: &crate::domain::Market) {
+        let index = market.id.index();
+        if self.markets.len() <= index {
+            self.markets.resize_with(index + 1, || None);
+        }
+        self.markets[index] = Some(SimMarket {
+            quote: Quote::default(),
+            bid_left: None,
+            ask_left: None,
+            share_left: Contracts::ZERO,
+            last_volume: None,
+            status: MarketStatus::Active,
+            series: market.series,
+            grid: market.grid.clone(),
+            fees: market.fees,
+            resting: Vec::new(),
+        });
+    }
+
+    fn quote(&mut self, at: Timestamp, market: MarketId, quote: &Quote) {
+        let participation = self.settings.participation;
+        let Some(state) = self.market(market) else {
+            return;
+        };
+        let traded = match (state.last_volume, quote.volume) {
+            (Some(before), Some(now)) => now - before,
+            _ => Contracts::ZERO,
+        };
+        let share = Money::from_micros(traded.hundredths()).portion(participation);
+        let share = Contracts::from_hundredths(share.micros()).floor_whole();
+        state.share_left = if traded >= Contracts::ONE { share.max(Contracts::ONE) } else { share };
+        state.last_volume = quote.volume.or(state.last_volume);
+        (state.bid_left, state.ask_left) = (quote.bid_size, quote.ask_size);
+        state.quote = *quote;
+        for id in state.resting.clone() {
+            self.fill_if_traded_through(at, id, !traded.is_none());
+        }
+    }
+
+    fn fill_if_traded_through(&mut self, at: Timestamp, id: OrderId, traded: bool) {
+        let Some(Resting { order, left, .. }) = self.resting.get(&id) else {
+            return;
+        };
+        let (order, left) = (*order, *left);
+        let Some(state) = self.market(order.market) else {
+            return;
+        };
+        let last = state.quote.last.filter(|_| traded).map(|last| order.side.price(last));
+        let through = match order.action {
+            Action::Buy => {
+                let ask_below = state.quote.ask_of(order.side).is_some_and(|ask| ask < order.limit);
+                ask_below || last.is_some_and(|last| last < order.limit)
+            }
+            Action::Sell => {
+                let bid_above = state.quote.bid_of(order.side).is_some_and(|bid| bid > order.limit);
+                bid_above || last.is_some_and(|last| last > order.limit)
+            }
+        };
+        let contracts = if through { self.take(&order, left) } else { Contracts::ZERO };
+        if contracts.is_none() {
+            return;
+        }
+        self.trade(at, &order, order.limit, contracts, Role::Maker);
+    }
+
+    /// Takes up to `wanted` from what is available to an order, and returns how much.
+    fn take(&mut self, order: &Order, wanted: Contracts) -> Contracts {
+        let unlimited = self.settings.fill == FillModel::Unlimited;
+        let Some(state) = self.market(order.market) else {
+            return Contracts::ZERO;
+        };
+        if unlimited {
+            return wanted;
+        }
+        let takes_yes_ask = (order.side == Side::Yes) == (order.action == Action::Buy);
+        let left = if takes_yes_ask { &mut state.ask_left } else { &mut state.bid_left };
+        let pool = left.as_mut().unwrap_or(&mut state.share_left);
+        let taken = wanted.min(*pool);
+        *pool -= taken;
+        taken
+    }
+
+    /// Reports one trade of an order and, if it rests, shortens it.
+    fn trade(&mut self, at: Timestamp, order: &Order, price: Price, contracts: Contracts, role: Role) {
+        let rounding = self.settings.fee_rounding;
+        let Some(schedule) = self.market(order.market).map(|state| state.fees) else {
+            return;
+        };
+        self.trades += 1;
+        let value = price * contracts;
+        let revenue = if order.action == Action::Buy { -value } else { value };
+        let resting = self.resting.get_mut(&order.id);
+        let mut fresh = FeeAccumulator::default();
+        let (accumulator, gone) = match resting {
+            Some(resting) => {
+                resting.left -= contracts;
+                (&mut resting.fees, resting.left.is_none())
+            }
+            None => (&mut fresh, false),
+        };
+        let fee = accumulator.charge(rounding, revenue, schedule.trade_fee(role, price, contracts));
+        if gone {
+            self.forget(order.id);
+        }
+        let fill =
+            Fill { order: order.id, trade: self.trades, price, contracts, fee, taker: role == Role::Taker };
+        self.answer(at, VenueEvent::Filled(fill));
+    }
+
+    fn forget(&mut self, id: OrderId) -> Option<Resting> {
+        let resting = self.resting.remove(&id)?;
+        if let Some(state) = self.market(resting.order.market) {
+            state.resting.retain(|&other| other != id);
+        }
+        Some(resting)
+    }
+
+    fn arrive(&mut self, at: Timestamp, command: &Command) {
+        match command {
+            Command::Submit(order) => self.place(at, order),
+            Command::Cancel { order, .. } => {
+                if self.forget(*order).is_some() {
+                    self.answer(at, VenueEvent::Closed { order: *order, reason: CloseReason::Cancelled });
+                }
+            }
+        }
+    }
+
+    fn place(&mut self, at: Timestamp, order: &Order) {
+        let reject = |reason| VenueEvent::Rejected { order: order.id, reason };
+        let Some(state) = self.market(order.market) else {
+            return self.answer(at, reject(RejectReason::MarketNotTrading));
+        };
+        if state.status != MarketStatus::Active {
+            return self.answer(at, reject(RejectReason::MarketNotTrading));
+        }
+        if state.grid.floor_on(order.side, order.limit) != Some(order.limit) {
+            return self.answer(at, reject(RejectReason::InvalidPrice));
+        }
+        let marketable = match order.action {
+            Action::Buy => state.quote.ask_of(order.side).filter(|&ask| ask <= order.limit),
+            Action::Sell => state.quote.bid_of(order.side).filter(|&bid| bid >= order.limit),
+        };
+        if order.time_in_force == TimeInForce::PostOnly && marketable.is_some() {
+            return self.answer(at, reject(RejectReason::WouldTake));
+        }
+        self.answer(at, VenueEvent::Accepted { order: order.id });
+        // While it matches, the order is in the book, so that its fees accumulate in one place.
+        self.rest(order);
+        if let Some(price) = marketable {
+            let contracts = self.take(order, order.contracts);
+            if !contracts.is_none() {
+                self.trade(at, order, price, contracts, Role::Taker);
+            }
+        }
+        if order.time_in_force == TimeInForce::Ioc && self.forget(order.id).is_some() {
+            self.answer(at, VenueEvent::Closed { order: order.id, reason: CloseReason::NothingOnOffer });
+        }
+    }
+
+    fn rest(&mut self, order: &Order) {
+        let resting = Resting { order: *order, left: order.contracts, fees: FeeAccumulator::default() };
+        self.resting.insert(order.id, resting);
+        if let Some(state) = self.market(order.market) {
+            state.resting.push(order.id);
+        }
+    }
+
+    fn set_status(&mut self, at: Timestamp, market: MarketId, status: MarketStatus) {
+        let Some(state) = self.market(market) else {
+            return;
+        };
+        let before = std::mem::replace(&mut state.status, status);
+        let reason = match status {
+            MarketStatus::Closed | MarketStatus::Settled => CloseReason::MarketClosed,
+            MarketStatus::Active if before == MarketStatus::Halted => CloseReason::MarketHalted,
+            MarketStatus::Active | MarketStatus::Halted => return,
+        };
+        for order in std::mem::take(&mut state.resting) {
+            self.resting.remove(&order);
+            self.answer(at, VenueEvent::Closed { order, reason });
+        }
+    }
+}
+
+impl Venue for SimExchange {
+    fn submit(&mut self, at: Timestamp, command: &Command) -> Result<(), GatewayError> {
+        let arrival = at + self.settings.latency.draw(&mut self.random);
+        self.sent += 1;
+        self.in_flight.insert((arrival, self.sent), *command);
+        Ok(())
+    }
+
+    fn observe(&mut self, seen: &Stamped<Input>) {
+        let Input::Market(event) = &seen.value else {
+            return;
+        };
+        match event {
+            MarketEvent::Listed(market) => self.list(market),
+            MarketEvent::Quote { market, quote } => self.quote(seen.at, *market, quote),
+            MarketEvent::Status { market, status } => self.set_status(seen.at, *market, *status),
+            MarketEvent::Fees { series, fees } => {
+                let markets = self.markets.iter_mut().flatten().filter(|state| state.series == *series);
+                markets.for_each(|state| state.fees = *fees);
+            }
+            MarketEvent::Settled { market, .. } => {
+                self.set_status(seen.at, *market, MarketStatus::Settled);
+            }
+            MarketEvent::Gap { .. } | MarketEvent::CloseTime { .. } => {}
+        }
+    }
+
+    fn due(&self) -> Option<Timestamp> {
+        let answer = self.answers.front().map(|answer| answer.at);
+        let arrival = self.in_flight.first_key_value().map(|(&(at, _), _)| at);
+        answer.into_iter().chain(arrival).min()
+    }
+
+    fn take(&mut self) -> Option<Stamped<Input>> {
+        if self.answers.is_empty()
+            && let Some(((at, _), command)) = self.in_flight.pop_first()
+        {
+            self.arrive(at, &command);
+        }
+        self.answers.pop_front()
+    }
+}

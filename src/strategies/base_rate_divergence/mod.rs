@@ -1,0 +1,148 @@
+//! `base_rate_divergence`: a historical base rate, counted on what was public at the time, against the
+//! market's price.
+//!
+//! The model says how often something happened in comparable circumstances; `market_weight` pools that
+//! belief with the market's mid in log-odds (0 = the base rate alone, 1 = the market).
+
+pub mod fomc;
+
+use serde::{Deserialize, Serialize};
+
+use crate::desk::strategy::{Estimate, Learned, MarketView, Strategy};
+use crate::domain::{Fact, Probability, Timestamp};
+
+use fomc::FomcModel;
+
+/// The name in scenarios.
+pub const NAME: &str = "base_rate_divergence";
+
+/// Which question the base rate answers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ModelName {
+    /// Decisions of the Federal Open Market Committee.
+    Fomc,
+}
+
+/// The strategy's keys in a scenario.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Settings {
+    /// The model.
+    pub model: ModelName,
+    /// First year whose meetings are counted.
+    #[serde(default = "since")]
+    pub since: i16,
+    /// Strength of the prior towards the unconditional distribution, in meetings.
+    #[serde(default = "prior_strength")]
+    pub prior_strength: f64,
+    /// Weight of the market's mid in the pooled belief, 0 to 1.
+    #[serde(default)]
+    pub market_weight: f64,
+    /// Series that pay on the level of the target range after a meeting.
+    #[serde(default = "level_series")]
+    pub level_series: Vec<String>,
+    /// Series that pay on the change at a meeting, strikes in basis points.
+    #[serde(default = "decision_series")]
+    pub decision_series: Vec<String>,
+}
+
+const fn since() -> i16 {
+    1990
+}
+
+const fn prior_strength() -> f64 {
+    10.0
+}
+
+fn level_series() -> Vec<String> {
+    ["KXFED", "FED"].map(String::from).to_vec()
+}
+
+fn decision_series() -> Vec<String> {
+    ["KXFEDDECISION", "FEDDECISION"].map(String::from).to_vec()
+}
+
+/// The strategy.
+pub struct BaseRateDivergence {
+    model: FomcModel,
+    market_weight: f64,
+}
+
+impl BaseRateDivergence {
+    /// From its settings.
+    ///
+    /// # Errors
+    /// Names the figure that is out of range.
+    pub fn new(settings: Settings) -> Result<Self, String> {
+        let Settings { prior_strength, market_weight, since, .. } = settings;
+        if !(prior_strength > 0.0 && prior_strength <= 1e6) {
+            return Err(format!(
+                "prior_strength = {prior_strength} is not between 0 and 1000000 (0 excluded)"
+            ));
+        }
+        if !(0.0..=1.0).contains(&market_weight) {
+            return Err(format!("market_weight = {market_weight} is not between 0 and 1"));
+        }
+        if !(1900..=2200).contains(&since) {
+            return Err(format!("since = {since} is not a year"));
+        }
+        let ModelName::Fomc = settings.model;
+        Ok(Self { model: FomcModel::new(settings), market_weight })
+    }
+}
+
+impl Strategy for BaseRateDivergence {
+    fn name(&self) -> &str {
+        NAME
+    }
+
+    fn learn(&mut self, fact: &Fact, published: Timestamp) -> Learned {
+        self.model.learn(fact, published)
+    }
+
+    fn evaluate(&mut self, view: &MarketView<'_>) -> Option<Estimate> {
+        let mut estimate = self.model.evaluate(view)?;
+        if self.market_weight > 0.0 {
+            estimate.probability = pool(estimate.probability, view.quote.mid()?, self.market_weight)?;
+        }
+        Some(estimate)
+    }
+}
+
+/// Logarithmic opinion pool: the weighted mean of log-odds (Genest and Zidek 1986).
+fn pool(belief: Probability, market: Probability, market_weight: f64) -> Option<Probability> {
+    let log_odds = |p: Probability| {
+        // A certain belief would outvote everyone; one part per million is as sure as anyone gets.
+        let p = f64::from(p.ppm().clamp(1, 999_999)) / 1e6;
+        libm::log(p / (1.0 - p))
+    };
+    let pooled = (1.0 - market_weight) * log_odds(belief) + market_weight * log_odds(market);
+    Probability::from_f64(1.0 / (1.0 + libm::exp(-pooled)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ppm(ppm: u32) -> Probability {
+        Probability::from_ppm(ppm).unwrap()
+    }
+
+    #[test]
+    fn pooling_by_hand() {
+        // odds 0.2/0.8 = 1/4 and 0.5/0.5 = 1: half weight gives odds 1/2, p = 1/3
+        assert_eq!(pool(ppm(200_000), ppm(500_000), 0.5), Probability::from_ppm(333_333));
+        // odds 1/4 and 4, weight 0.8 on the market: 4^(0.8 − 0.2) = 4^0.6 = 2.297397; p = 0.696730
+        assert_eq!(pool(ppm(200_000), ppm(800_000), 0.8), Probability::from_ppm(696_730));
+        assert_eq!(pool(ppm(200_000), ppm(800_000), 1.0), Some(ppm(800_000)));
+    }
+
+    #[test]
+    fn settings_out_of_range_are_named() {
+        let table: toml::Table = toml::from_str("model = \"fomc\"\nmarket_weight = 1.5").unwrap();
+        let settings: Settings = table.try_into().unwrap();
+        let error = BaseRateDivergence::new(settings).err().unwrap();
+        assert_eq!(error, "market_weight = 1.5 is not between 0 and 1");
+    }
+}

@@ -1,0 +1,77 @@
+//! `fixed_rate`: one base rate for every market, or one a ticker, stated by hand.
+//!
+//! For trying out rules, for tests and for measuring the engine: its beliefs cost nothing to compute.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use crate::desk::strategy::{Estimate, Learned, MarketView, Strategy};
+use crate::domain::{Fact, Fraction, Probability, Timestamp};
+
+/// The name in scenarios.
+pub const NAME: &str = "fixed_rate";
+
+/// The strategy's keys in a scenario.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Settings {
+    /// Probability of YES in markets not listed in `rates`; without it those are left alone.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub probability: Option<f64>,
+    /// Probability of YES by ticker.
+    #[serde(default)]
+    pub rates: BTreeMap<String, f64>,
+    /// Confidence in all of them.
+    #[serde(default = "whole")]
+    pub confidence: f64,
+}
+
+const fn whole() -> f64 {
+    1.0
+}
+
+/// The strategy.
+pub struct FixedRate {
+    default: Option<Estimate>,
+    rates: BTreeMap<String, Estimate>,
+}
+
+impl FixedRate {
+    /// From its settings.
+    ///
+    /// # Errors
+    /// Names the figure that is no probability.
+    pub fn new(settings: Settings) -> Result<Self, String> {
+        let confidence = Fraction::from_f64(settings.confidence)
+            .ok_or_else(|| format!("confidence = {} is not between 0 and 1", settings.confidence))?;
+        let estimate = |name: &str, value: f64| {
+            let probability = Probability::from_f64(value)
+                .ok_or_else(|| format!("{name} = {value} is not a probability"))?;
+            let reason = Arc::from(format!("fixed base rate of {probability}"));
+            Ok::<_, String>(Estimate { probability, confidence, reason })
+        };
+        let default = settings.probability.map(|value| estimate("probability", value)).transpose()?;
+        let rates = settings.rates.into_iter().map(|(ticker, value)| {
+            let estimate = estimate(&format!("rates.{ticker}"), value)?;
+            Ok::<_, String>((ticker, estimate))
+        });
+        Ok(Self { default, rates: rates.collect::<Result<_, _>>()? })
+    }
+}
+
+impl Strategy for FixedRate {
+    fn name(&self) -> &str {
+        NAME
+    }
+
+    fn learn(&mut self, _fact: &Fact, _published: Timestamp) -> Learned {
+        Learned::Ignored
+    }
+
+    fn evaluate(&mut self, view: &MarketView<'_>) -> Option<Estimate> {
+        let own = if self.rates.is_empty() { None } else { self.rates.get(&*view.market.ticker) };
+        own.or(self.default.as_ref()).cloned()
+    }
+}

@@ -1,0 +1,60 @@
+//! The strategies, registered by name.
+//!
+//! A new one is a type that implements [`Strategy`](crate::desk::strategy::Strategy), a settings struct
+//! that serde can read, and one line in [`build`].
+
+pub mod base_rate_divergence;
+pub mod fixed_rate;
+
+use serde::de::DeserializeOwned;
+
+use crate::desk::strategy::Strategy;
+
+/// The names a scenario may use.
+pub const NAMES: [&str; 2] = [base_rate_divergence::NAME, fixed_rate::NAME];
+
+/// Why a strategy could not be made from its table.
+#[derive(Debug, PartialEq, Eq)]
+pub enum BuildError {
+    /// No strategy of that name.
+    UnknownName,
+    /// A key is wrong; the message is the deserializer's.
+    Settings(String),
+}
+
+/// A strategy and its settings with every default filled in.
+pub struct Built {
+    /// The strategy.
+    pub strategy: Box<dyn Strategy>,
+    /// Its settings as they will be used.
+    pub settings: toml::Table,
+}
+
+/// Makes a strategy from its name and the keys of its table that are its own.
+///
+/// # Errors
+/// An unknown name, or a wrong key or value.
+pub fn build(name: &str, table: toml::Table) -> Result<Built, BuildError> {
+    match name {
+        base_rate_divergence::NAME => make(table, base_rate_divergence::BaseRateDivergence::new),
+        fixed_rate::NAME => make(table, fixed_rate::FixedRate::new),
+        _ => Err(BuildError::UnknownName),
+    }
+}
+
+fn make<Settings, S>(
+    table: toml::Table,
+    new: impl FnOnce(Settings) -> Result<S, String>,
+) -> Result<Built, BuildError>
+where
+    Settings: DeserializeOwned + serde::Serialize,
+    S: Strategy + 'static,
+{
+    let wrong = |error: &dyn std::fmt::Display| BuildError::Settings(error.to_string());
+    let settings: Settings = table
+        .try_into()
+        .map_err(|error: toml::de::Error| BuildError::Settings(error.message().to_owned()))?;
+    let resolved = toml::Table::try_from(&settings).map_err(|error| wrong(&error))?;
+    let strategy = new(settings).map_err(|error| wrong(&error))?;
+    Ok(Built { strategy: Box::new(strategy), settings: resolved })
+}
