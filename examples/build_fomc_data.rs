@@ -2,12 +2,9 @@
 //!
 //! Run: `cargo run --example build_fomc_data -- RAW_DIR OUT_DIR`
 //!
-//! Reads from `RAW_DIR` `fomc_decisions.csv`, `cpi_releases.csv`, `macro_monthly.csv` and of Kalshi
-//! `kalshi_fed_levels_bidask_mid_daily.parquet` (mid of the closing quote, a row a market and day),
-//! `kalshi_fed_levels_daily.parquet` (last trade, a row a market and day with a trade),
-//! `kalshi_ladder_results.csv` (results, closing times) and `kalshi_maker_fee_history.csv`.
-//! Writes `OUT_DIR/fomc/{markets.parquet, snapshots.parquet, fee_changes.csv}` and
-//! `OUT_DIR/facts/{fomc_decisions, fomc_calendar, cpi_first_prints, unemployment}.csv`.
+//! Reads decisions, prints and monthly series (`fomc_decisions.csv`, `cpi_releases.csv`,
+//! `macro_monthly.csv`) and tables of Kalshi markets (`kalshi_*`: a mid or a last trade a market and
+//! day, results, maker fees). Writes `OUT_DIR/fomc`, a data set, and `OUT_DIR/facts`.
 //!
 //! The same input gives the same bytes. Anything unexpected in the input is an error; what is
 //! dropped by rule is counted and printed. `data/README.md` explains every choice made here.
@@ -142,7 +139,8 @@ fn key(row: &Record) -> Result<Key> {
     Ok((event.to_owned(), hundredths(text(row, "strike")?)?))
 }
 
-/// Every market of the ladder with its closing time and result, still without prices.
+/// Every market of the ladder with its closing time and result, still without prices. The result
+/// must be the one the decision implies.
 fn markets(raw: &Path, meetings: &Meetings) -> Result<Markets> {
     let mut markets = Markets::new();
     for row in read_csv(&raw.join("kalshi_ladder_results.csv"))? {
@@ -174,25 +172,26 @@ fn word(wins: Option<bool>) -> String {
 /// Adds last trades, then the mids of the closing quote; where both are known the volume of the day
 /// is that of the mids' source.
 fn add_days(raw: &Path, markets: &mut Markets) -> Result<()> {
-    let trades = ("kalshi_fed_levels_daily.parquet", "date");
-    let mids = ("kalshi_fed_levels_bidask_mid_daily.parquet", "trading_day_et");
-    for (file, date) in [trades, mids] {
-        for row in read_parquet(&raw.join(file))? {
-            let market = markets.get_mut(&key(&row)?).context("a market without result")?;
-            let day = market.days.entry(text(&row, date)?.parse()?).or_default();
-            if file == trades.0 {
-                ensure!(day.last.is_none(), "occurs twice: {row:?}");
-                day.last = Some(price(text(&row, "last_trade_cents")?)?);
-                day.volume = hundredths(text(&row, "day_volume")?)?;
-            } else {
-                ensure!(day.mid.is_none(), "occurs twice: {row:?}");
-                day.mid = Some(price(text(&row, "mid_cents")?)?);
-                day.volume = hundredths(text(&row, "volume")?)?;
-                day.open_interest = Some(hundredths(text(&row, "open_interest")?)?);
-            }
-        }
+    for row in read_parquet(&raw.join("kalshi_fed_levels_daily.parquet"))? {
+        let day = day(markets, &row, "date")?;
+        ensure!(day.last.is_none(), "occurs twice: {row:?}");
+        day.last = Some(price(text(&row, "last_trade_cents")?)?);
+        day.volume = hundredths(text(&row, "day_volume")?)?;
+    }
+    for row in read_parquet(&raw.join("kalshi_fed_levels_bidask_mid_daily.parquet"))? {
+        let day = day(markets, &row, "trading_day_et")?;
+        ensure!(day.mid.is_none(), "occurs twice: {row:?}");
+        day.mid = Some(price(text(&row, "mid_cents")?)?);
+        day.volume = hundredths(text(&row, "volume")?)?;
+        day.open_interest = Some(hundredths(text(&row, "open_interest")?)?);
     }
     Ok(())
+}
+
+fn day<'a>(markets: &'a mut Markets, row: &Record, date: &str) -> Result<&'a mut Day> {
+    let market = markets.get_mut(&key(row)?);
+    let days = &mut market.context("a market without result")?.days;
+    Ok(days.entry(text(row, date)?.parse()?).or_default())
 }
 
 /// One snapshot a market and trading day, known from the midnight that ends the day. A last trade
@@ -204,46 +203,48 @@ fn snapshots(markets: &Markets) -> Result<Vec<Snapshot>> {
         let (mut volume, mut before) = (0, None);
         for (date, day) in &market.days {
             let ts = new_york(date.tomorrow()?, 0, 0)?;
-            let previous = before;
-            before = day.mid.or(before);
             if ts >= market.close {
                 late += 1;
-            } else if before != day.mid {
+            } else if day.mid.is_none() && before.is_some() {
                 gaps += 1;
             } else {
                 volume += day.volume;
-                if is_empty_book(day, previous) {
+                if is_empty_book(day, before) {
                     empty += 1;
                 } else {
                     rows.push((ts, key.clone(), Day { volume, ..*day }));
                 }
+                before = day.mid;
             }
         }
     }
     rows.sort_by(|a, b| (a.0, &a.1).cmp(&(b.0, &b.1)));
-    let ladders = rows.chunk_by(|a, b| a.0 == b.0 && a.1.0 == b.1.0);
-    let sound = ladders.flat_map(|all| (0..all.len()).map(|at| is_sound(all, at)));
-    let sound: Vec<bool> = sound.collect();
-    let broken = sound.iter().filter(|sound| !**sound).count();
-    let mut sound = sound.into_iter();
-    rows.retain(|_| sound.next() == Some(true));
-    println!("dropped: {late} at or after the close, {gaps} last trades between mids");
-    println!("dropped: {empty} mids of an empty book, {broken} against the order of strikes");
+    let mut sound = Vec::new();
+    for ladder in rows.chunk_by(|a, b| a.0 == b.0 && a.1.0 == b.1.0) {
+        let mids: Vec<_> = ladder.iter().map(|row| row.2.mid).collect();
+        sound.extend((0..mids.len()).map(|at| is_sound(&mids, at)));
+    }
+    let mut verdicts = sound.iter();
+    rows.retain(|_| verdicts.next() == Some(&true));
+    let broken = sound.len() - rows.len();
+    println!("dropped: {late} at or after the close, {gaps} last trades between mids,");
+    println!("{empty} mids of an empty book, {broken} against the order of strikes");
     Ok(rows)
 }
 
-/// Whether a mid can only be the middle of a book with an empty side: on a day without a trade,
-/// 50 cents sharp or more than 15 cents from the mid before.
+/// Whether a mid looks like the middle of a book with an empty side: on a day without a trade, 50
+/// cents sharp or more than 15 cents from the mid before.
 fn is_empty_book(day: &Day, before: Option<i32>) -> bool {
-    let jump = day.mid.zip(before).is_some_and(|(mid, before)| mid.abs_diff(before) > 1_500);
-    day.volume == 0 && (jump || day.mid == Some(5_000))
+    let jump = day.mid.zip(before).map_or(0, |(mid, old)| mid - old);
+    day.volume == 0 && (jump.abs() > 1_500 || day.mid == Some(5_000))
 }
 
 /// Whether no higher strike of the same moment is worth over 5 cents more, and no lower one less.
-fn is_sound(ladder: &[Snapshot], at: usize) -> bool {
-    ladder.iter().enumerate().all(|(other, row)| {
-        let (low, high) = if other < at { (row, &ladder[at]) } else { (&ladder[at], row) };
-        high.2.mid.zip(low.2.mid).is_none_or(|(high, low)| high - low <= 500)
+fn is_sound(mids: &[Option<i32>], at: usize) -> bool {
+    mids[at].is_none_or(|mid| {
+        let (below, above) = mids.split_at(at);
+        let dear = below.iter().flatten().any(|low| mid - low > 500);
+        !dear && above.iter().flatten().all(|high| high - mid <= 500)
     })
 }
 
@@ -275,13 +276,11 @@ fn write_markets(path: &Path, markets: &Markets) -> Result<()> {
     }
     let strikes = markets.keys().map(|(_, strike)| percent(*strike).parse());
     let strikes = strikes.collect::<Result<Vec<f64>, _>>()?;
-    let values = markets.values().map(|market| market.wins.map(|wins| i32::from(wins) * 10_000));
-    let values = values.collect::<Int32Array>();
+    let value = |market: &Market| market.wins.map(|wins| if wins { 10_000 } else { 0 });
+    let values: Int32Array = markets.values().map(value).collect();
     let closes = markets.values().map(|market| Some(market.close));
     let settled = markets.values().map(|market| market.settled);
     let rows = markets.len();
-    let multipliers = Float64Array::from(vec![1.0; rows]);
-    let exclusive = BooleanArray::from(vec![false; rows]);
     let columns: Vec<(&str, ArrayRef)> = vec![
         ("ticker", texts(&|key, _| ticker(key))),
         ("event_ticker", texts(&|(event, _), _| event.clone())),
@@ -298,8 +297,8 @@ fn write_markets(path: &Path, markets: &Markets) -> Result<()> {
         ("result", texts(&|_, market| word(market.wins))),
         ("settlement_value", Arc::new(values)),
         ("fee_type", same("quadratic")),
-        ("fee_multiplier", Arc::new(multipliers)),
-        ("mutually_exclusive", Arc::new(exclusive)),
+        ("fee_multiplier", Arc::new(Float64Array::from(vec![1.0; rows]))),
+        ("mutually_exclusive", Arc::new(BooleanArray::from(vec![false; rows]))),
         ("price_ranges", same("")),
     ];
     write_parquet(path, columns)
@@ -361,8 +360,7 @@ fn write_fees(raw: &Path, path: &Path) -> Result<()> {
             lines.extend(["FED", "KXFED"].map(line));
         }
     }
-    let header = "series_ticker,effective_at,fee_type,fee_multiplier";
-    write_csv(path, header, lines)
+    write_csv(path, "series_ticker,effective_at,fee_type,fee_multiplier", lines)
 }
 
 fn write_decisions(path: &Path, decisions: &[Record]) -> Result<()> {
@@ -375,12 +373,10 @@ fn write_decisions(path: &Path, decisions: &[Record]) -> Result<()> {
             time => time.parse()?,
         };
         let scheduled = text(row, "kind")? == "scheduled";
-        let levels = ["target_upper_before", "target_upper_after", "change_bp"];
-        let levels = join(row, &levels)?;
+        let levels = join(row, &["target_upper_before", "target_upper_after", "change_bp"])?;
         lines.push(format!("{published},{date},{scheduled},{levels}"));
     }
-    let header = "published_at,meeting_date,scheduled,target_upper_before,target_upper_after,\
-                  change_bp";
+    let header = "published_at,meeting_date,scheduled,target_upper_before,target_upper_after,change_bp";
     write_csv(path, header, lines)
 }
 
@@ -467,8 +463,7 @@ fn price(cents: &str) -> Result<i32> {
 }
 
 fn text<'a>(row: &'a Record, column: &str) -> Result<&'a str> {
-    let cell = row.get(column).map(String::as_str);
-    cell.with_context(|| format!("no {column} in {row:?}"))
+    row.get(column).map(String::as_str).with_context(|| format!("no {column} in {row:?}"))
 }
 
 fn join(row: &Record, columns: &[&str]) -> Result<String> {
