@@ -27,9 +27,18 @@
 //! that can open a file; no order without an `Approved`; no `if live`. An arrow may only go to a lower
 //! layer: domain ← event ← desk ← {strategies, engine} ← {sim, feed, journal} ← report ← cli.
 
+#[cfg(feature = "cli")]
+pub mod cli;
 pub mod desk;
 pub mod domain;
 pub mod engine;
 pub mod event;
+pub mod feed;
+#[cfg(feature = "sqlite")]
+pub mod journal;
+#[cfg(feature = "cli")]
+pub mod report;
+#[cfg(feature = "cli")]
+pub mod scenario;
 pub mod sim;
 pub mod strategies;

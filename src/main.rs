@@ -1,2 +1,5 @@
-//! Runs a command and chooses the exit code.
-fn main() {}
+//! The program: everything is in the library.
+
+fn main() -> std::process::ExitCode {
+    protogen::cli::main()
+}

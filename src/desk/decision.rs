@@ -88,6 +88,8 @@ pub struct Evaluation {
     pub bid: Option<Price>,
     /// Best YES ask then.
     pub ask: Option<Price>,
+    /// Twice the market's mid then, in ten-thousandths.
+    pub twice_mid: Option<u16>,
     /// Whether bid and ask were assumed around a midpoint.
     pub assumed: bool,
     /// Net edge of the better side in parts per million of a dollar; `None` if no side could be bought.
@@ -96,6 +98,14 @@ pub struct Evaluation {
     pub verdict: Verdict,
     /// Why the strategy believes it.
     pub reason: Arc<str>,
+}
+
+impl Evaluation {
+    /// The market's own probability then: its mid.
+    #[must_use]
+    pub fn market_probability(&self) -> Option<Probability> {
+        Probability::from_ppm(u32::from(self.twice_mid?) * 50)
+    }
 }
 
 /// Why a position was sold or settled.

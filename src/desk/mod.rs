@@ -418,6 +418,7 @@ impl Desk {
             confidence: item.estimate.confidence,
             bid: book.quote.bid,
             ask: book.quote.ask,
+            twice_mid: book.quote.twice_mid(),
             assumed: book.quote.assumed,
             net_edge_ppm: best.map(|best| best.net_edge.ppm()),
             verdict,

@@ -11,6 +11,8 @@ pub struct Quote {
     pub bid: Option<Price>,
     /// Best YES ask.
     pub ask: Option<Price>,
+    /// The midpoint of a two-sided quote of which nothing else was recorded.
+    pub recorded_mid: Option<Price>,
     /// Price of the last trade.
     pub last: Option<Price>,
     /// Whether bid and ask are an assumption around a midpoint, not displayed prices.
@@ -60,13 +62,18 @@ impl Quote {
         }
     }
 
-    /// Bid plus ask in ten-thousandths, twice the midpoint; `None` unless both sides are there.
+    /// Bid plus ask in ten-thousandths, twice the midpoint; `None` unless both sides, or the midpoint
+    /// itself, are known.
     #[must_use]
     pub fn twice_mid(&self) -> Option<u16> {
-        Some(self.bid?.get() + self.ask?.get())
+        match (self.recorded_mid, self.bid, self.ask) {
+            (Some(mid), _, _) => Some(2 * mid.get()),
+            (None, Some(bid), Some(ask)) => Some(bid.get() + ask.get()),
+            _ => None,
+        }
     }
 
-    /// The midpoint as a probability, exact; `None` unless both sides are there.
+    /// The midpoint as a probability, exact; `None` where [`twice_mid`](Self::twice_mid) is.
     #[must_use]
     pub fn mid(&self) -> Option<Probability> {
         Probability::from_ppm(u32::from(self.twice_mid()?) * 50)
@@ -91,6 +98,9 @@ mod tests {
         assert_eq!(quote.ask_size_of(Side::No), Some(Contracts::whole(7)));
         assert_eq!(quote.bid_size_of(Side::No), Some(Contracts::whole(3)));
         assert_eq!(quote.mid(), Probability::from_ppm(450_000));
-        assert_eq!(Quote { ask: None, ..quote }.mid(), None);
+        let no_ask = Quote { ask: None, ..quote };
+        assert_eq!(no_ask.mid(), None);
+        // A recorded midpoint stands even where the assumed spread leaves no valid ask.
+        assert_eq!(Quote { recorded_mid: Price::new(9_850), ..no_ask }.mid(), Probability::from_ppm(985_000));
     }
 }

@@ -110,7 +110,7 @@ impl SimExchange {
             return;
         };
         let traded = match (state.last_volume, quote.volume) {
-            (Some(before), Some(now)) => now - before,
+            (Some(before), Some(now)) => (now - before).max(Contracts::ZERO),
             _ => Contracts::ZERO,
         };
         let share = Money::from_micros(traded.hundredths()).portion(participation);

@@ -1,0 +1,249 @@
+//! `protogen backtest SCENARIO…`
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+use clap::Args;
+use indicatif::{ProgressBar, ProgressStyle};
+
+use crate::desk::Desk;
+use crate::desk::decision::Output;
+use crate::domain::Timestamp;
+use crate::engine::gateway::Session;
+use crate::engine::{Engine, Journal, JournalError};
+use crate::event::{Input, Stamped};
+use crate::feed::HistoricalFeed;
+use crate::journal::TradeLogger;
+use crate::journal::ledger::RunHeader;
+use crate::report::summary::RunFacts;
+use crate::report::{Summary, Tally};
+use crate::scenario::Scenario;
+use crate::sim::SimExchange;
+
+use super::run::{Manifest, RunFlags, open_feed, point_latest, run_id};
+use super::{Common, Failure, OutArgs, ScenarioArgs, json, print, render};
+
+/// Replay scenarios' data through the engine.
+///
+/// Writes a run folder OUT/<scenario>/<run id> with ledger.sqlite, summary.json and scenario.toml for each;
+/// `latest` points to the newest. The same scenario on the same data has the same run id and digest.
+#[derive(Debug, Args)]
+pub struct Backtest {
+    /// Scenario files
+    #[arg(required = true, value_name = "SCENARIO")]
+    scenarios: Vec<PathBuf>,
+    #[command(flatten)]
+    scenario: ScenarioArgs,
+    #[command(flatten)]
+    out: OutArgs,
+    /// Record kill-switch halts without obeying them, to see the rest of the run
+    #[arg(long)]
+    ignore_halts: bool,
+    /// Skip and count bad snapshot rows instead of refusing the data
+    #[arg(long)]
+    lenient: bool,
+}
+
+impl Backtest {
+    pub(super) fn run(&self, common: &Common) -> Result<(), Failure> {
+        let flags = RunFlags { lenient: self.lenient, ignore_halts: self.ignore_halts };
+        let mut summaries = Vec::new();
+        for file in &self.scenarios {
+            let mut scenario = Scenario::load(file, &self.scenario.overrides)?;
+            scenario.ignore_halts(flags.ignore_halts);
+            let shown = Shown::of(&scenario);
+            let (folder, summary) = backtest(scenario, flags, &self.out.out, common)?;
+            if !common.json {
+                print(&render::summary(&summary, &shown, &folder, common)?)?;
+            }
+            summaries.push(summary);
+        }
+        match &*summaries {
+            _ if !common.json => Ok(()),
+            [one] => print(&json(one)),
+            many => print(&json(&serde_json::json!({ "runs": many }))),
+        }
+    }
+}
+
+/// What of a scenario the printed summary mentions.
+pub struct Shown {
+    /// What it is about.
+    pub description: String,
+    /// The assumed half spread in dollars.
+    pub half_spread: Option<f64>,
+    /// Whether halts were only recorded.
+    pub halts_ignored: bool,
+}
+
+impl Shown {
+    fn of(scenario: &Scenario) -> Self {
+        Self {
+            description: scenario.description.clone(),
+            half_spread: scenario.resolved.feed.half_spread,
+            halts_ignored: scenario.desk.risk.ignore_halts,
+        }
+    }
+}
+
+/// The ledger and the tally as one journal.
+struct Recorder {
+    ledger: TradeLogger,
+    tally: Tally,
+}
+
+impl Journal for Recorder {
+    fn record(&mut self, seq: u64, input: &Stamped<Input>, out: &Output) -> Result<(), JournalError> {
+        self.tally.observe(out);
+        self.ledger.record(seq, input, out)
+    }
+}
+
+fn backtest(
+    scenario: Scenario,
+    flags: RunFlags,
+    out: &Path,
+    common: &Common,
+) -> Result<(PathBuf, Summary), Failure> {
+    let began = Instant::now();
+    let (feed, manifest) = open_feed(&scenario, flags)?;
+    if feed.markets().is_empty() {
+        let problem = "no market of the data trades in the scenario's dates, series and categories";
+        return Err(Failure::new(Failure::DATA, format!("{}: {problem}", scenario.data[0].display())));
+    }
+    let id = run_id(&scenario, &manifest, flags);
+    let folder = RunFolder::begin(out, &scenario.name, &id)?;
+    let header = header(&scenario, &id, manifest, flags);
+    let scenario_toml = scenario.to_toml_in(&folder.complete);
+    let ledger = TradeLogger::create(&folder.partial.join("ledger.sqlite"), &header, feed.markets())?;
+    let tally = Tally::new(feed.markets(), scenario.seats.len());
+    let bankroll = scenario.desk.bankroll;
+    let (seed, sim) = (scenario.seed, SimExchange::new(scenario.sim));
+    let mut engine = Engine {
+        desk: Desk::new(scenario.desk, scenario.seats),
+        session: Session { feed, venue: sim },
+        journal: Recorder { ledger, tally },
+    };
+    let span = run_with_progress(&mut engine, common)?;
+    let equity = engine.desk.equity_point().equity;
+    let digest = engine.journal.ledger.finish(span, equity)?;
+    let facts = RunFacts {
+        run_id: id,
+        scenario: scenario.name,
+        mode: header.mode,
+        span,
+        bankroll,
+        seed,
+        digest,
+        elapsed_s: began.elapsed().as_secs_f64(),
+        rows_skipped: engine.session.feed.skipped(),
+    };
+    let summary = Summary::new(facts, &engine.desk, &engine.journal.tally);
+    let text = serde_json::to_string_pretty(&summary).expect("a summary is plain data");
+    folder.write("summary.json", &(text + "\n"))?;
+    folder.write("scenario.toml", &scenario_toml)?;
+    Ok((folder.complete()?, summary))
+}
+
+fn header(scenario: &Scenario, id: &str, manifest: Manifest, flags: RunFlags) -> RunHeader {
+    let absolute = |file: PathBuf| std::path::absolute(&file).unwrap_or(file);
+    RunHeader {
+        run_id: id.to_owned(),
+        mode: "backtest",
+        scenario: scenario.name.clone(),
+        version: env!("CARGO_PKG_VERSION"),
+        seed: scenario.seed,
+        bankroll: scenario.desk.bankroll,
+        lenient: flags.lenient,
+        ignore_halts: flags.ignore_halts,
+        files: manifest.into_iter().map(|(file, hash)| (absolute(file), hash)).collect(),
+        strategies: scenario.seats.iter().map(|seat| seat.strategy.name().to_owned()).collect(),
+    }
+}
+
+/// Inputs between looks at the progress bar.
+const PROGRESS_EVERY: u64 = 16_384;
+
+fn run_with_progress(
+    engine: &mut Engine<HistoricalFeed, SimExchange, Recorder>,
+    common: &Common,
+) -> Result<Option<(Timestamp, Timestamp)>, Failure> {
+    let bar = if common.quiet { ProgressBar::hidden() } else { ProgressBar::new(engine.session.feed.rows()) };
+    let style = ProgressStyle::with_template(
+        "{bar:30} {percent:>3} %  {human_pos} of {human_len} rows  {per_sec}  {msg}",
+    );
+    bar.set_style(style.expect("the template is valid"));
+    // A feed of facts from before the data is not part of the run's span.
+    let mut span: Option<(Timestamp, Timestamp)> = None;
+    let mut quoted = false;
+    let result = engine.run(|at, desk| {
+        quoted = quoted || desk.counts().evaluations > 0 || desk.counts().abstentions > 0;
+        if quoted {
+            span = Some((span.map_or(at, |span| span.0), at));
+        }
+        if desk.counts().inputs.is_multiple_of(PROGRESS_EVERY) {
+            bar.set_position(desk.counts().inputs);
+            bar.set_message(at.date());
+        }
+    });
+    bar.finish_and_clear();
+    result?;
+    Ok(span)
+}
+
+/// A run folder that appears only when it is complete.
+struct RunFolder {
+    partial: PathBuf,
+    complete: PathBuf,
+    done: bool,
+}
+
+impl RunFolder {
+    fn begin(out: &Path, scenario: &str, id: &str) -> Result<Self, Failure> {
+        let folder = out.join(scenario);
+        let partial = folder.join(format!(".{id}.{}.partial", std::process::id()));
+        fs::create_dir_all(&partial).map_err(|error| cannot(&partial, "be created", &error))?;
+        Ok(Self { partial, complete: folder.join(id), done: false })
+    }
+
+    fn write(&self, name: &str, text: &str) -> Result<(), Failure> {
+        let file = self.partial.join(name);
+        fs::write(&file, text).map_err(|error| cannot(&file, "be written", &error))
+    }
+
+    /// Puts the folder in its place. One of an earlier, equal run is replaced.
+    fn complete(mut self) -> Result<PathBuf, Failure> {
+        let replace = || -> std::io::Result<()> {
+            if self.complete.exists() {
+                let old = self.partial.with_extension("old");
+                fs::rename(&self.complete, &old)?;
+                fs::rename(&self.partial, &self.complete)?;
+                fs::remove_dir_all(&old)?;
+            } else {
+                fs::rename(&self.partial, &self.complete)?;
+            }
+            let id = self.complete.file_name().unwrap_or_default();
+            match self.complete.parent() {
+                Some(scenario) => point_latest(scenario, Path::new(id)),
+                None => Ok(()),
+            }
+        };
+        replace().map_err(|error| cannot(&self.complete, "be put in place", &error))?;
+        self.done = true;
+        Ok(self.complete.clone())
+    }
+}
+
+impl Drop for RunFolder {
+    fn drop(&mut self) {
+        if !self.done {
+            // The run has failed already; a leftover is all that is at stake.
+            let _left_over = fs::remove_dir_all(&self.partial);
+        }
+    }
+}
+
+fn cannot(path: &Path, what: &str, error: &std::io::Error) -> Failure {
+    Failure::new(Failure::DATA, format!("{} cannot {what}: {error}", path.display()))
+}

@@ -1,0 +1,174 @@
+//! The command line: arguments, one file a command, exit codes.
+
+mod backtest;
+mod data;
+mod render;
+mod replay;
+mod run;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use crate::engine::EngineError;
+use crate::engine::gateway::GatewayErrorKind;
+use crate::feed::DataError;
+use crate::journal::ledger::LedgerError;
+use crate::scenario::ScenarioError;
+
+/// Finds mispriced contracts on Kalshi, sizes them under hard risk limits, trades them, and says honestly
+/// whether the edge is real.
+#[derive(Debug, Parser)]
+#[command(name = "protogen", version, about, max_term_width = 110, after_help = EXIT_CODES)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+    #[command(flatten)]
+    common: Common,
+}
+
+const EXIT_CODES: &str = "Exit codes: 0 done (a backtest in which a kill switch fired is done) · 1 a replay diverged · \
+2 usage or scenario · 3 data · 4 venue or network · 70 bug";
+
+/// Flags of every command.
+#[derive(Debug, Args)]
+struct Common {
+    /// Print one JSON object on stdout and nothing else
+    #[arg(long, global = true)]
+    json: bool,
+    /// No progress, and a one-line summary
+    #[arg(short, long, global = true)]
+    quiet: bool,
+    /// More detail
+    #[arg(short, long, global = true)]
+    verbose: bool,
+    /// Colours
+    #[arg(long, global = true, value_enum, default_value_t = Color::Auto)]
+    color: Color,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Color {
+    Auto,
+    Always,
+    Never,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Replay scenarios' data through the engine and write a run folder for each
+    Backtest(backtest::Backtest),
+    /// Replay a recorded run and compare every decision; exit code 1 and the first difference if one differs
+    Replay(replay::Replay),
+    /// Look after data sets
+    #[command(subcommand)]
+    Data(data::Data),
+}
+
+/// How scenarios are read.
+#[derive(Debug, Args)]
+struct ScenarioArgs {
+    /// Set a scenario key, for example --set risk.kelly_fraction=0.1; repeatable
+    #[arg(long = "set", value_name = "KEY=VALUE")]
+    overrides: Vec<String>,
+}
+
+/// Where run folders go.
+#[derive(Debug, Args)]
+struct OutArgs {
+    /// Folder of the run folders
+    #[arg(long = "out", value_name = "DIR", default_value = "reports")]
+    out: PathBuf,
+}
+
+/// An expected failure: what to say, and with which exit code.
+#[derive(Debug)]
+struct Failure {
+    code: u8,
+    message: String,
+}
+
+impl Failure {
+    const DIVERGED: u8 = 1;
+    const USAGE: u8 = 2;
+    const DATA: u8 = 3;
+    const VENUE: u8 = 4;
+    const BUG: u8 = 70;
+
+    fn new(code: u8, message: impl Into<String>) -> Self {
+        Self { code, message: message.into() }
+    }
+}
+
+impl From<ScenarioError> for Failure {
+    fn from(error: ScenarioError) -> Self {
+        Self::new(Self::USAGE, error.to_string())
+    }
+}
+
+impl From<DataError> for Failure {
+    fn from(error: DataError) -> Self {
+        Self::new(Self::DATA, error.to_string())
+    }
+}
+
+impl From<LedgerError> for Failure {
+    fn from(error: LedgerError) -> Self {
+        Self::new(Self::DATA, error.to_string())
+    }
+}
+
+impl From<EngineError> for Failure {
+    fn from(error: EngineError) -> Self {
+        let code = match &error {
+            EngineError::Gateway(error) if error.kind == GatewayErrorKind::Venue => Self::VENUE,
+            EngineError::Gateway(_) | EngineError::Journal(_) => Self::DATA,
+        };
+        Self::new(code, error.to_string())
+    }
+}
+
+/// Runs the command line of this process.
+#[must_use]
+pub fn main() -> ExitCode {
+    let cli = Cli::parse();
+    match std::panic::catch_unwind(|| dispatch(&cli)) {
+        Ok(Ok(())) => ExitCode::SUCCESS,
+        Ok(Err(failure)) => {
+            eprintln!("protogen: {}", failure.message);
+            ExitCode::from(failure.code)
+        }
+        Err(_) => {
+            eprintln!("protogen: this is a bug; please report what is printed above");
+            ExitCode::from(Failure::BUG)
+        }
+    }
+}
+
+fn dispatch(cli: &Cli) -> Result<(), Failure> {
+    match &cli.command {
+        Command::Backtest(backtest) => backtest.run(&cli.common),
+        Command::Replay(replay) => replay.run(&cli.common),
+        Command::Data(data) => data.run(&cli.common),
+    }
+}
+
+/// Writes to stdout; a reader that has gone away is not an error.
+fn print(text: &str) -> Result<(), Failure> {
+    use std::io::Write;
+    let mut out = std::io::stdout().lock();
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
+            Err(Failure::new(Failure::DATA, format!("stdout: {error}")))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Anything as one line of JSON.
+fn json(value: &impl serde::Serialize) -> String {
+    let mut text = serde_json::to_string(value).expect("results are plain data");
+    text.push('\n');
+    text
+}

@@ -1,0 +1,74 @@
+//! What backtest and replay share: opening a scenario's data, and naming the run.
+
+use std::path::{Path, PathBuf};
+
+use crate::domain::Timestamp;
+use crate::feed::dataset::{DataSet, content_hash};
+use crate::feed::historical::HistoricalSettings;
+use crate::feed::snapshots::Window;
+use crate::feed::{DataError, HistoricalFeed};
+use crate::scenario::Scenario;
+
+/// The data files of a scenario with their content hashes.
+pub type Manifest = Vec<(PathBuf, String)>;
+
+/// Flags that change what a run does.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct RunFlags {
+    /// Skip and count bad rows.
+    pub lenient: bool,
+    /// Record halts without obeying them.
+    pub ignore_halts: bool,
+}
+
+/// Opens the feed of a scenario and hashes its files.
+pub fn open_feed(scenario: &Scenario, flags: RunFlags) -> Result<(HistoricalFeed, Manifest), DataError> {
+    let sets: Vec<DataSet> =
+        scenario.data.iter().map(|folder| DataSet::open(folder)).collect::<Result<_, _>>()?;
+    let files = sets.iter().flat_map(DataSet::files).chain(&scenario.facts);
+    let manifest =
+        files.map(|file| Ok((file.clone(), content_hash(file)?))).collect::<Result<_, DataError>>()?;
+    let settings = HistoricalSettings {
+        data: &sets,
+        facts: &scenario.facts,
+        window: Window {
+            start: scenario.start.unwrap_or(Timestamp::MIN),
+            end: scenario.end.unwrap_or(Timestamp::MAX),
+        },
+        half_spread: scenario.half_spread,
+        lenient: flags.lenient,
+    };
+    let feed = HistoricalFeed::open(&settings, |market| scenario.desk.scanner.covers(market))?;
+    Ok((feed, manifest))
+}
+
+/// The run's id: a hash of binary version, resolved scenario (seed included), data and flags. Where the
+/// files lie does not matter, only what is in them.
+pub fn run_id(scenario: &Scenario, manifest: &Manifest, flags: RunFlags) -> String {
+    let mut hasher = blake3::Hasher::new();
+    let mut add = |text: &str| {
+        hasher.update(&(text.len() as u64).to_le_bytes());
+        hasher.update(text.as_bytes());
+    };
+    add(env!("CARGO_PKG_VERSION"));
+    add(&scenario.to_toml());
+    for (file, hash) in manifest {
+        add(&file.file_name().unwrap_or_default().to_string_lossy());
+        add(hash);
+    }
+    add(&format!("{flags:?}"));
+    hasher.finalize().to_hex()[..16].to_owned()
+}
+
+/// Points `latest` in `folder` to `target`, replacing an older one.
+pub fn point_latest(folder: &Path, target: &Path) -> std::io::Result<()> {
+    let link = folder.join("latest");
+    match std::fs::remove_file(&link) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
+    #[cfg(unix)]
+    return std::os::unix::fs::symlink(target, &link);
+    #[cfg(not(unix))]
+    return std::fs::write(&link, target.to_string_lossy().as_bytes());
+}

@@ -1,0 +1,323 @@
+//! The markets of a run, read with polars, and everything about them that happens at a known time.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::path::Path;
+use std::sync::Arc;
+
+use polars::prelude::{
+    BooleanChunked, Column, DataFrame, Float64Chunked, Int32Chunked, Int64Chunked, LazyFrame, PlRefPath,
+    ScanArgsParquet, StringChunked,
+};
+use serde::Deserialize;
+
+use crate::domain::price::Band;
+use crate::domain::{
+    Decimal6, EventId, FeeSchedule, FeeType, Market, MarketId, Price, PriceGrid, SeriesId, Strike, Timestamp,
+    decimal,
+};
+
+use super::DataError;
+use super::snapshots::{Tickers, Window};
+
+/// How a market ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Settlement {
+    /// When it was paid out.
+    pub at: Timestamp,
+    /// What YES paid.
+    pub value: Price,
+}
+
+/// A row of markets.parquet.
+#[derive(Clone, Debug)]
+pub struct MarketRow {
+    /// Everything known at listing; the ids are set when the run's markets are put together.
+    pub market: Market,
+    /// How it ended, if it has.
+    pub settlement: Option<Settlement>,
+}
+
+/// The markets of a run.
+#[derive(Debug, Default)]
+pub struct Catalogue {
+    /// In ticker order, which is id order.
+    pub markets: Vec<Arc<Market>>,
+    /// How each ended.
+    pub settlements: Vec<Option<Settlement>>,
+    /// Series by name.
+    pub series: BTreeMap<String, SeriesId>,
+    /// For reading snapshots.
+    pub tickers: Tickers,
+}
+
+impl Catalogue {
+    /// Puts the markets together that `covers` picks and that trade within the window.
+    ///
+    /// # Errors
+    /// When two rows have the same ticker.
+    pub fn new(
+        files: Vec<(&Path, Vec<MarketRow>)>,
+        window: Window,
+        covers: impl Fn(&Market) -> bool,
+    ) -> Result<Self, DataError> {
+        let mut rows: BTreeMap<Box<str>, MarketRow> = BTreeMap::new();
+        let mut ids = HashMap::new();
+        for (file, list) in files {
+            for (number, row) in (1u64..).zip(list) {
+                let ticker = row.market.ticker.clone();
+                if ids.insert(ticker.to_string(), None).is_some() {
+                    return Err(DataError::of_row(file, number, format!("ticker {ticker} is there twice")));
+                }
+                let ends =
+                    row.settlement.map_or(row.market.close_time, |end| end.at.max(row.market.close_time));
+                let trades = ends >= window.start && row.market.open_time <= window.end;
+                if trades && covers(&row.market) {
+                    rows.insert(ticker, row);
+                }
+            }
+        }
+        let ids_of = |name: fn(&Market) -> &Arc<str>| -> BTreeMap<Arc<str>, u32> {
+            let names: BTreeSet<_> = rows.values().map(|row| Arc::clone(name(&row.market))).collect();
+            names.into_iter().zip(0u32..).collect()
+        };
+        let events = ids_of(|market| &market.event_ticker);
+        let series = ids_of(|market| &market.series_ticker);
+        let mut catalogue = Self::default();
+        for (id, (ticker, row)) in (0u32..).zip(rows) {
+            let mut market = row.market;
+            market.id = MarketId(id);
+            market.event = EventId(events[&market.event_ticker]);
+            market.series = SeriesId(series[&market.series_ticker]);
+            ids.insert(ticker.to_string(), Some(market.id));
+            catalogue.tickers.wanted.push(ticker.into());
+            catalogue.tickers.opens.push(market.open_time);
+            catalogue.tickers.settles.push(row.settlement.map(|end| end.at));
+            catalogue.markets.push(Arc::new(market));
+            catalogue.settlements.push(row.settlement);
+        }
+        catalogue.tickers.ids = ids;
+        catalogue.series = series.into_iter().map(|(name, id)| (name.to_string(), SeriesId(id))).collect();
+        Ok(catalogue)
+    }
+}
+
+/// Reads markets.parquet.
+///
+/// # Errors
+/// Names the column that is missing or of the wrong type, or the row that cannot be used.
+pub fn read_markets(file: &Path) -> Result<Vec<MarketRow>, DataError> {
+    let broken = |error: polars::prelude::PolarsError| {
+        DataError::of_file(file, format!("cannot be read as Parquet (truncated?): {error}"))
+    };
+    let path = PlRefPath::try_from_path(file).map_err(broken)?;
+    let frame = LazyFrame::scan_parquet(path, ScanArgsParquet::default()).map_err(broken)?;
+    let frame = frame.collect().map_err(broken)?;
+    let columns = Columns::new(file, &frame)?;
+    (0..frame.height())
+        .map(|row| {
+            let number = u64::try_from(row).unwrap_or(0) + 1;
+            columns.market(row).map_err(|problem| DataError::of_row(file, number, problem))
+        })
+        .collect()
+}
+
+/// The typed columns of markets.parquet.
+struct Columns<'a> {
+    ticker: &'a StringChunked,
+    event_ticker: &'a StringChunked,
+    series_ticker: &'a StringChunked,
+    category: &'a StringChunked,
+    title: &'a StringChunked,
+    strike_type: &'a StringChunked,
+    floor_strike: &'a Float64Chunked,
+    cap_strike: &'a Float64Chunked,
+    open_time: Int64Chunked,
+    close_time: Int64Chunked,
+    settlement_time: Int64Chunked,
+    result: &'a StringChunked,
+    settlement_value: &'a Int32Chunked,
+    fee_type: &'a StringChunked,
+    fee_multiplier: &'a Float64Chunked,
+    price_ranges: &'a StringChunked,
+}
+
+impl<'a> Columns<'a> {
+    fn new(file: &Path, frame: &'a DataFrame) -> Result<Self, DataError> {
+        let column = |name: &str| {
+            frame.column(name).map_err(|_| DataError::of_file(file, format!("has no column {name}")))
+        };
+        let wrong = |name: &str, expected: &str, column: &Column| {
+            let found = column.dtype();
+            DataError::of_file(file, format!("column {name} must be {expected}, is {found}"))
+        };
+        let text = |name: &str| {
+            let found = column(name)?;
+            found.str().map_err(|_| wrong(name, "text", found))
+        };
+        let real = |name: &str| {
+            let found = column(name)?;
+            found.f64().map_err(|_| wrong(name, "f64", found))
+        };
+        let time = |name: &str| -> Result<Int64Chunked, DataError> {
+            let found = column(name)?;
+            let expected = "datetime[us, UTC]";
+            let time = found.datetime().map_err(|_| wrong(name, expected, found))?;
+            let zone = time.time_zone().as_ref().map(|zone| zone.as_str());
+            let micros = time.time_unit() == polars::prelude::TimeUnit::Microseconds;
+            if !micros || zone != Some("UTC") {
+                return Err(wrong(name, expected, found));
+            }
+            Ok(time.physical().clone())
+        };
+        // Not used by a run, but part of the schema.
+        text("yes_sub_title")?;
+        let exclusive = column("mutually_exclusive")?;
+        let _flags: &BooleanChunked =
+            exclusive.bool().map_err(|_| wrong("mutually_exclusive", "bool", exclusive))?;
+        let settled = column("settlement_value")?;
+        Ok(Self {
+            ticker: text("ticker")?,
+            event_ticker: text("event_ticker")?,
+            series_ticker: text("series_ticker")?,
+            category: text("category")?,
+            title: text("title")?,
+            strike_type: text("strike_type")?,
+            floor_strike: real("floor_strike")?,
+            cap_strike: real("cap_strike")?,
+            open_time: time("open_time")?,
+            close_time: time("close_time")?,
+            settlement_time: time("settlement_time")?,
+            result: text("result")?,
+            settlement_value: settled.i32().map_err(|_| wrong("settlement_value", "i32", settled))?,
+            fee_type: text("fee_type")?,
+            fee_multiplier: real("fee_multiplier")?,
+            price_ranges: text("price_ranges")?,
+        })
+    }
+
+    fn market(&self, row: usize) -> Result<MarketRow, String> {
+        let market = Market {
+            id: MarketId(0),
+            event: EventId(0),
+            series: SeriesId(0),
+            ticker: required(self.ticker, row, "ticker")?.into(),
+            event_ticker: required(self.event_ticker, row, "event_ticker")?.into(),
+            series_ticker: required(self.series_ticker, row, "series_ticker")?.into(),
+            category: self.category.get(row).unwrap_or_default().into(),
+            title: self.title.get(row).unwrap_or_default().into(),
+            strike: self.strike(row)?,
+            open_time: moment(&self.open_time, row, "open_time")?,
+            close_time: moment(&self.close_time, row, "close_time")?,
+            grid: grid(self.price_ranges.get(row).unwrap_or_default())?,
+            fees: self.fees(row)?,
+        };
+        if market.close_time <= market.open_time {
+            return Err(format!(
+                "close_time {} is not after open_time {}",
+                market.close_time, market.open_time
+            ));
+        }
+        let settlement = self.settlement(row)?;
+        if settlement.is_some_and(|settlement| settlement.at < market.open_time) {
+            return Err("settlement_time is before open_time".into());
+        }
+        Ok(MarketRow { market, settlement })
+    }
+
+    fn strike(&self, row: usize) -> Result<Strike, String> {
+        let value = |column: &Float64Chunked, name: &str| match column.get(row) {
+            Some(value) => decimal_of(value).map_err(|error| format!("{name}: {error}")),
+            None => Err(format!("{name} is missing")),
+        };
+        let floor = || value(self.floor_strike, "floor_strike");
+        let cap = || value(self.cap_strike, "cap_strike");
+        Ok(match self.strike_type.get(row).unwrap_or_default() {
+            "greater" => Strike::Greater(floor()?),
+            "greater_or_equal" => Strike::GreaterOrEqual(floor()?),
+            "less" => Strike::Less(cap()?),
+            "less_or_equal" => Strike::LessOrEqual(cap()?),
+            "between" => Strike::Between(floor()?, cap()?),
+            "functional" | "custom" | "structured" | "" => Strike::Other,
+            other => return Err(format!("strike_type `{other}` is unknown")),
+        })
+    }
+
+    fn fees(&self, row: usize) -> Result<FeeSchedule, String> {
+        let name = required(self.fee_type, row, "fee_type")?;
+        let fee_type = FeeType::from_name(name)
+            .ok_or_else(|| format!("fee_type `{name}` is no fee type protogen knows"))?;
+        let multiplier = self.fee_multiplier.get(row).ok_or("fee_multiplier is missing")?;
+        let multiplier = decimal_of(multiplier).map_err(|error| format!("fee_multiplier: {error}"))?;
+        let multiplier_ppm =
+            u32::try_from(multiplier.millionths()).map_err(|_| "fee_multiplier is negative")?;
+        Ok(FeeSchedule { fee_type, multiplier_ppm })
+    }
+
+    fn settlement(&self, row: usize) -> Result<Option<Settlement>, String> {
+        let value = self.settlement_value.get(row);
+        let price = value.map(|value| {
+            u16::try_from(value)
+                .ok()
+                .and_then(Price::new)
+                .ok_or_else(|| format!("settlement_value = {value} is not between 0 and 10000"))
+        });
+        let price = price.transpose()?;
+        let value = match self.result.get(row).unwrap_or_default() {
+            "" => return Ok(None),
+            "yes" if price.is_none_or(|price| price == Price::ONE) => Price::ONE,
+            "no" if price.is_none_or(|price| price == Price::ZERO) => Price::ZERO,
+            "scalar" => price.ok_or("result is scalar without a settlement_value")?,
+            result @ ("yes" | "no") => {
+                return Err(format!("result {result} does not fit settlement_value {}", value.unwrap_or(0)));
+            }
+            other => return Err(format!("result `{other}` is none of yes, no, scalar or empty")),
+        };
+        if self.settlement_time.get(row).is_none() {
+            return Err("has a result but no settlement_time".into());
+        }
+        Ok(Some(Settlement { at: moment(&self.settlement_time, row, "settlement_time")?, value }))
+    }
+}
+
+fn required<'a>(column: &'a StringChunked, row: usize, name: &str) -> Result<&'a str, String> {
+    column.get(row).filter(|text| !text.is_empty()).ok_or_else(|| format!("{name} is missing"))
+}
+
+fn moment(column: &Int64Chunked, row: usize, name: &str) -> Result<Timestamp, String> {
+    let micros = column.get(row).ok_or_else(|| format!("{name} is missing"))?;
+    Timestamp::from_micros(micros).ok_or_else(|| format!("{name} is outside the years 1678-2262"))
+}
+
+/// A float from a file as an exact decimal: its shortest representation has at most six places.
+fn decimal_of(value: f64) -> Result<Decimal6, String> {
+    Decimal6::parse(&value.to_string())
+}
+
+/// A price range as the exchange sends it.
+#[derive(Deserialize)]
+struct PriceRange {
+    start: String,
+    end: String,
+    step: String,
+}
+
+fn grid(json: &str) -> Result<PriceGrid, String> {
+    if json.is_empty() {
+        return Ok(PriceGrid::whole_cents());
+    }
+    let ranges: Vec<PriceRange> = serde_json::from_str(json)
+        .map_err(|error| format!("price_ranges is not as the exchange sends it: {error}"))?;
+    let price = |text: &str| {
+        let value = decimal::parse_scaled(text, 4).map_err(|error| format!("price_ranges: {error}"))?;
+        let price = u16::try_from(value).ok().and_then(Price::new);
+        price.ok_or_else(|| format!("price_ranges: {text} is not between 0 and 1 dollar"))
+    };
+    let band = |range: &PriceRange| {
+        Ok::<_, String>(Band {
+            start: price(&range.start)?,
+            end: price(&range.end)?,
+            step: price(&range.step)?,
+        })
+    };
+    PriceGrid::new(ranges.iter().map(band).collect::<Result<_, _>>()?)
+}

@@ -1,0 +1,79 @@
+//! A data set: a folder with `markets.parquet`, snapshots and, optionally, `fee_changes.csv`.
+
+use std::fs::File;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use super::DataError;
+
+/// The files of one data set.
+#[derive(Clone, Debug)]
+pub struct DataSet {
+    /// The folder.
+    pub folder: PathBuf,
+    /// `markets.parquet`.
+    pub markets: PathBuf,
+    /// `snapshots.parquet`, or the files in `snapshots/` by name.
+    pub snapshots: Vec<PathBuf>,
+    /// `fee_changes.csv`, if there is one.
+    pub fee_changes: Option<PathBuf>,
+}
+
+impl DataSet {
+    /// Finds the files of a data set.
+    ///
+    /// # Errors
+    /// When the folder, its markets or its snapshots are not there.
+    pub fn open(folder: &Path) -> Result<Self, DataError> {
+        let missing = |what: &str| Err(DataError::of_file(folder, what));
+        if !folder.is_dir() {
+            return missing("is not a folder; a data set is a folder with markets.parquet and snapshots");
+        }
+        let markets = folder.join("markets.parquet");
+        if !markets.is_file() {
+            return missing("has no markets.parquet");
+        }
+        let single = folder.join("snapshots.parquet");
+        let parts = folder.join("snapshots");
+        let snapshots = match (single.is_file(), parts.is_dir()) {
+            (true, true) => return missing("has both snapshots.parquet and snapshots/; keep one"),
+            (true, false) => vec![single],
+            (false, true) => parquet_files(&parts)?,
+            (false, false) => return missing("has neither snapshots.parquet nor snapshots/*.parquet"),
+        };
+        if snapshots.is_empty() {
+            return Err(DataError::of_file(&parts, "holds no *.parquet file"));
+        }
+        let fee_changes = Some(folder.join("fee_changes.csv")).filter(|file| file.is_file());
+        Ok(Self { folder: folder.to_owned(), markets, snapshots, fee_changes })
+    }
+
+    /// All files, markets first.
+    pub fn files(&self) -> impl Iterator<Item = &PathBuf> {
+        std::iter::once(&self.markets).chain(&self.snapshots).chain(&self.fee_changes)
+    }
+}
+
+fn parquet_files(folder: &Path) -> Result<Vec<PathBuf>, DataError> {
+    let unreadable = |error: io::Error| DataError::of_file(folder, format!("cannot be listed: {error}"));
+    let mut files = Vec::new();
+    for entry in folder.read_dir().map_err(unreadable)? {
+        let path = entry.map_err(unreadable)?.path();
+        if path.extension().is_some_and(|extension| extension == "parquet") {
+            files.push(path);
+        }
+    }
+    files.sort();
+    Ok(files)
+}
+
+/// Content hash of a file, BLAKE3 in hexadecimal.
+///
+/// # Errors
+/// When it cannot be read.
+pub fn content_hash(file: &Path) -> Result<String, DataError> {
+    let unreadable = |error: io::Error| DataError::of_file(file, format!("cannot be read: {error}"));
+    let mut hasher = blake3::Hasher::new();
+    io::copy(&mut File::open(file).map_err(unreadable)?, &mut hasher).map_err(unreadable)?;
+    Ok(hasher.finalize().to_hex().to_string())
+}

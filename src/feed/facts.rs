@@ -1,0 +1,177 @@
+//! Facts from CSV files, each row at the moment it became public.
+//!
+//! The kind of a file is told by its header. A row without `published_at` is refused: a fact whose
+//! publication is unknown cannot be placed on the timeline without looking ahead.
+
+use std::path::Path;
+
+use csv::StringRecord;
+
+use crate::domain::fact::Month;
+use crate::domain::{Decimal6, Fact, FeeSchedule, FeeType, Timestamp};
+
+use super::DataError;
+
+const DECISIONS: &[&str] =
+    &["published_at", "meeting_date", "scheduled", "target_upper_before", "target_upper_after", "change_bp"];
+const CALENDAR: &[&str] = &["published_at", "meeting_date", "announcement_at"];
+const CPI: &[&str] = &["published_at", "reference_month", "yoy", "mom", "core_mom"];
+const UNEMPLOYMENT: &[&str] = &["published_at", "reference_month", "rate"];
+const FEE_CHANGES: &[&str] = &["series_ticker", "effective_at", "fee_type", "fee_multiplier"];
+
+/// One row of a file, by column name.
+struct Row<'a> {
+    columns: &'static [&'static str],
+    record: &'a StringRecord,
+}
+
+impl Row<'_> {
+    fn text(&self, column: &str) -> Result<&str, String> {
+        match self.optional(column) {
+            Some(text) => Ok(text),
+            None => Err(format!("{column} is missing")),
+        }
+    }
+
+    fn optional(&self, column: &str) -> Option<&str> {
+        let index = self.columns.iter().position(|name| *name == column)?;
+        self.record.get(index).map(str::trim).filter(|text| !text.is_empty())
+    }
+
+    fn read<T>(&self, column: &str, read: impl FnOnce(&str) -> Result<T, String>) -> Result<T, String> {
+        read(self.text(column)?).map_err(|error| format!("{column}: {error}"))
+    }
+
+    fn decimal(&self, column: &str) -> Result<Decimal6, String> {
+        self.read(column, Decimal6::parse)
+    }
+
+    fn optional_decimal(&self, column: &str) -> Result<Option<Decimal6>, String> {
+        self.optional(column).map(|_| self.decimal(column)).transpose()
+    }
+}
+
+type ReadFact = fn(&Row<'_>) -> Result<Fact, String>;
+
+const KINDS: [(&[&str], ReadFact); 4] =
+    [(DECISIONS, decision), (CALENDAR, meeting), (CPI, cpi_print), (UNEMPLOYMENT, unemployment)];
+
+fn decision(row: &Row<'_>) -> Result<Fact, String> {
+    let upper_before = row.decimal("target_upper_before")?;
+    let upper_after = row.decimal("target_upper_after")?;
+    let change_bp = row.decimal("change_bp")?;
+    if (upper_after.millionths() - upper_before.millionths()) * 100 != change_bp.millionths() {
+        return Err(format!("change_bp = {change_bp} is not {upper_after} − {upper_before}"));
+    }
+    let scheduled = row.read("scheduled", |text| match text {
+        "true" => Ok(true),
+        "false" => Ok(false),
+        _ => Err(format!("`{text}` is neither true nor false")),
+    })?;
+    Ok(Fact::FomcDecision { scheduled, upper_before, upper_after })
+}
+
+fn meeting(row: &Row<'_>) -> Result<Fact, String> {
+    Ok(Fact::FomcMeeting { announcement: row.read("announcement_at", Timestamp::parse)? })
+}
+
+fn cpi_print(row: &Row<'_>) -> Result<Fact, String> {
+    Ok(Fact::CpiPrint {
+        month: row.read("reference_month", Month::parse)?,
+        yoy: row.optional_decimal("yoy")?,
+        mom: row.optional_decimal("mom")?,
+        core_mom: row.optional_decimal("core_mom")?,
+    })
+}
+
+fn unemployment(row: &Row<'_>) -> Result<Fact, String> {
+    Ok(Fact::Unemployment { month: row.read("reference_month", Month::parse)?, rate: row.decimal("rate")? })
+}
+
+/// Reads a facts file, sorted by publication.
+///
+/// # Errors
+/// Names file and row of the first thing that is wrong.
+pub fn read(file: &Path) -> Result<Vec<(Timestamp, Fact)>, DataError> {
+    let mut reader = open(file)?;
+    let header = header(file, &mut reader)?;
+    let Some((columns, read)) =
+        KINDS.into_iter().find(|(columns, _)| header.iter().eq(columns.iter().copied()))
+    else {
+        let kinds: Vec<_> = KINDS.iter().map(|(columns, _)| columns.join(",")).collect();
+        let known = kinds.join("\n  ");
+        let found = header.iter().collect::<Vec<_>>().join(",");
+        return Err(DataError::of_file(
+            file,
+            format!("columns {found} are those of no known facts:\n  {known}"),
+        ));
+    };
+    let mut facts = each_row(file, &mut reader, columns, |row| {
+        Ok((row.read("published_at", Timestamp::parse)?, read(row)?))
+    })?;
+    facts.sort_by_key(|&(published, _)| published);
+    Ok(facts)
+}
+
+/// A change of a series' fees.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FeeChange {
+    /// The series.
+    pub series_ticker: String,
+    /// From when on.
+    pub effective_at: Timestamp,
+    /// The new fees.
+    pub fees: FeeSchedule,
+}
+
+/// Reads `fee_changes.csv`.
+///
+/// # Errors
+/// Names file and row of the first thing that is wrong.
+pub fn read_fee_changes(file: &Path) -> Result<Vec<FeeChange>, DataError> {
+    let mut reader = open(file)?;
+    let header = header(file, &mut reader)?;
+    if !header.iter().eq(FEE_CHANGES.iter().copied()) {
+        return Err(DataError::of_file(file, format!("columns must be {}", FEE_CHANGES.join(","))));
+    }
+    each_row(file, &mut reader, FEE_CHANGES, |row| {
+        let fee_type = row.read("fee_type", |name| {
+            FeeType::from_name(name).ok_or_else(|| format!("`{name}` is no fee type protogen knows"))
+        })?;
+        let multiplier = row.decimal("fee_multiplier")?.millionths();
+        let multiplier_ppm = u32::try_from(multiplier).map_err(|_| "fee_multiplier is out of range")?;
+        Ok(FeeChange {
+            series_ticker: row.text("series_ticker")?.to_owned(),
+            effective_at: row.read("effective_at", Timestamp::parse)?,
+            fees: FeeSchedule { fee_type, multiplier_ppm },
+        })
+    })
+}
+
+type Reader = csv::Reader<std::fs::File>;
+
+fn open(file: &Path) -> Result<Reader, DataError> {
+    csv::ReaderBuilder::new()
+        .trim(csv::Trim::All)
+        .from_path(file)
+        .map_err(|error| DataError::of_file(file, format!("cannot be read: {error}")))
+}
+
+fn header(file: &Path, reader: &mut Reader) -> Result<StringRecord, DataError> {
+    reader.headers().cloned().map_err(|error| DataError::of_file(file, format!("has no header: {error}")))
+}
+
+fn each_row<T>(
+    file: &Path,
+    reader: &mut Reader,
+    columns: &'static [&'static str],
+    read: impl Fn(&Row<'_>) -> Result<T, String>,
+) -> Result<Vec<T>, DataError> {
+    let mut rows = Vec::new();
+    for (number, record) in (1u64..).zip(reader.records()) {
+        let record = record.map_err(|error| DataError::of_row(file, number, error))?;
+        let row = Row { columns, record: &record };
+        rows.push(read(&row).map_err(|problem| DataError::of_row(file, number, problem))?);
+    }
+    Ok(rows)
+}

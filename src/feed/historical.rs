@@ -1,0 +1,225 @@
+//! `HistoricalFeed`: recorded markets, snapshots and facts as one timeline.
+//!
+//! At one moment the order is: markets are listed, fees change, facts become public, quotes, markets
+//! close, markets are paid out. A snapshot stands at the moment it was taken, a fact at the moment it
+//! was published, a result at the moment of payment: nothing is told before.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+
+use crate::domain::{Fact, FeeSchedule, Market, MarketId, MarketStatus, Price, Quote, SeriesId, Timestamp};
+use crate::engine::gateway::{Feed, GatewayError, Next};
+use crate::event::{Input, MarketEvent, Stamped};
+
+use super::DataError;
+use super::catalogue::{Catalogue, read_markets};
+use super::dataset::DataSet;
+use super::facts::{read, read_fee_changes};
+use super::snapshots::{FilePlan, Snapshot, SnapshotStream, Window};
+
+/// What to replay.
+#[derive(Clone, Debug)]
+pub struct HistoricalSettings<'a> {
+    /// Data sets.
+    pub data: &'a [DataSet],
+    /// Files of facts.
+    pub facts: &'a [std::path::PathBuf],
+    /// Dates.
+    pub window: Window,
+    /// Assumed distance of bid and ask from the midpoint where neither is known.
+    pub half_spread: Option<Price>,
+    /// Skip and count bad snapshots instead of refusing the data.
+    pub lenient: bool,
+}
+
+/// Something that happens at a known time. The order of the variants is the order at one moment;
+/// quotes come between facts and closes.
+#[derive(Clone, Copy, Debug)]
+enum Scheduled {
+    Listed(MarketId),
+    Fees(SeriesId, FeeSchedule),
+    Fact(Fact),
+    Closed(MarketId),
+    Settled(MarketId, Price),
+}
+
+impl Scheduled {
+    const fn rank(&self) -> u8 {
+        match self {
+            Self::Listed(_) => 0,
+            Self::Fees(..) => 1,
+            Self::Fact(_) => 2,
+            Self::Closed(_) => 4,
+            Self::Settled(..) => 5,
+        }
+    }
+
+    /// Whether it comes before quotes of the same moment.
+    const fn before_quotes(&self) -> bool {
+        self.rank() < 3
+    }
+}
+
+/// Recorded history as a feed.
+#[derive(Debug)]
+pub struct HistoricalFeed {
+    markets: Vec<Arc<Market>>,
+    timeline: Vec<(Timestamp, Scheduled)>,
+    next: usize,
+    snapshots: SnapshotStream,
+    half_spread: Option<Price>,
+    rows: u64,
+    rows_skipped: u64,
+}
+
+impl HistoricalFeed {
+    /// Opens the data and reads everything but the snapshots.
+    ///
+    /// # Errors
+    /// Names file and row of the first thing that is wrong.
+    pub fn open(
+        settings: &HistoricalSettings<'_>,
+        covers: impl Fn(&Market) -> bool,
+    ) -> Result<Self, DataError> {
+        let window = settings.window;
+        let files: Vec<(&Path, _)> = settings
+            .data
+            .iter()
+            .map(|set| Ok((set.markets.as_path(), read_markets(&set.markets)?)))
+            .collect::<Result<_, DataError>>()?;
+        let mut catalogue = Catalogue::new(files, window, covers)?;
+        let mut timeline = lifecycle(&catalogue, window);
+        for file in settings.data.iter().filter_map(|set| set.fee_changes.as_ref()) {
+            for change in read_fee_changes(file)? {
+                if let Some(&series) = catalogue.series.get(&change.series_ticker) {
+                    timeline.push((change.effective_at, Scheduled::Fees(series, change.fees)));
+                }
+            }
+        }
+        for file in settings.facts {
+            timeline.extend(read(file)?.into_iter().map(|(at, fact)| (at, Scheduled::Fact(fact))));
+        }
+        timeline.retain(|&(at, _)| at <= window.end);
+        timeline.sort_by_key(|(at, item)| (*at, item.rank()));
+        let tickers = std::mem::take(&mut catalogue.tickers);
+        let plans: Vec<FilePlan> = settings
+            .data
+            .iter()
+            .flat_map(|set| &set.snapshots)
+            .map(|file| FilePlan::new(file, &tickers, window))
+            .collect::<Result<_, _>>()?;
+        let (rows, rows_skipped) =
+            plans.iter().fold((0, 0), |sum, plan| (sum.0 + plan.rows, sum.1 + plan.rows_skipped));
+        Ok(Self {
+            markets: catalogue.markets,
+            timeline,
+            next: 0,
+            snapshots: SnapshotStream::new(plans, tickers, window, settings.lenient),
+            half_spread: settings.half_spread,
+            rows,
+            rows_skipped,
+        })
+    }
+
+    /// The markets of the run, by id.
+    #[must_use]
+    pub fn markets(&self) -> &[Arc<Market>] {
+        &self.markets
+    }
+
+    /// Snapshot rows that will be looked at.
+    #[must_use]
+    pub const fn rows(&self) -> u64 {
+        self.rows
+    }
+
+    /// Snapshot rows whose row groups are skipped by their statistics.
+    #[must_use]
+    pub const fn rows_pruned(&self) -> u64 {
+        self.rows_skipped
+    }
+
+    /// Snapshot rows looked at so far.
+    #[must_use]
+    pub const fn rows_read(&self) -> u64 {
+        self.snapshots.rows_read()
+    }
+
+    /// Bad rows skipped, by kind.
+    #[must_use]
+    pub fn skipped(&self) -> BTreeMap<&'static str, u64> {
+        self.snapshots.skipped().collect()
+    }
+
+    fn scheduled(&mut self) -> Option<Stamped<Input>> {
+        let (at, item) = *self.timeline.get(self.next)?;
+        self.next += 1;
+        let status = |market, status| MarketEvent::Status { market, status };
+        let value = match item {
+            Scheduled::Listed(market) => {
+                Input::Market(MarketEvent::Listed(Arc::clone(&self.markets[market.index()])))
+            }
+            Scheduled::Fees(series, fees) => Input::Market(MarketEvent::Fees { series, fees }),
+            Scheduled::Fact(fact) => Input::Fact(fact),
+            Scheduled::Closed(market) => Input::Market(status(market, MarketStatus::Closed)),
+            Scheduled::Settled(market, value) => Input::Market(MarketEvent::Settled { market, value }),
+        };
+        Some(Stamped { at, value })
+    }
+
+    fn quote(&self, snapshot: &Snapshot) -> Quote {
+        let quote = snapshot.quote;
+        match (self.half_spread, quote.recorded_mid.or(quote.last)) {
+            (Some(half_spread), Some(middle)) if quote.bid.is_none() && quote.ask.is_none() => {
+                // Rounded outward, so that the assumed spread is never narrower than asked for.
+                let grid = &self.markets[snapshot.market.index()].grid;
+                let bid = grid.floor(middle.lowered_by(half_spread));
+                let ask = grid.ceil(middle.raised_by(half_spread));
+                Quote { bid, ask, assumed: true, ..quote }
+            }
+            _ => quote,
+        }
+    }
+}
+
+fn lifecycle(catalogue: &Catalogue, window: Window) -> Vec<(Timestamp, Scheduled)> {
+    let mut timeline = Vec::with_capacity(catalogue.markets.len() * 3);
+    for (market, settlement) in catalogue.markets.iter().zip(&catalogue.settlements) {
+        // A market that opened before the window is simply there when it begins.
+        let listed = market.open_time;
+        timeline.push((listed, Scheduled::Listed(market.id)));
+        timeline.push((market.close_time, Scheduled::Closed(market.id)));
+        if let Some(settlement) = settlement {
+            timeline.push((settlement.at, Scheduled::Settled(market.id, settlement.value)));
+        }
+    }
+    timeline.retain(|&(at, _)| at <= window.end);
+    timeline
+}
+
+impl Feed for HistoricalFeed {
+    fn next(&mut self, until: Option<Timestamp>) -> Result<Next<Stamped<Input>>, GatewayError> {
+        let scheduled = self.timeline.get(self.next).map(|(at, item)| (*at, item.before_quotes()));
+        let quoted = self.snapshots.peek()?.map(|snapshot| snapshot.at);
+        let first_scheduled = match (scheduled, quoted) {
+            (None, None) => return Ok(Next::End),
+            (Some(_), None) => true,
+            (None, Some(_)) => false,
+            (Some((at, before_quotes)), Some(quoted)) => at < quoted || (at == quoted && before_quotes),
+        };
+        let at = if first_scheduled { scheduled.map(|(at, _)| at) } else { quoted };
+        if at.is_some_and(|at| until.is_some_and(|until| at > until)) {
+            return Ok(Next::Due);
+        }
+        let input = if first_scheduled {
+            self.scheduled()
+        } else {
+            self.snapshots.take().map(|snapshot| {
+                let (market, quote) = (snapshot.market, self.quote(&snapshot));
+                Stamped { at: snapshot.at, value: Input::Market(MarketEvent::Quote { market, quote }) }
+            })
+        };
+        Ok(input.map_or(Next::End, Next::Item))
+    }
+}

@@ -1,0 +1,22 @@
+//! Sources of inputs, and the data sets they read and write.
+
+#[cfg(feature = "historical")]
+pub mod catalogue;
+#[cfg(feature = "historical")]
+pub mod dataset;
+#[cfg(feature = "historical")]
+pub mod facts;
+#[cfg(feature = "historical")]
+pub mod historical;
+#[cfg(feature = "historical")]
+pub mod problem;
+#[cfg(feature = "historical")]
+pub mod snapshots;
+pub mod synthetic;
+#[cfg(feature = "historical")]
+pub mod writer;
+
+#[cfg(feature = "historical")]
+pub use historical::HistoricalFeed;
+#[cfg(feature = "historical")]
+pub use problem::{DataError, Problem};

@@ -1,0 +1,95 @@
+//! What can be wrong with data, always with its place: file and row.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+use crate::engine::gateway::GatewayError;
+
+/// Something wrong with one row of a snapshots file.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Problem {
+    /// Earlier than the row before it.
+    Unsorted,
+    /// No time or no ticker.
+    Missing(&'static str),
+    /// A ticker that markets.parquet does not have.
+    UnknownTicker(String),
+    /// A price of $0 or less, or $1 or more.
+    PriceOutOfRange(&'static str, i32),
+    /// A size or volume below zero.
+    Negative(&'static str, i64),
+    /// A bid at or above the ask.
+    Crossed(i32, i32),
+    /// Before its market opened.
+    BeforeOpen(String),
+    /// After its market was paid out.
+    AfterSettlement(String),
+    /// A time outside the years 1678–2262.
+    TimeOutOfRange(i64),
+}
+
+impl Problem {
+    /// A name for counting.
+    #[must_use]
+    pub const fn kind(&self) -> &'static str {
+        match self {
+            Self::Unsorted => "unsorted",
+            Self::Missing(_) => "missing_value",
+            Self::UnknownTicker(_) => "unknown_ticker",
+            Self::PriceOutOfRange(..) => "price_out_of_range",
+            Self::Negative(..) => "negative_size",
+            Self::Crossed(..) => "crossed",
+            Self::BeforeOpen(_) => "before_open",
+            Self::AfterSettlement(_) => "after_settlement",
+            Self::TimeOutOfRange(_) => "time_out_of_range",
+        }
+    }
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Unsorted => f.write_str("ts is before the row above; snapshots must be sorted by ts"),
+            Self::Missing(column) => write!(f, "{column} is missing"),
+            Self::UnknownTicker(ticker) => write!(f, "ticker {ticker} is not in markets.parquet"),
+            Self::PriceOutOfRange(column, value) => {
+                write!(f, "{column} = {value} is not between 1 and 9999 ten-thousandths of a dollar")
+            }
+            Self::Negative(column, value) => write!(f, "{column} = {value} is negative"),
+            Self::Crossed(bid, ask) => write!(f, "yes_bid {bid} is not below yes_ask {ask}"),
+            Self::BeforeOpen(ticker) => write!(f, "snapshot before {ticker} opened"),
+            Self::AfterSettlement(ticker) => write!(f, "snapshot after {ticker} was settled"),
+            Self::TimeOutOfRange(value) => write!(f, "ts = {value} µs is outside the years 1678-2262"),
+        }
+    }
+}
+
+/// Data that cannot be used.
+#[derive(Debug, thiserror::Error)]
+#[error("{}{}: {problem}", file.display(), row.map(|row| format!(", row {row}")).unwrap_or_default())]
+pub struct DataError {
+    /// Which file or folder.
+    pub file: PathBuf,
+    /// Which row, counted from 1 without the header.
+    pub row: Option<u64>,
+    /// What is wrong and what to do.
+    pub problem: String,
+}
+
+impl DataError {
+    /// A problem of a whole file.
+    pub fn of_file(file: &Path, problem: impl fmt::Display) -> Self {
+        Self { file: file.to_owned(), row: None, problem: problem.to_string() }
+    }
+
+    /// A problem of one row, counted from 1.
+    pub fn of_row(file: &Path, row: u64, problem: impl fmt::Display) -> Self {
+        Self { file: file.to_owned(), row: Some(row), problem: problem.to_string() }
+    }
+}
+
+impl From<DataError> for GatewayError {
+    fn from(error: DataError) -> Self {
+        Self::data(error.to_string())
+    }
+}

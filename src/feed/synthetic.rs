@@ -1,0 +1,217 @@
+//! `SyntheticFeed`: markets that do not exist, from a seed, for soak tests and for measuring the engine.
+//!
+//! Prices are random walks, quotes come at random gaps, every market has a displayed size and a rising
+//! volume, and settles YES with the probability its last mid said. Nothing here resembles a real edge.
+
+use std::sync::Arc;
+
+use rand::{RngExt, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+
+use crate::domain::{
+    Contracts, Decimal6, EventId, FeeSchedule, Market, MarketId, MarketStatus, Price, PriceGrid, Quote,
+    SeriesId, Span, Strike, Timestamp,
+};
+use crate::engine::gateway::{Feed, GatewayError, Next};
+use crate::event::{Input, MarketEvent, Stamped};
+
+/// How much of what.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SyntheticSettings {
+    /// Seed of everything.
+    pub seed: u64,
+    /// Number of markets.
+    pub markets: u32,
+    /// Markets an event.
+    pub markets_per_event: u32,
+    /// Number of series.
+    pub series: u32,
+    /// Number of quotes.
+    pub quotes: u64,
+    /// First moment.
+    pub start: Timestamp,
+    /// Length of the whole.
+    pub length: Span,
+}
+
+/// A seeded sequence of quotes.
+#[derive(Debug)]
+pub struct Walk {
+    settings: SyntheticSettings,
+    random: ChaCha8Rng,
+    states: Vec<State>,
+    now: Timestamp,
+    left: u64,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct State {
+    /// Mid in cents.
+    mid: u16,
+    volume: i64,
+}
+
+impl Walk {
+    /// The walk of these settings, from its beginning.
+    #[must_use]
+    pub fn new(settings: SyntheticSettings) -> Self {
+        let mut random = ChaCha8Rng::seed_from_u64(settings.seed);
+        let states =
+            (0..settings.markets).map(|_| State { mid: random.random_range(5..=95), volume: 0 }).collect();
+        Self { now: settings.start, left: settings.quotes, settings, random, states }
+    }
+
+    /// The market with a number below `settings.markets`.
+    #[must_use]
+    pub fn market(&self, number: u32) -> Market {
+        let settings = &self.settings;
+        let event = number / settings.markets_per_event.max(1);
+        let series = event % settings.series.max(1);
+        let series_ticker: Arc<str> = format!("SYN{series:03}").into();
+        let event_ticker: Arc<str> = format!("{series_ticker}-{event:06}").into();
+        Market {
+            id: MarketId(number),
+            event: EventId(event),
+            series: SeriesId(series),
+            ticker: format!("{event_ticker}-T{:02}", number % settings.markets_per_event.max(1)).into(),
+            event_ticker,
+            series_ticker,
+            category: "Synthetic".into(),
+            title: "A market that does not exist".into(),
+            strike: Strike::Greater(Decimal6::from_millionths(i64::from(number) * 1_000_000)),
+            open_time: settings.start,
+            close_time: self.close(),
+            grid: PriceGrid::whole_cents(),
+            fees: FeeSchedule::STANDARD,
+        }
+    }
+
+    /// When all markets close; they are paid out an hour later.
+    #[must_use]
+    pub fn close(&self) -> Timestamp {
+        self.settings.start + self.settings.length + Span::HOUR
+    }
+
+    /// What YES of a market pays, drawn from its last mid.
+    pub fn outcome(&mut self, number: u32) -> Price {
+        let mid = self.states[number as usize].mid;
+        if self.random.random_range(0..100) < mid { Price::ONE } else { Price::ZERO }
+    }
+}
+
+impl Iterator for Walk {
+    type Item = (Timestamp, u32, Quote);
+
+    fn next(&mut self) -> Option<Self::Item> {
+        self.left = self.left.checked_sub(1)?;
+        let mean_gap = self.settings.length.nanos() / i64::try_from(self.settings.quotes).ok()?.max(1);
+        let gap = self.random.random_range(0..=mean_gap.max(1) * 2);
+        let now = self.now + Span::from_nanos(gap)?;
+        // Whole microseconds, as data sets have them, and never past the close.
+        let micros = now.nanos() / 1_000 * 1_000;
+        self.now =
+            Timestamp::from_nanos(micros).min(self.settings.start + self.settings.length).max(self.now);
+        let number = self.random.random_range(0..self.settings.markets);
+        let state = &mut self.states[number as usize];
+        state.mid = match self.random.random_range(0..10) {
+            0..3 => state.mid.saturating_sub(1).max(3),
+            3..6 => (state.mid + 1).min(97),
+            _ => state.mid,
+        };
+        state.volume += self.random.random_range(0..=20) * 100;
+        let half = self.random.random_range(1..=2);
+        let cents = |cents: u16| Price::new(cents * 100);
+        let size = |random: &mut ChaCha8Rng| Some(Contracts::whole(random.random_range(1..=500)));
+        let quote = Quote {
+            bid: cents(state.mid - half),
+            ask: cents(state.mid + half),
+            recorded_mid: None,
+            last: cents(state.mid),
+            assumed: false,
+            bid_size: size(&mut self.random),
+            ask_size: size(&mut self.random),
+            volume: Some(Contracts::from_hundredths(state.volume)),
+        };
+        Some((self.now, number, quote))
+    }
+}
+
+/// Where the feed is in its story.
+#[derive(Clone, Copy, Debug)]
+enum Stage {
+    Listing(u32),
+    Quoting,
+    Closing(u32),
+    Settling(u32),
+}
+
+/// A walk as a feed: markets are listed, quoted, closed, settled.
+#[derive(Debug)]
+pub struct SyntheticFeed {
+    walk: Walk,
+    stage: Stage,
+    held: Option<Stamped<Input>>,
+}
+
+impl SyntheticFeed {
+    /// The feed of these settings.
+    #[must_use]
+    pub fn new(settings: SyntheticSettings) -> Self {
+        Self { walk: Walk::new(settings), stage: Stage::Listing(0), held: None }
+    }
+
+    fn produce(&mut self) -> Option<Stamped<Input>> {
+        let markets = self.walk.settings.markets;
+        let at_close = self.walk.close();
+        loop {
+            let (at, event, stage) = match self.stage {
+                Stage::Listing(number) if number < markets => {
+                    let market = MarketEvent::Listed(Arc::new(self.walk.market(number)));
+                    (self.walk.settings.start, market, Stage::Listing(number + 1))
+                }
+                Stage::Listing(_) => {
+                    self.stage = Stage::Quoting;
+                    continue;
+                }
+                Stage::Quoting => match self.walk.next() {
+                    Some((at, number, quote)) => {
+                        (at, MarketEvent::Quote { market: MarketId(number), quote }, Stage::Quoting)
+                    }
+                    None => {
+                        self.stage = Stage::Closing(0);
+                        continue;
+                    }
+                },
+                Stage::Closing(number) if number < markets => {
+                    let (market, status) = (MarketId(number), MarketStatus::Closed);
+                    (at_close, MarketEvent::Status { market, status }, Stage::Closing(number + 1))
+                }
+                Stage::Closing(_) => {
+                    self.stage = Stage::Settling(0);
+                    continue;
+                }
+                Stage::Settling(number) if number < markets => {
+                    let (market, value) = (MarketId(number), self.walk.outcome(number));
+                    let settled = MarketEvent::Settled { market, value };
+                    (at_close + Span::HOUR, settled, Stage::Settling(number + 1))
+                }
+                Stage::Settling(_) => return None,
+            };
+            self.stage = stage;
+            return Some(Stamped { at, value: Input::Market(event) });
+        }
+    }
+}
+
+impl Feed for SyntheticFeed {
+    fn next(&mut self, until: Option<Timestamp>) -> Result<Next<Stamped<Input>>, GatewayError> {
+        if self.held.is_none() {
+            self.held = self.produce();
+        }
+        match &self.held {
+            None => Ok(Next::End),
+            Some(input) if until.is_some_and(|until| input.at > until) => Ok(Next::Due),
+            Some(_) => Ok(self.held.take().map_or(Next::End, Next::Item)),
+        }
+    }
+}

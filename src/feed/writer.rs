@@ -1,0 +1,284 @@
+//! Writes data sets in the project's schema: Parquet, zstd, snapshots sorted by time.
+
+use std::fs::File;
+use std::path::Path;
+use std::sync::Arc;
+
+use arrow_array::builder::{
+    BooleanBuilder, Float64Builder, Int32Builder, Int64Builder, StringBuilder, StringDictionaryBuilder,
+    TimestampMicrosecondBuilder,
+};
+use arrow_array::types::Int32Type;
+use arrow_array::{ArrayRef, RecordBatch};
+use arrow_schema::{DataType, Field, Schema, SchemaRef, TimeUnit};
+use parquet::arrow::ArrowWriter;
+use parquet::basic::{Compression, ZstdLevel};
+use parquet::file::properties::WriterProperties;
+
+use crate::domain::{Decimal6, FeeType, Market, Price, Quote, Strike, Timestamp};
+
+use super::DataError;
+use super::catalogue::Settlement;
+use super::synthetic::{SyntheticSettings, Walk};
+
+/// Rows a row group: what a reader decodes or skips as one.
+const ROW_GROUP: usize = 131_072;
+
+fn utc() -> DataType {
+    DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into()))
+}
+
+fn properties() -> Result<WriterProperties, parquet::errors::ParquetError> {
+    Ok(WriterProperties::builder()
+        .set_compression(Compression::ZSTD(ZstdLevel::try_new(3)?))
+        .set_max_row_group_row_count(Some(ROW_GROUP))
+        .build())
+}
+
+/// One row of `snapshots.parquet`.
+#[derive(Clone, Debug)]
+pub struct SnapshotRow<'a> {
+    /// When.
+    pub at: Timestamp,
+    /// Which market.
+    pub ticker: &'a str,
+    /// Top of the book.
+    pub quote: Quote,
+}
+
+/// Writes `snapshots.parquet` row by row.
+pub struct SnapshotWriter<'a> {
+    file: &'a Path,
+    writer: ArrowWriter<File>,
+    schema: SchemaRef,
+    columns: SnapshotColumns,
+    rows: usize,
+}
+
+struct SnapshotColumns {
+    ts: TimestampMicrosecondBuilder,
+    ticker: StringDictionaryBuilder<Int32Type>,
+    prices: [Int32Builder; 4],
+    counts: [Int64Builder; 4],
+}
+
+impl Default for SnapshotColumns {
+    fn default() -> Self {
+        Self {
+            ts: TimestampMicrosecondBuilder::new().with_timezone("UTC"),
+            ticker: StringDictionaryBuilder::new(),
+            prices: Default::default(),
+            counts: Default::default(),
+        }
+    }
+}
+
+impl<'a> SnapshotWriter<'a> {
+    /// Starts a file.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn create(file: &'a Path) -> Result<Self, DataError> {
+        let keys = DataType::Dictionary(Box::new(DataType::Int32), Box::new(DataType::Utf8));
+        let price = |name: &str| Field::new(name, DataType::Int32, true);
+        let count = |name: &str| Field::new(name, DataType::Int64, true);
+        let schema: SchemaRef = Arc::new(Schema::new(vec![
+            Field::new("ts", utc(), false),
+            Field::new("ticker", keys, false),
+            price("yes_bid"),
+            price("yes_ask"),
+            count("yes_bid_size"),
+            count("yes_ask_size"),
+            price("last_price"),
+            price("mid"),
+            count("volume"),
+            count("open_interest"),
+        ]));
+        let writer = open_writer(file, &schema)?;
+        Ok(Self { file, writer, schema, columns: SnapshotColumns::default(), rows: 0 })
+    }
+
+    /// Appends a row.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn write(&mut self, row: &SnapshotRow<'_>) -> Result<(), DataError> {
+        let price = |price: Option<Price>| price.map(|price| i32::from(price.get()));
+        let quote = &row.quote;
+        self.columns.ts.append_value(row.at.nanos() / 1_000);
+        self.columns.ticker.append(row.ticker).map_err(|error| DataError::of_file(self.file, error))?;
+        let prices = [quote.bid, quote.ask, quote.last, quote.recorded_mid];
+        for (column, value) in self.columns.prices.iter_mut().zip(prices) {
+            column.append_option(price(value));
+        }
+        let counts = [quote.bid_size, quote.ask_size, quote.volume, None];
+        for (column, value) in self.columns.counts.iter_mut().zip(counts) {
+            column.append_option(value.map(crate::domain::Contracts::hundredths));
+        }
+        self.rows += 1;
+        if self.rows == ROW_GROUP { self.flush() } else { Ok(()) }
+    }
+
+    /// Finishes the file.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn finish(mut self) -> Result<(), DataError> {
+        self.flush()?;
+        self.writer.close().map(drop).map_err(|error| DataError::of_file(self.file, error))
+    }
+
+    fn flush(&mut self) -> Result<(), DataError> {
+        let mut columns = std::mem::take(&mut self.columns);
+        self.rows = 0;
+        let [bid, ask, last, mid] = &mut columns.prices;
+        let [bid_size, ask_size, volume, open_interest] = &mut columns.counts;
+        let arrays: Vec<ArrayRef> = vec![
+            Arc::new(columns.ts.finish()),
+            Arc::new(columns.ticker.finish()),
+            Arc::new(bid.finish()),
+            Arc::new(ask.finish()),
+            Arc::new(bid_size.finish()),
+            Arc::new(ask_size.finish()),
+            Arc::new(last.finish()),
+            Arc::new(mid.finish()),
+            Arc::new(volume.finish()),
+            Arc::new(open_interest.finish()),
+        ];
+        let failed = |error: &dyn std::fmt::Display| DataError::of_file(self.file, error);
+        let batch = RecordBatch::try_new(Arc::clone(&self.schema), arrays).map_err(|error| failed(&error))?;
+        self.writer.write(&batch).map_err(|error| failed(&error))?;
+        self.writer.flush().map_err(|error| failed(&error))
+    }
+}
+
+fn open_writer(file: &Path, schema: &SchemaRef) -> Result<ArrowWriter<File>, DataError> {
+    let failed =
+        |error: &dyn std::fmt::Display| DataError::of_file(file, format!("cannot be written: {error}"));
+    let handle = File::create(file).map_err(|error| failed(&error))?;
+    let properties = properties().map_err(|error| failed(&error))?;
+    ArrowWriter::try_new(handle, Arc::clone(schema), Some(properties)).map_err(|error| failed(&error))
+}
+
+/// Writes `markets.parquet`. The grid is written as whole cents: finer grids come from the exchange.
+///
+/// # Errors
+/// When it cannot be written.
+pub fn write_markets(file: &Path, rows: &[(Market, Option<Settlement>)]) -> Result<(), DataError> {
+    let failed = |error: &dyn std::fmt::Display| DataError::of_file(file, error);
+    let text = |value: fn(&Market) -> &str| -> ArrayRef {
+        let mut builder = StringBuilder::new();
+        rows.iter().for_each(|(market, _)| builder.append_value(value(market)));
+        Arc::new(builder.finish())
+    };
+    let real = |value: &dyn Fn(&Market) -> Option<Decimal6>| -> ArrayRef {
+        let mut builder = Float64Builder::new();
+        rows.iter().for_each(|(market, _)| builder.append_option(value(market).map(to_f64)));
+        Arc::new(builder.finish())
+    };
+    let time = |value: &dyn Fn(&Market, Option<Settlement>) -> Option<Timestamp>| -> ArrayRef {
+        let mut builder = TimestampMicrosecondBuilder::new().with_timezone("UTC");
+        rows.iter().for_each(|(market, end)| {
+            builder.append_option(value(market, *end).map(|at| at.nanos() / 1_000))
+        });
+        Arc::new(builder.finish())
+    };
+    let mut results = StringBuilder::new();
+    let mut values = Int32Builder::new();
+    for (_, settlement) in rows {
+        results.append_value(settlement.map_or("", |end| result_name(end.value)));
+        values.append_option(settlement.map(|end| i32::from(end.value.get())));
+    }
+    let mut exclusive = BooleanBuilder::new();
+    exclusive.append_n(rows.len(), false);
+    let columns: Vec<(&str, ArrayRef)> = vec![
+        ("ticker", text(|market| &market.ticker)),
+        ("event_ticker", text(|market| &market.event_ticker)),
+        ("series_ticker", text(|market| &market.series_ticker)),
+        ("category", text(|market| &market.category)),
+        ("title", text(|market| &market.title)),
+        ("yes_sub_title", text(|_| "")),
+        ("strike_type", text(|market| strike_name(market.strike))),
+        ("floor_strike", real(&|market| strike_bounds(market.strike).0)),
+        ("cap_strike", real(&|market| strike_bounds(market.strike).1)),
+        ("open_time", time(&|market, _| Some(market.open_time))),
+        ("close_time", time(&|market, _| Some(market.close_time))),
+        ("settlement_time", time(&|_, end| end.map(|end| end.at))),
+        ("result", Arc::new(results.finish())),
+        ("settlement_value", Arc::new(values.finish())),
+        ("fee_type", text(|market| fee_name(market.fees.fee_type))),
+        (
+            "fee_multiplier",
+            real(&|market| Some(Decimal6::from_millionths(market.fees.multiplier_ppm.into()))),
+        ),
+        ("mutually_exclusive", Arc::new(exclusive.finish())),
+        ("price_ranges", text(|_| "")),
+    ];
+    let batch = RecordBatch::try_from_iter(columns).map_err(|error| failed(&error))?;
+    let mut writer = open_writer(file, &batch.schema())?;
+    writer.write(&batch).map_err(|error| failed(&error))?;
+    writer.close().map(drop).map_err(|error| failed(&error))
+}
+
+fn to_f64(value: Decimal6) -> f64 {
+    // The decimal text is exact, so reading it gives the nearest float.
+    value.to_string().parse().unwrap_or(f64::NAN)
+}
+
+fn result_name(value: Price) -> &'static str {
+    match value {
+        Price::ONE => "yes",
+        Price::ZERO => "no",
+        _ => "scalar",
+    }
+}
+
+const fn strike_name(strike: Strike) -> &'static str {
+    match strike {
+        Strike::Greater(_) => "greater",
+        Strike::GreaterOrEqual(_) => "greater_or_equal",
+        Strike::Less(_) => "less",
+        Strike::LessOrEqual(_) => "less_or_equal",
+        Strike::Between(..) => "between",
+        Strike::Other => "custom",
+    }
+}
+
+const fn strike_bounds(strike: Strike) -> (Option<Decimal6>, Option<Decimal6>) {
+    match strike {
+        Strike::Greater(floor) | Strike::GreaterOrEqual(floor) => (Some(floor), None),
+        Strike::Less(cap) | Strike::LessOrEqual(cap) => (None, Some(cap)),
+        Strike::Between(floor, cap) => (Some(floor), Some(cap)),
+        Strike::Other => (None, None),
+    }
+}
+
+const fn fee_name(fee_type: FeeType) -> &'static str {
+    match fee_type {
+        FeeType::Quadratic => "quadratic",
+        FeeType::QuadraticWithMakerFees => "quadratic_with_maker_fees",
+        FeeType::QuadraticWithComboMakerFees => "quadratic_with_combo_maker_fees",
+    }
+}
+
+/// Writes a synthetic data set into an existing folder.
+///
+/// # Errors
+/// When it cannot be written.
+pub fn write_synthetic(folder: &Path, settings: SyntheticSettings) -> Result<(), DataError> {
+    let mut walk = Walk::new(settings);
+    let markets: Vec<Market> = (0..settings.markets).map(|number| walk.market(number)).collect();
+    let file = folder.join("snapshots.parquet");
+    let mut writer = SnapshotWriter::create(&file)?;
+    for (at, number, quote) in walk.by_ref() {
+        let ticker = &markets[number as usize].ticker;
+        writer.write(&SnapshotRow { at, ticker, quote })?;
+    }
+    writer.finish()?;
+    let paid = walk.close() + crate::domain::Span::HOUR;
+    let rows: Vec<_> = (0..settings.markets)
+        .zip(markets)
+        .map(|(number, market)| (market, Some(Settlement { at: paid, value: walk.outcome(number) })))
+        .collect();
+    write_markets(&folder.join("markets.parquet"), &rows)
+}

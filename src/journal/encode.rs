@@ -1,0 +1,281 @@
+//! The canonical line of a record.
+//!
+//! Evaluations are by far the most numerous, so they are fixed-width decimal text: a page of them goes
+//! into SQLite as one value and a view takes it apart again. Everything else is one line of JSON.
+//!
+//! | field | at | width | |
+//! |---|---|---|---|
+//! | time | 0 | 19 | nanoseconds since 1970 |
+//! | market | 19 | 8 | |
+//! | probability | 27 | 7 | parts per million |
+//! | bid, ask | 34, 39 | 5 | ten-thousandths of a dollar; 99999 = none |
+//! | twice the mid | 44 | 5 | ten-thousandths of a dollar; 99999 = none |
+//! | assumed | 49 | 1 | 1 = bid and ask are an assumption |
+//! | net edge | 50 | 7 | parts per million of a dollar, plus 2 000 000; 9999999 = none |
+//! | verdict | 57 | 2 | see [`verdict_code`] |
+//! | basis | 59 | 6 | who believes it and why; a row of the table `basis` |
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use serde::Serialize;
+
+use crate::desk::decision::{Evaluation, Record, Verdict};
+use crate::desk::risk::Refusal;
+use crate::domain::{Fraction, Price, StrategyId, Timestamp};
+
+/// Bytes of an evaluation's line.
+pub const EVALUATION_WIDTH: usize = 65;
+/// Added to a net edge to make it positive.
+pub const EDGE_OFFSET: i64 = 2_000_000;
+/// First code of a refusal; the refusal's place in the gate order is added.
+const FIRST_REFUSAL: u8 = 10;
+
+const NONE_PRICE: u64 = 99_999;
+const NONE_EDGE: u64 = 9_999_999;
+
+/// The number of a verdict in an evaluation's line.
+#[must_use]
+pub const fn verdict_code(verdict: Verdict) -> u8 {
+    match verdict {
+        Verdict::NoOpportunity => 0,
+        Verdict::Ordered(_) => 1,
+        Verdict::Exited(_) => 2,
+        Verdict::Refused(refusal) => FIRST_REFUSAL + refusal as u8,
+    }
+}
+
+/// All verdicts with their codes and names.
+pub fn verdict_names() -> impl Iterator<Item = (u8, &'static str)> {
+    let others = [(0, "no_opportunity"), (1, "ordered"), (2, "exited")];
+    let refusals = Refusal::ALL.into_iter().map(|refusal| (FIRST_REFUSAL + refusal as u8, refusal.name()));
+    others.into_iter().chain(refusals)
+}
+
+/// Who believes something, how firmly, and why. Many evaluations share one.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Basis {
+    /// Whose belief.
+    pub strategy: StrategyId,
+    /// How firmly.
+    pub confidence: Fraction,
+    /// Why, in words.
+    pub reason: Arc<str>,
+}
+
+/// A record as its line.
+#[derive(Debug)]
+pub enum Line<'a> {
+    /// An evaluation.
+    Evaluation(&'a [u8; EVALUATION_WIDTH]),
+    /// Anything else.
+    Other(&'a str),
+}
+
+/// Turns records into lines and numbers their bases.
+#[derive(Debug)]
+pub struct Encoder {
+    bases: HashMap<Basis, u32>,
+    /// The same by address of the reason, since strategies share their words between evaluations.
+    by_address: HashMap<(usize, StrategyId, Fraction), (u32, Arc<str>)>,
+    evaluation: [u8; EVALUATION_WIDTH],
+    /// Moment whose digits are in `evaluation` already.
+    written: Option<Timestamp>,
+    other: String,
+    hasher: blake3::Hasher,
+}
+
+impl Default for Encoder {
+    fn default() -> Self {
+        Self {
+            bases: HashMap::new(),
+            by_address: HashMap::new(),
+            evaluation: [b'0'; EVALUATION_WIDTH],
+            written: None,
+            other: String::new(),
+            hasher: blake3::Hasher::new(),
+        }
+    }
+}
+
+impl Encoder {
+    /// The line of a record, added to the digest. A basis seen for the first time is handed to `new_basis`.
+    pub fn encode<E>(
+        &mut self,
+        record: &Record,
+        mut new_basis: impl FnMut(u32, &Basis) -> Result<(), E>,
+    ) -> Result<Line<'_>, E> {
+        if let Record::Evaluation(evaluation) = record {
+            let basis = self.basis(evaluation, &mut new_basis)?;
+            self.put_evaluation(evaluation, basis);
+            self.hasher.update(&self.evaluation);
+            return Ok(Line::Evaluation(&self.evaluation));
+        }
+        self.other = json_line(record);
+        self.hasher.update(self.other.as_bytes());
+        Ok(Line::Other(&self.other))
+    }
+
+    /// Hash of all lines so far, in hexadecimal.
+    #[must_use]
+    pub fn digest(&self) -> String {
+        self.hasher.finalize().to_hex().to_string()
+    }
+
+    fn basis<E>(
+        &mut self,
+        evaluation: &Evaluation,
+        new_basis: &mut impl FnMut(u32, &Basis) -> Result<(), E>,
+    ) -> Result<u32, E> {
+        let Evaluation { strategy, confidence, reason, .. } = evaluation;
+        let address = (reason.as_ptr() as usize, *strategy, *confidence);
+        if let Some((basis, _)) = self.by_address.get(&address) {
+            return Ok(*basis);
+        }
+        let basis = Basis { strategy: *strategy, confidence: *confidence, reason: Arc::clone(reason) };
+        let number = match self.bases.get(&basis) {
+            Some(&number) => number,
+            None => {
+                let number = u32::try_from(self.bases.len()).unwrap_or(u32::MAX);
+                new_basis(number, &basis)?;
+                self.bases.insert(basis, number);
+                number
+            }
+        };
+        // The words are kept alive, so that their address cannot come to mean others.
+        self.by_address.insert(address, (number, Arc::clone(reason)));
+        Ok(number)
+    }
+
+    fn put_evaluation(&mut self, evaluation: &Evaluation, basis: u32) {
+        let line = &mut self.evaluation;
+        if self.written != Some(evaluation.at) {
+            self.written = Some(evaluation.at);
+            put(&mut line[0..19], u64::try_from(evaluation.at.nanos()).unwrap_or(0));
+        }
+        let price = |price: Option<Price>| price.map_or(NONE_PRICE, |price| u64::from(price.get()));
+        put(&mut line[19..27], u64::from(evaluation.market.0));
+        put(&mut line[27..34], u64::from(evaluation.probability.ppm()));
+        put(&mut line[34..39], price(evaluation.bid));
+        put(&mut line[39..44], price(evaluation.ask));
+        put(&mut line[44..49], evaluation.twice_mid.map_or(NONE_PRICE, u64::from));
+        line[49] = b'0' + u8::from(evaluation.assumed);
+        let edge = evaluation.net_edge_ppm.and_then(|edge| u64::try_from(edge + EDGE_OFFSET).ok());
+        put(&mut line[50..57], edge.unwrap_or(NONE_EDGE));
+        put(&mut line[57..59], u64::from(verdict_code(evaluation.verdict)));
+        put(&mut line[59..65], u64::from(basis));
+    }
+}
+
+/// Writes a number in decimal, filled with zeros, two digits at a time.
+fn put(field: &mut [u8], mut value: u64) {
+    let mut end = field.len();
+    while end >= 2 {
+        let pair = value % 100;
+        value /= 100;
+        field[end - 1] = b'0' + (pair % 10) as u8;
+        field[end - 2] = b'0' + (pair / 10) as u8;
+        end -= 2;
+    }
+    if end == 1 {
+        field[0] = b'0' + (value % 10) as u8;
+    }
+}
+
+/// The JSON line of a record that is not an evaluation.
+fn json_line(record: &Record) -> String {
+    #[derive(Serialize)]
+    #[serde(rename_all = "snake_case")]
+    enum Other<'a> {
+        Order(&'a crate::desk::decision::OrderPlaced),
+        OrderDone(&'a crate::desk::decision::OrderDone),
+        Fill(&'a crate::desk::decision::FillBooked),
+        Trade(&'a crate::desk::decision::Trade),
+        Settled(&'a crate::desk::decision::Settled),
+        Halt(&'a crate::desk::decision::Halt),
+        Resume(&'a crate::desk::decision::Resume),
+        Discrepancy(&'a crate::desk::decision::Discrepancy),
+        Equity(&'a crate::desk::decision::EquityPoint),
+    }
+    let other = match record {
+        Record::Evaluation(_) => unreachable!("evaluations have their own line"),
+        Record::Order(order) => Other::Order(order),
+        Record::OrderDone(done) => Other::OrderDone(done),
+        Record::Fill(fill) => Other::Fill(fill),
+        Record::Trade(trade) => Other::Trade(trade),
+        Record::Settled(settled) => Other::Settled(settled),
+        Record::Halt(halt) => Other::Halt(halt),
+        Record::Resume(resume) => Other::Resume(resume),
+        Record::Discrepancy(discrepancy) => Other::Discrepancy(discrepancy),
+        Record::Equity(equity) => Other::Equity(equity),
+    };
+    serde_json::to_string(&other).expect("records are plain data")
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::domain::{MarketId, Probability};
+
+    use super::*;
+
+    fn evaluation() -> Evaluation {
+        Evaluation {
+            at: Timestamp::from_nanos(1_700_000_000_000_000_000),
+            strategy: StrategyId(1),
+            market: MarketId(42),
+            probability: Probability::from_ppm(250_000).unwrap(),
+            confidence: Fraction::ONE,
+            bid: Price::new(4_400),
+            ask: None,
+            twice_mid: None,
+            assumed: true,
+            net_edge_ppm: Some(-227_388),
+            verdict: Verdict::Refused(Refusal::MarketCap),
+            reason: "because".into(),
+        }
+    }
+
+    #[test]
+    fn an_evaluation_is_65_digits() {
+        let mut encoder = Encoder::default();
+        let record = Record::Evaluation(evaluation());
+        let line = match encoder.encode(&record, |_, _| Ok::<_, ()>(())).unwrap() {
+            Line::Evaluation(line) => String::from_utf8(line.to_vec()).unwrap(),
+            Line::Other(_) => unreachable!(),
+        };
+        // time, market, probability, bid, no ask, no mid, assumed, −227388 + 2000000, 10 + 13, basis 0
+        let by_hand = [
+            "1700000000000000000",
+            "00000042",
+            "0250000",
+            "04400",
+            "99999",
+            "99999",
+            "1",
+            "1772612",
+            "23",
+            "000000",
+        ];
+        assert_eq!(line, by_hand.concat());
+    }
+
+    #[test]
+    fn a_basis_is_numbered_by_its_content() {
+        let mut encoder = Encoder::default();
+        let mut seen = Vec::new();
+        for reason in ["because", "because", "why not"] {
+            // a new allocation every time
+            let record = Record::Evaluation(Evaluation { reason: reason.into(), ..evaluation() });
+            let _line = encoder
+                .encode(&record, |number, basis| Ok::<_, ()>(seen.push((number, basis.reason.to_string()))));
+        }
+        assert_eq!(seen, [(0, "because".to_owned()), (1, "why not".to_owned())]);
+    }
+
+    #[test]
+    fn every_verdict_has_its_own_code() {
+        let codes: std::collections::BTreeSet<_> = verdict_names().map(|(code, _)| code).collect();
+        assert_eq!(codes.len(), 3 + Refusal::ALL.len());
+        assert!(codes.into_iter().all(|code| code < 100));
+    }
+}

@@ -1,0 +1,287 @@
+//! Repeating a recorded run: the same inputs through the same desk, every decision compared.
+//!
+//! What the data set holds is read from it again; what the exchange answered is taken from the ledger, at
+//! the same place in the sequence. So a replay tests the desk alone, without the simulated exchange.
+
+use std::collections::VecDeque;
+use std::path::{Path, PathBuf};
+
+use rusqlite::{Connection, params};
+
+use crate::desk::decision::{Output, Record};
+use crate::domain::Timestamp;
+use crate::engine::gateway::{GatewayError, Venue};
+use crate::engine::{Difference, Journal, JournalError};
+use crate::event::{Command, Control, Input, Stamped, VenueEvent};
+
+use super::encode::{EVALUATION_WIDTH, Encoder, Line};
+use super::ledger::{LedgerError, open};
+
+/// A recorded run, opened for comparison.
+pub struct Recording {
+    file: PathBuf,
+    connection: Connection,
+    /// Its id.
+    pub run_id: String,
+    /// The digest it was finished with.
+    pub digest: String,
+    /// Data files and their content hashes.
+    pub files: Vec<(PathBuf, String)>,
+}
+
+impl Recording {
+    /// Opens the ledger of a finished run.
+    ///
+    /// # Errors
+    /// When there is none, or it was not finished.
+    pub fn open(file: &Path) -> Result<Self, LedgerError> {
+        let connection = open(file)?;
+        let fail = |error: rusqlite::Error| LedgerError { file: file.to_owned(), problem: error.to_string() };
+        let (run_id, digest) = connection
+            .query_row("SELECT run_id, digest FROM run", [], |row| Ok((row.get(0)?, row.get(1)?)))
+            .map_err(fail)?;
+        let files = rows(&connection, "SELECT path, hash FROM data_file ORDER BY rowid", |row| {
+            Ok((PathBuf::from(row.get::<_, String>(0)?), row.get(1)?))
+        })
+        .map_err(fail)?;
+        Ok(Self { file: file.to_owned(), connection, run_id, digest, files })
+    }
+
+    /// Whether bad rows were skipped, and whether halts were only recorded.
+    ///
+    /// # Errors
+    /// When the ledger cannot be read.
+    pub fn flags(&self) -> Result<(bool, bool), LedgerError> {
+        let read = self
+            .connection
+            .query_row("SELECT lenient, ignore_halts FROM run", [], |row| Ok((row.get(0)?, row.get(1)?)));
+        read.map_err(|error| LedgerError { file: self.file.clone(), problem: error.to_string() })
+    }
+
+    /// The exchange as it answered then.
+    ///
+    /// # Errors
+    /// When an answer cannot be read.
+    pub fn venue(&self) -> Result<RecordedVenue, LedgerError> {
+        let fail = |problem: String| LedgerError { file: self.file.clone(), problem };
+        let lines: Vec<(u64, i64, String)> =
+            rows(&self.connection, "SELECT seq, ts, line FROM input ORDER BY seq", |row| {
+                Ok((row.get(0)?, row.get(1)?, row.get(2)?))
+            })
+            .map_err(|error| fail(error.to_string()))?;
+        let answers = lines.into_iter().map(|(seq, ts, line)| {
+            let value =
+                read_input(&line).ok_or_else(|| fail(format!("input {seq} cannot be read: {line}")))?;
+            Ok((seq, Stamped { at: Timestamp::from_nanos(ts), value }))
+        });
+        Ok(RecordedVenue { seen: 0, answers: answers.collect::<Result<_, LedgerError>>()? })
+    }
+
+    /// A journal that compares instead of writing.
+    #[must_use]
+    pub fn comparison(self) -> Comparison {
+        Comparison {
+            recording: self,
+            encoder: Encoder::default(),
+            evaluations: 0,
+            compared: 0,
+            page: Vec::new(),
+            page_at: 0,
+            pages_read: 0,
+            decisions_read: 0,
+            decisions: VecDeque::new(),
+        }
+    }
+}
+
+fn rows<T>(
+    connection: &Connection,
+    sql: &str,
+    read: impl FnMut(&rusqlite::Row<'_>) -> rusqlite::Result<T>,
+) -> rusqlite::Result<Vec<T>> {
+    connection.prepare(sql)?.query_map([], read)?.collect()
+}
+
+fn read_input(line: &str) -> Option<Input> {
+    let venue = || serde_json::from_str::<VenueEvent>(line).ok().map(Input::Venue);
+    let control = || serde_json::from_str::<Control>(line).ok().map(Input::Control);
+    venue().or_else(control)
+}
+
+/// Answers what the exchange answered, at the same place in the sequence.
+#[derive(Debug)]
+pub struct RecordedVenue {
+    seen: u64,
+    answers: VecDeque<(u64, Stamped<Input>)>,
+}
+
+impl Venue for RecordedVenue {
+    fn submit(&mut self, _at: Timestamp, _command: &Command) -> Result<(), GatewayError> {
+        // The command follows from a decision, and decisions are compared before they are acted upon.
+        Ok(())
+    }
+
+    fn observe(&mut self, _seen: &Stamped<Input>) {
+        self.seen += 1;
+    }
+
+    fn due(&self) -> Option<Timestamp> {
+        self.answers.front().filter(|(seq, _)| *seq == self.seen).map(|(_, answer)| answer.at)
+    }
+
+    fn take(&mut self) -> Option<Stamped<Input>> {
+        self.due()?;
+        self.answers.pop_front().map(|(_, answer)| answer)
+    }
+}
+
+/// Compares every record with what was recorded, in order.
+pub struct Comparison {
+    recording: Recording,
+    encoder: Encoder,
+    evaluations: u64,
+    compared: u64,
+    page: Vec<u8>,
+    page_at: usize,
+    pages_read: u64,
+    decisions_read: u64,
+    /// Lines read ahead, with the number of evaluations before each.
+    decisions: VecDeque<(u64, String)>,
+}
+
+/// Decision lines read at a time.
+const READ_AHEAD: u64 = 1_000;
+
+impl Comparison {
+    /// Records compared so far.
+    #[must_use]
+    pub const fn compared(&self) -> u64 {
+        self.compared
+    }
+
+    /// Hash of everything decided now.
+    #[must_use]
+    pub fn digest(&self) -> String {
+        self.encoder.digest()
+    }
+
+    /// What was recorded but not decided now, after a run that did not differ so far.
+    ///
+    /// # Errors
+    /// The first such record.
+    pub fn finish(&mut self, at: Timestamp) -> Result<(), JournalError> {
+        let rest = self.next_recorded().map_err(broken)?;
+        rest.map_or(Ok(()), |line| Err(differs(at, Some(self.readable(&line)), None)))
+    }
+
+    fn compare(&mut self, at: Timestamp, record: &Record) -> Result<(), JournalError> {
+        let recorded = self.next_recorded().map_err(broken)?;
+        let connection = &self.recording.connection;
+        let line = self.encoder.encode(record, |number, basis| {
+            let found: (u8, u32, String) = connection
+                .query_row(
+                    "SELECT strategy, confidence, reason FROM basis WHERE basis = ?1",
+                    params![number],
+                    |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)),
+                )
+                .map_err(broken)?;
+            let now = (basis.strategy.0, basis.confidence.ppm(), basis.reason.to_string());
+            let words = |basis: (u8, u32, String)| {
+                format!("strategy {} at confidence {} ppm: {}", basis.0, basis.1, basis.2)
+            };
+            if found == now { Ok(()) } else { Err(differs(at, Some(words(found)), Some(words(now)))) }
+        })?;
+        let line = match line {
+            Line::Evaluation(line) => {
+                self.evaluations += 1;
+                line.to_vec()
+            }
+            Line::Other(line) => line.as_bytes().to_vec(),
+        };
+        self.compared += 1;
+        if recorded.as_ref() == Some(&line) {
+            return Ok(());
+        }
+        Err(differs(at, recorded.map(|recorded| self.readable(&recorded)), Some(self.readable(&line))))
+    }
+
+    /// The line that comes next in the recording.
+    fn next_recorded(&mut self) -> rusqlite::Result<Option<Vec<u8>>> {
+        if self.decisions.is_empty() {
+            self.read_decisions()?;
+        }
+        // A decision comes once as many evaluations have gone by as came before it then.
+        if self.decisions.front().is_some_and(|&(before, _)| before <= self.evaluations) {
+            return Ok(self.decisions.pop_front().map(|(_, line)| line.into_bytes()));
+        }
+        if self.page_at == self.page.len() {
+            let sql = "SELECT payload FROM evaluation_page WHERE rowid = ?1 + 1";
+            let mut select = self.recording.connection.prepare_cached(sql)?;
+            let mut pages = select.query(params![self.pages_read])?;
+            let Some(page) = pages.next()? else {
+                return Ok(None);
+            };
+            self.page = page.get(0)?;
+            self.page_at = 0;
+            self.pages_read += 1;
+        }
+        let end = self.page_at + EVALUATION_WIDTH;
+        let line = self.page.get(self.page_at..end).map(<[u8]>::to_vec);
+        self.page_at = end.min(self.page.len());
+        Ok(line)
+    }
+
+    fn read_decisions(&mut self) -> rusqlite::Result<()> {
+        let sql = "SELECT evaluations, line FROM decision WHERE rowid > ?1 ORDER BY rowid LIMIT ?2";
+        let mut select = self.recording.connection.prepare_cached(sql)?;
+        let lines = select
+            .query_map(params![self.decisions_read, READ_AHEAD], |row| Ok((row.get(0)?, row.get(1)?)))?;
+        for line in lines {
+            self.decisions.push_back(line?);
+            self.decisions_read += 1;
+        }
+        Ok(())
+    }
+
+    /// A line as a person would want to see it.
+    fn readable(&self, line: &[u8]) -> String {
+        let text = String::from_utf8_lossy(line);
+        if line.len() != EVALUATION_WIDTH || line.iter().any(|byte| !byte.is_ascii_digit()) {
+            return text.into_owned();
+        }
+        let sql = "SELECT (SELECT ticker FROM market WHERE market = ?1), (SELECT name FROM verdict WHERE code = ?2),
+                          (SELECT reason FROM basis WHERE basis = ?3)";
+        let number = |from: usize, to: usize| text[from..to].parse::<i64>().unwrap_or(0);
+        let names = self.recording.connection.query_row(
+            sql,
+            params![number(19, 27), number(57, 59), number(59, 65)],
+            |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)),
+        );
+        let (ticker, verdict, reason): (Option<String>, Option<String>, Option<String>) =
+            names.unwrap_or_default();
+        let missing = || "?".to_owned();
+        format!(
+            "evaluation of {} at {} ppm against {}/{}: {} ({})",
+            ticker.unwrap_or_else(missing),
+            number(27, 34),
+            number(34, 39),
+            number(39, 44),
+            verdict.unwrap_or_else(missing),
+            reason.unwrap_or_else(missing),
+        )
+    }
+}
+
+impl Journal for Comparison {
+    fn record(&mut self, _seq: u64, input: &Stamped<Input>, out: &Output) -> Result<(), JournalError> {
+        out.records.iter().try_for_each(|record| self.compare(input.at, record))
+    }
+}
+
+fn broken(error: rusqlite::Error) -> JournalError {
+    JournalError::Write(format!("the recorded ledger cannot be read: {error}"))
+}
+
+fn differs(at: Timestamp, recorded: Option<String>, now: Option<String>) -> JournalError {
+    JournalError::Differs(Box::new(Difference { at, recorded, now }))
+}

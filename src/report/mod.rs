@@ -1,0 +1,8 @@
+//! What a run says about itself. Floats are allowed here: nothing in this layer feeds a decision.
+
+pub mod calibration;
+pub mod summary;
+pub mod tally;
+
+pub use summary::Summary;
+pub use tally::Tally;

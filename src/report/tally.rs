@@ -1,0 +1,162 @@
+//! Counts a run as it goes, in memory that does not grow with its length.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use crate::desk::decision::{Evaluation, Output, Record, Trade, Verdict};
+use crate::desk::risk::Refusal;
+use crate::domain::{Market, MarketId, Money, Price, StrategyId};
+
+use super::calibration::{Calibration, Forecast, HORIZONS, Scores};
+
+/// The forecasts of one strategy in one market, by horizon.
+type Forecasts = [Option<Forecast>; HORIZONS.len()];
+
+/// Sums over the records of a run.
+#[derive(Debug)]
+pub struct Tally {
+    markets: Vec<Arc<Market>>,
+    strategies: usize,
+    forecasts: Vec<Forecasts>,
+    scores: [Scores; HORIZONS.len()],
+    pooled: Scores,
+    /// Evaluations without a market price beside them.
+    pub unpriced: u64,
+    /// Evaluations of quotes that were assumed around a midpoint.
+    pub assumed: u64,
+    /// Refusals by gate.
+    refusals: [u64; Refusal::ALL.len()],
+    /// Orders sent.
+    pub orders: u64,
+    /// Orders that were filled in part or not at all.
+    pub short_orders: u64,
+    /// Fills.
+    pub fills: u64,
+    /// Closed positions.
+    pub trades: u64,
+    /// Of those, with a profit.
+    pub wins: u64,
+    /// Fees paid.
+    pub fees: Money,
+    /// Closed positions by exit reason.
+    pub exits: BTreeMap<&'static str, u64>,
+    /// Halts.
+    pub halts: u64,
+}
+
+impl Tally {
+    /// A tally of nothing.
+    #[must_use]
+    pub fn new(markets: &[Arc<Market>], strategies: usize) -> Self {
+        Self {
+            markets: markets.to_vec(),
+            strategies,
+            forecasts: vec![[None; HORIZONS.len()]; markets.len() * strategies],
+            scores: Default::default(),
+            pooled: Scores::default(),
+            unpriced: 0,
+            assumed: 0,
+            refusals: [0; Refusal::ALL.len()],
+            orders: 0,
+            short_orders: 0,
+            fills: 0,
+            trades: 0,
+            wins: 0,
+            fees: Money::ZERO,
+            exits: BTreeMap::new(),
+            halts: 0,
+        }
+    }
+
+    /// Counts what one step produced.
+    pub fn observe(&mut self, out: &Output) {
+        for record in &out.records {
+            match record {
+                Record::Evaluation(evaluation) => self.evaluation(evaluation),
+                Record::Order(_) => self.orders += 1,
+                Record::OrderDone(done) => {
+                    self.short_orders += u64::from(done.end != crate::desk::decision::OrderEnd::Filled);
+                }
+                Record::Fill(booked) => {
+                    self.fills += 1;
+                    self.fees += booked.fill.fee;
+                }
+                Record::Trade(trade) => self.trade(trade),
+                Record::Settled(settled) => self.settled(settled.market, settled.value),
+                Record::Halt(_) => self.halts += 1,
+                Record::Resume(_) | Record::Discrepancy(_) | Record::Equity(_) => {}
+            }
+        }
+    }
+
+    /// Refusals by name, in gate order, those that happened.
+    pub fn refusals(&self) -> impl Iterator<Item = (&'static str, u64)> {
+        Refusal::ALL
+            .iter()
+            .zip(self.refusals)
+            .filter(|&(_, count)| count > 0)
+            .map(|(gate, count)| (gate.name(), count))
+    }
+
+    /// Calibration by horizon, and of all forecasts together at the end.
+    #[must_use]
+    pub fn calibration(&self, seed: u64) -> Vec<Calibration> {
+        let by_horizon = HORIZONS.iter().zip(&self.scores);
+        let mut all: Vec<_> = by_horizon.map(|((name, _), scores)| scores.calibration(name, seed)).collect();
+        all.push(self.pooled.calibration("all of these", seed));
+        all
+    }
+
+    fn evaluation(&mut self, evaluation: &Evaluation) {
+        self.assumed += u64::from(evaluation.assumed);
+        if let Verdict::Refused(refusal) = evaluation.verdict {
+            self.refusals[refusal as usize] += 1;
+        }
+        let Some(market) = evaluation.market_probability() else {
+            self.unpriced += 1;
+            return;
+        };
+        let forecast = Forecast { model: evaluation.probability, market };
+        let left = self.markets[evaluation.market.index()].close_time.since(evaluation.at);
+        let slot = &mut self.forecasts[slot(self.strategies, evaluation.market, evaluation.strategy)];
+        for (kept, (_, at_least)) in slot.iter_mut().zip(HORIZONS) {
+            match at_least {
+                None => {
+                    kept.get_or_insert(forecast);
+                }
+                Some(span) if left >= span => *kept = Some(forecast),
+                Some(_) => {}
+            }
+        }
+    }
+
+    fn settled(&mut self, market: MarketId, value: Price) {
+        let yes = match value {
+            Price::ONE => true,
+            Price::ZERO => false,
+            // A scalar settlement is no answer to a yes/no question.
+            _ => return,
+        };
+        let event = self.markets[market.index()].event.index();
+        for strategy in 0..self.strategies {
+            let strategy = StrategyId(u8::try_from(strategy).expect("at most 255 strategies"));
+            let kept = std::mem::take(&mut self.forecasts[slot(self.strategies, market, strategy)]);
+            for (scores, forecast) in self.scores.iter_mut().zip(kept) {
+                if let Some(forecast) = forecast {
+                    scores.add(event, forecast, yes);
+                    self.pooled.add(event, forecast, yes);
+                }
+            }
+        }
+    }
+
+    fn trade(&mut self, trade: &Trade) {
+        self.trades += 1;
+        self.wins += u64::from(trade.is_win());
+        *self.exits.entry(trade.exit_reason.name()).or_default() += 1;
+    }
+}
+
+fn slot(strategies: usize, market: MarketId, strategy: StrategyId) -> usize {
+    market.index() * strategies + strategy.index()
+}

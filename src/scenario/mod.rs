@@ -1,0 +1,339 @@
+//! A scenario: one TOML file that determines a run.
+//!
+//! [`raw`] is exactly what can be written, with its defaults; here it becomes settings that hold. Unknown
+//! keys are errors with the nearest known key; every error names file, line and key.
+
+pub mod raw;
+
+use std::path::{Path, PathBuf};
+
+use crate::desk::execution::ExecutionSettings;
+use crate::desk::positions::ExitSettings;
+use crate::desk::risk::RiskLimits;
+use crate::desk::risk::drawdown::DrawdownLimits;
+use crate::desk::risk::exposure::ExposureLimits;
+use crate::desk::risk::kill_switch::KillRules;
+use crate::desk::scanner::ScannerSettings;
+use crate::desk::{DeskSettings, Seat};
+use crate::domain::{Contracts, Decimal6, FeeRounding, Fraction, Money, Price, Span, TimeInForce, Timestamp};
+use crate::sim::{FillModel, LatencyModel, SimSettings};
+use crate::strategies::{self, BuildError};
+
+use raw::{OneOrMany, Raw};
+
+/// Why a scenario cannot be used.
+#[derive(Debug, thiserror::Error)]
+#[error("{}{}: {problem}", file.display(), line.map(|line| format!(", line {line}")).unwrap_or_default())]
+pub struct ScenarioError {
+    /// The scenario's file.
+    pub file: PathBuf,
+    /// Where in it.
+    pub line: Option<usize>,
+    /// What is wrong and what to do.
+    pub problem: String,
+}
+
+/// A scenario that holds.
+pub struct Scenario {
+    /// Its name.
+    pub name: String,
+    /// What it is about.
+    pub description: String,
+    /// First moment, if given.
+    pub start: Option<Timestamp>,
+    /// Last moment, if given.
+    pub end: Option<Timestamp>,
+    /// Seed of everything random.
+    pub seed: u64,
+    /// Folders of the data sets.
+    pub data: Vec<PathBuf>,
+    /// Files of facts.
+    pub facts: Vec<PathBuf>,
+    /// Assumed half spread where bid and ask are unknown.
+    pub half_spread: Option<Price>,
+    /// The desk's settings.
+    pub desk: DeskSettings,
+    /// The strategies.
+    pub seats: Vec<Seat>,
+    /// The simulated exchange's settings.
+    pub sim: SimSettings,
+    /// Everything as resolved, paths as written.
+    pub resolved: Raw,
+}
+
+impl Scenario {
+    /// Reads a scenario file, with `overrides` of the form `risk.kelly_fraction=0.1` applied.
+    ///
+    /// # Errors
+    /// Names file, line and key of what is wrong.
+    pub fn load(file: &Path, overrides: &[String]) -> Result<Self, ScenarioError> {
+        let fail = |line, problem| ScenarioError { file: file.to_owned(), line, problem };
+        let text =
+            std::fs::read_to_string(file).map_err(|error| fail(None, format!("cannot be read: {error}")))?;
+        let raw = raw::parse(&text, overrides).map_err(|error| fail(error.line, error.problem))?;
+        let folder = file.parent().unwrap_or(Path::new(""));
+        resolve(raw, folder).map_err(|wrong| {
+            let line = raw::line_of(&text, &wrong.key);
+            fail(line, format!("{} {}", wrong.key, wrong.problem))
+        })
+    }
+
+    /// Sets whether kill switches are recorded but not obeyed.
+    pub const fn ignore_halts(&mut self, ignore: bool) {
+        self.desk.risk.ignore_halts = ignore;
+    }
+
+    /// The resolved scenario as TOML.
+    #[must_use]
+    pub fn to_toml(&self) -> String {
+        raw::to_toml(&self.resolved)
+    }
+
+    /// The resolved scenario as TOML with its paths seen from another folder, so that it runs from there.
+    #[must_use]
+    pub fn to_toml_in(&self, folder: &Path) -> String {
+        let seen = |path: &PathBuf| {
+            let absolute = std::path::absolute(path).unwrap_or_else(|_| path.clone());
+            let relative =
+                std::path::absolute(folder).ok().and_then(|from| pathdiff::diff_paths(&absolute, from));
+            relative.unwrap_or(absolute).to_string_lossy().into_owned()
+        };
+        let mut moved = self.resolved.clone();
+        moved.feed.data = OneOrMany::Many(self.data.iter().map(seen).collect());
+        moved.feed.facts = self.facts.iter().map(seen).collect();
+        raw::to_toml(&moved)
+    }
+}
+
+/// A value that does not hold, with the key it stands at.
+struct Wrong {
+    key: String,
+    problem: String,
+}
+
+fn wrong<T>(key: &str, problem: impl Into<String>) -> Result<T, Wrong> {
+    Err(Wrong { key: key.to_owned(), problem: problem.into() })
+}
+
+fn share(key: &str, value: f64) -> Result<Fraction, Wrong> {
+    Fraction::from_f64(value).map_or_else(|| wrong(key, format!("= {value} is not between 0 and 1")), Ok)
+}
+
+fn positive_share(key: &str, value: f64) -> Result<Fraction, Wrong> {
+    let fraction = share(key, value)?;
+    if fraction == Fraction::ZERO { wrong(key, format!("= {value} is not above 0")) } else { Ok(fraction) }
+}
+
+fn span(key: &str, text: &str) -> Result<Span, Wrong> {
+    Span::parse(text).or_else(|problem| wrong(key, format!("= {problem}")))
+}
+
+/// A float as written, exactly, in units of `10^-scale`.
+fn exact<T>(key: &str, value: f64, scale: usize, make: impl FnOnce(i64) -> Option<T>) -> Result<T, Wrong> {
+    let units = crate::domain::decimal::parse_scaled(&value.to_string(), scale);
+    match units.map(make) {
+        Ok(Some(value)) => Ok(value),
+        Ok(None) => wrong(key, format!("= {value} is out of range")),
+        Err(problem) => wrong(key, format!("= {problem}")),
+    }
+}
+
+fn price(key: &str, value: f64) -> Result<Price, Wrong> {
+    exact(key, value, 4, |units| u16::try_from(units).ok().and_then(Price::new))
+}
+
+fn resolve(raw: Raw, folder: &Path) -> Result<Scenario, Wrong> {
+    let mut raw = raw;
+    let (start, end) = dates(&raw)?;
+    let seats = seats(&mut raw)?;
+    let desk = desk(&raw)?;
+    let sim = simulation(&raw)?;
+    let beside = |path: &String| folder.join(path);
+    let data: Vec<PathBuf> = raw.feed.data.iter().map(beside).collect();
+    if data.is_empty() {
+        return wrong("feed.data", "names no data set");
+    }
+    let name = raw.scenario.name.clone();
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
+    if name.is_empty() || name.starts_with('.') || !name.chars().all(plain) {
+        return wrong("scenario.name", format!("= `{name}` must be made of letters, digits, - _ and ."));
+    }
+    Ok(Scenario {
+        name,
+        description: raw.scenario.description.clone(),
+        start,
+        end,
+        seed: raw.scenario.seed,
+        facts: raw.feed.facts.iter().map(beside).collect(),
+        half_spread: raw.feed.half_spread.map(|value| price("feed.half_spread", value)).transpose()?,
+        data,
+        desk,
+        seats,
+        sim,
+        resolved: raw,
+    })
+}
+
+fn dates(raw: &Raw) -> Result<(Option<Timestamp>, Option<Timestamp>), Wrong> {
+    let read = |key: &str, date: &Option<raw::Date>| match date {
+        None => Ok(None),
+        Some(date) => match Timestamp::parse_date(&date.0) {
+            Ok(at) => Ok(Some(at)),
+            Err(problem) => wrong(key, format!("= {problem}")),
+        },
+    };
+    let start = read("scenario.start", &raw.scenario.start)?;
+    // The last day counts in full.
+    let end = read("scenario.end", &raw.scenario.end)?.map(|at| (at + Span::DAY).just_before());
+    match (start, end) {
+        (Some(start), Some(end)) if end < start => wrong("scenario.end", "is before scenario.start"),
+        dates => Ok(dates),
+    }
+}
+
+fn seats(raw: &mut Raw) -> Result<Vec<Seat>, Wrong> {
+    let mut seats = Vec::new();
+    if raw.strategy.iter().next().is_none() {
+        return wrong("strategy", "is missing; a scenario needs at least one [strategy]");
+    }
+    for table in raw.strategy.iter_mut() {
+        let mut own = table.clone();
+        let Some(toml::Value::String(name)) = own.remove("name") else {
+            return wrong("strategy.name", format!("is missing; known are {}", strategies::NAMES.join(", ")));
+        };
+        let min_edge = match own.remove("min_edge") {
+            None => 0.05,
+            Some(toml::Value::Float(value)) => value,
+            Some(toml::Value::Integer(0)) => 0.0,
+            Some(other) => {
+                return wrong("strategy.min_edge", format!("= {other} is not a number between 0 and 1"));
+            }
+        };
+        let built = match strategies::build(&name, own) {
+            Ok(built) => built,
+            Err(BuildError::UnknownName) => {
+                let near = raw::nearest(&name, strategies::NAMES);
+                return wrong("strategy.name", format!("= `{name}` is no strategy; did you mean `{near}`?"));
+            }
+            Err(BuildError::Settings(problem)) => {
+                let (key, problem) = raw::explain(&problem);
+                let key = key.map_or_else(|| "strategy".into(), |key| format!("strategy.{key}"));
+                return wrong(&key, problem);
+            }
+        };
+        seats.push(Seat { strategy: built.strategy, min_edge: share("strategy.min_edge", min_edge)? });
+        let mut resolved = toml::Table::new();
+        resolved.insert("name".into(), name.into());
+        resolved.insert("min_edge".into(), min_edge.into());
+        resolved.extend(built.settings);
+        *table = resolved;
+    }
+    if seats.len() > usize::from(u8::MAX) {
+        return wrong("strategy", "is there more than 255 times");
+    }
+    Ok(seats)
+}
+
+fn desk(raw: &Raw) -> Result<DeskSettings, Wrong> {
+    let bankroll = exact("scenario.bankroll", raw.scenario.bankroll, 6, |units| {
+        // Above a billion dollars the sizing arithmetic would have to round.
+        (1..=1_000_000_000_000_000).contains(&units).then(|| Money::from_micros(units))
+    })?;
+    let kill = &raw.kill_switch;
+    if kill.window == 0 {
+        return wrong("kill_switch.window", "= 0 would look at nothing");
+    }
+    let evidence = exact("kill_switch.evidence", kill.evidence, 6, |units| {
+        (units > 1_000_000).then(|| Decimal6::from_millionths(units))
+    })
+    .or_else(|_| wrong("kill_switch.evidence", format!("= {} must be above 1", kill.evidence)))?;
+    let exits = &raw.exits;
+    let max_holding = span("exits.max_holding", &exits.max_holding)?;
+    if max_holding == Span::ZERO {
+        return wrong("exits.max_holding", "= 0s would sell at once");
+    }
+    let scanner = &raw.scanner;
+    Ok(DeskSettings {
+        bankroll,
+        risk: limits(raw)?,
+        kill: KillRules {
+            window: kill.window,
+            min_trades: kill.min_trades,
+            min_win_rate: share("kill_switch.min_win_rate", kill.min_win_rate)?,
+            evidence,
+        },
+        scanner: ScannerSettings {
+            interval: span("scanner.interval", &scanner.interval)?,
+            min_time_to_close: span("scanner.min_time_to_close", &scanner.min_time_to_close)?,
+            min_volume: exact("scanner.min_volume", scanner.min_volume, 2, |units| {
+                (units >= 0).then(|| Contracts::from_hundredths(units))
+            })?,
+            series: scanner.series.clone(),
+            categories: scanner.categories.clone(),
+        },
+        exits: ExitSettings { inversion: share("exits.inversion", exits.inversion)?, max_holding },
+        execution: ExecutionSettings {
+            time_in_force: match raw.execution.time_in_force {
+                raw::TimeInForceName::Ioc => TimeInForce::Ioc,
+                raw::TimeInForceName::Gtc => TimeInForce::Gtc,
+                raw::TimeInForceName::PostOnly => TimeInForce::PostOnly,
+            },
+            max_slippage: price("execution.max_slippage", raw.execution.max_slippage)?,
+            retries: raw.execution.retries,
+        },
+    })
+}
+
+fn limits(raw: &Raw) -> Result<RiskLimits, Wrong> {
+    let risk = &raw.risk;
+    let start = share("risk.drawdown_start", risk.drawdown_start)?;
+    let half = share("risk.drawdown_half", risk.drawdown_half)?;
+    if half <= start {
+        return wrong(
+            "risk.drawdown_half",
+            format!("= {} must be above risk.drawdown_start", risk.drawdown_half),
+        );
+    }
+    Ok(RiskLimits {
+        kelly_fraction: positive_share("risk.kelly_fraction", risk.kelly_fraction)?,
+        exposure: ExposureLimits {
+            market: share("risk.max_market_exposure", risk.max_market_exposure)?,
+            event: share("risk.max_event_exposure", risk.max_event_exposure)?,
+            series: share("risk.max_series_exposure", risk.max_series_exposure)?,
+            total: share("risk.max_exposure", risk.max_exposure)?,
+        },
+        drawdown: DrawdownLimits { start, half },
+        daily_loss: positive_share("risk.daily_loss_limit", risk.daily_loss_limit)?,
+        max_quote_age: span("scanner.max_quote_age", &raw.scanner.max_quote_age)?,
+        fee_rounding: raw.simulation.fee_rounding,
+        ignore_halts: false,
+    })
+}
+
+fn simulation(raw: &Raw) -> Result<SimSettings, Wrong> {
+    let key = "execution.latency";
+    let latency = match raw.execution.latency.split_once("..") {
+        None => LatencyModel::Fixed(span(key, &raw.execution.latency)?),
+        Some((least, most)) => {
+            let (least, most) = (span(key, least)?, span(key, most)?);
+            if most < least {
+                return wrong(key, format!("= {} ends before it begins", raw.execution.latency));
+            }
+            LatencyModel::Uniform { least, most }
+        }
+    };
+    let fee_rounding: FeeRounding = raw.simulation.fee_rounding;
+    Ok(SimSettings {
+        fill: match raw.simulation.fill {
+            raw::FillName::TopOfBook => FillModel::TopOfBook,
+            raw::FillName::Unlimited => FillModel::Unlimited,
+        },
+        latency,
+        participation: share("simulation.participation", raw.simulation.participation)?,
+        fee_rounding,
+        seed: raw.scenario.seed,
+    })
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,410 @@
+//! What can be written in a scenario, with every default.
+
+use serde::{Deserialize, Serialize};
+
+use crate::domain::FeeRounding;
+
+/// One value or a list of them.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum OneOrMany<T> {
+    /// One.
+    One(T),
+    /// Several.
+    Many(Vec<T>),
+}
+
+impl<T> OneOrMany<T> {
+    /// All of them.
+    pub fn iter(&self) -> std::slice::Iter<'_, T> {
+        match self {
+            Self::One(one) => std::slice::from_ref(one).iter(),
+            Self::Many(many) => many.iter(),
+        }
+    }
+
+    /// All of them, to change.
+    pub fn iter_mut(&mut self) -> std::slice::IterMut<'_, T> {
+        match self {
+            Self::One(one) => std::slice::from_mut(one).iter_mut(),
+            Self::Many(many) => many.iter_mut(),
+        }
+    }
+}
+
+/// A date, written as TOML's own or as text.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(from = "DateText", into = "String")]
+pub struct Date(pub String);
+
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum DateText {
+    Toml(toml::value::Datetime),
+    Text(String),
+}
+
+impl From<DateText> for Date {
+    fn from(date: DateText) -> Self {
+        match date {
+            DateText::Toml(date) => Self(date.to_string()),
+            DateText::Text(text) => Self(text),
+        }
+    }
+}
+
+impl From<Date> for String {
+    fn from(date: Date) -> Self {
+        date.0
+    }
+}
+
+/// The whole file.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Raw {
+    /// `[scenario]`
+    pub scenario: About,
+    /// `[feed]`
+    pub feed: FeedKeys,
+    /// `[scanner]`
+    #[serde(default)]
+    pub scanner: ScannerKeys,
+    /// `[strategy]` or `[[strategy]]`
+    pub strategy: OneOrMany<toml::Table>,
+    /// `[risk]`
+    #[serde(default)]
+    pub risk: RiskKeys,
+    /// `[kill_switch]`
+    #[serde(default)]
+    pub kill_switch: KillKeys,
+    /// `[exits]`
+    #[serde(default)]
+    pub exits: ExitKeys,
+    /// `[execution]`
+    #[serde(default)]
+    pub execution: ExecutionKeys,
+    /// `[simulation]`
+    #[serde(default)]
+    pub simulation: SimulationKeys,
+    /// `[live]`
+    #[serde(default)]
+    pub live: LiveKeys,
+}
+
+/// `[scenario]`
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct About {
+    /// Names the report folder.
+    pub name: String,
+    /// For people.
+    #[serde(default)]
+    pub description: String,
+    /// First day.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub start: Option<Date>,
+    /// Last day.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub end: Option<Date>,
+    /// Dollars to begin with.
+    #[serde(default = "bankroll")]
+    pub bankroll: f64,
+    /// Seed of everything random.
+    #[serde(default = "seed")]
+    pub seed: u64,
+}
+
+const fn bankroll() -> f64 {
+    10_000.0
+}
+
+const fn seed() -> u64 {
+    7
+}
+
+/// `[feed]`
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FeedKeys {
+    /// Data set folders.
+    pub data: OneOrMany<String>,
+    /// Fact files.
+    #[serde(default)]
+    pub facts: Vec<String>,
+    /// Dollars from the midpoint where a snapshot has neither bid nor ask.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub half_spread: Option<f64>,
+}
+
+macro_rules! keys_with_defaults {
+    ($(#[$doc:meta])* $name:ident { $($(#[$field_doc:meta])* $field:ident: $type:ty = $default:expr,)* }) => {
+        $(#[$doc])*
+        #[derive(Clone, Debug, Serialize, Deserialize)]
+        #[serde(deny_unknown_fields, default)]
+        pub struct $name {
+            $($(#[$field_doc])* pub $field: $type,)*
+        }
+
+        impl Default for $name {
+            fn default() -> Self {
+                Self { $($field: $default,)* }
+            }
+        }
+    };
+}
+
+keys_with_defaults! {
+    /// `[scanner]`
+    ScannerKeys {
+        /// Time between scans; `0s` = on every change.
+        interval: String = "15m".into(),
+        /// Markets closing sooner are not entered.
+        min_time_to_close: String = "1h".into(),
+        /// Contracts traded in a market's life before it is entered.
+        min_volume: f64 = 100.0,
+        /// Oldest quote traded on.
+        max_quote_age: String = "1h".into(),
+        /// Series looked at; empty = all.
+        series: Vec<String> = Vec::new(),
+        /// Categories looked at; empty = all.
+        categories: Vec<String> = Vec::new(),
+    }
+}
+
+keys_with_defaults! {
+    /// `[risk]`
+    RiskKeys {
+        /// Share of the full Kelly stake.
+        kelly_fraction: f64 = 0.25,
+        /// Largest exposure in all, as a share of equity.
+        max_exposure: f64 = 0.20,
+        /// Largest exposure in a series.
+        max_series_exposure: f64 = 0.20,
+        /// Largest exposure in an event.
+        max_event_exposure: f64 = 0.10,
+        /// Largest exposure in a market.
+        max_market_exposure: f64 = 0.05,
+        /// Drawdown up to which bets are whole.
+        drawdown_start: f64 = 0.15,
+        /// Drawdown at which bets are half.
+        drawdown_half: f64 = 0.20,
+        /// Loss within a UTC day after which nothing is opened.
+        daily_loss_limit: f64 = 0.05,
+    }
+}
+
+keys_with_defaults! {
+    /// `[kill_switch]`
+    KillKeys {
+        /// Closed positions the win rate looks at.
+        window: u32 = 20,
+        /// Fewest closed positions before it counts.
+        min_trades: u32 = 10,
+        /// Win rate below which a strategy is halted.
+        min_win_rate: f64 = 0.25,
+        /// Evidence against a strategy at which it is halted.
+        evidence: f64 = 20.0,
+    }
+}
+
+keys_with_defaults! {
+    /// `[exits]`
+    ExitKeys {
+        /// Dollars by which selling must pay more than the belief.
+        inversion: f64 = 0.0,
+        /// Longest time a position is held.
+        max_holding: String = "45d".into(),
+    }
+}
+
+/// `execution.time_in_force`
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TimeInForceName {
+    /// Immediate or cancel.
+    Ioc,
+    /// Good till cancelled.
+    Gtc,
+    /// Good till cancelled, never takes.
+    PostOnly,
+}
+
+keys_with_defaults! {
+    /// `[execution]`
+    ExecutionKeys {
+        /// How long entry orders live.
+        time_in_force: TimeInForceName = TimeInForceName::Ioc,
+        /// Dollars an order may trade worse than the quote.
+        max_slippage: f64 = 0.01,
+        /// Travel time of an order: `250ms`, or a range `50ms..2s`.
+        latency: String = "250ms".into(),
+        /// How often an order the exchange was too busy for is sent again.
+        retries: u32 = 5,
+    }
+}
+
+/// `simulation.fill`
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum FillName {
+    /// Displayed size only.
+    TopOfBook,
+    /// Everything at the quote.
+    Unlimited,
+}
+
+keys_with_defaults! {
+    /// `[simulation]`
+    SimulationKeys {
+        /// Fill model.
+        fill: FillName = FillName::TopOfBook,
+        /// Share of the traded volume that is ours where sizes are unknown.
+        participation: f64 = 0.25,
+        /// How fees round.
+        fee_rounding: FeeRounding = FeeRounding::Centicent,
+    }
+}
+
+/// `live.scan_with`
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ScanWith {
+    /// Books by WebSocket.
+    Websocket,
+    /// Polling only.
+    Rest,
+}
+
+keys_with_defaults! {
+    /// `[live]`, ignored by a backtest.
+    LiveKeys {
+        /// How markets are watched.
+        scan_with: ScanWith = ScanWith::Websocket,
+        /// Consent to trade real money.
+        confirm: bool = false,
+        /// Where to notify.
+        notify: Vec<String> = Vec::new(),
+    }
+}
+
+/// Why a text is no scenario.
+#[derive(Debug)]
+pub struct ParseError {
+    /// Line in the file, from 1; `None` if it lies in an override.
+    pub line: Option<usize>,
+    /// What is wrong.
+    pub problem: String,
+}
+
+/// Reads a scenario's text and applies overrides.
+///
+/// # Errors
+/// Names the line and what is wrong with it, or the override.
+pub fn parse(text: &str, overrides: &[String]) -> Result<Raw, ParseError> {
+    let raw = read(text)?;
+    if overrides.is_empty() {
+        return Ok(raw);
+    }
+    let in_override = |problem: String| ParseError { line: None, problem };
+    let mut table: toml::Table =
+        text.parse().map_err(|error: toml::de::Error| in_override(error.to_string()))?;
+    for text in overrides {
+        apply(&mut table, text).map_err(|problem| in_override(format!("--set {text}: {problem}")))?;
+    }
+    read(&to_toml(&table))
+        .map_err(|error| in_override(format!("with --set {}: {}", overrides.join(" "), error.problem)))
+}
+
+fn read(text: &str) -> Result<Raw, ParseError> {
+    toml::from_str(text).map_err(|error| {
+        let line = error.span().map(|span| line_at(text, span.start));
+        ParseError { line, problem: explain(error.message()).1 }
+    })
+}
+
+/// Sets one key, `risk.kelly_fraction=0.1`.
+fn apply(table: &mut toml::Table, text: &str) -> Result<(), String> {
+    let (path, value) = text.split_once('=').ok_or("must have the form key=value")?;
+    let value = value.trim();
+    // What is no TOML value is taken as text, so that quotes are not needed.
+    let parsed: Result<toml::Table, _> = format!("value = {value}").parse();
+    let value = match parsed.ok().and_then(|mut table| table.remove("value")) {
+        Some(value) => value,
+        None => toml::Value::String(value.to_owned()),
+    };
+    let mut keys = path.trim().split('.').peekable();
+    let mut at = table;
+    while let Some(key) = keys.next() {
+        if keys.peek().is_none() {
+            at.insert(key.to_owned(), value);
+            return Ok(());
+        }
+        let next = at.entry(key).or_insert_with(|| toml::Value::Table(toml::Table::new()));
+        let next = match next {
+            toml::Value::Array(list) => {
+                let index = keys.next().and_then(|index| index.parse::<usize>().ok());
+                let count = list.len();
+                index
+                    .and_then(|index| list.get_mut(index))
+                    .ok_or_else(|| format!("{key} is a list of {count}; write {key}.0.… for its first"))?
+            }
+            other => other,
+        };
+        at = next.as_table_mut().ok_or_else(|| format!("{key} is not a table"))?;
+    }
+    Err("names no key".into())
+}
+
+/// Line of a byte, from 1.
+fn line_at(text: &str, byte: usize) -> usize {
+    text.bytes().take(byte).filter(|&byte| byte == b'\n').count() + 1
+}
+
+/// Line in which a key such as `risk.kelly_fraction` stands, else that of its table.
+#[must_use]
+pub fn line_of(text: &str, path: &str) -> Option<usize> {
+    let document = toml::de::DeTable::parse(text).ok()?;
+    let mut table = document.get_ref();
+    let mut line = None;
+    for key in path.split('.') {
+        let Some((name, value)) = table.iter().find(|(name, _)| name.get_ref() == key) else {
+            break;
+        };
+        line = Some(line_at(text, name.span().start));
+        match value.get_ref() {
+            toml::de::DeValue::Table(inner) => table = inner,
+            toml::de::DeValue::Array(list) => match list.iter().next().map(toml::Spanned::get_ref) {
+                Some(toml::de::DeValue::Table(inner)) => table = inner,
+                _ => break,
+            },
+            _ => break,
+        }
+    }
+    line
+}
+
+/// Names the unknown key of a deserializer's message, and says which known key is nearest.
+#[must_use]
+pub fn explain(message: &str) -> (Option<String>, String) {
+    let quoted: Vec<&str> = message.split('`').skip(1).step_by(2).collect();
+    match quoted.split_first() {
+        Some((key, known)) if message.starts_with("unknown field") && !known.is_empty() => {
+            let near = nearest(key, known.iter().copied());
+            (Some((*key).to_owned()), format!("unknown key `{key}`; did you mean `{near}`?"))
+        }
+        Some((key, _)) if message.starts_with("missing field") => (None, format!("key `{key}` is missing")),
+        _ => (None, message.to_owned()),
+    }
+}
+
+/// The known name most like `name`.
+#[must_use]
+pub fn nearest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> &'a str {
+    known.into_iter().min_by_key(|candidate| strsim::damerau_levenshtein(name, candidate)).unwrap_or_default()
+}
+
+/// Anything as TOML.
+pub fn to_toml(value: &impl Serialize) -> String {
+    toml::to_string(value).expect("scenarios are plain data")
+}

@@ -1,0 +1,98 @@
+//! Scenarios that hold, and what is said of those that do not.
+
+use super::*;
+
+const LEAST: &str = "[scenario]\nname = \"t\"\n[feed]\ndata = \"d\"\n[strategy]\nname = \"fixed_rate\"\n";
+
+fn load(text: &str, overrides: &[&str]) -> Result<Scenario, String> {
+    let overrides: Vec<String> = overrides.iter().map(|&text| text.to_owned()).collect();
+    let raw = raw::parse(text, &overrides).map_err(|error| format!("{:?}: {}", error.line, error.problem))?;
+    resolve(raw, Path::new("base"))
+        .map_err(|wrong| format!("{:?}: {} {}", raw::line_of(text, &wrong.key), wrong.key, wrong.problem))
+}
+
+fn refusal(text: &str, overrides: &[&str]) -> String {
+    load(text, overrides).err().expect("was accepted")
+}
+
+#[test]
+fn defaults_are_the_contract() {
+    let scenario = load(LEAST, &[]).unwrap();
+    assert_eq!(scenario.desk.bankroll, Money::parse("10000").unwrap());
+    assert_eq!(scenario.desk.risk.kelly_fraction.ppm(), 250_000);
+    assert_eq!(scenario.desk.risk.exposure.event.ppm(), 100_000);
+    assert_eq!(scenario.desk.scanner.interval, Span::parse("15m").unwrap());
+    assert_eq!(scenario.desk.exits.max_holding, Span::parse("45d").unwrap());
+    assert_eq!(scenario.desk.kill.evidence, Decimal6::parse("20").unwrap());
+    assert_eq!(scenario.sim.latency, LatencyModel::Fixed(Span::parse("250ms").unwrap()));
+    assert_eq!(scenario.seats[0].min_edge.ppm(), 50_000);
+    assert_eq!(scenario.data, [PathBuf::from("base/d")]);
+    assert_eq!(scenario.seed, 7);
+}
+
+#[test]
+fn what_was_resolved_resolves_to_itself() {
+    let resolved = load(LEAST, &["risk.kelly_fraction=0.1", "strategy.probability=0.4"]).unwrap().to_toml();
+    assert_eq!(load(&resolved, &[]).unwrap().to_toml(), resolved);
+    assert!(resolved.contains("kelly_fraction = 0.1"), "{resolved}");
+}
+
+#[test]
+fn unknown_keys_come_with_line_and_nearest_key() {
+    let text = format!("{LEAST}[risk]\nkely_fraction = 0.2\n");
+    assert_eq!(refusal(&text, &[]), "Some(8): unknown key `kely_fraction`; did you mean `kelly_fraction`?");
+    let text = LEAST.replace("fixed_rate", "fixed_rat");
+    assert_eq!(
+        refusal(&text, &[]),
+        "Some(6): strategy.name = `fixed_rat` is no strategy; did you mean `fixed_rate`?"
+    );
+    let text = format!("{LEAST}probabilty = 0.2\n");
+    let found = refusal(&text, &[]);
+    assert_eq!(found, "Some(7): strategy.probabilty unknown key `probabilty`; did you mean `probability`?");
+}
+
+#[test]
+fn values_out_of_range_name_line_and_key() {
+    for (lines, expected) in [
+        ("[risk]\nmax_exposure = 1.5", "Some(8): risk.max_exposure = 1.5 is not between 0 and 1"),
+        ("[risk]\nkelly_fraction = 0", "Some(8): risk.kelly_fraction = 0 is not above 0"),
+        (
+            "[risk]\ndrawdown_half = 0.1",
+            "Some(8): risk.drawdown_half = 0.1 must be above risk.drawdown_start",
+        ),
+        (
+            "[scanner]\ninterval = \"15\"",
+            "Some(8): scanner.interval = `15` is not a duration like 250ms, 30s, 15m, 1h or 45d",
+        ),
+        ("[kill_switch]\nevidence = 1.0", "Some(8): kill_switch.evidence = 1 must be above 1"),
+        ("[execution]\nlatency = \"2s..1s\"", "Some(8): execution.latency = 2s..1s ends before it begins"),
+        (
+            "[execution]\nmax_slippage = 0.00001",
+            "Some(8): execution.max_slippage = `0.00001` has more than 4 decimal places",
+        ),
+    ] {
+        assert_eq!(refusal(&format!("{LEAST}{lines}\n"), &[]), expected);
+    }
+}
+
+#[test]
+fn overrides_reach_tables_and_lists() {
+    let scenario = load(LEAST, &["scanner.series=[\"KXFED\"]", "execution.latency=50ms..2s"]).unwrap();
+    assert_eq!(scenario.desk.scanner.series, ["KXFED"]);
+    let two = LEAST.replace("[strategy]", "[[strategy]]") + "[[strategy]]\nname = \"fixed_rate\"\n";
+    let scenario = load(&two, &["strategy.1.min_edge=0.2"]).unwrap();
+    assert_eq!(scenario.seats[1].min_edge.ppm(), 200_000);
+    assert!(refusal(&two, &["strategy.min_edge=0.2"]).contains("strategy is a list of 2"));
+    assert!(refusal(LEAST, &["risk.kely=1"]).contains("unknown key `kely`"));
+    assert!(refusal(LEAST, &["nonsense"]).contains("key=value"));
+}
+
+#[test]
+fn dates_may_be_toml_or_text() {
+    for date in ["2024-01-31", "\"2024-01-31\""] {
+        let text = LEAST.replace("name = \"t\"", &format!("name = \"t\"\nend = {date}"));
+        assert_eq!(load(&text, &[]).unwrap().end.unwrap().date(), "2024-01-31");
+    }
+    let text = LEAST.replace("name = \"t\"", "name = \"t\"\nstart = 2024-02-01\nend = 2024-01-31");
+    assert!(refusal(&text, &[]).contains("scenario.end is before scenario.start"));
+}
