@@ -1,15 +1,186 @@
 //! `protogen data check|show`
 
-use clap::Subcommand;
+use std::fmt::Write;
+use std::path::{Path, PathBuf};
 
-use super::{Common, Failure};
+use clap::{Args, Subcommand};
+use serde_json::json;
+
+use crate::domain::{Price, Timestamp};
+use crate::feed::dataset::DataSet;
+use crate::feed::inspect::{self, EventOverview, MarketCourse};
+
+use super::{Common, Failure, json, print, render};
 
 /// Look after data sets.
 #[derive(Debug, Subcommand)]
-pub enum Data {}
+pub enum Data {
+    /// List everything that is wrong with data sets or fact files; exit code 3 if anything is
+    Check(Check),
+    /// Show what a data set holds, or the price of one market over time
+    Show(Show),
+}
+
+/// `protogen data check`
+#[derive(Debug, Args)]
+pub struct Check {
+    /// Data set folders, or fact files ending in .csv
+    #[arg(required = true, value_name = "PATH")]
+    paths: Vec<PathBuf>,
+}
+
+/// `protogen data show`
+#[derive(Debug, Args)]
+pub struct Show {
+    /// Data set folder
+    #[arg(value_name = "DIR")]
+    folder: PathBuf,
+    /// A market of it
+    #[arg(value_name = "TICKER")]
+    ticker: Option<String>,
+}
 
 impl Data {
-    pub(super) fn run(&self, _common: &Common) -> Result<(), Failure> {
-        match *self {}
+    pub(super) fn run(&self, common: &Common) -> Result<(), Failure> {
+        match self {
+            Self::Check(check) => check.run(common),
+            Self::Show(show) => show.run(common),
+        }
     }
+}
+
+impl Check {
+    fn run(&self, common: &Common) -> Result<(), Failure> {
+        let mut checked = Vec::new();
+        let mut total = 0;
+        for path in &self.paths {
+            let found = inspect::check(path);
+            total += found.count;
+            if common.json {
+                let problems: Vec<_> = found.problems.iter().map(ToString::to_string).collect();
+                checked.push(json!({
+                    "path": path, "markets": found.markets, "rows": found.rows,
+                    "count": found.count, "problems": problems,
+                }));
+                continue;
+            }
+            let mut text = String::new();
+            for problem in &found.problems {
+                let _ = writeln!(text, "{problem}");
+            }
+            let listed = found.problems.len() as u64;
+            if found.count > listed {
+                let _ = writeln!(text, "… and {} more of the same kinds", found.count - listed);
+            }
+            let verdict =
+                if found.count == 0 { "nothing wrong".into() } else { format!("{} problems", found.count) };
+            let markets =
+                if found.markets > 0 { format!("{} markets, ", found.markets) } else { String::new() };
+            let _ = writeln!(text, "{}: {markets}{} rows: {verdict}", path.display(), found.rows);
+            print(&text)?;
+        }
+        if common.json {
+            print(&json(&json!({ "count": total, "checked": checked })))?;
+        }
+        if total == 0 {
+            Ok(())
+        } else {
+            Err(Failure::new(Failure::DATA, format!("{total} problems in the data")))
+        }
+    }
+}
+
+impl Show {
+    fn run(&self, common: &Common) -> Result<(), Failure> {
+        let set = DataSet::open(&self.folder)?;
+        let Some(ticker) = &self.ticker else {
+            let events = inspect::overview(&set)?;
+            return print(&if common.json {
+                overview_json(&events)
+            } else {
+                overview(&self.folder, &events)
+            });
+        };
+        match inspect::course(&set, ticker)? {
+            Some(course) if common.json => print(&course_json(&course)),
+            Some(course) => print(&show_course(&course)),
+            None => {
+                let problem = format!("{} has no market {ticker}", self.folder.display());
+                Err(Failure::new(Failure::DATA, problem))
+            }
+        }
+    }
+}
+
+fn day(at: Option<Timestamp>) -> String {
+    at.map_or("-".into(), Timestamp::date)
+}
+
+fn overview(folder: &Path, events: &[EventOverview]) -> String {
+    let mut table = render::table();
+    table.set_header(["event", "markets", "resolved", "yes", "snapshots", "first", "last"]);
+    for event in events {
+        table.add_row([
+            event.event_ticker.clone(),
+            event.markets.to_string(),
+            event.resolved.to_string(),
+            event.yes.to_string(),
+            event.snapshots.to_string(),
+            day(event.first),
+            day(event.last),
+        ]);
+    }
+    render::right_align(&mut table, 1..5);
+    let markets: u64 = events.iter().map(|event| event.markets).sum();
+    let rows: u64 = events.iter().map(|event| event.snapshots).sum();
+    format!("{table}\n\n{}: {} events, {markets} markets, {rows} snapshots\n", folder.display(), events.len())
+}
+
+fn overview_json(events: &[EventOverview]) -> String {
+    let rows: Vec<_> = events
+        .iter()
+        .map(|event| {
+            json!({
+                "event_ticker": event.event_ticker, "markets": event.markets, "resolved": event.resolved,
+                "yes": event.yes, "snapshots": event.snapshots,
+                "first": event.first.map(|at| at.to_string()), "last": event.last.map(|at| at.to_string()),
+            })
+        })
+        .collect();
+    json(&json!({ "events": rows }))
+}
+
+fn result(course: &MarketCourse) -> String {
+    match course.row.settlement {
+        None => "not settled in this data".into(),
+        Some(end) if end.value == Price::ONE => format!("settled YES at {}", end.at),
+        Some(end) if end.value == Price::ZERO => format!("settled NO at {}", end.at),
+        Some(end) => format!("settled at {} on {}", end.value, end.at),
+    }
+}
+
+fn show_course(course: &MarketCourse) -> String {
+    let market = &course.row.market;
+    let mut text = format!("{} · {}\n", market.ticker, market.title);
+    let _ = writeln!(text, "pays YES if the value is {}", market.strike);
+    let _ = writeln!(text, "open {} to {}; {}", market.open_time, market.close_time, result(course));
+    let points: Vec<(f64, f64)> =
+        course.course.iter().map(|(at, twice)| (at.nanos() as f64 / 1e9, f64::from(*twice) / 2e4)).collect();
+    let (Some((first, _)), Some((last, _))) = (course.course.first(), course.course.last()) else {
+        return text + "no prices\n";
+    };
+    let _ = writeln!(text, "\nmid, else last trade, in dollars, {} snapshots", course.course.len());
+    text += &render::plot(&points, points[0].1, (&first.date(), &last.date()));
+    text
+}
+
+fn course_json(course: &MarketCourse) -> String {
+    let market = &course.row.market;
+    let prices: Vec<_> =
+        course.course.iter().map(|(at, twice)| json!([at.to_string(), f64::from(*twice) / 2e4])).collect();
+    json(&json!({
+        "ticker": market.ticker, "event_ticker": market.event_ticker, "title": market.title,
+        "open_time": market.open_time.to_string(), "close_time": market.close_time.to_string(),
+        "result": result(course), "prices": prices,
+    }))
 }

@@ -17,7 +17,7 @@ use super::{Color, Common, Failure};
 const CHART_WIDTH: usize = 72;
 const CHART_HEIGHT: u32 = 9;
 /// Trades shown unless all are asked for: the first and the last of them.
-const TRADES_SHOWN: u64 = 16;
+const TRADES_SHOWN: u64 = 12;
 const WIDEST: u16 = 140;
 
 /// The whole summary.
@@ -187,8 +187,19 @@ fn chart(ledger: &Connection, summary: &Summary) -> rusqlite::Result<String> {
     if points.is_empty() || end <= start {
         return Ok(String::new());
     }
+    let ends = [(start, summary.bankroll), (end, points[points.len() - 1].1)];
+    let points: Vec<_> = ends[..1].iter().chain(&points).chain(&ends[1..]).copied().collect();
+    let (from, to) = (summary.start.as_deref().map_or("", date), summary.end.as_deref().map_or("", date));
+    Ok(format!("\nEquity in dollars\n{}\n", plot(&points, summary.bankroll, (from, to))))
+}
+
+/// A line of values over time, each held until the next; `before` is the value before the first.
+pub fn plot(points: &[(f64, f64)], before: f64, (from, to): (&str, &str)) -> String {
+    let (Some((start, _)), Some((end, _))) = (points.first(), points.last()) else {
+        return String::new();
+    };
     let mut series = Vec::with_capacity(CHART_WIDTH);
-    let (mut next, mut value) = (0, summary.bankroll);
+    let (mut next, mut value) = (0, before);
     for column in 0..CHART_WIDTH {
         let until = start + (end - start) * (column + 1) as f64 / CHART_WIDTH as f64;
         while next < points.len() && points[next].0 <= until {
@@ -199,13 +210,15 @@ fn chart(ledger: &Connection, summary: &Summary) -> rusqlite::Result<String> {
     }
     let config = rasciigraph::Config::default().with_height(CHART_HEIGHT).with_width(CHART_WIDTH as u32);
     let plot = rasciigraph::plot(series, config);
-    let margin = plot.lines().next().and_then(|line| line.find(['┤', '┼'])).unwrap_or(0);
-    let (from, to) = (summary.start.as_deref().map_or("", date), summary.end.as_deref().map_or("", date));
+    let lines: Vec<_> = plot.lines().map(str::trim_end).collect();
+    // The axis is one character of three bytes, so the margin is counted in characters.
+    let margin = lines[0].chars().position(|c| c == '┤' || c == '┼').unwrap_or(0);
     let gap = CHART_WIDTH.saturating_sub(from.len() + to.len());
-    Ok(format!("\nEquity in dollars\n{plot}\n{:margin$} {from}{:gap$}{to}\n\n", "", ""))
+    format!("{}\n{:margin$} {from}{:gap$}{to}\n", lines.join("\n"), "", "")
 }
 
-fn table() -> Table {
+/// A plain table: a line beneath the header and nothing else.
+pub fn table() -> Table {
     let mut table = Table::new();
     table
         .load_style(presets::NOTHING.header_separator(LineStyle::new(' ', '─', '─', ' ')))
@@ -214,7 +227,8 @@ fn table() -> Table {
     table
 }
 
-fn right_align(table: &mut Table, columns: std::ops::Range<usize>) {
+/// Aligns numbers.
+pub fn right_align(table: &mut Table, columns: std::ops::Range<usize>) {
     for index in columns {
         if let Some(column) = table.column_mut(index) {
             column.set_cell_alignment(CellAlignment::Right);
@@ -312,43 +326,41 @@ fn trades(ledger: &Connection, all: bool) -> rusqlite::Result<String> {
         WHERE t.n <= ?1 OR t.n > ?2 ORDER BY t.n";
     let mut select = ledger.prepare(sql)?;
     let mut rows = select.query([each, count.saturating_sub(each)])?;
-    let mut table = table();
-    table.set_header([
-        "opened",
-        "closed",
-        "market",
-        "side",
-        "contracts",
-        "entry → exit",
-        "P&L",
-        "belief / market",
-        "why opened",
-        "why closed",
-    ]);
+    let dim = Style::new().dim();
+    let mut text = format!("{}\n", Style::new().bold().apply_to("Trades"));
+    let (mut shown, hidden) = (0, count.saturating_sub(2 * each));
     while let Some(row) = rows.next()? {
-        let text = |index: usize| row.get::<_, String>(index);
+        if shown == each && hidden > 0 {
+            let _ = writeln!(text, "  … {hidden} more; -v shows all");
+        }
+        shown += 1;
+        let name = |index: usize| row.get::<_, String>(index);
         let real = |index: usize| row.get::<_, f64>(index);
-        table.add_row([
-            date(&text(0)?).into(),
-            date(&text(1)?).into(),
-            text(2)?.into(),
-            text(3)?.into(),
-            real(4)?.into(),
-            format!("{:.3} → {:.3}", real(5)?, real(6)?).into(),
-            signed(real(7)?),
-            format!("{:.0} % / {:.0} %", real(9)? * 100.0, real(10)? * 100.0).into(),
-            Cell::new(row.get::<_, Option<String>>(11)?.unwrap_or_default()),
-            text(8)?.replace('_', " ").into(),
-        ]);
+        let (opened, closed) = (name(0)?, name(1)?);
+        let pnl = format!("{:>12}", dollars(real(7)?));
+        let pnl = if real(7)? < 0.0 {
+            Style::new().red().apply_to(pnl)
+        } else {
+            Style::new().green().apply_to(pnl)
+        };
+        let _ = writeln!(
+            text,
+            "  {} → {}  {:20} {:3} {:>8} × {:.3} → {:.3} {pnl}  {}",
+            date(&opened),
+            date(&closed),
+            name(2)?,
+            name(3)?,
+            real(4)?,
+            real(5)?,
+            real(6)?,
+            name(8)?.replace('_', " ")
+        );
+        let (belief, market) = (real(9)? * 100.0, real(10)? * 100.0);
+        let reason = row.get::<_, Option<String>>(11)?.unwrap_or_default();
+        let because = format!("    believed {belief:.1} %, market {market:.1} %: {reason}");
+        let _ = writeln!(text, "{}", dim.apply_to(because));
     }
-    right_align(&mut table, 4..8);
-    let hidden = count.saturating_sub(2 * each);
-    let note = if hidden > 0 {
-        format!("… and {hidden} between the first and the last {each}; -v shows all\n")
-    } else {
-        String::new()
-    };
-    Ok(format!("{table}\n{note}\n"))
+    Ok(text + "\n")
 }
 
 fn refusals(summary: &Summary) -> String {

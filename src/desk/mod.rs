@@ -97,7 +97,7 @@ pub struct Desk {
     positions: PositionTracker,
     ledger: Ledger,
     counts: Counts,
-    /// The time stop the scanner was last woken for, so that one it cannot act on does not wake it again.
+    /// The last time stop that a scan has tried, so that one it cannot act on does not wake it again.
     time_stop_tried: Option<Timestamp>,
     equity_noted: Money,
     scan_list: Vec<MarketId>,
@@ -229,6 +229,7 @@ impl Desk {
 
     fn halt_trading(&mut self, rule: HaltRule, detail: String, out: &mut Output) {
         self.risk.halt_trading(detail.clone());
+        self.withdraw_entries(None, out);
         out.records.push(Record::Halt(Halt { at: self.now, strategy: None, rule, detail }));
     }
 
@@ -237,7 +238,9 @@ impl Desk {
         let mut markets = std::mem::take(&mut self.scan_list);
         let mut pending = std::mem::take(&mut self.pending);
         self.scanner.take(self.now, &mut markets);
-        self.time_stop_tried = self.positions.time_stop();
+        // Only a stop that is due has been tried by this scan.
+        let stop = self.positions.time_stop().filter(|&stop| stop <= self.now);
+        self.time_stop_tried = stop.or(self.time_stop_tried);
         for &market in &markets {
             self.estimate(market, &mut pending);
         }
@@ -294,6 +297,7 @@ impl Desk {
             return false;
         }
         let edge = best_side(item.estimate.probability, &book.quote, book.fees);
+        self.withdraw_entry(item.market, out);
         let reason = Arc::clone(&item.estimate.reason);
         let verdict = match self.exit(item.market, ExitReason::EdgeInverted, reason, out) {
             Ok(order) => Verdict::Exited(order),
@@ -306,6 +310,7 @@ impl Desk {
     fn exit_overdue(&mut self, out: &mut Output) {
         let overdue: Vec<MarketId> = self.positions.overdue(self.now).collect();
         for market in overdue {
+            self.withdraw_entry(market, out);
             // A refusal here is not final: the next scan tries again.
             let _refused = self.exit(market, ExitReason::TimeStop, "held longer than allowed".into(), out);
         }
@@ -381,6 +386,23 @@ impl Desk {
         if stale {
             self.execution.cancel(item.market, &mut out.commands);
         }
+    }
+
+    /// Takes back the resting entry order of a market, if there is one.
+    fn withdraw_entry(&mut self, market: MarketId, out: &mut Output) {
+        let entry = |open: &execution::OpenOrder| matches!(open.purpose, Purpose::Enter(_));
+        if self.execution.in_market(market).is_some_and(entry) {
+            self.execution.cancel(market, &mut out.commands);
+        }
+    }
+
+    /// Takes back all resting entry orders, of one strategy or of all: who is halted opens nothing, not
+    /// even by an order sent before.
+    fn withdraw_entries(&mut self, strategy: Option<StrategyId>, out: &mut Output) {
+        let theirs =
+            self.execution.iter().filter(|open| strategy.is_none_or(|strategy| open.strategy == strategy));
+        let markets: Vec<MarketId> = theirs.map(|open| open.order.market).collect();
+        markets.into_iter().for_each(|market| self.withdraw_entry(market, out));
     }
 
     /// Reserves the worst case, sends the order, writes it down.
@@ -500,3 +522,6 @@ fn market_price(book: &Book, opportunity: &Opportunity) -> Probability {
         None => Probability::from_ppm(u32::from(opportunity.price.get()) * 100).unwrap_or(Probability::ONE),
     }
 }
+
+#[cfg(test)]
+mod tests;

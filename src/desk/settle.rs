@@ -125,6 +125,9 @@ impl Desk {
 
     fn halt_strategy(&mut self, strategy: StrategyId, verdict: Option<KillVerdict>, out: &mut Output) {
         if let Some(KillVerdict { rule, detail }) = verdict {
+            if !self.risk.limits().ignore_halts {
+                self.withdraw_entries(Some(strategy), out);
+            }
             let (at, rule) = (self.now, HaltRule::Kill(rule));
             out.records.push(Record::Halt(Halt { at, strategy: Some(strategy), rule, detail }));
         }

@@ -101,12 +101,13 @@ impl<F: Feed, V: Venue> Session<F, V> {
             let next = self.feed.next(before_answer)?;
             match (next, answer) {
                 (Next::Item(input), _) => return Ok(Next::Item(input)),
-                (Next::Due | Next::End, Some(_)) => {
-                    if let Some(input) = self.venue.take() {
-                        return Ok(Next::Item(input));
-                    }
-                }
-                (next, None) => return Ok(next),
+                // When the feed has ended nothing else can happen, so what is still on its way arrives.
+                (Next::End, _) if self.venue.due().is_some() => {}
+                (Next::Due, Some(_)) => {}
+                (next, _) => return Ok(next),
+            }
+            if let Some(input) = self.venue.take() {
+                return Ok(Next::Item(input));
             }
         }
     }

@@ -104,8 +104,16 @@ impl Catalogue {
 /// Reads markets.parquet.
 ///
 /// # Errors
-/// Names the column that is missing or of the wrong type, or the row that cannot be used.
+/// Names the column that is missing or of the wrong type, or the first row that cannot be used.
 pub fn read_markets(file: &Path) -> Result<Vec<MarketRow>, DataError> {
+    read_market_rows(file)?.into_iter().collect()
+}
+
+/// Reads markets.parquet, each row on its own.
+///
+/// # Errors
+/// Names the column that is missing or of the wrong type.
+pub fn read_market_rows(file: &Path) -> Result<Vec<Result<MarketRow, DataError>>, DataError> {
     let broken = |error: polars::prelude::PolarsError| {
         DataError::of_file(file, format!("cannot be read as Parquet (truncated?): {error}"))
     };
@@ -113,12 +121,11 @@ pub fn read_markets(file: &Path) -> Result<Vec<MarketRow>, DataError> {
     let frame = LazyFrame::scan_parquet(path, ScanArgsParquet::default()).map_err(broken)?;
     let frame = frame.collect().map_err(broken)?;
     let columns = Columns::new(file, &frame)?;
-    (0..frame.height())
-        .map(|row| {
-            let number = u64::try_from(row).unwrap_or(0) + 1;
-            columns.market(row).map_err(|problem| DataError::of_row(file, number, problem))
-        })
-        .collect()
+    let row = |row: usize| {
+        let number = u64::try_from(row).unwrap_or(0) + 1;
+        columns.market(row).map_err(|problem| DataError::of_row(file, number, problem))
+    };
+    Ok((0..frame.height()).map(row).collect())
 }
 
 /// The typed columns of markets.parquet.

@@ -149,7 +149,7 @@ impl HistoricalFeed {
     /// Bad rows skipped, by kind.
     #[must_use]
     pub fn skipped(&self) -> BTreeMap<&'static str, u64> {
-        self.snapshots.skipped().collect()
+        self.snapshots.skipped().map(|(kind, skipped)| (kind, skipped.count)).collect()
     }
 
     fn scheduled(&mut self) -> Option<Stamped<Input>> {

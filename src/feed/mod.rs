@@ -9,6 +9,8 @@ pub mod facts;
 #[cfg(feature = "historical")]
 pub mod historical;
 #[cfg(feature = "historical")]
+pub mod inspect;
+#[cfg(feature = "historical")]
 pub mod problem;
 #[cfg(feature = "historical")]
 pub mod snapshots;

@@ -41,8 +41,8 @@ const COLUMNS: [(&str, ColumnKind); 9] = [
     ("mid", ColumnKind::Price),
     ("volume", ColumnKind::Count),
 ];
-/// A column of the schema that a run does not need; `data check` wants it there.
-pub const UNREAD_COLUMNS: [&str; 1] = ["open_interest"];
+/// A column of the schema that a run does not need; a check wants it there.
+const UNREAD_COLUMN: (&str, ColumnKind) = ("open_interest", ColumnKind::Count);
 
 /// Rows of all batches in flight together.
 const ROWS_IN_FLIGHT: usize = 65_536;
@@ -181,17 +181,26 @@ fn root_index(schema: &Schema, name: &str) -> Option<usize> {
 }
 
 fn check_columns(file: &Path, schema: &Schema) -> Result<(), DataError> {
-    for (name, kind) in COLUMNS {
-        let Some(index) = root_index(schema, name) else {
-            return Err(DataError::of_file(file, format!("has no column {name}")));
-        };
-        let found = schema.field(index).data_type();
-        if !kind.accepts(found) {
-            let expected = kind.expected();
-            return Err(DataError::of_file(file, format!("column {name} must be {expected}, is {found}")));
-        }
+    COLUMNS.into_iter().try_for_each(|column| check_column(file, schema, column))
+}
+
+fn check_column(file: &Path, schema: &Schema, (name, kind): (&str, ColumnKind)) -> Result<(), DataError> {
+    let Some(index) = root_index(schema, name) else {
+        return Err(DataError::of_file(file, format!("has no column {name}")));
+    };
+    let found = schema.field(index).data_type();
+    if kind.accepts(found) {
+        return Ok(());
     }
-    Ok(())
+    let expected = kind.expected();
+    Err(DataError::of_file(file, format!("column {name} must be {expected}, is {found}")))
+}
+
+/// What is wrong with a column that runs do not read; nothing if the file cannot be read at all.
+#[must_use]
+pub fn check_unread(file: &Path) -> Option<DataError> {
+    let metadata = load_metadata(file).ok()?;
+    check_column(file, metadata.schema(), UNREAD_COLUMN).err()
 }
 
 fn time_span(group: &RowGroupMetaData, column: Option<usize>) -> Option<(Timestamp, Timestamp)> {
@@ -490,6 +499,18 @@ fn open_group(
         .map_err(|error| broken(&error))
 }
 
+/// Bad rows of one kind.
+#[derive(Debug, Default)]
+pub struct Skipped {
+    /// How many.
+    pub count: u64,
+    /// The first of them.
+    pub examples: Vec<DataError>,
+}
+
+/// Bad rows of a kind kept as examples.
+const EXAMPLES: usize = 20;
+
 /// All snapshots of several files in order of time.
 #[derive(Debug)]
 pub struct SnapshotStream {
@@ -502,7 +523,7 @@ pub struct SnapshotStream {
     limit: Option<Timestamp>,
     head: Option<Snapshot>,
     /// `Some` = skip bad rows and count them by kind.
-    skipped: Option<BTreeMap<&'static str, u64>>,
+    skipped: Option<BTreeMap<&'static str, Skipped>>,
     rows_read: u64,
 }
 
@@ -531,8 +552,14 @@ impl SnapshotStream {
     }
 
     /// Bad rows skipped so far, by kind.
-    pub fn skipped(&self) -> impl Iterator<Item = (&'static str, u64)> {
-        self.skipped.iter().flatten().map(|(&kind, &count)| (kind, count))
+    pub fn skipped(&self) -> impl Iterator<Item = (&'static str, &Skipped)> {
+        self.skipped.iter().flatten().map(|(&kind, skipped)| (kind, skipped))
+    }
+
+    /// Bad rows skipped, with examples.
+    #[must_use]
+    pub fn into_skipped(self) -> BTreeMap<&'static str, Skipped> {
+        self.skipped.unwrap_or_default()
     }
 
     /// The next snapshot, without taking it.
@@ -568,12 +595,18 @@ impl SnapshotStream {
                 }
                 Ok(Some(snapshot)) => return Ok(Some(snapshot)),
                 Ok(None) => {}
-                Err(problem) => match &mut self.skipped {
-                    Some(skipped) => *skipped.entry(problem.kind()).or_default() += 1,
-                    None => {
-                        return Err(DataError::of_row(&source.plan.file, source.row_number(), problem));
+                Err(problem) => {
+                    let kind = problem.kind();
+                    let error = DataError::of_row(&source.plan.file, source.row_number(), problem);
+                    let Some(skipped) = &mut self.skipped else {
+                        return Err(error);
+                    };
+                    let skipped = skipped.entry(kind).or_default();
+                    skipped.count += 1;
+                    if skipped.examples.len() < EXAMPLES {
+                        skipped.examples.push(error);
                     }
-                },
+                }
             }
         }
     }

@@ -34,6 +34,7 @@ struct SimMarket {
     share_left: Contracts,
     last_volume: Option<Contracts>,
     status: MarketStatus,
+    close: Timestamp,
     series: SeriesId,
     grid: PriceGrid,
     fees: FeeSchedule,
@@ -97,6 +98,7 @@ impl SimExchange {
             share_left: Contracts::ZERO,
             last_volume: None,
             status: MarketStatus::Active,
+            close: market.close_time,
             series: market.series,
             grid: market.grid.clone(),
             fees: market.fees,
@@ -116,7 +118,7 @@ impl SimExchange {
         let share = Money::from_micros(traded.hundredths()).portion(participation);
         let share = Contracts::from_hundredths(share.micros()).floor_whole();
         state.share_left = if traded >= Contracts::ONE { share.max(Contracts::ONE) } else { share };
-        state.last_volume = quote.volume.or(state.last_volume);
+        state.last_volume = quote.volume;
         (state.bid_left, state.ask_left) = (quote.bid_size, quote.ask_size);
         state.quote = *quote;
         for id in state.resting.clone() {
@@ -132,6 +134,9 @@ impl SimExchange {
         let Some(state) = self.market(order.market) else {
             return;
         };
+        if state.status != MarketStatus::Active || at >= state.close {
+            return;
+        }
         let last = state.quote.last.filter(|_| traded).map(|last| order.side.price(last));
         let through = match order.action {
             Action::Buy => {
@@ -218,7 +223,7 @@ impl SimExchange {
         let Some(state) = self.market(order.market) else {
             return self.answer(at, reject(RejectReason::MarketNotTrading));
         };
-        if state.status != MarketStatus::Active {
+        if state.status != MarketStatus::Active || at >= state.close {
             return self.answer(at, reject(RejectReason::MarketNotTrading));
         }
         if state.grid.floor_on(order.side, order.limit) != Some(order.limit) {
@@ -293,7 +298,12 @@ impl Venue for SimExchange {
             MarketEvent::Settled { market, .. } => {
                 self.set_status(seen.at, *market, MarketStatus::Settled);
             }
-            MarketEvent::Gap { .. } | MarketEvent::CloseTime { .. } => {}
+            MarketEvent::CloseTime { market, close } => {
+                if let Some(state) = self.market(*market) {
+                    state.close = *close;
+                }
+            }
+            MarketEvent::Gap { .. } => {}
         }
     }
 

@@ -201,7 +201,7 @@ impl KillSwitch {
         }
         self.halted = true;
         let detail =
-            format!("{wins} wins in the last {seen} closed positions, below {}", self.rules.min_win_rate);
+            format!("{wins} of the last {seen} closed positions won, below {}", self.rules.min_win_rate);
         Some(Verdict { rule: KillRule::WinRate, detail })
     }
 

@@ -1,7 +1,5 @@
 //! The model against counts done by hand on a handful of meetings.
 
-use std::sync::Arc;
-
 use crate::domain::{EventId, FeeSchedule, Market, MarketId, PriceGrid, Quote, SeriesId};
 
 use super::*;

@@ -1,0 +1,220 @@
+//! Looking at data sets: everything that is wrong with one, and what is in it.
+
+use std::path::Path;
+
+use polars::prelude::{
+    DataFrame, IntoLazy, LazyFrame, PlRefPath, PolarsError, ScanArgsParquet, SortMultipleOptions, col, len,
+    lit,
+};
+
+use crate::domain::{Market, Timestamp};
+
+use super::catalogue::{Catalogue, MarketRow, read_market_rows};
+use super::dataset::DataSet;
+use super::facts;
+use super::snapshots::{FilePlan, SnapshotStream, Window};
+use super::{DataError, snapshots};
+
+const EVERYTHING: Window = Window { start: Timestamp::MIN, end: Timestamp::MAX };
+
+/// What a check found.
+#[derive(Debug, Default)]
+pub struct Findings {
+    /// Things that make the data unusable, each with its place; of frequent kinds only the first.
+    pub problems: Vec<DataError>,
+    /// How many problems there are in all.
+    pub count: u64,
+    /// Markets looked at.
+    pub markets: u64,
+    /// Snapshot rows looked at.
+    pub rows: u64,
+}
+
+impl Findings {
+    fn add(&mut self, problem: DataError) {
+        self.count += 1;
+        self.problems.push(problem);
+    }
+
+    /// Takes a value, or the problem there is instead.
+    fn take<T>(&mut self, result: Result<T, DataError>) -> Option<T> {
+        result.map_err(|problem| self.add(problem)).ok()
+    }
+}
+
+/// Checks a data set, or a single file of facts.
+#[must_use]
+pub fn check(path: &Path) -> Findings {
+    let mut found = Findings::default();
+    if path.extension().is_some_and(|extension| extension == "csv") {
+        let facts = found.take(facts::read(path)).unwrap_or_default();
+        found.rows = facts.len() as u64;
+        return found;
+    }
+    let Some(set) = found.take(DataSet::open(path)) else {
+        return found;
+    };
+    if let Some(file) = &set.fee_changes {
+        let _changes = found.take(facts::read_fee_changes(file));
+    }
+    let rows = found.take(read_market_rows(&set.markets)).unwrap_or_default();
+    let rows: Vec<MarketRow> = rows.into_iter().filter_map(|row| found.take(row)).collect();
+    found.markets = rows.len() as u64;
+    let Some(catalogue) = found.take(Catalogue::new(vec![(&set.markets, rows)], EVERYTHING, |_| true)) else {
+        return found;
+    };
+    check_snapshots(&set, catalogue, &mut found);
+    found
+}
+
+fn check_snapshots(set: &DataSet, catalogue: Catalogue, found: &mut Findings) {
+    let tickers = catalogue.tickers;
+    let mut plans = Vec::new();
+    for file in &set.snapshots {
+        snapshots::check_unread(file).into_iter().for_each(|problem| found.add(problem));
+        plans.extend(found.take(FilePlan::new(file, &tickers, EVERYTHING)));
+    }
+    let mut stream = SnapshotStream::new(plans, tickers, EVERYTHING, true);
+    loop {
+        match stream.peek() {
+            Ok(Some(_)) => drop(stream.take()),
+            Ok(None) => break,
+            Err(problem) => {
+                found.add(problem);
+                break;
+            }
+        }
+    }
+    found.rows = stream.rows_read();
+    for (_, skipped) in stream.into_skipped() {
+        found.count += skipped.count;
+        found.problems.extend(skipped.examples);
+    }
+}
+
+/// One event of a data set.
+#[derive(Clone, Debug)]
+pub struct EventOverview {
+    /// Its ticker.
+    pub event_ticker: String,
+    /// Its markets.
+    pub markets: u64,
+    /// Snapshots of those.
+    pub snapshots: u64,
+    /// First snapshot.
+    pub first: Option<Timestamp>,
+    /// Last snapshot.
+    pub last: Option<Timestamp>,
+    /// Markets that settled YES.
+    pub yes: u64,
+    /// Markets that have a result.
+    pub resolved: u64,
+}
+
+fn scan(file: &Path) -> Result<LazyFrame, PolarsError> {
+    LazyFrame::scan_parquet(PlRefPath::try_from_path(file)?, ScanArgsParquet::default())
+}
+
+/// What a data set holds, by event, in order of the first snapshot.
+///
+/// # Errors
+/// When a file cannot be read.
+pub fn overview(set: &DataSet) -> Result<Vec<EventOverview>, DataError> {
+    let mut quoted: Option<DataFrame> = None;
+    for file in &set.snapshots {
+        let broken = |error: PolarsError| DataError::of_file(file, error);
+        let by_ticker = scan(file)
+            .and_then(|frame| {
+                let frame = frame.group_by([col("ticker").cast(polars::prelude::DataType::String)]);
+                let times =
+                    [len().alias("rows"), col("ts").min().alias("first"), col("ts").max().alias("last")];
+                frame.agg(times).collect()
+            })
+            .map_err(broken)?;
+        quoted = Some(match quoted {
+            None => by_ticker,
+            Some(before) => before.vstack(&by_ticker).map_err(broken)?,
+        });
+    }
+    let broken = |error: PolarsError| DataError::of_file(&set.folder, error);
+    let quoted = quoted.unwrap_or_default().lazy();
+    let markets = scan(&set.markets).map_err(broken)?;
+    let joined = markets.left_join(quoted, col("ticker"), col("ticker"));
+    let by_event = joined
+        .group_by([col("event_ticker")])
+        .agg([
+            col("ticker").n_unique().alias("markets"),
+            col("rows").sum().alias("rows"),
+            col("first").min().cast(polars::prelude::DataType::Int64).alias("first"),
+            col("last").max().cast(polars::prelude::DataType::Int64).alias("last"),
+            col("result").eq(lit("yes")).sum().alias("yes"),
+            col("result").neq(lit("")).sum().alias("resolved"),
+        ])
+        .sort(["first", "event_ticker"], SortMultipleOptions::default())
+        .collect()
+        .map_err(broken)?;
+    read_overview(&by_event).map_err(broken)
+}
+
+fn read_overview(frame: &DataFrame) -> Result<Vec<EventOverview>, PolarsError> {
+    let integers = |name: &str| frame.column(name)?.cast(&polars::prelude::DataType::Int64);
+    let names = frame.column("event_ticker")?;
+    let names = names.str()?;
+    let [markets, rows, first, last, yes, resolved] =
+        ["markets", "rows", "first", "last", "yes", "resolved"].map(integers);
+    let (markets, rows, first, last, yes, resolved) = (markets?, rows?, first?, last?, yes?, resolved?);
+    let count = |column: &polars::prelude::Column, row: usize| -> Result<u64, PolarsError> {
+        Ok(u64::try_from(column.i64()?.get(row).unwrap_or(0)).unwrap_or(0))
+    };
+    (0..frame.height())
+        .map(|row| {
+            let time = |column: &polars::prelude::Column| -> Result<Option<Timestamp>, PolarsError> {
+                Ok(column.i64()?.get(row).and_then(Timestamp::from_micros))
+            };
+            Ok(EventOverview {
+                event_ticker: names.get(row).unwrap_or_default().to_owned(),
+                markets: count(&markets, row)?,
+                snapshots: count(&rows, row)?,
+                first: time(&first)?,
+                last: time(&last)?,
+                yes: count(&yes, row)?,
+                resolved: count(&resolved, row)?,
+            })
+        })
+        .collect()
+}
+
+/// A market and the course of its price.
+#[derive(Debug)]
+pub struct MarketCourse {
+    /// The market.
+    pub row: MarketRow,
+    /// Time and twice the mid, in ten-thousandths of a dollar; the last trade where there is no mid.
+    pub course: Vec<(Timestamp, u16)>,
+}
+
+/// The course of one market; `None` if the data set has no such ticker.
+///
+/// # Errors
+/// When the data cannot be used.
+pub fn course(set: &DataSet, ticker: &str) -> Result<Option<MarketCourse>, DataError> {
+    let rows: Vec<MarketRow> = read_market_rows(&set.markets)?.into_iter().collect::<Result<_, _>>()?;
+    let Some(row) = rows.iter().find(|row| &*row.market.ticker == ticker).cloned() else {
+        return Ok(None);
+    };
+    let only = |market: &Market| &*market.ticker == ticker;
+    let tickers = Catalogue::new(vec![(&set.markets, rows)], EVERYTHING, only)?.tickers;
+    let plans = set.snapshots.iter().map(|file| FilePlan::new(file, &tickers, EVERYTHING));
+    let plans = plans.collect::<Result<Vec<_>, _>>()?;
+    let mut stream = SnapshotStream::new(plans, tickers, EVERYTHING, false);
+    let mut course = Vec::new();
+    while stream.peek()?.is_some() {
+        let Some(snapshot) = stream.take() else {
+            break;
+        };
+        let quote = snapshot.quote;
+        let price = quote.twice_mid().or(quote.last.map(|last| 2 * last.get()));
+        course.extend(price.map(|price| (snapshot.at, price)));
+    }
+    Ok(Some(MarketCourse { row, course }))
+}
