@@ -273,13 +273,13 @@ fn nothing_is_bought_on_credit() {
     let mut settings = open_settings();
     settings.risk.kelly_fraction = Fraction::ONE;
     let mut bench = Bench::new(settings, &[(0, 990_000), (4, 990_000)]);
-    bench.quote(0, 48, 50); // full Kelly: f* = 0.4725/0.4825 = 0.97927: 18 922 contracts of 0.5175
-    assert_eq!(whole(bench.buy_all()), 18_922);
+    bench.quote(0, 48, 50); // full Kelly: f* = 0.4725/0.4825 = 0.979275: 9 792.746 / 0.5175 = 18 923.2
+    assert_eq!(whole(bench.buy_all()), 18_923);
     bench.quote(0, 60, 62); // equity rises to about 11 750, so every cap leaves room …
     assert_eq!(bench.refusal(), Refusal::AtTarget);
     bench.quote(4, 48, 50);
-    // … but 10 000 − 18 922 × 0.5175 = 207.865 of cash pay for 401: 401 × 0.5175 = 207.5175 + 0.0001 + 0.0099
-    assert_eq!(whole(bench.order()), 401);
+    // … but 10 000 − 18 923 × 0.5175 = 207.3475 of cash pay for 400: 207 + 0.0099; 401 would be 207.5274
+    assert_eq!(whole(bench.order()), 400);
     bench.buy_all();
     assert!(bench.desk.ledger().free_cash() >= Money::ZERO);
     bench.quote(4, 48, 50);

@@ -219,7 +219,8 @@ impl Comparison {
             let mut select = self.recording.connection.prepare_cached(sql)?;
             let mut pages = select.query(params![self.pages_read])?;
             let Some(page) = pages.next()? else {
-                return Ok(None);
+                // No evaluation is left, so a decision that waits for more of them is all there is.
+                return Ok(self.decisions.pop_front().map(|(_, line)| line.into_bytes()));
             };
             self.page = page.get(0)?;
             self.page_at = 0;
