@@ -13,11 +13,11 @@
 //! |---|---|
 //! | the loop of a run | [`engine::Engine::run`] |
 //! | the life of an order, in one place | [`desk::Desk::step`] |
-//! | Scanner | [`desk::scanner`] |
-//! | Strategy, and the strategies | [`desk::strategy`], [`strategies`] |
-//! | RiskManager: Kelly, caps, drawdown, kill switch | [`desk::risk`] |
-//! | ExecutionEngine | [`desk::execution`] |
-//! | PositionTracker and exits | [`desk::positions`] |
+//! | `Scanner` | [`desk::scanner`] |
+//! | `Strategy`, and the strategies | [`desk::strategy`], [`strategies`] |
+//! | `RiskManager`: Kelly, caps, drawdown, kill switch | [`desk::risk`] |
+//! | `ExecutionEngine` | [`desk::execution`] |
+//! | `PositionTracker` and exits | [`desk::positions`] |
 //! | the money | [`desk::ledger`] |
 //! | fees | [`domain::fee`] |
 //! | simulated fills and latency | [`sim`] |

@@ -69,7 +69,7 @@ enum Command {
 /// How scenarios are read.
 #[derive(Debug, Args)]
 struct ScenarioArgs {
-    /// Set a scenario key, for example --set risk.kelly_fraction=0.1; repeatable
+    /// Set a scenario key, for example `--set risk.kelly_fraction=0.1`; repeatable
     #[arg(long = "set", value_name = "KEY=VALUE")]
     overrides: Vec<String>,
 }
@@ -136,11 +136,11 @@ pub fn main() -> ExitCode {
     match std::panic::catch_unwind(|| dispatch(&cli)) {
         Ok(Ok(())) => ExitCode::SUCCESS,
         Ok(Err(failure)) => {
-            eprintln!("protogen: {}", failure.message);
+            complain(&failure.message);
             ExitCode::from(failure.code)
         }
         Err(_) => {
-            eprintln!("protogen: this is a bug; please report what is printed above");
+            complain("this is a bug; please report what is printed above");
             ExitCode::from(Failure::BUG)
         }
     }
@@ -152,6 +152,11 @@ fn dispatch(cli: &Cli) -> Result<(), Failure> {
         Command::Replay(replay) => replay.run(&cli.common),
         Command::Data(data) => data.run(&cli.common),
     }
+}
+
+#[expect(clippy::print_stderr, reason = "the one place where errors reach the user")]
+fn complain(message: &str) {
+    eprintln!("protogen: {message}");
 }
 
 /// Writes to stdout; a reader that has gone away is not an error.

@@ -208,7 +208,9 @@ pub fn plot(points: &[(f64, f64)], before: f64, (from, to): (&str, &str)) -> Str
         }
         series.push(value);
     }
-    let config = rasciigraph::Config::default().with_height(CHART_HEIGHT).with_width(CHART_WIDTH as u32);
+    let config = rasciigraph::Config::default()
+        .with_height(CHART_HEIGHT)
+        .with_width(u32::try_from(CHART_WIDTH).unwrap_or(u32::MAX));
     let plot = rasciigraph::plot(series, config);
     let lines: Vec<_> = plot.lines().map(str::trim_end).collect();
     // The axis is one character of three bytes, so the margin is counted in characters.

@@ -83,13 +83,13 @@ impl Replay {
                 format!("run {run_id}: the recorded digest {recorded_digest} is not that of its decisions"),
             )),
             Err(EngineError::Journal(JournalError::Differs(difference))) => {
-                self.report(&run_id, &difference, common)
+                Self::report(&run_id, &difference, common)
             }
             Err(error) => Err(error.into()),
         }
     }
 
-    fn report(&self, run_id: &str, difference: &Difference, common: &Common) -> Result<(), Failure> {
+    fn report(run_id: &str, difference: &Difference, common: &Common) -> Result<(), Failure> {
         let Difference { at, recorded, now } = difference;
         if common.json {
             let (at, recorded, now) = (Some(at.to_string()), recorded.clone(), now.clone());

@@ -21,7 +21,9 @@ pub mod strategy;
 
 use std::sync::Arc;
 
-use crate::domain::{Fraction, MarketId, MarketStatus, Money, Probability, StrategyId, Timestamp};
+use crate::domain::{
+    Fact, Fraction, MarketId, MarketStatus, Money, OrderId, Price, Probability, Side, StrategyId, Timestamp,
+};
 use crate::event::{Control, Input, MarketEvent, Stamped};
 
 use book::{Book, Books};
@@ -84,6 +86,14 @@ struct Pending {
     strategy: StrategyId,
     estimate: Estimate,
     decided: bool,
+}
+
+/// What an approved order is for.
+struct Intent {
+    market: MarketId,
+    strategy: StrategyId,
+    purpose: Purpose,
+    reason: Arc<str>,
 }
 
 /// The desk.
@@ -199,7 +209,7 @@ impl Desk {
     }
 
     /// Returns whether a strategy uses the fact.
-    fn learn(&mut self, fact: &crate::domain::Fact) -> bool {
+    fn learn(&mut self, fact: &Fact) -> bool {
         let mut used = false;
         for seat in &mut self.seats {
             used |= seat.strategy.learn(fact, self.now) == Learned::Used;
@@ -322,14 +332,15 @@ impl Desk {
         reason: ExitReason,
         words: Arc<str>,
         out: &mut Output,
-    ) -> Result<crate::domain::OrderId, Refusal> {
+    ) -> Result<OrderId, Refusal> {
         let book = self.books.get(market).expect("a held market is listed");
         let position = self.positions.get(market).expect("only what is held is sold");
         let limit = self.execution.settings().exit_limit(&book.market, &book.quote, position.side);
         let order_open = self.execution.in_market(market).is_some();
         let holding = position.holding();
         let approved = self.risk.approve_exit(book, holding, limit, order_open, self.now)?;
-        Ok(self.send(market, holding.strategy, &approved, Purpose::Exit(reason), words, out))
+        let (strategy, purpose) = (holding.strategy, Purpose::Exit(reason));
+        Ok(self.send(Intent { market, strategy, purpose, reason: words }, &approved, out))
     }
 
     /// Decides on an estimate: nothing, a refusal, or an order.
@@ -363,21 +374,20 @@ impl Desk {
             Ok(approved) => {
                 let conviction =
                     Conviction { belief: opportunity.belief, market_price: market_price(book, &opportunity) };
-                let reason = Arc::clone(&item.estimate.reason);
-                let purpose = Purpose::Enter(conviction);
-                let order = self.send(item.market, item.strategy, &approved, purpose, reason, out);
+                let intent = Intent {
+                    market: item.market,
+                    strategy: item.strategy,
+                    purpose: Purpose::Enter(conviction),
+                    reason: Arc::clone(&item.estimate.reason),
+                };
+                let order = self.send(intent, &approved, out);
                 (Verdict::Ordered(order), best)
             }
         }
     }
 
     /// A resting entry order whose side or price is no longer what would be sent is taken back.
-    fn withdraw_if_changed(
-        &mut self,
-        item: &Pending,
-        wanted: Option<(crate::domain::Side, crate::domain::Price)>,
-        out: &mut Output,
-    ) {
+    fn withdraw_if_changed(&mut self, item: &Pending, wanted: Option<(Side, Price)>, out: &mut Output) {
         let stale = self.execution.in_market(item.market).is_some_and(|open| {
             open.strategy == item.strategy
                 && matches!(open.purpose, Purpose::Enter(_))
@@ -406,15 +416,8 @@ impl Desk {
     }
 
     /// Reserves the worst case, sends the order, writes it down.
-    fn send(
-        &mut self,
-        market: MarketId,
-        strategy: StrategyId,
-        approved: &Approved,
-        purpose: Purpose,
-        reason: Arc<str>,
-        out: &mut Output,
-    ) -> crate::domain::OrderId {
+    fn send(&mut self, intent: Intent, approved: &Approved, out: &mut Output) -> OrderId {
+        let Intent { market, strategy, purpose, reason } = intent;
         let book = self.books.get(market).expect("a traded market is listed");
         let reserve = approved.reserve();
         self.ledger.reserve(reserve);

@@ -35,6 +35,26 @@ pub struct Conviction {
     pub market_price: Probability,
 }
 
+/// Whose purchase, of which side, with which belief.
+#[derive(Clone, Copy, Debug)]
+pub struct Entry {
+    /// Whose.
+    pub strategy: StrategyId,
+    /// Which side.
+    pub side: Side,
+    /// What was believed.
+    pub conviction: Conviction,
+}
+
+/// Contracts that leave a position, and what they bring.
+#[derive(Clone, Copy, Debug)]
+struct Leaving {
+    contracts: Contracts,
+    proceeds: Money,
+    fee: Money,
+    reason: ExitReason,
+}
+
 /// A position.
 #[derive(Clone, Debug)]
 pub struct Position {
@@ -126,15 +146,8 @@ impl PositionTracker {
     }
 
     /// Books a purchase. Returns whether it opened the position.
-    pub fn bought(
-        &mut self,
-        at: Timestamp,
-        book: &Book,
-        strategy: StrategyId,
-        side: Side,
-        fill: &Fill,
-        conviction: Conviction,
-    ) -> bool {
+    pub fn bought(&mut self, at: Timestamp, book: &Book, entry: Entry, fill: &Fill) -> bool {
+        let Entry { strategy, side, conviction } = entry;
         let market = book.market.id;
         let cost = fill.price * fill.contracts;
         let opened = !self.open.contains_key(&market);
@@ -170,7 +183,8 @@ impl PositionTracker {
 
     /// Books a sale.
     pub fn sold(&mut self, at: Timestamp, book: &Book, fill: &Fill, reason: ExitReason) -> Reduction {
-        self.reduce(at, book, fill.contracts, fill.price * fill.contracts, fill.fee, reason)
+        let (contracts, fee) = (fill.contracts, fill.fee);
+        self.reduce(at, book, Leaving { contracts, proceeds: fill.price * contracts, fee, reason })
     }
 
     /// Books a settlement; `None` if nothing was held. `value` is what YES paid.
@@ -178,18 +192,12 @@ impl PositionTracker {
         let position = self.get(book.market.id)?;
         let (contracts, paid) = (position.contracts, position.side.price(value));
         let proceeds = paid * contracts;
-        Some((proceeds, self.reduce(at, book, contracts, proceeds, Money::ZERO, ExitReason::Resolved)))
+        let leaving = Leaving { contracts, proceeds, fee: Money::ZERO, reason: ExitReason::Resolved };
+        Some((proceeds, self.reduce(at, book, leaving)))
     }
 
-    fn reduce(
-        &mut self,
-        at: Timestamp,
-        book: &Book,
-        contracts: Contracts,
-        proceeds: Money,
-        fee: Money,
-        reason: ExitReason,
-    ) -> Reduction {
+    fn reduce(&mut self, at: Timestamp, book: &Book, leaving: Leaving) -> Reduction {
+        let Leaving { contracts, proceeds, fee, reason } = leaving;
         let market = book.market.id;
         let position = self.open.get_mut(&market).expect("only what is held is sold");
         assert!(contracts <= position.contracts, "no more is sold than is held");

@@ -11,6 +11,7 @@ use super::decision::{
     Discrepancy, FillBooked, Halt, HaltRule, OrderDone, OrderEnd, Output, Record, Settled, Trade,
 };
 use super::execution::{Matched, OpenOrder, Purpose};
+use super::positions::Entry;
 use super::risk::kill_switch::Verdict as KillVerdict;
 
 impl Desk {
@@ -50,8 +51,8 @@ impl Desk {
                         let cost = fill.price * fill.contracts;
                         self.ledger.buy(cost, fill.fee, reserved);
                         self.risk.exposure.change(book, cost + fill.fee - reserved);
-                        let opened =
-                            self.positions.bought(self.now, book, strategy, order.side, fill, conviction);
+                        let entry = Entry { strategy, side: order.side, conviction };
+                        let opened = self.positions.bought(self.now, book, entry, fill);
                         if opened {
                             let (belief, price) = (conviction.belief, conviction.market_price);
                             let (event, market) = (book.event(), order.market);
@@ -80,10 +81,9 @@ impl Desk {
     }
 
     fn end_order(&mut self, order: OrderId, end: OrderEnd, out: &mut Output) {
-        match self.execution.closed(order) {
-            Some(remains) => self.finish_order(&remains, end, out),
-            // The end of an order that was already over says nothing new.
-            None => {}
+        // The end of an order that was already over says nothing new.
+        if let Some(remains) = self.execution.closed(order) {
+            self.finish_order(&remains, end, out);
         }
     }
 

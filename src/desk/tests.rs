@@ -18,7 +18,7 @@ use super::*;
 struct Fixed(BTreeMap<u32, u32>);
 
 impl Strategy for Fixed {
-    fn name(&self) -> &str {
+    fn name(&self) -> &'static str {
         "fixed"
     }
 

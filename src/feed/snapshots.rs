@@ -322,18 +322,15 @@ impl Source {
             if self.batches.is_none() {
                 self.batches = Some(decode_ahead(self.plan.clone(), rows)?);
             }
-            match self.batches.as_ref().and_then(|batches| batches.recv().ok()) {
-                Some(batch) => {
-                    let batch = batch?;
-                    self.learn_dictionary(&batch.dictionary, tickers);
-                    self.batch = Some(batch);
-                    self.next = 0;
-                }
-                None => {
-                    self.done = true;
-                    self.batch = None;
-                    self.batches = None;
-                }
+            if let Some(batch) = self.batches.as_ref().and_then(|batches| batches.recv().ok()) {
+                let batch = batch?;
+                self.learn_dictionary(&batch.dictionary, tickers);
+                self.batch = Some(batch);
+                self.next = 0;
+            } else {
+                self.done = true;
+                self.batch = None;
+                self.batches = None;
             }
         }
         Ok(!self.done)

@@ -173,15 +173,13 @@ impl SyntheticFeed {
                     self.stage = Stage::Quoting;
                     continue;
                 }
-                Stage::Quoting => match self.walk.next() {
-                    Some((at, number, quote)) => {
-                        (at, MarketEvent::Quote { market: MarketId(number), quote }, Stage::Quoting)
-                    }
-                    None => {
+                Stage::Quoting => {
+                    let Some((at, number, quote)) = self.walk.next() else {
                         self.stage = Stage::Closing(0);
                         continue;
-                    }
-                },
+                    };
+                    (at, MarketEvent::Quote { market: MarketId(number), quote }, Stage::Quoting)
+                }
                 Stage::Closing(number) if number < markets => {
                     let (market, status) = (MarketId(number), MarketStatus::Closed);
                     (at_close, MarketEvent::Status { market, status }, Stage::Closing(number + 1))

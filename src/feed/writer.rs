@@ -179,7 +179,7 @@ pub fn write_markets(file: &Path, rows: &[(Market, Option<Settlement>)]) -> Resu
     let time = |value: &dyn Fn(&Market, Option<Settlement>) -> Option<Timestamp>| -> ArrayRef {
         let mut builder = TimestampMicrosecondBuilder::new().with_timezone("UTC");
         rows.iter().for_each(|(market, end)| {
-            builder.append_option(value(market, *end).map(|at| at.nanos() / 1_000))
+            builder.append_option(value(market, *end).map(|at| at.nanos() / 1_000));
         });
         Arc::new(builder.finish())
     };

@@ -100,6 +100,9 @@ impl Default for Encoder {
 
 impl Encoder {
     /// The line of a record, added to the digest. A basis seen for the first time is handed to `new_basis`.
+    ///
+    /// # Errors
+    /// What `new_basis` reports.
     pub fn encode<E>(
         &mut self,
         record: &Record,
@@ -133,14 +136,13 @@ impl Encoder {
             return Ok(*basis);
         }
         let basis = Basis { strategy: *strategy, confidence: *confidence, reason: Arc::clone(reason) };
-        let number = match self.bases.get(&basis) {
-            Some(&number) => number,
-            None => {
-                let number = u32::try_from(self.bases.len()).unwrap_or(u32::MAX);
-                new_basis(number, &basis)?;
-                self.bases.insert(basis, number);
-                number
-            }
+        let number = if let Some(&number) = self.bases.get(&basis) {
+            number
+        } else {
+            let number = u32::try_from(self.bases.len()).unwrap_or(u32::MAX);
+            new_basis(number, &basis)?;
+            self.bases.insert(basis, number);
+            number
         };
         // The words are kept alive, so that their address cannot come to mean others.
         self.by_address.insert(address, (number, Arc::clone(reason)));
@@ -266,8 +268,10 @@ mod tests {
         for reason in ["because", "because", "why not"] {
             // a new allocation every time
             let record = Record::Evaluation(Evaluation { reason: reason.into(), ..evaluation() });
-            let _line = encoder
-                .encode(&record, |number, basis| Ok::<_, ()>(seen.push((number, basis.reason.to_string()))));
+            let _line = encoder.encode(&record, |number, basis| {
+                seen.push((number, basis.reason.to_string()));
+                Ok::<_, ()>(())
+            });
         }
         assert_eq!(seen, [(0, "because".to_owned()), (1, "why not".to_owned())]);
     }

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use rusqlite::{Connection, OptionalExtension, params};
 
-use crate::desk::decision::{OrderEnd, Output, Record};
+use crate::desk::decision::{FillBooked, OrderEnd, OrderPlaced, Output, Record, Trade};
 use crate::domain::{Market, Money, Timestamp};
 use crate::engine::{Journal, JournalError};
 use crate::event::{Input, Stamped};
@@ -252,45 +252,14 @@ fn insert_markets(connection: &Connection, markets: &[Arc<Market>]) -> rusqlite:
 fn insert_row(connection: &Connection, record: &Record) -> rusqlite::Result<()> {
     match record {
         Record::Evaluation(_) => Ok(0),
-        Record::Order(placed) => {
-            let order = &placed.order;
-            let sql = "INSERT INTO placed VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, NULL, NULL)";
-            connection.prepare_cached(sql)?.execute(params![
-                RUN,
-                order.id.0,
-                placed.at.nanos(),
-                placed.strategy.0,
-                order.market.0,
-                order.side.to_string(),
-                order.action.to_string(),
-                order.limit.get(),
-                order.contracts.hundredths(),
-                &*placed.reason,
-            ])
-        }
+        Record::Order(placed) => insert_order(connection, placed),
         Record::OrderDone(done) => {
             let sql = "UPDATE placed SET filled = ?3, status = ?4 WHERE run = ?1 AND order_id = ?2";
             let status = order_status(done.end, done.filled.is_none());
             let values = params![RUN, done.order.0, done.filled.hundredths(), status];
             connection.prepare_cached(sql)?.execute(values)
         }
-        Record::Fill(booked) => {
-            let (order, fill) = (&booked.order, &booked.fill);
-            let sql = "INSERT INTO fill VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)";
-            connection.prepare_cached(sql)?.execute(params![
-                RUN,
-                booked.at.nanos(),
-                order.id.0,
-                fill.trade,
-                order.market.0,
-                order.side.to_string(),
-                order.action.to_string(),
-                fill.price.get(),
-                fill.contracts.hundredths(),
-                fill.fee.micros(),
-                fill.taker,
-            ])
-        }
+        Record::Fill(booked) => insert_fill(connection, booked),
         Record::Trade(trade) => insert_trade(connection, trade),
         Record::Settled(settled) => {
             let sql = "UPDATE market SET settled_at = ?3, settled_value = ?4 WHERE run = ?1 AND market = ?2";
@@ -328,7 +297,42 @@ fn insert_row(connection: &Connection, record: &Record) -> rusqlite::Result<()> 
     .map(drop)
 }
 
-fn insert_trade(connection: &Connection, trade: &crate::desk::decision::Trade) -> rusqlite::Result<usize> {
+fn insert_order(connection: &Connection, placed: &OrderPlaced) -> rusqlite::Result<usize> {
+    let order = &placed.order;
+    let sql = "INSERT INTO placed VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, NULL, NULL)";
+    connection.prepare_cached(sql)?.execute(params![
+        RUN,
+        order.id.0,
+        placed.at.nanos(),
+        placed.strategy.0,
+        order.market.0,
+        order.side.to_string(),
+        order.action.to_string(),
+        order.limit.get(),
+        order.contracts.hundredths(),
+        &*placed.reason,
+    ])
+}
+
+fn insert_fill(connection: &Connection, booked: &FillBooked) -> rusqlite::Result<usize> {
+    let (order, fill) = (&booked.order, &booked.fill);
+    let sql = "INSERT INTO fill VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)";
+    connection.prepare_cached(sql)?.execute(params![
+        RUN,
+        booked.at.nanos(),
+        order.id.0,
+        fill.trade,
+        order.market.0,
+        order.side.to_string(),
+        order.action.to_string(),
+        fill.price.get(),
+        fill.contracts.hundredths(),
+        fill.fee.micros(),
+        fill.taker,
+    ])
+}
+
+fn insert_trade(connection: &Connection, trade: &Trade) -> rusqlite::Result<usize> {
     let sql = "INSERT INTO trade VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)";
     connection.prepare_cached(sql)?.execute(params![
         RUN,

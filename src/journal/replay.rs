@@ -279,6 +279,7 @@ impl Journal for Comparison {
     }
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "it is given to map_err")]
 fn broken(error: rusqlite::Error) -> JournalError {
     JournalError::Write(format!("the recorded ledger cannot be read: {error}"))
 }

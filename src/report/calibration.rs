@@ -35,7 +35,7 @@ pub struct Forecast {
 /// Sums over resolved forecasts.
 #[derive(Clone, Debug, Default)]
 pub struct Scores {
-    count: f64,
+    count: u64,
     brier: f64,
     brier_market: f64,
     log_loss: f64,
@@ -83,7 +83,7 @@ impl Scores {
         let (model, market) = (probability(forecast.model), probability(forecast.market));
         let squared = |p: f64| (p - outcome) * (p - outcome);
         let surprise = |p: f64| -(if yes { p } else { 1.0 - p }).clamp(1e-6, 1.0).ln();
-        self.count += 1.0;
+        self.count += 1;
         self.brier += squared(model);
         self.brier_market += squared(market);
         self.log_loss += surprise(model);
@@ -103,12 +103,12 @@ impl Scores {
     /// The scores, with an interval drawn from `seed`.
     #[must_use]
     pub fn calibration(&self, horizon: &'static str, seed: u64) -> Calibration {
-        let mean = |sum: f64| (self.count > 0.0).then(|| sum / self.count);
+        let mean = |sum: f64| (self.count > 0).then(|| sum / self.count as f64);
         let events = self.events.iter().filter(|(count, _)| *count > 0.0).count();
         let error: f64 = self.bins.iter().map(|bin| (bin.forecast - bin.outcome).abs()).sum();
         Calibration {
             horizon,
-            forecasts: self.count as u64,
+            forecasts: self.count,
             events: events as u64,
             brier: mean(self.brier),
             brier_market: mean(self.brier_market),
@@ -155,7 +155,7 @@ mod tests {
         scores.add(1, forecast(350_000, 500_000), true);
         let found = scores.calibration("all", 7);
         let near = |value: Option<f64>, expected: f64| {
-            assert!((value.unwrap() - expected).abs() < 1e-12, "{value:?}")
+            assert!((value.unwrap() - expected).abs() < 1e-12, "{value:?}");
         };
         // (0.04 + 0.09 + 0.4225) / 3; market (0.16 + 0.01 + 0.25) / 3
         near(found.brier, 0.5525 / 3.0);

@@ -149,7 +149,7 @@ fn resolve(raw: Raw, folder: &Path) -> Result<Scenario, Wrong> {
     let desk = desk(&raw)?;
     let sim = simulation(&raw)?;
     let beside = |path: &String| folder.join(path);
-    let data: Vec<PathBuf> = raw.feed.data.iter().map(beside).collect();
+    let data: Vec<PathBuf> = raw.feed.data.as_slice().iter().map(beside).collect();
     if data.is_empty() {
         return wrong("feed.data", "names no data set");
     }
@@ -193,10 +193,10 @@ fn dates(raw: &Raw) -> Result<(Option<Timestamp>, Option<Timestamp>), Wrong> {
 
 fn seats(raw: &mut Raw) -> Result<Vec<Seat>, Wrong> {
     let mut seats = Vec::new();
-    if raw.strategy.iter().next().is_none() {
+    if raw.strategy.as_slice().is_empty() {
         return wrong("strategy", "is missing; a scenario needs at least one [strategy]");
     }
-    for table in raw.strategy.iter_mut() {
+    for table in raw.strategy.as_mut_slice() {
         let mut own = table.clone();
         let Some(toml::Value::String(name)) = own.remove("name") else {
             return wrong("strategy.name", format!("is missing; known are {}", strategies::NAMES.join(", ")));

@@ -16,18 +16,18 @@ pub enum OneOrMany<T> {
 
 impl<T> OneOrMany<T> {
     /// All of them.
-    pub fn iter(&self) -> std::slice::Iter<'_, T> {
+    pub fn as_slice(&self) -> &[T] {
         match self {
-            Self::One(one) => std::slice::from_ref(one).iter(),
-            Self::Many(many) => many.iter(),
+            Self::One(one) => std::slice::from_ref(one),
+            Self::Many(many) => many,
         }
     }
 
     /// All of them, to change.
-    pub fn iter_mut(&mut self) -> std::slice::IterMut<'_, T> {
+    pub fn as_mut_slice(&mut self) -> &mut [T] {
         match self {
-            Self::One(one) => std::slice::from_mut(one).iter_mut(),
-            Self::Many(many) => many.iter_mut(),
+            Self::One(one) => std::slice::from_mut(one),
+            Self::Many(many) => many,
         }
     }
 }

@@ -36,6 +36,15 @@ const fn whole() -> f64 {
 pub struct FixedRate {
     default: Option<Estimate>,
     rates: BTreeMap<String, Estimate>,
+    /// What was found for each market so far, so that a ticker is looked up once.
+    found: Vec<Found>,
+}
+
+/// Whether a market's ticker was looked up, and what was found.
+#[derive(Clone)]
+enum Found {
+    NotYet,
+    Estimate(Option<Estimate>),
 }
 
 impl FixedRate {
@@ -57,12 +66,12 @@ impl FixedRate {
             let estimate = estimate(&format!("rates.{ticker}"), value)?;
             Ok::<_, String>((ticker, estimate))
         });
-        Ok(Self { default, rates: rates.collect::<Result<_, _>>()? })
+        Ok(Self { default, rates: rates.collect::<Result<_, _>>()?, found: Vec::new() })
     }
 }
 
 impl Strategy for FixedRate {
-    fn name(&self) -> &str {
+    fn name(&self) -> &'static str {
         NAME
     }
 
@@ -71,7 +80,15 @@ impl Strategy for FixedRate {
     }
 
     fn evaluate(&mut self, view: &MarketView<'_>) -> Option<Estimate> {
-        let own = if self.rates.is_empty() { None } else { self.rates.get(&*view.market.ticker) };
-        own.or(self.default.as_ref()).cloned()
+        let index = view.market.id.index();
+        if self.found.len() <= index {
+            self.found.resize(index + 1, Found::NotYet);
+        }
+        if let Found::Estimate(estimate) = &self.found[index] {
+            return estimate.clone();
+        }
+        let estimate = self.rates.get(&*view.market.ticker).or(self.default.as_ref()).cloned();
+        self.found[index] = Found::Estimate(estimate.clone());
+        estimate
     }
 }

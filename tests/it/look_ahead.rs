@@ -124,10 +124,11 @@ fn the_future_changes_nothing_that_was_decided_before_it() {
         let mut later = Span::from_nanos(1).unwrap();
         let other: Vec<_> = world
             .iter()
-            .map(|input| match input.at > moment {
-                true => altered(input, &mut random, &mut later),
-                false => input.clone(),
-            })
+            .map(
+                |input| {
+                    if input.at > moment { altered(input, &mut random, &mut later) } else { input.clone() }
+                },
+            )
             .collect();
         let found = decisions(other);
         let before = |all: &[(Timestamp, Record)]| {

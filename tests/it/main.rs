@@ -1,5 +1,7 @@
 //! The program from outside: data in, exit code and text out.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
 mod determinism;
 mod golden;
 mod look_ahead;

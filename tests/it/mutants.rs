@@ -97,7 +97,7 @@ fn test_core(copy: &Path) -> (bool, String) {
     let output = Command::new(env!("CARGO"))
         .current_dir(copy)
         .args(["test", "--no-default-features", "--lib", "--offline", "--quiet"])
-        .env("CARGO_TARGET_DIR", root().join("target").join("mutants"))
+        .env("CARGO_TARGET_DIR", Path::new(env!("CARGO_TARGET_TMPDIR")).join("mutants"))
         .env("PROPTEST_CASES", "64")
         .env_remove("RUST_BACKTRACE")
         .output()
