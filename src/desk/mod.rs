@@ -109,6 +109,8 @@ pub struct Desk {
     counts: Counts,
     /// The last time stop that a scan has tried, so that one it cannot act on does not wake it again.
     time_stop_tried: Option<Timestamp>,
+    /// When the scanner has to look at a time stop, if nothing else makes it scan before.
+    stop_due: Option<Timestamp>,
     equity_noted: Money,
     scan_list: Vec<MarketId>,
     pending: Vec<Pending>,
@@ -131,6 +133,7 @@ impl Desk {
             ledger: Ledger::new(settings.bankroll),
             counts: Counts::default(),
             time_stop_tried: None,
+            stop_due: None,
             equity_noted: settings.bankroll,
             scan_list: Vec::new(),
             pending: Vec::new(),
@@ -174,13 +177,17 @@ impl Desk {
     /// When the desk wants to be woken next, if nothing else happens.
     #[must_use]
     pub fn next_wake(&self) -> Option<Timestamp> {
-        [self.scan_due(), self.execution.resend_due()].into_iter().flatten().min()
+        earlier(self.scan_due(), self.execution.resend_due())
     }
 
     fn scan_due(&self) -> Option<Timestamp> {
+        earlier(self.scanner.due(), self.stop_due)
+    }
+
+    /// Works out when the scanner has to look at a time stop. To be called when positions or scans change.
+    fn schedule_stop(&mut self) {
         let stop = self.positions.time_stop().filter(|&stop| Some(stop) != self.time_stop_tried);
-        let stop = stop.map(|stop| self.scanner.next_scan(stop.max(self.now)));
-        [self.scanner.due(), stop].into_iter().flatten().min()
+        self.stop_due = stop.map(|stop| self.scanner.next_scan(stop.max(self.now)));
     }
 
     /// Returns whether something a scan looks at changed.
@@ -263,6 +270,7 @@ impl Desk {
             self.record_evaluation(item, verdict, edge, out);
         }
         pending.clear();
+        self.schedule_stop();
         self.scan_list = markets;
         self.pending = pending;
     }
@@ -318,6 +326,9 @@ impl Desk {
     }
 
     fn exit_overdue(&mut self, out: &mut Output) {
+        if self.positions.time_stop().is_none_or(|stop| stop > self.now) {
+            return;
+        }
         let overdue: Vec<MarketId> = self.positions.overdue(self.now).collect();
         for market in overdue {
             self.withdraw_entry(market, out);
@@ -515,6 +526,14 @@ impl Desk {
     /// The strategies' names, in order.
     pub fn strategy_names(&self) -> impl Iterator<Item = &str> {
         self.seats.iter().map(|seat| seat.strategy.name())
+    }
+}
+
+/// The earlier of two moments that may not be.
+fn earlier(one: Option<Timestamp>, other: Option<Timestamp>) -> Option<Timestamp> {
+    match (one, other) {
+        (Some(one), Some(other)) => Some(one.min(other)),
+        (one, other) => one.or(other),
     }
 }
 

@@ -261,7 +261,7 @@ impl PositionTracker {
                     Side::Yes => i64::from(twice),
                     Side::No => 2 * i64::from(Price::ONE.get()) - i64::from(twice),
                 };
-                Money::from_micros(position.contracts.hundredths()).mul_div_floor(twice, 2)
+                Money::half_of_micros(position.contracts.hundredths() * twice)
             }
         };
         self.marked += value - position.value;

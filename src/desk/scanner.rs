@@ -39,7 +39,8 @@ pub struct Scanner {
     covered: Vec<bool>,
     waiting: Vec<bool>,
     queue: Vec<MarketId>,
-    queued_at: Timestamp,
+    /// When the queue is due.
+    due: Option<Timestamp>,
     last_scan: Option<Timestamp>,
 }
 
@@ -52,7 +53,7 @@ impl Scanner {
             covered: Vec::new(),
             waiting: Vec::new(),
             queue: Vec::new(),
-            queued_at: Timestamp::MIN,
+            due: None,
             last_scan: None,
         }
     }
@@ -73,7 +74,7 @@ impl Scanner {
         if self.covered.get(index) == Some(&true) && !self.waiting[index] {
             self.waiting[index] = true;
             if self.queue.is_empty() {
-                self.queued_at = now;
+                self.due = Some(self.next_scan(now));
             }
             self.queue.push(market);
         }
@@ -94,8 +95,8 @@ impl Scanner {
 
     /// When the waiting markets are due; `None` if none waits.
     #[must_use]
-    pub fn due(&self) -> Option<Timestamp> {
-        (!self.queue.is_empty()).then(|| self.next_scan(self.queued_at))
+    pub const fn due(&self) -> Option<Timestamp> {
+        self.due
     }
 
     /// The first scan at or after `moment`.
@@ -111,6 +112,7 @@ impl Scanner {
     /// Hands over the waiting markets in market order.
     pub fn take(&mut self, now: Timestamp, into: &mut Vec<MarketId>) {
         self.last_scan = Some(now);
+        self.due = None;
         into.clear();
         into.append(&mut self.queue);
         into.sort_unstable();

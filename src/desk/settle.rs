@@ -71,6 +71,7 @@ impl Desk {
                 if let Some(remains) = complete {
                     self.finish_order(&remains, OrderEnd::Filled, out);
                 }
+                self.schedule_stop();
                 self.refresh_equity();
                 self.note_equity(out);
                 if self.ledger.free_cash() < Money::ZERO {
@@ -103,6 +104,7 @@ impl Desk {
             self.ledger.close(gone.basis, proceeds, Money::ZERO);
             self.risk.exposure.change(book, -gone.at_stake);
             self.close_trade(gone.trade, out);
+            self.schedule_stop();
             self.refresh_equity();
             self.note_equity(out);
         }

@@ -89,6 +89,11 @@ impl FeeSchedule {
     /// The trade fee of one fill, rounded up to $0.0001.
     #[must_use]
     pub fn trade_fee(self, role: Role, price: Price, contracts: Contracts) -> Money {
+        if self.multiplier_ppm == 1_000_000
+            && let Some(fee) = self.fee_in_64_bits(role, price, contracts)
+        {
+            return fee;
+        }
         // C in 1e-2, P(1−P) in 1e-8, rate in 1e-4, multiplier in 1e-6: 1e-20 dollars.
         let exact = i128::from(contracts.hundredths())
             * i128::from(spread_of(price))
@@ -96,6 +101,17 @@ impl FeeSchedule {
             * i128::from(self.multiplier_ppm);
         let centicents = ceil_div(exact, 10_i128.pow(16));
         Money::from_micros(i64::try_from(centicents).expect("a fee fits its notional") * CENTICENT)
+    }
+
+    /// The same for multiplier 1, where the numbers fit: without 128-bit division.
+    fn fee_in_64_bits(self, role: Role, price: Price, contracts: Contracts) -> Option<Money> {
+        let contracts = u64::try_from(contracts.hundredths()).ok()?;
+        let spread = u64::try_from(spread_of(price)).ok()?;
+        let rate = u64::try_from(self.fee_type.rate(role)).ok()?;
+        // C in 1e-2, P(1−P) in 1e-8, rate in 1e-4: 1e-14 dollars.
+        let exact = contracts.checked_mul(spread)?.checked_mul(rate)?;
+        let centicents = i64::try_from(exact.div_ceil(10_000_000_000)).ok()?;
+        Some(Money::from_micros(centicents * CENTICENT))
     }
 
     /// Cost per contract for sizing: price plus the unrounded taker fee, rounded up to 1e-10 dollars.
@@ -279,6 +295,16 @@ mod tests {
                 .trade_fee(Role::Taker, price(raw), Contracts::from_hundredths(count));
             prop_assert!(fee(fewer) >= Money::ZERO);
             prop_assert!(fee(fewer + more) >= fee(fewer));
+        }
+
+        #[test]
+        fn the_short_way_is_the_long_way(raw in 0u16..=10_000, count in 0i64..1_000_000_000_000) {
+            // half the multiplier takes the long way; twice that, before rounding up, is the short way's fee
+            let half = FeeSchedule { fee_type: FeeType::Quadratic, multiplier_ppm: 500_000 };
+            let (whole, contracts) = (FeeSchedule::STANDARD, Contracts::from_hundredths(count));
+            let double = Contracts::from_hundredths(count * 2);
+            let short = whole.trade_fee(Role::Taker, price(raw), contracts);
+            prop_assert_eq!(short, half.trade_fee(Role::Taker, price(raw), double));
         }
 
         #[test]

@@ -15,8 +15,8 @@ use rand_chacha::ChaCha8Rng;
 
 use crate::domain::fee::{FeeAccumulator, Role};
 use crate::domain::{
-    Action, Contracts, FeeSchedule, MarketId, MarketStatus, Money, Order, OrderId, Price, PriceGrid, Quote,
-    SeriesId, Side, TimeInForce, Timestamp,
+    Action, Contracts, FeeSchedule, Fraction, MarketId, MarketStatus, Money, Order, OrderId, Price,
+    PriceGrid, Quote, SeriesId, Side, TimeInForce, Timestamp,
 };
 use crate::engine::gateway::{GatewayError, Venue};
 use crate::event::{CloseReason, Command, Fill, Input, MarketEvent, RejectReason, Stamped, VenueEvent};
@@ -30,8 +30,10 @@ struct SimMarket {
     /// Left of the displayed sizes after our own takings.
     bid_left: Option<Contracts>,
     ask_left: Option<Contracts>,
-    /// Left of our share of the traded volume, where sizes are unknown.
-    share_left: Contracts,
+    /// Traded since the previous snapshot.
+    traded: Contracts,
+    /// Left of our share of that, where sizes are unknown; worked out when first needed.
+    share_left: Option<Contracts>,
     last_volume: Option<Contracts>,
     status: MarketStatus,
     close: Timestamp,
@@ -95,7 +97,8 @@ impl SimExchange {
             quote: Quote::default(),
             bid_left: None,
             ask_left: None,
-            share_left: Contracts::ZERO,
+            traded: Contracts::ZERO,
+            share_left: None,
             last_volume: None,
             status: MarketStatus::Active,
             close: market.close_time,
@@ -107,26 +110,25 @@ impl SimExchange {
     }
 
     fn quote(&mut self, at: Timestamp, market: MarketId, quote: &Quote) {
-        let participation = self.settings.participation;
         let Some(state) = self.market(market) else {
             return;
         };
-        let traded = match (state.last_volume, quote.volume) {
+        state.traded = match (state.last_volume, quote.volume) {
             (Some(before), Some(now)) => (now - before).max(Contracts::ZERO),
             _ => Contracts::ZERO,
         };
-        let share = Money::from_micros(traded.hundredths()).portion(participation);
-        let share = Contracts::from_hundredths(share.micros()).floor_whole();
-        state.share_left = if traded >= Contracts::ONE { share.max(Contracts::ONE) } else { share };
+        state.share_left = None;
         state.last_volume = quote.volume;
         (state.bid_left, state.ask_left) = (quote.bid_size, quote.ask_size);
         state.quote = *quote;
-        for id in state.resting.clone() {
-            self.fill_if_traded_through(at, id, !traded.is_none());
+        if !state.resting.is_empty() {
+            for id in state.resting.clone() {
+                self.fill_if_traded_through(at, id);
+            }
         }
     }
 
-    fn fill_if_traded_through(&mut self, at: Timestamp, id: OrderId, traded: bool) {
+    fn fill_if_traded_through(&mut self, at: Timestamp, id: OrderId) {
         let Some(Resting { order, left, .. }) = self.resting.get(&id) else {
             return;
         };
@@ -137,6 +139,7 @@ impl SimExchange {
         if state.status != MarketStatus::Active || at >= state.close {
             return;
         }
+        let traded = !state.traded.is_none();
         let last = state.quote.last.filter(|_| traded).map(|last| order.side.price(last));
         let through = match order.action {
             Action::Buy => {
@@ -157,16 +160,19 @@ impl SimExchange {
 
     /// Takes up to `wanted` from what is available to an order, and returns how much.
     fn take(&mut self, order: &Order, wanted: Contracts) -> Contracts {
-        let unlimited = self.settings.fill == FillModel::Unlimited;
+        let SimSettings { fill, participation, .. } = self.settings;
         let Some(state) = self.market(order.market) else {
             return Contracts::ZERO;
         };
-        if unlimited {
+        if fill == FillModel::Unlimited {
             return wanted;
         }
         let takes_yes_ask = (order.side == Side::Yes) == (order.action == Action::Buy);
         let left = if takes_yes_ask { &mut state.ask_left } else { &mut state.bid_left };
-        let pool = left.as_mut().unwrap_or(&mut state.share_left);
+        let traded = state.traded;
+        let pool = left
+            .as_mut()
+            .unwrap_or_else(|| state.share_left.get_or_insert_with(|| share(traded, participation)));
         let taken = wanted.min(*pool);
         *pool -= taken;
         taken
@@ -273,6 +279,13 @@ impl SimExchange {
             self.answer(at, VenueEvent::Closed { order, reason });
         }
     }
+}
+
+/// Our share of a traded volume: whole contracts, at least one where any whole one traded.
+fn share(traded: Contracts, participation: Fraction) -> Contracts {
+    let share = Money::from_micros(traded.hundredths()).portion(participation);
+    let share = Contracts::from_hundredths(share.micros()).floor_whole();
+    if traded >= Contracts::ONE { share.max(Contracts::ONE) } else { share }
 }
 
 impl Venue for SimExchange {

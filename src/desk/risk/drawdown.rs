@@ -53,14 +53,21 @@ pub struct EquityWatch {
     peak: Money,
     day: i64,
     day_start: Money,
-    deepest: Fraction,
+    /// Equity and peak at the deepest drawdown so far.
+    deepest: (Money, Money),
 }
 
 impl EquityWatch {
     /// Starts with the bankroll.
     #[must_use]
     pub fn new(bankroll: Money) -> Self {
-        Self { equity: bankroll, peak: bankroll, day: i64::MIN, day_start: bankroll, deepest: Fraction::ZERO }
+        Self {
+            equity: bankroll,
+            peak: bankroll,
+            day: i64::MIN,
+            day_start: bankroll,
+            deepest: (bankroll, bankroll),
+        }
     }
 
     /// Time moved on; a new UTC day starts from the equity so far. Returns whether one did.
@@ -78,7 +85,13 @@ impl EquityWatch {
     pub fn update(&mut self, equity: Money) {
         self.equity = equity;
         self.peak = self.peak.max(equity);
-        self.deepest = self.deepest.max(drawdown(equity, self.peak));
+        // Fractions are compared crosswise: division on every quote of a held market would be dear.
+        let fall = |equity: Money, peak: Money| i128::from((peak - equity).micros());
+        let (low, high) = self.deepest;
+        let crosswise = |fall: i128, peak: Money| fall * i128::from(peak.micros());
+        if crosswise(fall(equity, self.peak), high) > crosswise(fall(low, high), self.peak) {
+            self.deepest = (equity, self.peak);
+        }
     }
 
     /// Equity now.
@@ -95,8 +108,8 @@ impl EquityWatch {
 
     /// Deepest drawdown so far.
     #[must_use]
-    pub const fn deepest(&self) -> Fraction {
-        self.deepest
+    pub fn deepest(&self) -> Fraction {
+        drawdown(self.deepest.0, self.deepest.1)
     }
 
     /// Whether today's loss reaches `limit` of the equity the day began with.

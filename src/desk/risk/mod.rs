@@ -376,8 +376,15 @@ impl RiskManager {
         if fits(most) {
             return Contracts::whole(most);
         }
-        // worst cost rises with the count, so the boundary can be bisected
-        let (mut fitting, mut too_many) = (0, most);
+        // Worst cost rises with the count, so the boundary lies between these two and can be bisected.
+        let unit = Money::from_micros(book.fees.unit_cost(limit).tenth_nanos() / 10_000);
+        let guess = room.micros() / unit.micros().max(1);
+        let near = (guess - 2).clamp(0, most);
+        let (mut fitting, mut too_many) = if fits(near) { (near, most) } else { (0, near) };
+        let above = (guess + 1).clamp(0, most);
+        if above < too_many && above > fitting && !fits(above) {
+            too_many = above;
+        }
         while too_many - fitting > 1 {
             let middle = fitting.midpoint(too_many);
             if fits(middle) { fitting = middle } else { too_many = middle }
