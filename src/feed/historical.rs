@@ -15,8 +15,9 @@ use crate::event::{Input, MarketEvent, Stamped};
 use super::DataError;
 use super::catalogue::{Catalogue, read_markets};
 use super::dataset::DataSet;
+use super::decode::FilePlan;
 use super::facts::{read, read_fee_changes};
-use super::snapshots::{FilePlan, Snapshot, SnapshotStream, Window};
+use super::snapshots::{Snapshot, SnapshotStream, Window};
 
 /// What to replay.
 #[derive(Clone, Debug)]

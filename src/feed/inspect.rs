@@ -9,11 +9,12 @@ use polars::prelude::{
 
 use crate::domain::{Market, Timestamp};
 
+use super::DataError;
 use super::catalogue::{Catalogue, MarketRow, read_market_rows};
 use super::dataset::DataSet;
+use super::decode::{FilePlan, check_unread};
 use super::facts;
-use super::snapshots::{FilePlan, SnapshotStream, Window};
-use super::{DataError, snapshots};
+use super::snapshots::{SnapshotStream, Window};
 
 const EVERYTHING: Window = Window { start: Timestamp::MIN, end: Timestamp::MAX };
 
@@ -71,7 +72,7 @@ fn check_snapshots(set: &DataSet, catalogue: Catalogue, found: &mut Findings) {
     let tickers = catalogue.tickers;
     let mut plans = Vec::new();
     for file in &set.snapshots {
-        snapshots::check_unread(file).into_iter().for_each(|problem| found.add(problem));
+        check_unread(file).into_iter().for_each(|problem| found.add(problem));
         plans.extend(found.take(FilePlan::new(file, &tickers, EVERYTHING)));
     }
     let mut stream = SnapshotStream::new(plans, tickers, EVERYTHING, true);

@@ -5,6 +5,8 @@ pub mod catalogue;
 #[cfg(feature = "historical")]
 pub mod dataset;
 #[cfg(feature = "historical")]
+pub mod decode;
+#[cfg(feature = "historical")]
 pub mod facts;
 #[cfg(feature = "historical")]
 pub mod historical;

@@ -1,0 +1,282 @@
+//! Snapshots files as typed columns: which row groups are read, and their decoding on a thread.
+//!
+//! Row groups outside the dates or without a ticker of interest are skipped by their statistics. The
+//! decode is arrow's Parquet reader, not polars': it is faster, its memory does not grow with the data, and
+//! it hands out tickers as dictionary keys (figures in ARCHITECTURE.md).
+
+use std::fs::File;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, sync_channel};
+use std::thread;
+
+use arrow_array::cast::AsArray;
+use arrow_array::types::{Int32Type, Int64Type, TimestampMicrosecondType};
+use arrow_array::{ArrayRef, Int32Array, Int64Array, RecordBatch};
+use arrow_schema::{DataType, Field, Schema, TimeUnit};
+use parquet::arrow::ProjectionMask;
+use parquet::arrow::arrow_reader::{
+    ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder,
+};
+use parquet::file::metadata::RowGroupMetaData;
+use parquet::file::statistics::Statistics;
+
+use crate::domain::Timestamp;
+
+use super::DataError;
+use super::snapshots::{Tickers, Window};
+
+/// The columns a run reads, in this order in every batch.
+const COLUMNS: [(&str, ColumnKind); 9] = [
+    ("ts", ColumnKind::Time),
+    ("ticker", ColumnKind::Text),
+    ("yes_bid", ColumnKind::Price),
+    ("yes_ask", ColumnKind::Price),
+    ("yes_bid_size", ColumnKind::Count),
+    ("yes_ask_size", ColumnKind::Count),
+    ("last_price", ColumnKind::Price),
+    ("mid", ColumnKind::Price),
+    ("volume", ColumnKind::Count),
+];
+
+/// A column of the schema that a run does not need; a check wants it there.
+const UNREAD_COLUMN: (&str, ColumnKind) = ("open_interest", ColumnKind::Count);
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum ColumnKind {
+    Time,
+    Text,
+    Price,
+    Count,
+}
+
+impl ColumnKind {
+    const fn expected(self) -> &'static str {
+        match self {
+            Self::Time => "datetime[us, UTC]",
+            Self::Text => "text",
+            Self::Price => "i32",
+            Self::Count => "i64",
+        }
+    }
+
+    fn accepts(self, found: &DataType) -> bool {
+        match (self, found) {
+            (Self::Time, DataType::Timestamp(TimeUnit::Microsecond, Some(zone))) => {
+                matches!(&**zone, "UTC" | "+00:00" | "Z")
+            }
+            (Self::Text, DataType::Dictionary(_, value)) => self.accepts(value),
+            (Self::Text, DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View)
+            | (Self::Price, DataType::Int32)
+            | (Self::Count, DataType::Int64) => true,
+            _ => false,
+        }
+    }
+}
+
+/// Row groups of one file that are worth reading.
+#[derive(Clone, Debug)]
+pub struct FilePlan {
+    pub(super) file: PathBuf,
+    metadata: ArrowReaderMetadata,
+    /// Index and first row of each.
+    groups: Vec<(usize, u64)>,
+    pub(super) first: Timestamp,
+    /// Rows to be read.
+    pub rows: u64,
+    /// Rows skipped by statistics.
+    pub rows_skipped: u64,
+}
+
+impl FilePlan {
+    /// Opens a file, checks its columns, and decides which row groups to read.
+    ///
+    /// # Errors
+    /// When the file is not Parquet, or a column is missing or of the wrong type.
+    pub fn new(file: &Path, tickers: &Tickers, window: Window) -> Result<Self, DataError> {
+        let metadata = load_metadata(file)?;
+        check_columns(file, metadata.schema())?;
+        let ticker_column = root_index(metadata.schema(), "ticker");
+        let ts_column = root_index(metadata.schema(), "ts");
+        let (mut groups, mut first, mut rows, mut base) = (Vec::new(), None, 0, 0u64);
+        for (index, group) in metadata.metadata().row_groups().iter().enumerate() {
+            let count = u64::try_from(group.num_rows()).unwrap_or(0);
+            let span = time_span(group, ts_column);
+            let in_time = span.is_none_or(|(low, high)| high >= window.start && low <= window.end);
+            if in_time && holds_wanted(group, ticker_column, &tickers.wanted) {
+                let low = span.map_or(Timestamp::MIN, |(low, _)| low);
+                first = Some(first.map_or(low, |first: Timestamp| first.min(low)));
+                groups.push((index, base));
+                rows += count;
+            }
+            base += count;
+        }
+        let first = first.unwrap_or(Timestamp::MAX);
+        Ok(Self { file: file.to_owned(), metadata, groups, first, rows, rows_skipped: base - rows })
+    }
+}
+
+fn load_metadata(file: &Path) -> Result<ArrowReaderMetadata, DataError> {
+    let broken = |error: &dyn std::fmt::Display| {
+        DataError::of_file(file, format!("cannot be read as Parquet (truncated?): {error}"))
+    };
+    let handle = File::open(file).map_err(|error| broken(&error))?;
+    let plain =
+        ArrowReaderMetadata::load(&handle, ArrowReaderOptions::new()).map_err(|error| broken(&error))?;
+    let Some(ticker) = root_index(plain.schema(), "ticker") else {
+        return Ok(plain);
+    };
+    // Ask for tickers as dictionary keys, so that a row costs an integer and not a string.
+    let mut fields: Vec<Field> = plain.schema().fields().iter().map(|field| field.as_ref().clone()).collect();
+    if ColumnKind::Text.accepts(fields[ticker].data_type()) {
+        let keys = DataType::Dictionary(Box::new(DataType::Int32), Box::new(DataType::Utf8));
+        fields[ticker] = Field::new("ticker", keys, fields[ticker].is_nullable());
+    }
+    let options = ArrowReaderOptions::new().with_schema(Arc::new(Schema::new(fields)));
+    ArrowReaderMetadata::load(&handle, options).map_err(|error| broken(&error))
+}
+
+fn root_index(schema: &Schema, name: &str) -> Option<usize> {
+    schema.fields().iter().position(|field| field.name() == name)
+}
+
+fn check_columns(file: &Path, schema: &Schema) -> Result<(), DataError> {
+    COLUMNS.into_iter().try_for_each(|column| check_column(file, schema, column))
+}
+
+fn check_column(file: &Path, schema: &Schema, (name, kind): (&str, ColumnKind)) -> Result<(), DataError> {
+    let Some(index) = root_index(schema, name) else {
+        return Err(DataError::of_file(file, format!("has no column {name}")));
+    };
+    let found = schema.field(index).data_type();
+    if kind.accepts(found) {
+        return Ok(());
+    }
+    let expected = kind.expected();
+    Err(DataError::of_file(file, format!("column {name} must be {expected}, is {found}")))
+}
+
+/// What is wrong with a column that runs do not read; nothing if the file cannot be read at all.
+#[must_use]
+pub fn check_unread(file: &Path) -> Option<DataError> {
+    let metadata = load_metadata(file).ok()?;
+    check_column(file, metadata.schema(), UNREAD_COLUMN).err()
+}
+
+fn time_span(group: &RowGroupMetaData, column: Option<usize>) -> Option<(Timestamp, Timestamp)> {
+    match group.column(column?).statistics()? {
+        Statistics::Int64(values) => {
+            Some((Timestamp::from_micros(*values.min_opt()?)?, Timestamp::from_micros(*values.max_opt()?)?))
+        }
+        _ => None,
+    }
+}
+
+/// Whether a row group may hold one of the wanted tickers (sorted); true where statistics are missing.
+fn holds_wanted(group: &RowGroupMetaData, column: Option<usize>, wanted: &[String]) -> bool {
+    let statistics = column.and_then(|column| group.column(column).statistics());
+    let Some(Statistics::ByteArray(values)) = statistics else {
+        return true;
+    };
+    let (Some(low), Some(high)) = (values.min_opt(), values.max_opt()) else {
+        return true;
+    };
+    let from = wanted.partition_point(|ticker| ticker.as_bytes() < low.data());
+    wanted.get(from).is_some_and(|ticker| ticker.as_bytes() <= high.data())
+}
+
+/// Columns of some rows of one row group.
+#[derive(Debug)]
+pub(super) struct Batch {
+    /// Row number of the first row in its file, from 0.
+    pub(super) base: u64,
+    pub(super) ts: Int64Array,
+    pub(super) keys: Int32Array,
+    pub(super) dictionary: ArrayRef,
+    pub(super) bid: Int32Array,
+    pub(super) ask: Int32Array,
+    pub(super) bid_size: Int64Array,
+    pub(super) ask_size: Int64Array,
+    pub(super) last: Int32Array,
+    pub(super) mid: Int32Array,
+    pub(super) volume: Int64Array,
+}
+
+impl Batch {
+    fn new(base: u64, batch: &RecordBatch) -> Option<Self> {
+        let column = |name: &str| batch.column_by_name(name);
+        let price = |name: &str| Some(column(name)?.as_primitive_opt::<Int32Type>()?.clone());
+        let count = |name: &str| Some(column(name)?.as_primitive_opt::<Int64Type>()?.clone());
+        let tickers = column("ticker")?.as_dictionary_opt::<Int32Type>()?;
+        let ts = column("ts")?.as_primitive_opt::<TimestampMicrosecondType>()?;
+        Some(Self {
+            base,
+            ts: ts.reinterpret_cast::<Int64Type>(),
+            keys: tickers.keys().clone(),
+            dictionary: Arc::clone(tickers.values()),
+            bid: price("yes_bid")?,
+            ask: price("yes_ask")?,
+            bid_size: count("yes_bid_size")?,
+            ask_size: count("yes_ask_size")?,
+            last: price("last_price")?,
+            mid: price("mid")?,
+            volume: count("volume")?,
+        })
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.ts.len()
+    }
+}
+
+/// Decodes the planned row groups of a file on a thread of its own, two batches ahead.
+pub(super) fn decode_ahead(plan: FilePlan, rows: usize) -> Result<Receiver<Result<Batch, DataError>>, DataError> {
+    let (sender, receiver) = sync_channel(2);
+    let file = plan.file.clone();
+    let decode = move || {
+        for &(group, base) in &plan.groups {
+            let mut base = base;
+            let reader = match open_group(&plan, group, rows) {
+                Ok(reader) => reader,
+                Err(error) => return drop(sender.send(Err(error))),
+            };
+            for batch in reader {
+                let broken = |error: &dyn std::fmt::Display| {
+                    DataError::of_row(
+                        &plan.file,
+                        base + 1,
+                        format!("cannot be decoded from here on: {error}"),
+                    )
+                };
+                let batch = batch.map_err(|error| broken(&error));
+                let batch = batch
+                    .and_then(|batch| Batch::new(base, &batch).ok_or_else(|| broken(&"wrong column type")));
+                base += batch.as_ref().map_or(0, |batch| u64::try_from(batch.len()).unwrap_or(0));
+                // A closed channel means that the run is over.
+                if sender.send(batch).is_err() {
+                    return;
+                }
+            }
+        }
+    };
+    thread::Builder::new()
+        .name("decode".into())
+        .spawn(decode)
+        .map_err(|error| DataError::of_file(&file, format!("cannot be read: no thread: {error}")))?;
+    Ok(receiver)
+}
+
+fn open_group(plan: &FilePlan, group: usize, rows: usize) -> Result<ParquetRecordBatchReader, DataError> {
+    let broken =
+        |error: &dyn std::fmt::Display| DataError::of_file(&plan.file, format!("cannot be decoded: {error}"));
+    let handle = File::open(&plan.file).map_err(|error| broken(&error))?;
+    let builder = ParquetRecordBatchReaderBuilder::new_with_metadata(handle, plan.metadata.clone());
+    let columns = COLUMNS.map(|(name, _)| name);
+    let projection = ProjectionMask::columns(builder.parquet_schema(), columns);
+    builder
+        .with_projection(projection)
+        .with_row_groups(vec![group])
+        .with_batch_size(rows)
+        .build()
+        .map_err(|error| broken(&error))
+}
