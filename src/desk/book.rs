@@ -51,6 +51,7 @@ pub struct Books {
 impl Books {
     /// The book of a market, if it was listed.
     #[must_use]
+    #[inline]
     pub fn get(&self, market: MarketId) -> Option<&Book> {
         self.books.get(market.index())?.as_ref()
     }
@@ -62,6 +63,7 @@ impl Books {
 
     /// Applies what the exchange said. Events of markets that were never listed are not applied;
     /// returns whether it was.
+    #[inline]
     pub fn apply(&mut self, at: Timestamp, event: &MarketEvent) -> bool {
         match event {
             MarketEvent::Listed(market) => self.list(market),
@@ -110,6 +112,7 @@ impl Books {
         true
     }
 
+    #[inline]
     fn change(&mut self, market: MarketId, change: impl FnOnce(&mut Book)) -> bool {
         match self.books.get_mut(market.index()) {
             Some(Some(book)) => {

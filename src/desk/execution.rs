@@ -246,6 +246,7 @@ impl ExecutionEngine {
     }
 
     /// Sends what is due again, under the same id.
+    #[inline]
     pub fn resend(&mut self, now: Timestamp, commands: &mut Vec<Command>) {
         if self.resend_due.is_none_or(|due| due > now) {
             return;

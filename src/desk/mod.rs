@@ -144,6 +144,7 @@ impl Desk {
     ///
     /// # Panics
     /// When time goes back, or our own bookkeeping breaks an invariant.
+    #[inline]
     pub fn step(&mut self, input: &Stamped<Input>, out: &mut Output) {
         assert!(input.at >= self.now, "time does not go back");
         self.now = input.at;
@@ -176,10 +177,12 @@ impl Desk {
 
     /// When the desk wants to be woken next, if nothing else happens.
     #[must_use]
+    #[inline]
     pub fn next_wake(&self) -> Option<Timestamp> {
         earlier(self.scan_due(), self.execution.resend_due())
     }
 
+    #[inline]
     fn scan_due(&self) -> Option<Timestamp> {
         earlier(self.scanner.due(), self.stop_due)
     }
@@ -191,6 +194,7 @@ impl Desk {
     }
 
     /// Returns whether something a scan looks at changed.
+    #[inline]
     fn apply_market(&mut self, event: &MarketEvent, out: &mut Output) -> bool {
         if !self.books.apply(self.now, event) {
             self.counts.unlisted += 1;

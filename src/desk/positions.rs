@@ -5,7 +5,7 @@
 //! (selling now, after the fee, pays more than the current belief in the side by `inversion` or more);
 //! time stop (held longer than `max_holding`).
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 
 use crate::domain::{
     Contracts, Fraction, MarketId, Money, Price, Probability, Side, Span, StrategyId, Timestamp,
@@ -109,8 +109,9 @@ pub struct Reduction {
 #[derive(Debug)]
 pub struct PositionTracker {
     settings: ExitSettings,
-    open: BTreeMap<MarketId, Position>,
-    held: Vec<bool>,
+    /// By market.
+    positions: Vec<Option<Box<Position>>>,
+    open: BTreeSet<MarketId>,
     marked: Money,
     time_stop: Option<Timestamp>,
 }
@@ -119,18 +120,18 @@ impl PositionTracker {
     /// No positions.
     #[must_use]
     pub const fn new(settings: ExitSettings) -> Self {
-        Self { settings, open: BTreeMap::new(), held: Vec::new(), marked: Money::ZERO, time_stop: None }
+        Self { settings, positions: Vec::new(), open: BTreeSet::new(), marked: Money::ZERO, time_stop: None }
     }
 
     /// The position in a market.
     #[must_use]
     pub fn get(&self, market: MarketId) -> Option<&Position> {
-        if self.held.get(market.index()) == Some(&true) { self.open.get(&market) } else { None }
+        self.positions.get(market.index())?.as_deref()
     }
 
     /// All open positions in market order.
     pub fn iter(&self) -> impl Iterator<Item = (MarketId, &Position)> {
-        self.open.iter().map(|(&market, position)| (market, position))
+        self.open.iter().filter_map(|&market| Some((market, self.get(market)?)))
     }
 
     /// Worth of all positions at their marks.
@@ -150,21 +151,27 @@ impl PositionTracker {
         let Entry { strategy, side, conviction } = entry;
         let market = book.market.id;
         let cost = fill.price * fill.contracts;
-        let opened = !self.open.contains_key(&market);
-        let position = self.open.entry(market).or_insert_with(|| Position {
-            strategy,
-            side,
-            contracts: Contracts::ZERO,
-            cost: Money::ZERO,
-            entry_fees: Money::ZERO,
-            opened_at: at,
-            conviction,
-            bought: Contracts::ZERO,
-            spent: Money::ZERO,
-            proceeds: Money::ZERO,
-            fees: Money::ZERO,
-            value: Money::ZERO,
-            exit_reason: ExitReason::Resolved,
+        let index = market.index();
+        if self.positions.len() <= index {
+            self.positions.resize_with(index + 1, || None);
+        }
+        let opened = self.open.insert(market);
+        let position = self.positions[index].get_or_insert_with(|| {
+            Box::new(Position {
+                strategy,
+                side,
+                contracts: Contracts::ZERO,
+                cost: Money::ZERO,
+                entry_fees: Money::ZERO,
+                opened_at: at,
+                conviction,
+                bought: Contracts::ZERO,
+                spent: Money::ZERO,
+                proceeds: Money::ZERO,
+                fees: Money::ZERO,
+                value: Money::ZERO,
+                exit_reason: ExitReason::Resolved,
+            })
         });
         assert!(position.strategy == strategy, "a position has one owner");
         assert!(position.side == side, "a position is on one side");
@@ -175,7 +182,7 @@ impl PositionTracker {
         position.entry_fees += fill.fee;
         position.fees += fill.fee;
         if opened {
-            self.hold(market, true);
+            self.schedule_stop();
         }
         self.mark(book);
         opened
@@ -199,7 +206,8 @@ impl PositionTracker {
     fn reduce(&mut self, at: Timestamp, book: &Book, leaving: Leaving) -> Reduction {
         let Leaving { contracts, proceeds, fee, reason } = leaving;
         let market = book.market.id;
-        let position = self.open.get_mut(&market).expect("only what is held is sold");
+        let held = self.positions.get_mut(market.index()).and_then(Option::as_mut);
+        let position = held.expect("only what is held is sold");
         assert!(contracts <= position.contracts, "no more is sold than is held");
         let share =
             |whole: Money| whole.mul_div_floor(contracts.hundredths(), position.contracts.hundredths());
@@ -217,8 +225,9 @@ impl PositionTracker {
     }
 
     fn remove(&mut self, at: Timestamp, market: MarketId) -> Trade {
-        let position = self.open.remove(&market).expect("an emptied position was open");
-        self.hold(market, false);
+        let position = self.positions[market.index()].take().expect("an emptied position was open");
+        self.open.remove(&market);
+        self.schedule_stop();
         Trade {
             strategy: position.strategy,
             market,
@@ -236,22 +245,15 @@ impl PositionTracker {
         }
     }
 
-    fn hold(&mut self, market: MarketId, held: bool) {
-        let index = market.index();
-        if self.held.len() <= index {
-            self.held.resize(index + 1, false);
-        }
-        self.held[index] = held;
-        let deadlines = self.open.values().map(|position| position.opened_at + self.settings.max_holding);
-        self.time_stop = deadlines.min();
+    fn schedule_stop(&mut self) {
+        let limit = self.settings.max_holding;
+        self.time_stop = self.iter().map(|(_, position)| position.opened_at + limit).min();
     }
 
     /// Values the position of a market anew. Returns whether there is one.
+    #[inline]
     pub fn mark(&mut self, book: &Book) -> bool {
-        if self.held.get(book.market.id.index()) != Some(&true) {
-            return false;
-        }
-        let Some(position) = self.open.get_mut(&book.market.id) else {
+        let Some(Some(position)) = self.positions.get_mut(book.market.id.index()) else {
             return false;
         };
         let value = match book.twice_mid {

@@ -69,6 +69,7 @@ impl Scanner {
     }
 
     /// A market changed.
+    #[inline]
     pub fn changed(&mut self, market: MarketId, now: Timestamp) {
         let index = market.index();
         if self.covered.get(index) == Some(&true) && !self.waiting[index] {
@@ -95,6 +96,7 @@ impl Scanner {
 
     /// When the waiting markets are due; `None` if none waits.
     #[must_use]
+    #[inline]
     pub const fn due(&self) -> Option<Timestamp> {
         self.due
     }

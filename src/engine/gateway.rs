@@ -94,6 +94,7 @@ impl<F: Feed, V: Venue> Session<F, V> {
     ///
     /// # Errors
     /// What the feed reports.
+    #[inline]
     pub fn next(&mut self, until: Option<Timestamp>) -> Result<Next<Stamped<Input>>, GatewayError> {
         loop {
             let answer = self.venue.due().filter(|&due| until.is_none_or(|until| due <= until));

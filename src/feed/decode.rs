@@ -12,7 +12,8 @@ use std::thread;
 
 use arrow_array::cast::AsArray;
 use arrow_array::types::{Int32Type, Int64Type, TimestampMicrosecondType};
-use arrow_array::{ArrayRef, Int32Array, Int64Array, RecordBatch};
+use arrow_array::{Array, ArrayRef, ArrowPrimitiveType, PrimitiveArray, RecordBatch};
+use arrow_buffer::{ArrowNativeType, NullBuffer, ScalarBuffer};
 use arrow_schema::{DataType, Field, Schema, TimeUnit};
 use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::{
@@ -190,29 +191,55 @@ fn holds_wanted(group: &RowGroupMetaData, column: Option<usize>, wanted: &[Strin
 pub(super) struct Batch {
     /// Row number of the first row in its file, from 0.
     pub(super) base: u64,
-    pub(super) ts: Int64Array,
-    pub(super) keys: Int32Array,
+    pub(super) ts: Values<i64>,
+    pub(super) keys: Values<i32>,
     pub(super) dictionary: ArrayRef,
-    pub(super) bid: Int32Array,
-    pub(super) ask: Int32Array,
-    pub(super) bid_size: Int64Array,
-    pub(super) ask_size: Int64Array,
-    pub(super) last: Int32Array,
-    pub(super) mid: Int32Array,
-    pub(super) volume: Int64Array,
+    pub(super) bid: Values<i32>,
+    pub(super) ask: Values<i32>,
+    pub(super) bid_size: Values<i64>,
+    pub(super) ask_size: Values<i64>,
+    pub(super) last: Values<i32>,
+    pub(super) mid: Values<i32>,
+    pub(super) volume: Values<i64>,
+}
+
+/// A column's values and which of them are there, for reading one at a time.
+#[derive(Debug)]
+pub(super) struct Values<T: ArrowNativeType> {
+    values: ScalarBuffer<T>,
+    nulls: Option<NullBuffer>,
+}
+
+impl<T: ArrowNativeType> Values<T> {
+    fn new(column: &PrimitiveArray<impl ArrowPrimitiveType<Native = T>>) -> Self {
+        let nulls = column.nulls().filter(|nulls| nulls.null_count() > 0).cloned();
+        Self { values: column.values().clone(), nulls }
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.values.len()
+    }
+
+    #[inline]
+    pub(super) fn get(&self, row: usize) -> Option<T> {
+        match &self.nulls {
+            Some(nulls) if nulls.is_null(row) => None,
+            _ => Some(self.values[row]),
+        }
+    }
 }
 
 impl Batch {
     fn new(base: u64, batch: &RecordBatch) -> Option<Self> {
         let column = |name: &str| batch.column_by_name(name);
-        let price = |name: &str| Some(column(name)?.as_primitive_opt::<Int32Type>()?.clone());
-        let count = |name: &str| Some(column(name)?.as_primitive_opt::<Int64Type>()?.clone());
+        let price = |name: &str| Some(Values::new(column(name)?.as_primitive_opt::<Int32Type>()?));
+        let count = |name: &str| Some(Values::new(column(name)?.as_primitive_opt::<Int64Type>()?));
         let tickers = column("ticker")?.as_dictionary_opt::<Int32Type>()?;
         let ts = column("ts")?.as_primitive_opt::<TimestampMicrosecondType>()?;
         Some(Self {
             base,
-            ts: ts.reinterpret_cast::<Int64Type>(),
-            keys: tickers.keys().clone(),
+            ts: Values::new(ts),
+            keys: Values::new(tickers.keys()),
             dictionary: Arc::clone(tickers.values()),
             bid: price("yes_bid")?,
             ask: price("yes_ask")?,
@@ -230,7 +257,10 @@ impl Batch {
 }
 
 /// Decodes the planned row groups of a file on a thread of its own, two batches ahead.
-pub(super) fn decode_ahead(plan: FilePlan, rows: usize) -> Result<Receiver<Result<Batch, DataError>>, DataError> {
+pub(super) fn decode_ahead(
+    plan: FilePlan,
+    rows: usize,
+) -> Result<Receiver<Result<Batch, DataError>>, DataError> {
     let (sender, receiver) = sync_channel(2);
     let file = plan.file.clone();
     let decode = move || {

@@ -169,6 +169,7 @@ impl HistoricalFeed {
         Some(Stamped { at, value })
     }
 
+    #[inline]
     fn quote(&self, snapshot: &Snapshot) -> Quote {
         let quote = snapshot.quote;
         match (self.half_spread, quote.recorded_mid.or(quote.last)) {
@@ -200,6 +201,7 @@ fn lifecycle(catalogue: &Catalogue, window: Window) -> Vec<(Timestamp, Scheduled
 }
 
 impl Feed for HistoricalFeed {
+    #[inline]
     fn next(&mut self, until: Option<Timestamp>) -> Result<Next<Stamped<Input>>, GatewayError> {
         let scheduled = self.timeline.get(self.next).map(|(at, item)| (*at, item.before_quotes()));
         let quoted = self.snapshots.peek()?.map(|snapshot| snapshot.at);

@@ -9,11 +9,11 @@ use std::sync::Arc;
 use std::sync::mpsc::Receiver;
 
 use arrow_array::cast::AsArray;
-use arrow_array::{Array, ArrayRef, Int32Array, Int64Array, StringArray};
+use arrow_array::{Array, ArrayRef, StringArray};
 
 use crate::domain::{Contracts, MarketId, Price, Quote, Timestamp};
 
-use super::decode::{Batch, FilePlan, decode_ahead};
+use super::decode::{Batch, FilePlan, Values, decode_ahead};
 use super::{DataError, Problem};
 
 /// Rows of all batches in flight together.
@@ -94,7 +94,7 @@ impl Source {
         match &self.batch {
             _ if self.done => None,
             Some(batch) if self.next < batch.len() => {
-                Some(Timestamp::from_micros(batch.ts.value(self.next)).unwrap_or(Timestamp::MIN))
+                Some(batch.ts.get(self.next).and_then(Timestamp::from_micros).unwrap_or(Timestamp::MIN))
             }
             Some(_) => Some(Timestamp::from_micros(self.last_ts).unwrap_or(Timestamp::MIN)),
             None => Some(self.plan.first),
@@ -136,23 +136,19 @@ impl Source {
     }
 
     /// Reads the next row. `Ok(None)` = not of this run.
+    #[inline]
     fn row(&mut self, tickers: &Tickers) -> Result<Option<Snapshot>, Problem> {
         let batch = self.batch.as_ref().expect("a filled source has a batch");
         let row = self.next;
         self.next += 1;
-        if batch.ts.is_null(row) {
-            return Err(Problem::Missing("ts"));
-        }
-        let ts = batch.ts.value(row);
+        let ts = batch.ts.get(row).ok_or(Problem::Missing("ts"))?;
         if ts < self.last_ts {
             return Err(Problem::Unsorted);
         }
         self.last_ts = ts;
         let at = Timestamp::from_micros(ts).ok_or(Problem::TimeOutOfRange(ts))?;
-        if batch.keys.is_null(row) {
-            return Err(Problem::Missing("ticker"));
-        }
-        let key = usize::try_from(batch.keys.value(row)).unwrap_or(usize::MAX);
+        let key = batch.keys.get(row).ok_or(Problem::Missing("ticker"))?;
+        let key = usize::try_from(key).unwrap_or(usize::MAX);
         let market = match self.meanings.get(key) {
             Some(Meaning::Market(market)) => *market,
             Some(Meaning::Outside) => return Ok(None),
@@ -181,6 +177,7 @@ fn ticker_of(batch: &Batch, key: usize) -> String {
     if key < names.len() { names.value(key).to_owned() } else { format!("with dictionary key {key}") }
 }
 
+#[inline]
 fn read_quote(batch: &Batch, row: usize) -> Result<Quote, Problem> {
     let bid = price_at(&batch.bid, row, "yes_bid")?;
     let ask = price_at(&batch.ask, row, "yes_ask")?;
@@ -203,11 +200,11 @@ fn read_quote(batch: &Batch, row: usize) -> Result<Quote, Problem> {
     })
 }
 
-fn price_at(column: &Int32Array, row: usize, name: &'static str) -> Result<Option<Price>, Problem> {
-    if column.is_null(row) {
+#[inline]
+fn price_at(column: &Values<i32>, row: usize, name: &'static str) -> Result<Option<Price>, Problem> {
+    let Some(value) = column.get(row) else {
         return Ok(None);
-    }
-    let value = column.value(row);
+    };
     let price = u16::try_from(value).ok().and_then(Price::new);
     match price.filter(|&price| price > Price::ZERO && price < Price::ONE) {
         Some(price) => Ok(Some(price)),
@@ -215,13 +212,11 @@ fn price_at(column: &Int32Array, row: usize, name: &'static str) -> Result<Optio
     }
 }
 
-fn count_at(column: &Int64Array, row: usize, name: &'static str) -> Result<Option<Contracts>, Problem> {
-    if column.is_null(row) {
-        return Ok(None);
-    }
-    match column.value(row) {
-        value if value < 0 => Err(Problem::Negative(name, value)),
-        value => Ok(Some(Contracts::from_hundredths(value))),
+#[inline]
+fn count_at(column: &Values<i64>, row: usize, name: &'static str) -> Result<Option<Contracts>, Problem> {
+    match column.get(row) {
+        Some(value) if value < 0 => Err(Problem::Negative(name, value)),
+        value => Ok(value.map(Contracts::from_hundredths)),
     }
 }
 
@@ -306,6 +301,7 @@ impl SnapshotStream {
         self.head.take()
     }
 
+    #[inline]
     fn advance(&mut self) -> Result<Option<Snapshot>, DataError> {
         loop {
             if !self.choose()? {

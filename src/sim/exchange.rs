@@ -109,6 +109,7 @@ impl SimExchange {
         });
     }
 
+    #[inline]
     fn quote(&mut self, at: Timestamp, market: MarketId, quote: &Quote) {
         let Some(state) = self.market(market) else {
             return;
@@ -296,6 +297,7 @@ impl Venue for SimExchange {
         Ok(())
     }
 
+    #[inline]
     fn observe(&mut self, seen: &Stamped<Input>) {
         let Input::Market(event) = &seen.value else {
             return;
@@ -320,6 +322,7 @@ impl Venue for SimExchange {
         }
     }
 
+    #[inline]
     fn due(&self) -> Option<Timestamp> {
         let answer = self.answers.front().map(|answer| answer.at);
         let arrival = self.in_flight.first_key_value().map(|(&(at, _), _)| at);

@@ -71,6 +71,7 @@ impl EquityWatch {
     }
 
     /// Time moved on; a new UTC day starts from the equity so far. Returns whether one did.
+    #[inline]
     pub fn advance(&mut self, now: Timestamp) -> bool {
         let day = now.utc_day();
         if day == self.day {
@@ -82,6 +83,7 @@ impl EquityWatch {
     }
 
     /// Equity changed.
+    #[inline]
     pub fn update(&mut self, equity: Money) {
         self.equity = equity;
         self.peak = self.peak.max(equity);
