@@ -19,7 +19,7 @@ use super::{DataError, Problem};
 /// Rows of all batches in flight together.
 const ROWS_IN_FLIGHT: usize = 65_536;
 const FEWEST_ROWS: usize = 1_024;
-const MOST_ROWS: usize = 16_384;
+const MOST_ROWS: usize = 4_096;
 
 /// What the markets say about each ticker.
 #[derive(Debug, Default)]
