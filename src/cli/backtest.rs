@@ -48,9 +48,10 @@ pub struct Backtest {
 impl Backtest {
     pub(super) fn run(&self, common: &Common) -> Result<(), Failure> {
         let flags = RunFlags { lenient: self.lenient, ignore_halts: self.ignore_halts };
+        // All are read before the first is run: nothing is half done because the last one has a typo.
+        let scenarios = self.scenarios.iter().map(|file| Scenario::load(file, &self.scenario.overrides));
         let mut summaries = Vec::new();
-        for file in &self.scenarios {
-            let mut scenario = Scenario::load(file, &self.scenario.overrides)?;
+        for mut scenario in scenarios.collect::<Result<Vec<_>, _>>()? {
             scenario.ignore_halts(flags.ignore_halts);
             let shown = Shown::of(&scenario);
             let (folder, summary) = backtest(scenario, flags, &self.out.out, common)?;
@@ -203,7 +204,8 @@ impl RunFolder {
     fn begin(out: &Path, scenario: &str, id: &str) -> Result<Self, Failure> {
         let folder = out.join(scenario);
         let partial = folder.join(format!(".{id}.{}.partial", std::process::id()));
-        fs::create_dir_all(&partial).map_err(|error| cannot(&partial, "be created", &error))?;
+        let created = fs::create_dir_all(&folder).and_then(|()| fs::create_dir_all(&partial));
+        created.map_err(|error| cannot(&folder, "be created", &error))?;
         Ok(Self { partial, complete: folder.join(id), done: false })
     }
 

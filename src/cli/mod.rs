@@ -146,6 +146,12 @@ pub fn main() -> ExitCode {
     }
 }
 
+/// Says what went wrong; the exit code says it too where nobody reads stderr.
+fn complain(message: &str) {
+    use std::io::Write;
+    let _nobody_reads = writeln!(std::io::stderr(), "protogen: {message}");
+}
+
 fn dispatch(cli: &Cli) -> Result<(), Failure> {
     match &cli.command {
         Command::Backtest(backtest) => backtest.run(&cli.common),

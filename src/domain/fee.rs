@@ -7,7 +7,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Contracts, Money, Price};
+use super::{Contracts, Decimal6, Money, Price};
 
 /// Which fee formula a series uses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -85,6 +85,17 @@ const CENT: i64 = 10_000;
 impl FeeSchedule {
     /// The usual schedule: quadratic, multiplier 1.
     pub const STANDARD: Self = Self { fee_type: FeeType::Quadratic, multiplier_ppm: 1_000_000 };
+
+    /// A schedule with another multiplier.
+    ///
+    /// # Errors
+    /// When the multiplier is negative or above 4294.
+    pub fn with_multiplier(fee_type: FeeType, multiplier: Decimal6) -> Result<Self, String> {
+        match u32::try_from(multiplier.millionths()) {
+            Ok(multiplier_ppm) => Ok(Self { fee_type, multiplier_ppm }),
+            Err(_) => Err(format!("{multiplier} is not between 0 and 4294")),
+        }
+    }
 
     /// The trade fee of one fill, rounded up to $0.0001.
     #[must_use]

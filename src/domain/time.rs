@@ -92,7 +92,8 @@ impl Timestamp {
     /// # Errors
     /// Says what is wrong with the text.
     pub fn parse_date(text: &str) -> Result<Self, String> {
-        text.parse::<jiff::civil::Date>().map_err(|_| format!("`{text}` is not a date like 2024-01-31"))?;
+        let date = text.parse::<jiff::civil::Date>().ok().filter(|date| date.to_string() == text);
+        date.ok_or_else(|| format!("`{text}` is not a date like 2024-01-31"))?;
         Self::parse(&format!("{text}T00:00:00Z"))
     }
 
@@ -236,6 +237,8 @@ mod tests {
         assert_eq!(at.date(), "2024-01-31");
         assert_eq!(at.year_month(), (2024, 1));
         assert!(Timestamp::parse("yesterday").is_err());
-        assert!(Timestamp::parse_date("2024-02-30").is_err());
+        for bad in ["2024-02-30", "2024-01-31T10:00:00", "20240131"] {
+            assert!(Timestamp::parse_date(bad).is_err(), "{bad:?} was accepted");
+        }
     }
 }

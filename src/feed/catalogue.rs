@@ -1,6 +1,7 @@
 //! The markets of a run, read with polars, and everything about them that happens at a known time.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::panic::catch_unwind;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -16,8 +17,8 @@ use crate::domain::{
     decimal,
 };
 
-use super::DataError;
 use super::snapshots::{Tickers, Window};
+use super::{DataError, parquet_file};
 
 /// How a market ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -114,12 +115,14 @@ pub fn read_markets(file: &Path) -> Result<Vec<MarketRow>, DataError> {
 /// # Errors
 /// Names the column that is missing or of the wrong type.
 pub fn read_market_rows(file: &Path) -> Result<Vec<Result<MarketRow, DataError>>, DataError> {
-    let broken = |error: polars::prelude::PolarsError| {
-        DataError::of_file(file, format!("cannot be read as Parquet (truncated?): {error}"))
+    parquet_file::check_for_polars(file)?;
+    let scan = || {
+        let path = PlRefPath::try_from_path(file)?;
+        LazyFrame::scan_parquet(path, ScanArgsParquet::default())?.collect()
     };
-    let path = PlRefPath::try_from_path(file).map_err(broken)?;
-    let frame = LazyFrame::scan_parquet(path, ScanArgsParquet::default()).map_err(broken)?;
-    let frame = frame.collect().map_err(broken)?;
+    // polars panics at some damaged pages.
+    let frame = catch_unwind(scan).map_err(|_| parquet_file::broken(file, "polars gave up"))?;
+    let frame = frame.map_err(|error| parquet_file::broken(file, error))?;
     let columns = Columns::new(file, &frame)?;
     let row = |row: usize| {
         let number = u64::try_from(row).unwrap_or(0) + 1;
@@ -171,7 +174,7 @@ impl<'a> Columns<'a> {
             let time = found.datetime().map_err(|_| wrong(name, expected, found))?;
             let zone = time.time_zone().as_ref().map(|zone| zone.as_str());
             let micros = time.time_unit() == polars::prelude::TimeUnit::Microseconds;
-            if !micros || zone != Some("UTC") {
+            if !micros || !matches!(zone, Some("UTC" | "+00:00" | "Z")) {
                 return Err(wrong(name, expected, found));
             }
             Ok(time.physical().clone())
@@ -243,7 +246,13 @@ impl<'a> Columns<'a> {
             "greater_or_equal" => Strike::GreaterOrEqual(floor()?),
             "less" => Strike::Less(cap()?),
             "less_or_equal" => Strike::LessOrEqual(cap()?),
-            "between" => Strike::Between(floor()?, cap()?),
+            "between" => {
+                let (floor, cap) = (floor()?, cap()?);
+                if floor > cap {
+                    return Err(format!("floor_strike {floor} is above cap_strike {cap}"));
+                }
+                Strike::Between(floor, cap)
+            }
             "functional" | "custom" | "structured" | "" => Strike::Other,
             other => return Err(format!("strike_type `{other}` is unknown")),
         })
@@ -255,9 +264,7 @@ impl<'a> Columns<'a> {
             .ok_or_else(|| format!("fee_type `{name}` is no fee type protogen knows"))?;
         let multiplier = self.fee_multiplier.get(row).ok_or("fee_multiplier is missing")?;
         let multiplier = decimal_of(multiplier).map_err(|error| format!("fee_multiplier: {error}"))?;
-        let multiplier_ppm =
-            u32::try_from(multiplier.millionths()).map_err(|_| "fee_multiplier is negative")?;
-        Ok(FeeSchedule { fee_type, multiplier_ppm })
+        FeeSchedule::with_multiplier(fee_type, multiplier).map_err(|error| format!("fee_multiplier: {error}"))
     }
 
     fn settlement(&self, row: usize) -> Result<Option<Settlement>, String> {

@@ -7,7 +7,7 @@
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, sync_channel};
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread;
 
 use arrow_array::cast::AsArray;
@@ -24,8 +24,8 @@ use parquet::file::statistics::Statistics;
 
 use crate::domain::Timestamp;
 
-use super::DataError;
 use super::snapshots::{Tickers, Window};
+use super::{DataError, parquet_file};
 
 /// The columns a run reads, in this order in every batch.
 const COLUMNS: [(&str, ColumnKind); 9] = [
@@ -97,8 +97,12 @@ impl FilePlan {
     pub fn new(file: &Path, tickers: &Tickers, window: Window) -> Result<Self, DataError> {
         let metadata = load_metadata(file)?;
         check_columns(file, metadata.schema())?;
-        let ticker_column = root_index(metadata.schema(), "ticker");
-        let ts_column = root_index(metadata.schema(), "ts");
+        // Statistics are by leaf: a nested column before these counts as many as it has leaves.
+        let leaf = |name: &str| {
+            let leaves = metadata.parquet_schema().columns();
+            leaves.iter().position(|leaf| leaf.path().parts() == [name])
+        };
+        let (ticker_column, ts_column) = (leaf("ticker"), leaf("ts"));
         let (mut groups, mut first, mut rows, mut base) = (Vec::new(), None, 0, 0u64);
         for (index, group) in metadata.metadata().row_groups().iter().enumerate() {
             let count = u64::try_from(group.num_rows()).unwrap_or(0);
@@ -118,12 +122,7 @@ impl FilePlan {
 }
 
 fn load_metadata(file: &Path) -> Result<ArrowReaderMetadata, DataError> {
-    let broken = |error: &dyn std::fmt::Display| {
-        DataError::of_file(file, format!("cannot be read as Parquet (truncated?): {error}"))
-    };
-    let handle = File::open(file).map_err(|error| broken(&error))?;
-    let plain =
-        ArrowReaderMetadata::load(&handle, ArrowReaderOptions::new()).map_err(|error| broken(&error))?;
+    let (handle, plain) = parquet_file::open(file)?;
     let Some(ticker) = root_index(plain.schema(), "ticker") else {
         return Ok(plain);
     };
@@ -134,7 +133,7 @@ fn load_metadata(file: &Path) -> Result<ArrowReaderMetadata, DataError> {
         fields[ticker] = Field::new("ticker", keys, fields[ticker].is_nullable());
     }
     let options = ArrowReaderOptions::new().with_schema(Arc::new(Schema::new(fields)));
-    ArrowReaderMetadata::load(&handle, options).map_err(|error| broken(&error))
+    ArrowReaderMetadata::load(&handle, options).map_err(|error| parquet_file::broken(file, error))
 }
 
 fn root_index(schema: &Schema, name: &str) -> Option<usize> {
@@ -256,44 +255,45 @@ impl Batch {
     }
 }
 
+/// Batches of a file as they are decoded, then `None`.
+pub(super) type Decoded = Result<Option<Batch>, DataError>;
+
 /// Decodes the planned row groups of a file on a thread of its own, two batches ahead.
-pub(super) fn decode_ahead(
-    plan: FilePlan,
-    rows: usize,
-) -> Result<Receiver<Result<Batch, DataError>>, DataError> {
+pub(super) fn decode_ahead(plan: FilePlan, rows: usize) -> Result<Receiver<Decoded>, DataError> {
     let (sender, receiver) = sync_channel(2);
     let file = plan.file.clone();
-    let decode = move || {
-        for &(group, base) in &plan.groups {
-            let mut base = base;
-            let reader = match open_group(&plan, group, rows) {
-                Ok(reader) => reader,
-                Err(error) => return drop(sender.send(Err(error))),
-            };
-            for batch in reader {
-                let broken = |error: &dyn std::fmt::Display| {
-                    DataError::of_row(
-                        &plan.file,
-                        base + 1,
-                        format!("cannot be decoded from here on: {error}"),
-                    )
-                };
-                let batch = batch.map_err(|error| broken(&error));
-                let batch = batch
-                    .and_then(|batch| Batch::new(base, &batch).ok_or_else(|| broken(&"wrong column type")));
-                base += batch.as_ref().map_or(0, |batch| u64::try_from(batch.len()).unwrap_or(0));
-                // A closed channel means that the run is over.
-                if sender.send(batch).is_err() {
-                    return;
-                }
-            }
-        }
+    let run = move || {
+        let end = decode(&plan, rows, &sender).map(|()| None);
+        // A closed channel means that the run is over.
+        let _nobody_listens = sender.send(end);
     };
     thread::Builder::new()
         .name("decode".into())
-        .spawn(decode)
+        .spawn(run)
         .map_err(|error| DataError::of_file(&file, format!("cannot be read: no thread: {error}")))?;
     Ok(receiver)
+}
+
+fn decode(plan: &FilePlan, rows: usize, sender: &SyncSender<Decoded>) -> Result<(), DataError> {
+    let broken = |base: u64, error: &dyn std::fmt::Display| {
+        DataError::of_row(&plan.file, base + 1, format!("cannot be decoded from here on: {error}"))
+    };
+    for &(group, first) in &plan.groups {
+        let mut base = first;
+        for batch in open_group(plan, group, rows)? {
+            let batch = batch.map_err(|error| broken(base, &error))?;
+            let batch = Batch::new(base, &batch).ok_or_else(|| broken(base, &"wrong column type"))?;
+            base += u64::try_from(batch.len()).unwrap_or(0);
+            if sender.send(Ok(Some(batch))).is_err() {
+                return Ok(());
+            }
+        }
+        let promised = u64::try_from(plan.metadata.metadata().row_group(group).num_rows()).unwrap_or(0);
+        if base - first != promised {
+            return Err(broken(base, &format!("the row group was to have {promised} rows")));
+        }
+    }
+    Ok(())
 }
 
 fn open_group(plan: &FilePlan, group: usize, rows: usize) -> Result<ParquetRecordBatchReader, DataError> {

@@ -42,12 +42,22 @@ impl Row<'_> {
         read(self.text(column)?).map_err(|error| format!("{column}: {error}"))
     }
 
-    fn decimal(&self, column: &str) -> Result<Decimal6, String> {
-        self.read(column, Decimal6::parse)
+    /// A rate in percent; no economy has had one beyond a thousand that these files would hold.
+    fn percent(&self, column: &str) -> Result<Decimal6, String> {
+        self.read(column, |text| {
+            let value = Decimal6::parse(text)?;
+            let possible = value.millionths().abs() <= 1_000_000_000;
+            if possible { Ok(value) } else { Err(format!("`{text}` is not between -1000 and 1000 percent")) }
+        })
     }
 
-    fn optional_decimal(&self, column: &str) -> Result<Option<Decimal6>, String> {
-        self.optional(column).map(|_| self.decimal(column)).transpose()
+    fn optional_percent(&self, column: &str) -> Result<Option<Decimal6>, String> {
+        self.optional(column).map(|_| self.percent(column)).transpose()
+    }
+
+    /// A date that no fact carries, but that must be one.
+    fn date(&self, column: &str) -> Result<(), String> {
+        self.read(column, Timestamp::parse_date).map(drop)
     }
 }
 
@@ -57,9 +67,10 @@ const KINDS: [(&[&str], ReadFact); 4] =
     [(DECISIONS, decision), (CALENDAR, meeting), (CPI, cpi_print), (UNEMPLOYMENT, unemployment)];
 
 fn decision(row: &Row<'_>) -> Result<Fact, String> {
-    let upper_before = row.decimal("target_upper_before")?;
-    let upper_after = row.decimal("target_upper_after")?;
-    let change_bp = row.decimal("change_bp")?;
+    row.date("meeting_date")?;
+    let upper_before = row.percent("target_upper_before")?;
+    let upper_after = row.percent("target_upper_after")?;
+    let change_bp = row.read("change_bp", Decimal6::parse)?;
     if (upper_after.millionths() - upper_before.millionths()) * 100 != change_bp.millionths() {
         return Err(format!("change_bp = {change_bp} is not {upper_after} − {upper_before}"));
     }
@@ -72,20 +83,21 @@ fn decision(row: &Row<'_>) -> Result<Fact, String> {
 }
 
 fn meeting(row: &Row<'_>) -> Result<Fact, String> {
+    row.date("meeting_date")?;
     Ok(Fact::FomcMeeting { announcement: row.read("announcement_at", Timestamp::parse)? })
 }
 
 fn cpi_print(row: &Row<'_>) -> Result<Fact, String> {
     Ok(Fact::CpiPrint {
         month: row.read("reference_month", Month::parse)?,
-        yoy: row.optional_decimal("yoy")?,
-        mom: row.optional_decimal("mom")?,
-        core_mom: row.optional_decimal("core_mom")?,
+        yoy: row.optional_percent("yoy")?,
+        mom: row.optional_percent("mom")?,
+        core_mom: row.optional_percent("core_mom")?,
     })
 }
 
 fn unemployment(row: &Row<'_>) -> Result<Fact, String> {
-    Ok(Fact::Unemployment { month: row.read("reference_month", Month::parse)?, rate: row.decimal("rate")? })
+    Ok(Fact::Unemployment { month: row.read("reference_month", Month::parse)?, rate: row.percent("rate")? })
 }
 
 /// Reads a facts file, sorted by publication.
@@ -138,12 +150,12 @@ pub fn read_fee_changes(file: &Path) -> Result<Vec<FeeChange>, DataError> {
         let fee_type = row.read("fee_type", |name| {
             FeeType::from_name(name).ok_or_else(|| format!("`{name}` is no fee type protogen knows"))
         })?;
-        let multiplier = row.decimal("fee_multiplier")?.millionths();
-        let multiplier_ppm = u32::try_from(multiplier).map_err(|_| "fee_multiplier is out of range")?;
         Ok(FeeChange {
             series_ticker: row.text("series_ticker")?.to_owned(),
             effective_at: row.read("effective_at", Timestamp::parse)?,
-            fees: FeeSchedule { fee_type, multiplier_ppm },
+            fees: row.read("fee_multiplier", |text| {
+                FeeSchedule::with_multiplier(fee_type, Decimal6::parse(text)?)
+            })?,
         })
     })
 }
@@ -158,7 +170,9 @@ fn open(file: &Path) -> Result<Reader, DataError> {
 }
 
 fn header(file: &Path, reader: &mut Reader) -> Result<StringRecord, DataError> {
-    reader.headers().cloned().map_err(|error| DataError::of_file(file, format!("has no header: {error}")))
+    let header = reader.headers().cloned();
+    let header = header.map_err(|error| DataError::of_file(file, format!("has no header: {error}")))?;
+    if header.is_empty() { Err(DataError::of_file(file, "is empty")) } else { Ok(header) }
 }
 
 fn each_row<T>(
@@ -169,7 +183,12 @@ fn each_row<T>(
 ) -> Result<Vec<T>, DataError> {
     let mut rows = Vec::new();
     for (number, record) in (1u64..).zip(reader.records()) {
-        let record = record.map_err(|error| DataError::of_row(file, number, error))?;
+        let record = record.map_err(|error| match error.kind() {
+            csv::ErrorKind::UnequalLengths { expected_len, len, .. } => {
+                DataError::of_row(file, number, format!("has {len} cells, must have {expected_len}"))
+            }
+            _ => DataError::of_row(file, number, error),
+        })?;
         let row = Row { columns, record: &record };
         rows.push(read(&row).map_err(|problem| DataError::of_row(file, number, problem))?);
     }

@@ -9,12 +9,12 @@ use polars::prelude::{
 
 use crate::domain::{Market, Timestamp};
 
-use super::DataError;
 use super::catalogue::{Catalogue, MarketRow, read_market_rows};
 use super::dataset::DataSet;
 use super::decode::{FilePlan, check_unread};
 use super::facts;
-use super::snapshots::{SnapshotStream, Window};
+use super::snapshots::{SnapshotStream, Tickers, Window};
+use super::{DataError, parquet_file};
 
 const EVERYTHING: Window = Window { start: Timestamp::MIN, end: Timestamp::MAX };
 
@@ -121,6 +121,12 @@ fn scan(file: &Path) -> Result<LazyFrame, PolarsError> {
 /// # Errors
 /// When a file cannot be read.
 pub fn overview(set: &DataSet) -> Result<Vec<EventOverview>, DataError> {
+    // What is wrong with a file is said better here than by a query that fails.
+    let _rows = read_market_rows(&set.markets)?;
+    for file in &set.snapshots {
+        let _plan = FilePlan::new(file, &Tickers::default(), EVERYTHING)?;
+        parquet_file::check_for_polars(file)?;
+    }
     let mut quoted: Option<DataFrame> = None;
     for file in &set.snapshots {
         let broken = |error: PolarsError| DataError::of_file(file, error);

@@ -13,6 +13,8 @@ pub mod historical;
 #[cfg(feature = "historical")]
 pub mod inspect;
 #[cfg(feature = "historical")]
+mod parquet_file;
+#[cfg(feature = "historical")]
 pub mod problem;
 #[cfg(feature = "historical")]
 pub mod snapshots;

@@ -13,8 +13,8 @@ use arrow_array::{Array, ArrayRef, StringArray};
 
 use crate::domain::{Contracts, MarketId, Price, Quote, Timestamp};
 
-use super::decode::{Batch, FilePlan, Values, decode_ahead};
-use super::{DataError, Problem};
+use super::decode::{Batch, Decoded, FilePlan, Values, decode_ahead};
+use super::{DataError, Problem, parquet_file};
 
 /// Rows of all batches in flight together.
 const ROWS_IN_FLIGHT: usize = 65_536;
@@ -66,7 +66,7 @@ enum Meaning {
 #[derive(Debug)]
 struct Source {
     plan: FilePlan,
-    batches: Option<Receiver<Result<Batch, DataError>>>,
+    batches: Option<Receiver<Decoded>>,
     batch: Option<Batch>,
     next: usize,
     meanings: Vec<Meaning>,
@@ -107,16 +107,19 @@ impl Source {
             if self.batches.is_none() {
                 self.batches = Some(decode_ahead(self.plan.clone(), rows)?);
             }
-            if let Some(batch) = self.batches.as_ref().and_then(|batches| batches.recv().ok()) {
-                let batch = batch?;
+            let batch = match self.batches.as_ref().map(Receiver::recv) {
+                Some(Ok(batch)) => batch?,
+                // A thread that goes without a word has panicked: the file is not what its footer says.
+                _ => return Err(parquet_file::broken(&self.plan.file, "the decoder gave up")),
+            };
+            if let Some(batch) = &batch {
                 self.learn_dictionary(&batch.dictionary, tickers);
-                self.batch = Some(batch);
-                self.next = 0;
             } else {
                 self.done = true;
-                self.batch = None;
                 self.batches = None;
             }
+            self.batch = batch;
+            self.next = 0;
         }
         Ok(!self.done)
     }
@@ -145,14 +148,22 @@ impl Source {
         if ts < self.last_ts {
             return Err(Problem::Unsorted);
         }
-        self.last_ts = ts;
         let at = Timestamp::from_micros(ts).ok_or(Problem::TimeOutOfRange(ts))?;
+        self.last_ts = ts;
         let key = batch.keys.get(row).ok_or(Problem::Missing("ticker"))?;
         let key = usize::try_from(key).unwrap_or(usize::MAX);
         let market = match self.meanings.get(key) {
             Some(Meaning::Market(market)) => *market,
             Some(Meaning::Outside) => return Ok(None),
-            Some(Meaning::Unknown) | None => return Err(Problem::UnknownTicker(ticker_of(batch, key))),
+            Some(Meaning::Unknown) | None => {
+                let ticker = ticker_of(batch, key);
+                let missing = ticker.is_empty();
+                return Err(if missing {
+                    Problem::Missing("ticker")
+                } else {
+                    Problem::UnknownTicker(ticker)
+                });
+            }
         };
         let named = || ticker_of(batch, key);
         if at < tickers.opens[market.index()] {
@@ -367,5 +378,39 @@ impl SnapshotStream {
                 return Ok(true);
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc::sync_channel;
+
+    use super::*;
+    use crate::domain::Span;
+    use crate::feed::synthetic::SyntheticSettings;
+    use crate::feed::writer::write_synthetic;
+
+    #[test]
+    fn a_decoder_that_dies_is_not_the_end_of_the_file() {
+        let settings = SyntheticSettings {
+            seed: 7,
+            markets: 1,
+            markets_per_event: 1,
+            series: 1,
+            quotes: 3,
+            start: Timestamp::from_nanos(0),
+            length: Span::HOUR,
+        };
+        let folder = tempfile::tempdir().unwrap();
+        write_synthetic(folder.path(), settings).unwrap();
+        let window = Window { start: Timestamp::MIN, end: Timestamp::MAX };
+        let tickers = Tickers::default();
+        let plan = FilePlan::new(&folder.path().join("snapshots.parquet"), &tickers, window).unwrap();
+        let mut source = Source::new(plan);
+        let (sender, receiver) = sync_channel(2);
+        source.batches = Some(receiver);
+        drop(sender);
+        let error = source.fill(1_024, &tickers).unwrap_err();
+        assert_eq!(error.problem, "cannot be read as Parquet (truncated?): the decoder gave up");
     }
 }

@@ -72,9 +72,9 @@ impl Scenario {
             std::fs::read_to_string(file).map_err(|error| fail(None, format!("cannot be read: {error}")))?;
         let raw = raw::parse(&text, overrides).map_err(|error| fail(error.line, error.problem))?;
         let folder = file.parent().unwrap_or(Path::new(""));
-        resolve(raw, folder).map_err(|wrong| {
-            let line = raw::line_of(&text, &wrong.key);
-            fail(line, format!("{} {}", wrong.key, wrong.problem))
+        resolve(raw, folder).map_err(|wrong| match raw::override_of(overrides, &wrong.key) {
+            Some(text) => fail(None, format!("with --set {text}: {}", wrong.problem)),
+            None => fail(raw::line_of(&text, &wrong.key), wrong.problem),
         })
     }
 
@@ -105,14 +105,14 @@ impl Scenario {
     }
 }
 
-/// A value that does not hold, with the key it stands at.
+/// A value that does not hold: the key it stands at, and what is wrong, which names the key.
 struct Wrong {
     key: String,
     problem: String,
 }
 
-fn wrong<T>(key: &str, problem: impl Into<String>) -> Result<T, Wrong> {
-    Err(Wrong { key: key.to_owned(), problem: problem.into() })
+fn wrong<T>(key: &str, problem: impl std::fmt::Display) -> Result<T, Wrong> {
+    Err(Wrong { key: key.to_owned(), problem: format!("{key} {problem}") })
 }
 
 fn share(key: &str, value: f64) -> Result<Fraction, Wrong> {
@@ -128,18 +128,27 @@ fn span(key: &str, text: &str) -> Result<Span, Wrong> {
     Span::parse(text).or_else(|problem| wrong(key, format!("= {problem}")))
 }
 
-/// A float as written, exactly, in units of `10^-scale`.
-fn exact<T>(key: &str, value: f64, scale: usize, make: impl FnOnce(i64) -> Option<T>) -> Result<T, Wrong> {
+/// A float as written, exactly, in units of `10^-scale`; `range` says in words which ones `make` takes.
+fn exact<T>(
+    key: &str,
+    value: f64,
+    scale: usize,
+    range: &str,
+    make: impl FnOnce(i64) -> Option<T>,
+) -> Result<T, Wrong> {
+    if value.abs() > 1e12 {
+        return wrong(key, format!("= {value:e} is not {range}"));
+    }
     let units = crate::domain::decimal::parse_scaled(&value.to_string(), scale);
     match units.map(make) {
         Ok(Some(value)) => Ok(value),
-        Ok(None) => wrong(key, format!("= {value} is out of range")),
+        Ok(None) => wrong(key, format!("= {value} is not {range}")),
         Err(problem) => wrong(key, format!("= {problem}")),
     }
 }
 
 fn price(key: &str, value: f64) -> Result<Price, Wrong> {
-    exact(key, value, 4, |units| u16::try_from(units).ok().and_then(Price::new))
+    exact(key, value, 4, "between 0 and 1 dollar", |units| u16::try_from(units).ok().and_then(Price::new))
 }
 
 fn resolve(raw: Raw, folder: &Path) -> Result<Scenario, Wrong> {
@@ -196,37 +205,10 @@ fn seats(raw: &mut Raw) -> Result<Vec<Seat>, Wrong> {
     if raw.strategy.as_slice().is_empty() {
         return wrong("strategy", "is missing; a scenario needs at least one [strategy]");
     }
-    for table in raw.strategy.as_mut_slice() {
-        let mut own = table.clone();
-        let Some(toml::Value::String(name)) = own.remove("name") else {
-            return wrong("strategy.name", format!("is missing; known are {}", strategies::NAMES.join(", ")));
-        };
-        let min_edge = match own.remove("min_edge") {
-            None => 0.05,
-            Some(toml::Value::Float(value)) => value,
-            Some(toml::Value::Integer(0)) => 0.0,
-            Some(other) => {
-                return wrong("strategy.min_edge", format!("= {other} is not a number between 0 and 1"));
-            }
-        };
-        let built = match strategies::build(&name, own) {
-            Ok(built) => built,
-            Err(BuildError::UnknownName) => {
-                let near = raw::nearest(&name, strategies::NAMES);
-                return wrong("strategy.name", format!("= `{name}` is no strategy; did you mean `{near}`?"));
-            }
-            Err(BuildError::Settings(problem)) => {
-                let (key, problem) = raw::explain(&problem);
-                let key = key.map_or_else(|| "strategy".into(), |key| format!("strategy.{key}"));
-                return wrong(&key, problem);
-            }
-        };
-        seats.push(Seat { strategy: built.strategy, min_edge: share("strategy.min_edge", min_edge)? });
-        let mut resolved = toml::Table::new();
-        resolved.insert("name".into(), name.into());
-        resolved.insert("min_edge".into(), min_edge.into());
-        resolved.extend(built.settings);
-        *table = resolved;
+    let several = matches!(raw.strategy, OneOrMany::Many(_));
+    for (number, table) in raw.strategy.as_mut_slice().iter_mut().enumerate() {
+        let key = if several { format!("strategy.{number}") } else { "strategy".to_owned() };
+        seats.push(seat(&key, table)?);
     }
     if seats.len() > usize::from(u8::MAX) {
         return wrong("strategy", "is there more than 255 times");
@@ -234,8 +216,47 @@ fn seats(raw: &mut Raw) -> Result<Vec<Seat>, Wrong> {
     Ok(seats)
 }
 
+/// Makes the strategy of the table at `key`, and fills in the table's defaults.
+fn seat(key: &str, table: &mut toml::Table) -> Result<Seat, Wrong> {
+    let at = |name: &str| format!("{key}.{name}");
+    let mut own = table.clone();
+    let known = strategies::NAMES;
+    let name = match own.remove("name") {
+        Some(toml::Value::String(name)) => name,
+        Some(other) => return wrong(&at("name"), format!("= {other} is none of {}", known.join(", "))),
+        None => return wrong(&at("name"), format!("is missing; known are {}", known.join(", "))),
+    };
+    let min_edge = match own.remove("min_edge") {
+        None => 0.05,
+        Some(toml::Value::Float(value)) => value,
+        Some(toml::Value::Integer(0)) => 0.0,
+        Some(toml::Value::Integer(1)) => 1.0,
+        Some(other) => return wrong(&at("min_edge"), format!("= {other} is not a number between 0 and 1")),
+    };
+    let built = strategies::build(&name, own).map_err(|error| match error {
+        BuildError::UnknownName => {
+            let problem = format!("`{name}` is no strategy; did you mean `{}`?", raw::nearest(&name, known));
+            Wrong { key: at("name"), problem: format!("{} = {problem}", at("name")) }
+        }
+        BuildError::Table(error) => {
+            let (key, problem) = raw::explain(key, &error, &["name", "min_edge"]);
+            Wrong { key, problem }
+        }
+        BuildError::Value(problem) => {
+            Wrong { key: at(problem.split(' ').next().unwrap_or_default()), problem: at(&problem) }
+        }
+    })?;
+    let seat = Seat { strategy: built.strategy, min_edge: share(&at("min_edge"), min_edge)? };
+    table.clear();
+    table.insert("name".into(), name.into());
+    table.insert("min_edge".into(), min_edge.into());
+    table.extend(built.settings);
+    Ok(seat)
+}
+
 fn desk(raw: &Raw) -> Result<DeskSettings, Wrong> {
-    let bankroll = exact("scenario.bankroll", raw.scenario.bankroll, 6, |units| {
+    let range = "between 0.000001 and 1000000000 dollars";
+    let bankroll = exact("scenario.bankroll", raw.scenario.bankroll, 6, range, |units| {
         // Above a billion dollars the sizing arithmetic would have to round.
         (1..=1_000_000_000_000_000).contains(&units).then(|| Money::from_micros(units))
     })?;
@@ -243,7 +264,7 @@ fn desk(raw: &Raw) -> Result<DeskSettings, Wrong> {
     if kill.window == 0 {
         return wrong("kill_switch.window", "= 0 would look at nothing");
     }
-    let evidence = exact("kill_switch.evidence", kill.evidence, 6, |units| {
+    let evidence = exact("kill_switch.evidence", kill.evidence, 6, "above 1", |units| {
         (units > 1_000_000).then(|| Decimal6::from_millionths(units))
     })
     .or_else(|_| wrong("kill_switch.evidence", format!("= {} must be above 1", kill.evidence)))?;
@@ -265,7 +286,7 @@ fn desk(raw: &Raw) -> Result<DeskSettings, Wrong> {
         scanner: ScannerSettings {
             interval: span("scanner.interval", &scanner.interval)?,
             min_time_to_close: span("scanner.min_time_to_close", &scanner.min_time_to_close)?,
-            min_volume: exact("scanner.min_volume", scanner.min_volume, 2, |units| {
+            min_volume: exact("scanner.min_volume", scanner.min_volume, 2, "0 or more", |units| {
                 (units >= 0).then(|| Contracts::from_hundredths(units))
             })?,
             series: scanner.series.clone(),
@@ -291,7 +312,7 @@ fn limits(raw: &Raw) -> Result<RiskLimits, Wrong> {
     if half <= start {
         return wrong(
             "risk.drawdown_half",
-            format!("= {} must be above risk.drawdown_start", risk.drawdown_half),
+            format!("= {} must be above risk.drawdown_start = {}", risk.drawdown_half, risk.drawdown_start),
         );
     }
     Ok(RiskLimits {

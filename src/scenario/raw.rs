@@ -6,7 +6,7 @@ use crate::domain::FeeRounding;
 
 /// One value or a list of them.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-#[serde(untagged)]
+#[serde(untagged, expecting = "must be text or a list of texts")]
 pub enum OneOrMany<T> {
     /// One.
     One(T),
@@ -38,7 +38,7 @@ impl<T> OneOrMany<T> {
 pub struct Date(pub String);
 
 #[derive(Deserialize)]
-#[serde(untagged)]
+#[serde(untagged, expecting = "must be a date like 2024-01-31")]
 enum DateText {
     Toml(toml::value::Datetime),
     Text(String),
@@ -312,14 +312,32 @@ pub fn parse(text: &str, overrides: &[String]) -> Result<Raw, ParseError> {
     for text in overrides {
         apply(&mut table, text).map_err(|problem| in_override(format!("--set {text}: {problem}")))?;
     }
-    read(&to_toml(&table))
-        .map_err(|error| in_override(format!("with --set {}: {}", overrides.join(" "), error.problem)))
+    // The file alone can be read, so what is wrong now came with an override.
+    table.try_into().map_err(|error| {
+        let (key, problem) = explain("", &error, &[]);
+        let with = override_of(overrides, &key).map_or_else(|| overrides.join(" "), ToOwned::to_owned);
+        in_override(format!("with --set {with}: {problem}"))
+    })
 }
 
 fn read(text: &str) -> Result<Raw, ParseError> {
     toml::from_str(text).map_err(|error| {
-        let line = error.span().map(|span| line_at(text, span.start));
-        ParseError { line, problem: explain(error.message()).1 }
+        let (key, problem) = explain("", &error, &[]);
+        // What is missing from the whole file is missing from no line.
+        let span = error.span().filter(|_| !(key.is_empty() && error.message().starts_with("missing")));
+        ParseError { line: span.map(|span| line_at(text, span.start)), problem }
+    })
+}
+
+/// The override that sets a key, or something in it, or what it is in.
+#[must_use]
+pub fn override_of<'a>(overrides: &'a [String], key: &str) -> Option<&'a String> {
+    let within = |inner: &str, outer: &str| {
+        inner.strip_prefix(outer).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+    };
+    overrides.iter().rev().find(|text| {
+        let path = text.split('=').next().unwrap_or_default().trim();
+        within(key, path) || within(path, key)
     })
 }
 
@@ -333,6 +351,9 @@ fn apply(table: &mut toml::Table, text: &str) -> Result<(), String> {
         Some(value) => value,
         None => toml::Value::String(value.to_owned()),
     };
+    if path.trim().split('.').any(str::is_empty) {
+        return Err("has an empty key; must have the form key=value".into());
+    }
     let mut keys = path.trim().split('.').peekable();
     let mut at = table;
     while let Some(key) = keys.next() {
@@ -361,41 +382,95 @@ fn line_at(text: &str, byte: usize) -> usize {
     text.bytes().take(byte).filter(|&byte| byte == b'\n').count() + 1
 }
 
-/// Line in which a key such as `risk.kelly_fraction` stands, else that of its table.
+/// Line in which a key such as `risk.kelly_fraction` or `strategy.1.min_edge` stands, else that of its
+/// table.
 #[must_use]
 pub fn line_of(text: &str, path: &str) -> Option<usize> {
     let document = toml::de::DeTable::parse(text).ok()?;
     let mut table = document.get_ref();
     let mut line = None;
-    for key in path.split('.') {
+    let mut keys = path.split('.');
+    while let Some(key) = keys.next() {
         let Some((name, value)) = table.iter().find(|(name, _)| name.get_ref() == key) else {
             break;
         };
         line = Some(line_at(text, name.span().start));
-        match value.get_ref() {
-            toml::de::DeValue::Table(inner) => table = inner,
-            toml::de::DeValue::Array(list) => match list.iter().next().map(toml::Spanned::get_ref) {
-                Some(toml::de::DeValue::Table(inner)) => table = inner,
-                _ => break,
-            },
+        let element = match value.get_ref() {
+            toml::de::DeValue::Array(list) => {
+                keys.next().and_then(|index| list.get(index.parse::<usize>().ok()?))
+            }
+            _ => Some(value),
+        };
+        match element.map(|element| (element.span(), element.get_ref())) {
+            Some((span, toml::de::DeValue::Table(inner))) => {
+                line = line.max(Some(line_at(text, span.start)));
+                table = inner;
+            }
             _ => break,
         }
     }
     line
 }
 
-/// Names the unknown key of a deserializer's message, and says which known key is nearest.
+/// What a deserializer says of a table at `path`, in words: the key that is wrong, and what is wrong with
+/// it. An unknown key comes with the nearest one of those that the deserializer and `also` know.
 #[must_use]
-pub fn explain(message: &str) -> (Option<String>, String) {
+pub fn explain(path: &str, error: &toml::de::Error, also: &[&str]) -> (String, String) {
+    let inner = path_of(error);
+    let key = [path, &inner].into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(".");
+    let message = error.message();
     let quoted: Vec<&str> = message.split('`').skip(1).step_by(2).collect();
-    match quoted.split_first() {
-        Some((key, known)) if message.starts_with("unknown field") && !known.is_empty() => {
-            let near = nearest(key, known.iter().copied());
-            (Some((*key).to_owned()), format!("unknown key `{key}`; did you mean `{near}`?"))
+    let problem = match quoted.split_first() {
+        Some((unknown, known)) if message.starts_with("unknown field") => {
+            let near = nearest(unknown, known.iter().chain(also).copied());
+            let problem = format!("unknown key `{unknown}`; did you mean `{near}`?");
+            return (
+                if key.is_empty() { (*unknown).to_owned() } else { format!("{key}.{unknown}") },
+                problem,
+            );
         }
-        Some((key, _)) if message.starts_with("missing field") => (None, format!("key `{key}` is missing")),
-        _ => (None, message.to_owned()),
-    }
+        Some((missing, _)) if message.starts_with("missing field") && key.is_empty() => {
+            format!("section [{missing}] is missing")
+        }
+        Some((missing, _)) if message.starts_with("missing field") => format!("{key}.{missing} is missing"),
+        Some((found, known)) if message.starts_with("unknown variant") => {
+            format!("{key} = `{found}` is none of {}", known.join(", "))
+        }
+        _ if key == "strategy" => "strategy must be a section with a name".to_owned(),
+        _ if key.is_empty() => message.to_owned(),
+        _ => format!("{key} {}", plain(message)),
+    };
+    (key, problem)
+}
+
+/// Where an error lies, `risk.kelly_fraction`; empty for the whole.
+fn path_of(error: &toml::de::Error) -> String {
+    let mut error = error.clone();
+    // The path is shown only where there is no text to point into.
+    error.set_input(None);
+    let shown = error.to_string();
+    let path = shown.strip_prefix(error.message()).and_then(|rest| rest.trim().strip_prefix("in `"));
+    path.and_then(|path| path.strip_suffix('`')).unwrap_or_default().to_owned()
+}
+
+/// serde's words for a wrong type as people would say it.
+fn plain(message: &str) -> String {
+    let mismatch = ["invalid type: ", "invalid value: "].iter().find_map(|kind| message.strip_prefix(kind));
+    let Some((found, expected)) = mismatch.and_then(|mismatch| mismatch.rsplit_once(", expected ")) else {
+        return message.to_owned();
+    };
+    let expected = match expected {
+        "f64" => "a number",
+        "i16" => "a whole number of 16 bits",
+        "u32" | "u64" => "a whole number, not negative",
+        "a string" => "text",
+        "a sequence" => "a list",
+        "a boolean" => "true or false",
+        "a map" => "a section",
+        _ if expected.starts_with("struct ") => "a section",
+        _ => expected,
+    };
+    format!("is {found}, must be {expected}")
 }
 
 /// The known name most like `name`.

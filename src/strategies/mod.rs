@@ -18,8 +18,10 @@ pub const NAMES: [&str; 2] = [base_rate_divergence::NAME, fixed_rate::NAME];
 pub enum BuildError {
     /// No strategy of that name.
     UnknownName,
-    /// A key is wrong; the message is the deserializer's.
-    Settings(String),
+    /// A key is unknown, missing or of the wrong type.
+    Table(toml::de::Error),
+    /// A value is out of range; the message begins with its key.
+    Value(String),
 }
 
 /// A strategy and its settings with every default filled in.
@@ -50,11 +52,8 @@ where
     Settings: DeserializeOwned + serde::Serialize,
     S: Strategy + 'static,
 {
-    let wrong = |error: &dyn std::fmt::Display| BuildError::Settings(error.to_string());
-    let settings: Settings = table
-        .try_into()
-        .map_err(|error: toml::de::Error| BuildError::Settings(error.message().to_owned()))?;
-    let resolved = toml::Table::try_from(&settings).map_err(|error| wrong(&error))?;
-    let strategy = new(settings).map_err(|error| wrong(&error))?;
+    let settings: Settings = table.try_into().map_err(BuildError::Table)?;
+    let resolved = toml::Table::try_from(&settings).expect("settings are plain data");
+    let strategy = new(settings).map_err(BuildError::Value)?;
     Ok(Built { strategy: Box::new(strategy), settings: resolved })
 }
