@@ -37,6 +37,10 @@ use protogen::report::Tally;
 use protogen::scenario::Scenario;
 use protogen::sim::SimExchange;
 
+/// As in the program itself.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 const COLUMNS: [&str; 9] =
     ["ts", "ticker", "yes_bid", "yes_ask", "yes_bid_size", "yes_ask_size", "last_price", "mid", "volume"];
 const WINDOW: u32 = 131_072;

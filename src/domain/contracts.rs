@@ -1,64 +1,101 @@
 //! Numbers of contracts, in hundredths, as the exchange counts them.
+//!
+//! Kept with the sign bit flipped, so that the one number that cannot occur is zero and an
+//! `Option<Contracts>` needs no more room: quotes are most of what a run moves about.
 
 use std::fmt;
 use std::iter::Sum;
+use std::num::NonZero;
 use std::ops::{Add, AddAssign, Sub, SubAssign};
 
 use serde::{Deserialize, Serialize};
 
 /// A number of contracts in hundredths of a contract; never negative in practice, signed for differences.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(transparent)]
-pub struct Contracts(i64);
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(from = "i64", into = "i64")]
+pub struct Contracts(NonZero<u64>);
 
 impl Contracts {
     /// No contracts.
-    pub const ZERO: Self = Self(0);
+    pub const ZERO: Self = Self::from_hundredths(0);
     /// One whole contract, the smallest order protogen sends.
-    pub const ONE: Self = Self(100);
+    pub const ONE: Self = Self::from_hundredths(100);
+
+    const SIGN: u64 = 1 << 63;
 
     /// From hundredths of a contract.
     #[must_use]
+    ///
+    /// # Panics
+    /// For the lowest number of 64 bits, which is no number of contracts.
     pub const fn from_hundredths(hundredths: i64) -> Self {
-        Self(hundredths)
+        match NonZero::new(hundredths.cast_unsigned() ^ Self::SIGN) {
+            Some(flipped) => Self(flipped),
+            None => panic!("no market has that many contracts"),
+        }
     }
 
     /// From whole contracts.
     #[must_use]
     pub const fn whole(contracts: i64) -> Self {
-        Self(contracts * 100)
+        Self::from_hundredths(contracts * 100)
     }
 
     /// Hundredths of a contract.
     #[must_use]
     pub const fn hundredths(self) -> i64 {
-        self.0
+        (self.0.get() ^ Self::SIGN).cast_signed()
     }
 
     /// The whole contracts in this number, dropping the fraction.
     #[must_use]
     pub const fn floor_whole(self) -> Self {
-        Self(self.0 - self.0.rem_euclid(100))
+        let hundredths = self.hundredths();
+        Self::from_hundredths(hundredths - hundredths.rem_euclid(100))
     }
 
     /// Whether there are none (or fewer).
     #[must_use]
     pub const fn is_none(self) -> bool {
-        self.0 <= 0
+        self.hundredths() <= 0
+    }
+}
+
+impl Default for Contracts {
+    fn default() -> Self {
+        Self::ZERO
+    }
+}
+
+impl From<i64> for Contracts {
+    fn from(hundredths: i64) -> Self {
+        Self::from_hundredths(hundredths)
+    }
+}
+
+impl From<Contracts> for i64 {
+    fn from(contracts: Contracts) -> Self {
+        contracts.hundredths()
+    }
+}
+
+impl fmt::Debug for Contracts {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Contracts({self})")
     }
 }
 
 impl Add for Contracts {
     type Output = Self;
     fn add(self, other: Self) -> Self {
-        Self(self.0 + other.0)
+        Self::from_hundredths(self.hundredths() + other.hundredths())
     }
 }
 
 impl Sub for Contracts {
     type Output = Self;
     fn sub(self, other: Self) -> Self {
-        Self(self.0 - other.0)
+        Self::from_hundredths(self.hundredths() - other.hundredths())
     }
 }
 
@@ -82,10 +119,11 @@ impl Sum for Contracts {
 
 impl fmt::Display for Contracts {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.0 % 100 == 0 {
-            write!(f, "{}", self.0 / 100)
+        let hundredths = self.hundredths();
+        if hundredths % 100 == 0 {
+            write!(f, "{}", hundredths / 100)
         } else {
-            write!(f, "{}.{:02}", self.0 / 100, (self.0 % 100).abs())
+            write!(f, "{}.{:02}", hundredths / 100, (hundredths % 100).abs())
         }
     }
 }
@@ -99,5 +137,7 @@ mod tests {
         assert_eq!(Contracts::from_hundredths(370).to_string(), "3.70");
         assert_eq!(Contracts::whole(26).to_string(), "26");
         assert_eq!(Contracts::from_hundredths(399).floor_whole(), Contracts::whole(3));
+        assert!(Contracts::from_hundredths(-1) < Contracts::ZERO && Contracts::ZERO < Contracts::ONE);
+        assert_eq!(size_of::<Option<Contracts>>(), 8);
     }
 }

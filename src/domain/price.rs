@@ -8,50 +8,56 @@
 //! | `grid.floor(p)`, `grid.ceil(p)` | nearest valid price at or below / above, or none |
 
 use std::fmt;
+use std::num::NonZero;
 
 use serde::{Deserialize, Serialize};
 
 use super::Side;
 
-/// A price between $0 and $1 inclusive, in ten-thousandths of a dollar.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+/// A price between $0 and $1 inclusive, in ten-thousandths of a dollar. Kept plus one, so that an
+/// `Option<Price>` needs no more room.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "u16", into = "u16")]
-pub struct Price(u16);
+pub struct Price(NonZero<u16>);
 
 impl Price {
     /// $0: what a losing contract pays.
-    pub const ZERO: Self = Self(0);
+    pub const ZERO: Self = Self::at(0);
     /// $1: what a winning contract pays.
-    pub const ONE: Self = Self(10_000);
+    pub const ONE: Self = Self::at(10_000);
+
+    const fn at(ten_thousandths: u16) -> Self {
+        Self(NonZero::<u16>::MIN.saturating_add(ten_thousandths))
+    }
 
     /// A price from ten-thousandths of a dollar, or `None` above $1.
     #[must_use]
     pub const fn new(ten_thousandths: u16) -> Option<Self> {
-        if ten_thousandths <= Self::ONE.0 { Some(Self(ten_thousandths)) } else { None }
+        if ten_thousandths <= Self::ONE.get() { Some(Self::at(ten_thousandths)) } else { None }
     }
 
     /// Ten-thousandths of a dollar, `0..=10_000`.
     #[must_use]
     pub const fn get(self) -> u16 {
-        self.0
+        self.0.get() - 1
     }
 
     /// The same price from the other side of the contract, `1 − p`.
     #[must_use]
     pub const fn complement(self) -> Self {
-        Self(Self::ONE.0 - self.0)
+        Self::at(Self::ONE.get() - self.get())
     }
 
     /// This price plus `by`, at most $1.
     #[must_use]
     pub fn raised_by(self, by: Self) -> Self {
-        Self((self.0 + by.0).min(Self::ONE.0))
+        Self::at((self.get() + by.get()).min(Self::ONE.get()))
     }
 
     /// This price minus `by`, at least $0.
     #[must_use]
     pub fn lowered_by(self, by: Self) -> Self {
-        Self(self.0.saturating_sub(by.0))
+        Self::at(self.get().saturating_sub(by.get()))
     }
 }
 
@@ -65,17 +71,24 @@ impl TryFrom<u16> for Price {
 
 impl From<Price> for u16 {
     fn from(price: Price) -> Self {
-        price.0
+        price.get()
+    }
+}
+
+impl fmt::Debug for Price {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Price({self})")
     }
 }
 
 impl fmt::Display for Price {
     /// Whole cents as `0.56`, finer prices as `0.5612`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.0.is_multiple_of(100) {
-            write!(f, "{}.{:02}", self.0 / 10_000, self.0 % 10_000 / 100)
+        let price = self.get();
+        if price.is_multiple_of(100) {
+            write!(f, "{}.{:02}", price / 10_000, price % 10_000 / 100)
         } else {
-            write!(f, "{}.{:04}", self.0 / 10_000, self.0 % 10_000)
+            write!(f, "{}.{:04}", price / 10_000, price % 10_000)
         }
     }
 }
@@ -137,26 +150,26 @@ impl PriceGrid {
     /// The highest valid price at or below `price`.
     #[must_use]
     pub fn floor(&self, price: Price) -> Option<Price> {
-        let top = price.0.min(Price::ONE.0 - 1);
+        let top = price.get().min(Price::ONE.get() - 1);
         let cent = top - top % Self::CENT;
-        let fine = self.bands.iter().filter(|band| band.start.0 <= top).map(|band| {
-            let reach = top.min(band.end.0) - band.start.0;
-            band.start.0 + reach - reach % band.step.0
+        let fine = self.bands.iter().filter(|band| band.start.get() <= top).map(|band| {
+            let reach = top.min(band.end.get()) - band.start.get();
+            band.start.get() + reach - reach % band.step.get()
         });
-        fine.chain([cent]).max().filter(|&best| best > 0).map(Price)
+        fine.chain([cent]).max().filter(|&best| best > 0).map(Price::at)
     }
 
     /// The lowest valid price at or above `price`.
     #[must_use]
     pub fn ceil(&self, price: Price) -> Option<Price> {
-        let bottom = price.0.max(1);
+        let bottom = price.get().max(1);
         let cent = bottom.next_multiple_of(Self::CENT);
-        let fine = self.bands.iter().filter(|band| band.end.0 >= bottom).filter_map(|band| {
-            let reach = bottom.saturating_sub(band.start.0).next_multiple_of(band.step.0);
-            let candidate = band.start.0 + reach;
-            (candidate <= band.end.0 && candidate > 0).then_some(candidate)
+        let fine = self.bands.iter().filter(|band| band.end.get() >= bottom).filter_map(|band| {
+            let reach = bottom.saturating_sub(band.start.get()).next_multiple_of(band.step.get());
+            let candidate = band.start.get() + reach;
+            (candidate <= band.end.get() && candidate > 0).then_some(candidate)
         });
-        fine.chain([cent]).min().filter(|&best| best < Price::ONE.0).map(Price)
+        fine.chain([cent]).min().filter(|&best| best < Price::ONE.get()).map(Price::at)
     }
 
     /// [`floor`](Self::floor) for a price of `side`; the grid itself is one of YES prices.
