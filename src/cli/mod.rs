@@ -160,11 +160,6 @@ fn dispatch(cli: &Cli) -> Result<(), Failure> {
     }
 }
 
-#[expect(clippy::print_stderr, reason = "the one place where errors reach the user")]
-fn complain(message: &str) {
-    eprintln!("protogen: {message}");
-}
-
 /// Writes to stdout; a reader that has gone away is not an error.
 fn print(text: &str) -> Result<(), Failure> {
     use std::io::Write;
