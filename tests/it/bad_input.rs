@@ -24,7 +24,7 @@ type Case = (&'static str, fn(&mut World), &'static str);
 /// one failure shows all differences.
 #[track_caller]
 fn refused(code: i32, cases: &[Case]) {
-    let mut wrong = String::new();
+    let mut wrong = Vec::new();
     for (name, break_it, expected) in cases {
         let mut world = World::new();
         break_it(&mut world);
@@ -32,8 +32,8 @@ fn refused(code: i32, cases: &[Case]) {
         let expected = format!("exit {code}, run folders []\nprotogen: {expected}\n");
         let found = format!("exit {}, run folders {:?}\n{}", outcome.code, world.runs(), outcome.stderr);
         if found != expected || !outcome.stdout.is_empty() {
-            wrong += &format!("── {name}\nexpected {expected}found {found}{}\n", outcome.stdout);
+            wrong.push(format!("── {name}\nexpected {expected}found {found}{}", outcome.stdout));
         }
     }
-    assert!(wrong.is_empty(), "what the program says has changed:\n{wrong}");
+    assert!(wrong.is_empty(), "what the program says has changed:\n{}", wrong.join("\n"));
 }
