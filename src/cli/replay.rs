@@ -45,6 +45,14 @@ impl Replay {
         let flags = RunFlags { lenient: flags.0, ignore_halts: flags.1 };
         scenario.ignore_halts(flags.ignore_halts);
         let (feed, manifest) = open_feed(&scenario, flags)?;
+        if manifest.len() != recording.files.len() {
+            let problem = format!(
+                "was recorded from {} data files, now there are {}",
+                recording.files.len(),
+                manifest.len()
+            );
+            return Err(DataError::of_file(&self.run, problem).into());
+        }
         for ((file, now), (_, then)) in manifest.iter().zip(&recording.files) {
             if now != then {
                 let problem = "is not what it was when the run was recorded; a replay would compare nothing";

@@ -40,7 +40,7 @@ const COLUMNS: [(&str, ColumnKind); 9] = [
     ("volume", ColumnKind::Count),
 ];
 
-/// A column of the schema that a run does not need; a check wants it there.
+/// Part of the schema too, though a run does not need it.
 const UNREAD_COLUMN: (&str, ColumnKind) = ("open_interest", ColumnKind::Count);
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -141,7 +141,7 @@ fn root_index(schema: &Schema, name: &str) -> Option<usize> {
 }
 
 fn check_columns(file: &Path, schema: &Schema) -> Result<(), DataError> {
-    COLUMNS.into_iter().try_for_each(|column| check_column(file, schema, column))
+    COLUMNS.into_iter().chain([UNREAD_COLUMN]).try_for_each(|column| check_column(file, schema, column))
 }
 
 fn check_column(file: &Path, schema: &Schema, (name, kind): (&str, ColumnKind)) -> Result<(), DataError> {
@@ -154,13 +154,6 @@ fn check_column(file: &Path, schema: &Schema, (name, kind): (&str, ColumnKind)) 
     }
     let expected = kind.expected();
     Err(DataError::of_file(file, format!("column {name} must be {expected}, is {found}")))
-}
-
-/// What is wrong with a column that runs do not read; nothing if the file cannot be read at all.
-#[must_use]
-pub fn check_unread(file: &Path) -> Option<DataError> {
-    let metadata = load_metadata(file).ok()?;
-    check_column(file, metadata.schema(), UNREAD_COLUMN).err()
 }
 
 fn time_span(group: &RowGroupMetaData, column: Option<usize>) -> Option<(Timestamp, Timestamp)> {

@@ -11,7 +11,7 @@ use crate::domain::{Market, Timestamp};
 
 use super::catalogue::{Catalogue, MarketRow, read_market_rows};
 use super::dataset::DataSet;
-use super::decode::{FilePlan, check_unread};
+use super::decode::FilePlan;
 use super::facts;
 use super::snapshots::{SnapshotStream, Tickers, Window};
 use super::{DataError, parquet_file};
@@ -72,7 +72,6 @@ fn check_snapshots(set: &DataSet, catalogue: Catalogue, found: &mut Findings) {
     let tickers = catalogue.tickers;
     let mut plans = Vec::new();
     for file in &set.snapshots {
-        check_unread(file).into_iter().for_each(|problem| found.add(problem));
         plans.extend(found.take(FilePlan::new(file, &tickers, EVERYTHING)));
     }
     let mut stream = SnapshotStream::new(plans, tickers, EVERYTHING, true);
