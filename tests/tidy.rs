@@ -80,6 +80,8 @@ fn root() -> PathBuf {
 fn sources() -> Vec<Source> {
     let mut files = Vec::new();
     rust_files(&root().join("src"), &mut files);
+    // Tests in files of their own may look at any layer.
+    files.retain(|file| !file.to_string_lossy().ends_with("tests.rs"));
     files.sort();
     assert!(files.len() > 40, "the sources were not found");
     let source = |path: PathBuf| {

@@ -133,7 +133,8 @@ fn overview(folder: &Path, events: &[EventOverview]) -> String {
     render::right_align(&mut table, 1..5);
     let markets: u64 = events.iter().map(|event| event.markets).sum();
     let rows: u64 = events.iter().map(|event| event.snapshots).sum();
-    format!("{table}\n\n{}: {} events, {markets} markets, {rows} snapshots\n", folder.display(), events.len())
+    let table = render::show(&table);
+    format!("{table}{}: {} events, {markets} markets, {rows} snapshots\n", folder.display(), events.len())
 }
 
 fn overview_json(events: &[EventOverview]) -> String {

@@ -229,6 +229,12 @@ pub fn table() -> Table {
     table
 }
 
+/// A table as text, without blanks at the ends of its lines, and an empty line after it.
+pub fn show(table: &Table) -> String {
+    let lines: Vec<String> = table.to_string().lines().map(|line| line.trim_end().to_owned()).collect();
+    format!("{}\n\n", lines.join("\n"))
+}
+
 /// Aligns numbers.
 pub fn right_align(table: &mut Table, columns: std::ops::Range<usize>) {
     for index in columns {
@@ -273,7 +279,7 @@ fn figures(summary: &Summary) -> String {
         table.add_row([Cell::new(left), value, Cell::new(right), Cell::new(other)]);
     }
     right_align(&mut table, 1..2);
-    format!("{table}\n\n")
+    show(&table)
 }
 
 fn calibration(summary: &Summary) -> String {
@@ -310,7 +316,7 @@ fn calibration(summary: &Summary) -> String {
         ]);
     }
     right_align(&mut table, 1..9);
-    format!("{table}\n\n")
+    show(&table)
 }
 
 fn trades(ledger: &Connection, all: bool) -> rusqlite::Result<String> {

@@ -5,3 +5,6 @@ pub mod models;
 
 pub use exchange::SimExchange;
 pub use models::{FillModel, LatencyModel, SimSettings};
+
+#[cfg(test)]
+mod tests;

@@ -6,6 +6,7 @@ mod bad_input;
 mod determinism;
 mod golden;
 mod look_ahead;
+mod merge;
 mod mutants;
 mod published;
 mod replay;
