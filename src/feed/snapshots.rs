@@ -5,7 +5,6 @@
 //! checked.
 
 use std::collections::{BTreeMap, HashMap};
-use std::sync::Arc;
 use std::sync::mpsc::Receiver;
 
 use arrow_array::cast::AsArray;
@@ -70,7 +69,8 @@ struct Source {
     batch: Option<Batch>,
     next: usize,
     meanings: Vec<Meaning>,
-    meanings_of: Option<ArrayRef>,
+    /// The dictionary they are of, kept so that its address cannot come to mean another.
+    meanings_of: Option<StringArray>,
     last_ts: i64,
     done: bool,
 }
@@ -125,17 +125,23 @@ impl Source {
     }
 
     fn learn_dictionary(&mut self, dictionary: &ArrayRef, tickers: &Tickers) {
-        if self.meanings_of.as_ref().is_some_and(|known| Arc::ptr_eq(known, dictionary)) {
+        let names: &StringArray = dictionary.as_string::<i32>();
+        // Batches of one row group share the buffers of their dictionary, not the array around them.
+        let same = |known: &StringArray| {
+            known.len() == names.len()
+                && known.value_data().as_ptr() == names.value_data().as_ptr()
+                && known.value_offsets().as_ptr() == names.value_offsets().as_ptr()
+        };
+        if self.meanings_of.as_ref().is_some_and(same) {
             return;
         }
-        let names = dictionary.as_string::<i32>();
         self.meanings.clear();
         self.meanings.extend(names.iter().map(|name| match name.and_then(|name| tickers.ids.get(name)) {
             Some(Some(market)) => Meaning::Market(*market),
             Some(None) => Meaning::Outside,
             None => Meaning::Unknown,
         }));
-        self.meanings_of = Some(Arc::clone(dictionary));
+        self.meanings_of = Some(names.clone());
     }
 
     /// Reads the next row. `Ok(None)` = not of this run.
