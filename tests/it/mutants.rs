@@ -110,7 +110,7 @@ fn test_core(copy: &Path) -> (bool, String) {
 fn every_planted_bug_makes_a_test_fail() {
     let folder = tempfile::tempdir().unwrap();
     let copy = folder.path();
-    for part in ["src", "examples", "benches"] {
+    for part in ["src", "examples", "benches", "tests"] {
         copy_tree(&root().join(part), &copy.join(part));
     }
     for file in ["Cargo.toml", "Cargo.lock"] {
