@@ -36,8 +36,12 @@ pub mod event;
 pub mod feed;
 #[cfg(feature = "sqlite")]
 pub mod journal;
+#[cfg(feature = "live")]
+pub mod kalshi;
 #[cfg(feature = "cli")]
 pub mod report;
+#[cfg(feature = "live")]
+pub mod sandbox;
 #[cfg(feature = "cli")]
 pub mod scenario;
 pub mod sim;

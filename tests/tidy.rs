@@ -18,6 +18,8 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("sim", &["domain", "event", "desk", "engine"]),
     ("feed", &["domain", "event", "desk", "engine"]),
     ("journal", &["domain", "event", "desk", "engine"]),
+    ("kalshi", &["domain", "event", "desk", "engine"]),
+    ("sandbox", &["domain", "event", "engine", "sim", "feed", "kalshi"]),
     ("report", &["domain", "event", "desk", "engine", "journal"]),
     ("scenario", &["domain", "event", "desk", "strategies", "engine", "sim", "feed"]),
     (
@@ -48,6 +50,10 @@ const CONFINED: &[(&str, &[&str])] = &[
     ("parquet", &["feed"]),
     ("arrow_array", &["feed"]),
     ("rusqlite", &["journal", "cli"]),
+    ("reqwest", &["kalshi"]),
+    ("tokio_tungstenite", &["kalshi"]),
+    ("axum", &["sandbox"]),
+    ("ring", &["kalshi", "sandbox"]),
     ("clap", &["cli"]),
     ("indicatif", &["cli"]),
 ];
