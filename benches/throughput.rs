@@ -122,13 +122,9 @@ fn backtest(folder: &Path, millions: u64, interval: &str) {
         files: Vec::new(),
         strategies: vec!["fixed_rate".into()],
     };
-    let journal = Recorder(
-        TradeLogger::create(&ledger, &header, feed.markets()).unwrap(),
-        Tally::new(feed.markets(), 1),
-    );
+    let journal = Recorder(TradeLogger::create(&ledger, &header).unwrap(), Tally::new(feed.markets(), 1));
     let desk = Desk::new(scenario.desk, scenario.seats);
-    let mut engine =
-        Engine { desk, session: Session { feed, venue: SimExchange::new(scenario.sim) }, journal };
+    let mut engine = Engine::new(desk, Session { feed, venue: SimExchange::new(scenario.sim) }, journal);
     engine.run(|_, _| {}).unwrap();
     let (counts, equity) = (engine.desk.counts().clone(), engine.desk.equity_point().equity);
     let orders = engine.journal.1.orders;

@@ -36,9 +36,10 @@ pub enum Input {
 }
 
 /// What the exchange says of a market.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "market_event", rename_all = "snake_case")]
 pub enum MarketEvent {
-    /// A market became known.
+    /// A market became known, or its definition changed.
     Listed(Arc<Market>),
     /// Its best prices changed.
     Quote {
@@ -90,6 +91,9 @@ pub enum VenueEvent {
     Accepted {
         /// The order.
         order: OrderId,
+        /// The exchange's own name for it, if it has one.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        venue_id: Option<Arc<str>>,
     },
     /// Part or all of it traded.
     Filled(Fill),
@@ -106,6 +110,11 @@ pub enum VenueEvent {
         order: OrderId,
         /// The exchange's reason.
         reason: RejectReason,
+    },
+    /// It says something of our account that no order of ours explains.
+    Unexplained {
+        /// In words.
+        detail: String,
     },
 }
 
@@ -138,6 +147,8 @@ pub enum CloseReason {
     MarketClosed,
     /// The market was halted and came back.
     MarketHalted,
+    /// The exchange took it back for another reason.
+    ByExchange,
 }
 
 /// Why an order was not placed.
@@ -150,6 +161,12 @@ pub enum RejectReason {
     WouldTake,
     /// The price is not on the market's grid.
     InvalidPrice,
+    /// The account cannot pay for it.
+    InsufficientFunds,
+    /// The exchange refuses it for another reason.
+    Refused,
+    /// It never reached the exchange and will not be sent again.
+    NeverSent,
     /// The exchange was busy or away and certainly did not place it; worth sending again.
     Busy,
 }
@@ -169,6 +186,18 @@ pub enum Control {
         strategy: Option<StrategyId>,
         /// Kept in the ledger.
         reason: String,
+    },
+    /// The account holds something in a market that is not ours: nothing is opened there.
+    Unmanaged {
+        /// The market.
+        market: MarketId,
+        /// What was found.
+        reason: String,
+    },
+    /// From here on other settings hold: those of a scenario, as resolved.
+    Refit {
+        /// The scenario as TOML.
+        scenario: Arc<str>,
     },
 }
 

@@ -117,15 +117,15 @@ fn backtest(
     let folder = RunFolder::begin(out, &scenario.name, &id)?;
     let header = header(&scenario, &id, manifest, flags);
     let scenario_toml = scenario.to_toml_in(&folder.complete);
-    let ledger = TradeLogger::create(&folder.partial.join("ledger.sqlite"), &header, feed.markets())?;
+    let ledger = TradeLogger::create(&folder.partial.join("ledger.sqlite"), &header)?;
     let tally = Tally::new(feed.markets(), scenario.seats.len());
     let bankroll = scenario.desk.bankroll;
     let (seed, sim) = (scenario.seed, SimExchange::new(scenario.sim));
-    let mut engine = Engine {
-        desk: Desk::new(scenario.desk, scenario.seats),
-        session: Session { feed, venue: sim },
-        journal: Recorder { ledger, tally },
-    };
+    let mut engine = Engine::new(
+        Desk::new(scenario.desk, scenario.seats),
+        Session { feed, venue: sim },
+        Recorder { ledger, tally },
+    );
     let span = run_with_progress(&mut engine, common)?;
     let equity = engine.desk.equity_point().equity;
     let digest = engine.journal.ledger.finish(span, equity)?;

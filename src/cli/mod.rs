@@ -123,6 +123,7 @@ impl From<EngineError> for Failure {
     fn from(error: EngineError) -> Self {
         let code = match &error {
             EngineError::Gateway(error) if error.kind == GatewayErrorKind::Venue => Self::VENUE,
+            EngineError::Refit(_) => Self::USAGE,
             EngineError::Gateway(_) | EngineError::Journal(_) => Self::DATA,
         };
         Self::new(code, error.to_string())

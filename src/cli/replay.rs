@@ -61,11 +61,11 @@ impl Replay {
         }
         let run_id = recording.run_id.clone();
         let recorded_digest = recording.digest.clone();
-        let mut engine = Engine {
-            desk: Desk::new(scenario.desk, scenario.seats),
-            session: Session { feed, venue: recording.venue()? },
-            journal: recording.comparison(),
-        };
+        let mut engine = Engine::new(
+            Desk::new(scenario.desk, scenario.seats),
+            Session { feed, venue: recording.venue()? },
+            recording.comparison(),
+        );
         let mut last = Timestamp::MIN;
         let ran = engine.run(|at, _| last = at);
         let ran = ran.and_then(|()| engine.journal.finish(last).map_err(EngineError::Journal));

@@ -26,6 +26,8 @@ pub struct Book {
     pub close_time: Timestamp,
     /// What YES paid, once settled.
     pub settled: Option<Price>,
+    /// Whether the account holds something here that is not ours.
+    pub unmanaged: bool,
 }
 
 impl Book {
@@ -91,13 +93,22 @@ impl Books {
         }
     }
 
+    /// Marks a market in which the account holds something that is not ours.
+    pub fn set_unmanaged(&mut self, market: MarketId) {
+        self.change(market, |book| book.unmanaged = true);
+    }
+
     fn list(&mut self, market: &Arc<Market>) -> bool {
         let index = market.id.index();
         if self.books.len() <= index {
             self.books.resize(index + 1, None);
         }
-        if self.books[index].is_some() {
-            return false;
+        if let Some(book) = &mut self.books[index] {
+            // The exchange changed its definition: its price grid, its strike, its fees.
+            book.fees = market.fees;
+            book.close_time = market.close_time;
+            book.market = Arc::clone(market);
+            return true;
         }
         self.books[index] = Some(Book {
             market: Arc::clone(market),
@@ -108,6 +119,7 @@ impl Books {
             fees: market.fees,
             close_time: market.close_time,
             settled: None,
+            unmanaged: false,
         });
         true
     }

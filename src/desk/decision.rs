@@ -51,6 +51,8 @@ pub enum Record {
     Halt(Halt),
     /// A halt was lifted.
     Resume(Resume),
+    /// Other settings hold from here on.
+    Refit(Refitted),
     /// What the exchange says does not fit our books.
     Discrepancy(Discrepancy),
     /// Equity at a moment.
@@ -280,6 +282,16 @@ pub struct Resume {
     pub strategy: Option<StrategyId>,
     /// Why.
     pub reason: String,
+}
+
+/// Other settings hold from here on. Open positions stay with their owners; a strategy that is no longer
+/// in the scenario believes nothing any more, and its positions end by time stop or settlement.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Refitted {
+    /// When.
+    pub at: Timestamp,
+    /// The strategies by id, with those that no longer trade.
+    pub strategies: Vec<(Arc<str>, bool)>,
 }
 
 /// Something the exchange said that does not fit our books.

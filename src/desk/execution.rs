@@ -122,6 +122,11 @@ impl ExecutionEngine {
         }
     }
 
+    /// From here on orders are made otherwise.
+    pub const fn refit(&mut self, settings: ExecutionSettings) {
+        self.settings = settings;
+    }
+
     /// How orders are made.
     #[must_use]
     pub const fn settings(&self) -> &ExecutionSettings {

@@ -17,6 +17,7 @@ pub mod positions;
 pub mod risk;
 pub mod scanner;
 mod settle;
+mod steer;
 pub mod strategy;
 
 use std::sync::Arc;
@@ -24,12 +25,10 @@ use std::sync::Arc;
 use crate::domain::{
     Fact, Fraction, MarketId, MarketStatus, Money, OrderId, Price, Probability, Side, StrategyId, Timestamp,
 };
-use crate::event::{Control, Input, MarketEvent, Stamped};
+use crate::event::{Input, MarketEvent, Stamped};
 
 use book::{Book, Books};
-use decision::{
-    EquityPoint, Evaluation, ExitReason, Halt, HaltRule, OrderPlaced, Output, Record, Resume, Verdict,
-};
+use decision::{EquityPoint, Evaluation, ExitReason, OrderPlaced, Output, Record, Verdict};
 use execution::{ExecutionEngine, ExecutionSettings, Purpose};
 use ledger::Ledger;
 use opportunity::{Opportunity, best_side};
@@ -62,6 +61,20 @@ pub struct Seat {
     pub strategy: Box<dyn Strategy>,
     /// Least net edge, as a share of a dollar.
     pub min_edge: Fraction,
+}
+
+/// A seat that is taken, or was.
+struct Taken {
+    strategy: Box<dyn Strategy>,
+    min_edge: Fraction,
+    /// No longer in the scenario: believes nothing.
+    retired: bool,
+}
+
+impl From<Seat> for Taken {
+    fn from(seat: Seat) -> Self {
+        Self { strategy: seat.strategy, min_edge: seat.min_edge, retired: false }
+    }
 }
 
 /// Counts of what happened.
@@ -101,7 +114,9 @@ pub struct Desk {
     now: Timestamp,
     books: Books,
     scanner: Scanner,
-    seats: Vec<Seat>,
+    seats: Vec<Taken>,
+    /// Everything that became public, for strategies that come later.
+    facts: Vec<(Timestamp, Fact)>,
     risk: RiskManager,
     execution: ExecutionEngine,
     positions: PositionTracker,
@@ -126,7 +141,8 @@ impl Desk {
             now: Timestamp::MIN,
             books: Books::default(),
             scanner: Scanner::new(settings.scanner),
-            seats,
+            seats: seats.into_iter().map(Taken::from).collect(),
+            facts: Vec::new(),
             risk: RiskManager::new(settings.risk, settings.bankroll, &rules),
             execution: ExecutionEngine::new(settings.execution),
             positions: PositionTracker::new(settings.exits),
@@ -222,6 +238,7 @@ impl Desk {
     /// Returns whether a strategy uses the fact.
     fn learn(&mut self, fact: &Fact) -> bool {
         let mut used = false;
+        self.facts.push((self.now, *fact));
         for seat in &mut self.seats {
             used |= seat.strategy.learn(fact, self.now) == Learned::Used;
         }
@@ -229,29 +246,6 @@ impl Desk {
             self.scanner.all_changed(&self.books, self.now);
         }
         used
-    }
-
-    fn steer(&mut self, control: &Control, out: &mut Output) {
-        match control {
-            Control::Halt { reason } => self.halt_trading(HaltRule::Owner, reason.clone(), out),
-            Control::Resume { strategy, reason } => {
-                match strategy {
-                    Some(strategy) if strategy.index() < self.seats.len() => {
-                        self.risk.switch(*strategy).resume();
-                    }
-                    Some(_) => return,
-                    None => self.risk.resume_trading(),
-                }
-                let (at, reason) = (self.now, reason.clone());
-                out.records.push(Record::Resume(Resume { at, strategy: *strategy, reason }));
-            }
-        }
-    }
-
-    fn halt_trading(&mut self, rule: HaltRule, detail: String, out: &mut Output) {
-        self.risk.halt_trading(detail.clone());
-        self.withdraw_entries(None, out);
-        out.records.push(Record::Halt(Halt { at: self.now, strategy: None, rule, detail }));
     }
 
     /// One scan: estimates, then exits, then entries.
@@ -298,7 +292,7 @@ impl Desk {
         };
         for (index, seat) in (0u8..).zip(&mut self.seats) {
             let strategy = StrategyId(index);
-            if !enterable && owner != Some(strategy) {
+            if seat.retired || (!enterable && owner != Some(strategy)) {
                 continue;
             }
             match seat.strategy.evaluate(&view) {
@@ -489,6 +483,12 @@ impl Desk {
             peak: self.risk.equity.peak(),
             scale: self.risk.scale(),
         }
+    }
+
+    /// The stamp of the latest input.
+    #[must_use]
+    pub const fn now(&self) -> Timestamp {
+        self.now
     }
 
     /// What happened so far.

@@ -123,6 +123,12 @@ impl PositionTracker {
         Self { settings, positions: Vec::new(), open: BTreeSet::new(), marked: Money::ZERO, time_stop: None }
     }
 
+    /// From here on positions are closed by other rules.
+    pub fn refit(&mut self, settings: ExitSettings) {
+        self.settings = settings;
+        self.schedule_stop();
+    }
+
     /// The position in a market.
     #[must_use]
     pub fn get(&self, market: MarketId) -> Option<&Position> {

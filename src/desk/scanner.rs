@@ -58,6 +58,13 @@ impl Scanner {
         }
     }
 
+    /// From here on other settings hold.
+    pub fn refit(&mut self, settings: ScannerSettings, books: &Books) {
+        self.settings = settings;
+        books.iter().for_each(|book| self.list(&book.market));
+        self.due = self.due.map(|due| due.min(self.next_scan(due)));
+    }
+
     /// A market became known.
     pub fn list(&mut self, market: &Market) {
         let index = market.id.index();

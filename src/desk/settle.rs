@@ -3,7 +3,8 @@
 //! What the exchange claims is input, not an invariant: a fill of an unknown order is a discrepancy
 //! that stops new positions, never a panic.
 
-use crate::domain::{Action, MarketId, Money, OrderId, Price, StrategyId};
+use crate::domain::fee::Role;
+use crate::domain::{Action, MarketId, Money, Order, OrderId, Price, StrategyId};
 use crate::event::{Fill, RejectReason, VenueEvent};
 
 use super::Desk;
@@ -17,7 +18,7 @@ use super::risk::kill_switch::Verdict as KillVerdict;
 impl Desk {
     pub(super) fn apply_venue(&mut self, event: &VenueEvent, out: &mut Output) {
         match event {
-            VenueEvent::Accepted { order } => {
+            VenueEvent::Accepted { order, .. } => {
                 if !self.execution.iter().any(|open| open.order.id == *order) {
                     self.discrepancy(format!("an unknown order {} was accepted", order.0), out);
                 }
@@ -30,6 +31,7 @@ impl Desk {
                     self.end_order(*order, OrderEnd::Rejected(*reason), out);
                 }
             }
+            VenueEvent::Unexplained { detail } => self.discrepancy(detail.clone(), out),
         }
     }
 
@@ -43,7 +45,20 @@ impl Desk {
                 );
                 self.discrepancy(detail, out);
             }
+            Matched::Order { order, purpose: Purpose::Exit(_), complete, .. }
+                if !self.holds(&order, fill) =>
+            {
+                if let Some(remains) = complete {
+                    self.finish_order(&remains, OrderEnd::Filled, out);
+                }
+                let detail = format!(
+                    "trade {} sold {} contracts that were no longer held; order {}",
+                    fill.trade, fill.contracts, fill.order.0
+                );
+                self.discrepancy(detail, out);
+            }
             Matched::Order { order, strategy, purpose, reserved, complete } => {
+                self.compare_fee(&order, fill, out);
                 out.records.push(Record::Fill(FillBooked { at: self.now, order, fill: *fill }));
                 match purpose {
                     Purpose::Enter(conviction) => {
@@ -71,6 +86,10 @@ impl Desk {
                 if let Some(remains) = complete {
                     self.finish_order(&remains, OrderEnd::Filled, out);
                 }
+                // Told late: the market has paid out already.
+                if let Some(value) = self.books.get(order.market).and_then(|book| book.settled) {
+                    self.settle(order.market, value, out);
+                }
                 self.schedule_stop();
                 self.refresh_equity();
                 self.note_equity(out);
@@ -78,6 +97,28 @@ impl Desk {
                     self.discrepancy("the exchange charged more than was set aside".into(), out);
                 }
             }
+        }
+    }
+
+    /// Whether what a sale says it sold is still held.
+    fn holds(&self, order: &Order, fill: &Fill) -> bool {
+        self.positions
+            .get(order.market)
+            .is_some_and(|held| held.side == order.side && held.contracts >= fill.contracts)
+    }
+
+    /// The exchange's fee is what is booked. One that our formula does not explain is written down.
+    fn compare_fee(&self, order: &Order, fill: &Fill, out: &mut Output) {
+        let fees = self.books.get(order.market).expect("an order's market is listed").fees;
+        let role = if fill.taker { Role::Taker } else { Role::Maker };
+        let ours = fees.trade_fee(role, fill.price, fill.contracts);
+        let slack = self.risk.limits().fee_rounding.slack();
+        if fill.fee > ours + slack || fill.fee + slack < ours {
+            let detail = format!(
+                "trade {} of order {} cost a fee of {}, by our formula {ours}",
+                fill.trade, fill.order.0, fill.fee
+            );
+            out.records.push(Record::Discrepancy(Discrepancy { at: self.now, detail }));
         }
     }
 

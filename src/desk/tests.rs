@@ -6,7 +6,7 @@ use crate::domain::{
     Action, Contracts, Decimal6, EventId, Fact, FeeRounding, FeeSchedule, Market, Order, OrderId, Price,
     PriceGrid, Quote, SeriesId, Side, Span, Strike, TimeInForce,
 };
-use crate::event::{CloseReason, Command, Fill, RejectReason, VenueEvent};
+use crate::event::{CloseReason, Command, Control, Fill, RejectReason, VenueEvent};
 
 use super::decision::{OrderEnd, Trade};
 use super::risk::drawdown::DrawdownLimits;
@@ -543,7 +543,7 @@ fn a_resting_order_is_taken_back_when_it_is_no_longer_wanted() {
     let mut bench = Bench::new(settings, &[(0, 600_000)]);
     bench.quote(0, 38, 40);
     let order = bench.order();
-    bench.venue(VenueEvent::Accepted { order: order.id });
+    bench.venue(VenueEvent::Accepted { order: order.id, venue_id: None });
     bench.quote(0, 38, 40);
     assert_eq!((bench.refusal(), bench.out.commands.len()), (Refusal::OrderOpen, 0));
     bench.quote(0, 57, 59);

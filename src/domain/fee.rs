@@ -66,6 +66,18 @@ pub enum FeeRounding {
     CentPerFill,
 }
 
+impl FeeRounding {
+    /// The most a fill's fee may differ from the unrounded formula's ceiling: one step of the rounding, and
+    /// for whole cents the rebate of an earlier one too.
+    #[must_use]
+    pub const fn slack(self) -> Money {
+        match self {
+            Self::Centicent => Money::from_micros(CENTICENT),
+            Self::Cent | Self::CentPerFill => Money::from_micros(2 * CENT),
+        }
+    }
+}
+
 /// A series' fees at one time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FeeSchedule {

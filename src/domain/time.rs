@@ -76,6 +76,33 @@ impl Timestamp {
         Self(self.0.saturating_sub(1))
     }
 
+    /// The moment one nanosecond after.
+    #[must_use]
+    pub const fn just_after(self) -> Self {
+        Self(self.0.saturating_add(1))
+    }
+
+    /// From milliseconds since 1970, or `None` outside the years 1678–2262.
+    #[must_use]
+    pub const fn from_millis(millis: i64) -> Option<Self> {
+        match millis.checked_mul(1_000_000) {
+            Some(nanos) => Some(Self(nanos)),
+            None => None,
+        }
+    }
+
+    /// Whole milliseconds since 1970.
+    #[must_use]
+    pub const fn millis(self) -> i64 {
+        self.0.div_euclid(1_000_000)
+    }
+
+    /// This moment without what is less than a millisecond.
+    #[must_use]
+    pub const fn floor_millis(self) -> Self {
+        Self(self.0.saturating_sub(self.0.rem_euclid(1_000_000)))
+    }
+
     /// Reads RFC 3339 (`2024-01-31T19:00:00Z`).
     ///
     /// # Errors

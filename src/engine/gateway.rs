@@ -12,6 +12,8 @@ pub enum Next<T> {
     Item(T),
     /// Nothing up to the moment asked for.
     Due,
+    /// Nothing for now, and the moment asked for is not there yet: time to tidy up.
+    Quiet,
     /// Nothing ever again.
     End,
 }
@@ -35,6 +37,11 @@ pub enum GatewayErrorKind {
 }
 
 impl GatewayError {
+    /// The exchange, or the way to it.
+    pub fn venue(message: impl Into<String>) -> Self {
+        Self { kind: GatewayErrorKind::Venue, message: message.into() }
+    }
+
     /// Unusable data.
     pub fn data(message: impl Into<String>) -> Self {
         Self { kind: GatewayErrorKind::Data, message: message.into() }

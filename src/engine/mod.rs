@@ -18,20 +18,29 @@ pub mod gateway;
 
 use std::fmt;
 
-use crate::desk::Desk;
 use crate::desk::decision::Output;
+use crate::desk::{Desk, DeskSettings, Seat};
 use crate::domain::Timestamp;
-use crate::event::{Input, Stamped};
+use crate::event::{Control, Input, Stamped};
 
 use gateway::{Feed, GatewayError, Next, Session, Venue};
 
 /// Where decisions are written before they are acted upon.
 pub trait Journal {
-    /// Writes down one input and what the desk made of it.
+    /// Writes down one input and what the desk made of it. A journal may leave out inputs from which
+    /// nothing followed and that can be read again elsewhere.
     ///
     /// # Errors
     /// When it cannot be written; the commands are not sent then.
     fn record(&mut self, seq: u64, input: &Stamped<Input>, out: &Output) -> Result<(), JournalError>;
+
+    /// Nothing is happening: a good moment to make safe what was written.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    fn idle(&mut self) -> Result<(), JournalError> {
+        Ok(())
+    }
 }
 
 /// Why a journal cannot go on.
@@ -72,7 +81,13 @@ pub enum EngineError {
     /// Journal.
     #[error("{0}")]
     Journal(JournalError),
+    /// Other settings were asked for that cannot be used.
+    #[error("{0}")]
+    Refit(String),
 }
+
+/// Makes settings and strategies of a resolved scenario, for a desk that is given others while it runs.
+pub type Refit = fn(&str) -> Result<(DeskSettings, Vec<Seat>), String>;
 
 /// A desk, the world it sees, and the journal it writes.
 pub struct Engine<F, V, J> {
@@ -82,9 +97,23 @@ pub struct Engine<F, V, J> {
     pub session: Session<F, V>,
     /// The record.
     pub journal: J,
+    /// The number the next input gets.
+    pub seq: u64,
+    refit: Refit,
 }
 
 impl<F: Feed, V: Venue, J: Journal> Engine<F, V, J> {
+    /// An engine before its first input.
+    pub const fn new(desk: Desk, session: Session<F, V>, journal: J) -> Self {
+        Self { desk, session, journal, seq: 0, refit: |_| Err("this run keeps its settings".into()) }
+    }
+
+    /// The same engine, able to take other settings while it runs.
+    #[must_use]
+    pub fn with_refit(self, refit: Refit) -> Self {
+        Self { refit, ..self }
+    }
+
     /// Runs until the feed ends and the venue has answered everything. `watch` is called after every
     /// input, for progress.
     ///
@@ -92,7 +121,7 @@ impl<F: Feed, V: Venue, J: Journal> Engine<F, V, J> {
     /// What feed, venue or journal report.
     pub fn run(&mut self, mut watch: impl FnMut(Timestamp, &Desk)) -> Result<(), EngineError> {
         let mut out = Output::default();
-        for seq in 0.. {
+        loop {
             let wake = self.desk.next_wake();
             let input = match self.session.next(wake)? {
                 Next::Item(input) => input,
@@ -100,14 +129,22 @@ impl<F: Feed, V: Venue, J: Journal> Engine<F, V, J> {
                     Some(at) => Stamped { at, value: Input::Wake },
                     None => break,
                 },
+                Next::Quiet => {
+                    self.journal.idle().map_err(EngineError::Journal)?;
+                    watch(self.desk.now(), &self.desk);
+                    continue;
+                }
                 Next::End => break,
             };
             self.session.venue.observe(&input);
-            self.desk.step(&input, &mut out);
-            if !out.records.is_empty() || !out.commands.is_empty() || is_kept(&input.value) {
-                // Record before acting.
-                self.journal.record(seq, &input, &out).map_err(EngineError::Journal)?;
+            if let Input::Control(Control::Refit { scenario }) = &input.value {
+                let (settings, seats) = (self.refit)(scenario).map_err(EngineError::Refit)?;
+                self.desk.refit(settings, seats);
             }
+            self.desk.step(&input, &mut out);
+            // Record before acting.
+            self.journal.record(self.seq, &input, &out).map_err(EngineError::Journal)?;
+            self.seq += 1;
             for command in &out.commands {
                 self.session.venue.submit(input.at, command)?;
             }
@@ -116,10 +153,4 @@ impl<F: Feed, V: Venue, J: Journal> Engine<F, V, J> {
         }
         Ok(())
     }
-}
-
-/// Whether an input has to be journaled even if nothing followed from it: what the venue and the owner
-/// said cannot be read from the data set again.
-fn is_kept(input: &Input) -> bool {
-    matches!(input, Input::Venue(_) | Input::Control(_))
 }

@@ -41,7 +41,7 @@ pub struct MarketRow {
 /// The markets of a run.
 #[derive(Debug, Default)]
 pub struct Catalogue {
-    /// In ticker order, which is id order.
+    /// In the order in which they were listed, which is id order; at one moment by ticker.
     pub markets: Vec<Arc<Market>>,
     /// How each ended.
     pub settlements: Vec<Option<Settlement>>,
@@ -61,7 +61,7 @@ impl Catalogue {
         window: Window,
         covers: impl Fn(&Market) -> bool,
     ) -> Result<Self, DataError> {
-        let mut rows: BTreeMap<Box<str>, MarketRow> = BTreeMap::new();
+        let mut rows: BTreeMap<(Timestamp, Box<str>), MarketRow> = BTreeMap::new();
         let mut ids = HashMap::new();
         for (file, list) in files {
             for (number, row) in (1u64..).zip(list) {
@@ -73,7 +73,7 @@ impl Catalogue {
                     row.settlement.map_or(row.market.close_time, |end| end.at.max(row.market.close_time));
                 let trades = ends >= window.start && row.market.open_time <= window.end;
                 if trades && covers(&row.market) {
-                    rows.insert(ticker, row);
+                    rows.insert((row.market.open_time, ticker), row);
                 }
             }
         }
@@ -84,7 +84,7 @@ impl Catalogue {
         let events = ids_of(|market| &market.event_ticker);
         let series = ids_of(|market| &market.series_ticker);
         let mut catalogue = Self::default();
-        for (id, (ticker, row)) in (0u32..).zip(rows) {
+        for (id, ((_, ticker), row)) in (0u32..).zip(rows) {
             let mut market = row.market;
             market.id = MarketId(id);
             market.event = EventId(events[&market.event_ticker]);

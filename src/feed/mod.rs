@@ -12,6 +12,7 @@ pub mod facts;
 pub mod historical;
 #[cfg(feature = "historical")]
 pub mod inspect;
+pub mod live;
 #[cfg(feature = "historical")]
 mod parquet_file;
 #[cfg(feature = "historical")]
@@ -24,5 +25,6 @@ pub mod writer;
 
 #[cfg(feature = "historical")]
 pub use historical::HistoricalFeed;
+pub use live::LiveFeed;
 #[cfg(feature = "historical")]
 pub use problem::{DataError, Problem};

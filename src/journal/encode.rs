@@ -196,6 +196,7 @@ fn json_line(record: &Record) -> String {
         Settled(&'a crate::desk::decision::Settled),
         Halt(&'a crate::desk::decision::Halt),
         Resume(&'a crate::desk::decision::Resume),
+        Refit(&'a crate::desk::decision::Refitted),
         Discrepancy(&'a crate::desk::decision::Discrepancy),
         Equity(&'a crate::desk::decision::EquityPoint),
     }
@@ -208,6 +209,7 @@ fn json_line(record: &Record) -> String {
         Record::Settled(settled) => Other::Settled(settled),
         Record::Halt(halt) => Other::Halt(halt),
         Record::Resume(resume) => Other::Resume(resume),
+        Record::Refit(refit) => Other::Refit(refit),
         Record::Discrepancy(discrepancy) => Other::Discrepancy(discrepancy),
         Record::Equity(equity) => Other::Equity(equity),
     };

@@ -1,24 +1,30 @@
 //! `TradeLogger`: the ledger in SQLite.
 //!
 //! Tables and views are those of `schema.sql`. A backtest writes in large transactions into a file nobody
-//! else sees until it is complete; the file becomes a WAL database when it is.
+//! else sees until it is complete; the file becomes a WAL database when it is. A live run keeps every
+//! input, and what was decided is on disk before it is acted upon.
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use rusqlite::{Connection, OptionalExtension, params};
 
 use crate::desk::decision::{FillBooked, OrderEnd, OrderPlaced, Output, Record, Trade};
 use crate::domain::{Market, Money, Timestamp};
 use crate::engine::{Journal, JournalError};
-use crate::event::{Input, Stamped};
+use crate::event::{Input, MarketEvent, Stamped, VenueEvent};
 
 use super::encode::{EVALUATION_WIDTH, Encoder, Line, verdict_names};
+use super::input;
 
 /// Evaluations a page: a page of them fits one page of the database file.
 const PAGE: usize = 60;
-/// Records between commits.
+/// Records between commits of a backtest.
 const COMMIT_EVERY: u32 = 200_000;
+/// Longest time that what a live run need not act upon stays uncommitted.
+const COMMIT_AFTER: Duration = Duration::from_secs(1);
+/// How long to wait for another process that writes.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// What identifies a run.
 #[derive(Clone, Debug)]
@@ -55,6 +61,21 @@ pub struct LedgerError {
     pub problem: String,
 }
 
+/// What is kept, and when it is made safe.
+#[derive(Debug)]
+enum Keeping {
+    /// Inputs that no data set holds; in large transactions.
+    Answers {
+        /// Records since the last commit.
+        uncommitted: u32,
+    },
+    /// All inputs; on disk before anything is acted upon.
+    Everything {
+        /// When what is not committed yet began.
+        since: Option<Instant>,
+    },
+}
+
 /// The ledger of one run.
 pub struct TradeLogger {
     file: PathBuf,
@@ -62,39 +83,92 @@ pub struct TradeLogger {
     encoder: Encoder,
     page: Vec<u8>,
     evaluations: u64,
-    uncommitted: u32,
+    keeping: Keeping,
 }
 
 const RUN: i64 = 1;
 
 impl TradeLogger {
-    /// Creates the ledger of a run. The file must not exist.
+    /// Creates the ledger of a backtest. The file must not exist.
     ///
     /// # Errors
     /// When it cannot be written.
-    pub fn create(file: &Path, header: &RunHeader, markets: &[Arc<Market>]) -> Result<Self, LedgerError> {
-        let fail = |problem: String| LedgerError { file: file.to_owned(), problem };
+    pub fn create(file: &Path, header: &RunHeader) -> Result<Self, LedgerError> {
         let prepare = || -> rusqlite::Result<Connection> {
             let connection = Connection::open(file)?;
             connection.execute_batch(
-                "PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF; PRAGMA cache_size = -4000;",
+                "PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF; PRAGMA cache_size = -4000; BEGIN",
             )?;
             connection.set_prepared_statement_cache_capacity(32);
+            connection.execute_batch(include_str!("schema.sql"))?;
+            insert_header(&connection, header)?;
+            Ok(connection)
+        };
+        let connection = prepare().map_err(|error| broken(file, &error))?;
+        Ok(Self::over(file, connection, Encoder::default(), 0, Keeping::Answers { uncommitted: 0 }))
+    }
+
+    /// Creates the ledger of a live run. The file must not exist.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn create_live(file: &Path, header: &RunHeader, notes: &[(&str, &str)]) -> Result<Self, LedgerError> {
+        let prepare = || -> rusqlite::Result<Connection> {
+            let connection = connect_live(file)?;
             connection.execute_batch("BEGIN")?;
             connection.execute_batch(include_str!("schema.sql"))?;
             insert_header(&connection, header)?;
-            insert_markets(&connection, markets)?;
+            for (name, value) in notes {
+                connection.execute("INSERT INTO note VALUES (?1, ?2)", params![name, value])?;
+            }
+            connection.execute_batch("COMMIT; BEGIN")?;
             Ok(connection)
         };
-        let connection = prepare().map_err(|error| fail(error.to_string()))?;
-        Ok(Self {
-            file: file.to_owned(),
-            connection,
-            encoder: Encoder::default(),
-            page: Vec::with_capacity(PAGE * EVALUATION_WIDTH),
-            evaluations: 0,
-            uncommitted: 0,
-        })
+        let connection = prepare().map_err(|error| broken(file, &error))?;
+        Ok(Self::over(file, connection, Encoder::default(), 0, Keeping::Everything { since: None }))
+    }
+
+    /// Goes on with the ledger of a live run that `encoder` has repeated, with its `evaluations`.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn resume(file: &Path, encoder: Encoder, evaluations: u64) -> Result<Self, LedgerError> {
+        let prepare = || -> rusqlite::Result<Connection> {
+            let connection = connect_live(file)?;
+            connection.execute_batch("BEGIN")?;
+            Ok(connection)
+        };
+        let connection = prepare().map_err(|error| broken(file, &error))?;
+        Ok(Self::over(file, connection, encoder, evaluations, Keeping::Everything { since: None }))
+    }
+
+    fn over(
+        file: &Path,
+        connection: Connection,
+        encoder: Encoder,
+        evaluations: u64,
+        keeping: Keeping,
+    ) -> Self {
+        let page = Vec::with_capacity(PAGE * EVALUATION_WIDTH);
+        Self { file: file.to_owned(), connection, encoder, page, evaluations, keeping }
+    }
+
+    /// Writes a note of a live run, in place of an older one of that name.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn note(&mut self, name: &str, value: &str) -> Result<(), LedgerError> {
+        let sql = "INSERT INTO note VALUES (?1, ?2) ON CONFLICT DO UPDATE SET value = excluded.value";
+        let written = self.connection.execute(sql, params![name, value]).map(drop);
+        written.map_err(|error| broken(&self.file, &error))
+    }
+
+    /// Makes safe what was written so far.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn commit(&mut self) -> Result<(), LedgerError> {
+        self.commit_now().map_err(|error| broken(&self.file, &error))
     }
 
     /// Completes the run and returns its digest.
@@ -110,7 +184,7 @@ impl TradeLogger {
         let mut finish = || -> rusqlite::Result<()> {
             self.write_page()?;
             self.connection.execute(
-                "UPDATE run SET started_at = ?2, finished_at = ?3, final_equity = ?4, digest = ?5 WHERE run = ?1",
+                "UPDATE run SET started_at = coalesce(?2, started_at), finished_at = ?3, final_equity = ?4, digest = ?5 WHERE run = ?1",
                 params![
                     RUN,
                     span.map(|span| span.0.nanos()),
@@ -120,6 +194,9 @@ impl TradeLogger {
                 ],
             )?;
             self.connection.execute_batch("COMMIT")?;
+            if matches!(self.keeping, Keeping::Everything { .. }) {
+                return self.connection.execute_batch("PRAGMA wal_checkpoint(TRUNCATE);");
+            }
             // From here on others may read while someone writes.
             self.connection.execute_batch("PRAGMA journal_mode = WAL; PRAGMA wal_checkpoint(TRUNCATE);")
         };
@@ -128,19 +205,69 @@ impl TradeLogger {
     }
 
     fn write(&mut self, seq: u64, input: &Stamped<Input>, out: &Output) -> rusqlite::Result<()> {
-        if let Some(line) = input_line(&input.value) {
-            let mut insert = self.connection.prepare_cached("INSERT INTO input VALUES (?1, ?2, ?3, ?4)")?;
-            insert.execute(params![RUN, seq, input.at.nanos(), line])?;
+        if self.keeps(&input.value) {
+            if let Some(line) = input::to_line(&input.value) {
+                let mut insert =
+                    self.connection.prepare_cached("INSERT INTO input VALUES (?1, ?2, ?3, ?4)")?;
+                insert.execute(params![RUN, seq, input.at.nanos(), line])?;
+            }
+        } else if out.records.is_empty() && !matches!(input.value, Input::Market(MarketEvent::Listed(_))) {
+            return Ok(());
         }
+        self.insert_known(&input.value)?;
         for record in &out.records {
             self.write_record(record)?;
         }
-        self.uncommitted += u32::try_from(out.records.len()).unwrap_or(COMMIT_EVERY);
-        if self.uncommitted >= COMMIT_EVERY {
-            self.uncommitted = 0;
-            self.connection.execute_batch("COMMIT; BEGIN")?;
+        match &mut self.keeping {
+            Keeping::Answers { uncommitted } => {
+                *uncommitted += u32::try_from(out.records.len()).unwrap_or(COMMIT_EVERY);
+                if *uncommitted >= COMMIT_EVERY {
+                    *uncommitted = 0;
+                    self.connection.execute_batch("COMMIT; BEGIN")?;
+                }
+                Ok(())
+            }
+            Keeping::Everything { since } => {
+                let since = *since.get_or_insert_with(Instant::now);
+                let matters = matches!(input.value, Input::Venue(_) | Input::Control(_));
+                if matters || !out.commands.is_empty() || since.elapsed() >= COMMIT_AFTER {
+                    return self.commit_now();
+                }
+                Ok(())
+            }
+        }
+    }
+
+    /// What the exchange and the owner said cannot be read from a data set again; live, nothing can.
+    const fn keeps(&self, input: &Input) -> bool {
+        matches!(input, Input::Venue(_) | Input::Control(_))
+            || matches!(self.keeping, Keeping::Everything { .. })
+    }
+
+    fn commit_now(&mut self) -> rusqlite::Result<()> {
+        self.write_page()?;
+        self.connection.execute_batch("COMMIT; BEGIN")?;
+        if let Keeping::Everything { since } = &mut self.keeping {
+            *since = None;
         }
         Ok(())
+    }
+
+    /// What an input says of markets and orders beyond what the desk makes of it.
+    fn insert_known(&self, input: &Input) -> rusqlite::Result<()> {
+        match input {
+            Input::Market(MarketEvent::Listed(market)) => insert_market(&self.connection, market),
+            Input::Market(MarketEvent::CloseTime { market, close }) => {
+                let sql = "UPDATE market SET close_time = ?3 WHERE run = ?1 AND market = ?2";
+                self.connection.execute(sql, params![RUN, market.0, close.nanos()])
+            }
+            Input::Venue(VenueEvent::Accepted { order, venue_id: Some(venue_id) }) => {
+                let sql = "UPDATE placed SET venue_id = ?3 WHERE run = ?1 AND order_id = ?2";
+                self.connection.execute(sql, params![RUN, order.0, &**venue_id])
+            }
+            _ => Ok(0),
+        }
+        .map(drop)
     }
 
     fn write_record(&mut self, record: &Record) -> rusqlite::Result<()> {
@@ -186,16 +313,24 @@ impl Journal for TradeLogger {
             JournalError::Write(format!("ledger {} cannot be written: {error}", self.file.display()))
         })
     }
+
+    fn idle(&mut self) -> Result<(), JournalError> {
+        let waiting = matches!(self.keeping, Keeping::Everything { since: Some(_) });
+        if waiting { self.commit().map_err(|error| JournalError::Write(error.to_string())) } else { Ok(()) }
+    }
 }
 
-/// The line of an input that no data set holds.
-fn input_line(input: &Input) -> Option<String> {
-    let line = match input {
-        Input::Venue(event) => serde_json::to_string(event),
-        Input::Control(control) => serde_json::to_string(control),
-        Input::Market(_) | Input::Fact(_) | Input::Wake => return None,
-    };
-    Some(line.expect("inputs are plain data"))
+fn broken(file: &Path, error: &rusqlite::Error) -> LedgerError {
+    LedgerError { file: file.to_owned(), problem: error.to_string() }
+}
+
+/// Opens a ledger that others read, and may write to, at the same time.
+fn connect_live(file: &Path) -> rusqlite::Result<Connection> {
+    let connection = Connection::open(file)?;
+    connection.busy_timeout(PATIENCE)?;
+    connection.execute_batch("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;")?;
+    connection.set_prepared_statement_cache_capacity(32);
+    Ok(connection)
 }
 
 fn insert_header(connection: &Connection, header: &RunHeader) -> rusqlite::Result<()> {
@@ -231,22 +366,19 @@ fn insert_header(connection: &Connection, header: &RunHeader) -> rusqlite::Resul
     Ok(())
 }
 
-fn insert_markets(connection: &Connection, markets: &[Arc<Market>]) -> rusqlite::Result<()> {
-    let mut insert =
-        connection.prepare("INSERT INTO market VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, NULL, NULL)")?;
-    for market in markets {
-        insert.execute(params![
-            RUN,
-            market.id.0,
-            &*market.ticker,
-            &*market.event_ticker,
-            &*market.series_ticker,
-            &*market.category,
-            &*market.title,
-            market.close_time.nanos(),
-        ])?;
-    }
-    Ok(())
+fn insert_market(connection: &Connection, market: &Market) -> rusqlite::Result<usize> {
+    let sql = "INSERT INTO market VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, NULL, NULL)
+               ON CONFLICT DO UPDATE SET title = excluded.title, close_time = excluded.close_time";
+    connection.prepare_cached(sql)?.execute(params![
+        RUN,
+        market.id.0,
+        &*market.ticker,
+        &*market.event_ticker,
+        &*market.series_ticker,
+        &*market.category,
+        &*market.title,
+        market.close_time.nanos(),
+    ])
 }
 
 fn insert_row(connection: &Connection, record: &Record) -> rusqlite::Result<()> {
@@ -277,6 +409,13 @@ fn insert_row(connection: &Connection, record: &Record) -> rusqlite::Result<()> 
             let strategy = resume.strategy.map(|strategy| strategy.0);
             connection.execute(sql, params![RUN, strategy, resume.at.nanos(), resume.reason])
         }
+        Record::Refit(refit) => {
+            let sql = "INSERT INTO strategy VALUES (?1, ?2, ?3) ON CONFLICT DO NOTHING";
+            for (number, (name, _)) in refit.strategies.iter().enumerate() {
+                connection.execute(sql, params![RUN, number, &**name])?;
+            }
+            Ok(0)
+        }
         Record::Discrepancy(found) => {
             let sql = "INSERT INTO discrepancy VALUES (?1, ?2, ?3)";
             connection.execute(sql, params![RUN, found.at.nanos(), found.detail])
@@ -299,7 +438,7 @@ fn insert_row(connection: &Connection, record: &Record) -> rusqlite::Result<()> 
 
 fn insert_order(connection: &Connection, placed: &OrderPlaced) -> rusqlite::Result<usize> {
     let order = &placed.order;
-    let sql = "INSERT INTO placed VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, NULL, NULL)";
+    let sql = "INSERT INTO placed VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, NULL, NULL, NULL)";
     connection.prepare_cached(sql)?.execute(params![
         RUN,
         order.id.0,

@@ -5,6 +5,8 @@
 
 pub mod encode;
 #[cfg(feature = "sqlite")]
+pub mod input;
+#[cfg(feature = "sqlite")]
 pub mod ledger;
 #[cfg(feature = "sqlite")]
 pub mod replay;

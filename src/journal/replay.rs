@@ -12,9 +12,10 @@ use crate::desk::decision::{Output, Record};
 use crate::domain::Timestamp;
 use crate::engine::gateway::{GatewayError, Venue};
 use crate::engine::{Difference, Journal, JournalError};
-use crate::event::{Command, Control, Input, Stamped, VenueEvent};
+use crate::event::{Command, Input, Stamped};
 
 use super::encode::{EVALUATION_WIDTH, Encoder, Line};
+use super::input;
 use super::ledger::{LedgerError, open};
 
 /// A recorded run, opened for comparison.
@@ -70,8 +71,7 @@ impl Recording {
             })
             .map_err(|error| fail(error.to_string()))?;
         let answers = lines.into_iter().map(|(seq, ts, line)| {
-            let value =
-                read_input(&line).ok_or_else(|| fail(format!("input {seq} cannot be read: {line}")))?;
+            let value = input::from_line(&line).map_err(|error| fail(format!("input {seq} {error}")))?;
             Ok((seq, Stamped { at: Timestamp::from_nanos(ts), value }))
         });
         Ok(RecordedVenue { seen: 0, answers: answers.collect::<Result<_, LedgerError>>()? })
@@ -100,12 +100,6 @@ fn rows<T>(
     read: impl FnMut(&rusqlite::Row<'_>) -> rusqlite::Result<T>,
 ) -> rusqlite::Result<Vec<T>> {
     connection.prepare(sql)?.query_map([], read)?.collect()
-}
-
-fn read_input(line: &str) -> Option<Input> {
-    let venue = || serde_json::from_str::<VenueEvent>(line).ok().map(Input::Venue);
-    let control = || serde_json::from_str::<Control>(line).ok().map(Input::Control);
-    venue().or_else(control)
 }
 
 /// Answers what the exchange answered, at the same place in the sequence.

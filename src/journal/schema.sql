@@ -8,7 +8,9 @@ CREATE TABLE run (
     final_equity INTEGER, digest TEXT
 );
 CREATE TABLE data_file (run INTEGER NOT NULL, path TEXT NOT NULL, hash TEXT NOT NULL);
-CREATE TABLE strategy (run INTEGER NOT NULL, strategy INTEGER NOT NULL, name TEXT NOT NULL);
+CREATE TABLE strategy (
+    run INTEGER NOT NULL, strategy INTEGER NOT NULL, name TEXT NOT NULL, PRIMARY KEY (run, strategy)
+) WITHOUT ROWID;
 CREATE TABLE market (
     run INTEGER NOT NULL, market INTEGER NOT NULL, ticker TEXT NOT NULL, event_ticker TEXT NOT NULL,
     series_ticker TEXT NOT NULL, category TEXT NOT NULL, title TEXT NOT NULL, close_time INTEGER NOT NULL,
@@ -28,13 +30,15 @@ CREATE TABLE evaluation_page (
 );
 -- Every other record as its canonical line, and how many evaluations came before it: the order of the run.
 CREATE TABLE decision (run INTEGER NOT NULL, evaluations INTEGER NOT NULL, line TEXT NOT NULL);
--- Inputs that no data set holds: what the exchange answered, and what the owner said.
+-- Inputs (src/journal/input.rs): of a backtest those that no data set holds, which are what the exchange answered
+-- and what the owner said; of a live run all but wakes, which follow from the others.
 CREATE TABLE input (run INTEGER NOT NULL, seq INTEGER NOT NULL, ts INTEGER NOT NULL, line TEXT NOT NULL);
 
 CREATE TABLE placed (
     run INTEGER NOT NULL, order_id INTEGER NOT NULL, ts INTEGER NOT NULL, strategy INTEGER NOT NULL,
     market INTEGER NOT NULL, side TEXT NOT NULL, action TEXT NOT NULL, price INTEGER NOT NULL,
-    contracts INTEGER NOT NULL, reason TEXT NOT NULL, filled INTEGER, status TEXT, PRIMARY KEY (run, order_id)
+    contracts INTEGER NOT NULL, reason TEXT NOT NULL, filled INTEGER, status TEXT, venue_id TEXT,
+    PRIMARY KEY (run, order_id)
 ) WITHOUT ROWID;
 CREATE TABLE fill (
     run INTEGER NOT NULL, ts INTEGER NOT NULL, order_id INTEGER NOT NULL, venue_trade INTEGER NOT NULL,
@@ -55,6 +59,8 @@ CREATE TABLE halt (
     run INTEGER NOT NULL, ts INTEGER NOT NULL, strategy INTEGER, rule TEXT NOT NULL, detail TEXT NOT NULL,
     resumed_at INTEGER, resumed_reason TEXT
 );
+-- What a live run needs besides: the scenario it began with, the exchange's names of things, its latest health.
+CREATE TABLE note (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE discrepancy (run INTEGER NOT NULL, ts INTEGER NOT NULL, detail TEXT NOT NULL);
 
 CREATE VIEW evaluation AS
@@ -89,9 +95,9 @@ FROM trade t JOIN run r USING (run) JOIN market m USING (run, market) JOIN strat
 
 CREATE VIEW fills AS
 SELECT r.run_id, strftime('%Y-%m-%dT%H:%M:%fZ', f.ts / 1e9, 'unixepoch') AS ts, f.order_id,
-    f.venue_trade AS venue_order_id, m.ticker, f.side, f.action, f.price / 1e4 AS price,
+    coalesce(p.venue_id, f.order_id) AS venue_order_id, m.ticker, f.side, f.action, f.price / 1e4 AS price,
     f.contracts / 1e2 AS contracts, f.fee / 1e6 AS fee, f.is_taker
-FROM fill f JOIN run r USING (run) JOIN market m USING (run, market);
+FROM fill f JOIN run r USING (run) JOIN market m USING (run, market) JOIN placed p USING (run, order_id);
 
 CREATE VIEW orders AS
 SELECT r.run_id, strftime('%Y-%m-%dT%H:%M:%fZ', p.ts / 1e9, 'unixepoch') AS ts, p.order_id, m.ticker, p.side,

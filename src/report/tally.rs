@@ -84,7 +84,7 @@ impl Tally {
                 Record::Trade(trade) => self.trade(trade),
                 Record::Settled(settled) => self.settled(settled.market, settled.value),
                 Record::Halt(_) => self.halts += 1,
-                Record::Resume(_) | Record::Discrepancy(_) | Record::Equity(_) => {}
+                Record::Resume(_) | Record::Refit(_) | Record::Discrepancy(_) | Record::Equity(_) => {}
             }
         }
     }

@@ -93,6 +93,12 @@ impl SimExchange {
         if self.markets.len() <= index {
             self.markets.resize_with(index + 1, || None);
         }
+        if let Some(known) = &mut self.markets[index] {
+            known.close = market.close_time;
+            known.grid = market.grid.clone();
+            known.fees = market.fees;
+            return;
+        }
         self.markets[index] = Some(SimMarket {
             quote: Quote::default(),
             bid_left: None,
@@ -243,7 +249,7 @@ impl SimExchange {
         if order.time_in_force == TimeInForce::PostOnly && marketable.is_some() {
             return self.answer(at, reject(RejectReason::WouldTake));
         }
-        self.answer(at, VenueEvent::Accepted { order: order.id });
+        self.answer(at, VenueEvent::Accepted { order: order.id, venue_id: None });
         // While it matches, the order is in the book, so that its fees accumulate in one place.
         self.rest(order);
         if let Some(price) = marketable {

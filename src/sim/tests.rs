@@ -267,7 +267,7 @@ proptest! {
         let venue = SimExchange::new(SimSettings { latency, seed, ..settings() });
         let life = if resting { TimeInForce::Gtc } else { TimeInForce::Ioc };
         let desk = desk(caps, kelly, belief, life);
-        let mut engine = Engine { desk, session: Session { feed, venue }, journal: Nothing };
+        let mut engine = Engine::new(desk, Session { feed, venue }, Nothing);
         let mut seen = OrderId(0);
         let run = engine.run(|_, desk| {
             for open in desk.execution().iter().filter(|open| open.order.id > seen) {

@@ -72,11 +72,11 @@ fn world() -> Vec<Stamped<Input>> {
 
 fn decisions(inputs: Vec<Stamped<Input>>) -> Vec<(Timestamp, Record)> {
     let scenario = load();
-    let mut engine = Engine {
-        desk: Desk::new(scenario.desk, scenario.seats),
-        session: Session { feed: Listed(inputs.into_iter(), None), venue: SimExchange::new(scenario.sim) },
-        journal: Memory::default(),
-    };
+    let mut engine = Engine::new(
+        Desk::new(scenario.desk, scenario.seats),
+        Session { feed: Listed(inputs.into_iter(), None), venue: SimExchange::new(scenario.sim) },
+        Memory::default(),
+    );
     engine.run(|_, _| {}).unwrap();
     engine.journal.0
 }

@@ -70,14 +70,11 @@ pub fn run(world: &World) -> (Log, Vec<Record>) {
         strategy: Box::new(Fixed(beliefs.clone())),
         min_edge: ppm(min_edge),
     });
-    let mut engine = Engine {
-        desk: Desk::new(world.desk.clone(), seats.collect()),
-        session: Session {
-            feed: MemoryFeed(world.inputs.clone().into_iter()),
-            venue: SimExchange::new(world.sim),
-        },
-        journal: MemoryJournal::default(),
-    };
+    let mut engine = Engine::new(
+        Desk::new(world.desk.clone(), seats.collect()),
+        Session { feed: MemoryFeed(world.inputs.clone().into_iter()), venue: SimExchange::new(world.sim) },
+        MemoryJournal::default(),
+    );
     let mut log = Log::default();
     let watch = |at: Timestamp, desk: &Desk| {
         let point = desk.equity_point();
@@ -170,7 +167,11 @@ fn line(record: &Record, all: &[Record]) -> Option<(N, Line)> {
                 rule: it.rule.name(),
             },
         ),
-        Record::Settled(_) | Record::Resume(_) | Record::Discrepancy(_) | Record::Equity(_) => return None,
+        Record::Settled(_)
+        | Record::Resume(_)
+        | Record::Refit(_)
+        | Record::Discrepancy(_)
+        | Record::Equity(_) => return None,
     };
     Some((at.nanos().into(), line))
 }

@@ -147,6 +147,14 @@ impl KillSwitch {
         }
     }
 
+    /// From here on other rules hold; what was seen so far stays, and so does a halt.
+    pub fn refit(&mut self, rules: KillRules) {
+        self.rules = rules;
+        while self.recent.len() > rules.window as usize {
+            self.recent.pop_front();
+        }
+    }
+
     /// Whether a rule has fired and nobody has lifted it.
     #[must_use]
     pub const fn is_halted(&self) -> bool {

@@ -32,6 +32,8 @@ pub enum Refusal {
     StrategyHalted,
     /// The market is halted, closed or settled.
     MarketNotTrading,
+    /// The account holds something in this market that is not ours.
+    Unmanaged,
     /// The quote is missing, older than allowed, or the book has a gap.
     StaleQuote,
     /// The scanner's conditions (time to close, volume) do not hold.
@@ -66,10 +68,11 @@ pub enum Refusal {
 
 impl Refusal {
     /// All refusals in gate order.
-    pub const ALL: [Self; 18] = [
+    pub const ALL: [Self; 19] = [
         Self::TradingHalted,
         Self::StrategyHalted,
         Self::MarketNotTrading,
+        Self::Unmanaged,
         Self::StaleQuote,
         Self::OutsideScan,
         Self::OrderOpen,
@@ -94,6 +97,7 @@ impl Refusal {
             Self::TradingHalted => "trading_halted",
             Self::StrategyHalted => "strategy_halted",
             Self::MarketNotTrading => "market_not_trading",
+            Self::Unmanaged => "unmanaged",
             Self::StaleQuote => "stale_quote",
             Self::OutsideScan => "outside_scan",
             Self::OrderOpen => "order_open",
@@ -258,6 +262,19 @@ impl RiskManager {
         &self.switches
     }
 
+    /// From here on other limits and rules hold; what was counted so far stays.
+    pub fn refit(&mut self, limits: RiskLimits, rules: KillRules, strategies: usize) {
+        self.limits = limits;
+        self.switches.iter_mut().for_each(|switch| switch.refit(rules));
+        self.switches.resize_with(strategies, || KillSwitch::new(rules));
+    }
+
+    /// Why all new positions are stopped, if they are.
+    #[must_use]
+    pub fn trading_halted(&self) -> Option<&str> {
+        self.trading_halted.as_deref()
+    }
+
     /// Stops all new positions.
     pub fn halt_trading(&mut self, reason: String) {
         self.trading_halted = Some(reason);
@@ -323,6 +340,9 @@ impl RiskManager {
     fn tradable(&self, book: &Book, now: Timestamp) -> Result<(), Refusal> {
         if book.status != MarketStatus::Active || now >= book.close_time {
             return Err(Refusal::MarketNotTrading);
+        }
+        if book.unmanaged {
+            return Err(Refusal::Unmanaged);
         }
         let fresh = book.quoted_at.is_some_and(|at| now.since(at) <= self.limits.max_quote_age);
         if fresh { Ok(()) } else { Err(Refusal::StaleQuote) }

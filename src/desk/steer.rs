@@ -1,0 +1,85 @@
+//! What the owner tells a running desk: halt, resume, other settings.
+
+use std::sync::Arc;
+
+use crate::domain::Timestamp;
+use crate::event::Control;
+
+use super::decision::{Halt, HaltRule, Output, Record, Refitted, Resume};
+use super::{Desk, DeskSettings, Seat, Taken};
+
+impl Desk {
+    pub(super) fn steer(&mut self, control: &Control, out: &mut Output) {
+        match control {
+            Control::Halt { reason } => self.halt_trading(HaltRule::Owner, reason.clone(), out),
+            Control::Resume { strategy, reason } => {
+                match strategy {
+                    Some(strategy) if strategy.index() < self.seats.len() => {
+                        self.risk.switch(*strategy).resume();
+                    }
+                    Some(_) => return,
+                    None => self.risk.resume_trading(),
+                }
+                let (at, reason) = (self.now, reason.clone());
+                out.records.push(Record::Resume(Resume { at, strategy: *strategy, reason }));
+            }
+            Control::Unmanaged { market, .. } => self.books.set_unmanaged(*market),
+            // The engine has seated the strategies; here it is only written down.
+            Control::Refit { .. } => {
+                let strategies = self.seats.iter().map(|seat| (seat.strategy.name().into(), seat.retired));
+                let strategies = strategies.collect();
+                out.records.push(Record::Refit(Refitted { at: self.now, strategies }));
+            }
+        }
+    }
+
+    pub(super) fn halt_trading(&mut self, rule: HaltRule, detail: String, out: &mut Output) {
+        self.risk.halt_trading(detail.clone());
+        self.withdraw_entries(None, out);
+        out.records.push(Record::Halt(Halt { at: self.now, strategy: None, rule, detail }));
+    }
+
+    /// From here on other settings hold. A strategy keeps its number by its name (the nth of a name is
+    /// the nth of that name again); one that is new gets the next number and learns what is public; one
+    /// that is gone is retired. The bankroll is what it is.
+    ///
+    /// # Panics
+    /// With more than 255 strategies, the retired ones included.
+    pub fn refit(&mut self, settings: DeskSettings, seats: Vec<Seat>) {
+        let mut left: Vec<Option<Taken>> = seats.into_iter().map(|seat| Some(Taken::from(seat))).collect();
+        for old in &mut self.seats {
+            let same = left
+                .iter_mut()
+                .find(|new| new.as_ref().is_some_and(|new| new.strategy.name() == old.strategy.name()));
+            match same.and_then(Option::take) {
+                Some(new) => *old = new,
+                None => old.retired = true,
+            }
+        }
+        self.seats.extend(left.into_iter().flatten());
+        assert!(u8::try_from(self.seats.len()).is_ok(), "at most 255 strategies");
+        for seat in self.seats.iter_mut().filter(|seat| !seat.retired) {
+            for (published, fact) in &self.facts {
+                let _anew = seat.strategy.learn(fact, *published);
+            }
+        }
+        self.risk.refit(settings.risk, settings.kill, self.seats.len());
+        self.scanner.refit(settings.scanner, &self.books);
+        self.execution.refit(settings.execution);
+        self.positions.refit(settings.exits);
+        self.scanner.all_changed(&self.books, self.now);
+        self.schedule_stop();
+    }
+
+    /// Everything that became public so far, in order, with when the desk was told.
+    #[must_use]
+    pub fn facts(&self) -> &[(Timestamp, crate::domain::Fact)] {
+        &self.facts
+    }
+
+    /// Names of the strategies by number, without the retired ones.
+    pub fn active_strategies(&self) -> impl Iterator<Item = (usize, Arc<str>)> {
+        let active = self.seats.iter().enumerate().filter(|(_, seat)| !seat.retired);
+        active.map(|(number, seat)| (number, seat.strategy.name().into()))
+    }
+}

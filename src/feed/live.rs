@@ -1,0 +1,273 @@
+//! `LiveFeed`: what comes from the exchange while it happens, as one timeline.
+//!
+//! The network's end is in `kalshi`; here is the engine's. Two clocks are possible. With the wall's, an
+//! input is stamped when it arrives. With the exchange's own (a sandbox that serves recorded data), an
+//! input carries the exchange's stamp, and time goes on only when the feed asks for it: so years can be
+//! traded in minutes, and no order meets a later book than the one it was decided on.
+//!
+//! What happens at a known time (facts, closes) is merged in at that time; the order at one moment is that
+//! of [`HistoricalFeed`](super::HistoricalFeed).
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, TryRecvError};
+use std::time::Duration;
+
+use crate::domain::{Fact, MarketId, MarketStatus, Span, Timestamp};
+use crate::engine::gateway::{Feed, GatewayError, Next};
+use crate::event::{Input, MarketEvent, Stamped};
+
+/// Longest silence before the engine may tidy up.
+const QUIET: Span = Span::MILLISECOND.times(500);
+
+/// What the network tells the feed.
+#[derive(Debug)]
+pub enum News {
+    /// Something happened. With the exchange's clock it has a stamp.
+    Input {
+        /// The exchange's stamp.
+        at: Option<Timestamp>,
+        /// What.
+        input: Input,
+    },
+    /// Something will happen at a known time.
+    Later(Stamped<Input>),
+    /// The exchange's clock: everything up to here has been told.
+    Clock {
+        /// Now, there.
+        now: Timestamp,
+        /// Nothing can happen any more.
+        end: bool,
+    },
+    /// The session is over.
+    End,
+    /// The session cannot go on.
+    Failed(GatewayError),
+}
+
+/// Whose time it is.
+pub enum Pace {
+    /// The wall's.
+    Wall(Box<dyn FnMut() -> Timestamp + Send>),
+    /// The exchange's, which is asked to go on up to a moment.
+    Exchange(Box<dyn FnMut(Option<Timestamp>) + Send>),
+}
+
+/// The engine's end of a live session.
+pub struct LiveFeed {
+    news: Receiver<News>,
+    pace: Pace,
+    local: BTreeMap<(Timestamp, u8, u64), Input>,
+    counted: u64,
+    closes: BTreeMap<MarketId, (Timestamp, u8, u64)>,
+    held: VecDeque<Stamped<Input>>,
+    /// No stamp may be earlier.
+    floor: Timestamp,
+    /// Up to here the exchange has told everything.
+    told: Timestamp,
+    ended: bool,
+}
+
+impl LiveFeed {
+    /// A feed of `news`, whose first stamp is not before `from`. `facts` become known at their moments.
+    #[must_use]
+    pub fn new(news: Receiver<News>, pace: Pace, from: Timestamp, facts: Vec<(Timestamp, Fact)>) -> Self {
+        let mut feed = Self {
+            news,
+            pace,
+            local: BTreeMap::new(),
+            counted: 0,
+            closes: BTreeMap::new(),
+            held: VecDeque::new(),
+            floor: from,
+            told: Timestamp::MIN,
+            ended: false,
+        };
+        for (at, fact) in facts {
+            feed.plan(at, Input::Fact(fact));
+        }
+        feed
+    }
+
+    /// Plans the close of a market that was listed before this feed began.
+    pub fn closes(&mut self, market: MarketId, close: Timestamp) {
+        if let Some(key) = self.closes.remove(&market) {
+            self.local.remove(&key);
+        }
+        let status = MarketStatus::Closed;
+        let key = self.plan(close, Input::Market(MarketEvent::Status { market, status }));
+        self.closes.insert(market, key);
+    }
+
+    fn plan(&mut self, at: Timestamp, input: Input) -> (Timestamp, u8, u64) {
+        self.counted += 1;
+        let key = (at, rank(&input), self.counted);
+        self.local.insert(key, input);
+        key
+    }
+
+    /// Puts an input in line for the desk.
+    fn hold(&mut self, at: Timestamp, input: Input) {
+        match &input {
+            Input::Market(MarketEvent::Listed(market)) => self.closes(market.id, market.close_time),
+            Input::Market(MarketEvent::CloseTime { market, close }) => self.closes(*market, *close),
+            _ => {}
+        }
+        self.held.push_back(Stamped { at, value: input });
+    }
+
+    /// Takes the earliest of what is held and what was planned, if its moment is not after `until`.
+    fn take(&mut self, known_to: Timestamp, until: Timestamp) -> Option<Next<Stamped<Input>>> {
+        let planned = self.local.first_key_value().map(|(&(at, rank, _), _)| (at.max(self.floor), rank));
+        let planned = planned.filter(|&(at, _)| at <= known_to);
+        let held = self.held.front().map(|input| (input.at.max(self.floor), rank(&input.value)));
+        let held = held.filter(|&(at, _)| at <= known_to);
+        let (at, local) = match (planned, held) {
+            (None, None) => return None,
+            (Some(planned), Some(held)) if held <= planned => (held.0, false),
+            (Some(planned), _) => (planned.0, true),
+            (None, Some(held)) => (held.0, false),
+        };
+        if at > until {
+            return Some(self.due(until));
+        }
+        self.floor = at;
+        let value = if local {
+            self.local.pop_first().map(|(_, input)| input)
+        } else {
+            self.held.pop_front().map(|input| input.value)
+        };
+        value.map(|value| Next::Item(Stamped { at, value }))
+    }
+
+    /// Nothing up to `until`; nothing that comes later is stamped as if it had come before.
+    fn due(&mut self, until: Timestamp) -> Next<Stamped<Input>> {
+        self.floor = self.floor.max(until.just_after());
+        Next::Due
+    }
+
+    fn next_by_wall(&mut self, until: Timestamp) -> Result<Next<Stamped<Input>>, GatewayError> {
+        loop {
+            let now = self.wall();
+            while !self.ended {
+                match self.news.try_recv() {
+                    Ok(news) => self.receive(news, now)?,
+                    Err(TryRecvError::Empty) => break,
+                    Err(TryRecvError::Disconnected) => self.ended = true,
+                }
+            }
+            if let Some(next) = self.take(now.max(self.floor), until) {
+                return Ok(next);
+            }
+            if self.ended {
+                return Ok(Next::End);
+            }
+            if now >= until {
+                return Ok(self.due(until));
+            }
+            let planned = self.local.first_key_value().map_or(Timestamp::MAX, |(key, _)| key.0);
+            let wait = until.min(planned).since(now).min(QUIET);
+            let quiet = wait == QUIET;
+            match self.news.recv_timeout(Duration::from_nanos(u64::try_from(wait.nanos()).unwrap_or(0))) {
+                Ok(news) => {
+                    let now = self.wall();
+                    self.receive(news, now)?;
+                }
+                Err(RecvTimeoutError::Timeout) if quiet => return Ok(Next::Quiet),
+                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Disconnected) => self.ended = true,
+            }
+        }
+    }
+
+    fn wall(&mut self) -> Timestamp {
+        match &mut self.pace {
+            Pace::Wall(clock) => clock(),
+            Pace::Exchange(_) => self.told,
+        }
+    }
+
+    fn next_by_exchange(&mut self, until: Timestamp) -> Result<Next<Stamped<Input>>, GatewayError> {
+        loop {
+            if let Some(next) = self.take(self.told, until) {
+                return Ok(next);
+            }
+            if self.ended {
+                return Ok(Next::End);
+            }
+            if self.told >= until.floor_millis() {
+                return Ok(self.due(until));
+            }
+            let planned = self.local.first_key_value().map_or(Timestamp::MAX, |(key, _)| key.0);
+            let target = until.min(planned);
+            if let Pace::Exchange(go_on) = &mut self.pace {
+                go_on((target != Timestamp::MAX).then_some(target));
+            }
+            if self.receive_until_told()? {
+                return Ok(Next::Quiet);
+            }
+        }
+    }
+
+    /// Reads until the exchange's clock is heard. Returns whether time stood still and nothing happened.
+    fn receive_until_told(&mut self) -> Result<bool, GatewayError> {
+        loop {
+            let Ok(news) = self.news.recv() else {
+                self.ended = true;
+                return Ok(false);
+            };
+            let (before, held) = (self.told, self.held.len());
+            let told = matches!(news, News::Clock { .. } | News::End);
+            self.receive(news, self.told)?;
+            if told {
+                // What was fetched took its time; at one moment the order is always the same.
+                self.held.make_contiguous().sort_by_key(|input| (input.at, rank(&input.value)));
+                return Ok(self.told == before && self.held.len() == held && !self.ended);
+            }
+        }
+    }
+
+    fn receive(&mut self, news: News, now: Timestamp) -> Result<(), GatewayError> {
+        match news {
+            News::Input { at, input } => self.hold(at.unwrap_or(now), input),
+            News::Later(planned) => {
+                self.plan(planned.at, planned.value);
+            }
+            News::Clock { now, end } => {
+                self.told = self.told.max(now);
+                self.ended |= end;
+            }
+            News::End => {
+                self.told = Timestamp::MAX;
+                self.ended = true;
+            }
+            News::Failed(error) => return Err(error),
+        }
+        Ok(())
+    }
+}
+
+/// The order at one moment: listed, fees, facts, quotes and answers, closed, paid out.
+const fn rank(input: &Input) -> u8 {
+    match input {
+        Input::Market(MarketEvent::Listed(_)) => 0,
+        Input::Market(MarketEvent::Fees { .. }) => 1,
+        Input::Fact(_) => 2,
+        Input::Market(MarketEvent::Status { .. }) => 4,
+        Input::Market(MarketEvent::Settled { .. }) => 5,
+        Input::Market(_) | Input::Venue(_) | Input::Control(_) | Input::Wake => 3,
+    }
+}
+
+impl Feed for LiveFeed {
+    fn next(&mut self, until: Option<Timestamp>) -> Result<Next<Stamped<Input>>, GatewayError> {
+        let until = until.unwrap_or(Timestamp::MAX);
+        match self.pace {
+            Pace::Wall(_) => self.next_by_wall(until),
+            Pace::Exchange(_) => self.next_by_exchange(until),
+        }
+    }
+}
+
+#[cfg(test)]
+#[path = "live_tests.rs"]
+mod tests;

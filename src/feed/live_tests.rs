@@ -1,0 +1,141 @@
+//! The live feed with both clocks, without a network.
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::mpsc::{Sender, channel};
+
+use crate::domain::{Price, Quote};
+use crate::event::Control;
+
+use super::*;
+
+fn ms(millis: i64) -> Timestamp {
+    Timestamp::from_millis(millis).unwrap()
+}
+
+fn quote(market: u32) -> Input {
+    Input::Market(MarketEvent::Quote { market: MarketId(market), quote: Quote::default() })
+}
+
+fn meeting() -> Fact {
+    Fact::FomcMeeting { announcement: ms(1) }
+}
+
+fn item(next: Next<Stamped<Input>>) -> Stamped<Input> {
+    match next {
+        Next::Item(item) => item,
+        other => panic!("an input was expected, not {other:?}"),
+    }
+}
+
+/// A feed by a wall clock that a test sets.
+fn by_wall(facts: Vec<(Timestamp, Fact)>) -> (Sender<News>, Arc<AtomicI64>, LiveFeed) {
+    let (send, receive) = channel();
+    let clock = Arc::new(AtomicI64::new(0));
+    let hand = Arc::clone(&clock);
+    let pace = Pace::Wall(Box::new(move || ms(hand.load(Ordering::SeqCst))));
+    (send, clock, LiveFeed::new(receive, pace, Timestamp::MIN, facts))
+}
+
+#[test]
+fn arrivals_are_stamped_and_what_was_overtaken_by_a_wake_is_held() {
+    let (send, clock, mut feed) = by_wall(vec![]);
+    clock.store(10, Ordering::SeqCst);
+    let news = |market| News::Input { at: None, input: quote(market) };
+    send.send(news(1)).unwrap();
+    assert_eq!(item(feed.next(Some(ms(20))).unwrap()).at, ms(10));
+    // It arrives at 25, after the wake at 20 that nobody has asked about in time: the wake comes first.
+    clock.store(25, Ordering::SeqCst);
+    send.send(news(2)).unwrap();
+    assert!(matches!(feed.next(Some(ms(20))).unwrap(), Next::Due));
+    assert_eq!(item(feed.next(Some(ms(30))).unwrap()).at, ms(25));
+    // At exactly the wake's moment: nothing that comes later may look as if it had come before.
+    clock.store(30, Ordering::SeqCst);
+    assert!(matches!(feed.next(Some(ms(30))).unwrap(), Next::Due));
+    send.send(news(3)).unwrap();
+    assert_eq!(item(feed.next(None).unwrap()).at, ms(30).just_after());
+    drop(send);
+    assert!(matches!(feed.next(None).unwrap(), Next::End));
+}
+
+#[test]
+fn facts_stand_at_their_moment_and_silence_lets_the_engine_tidy_up() {
+    let (_send, clock, mut feed) = by_wall(vec![(ms(50_000), meeting()), (ms(5), meeting())]);
+    clock.store(10, Ordering::SeqCst);
+    assert_eq!(item(feed.next(None).unwrap()).at, ms(5), "known long ago, told first");
+    assert!(matches!(feed.next(Some(ms(100_000))).unwrap(), Next::Quiet));
+    clock.store(60_000, Ordering::SeqCst);
+    assert_eq!(item(feed.next(Some(ms(100_000))).unwrap()).at, ms(50_000));
+}
+
+/// An exchange whose whole story is known, told a moment at a time.
+fn by_exchange(story: Vec<(i64, Input)>, facts: Vec<(Timestamp, Fact)>) -> (Arc<AtomicI64>, LiveFeed) {
+    let (send, receive) = channel();
+    let mut story = VecDeque::from(story);
+    let (asked, mut now) = (Arc::new(AtomicI64::new(0)), i64::MIN);
+    let count = Arc::clone(&asked);
+    let go_on = move |until: Option<Timestamp>| {
+        count.fetch_add(1, Ordering::SeqCst);
+        let until = until.map_or(i64::MAX, Timestamp::millis);
+        let next = story.front().map(|(at, _)| *at).filter(|&at| at <= until);
+        let end = story.is_empty();
+        now = now.max(next.unwrap_or(if end { now } else { until }));
+        while story.front().is_some_and(|(at, _)| *at == now) {
+            let (at, input) = story.pop_front().unwrap();
+            send.send(News::Input { at: Some(ms(at)), input }).unwrap();
+        }
+        let told = if end { Timestamp::MAX } else { ms(now.max(0)) };
+        let _gone = send.send(News::Clock { now: told, end });
+    };
+    let pace = Pace::Exchange(Box::new(go_on));
+    (asked, LiveFeed::new(receive, pace, Timestamp::MIN, facts))
+}
+
+#[test]
+fn the_exchanges_time_goes_on_only_when_asked_and_merges_with_what_is_known() {
+    let control = || Input::Control(Control::Halt { reason: String::new() });
+    let story = vec![(10, quote(1)), (20, control()), (20, quote(2)), (40, quote(3))];
+    let (asked, mut feed) = by_exchange(story, vec![(ms(20), meeting())]);
+    let mut seen = Vec::new();
+    let mut wakes = vec![ms(15), ms(20)].into_iter().peekable();
+    loop {
+        match feed.next(wakes.peek().copied()).unwrap() {
+            Next::Item(input) => seen.push(format!("{} {}", input.at.millis(), rank(&input.value))),
+            Next::Due => seen.push(format!("wake {}", wakes.next().unwrap().millis())),
+            Next::Quiet => {}
+            Next::End => break,
+        }
+    }
+    assert_eq!(seen, ["10 3", "wake 15", "20 2", "20 3", "20 3", "wake 20", "40 3"]);
+    assert!(asked.load(Ordering::SeqCst) < 12, "it does not ask in circles");
+}
+
+#[test]
+fn a_market_is_closed_at_its_close_wherever_that_has_moved() {
+    let listed = |close| {
+        let mut market = crate::feed::synthetic::Walk::new(crate::feed::synthetic::SyntheticSettings {
+            seed: 1,
+            markets: 1,
+            markets_per_event: 1,
+            series: 1,
+            quotes: 0,
+            start: ms(0),
+            length: Span::HOUR,
+        })
+        .market(0);
+        market.close_time = ms(close);
+        Input::Market(MarketEvent::Listed(Arc::new(market)))
+    };
+    let moved = Input::Market(MarketEvent::CloseTime { market: MarketId(0), close: ms(60) });
+    let settled = Input::Market(MarketEvent::Settled { market: MarketId(0), value: Price::ONE });
+    let story = vec![(10, listed(30)), (20, moved), (60, settled), (90, quote(0))];
+    let (_, mut feed) = by_exchange(story, vec![]);
+    let mut closed = Vec::new();
+    while let Next::Item(input) = feed.next(None).unwrap() {
+        if let Input::Market(MarketEvent::Status { status, .. }) = input.value {
+            closed.push((input.at, status));
+        }
+    }
+    assert_eq!(closed, [(ms(60), MarketStatus::Closed)], "once, at its last close, before it pays");
+}

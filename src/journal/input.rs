@@ -1,0 +1,189 @@
+//! The line of an input in the journal, and back.
+//!
+//! Quotes are by far the most numerous and have a short form; everything else is one line of JSON.
+
+use std::fmt::{Display, Write};
+use std::str::{FromStr, SplitAsciiWhitespace};
+
+use crate::domain::{Contracts, MarketId, Price, Quote};
+use crate::event::{Input, MarketEvent};
+
+/// The line of an input; `None` for a wake, which follows from what came before it.
+#[must_use]
+pub fn to_line(input: &Input) -> Option<String> {
+    let line = match input {
+        Input::Market(MarketEvent::Quote { market, quote }) => return Some(quote_line(*market, quote)),
+        Input::Market(event) => serde_json::to_string(event),
+        Input::Fact(fact) => serde_json::to_string(fact),
+        Input::Venue(event) => serde_json::to_string(event),
+        Input::Control(control) => serde_json::to_string(control),
+        Input::Wake => return None,
+    };
+    Some(line.expect("inputs are plain data"))
+}
+
+/// The input of a line.
+///
+/// # Errors
+/// When it is none of ours.
+pub fn from_line(line: &str) -> Result<Input, String> {
+    if let Some(fields) = line.strip_prefix("quote ") {
+        return read_quote(fields).ok_or_else(|| format!("is no quote: {line}"));
+    }
+    let wrong = |error: serde_json::Error| format!("is no input: {error}: {line}");
+    if line.starts_with(r#"{"market_event""#) {
+        serde_json::from_str(line).map(Input::Market).map_err(wrong)
+    } else if line.starts_with(r#"{"fact""#) {
+        serde_json::from_str(line).map(Input::Fact).map_err(wrong)
+    } else if line.starts_with(r#"{"venue""#) {
+        serde_json::from_str(line).map(Input::Venue).map_err(wrong)
+    } else {
+        serde_json::from_str(line).map(Input::Control).map_err(wrong)
+    }
+}
+
+/// Market, bid, ask, midpoint, last, assumed, sizes at bid and ask, volume; `-` for what is not there.
+fn quote_line(market: MarketId, quote: &Quote) -> String {
+    let mut line = format!("quote {}", market.0);
+    let price = |price: Option<Price>| price.map(Price::get);
+    let count = |count: Option<Contracts>| count.map(Contracts::hundredths);
+    put(&mut line, price(quote.bid));
+    put(&mut line, price(quote.ask));
+    put(&mut line, price(quote.recorded_mid));
+    put(&mut line, price(quote.last));
+    put(&mut line, Some(u8::from(quote.assumed)));
+    put(&mut line, count(quote.bid_size));
+    put(&mut line, count(quote.ask_size));
+    put(&mut line, count(quote.volume));
+    line
+}
+
+fn put(line: &mut String, value: Option<impl Display>) {
+    let _infallible = match value {
+        Some(value) => write!(line, " {value}"),
+        None => write!(line, " -"),
+    };
+}
+
+fn read_quote(fields: &str) -> Option<Input> {
+    let mut fields = fields.split_ascii_whitespace();
+    let market = MarketId(fields.next()?.parse().ok()?);
+    let price = |value: Option<u16>| value.map_or(Some(None), |value| Price::new(value).map(Some));
+    let count = |value: Option<i64>| value.map(Contracts::from_hundredths);
+    let quote = Quote {
+        bid: price(take(&mut fields)?)?,
+        ask: price(take(&mut fields)?)?,
+        recorded_mid: price(take(&mut fields)?)?,
+        last: price(take(&mut fields)?)?,
+        assumed: take::<u8>(&mut fields)?? == 1,
+        bid_size: count(take(&mut fields)?),
+        ask_size: count(take(&mut fields)?),
+        volume: count(take(&mut fields)?),
+    };
+    fields.next().is_none().then_some(Input::Market(MarketEvent::Quote { market, quote }))
+}
+
+/// The next field: `None` if there is none or it cannot be read, `Some(None)` if it says that nothing is there.
+#[expect(clippy::option_option, reason = "absent and unreadable are not the same")]
+fn take<T: FromStr>(fields: &mut SplitAsciiWhitespace<'_>) -> Option<Option<T>> {
+    match fields.next()? {
+        "-" => Some(None),
+        text => text.parse().ok().map(Some),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use crate::domain::{
+        Decimal6, EventId, Fact, FeeSchedule, Market, MarketStatus, Money, OrderId, PriceGrid, SeriesId,
+        StrategyId, Strike, Timestamp,
+    };
+    use crate::event::{CloseReason, Control, Fill, RejectReason, VenueEvent};
+
+    use super::*;
+
+    fn market() -> Market {
+        Market {
+            id: MarketId(3),
+            event: EventId(1),
+            series: SeriesId(0),
+            ticker: "A-B".into(),
+            event_ticker: "A".into(),
+            series_ticker: "S".into(),
+            category: "Economics".into(),
+            title: "\"quoted\"".into(),
+            strike: Strike::Between(Decimal6::from_millionths(1), Decimal6::from_millionths(2)),
+            open_time: Timestamp::from_nanos(1),
+            close_time: Timestamp::from_nanos(2),
+            grid: PriceGrid::whole_cents(),
+            fees: FeeSchedule::STANDARD,
+        }
+    }
+
+    #[test]
+    fn every_input_comes_back_as_it_was() {
+        let id = MarketId(7);
+        let full = Quote {
+            bid: Price::new(4_400),
+            ask: Price::new(4_600),
+            recorded_mid: Price::new(4_550),
+            last: Price::new(1),
+            assumed: true,
+            bid_size: Some(Contracts::from_hundredths(12)),
+            ask_size: Some(Contracts::ZERO),
+            volume: Some(Contracts::whole(9)),
+        };
+        let market_event = [
+            MarketEvent::Listed(Arc::new(market())),
+            MarketEvent::Quote { market: id, quote: full },
+            MarketEvent::Quote { market: id, quote: Quote::default() },
+            MarketEvent::Gap { market: id },
+            MarketEvent::Status { market: id, status: MarketStatus::Halted },
+            MarketEvent::CloseTime { market: id, close: Timestamp::from_nanos(5) },
+            MarketEvent::Fees { series: SeriesId(1), fees: FeeSchedule::STANDARD },
+            MarketEvent::Settled { market: id, value: Price::ONE },
+        ];
+        let order = OrderId(4);
+        let fill = Fill {
+            order,
+            trade: u64::MAX,
+            price: Price::ONE,
+            contracts: Contracts::ONE,
+            fee: Money::from_micros(-3),
+            taker: true,
+        };
+        let venue = [
+            VenueEvent::Accepted { order, venue_id: Some("x".into()) },
+            VenueEvent::Accepted { order, venue_id: None },
+            VenueEvent::Filled(fill),
+            VenueEvent::Closed { order, reason: CloseReason::ByExchange },
+            VenueEvent::Rejected { order, reason: RejectReason::Busy },
+            VenueEvent::Unexplained { detail: "why".into() },
+        ];
+        let control = [
+            Control::Halt { reason: "x".into() },
+            Control::Resume { strategy: Some(StrategyId(1)), reason: "y".into() },
+            Control::Unmanaged { market: id, reason: "z".into() },
+            Control::Refit { scenario: "[scenario]\nname = 'a'".into() },
+        ];
+        let fact = Fact::FomcMeeting { announcement: Timestamp::from_nanos(9) };
+        let all = (market_event.into_iter().map(Input::Market))
+            .chain(venue.into_iter().map(Input::Venue))
+            .chain(control.into_iter().map(Input::Control))
+            .chain([Input::Fact(fact)]);
+        for input in all {
+            let line = to_line(&input).unwrap();
+            assert_eq!(from_line(&line), Ok(input), "{line}");
+        }
+        assert_eq!(to_line(&Input::Wake), None);
+    }
+
+    #[test]
+    fn a_damaged_line_is_an_error() {
+        for bad in ["", "quote", "quote 1 2", "quote 1 - - - - 0 - - - -", "quote 1 x - - - 0 - - -", "{}"] {
+            assert!(from_line(bad).is_err(), "{bad:?} was read");
+        }
+    }
+}

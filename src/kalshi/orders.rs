@@ -1,0 +1,533 @@
+//! What became of our orders: follows each from the intent to its end, whatever gets lost on the way.
+//!
+//! No I/O and no clock: whoever drives an [`OrderTracker`] hands it what the desk asks for and what the
+//! exchange says, does the [`Task`]s it wants done, and passes its [`VenueEvent`]s on to the desk.
+//!
+//! - The client order id is derived from the order's number, and an order is only ever sent under its own.
+//!   Ids are spent for ever, so sending one twice can place it once at most.
+//! - An unknown outcome is resolved by looking; only when looking finds nothing for a while is the order
+//!   sent again, under the same id.
+//! - Fills come from whichever source speaks first. Each trade counts once. An order is over only when
+//!   every fill the exchange counts has been seen.
+//! - That an order cannot be found on cancelling proves nothing; it is looked up.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::Arc;
+
+use crate::domain::{Contracts, MarketId, Money, Order, OrderId, Price, Span, TimeInForce, Timestamp};
+use crate::event::{CloseReason, Command, Fill, RejectReason, VenueEvent};
+
+/// Looks at the exchange before an order that was not found is sent again.
+const LOOKS: u32 = 4;
+/// First pause between attempts; doubles up to [`LONGEST_PAUSE`].
+const PAUSE: Span = Span::MILLISECOND.times(250);
+const LONGEST_PAUSE: Span = Span::SECOND.times(15);
+/// How long a fill that is known to exist may take to come by itself before it is asked for.
+const PATIENCE: Span = Span::MILLISECOND.times(200);
+/// How long a fill of an order we do not know (yet) waits for that order to become known.
+const ORPHANAGE: Span = Span::SECOND.times(10);
+
+/// Something to ask of the exchange. At most one an order is under way at a time.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Task {
+    /// Place the order under its client order id.
+    Create(Order),
+    /// Find the order by its client order id among the orders of its market.
+    Look(Order),
+    /// Take back what is left of it.
+    Cancel {
+        /// The order.
+        order: Order,
+        /// The exchange's name for it.
+        venue_id: Arc<str>,
+    },
+    /// Fetch its fills.
+    Fills {
+        /// The order.
+        order: Order,
+        /// The exchange's name for it.
+        venue_id: Arc<str>,
+    },
+}
+
+impl Task {
+    /// The order it is about.
+    #[must_use]
+    pub const fn order(&self) -> &Order {
+        match self {
+            Self::Create(order) | Self::Look(order) => order,
+            Self::Cancel { order, .. } | Self::Fills { order, .. } => order,
+        }
+    }
+}
+
+/// What the exchange says of an order, from whichever source.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OrderReport {
+    /// The exchange's name for it.
+    pub venue_id: Arc<str>,
+    /// How much of it has traded.
+    pub filled: Contracts,
+    /// Why nothing is left of it; `None` while it rests.
+    pub ended: Option<CloseReason>,
+}
+
+/// One trade as the exchange reports it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FillReport {
+    /// The exchange's name for the trade.
+    pub trade_id: Arc<str>,
+    /// The exchange's name for the order.
+    pub venue_id: Arc<str>,
+    /// Price of YES.
+    pub yes_price: Price,
+    /// How many.
+    pub contracts: Contracts,
+    /// Fee charged.
+    pub fee: Money,
+    /// Whether we took.
+    pub taker: bool,
+}
+
+/// How a task failed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Failure {
+    /// It certainly did not happen.
+    NotDone,
+    /// It may have happened.
+    Unknown,
+    /// The client order id was there already.
+    AlreadyExists,
+    /// The exchange does not know the order (any more).
+    NotFound,
+    /// The exchange said no.
+    Refused(RejectReason),
+}
+
+/// Where an order is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Phase {
+    /// To be placed. Whether an earlier attempt may have arrived.
+    New { maybe_placed: bool },
+    /// It may be there. How often it was looked for in vain; with a refusal, what a later attempt met.
+    Missing { looks: u32, refused: Option<RejectReason> },
+    /// It certainly is there, under a name we do not know yet.
+    Exists,
+    /// In the exchange's hands, under a known name.
+    Placed,
+}
+
+#[derive(Debug)]
+struct Tracked {
+    order: Order,
+    phase: Phase,
+    venue_id: Option<Arc<str>>,
+    /// Told to the desk.
+    filled: Contracts,
+    /// The most the exchange said has traded.
+    reported: Contracts,
+    ended: Option<CloseReason>,
+    cancel: bool,
+    /// Its state is in doubt and has to be looked up.
+    doubtful: bool,
+    under_way: bool,
+    attempts: u32,
+    not_before: Timestamp,
+}
+
+impl Tracked {
+    const fn new(order: Order, phase: Phase) -> Self {
+        Self {
+            order,
+            phase,
+            venue_id: None,
+            filled: Contracts::ZERO,
+            reported: Contracts::ZERO,
+            ended: None,
+            cancel: false,
+            doubtful: false,
+            under_way: false,
+            attempts: 0,
+            not_before: Timestamp::MIN,
+        }
+    }
+
+    /// What should be done next about it.
+    fn next_task(&self) -> Option<Task> {
+        let order = self.order;
+        match (self.phase, &self.venue_id) {
+            (Phase::New { .. }, _) => Some(Task::Create(order)),
+            (Phase::Missing { .. } | Phase::Exists, _) | (Phase::Placed, None) => Some(Task::Look(order)),
+            (Phase::Placed, Some(venue_id)) => {
+                let venue_id = Arc::clone(venue_id);
+                if self.doubtful {
+                    Some(Task::Look(order))
+                } else if self.filled < self.reported {
+                    Some(Task::Fills { order, venue_id })
+                } else if self.cancel && self.ended.is_none() {
+                    Some(Task::Cancel { order, venue_id })
+                } else {
+                    None
+                }
+            }
+        }
+    }
+
+    fn pause(&mut self, now: Timestamp) {
+        let pause = PAUSE.times(1 << self.attempts.min(10)).min(LONGEST_PAUSE);
+        self.attempts += 1;
+        self.not_before = now + pause;
+    }
+}
+
+/// All orders that are not over.
+#[derive(Debug)]
+pub struct OrderTracker {
+    run: Box<str>,
+    orders: BTreeMap<OrderId, Tracked>,
+    names: BTreeMap<Arc<str>, OrderId>,
+    trades: BTreeSet<u64>,
+    orphans: Vec<(FillReport, Timestamp)>,
+    events: VecDeque<VenueEvent>,
+}
+
+impl OrderTracker {
+    /// Follows orders of the run called `run`.
+    #[must_use]
+    pub fn new(run: &str) -> Self {
+        Self {
+            run: run.into(),
+            orders: BTreeMap::new(),
+            names: BTreeMap::new(),
+            trades: BTreeSet::new(),
+            orphans: Vec::new(),
+            events: VecDeque::new(),
+        }
+    }
+
+    /// The id an order has on the wire.
+    #[must_use]
+    pub fn client_id(&self, order: OrderId) -> String {
+        format!("{}-{}", self.run, order.0)
+    }
+
+    /// The order of an id on the wire; `None` if it is none of this run's.
+    #[must_use]
+    pub fn order_of(&self, client_id: &str) -> Option<OrderId> {
+        let number = client_id.strip_prefix(&*self.run)?.strip_prefix('-')?;
+        number.parse().ok().map(OrderId)
+    }
+
+    /// Takes an order over that an earlier process may have sent: it is looked for, and not sent.
+    pub fn recover(&mut self, order: Order, filled: Contracts) {
+        let mut tracked =
+            Tracked::new(order, Phase::Missing { looks: 0, refused: Some(RejectReason::NeverSent) });
+        tracked.filled = filled;
+        self.orders.insert(order.id, tracked);
+    }
+
+    /// Notes a trade that was booked before, so that it does not count again.
+    pub fn seen(&mut self, trade: u64) {
+        self.trades.insert(trade);
+    }
+
+    /// Takes a command of the desk.
+    pub fn command(&mut self, command: &Command) {
+        match command {
+            Command::Submit(order) => {
+                let new = Tracked::new(*order, Phase::New { maybe_placed: false });
+                self.orders.entry(order.id).or_insert(new);
+            }
+            Command::Cancel { order, .. } => {
+                if let Some(tracked) = self.orders.get_mut(order) {
+                    tracked.cancel = true;
+                }
+            }
+        }
+    }
+
+    /// Takes back everything that rests.
+    pub fn cancel_all(&mut self) {
+        self.orders.values_mut().for_each(|tracked| tracked.cancel = true);
+    }
+
+    /// Pushed reports may have been missed: everything is looked up.
+    pub fn doubt_all(&mut self) {
+        let placed = self.orders.values_mut().filter(|tracked| tracked.phase == Phase::Placed);
+        placed.for_each(|tracked| tracked.doubtful = true);
+    }
+
+    /// The market of an order was settled or closed for good: it is looked up.
+    pub fn doubt(&mut self, market: MarketId) {
+        let there = self.orders.values_mut().filter(|tracked| tracked.order.market == market);
+        there.for_each(|tracked| tracked.doubtful = true);
+    }
+
+    /// The next thing to do, if it is time; it counts as under way until its result is handed in.
+    pub fn task(&mut self, now: Timestamp) -> Option<Task> {
+        self.expire_orphans(now);
+        let due = |tracked: &&mut Tracked| !tracked.under_way && tracked.not_before <= now;
+        for tracked in self.orders.values_mut().filter(due) {
+            if let Some(task) = tracked.next_task() {
+                tracked.under_way = true;
+                return Some(task);
+            }
+        }
+        None
+    }
+
+    /// When there will be something to do, if nothing is heard before.
+    #[must_use]
+    pub fn due(&self) -> Option<Timestamp> {
+        let waiting =
+            self.orders.values().filter(|tracked| !tracked.under_way && tracked.next_task().is_some());
+        let orphans = self.orphans.iter().map(|(_, since)| *since + ORPHANAGE);
+        waiting.map(|tracked| tracked.not_before).chain(orphans).min()
+    }
+
+    /// Whether nothing is in doubt: every order is over, or rests and is meant to.
+    #[must_use]
+    pub fn is_quiet(&self) -> bool {
+        let busy = |tracked: &Tracked| tracked.under_way || tracked.next_task().is_some();
+        self.events.is_empty() && !self.orders.values().any(busy)
+    }
+
+    /// Whether no order is left.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.orders.is_empty()
+    }
+
+    /// What the desk should hear next.
+    pub fn event(&mut self) -> Option<VenueEvent> {
+        self.events.pop_front()
+    }
+
+    /// The result of [`Task::Create`].
+    pub fn created(&mut self, id: OrderId, now: Timestamp, result: Result<OrderReport, Failure>) {
+        let Some(tracked) = self.finish_task(id) else { return };
+        let failure = match result {
+            Ok(report) => return self.report(id, now, report),
+            Err(failure) => failure,
+        };
+        // Pushed news may have been faster than the answer.
+        let Phase::New { maybe_placed } = tracked.phase else { return };
+        match failure {
+            Failure::AlreadyExists => tracked.phase = Phase::Exists,
+            Failure::Unknown => {
+                tracked.phase = Phase::Missing { looks: 0, refused: None };
+                tracked.attempts = 0;
+                tracked.pause(now);
+            }
+            Failure::NotDone if maybe_placed => tracked.pause(now),
+            Failure::Refused(reason) if maybe_placed => {
+                // It may be refused because the first attempt is there and has used up the cash.
+                tracked.phase = Phase::Missing { looks: 0, refused: Some(reason) };
+                tracked.attempts = 0;
+                tracked.pause(now);
+            }
+            Failure::NotDone => self.reject(id, RejectReason::Busy),
+            Failure::NotFound => self.reject(id, RejectReason::MarketNotTrading),
+            Failure::Refused(reason) => self.reject(id, reason),
+        }
+    }
+
+    /// The result of [`Task::Look`]; `None` if the order was not found.
+    pub fn looked(&mut self, id: OrderId, now: Timestamp, result: Result<Option<OrderReport>, Failure>) {
+        let Some(tracked) = self.finish_task(id) else { return };
+        match (result, tracked.phase) {
+            (Ok(Some(report)), _) => {
+                // While it is to be cancelled and still seems to rest, reading may lag behind writing.
+                tracked.doubtful = false;
+                let lagging = tracked.cancel && report.ended.is_none();
+                if lagging {
+                    tracked.pause(now);
+                }
+                self.report(id, now, report);
+            }
+            (Ok(None), Phase::Missing { looks, refused }) => {
+                let looks = looks + 1;
+                match refused {
+                    Some(reason) if looks > LOOKS => return self.reject(id, reason),
+                    None if looks > LOOKS && tracked.cancel => {
+                        return self.reject(id, RejectReason::NeverSent);
+                    }
+                    None if looks > LOOKS => tracked.phase = Phase::New { maybe_placed: true },
+                    refused => tracked.phase = Phase::Missing { looks, refused },
+                }
+                tracked.pause(now);
+            }
+            (Ok(None) | Err(_), _) => tracked.pause(now),
+        }
+    }
+
+    /// The result of [`Task::Cancel`]: how much was taken back.
+    pub fn cancelled(&mut self, id: OrderId, now: Timestamp, result: Result<Contracts, Failure>) {
+        let Some(tracked) = self.finish_task(id) else { return };
+        match result {
+            Ok(reduced_by) => {
+                let Some(venue_id) = tracked.venue_id.clone() else { return };
+                let filled = (tracked.order.contracts - reduced_by).max(tracked.filled);
+                self.report(id, now, OrderReport { venue_id, filled, ended: Some(CloseReason::Cancelled) });
+            }
+            Err(Failure::NotFound | Failure::Refused(_)) => {
+                tracked.doubtful = true;
+                tracked.pause(now);
+            }
+            Err(_) => tracked.pause(now),
+        }
+    }
+
+    /// The result of [`Task::Fills`].
+    pub fn fetched(&mut self, id: OrderId, now: Timestamp, result: Result<Vec<FillReport>, Failure>) {
+        let Some(tracked) = self.finish_task(id) else { return };
+        // If some are still missing, reading lags behind writing.
+        tracked.pause(now);
+        for fill in result.unwrap_or_default() {
+            self.fill(id, &fill);
+        }
+        self.close_if_over(id);
+    }
+
+    /// The exchange told by itself how an order stands. `client_id` may be another run's or a person's.
+    pub fn pushed_order(&mut self, client_id: &str, now: Timestamp, report: OrderReport) {
+        if let Some(id) = self.order_of(client_id)
+            && self.orders.contains_key(&id)
+        {
+            self.report(id, now, report);
+        }
+    }
+
+    /// The exchange told by itself of a trade.
+    pub fn pushed_fill(&mut self, client_id: Option<&str>, now: Timestamp, fill: FillReport) {
+        let by_client = client_id.and_then(|client_id| self.order_of(client_id));
+        match by_client.or_else(|| self.names.get(&fill.venue_id).copied()) {
+            Some(id) => {
+                self.learn_name(id, &fill.venue_id);
+                self.fill(id, &fill);
+                self.close_if_over(id);
+            }
+            None => self.orphans.push((fill, now)),
+        }
+    }
+
+    fn finish_task(&mut self, id: OrderId) -> Option<&mut Tracked> {
+        let tracked = self.orders.get_mut(&id)?;
+        tracked.under_way = false;
+        Some(tracked)
+    }
+
+    fn reject(&mut self, order: OrderId, reason: RejectReason) {
+        self.orders.remove(&order);
+        self.events.push_back(VenueEvent::Rejected { order, reason });
+    }
+
+    /// Merges what the exchange says with what is known: counts only grow, an end stays an end.
+    fn report(&mut self, id: OrderId, now: Timestamp, report: OrderReport) {
+        self.learn_name(id, &report.venue_id);
+        let Some(tracked) = self.orders.get_mut(&id) else { return };
+        tracked.reported = tracked.reported.max(report.filled);
+        if tracked.ended.is_none() && report.ended.is_some() {
+            tracked.ended = report.ended;
+            tracked.attempts = 0;
+        }
+        if tracked.filled < tracked.reported {
+            tracked.not_before = tracked.not_before.max(now + PATIENCE);
+        }
+        self.close_if_over(id);
+    }
+
+    fn learn_name(&mut self, id: OrderId, venue_id: &Arc<str>) {
+        let Some(tracked) = self.orders.get_mut(&id) else { return };
+        if tracked.venue_id.is_some() {
+            return;
+        }
+        tracked.venue_id = Some(Arc::clone(venue_id));
+        tracked.phase = Phase::Placed;
+        tracked.attempts = 0;
+        tracked.not_before = Timestamp::MIN;
+        self.names.insert(Arc::clone(venue_id), id);
+        self.events.push_back(VenueEvent::Accepted { order: id, venue_id: Some(Arc::clone(venue_id)) });
+        let (ours, others) =
+            std::mem::take(&mut self.orphans).into_iter().partition(|(fill, _)| fill.venue_id == *venue_id);
+        self.orphans = others;
+        let ours: Vec<(FillReport, Timestamp)> = ours;
+        ours.iter().for_each(|(fill, _)| self.fill(id, fill));
+    }
+
+    fn fill(&mut self, id: OrderId, report: &FillReport) {
+        let trade = trade_number(&report.trade_id);
+        if !self.trades.insert(trade) {
+            return;
+        }
+        let FillReport { yes_price, contracts, fee, taker, .. } = *report;
+        let Some(tracked) = self.orders.get_mut(&id) else {
+            let detail = format!(
+                "trade {} of {contracts} contracts at {yes_price} came after its order {} was over",
+                report.trade_id, id.0
+            );
+            return self.events.push_back(VenueEvent::Unexplained { detail });
+        };
+        tracked.filled += contracts;
+        tracked.reported = tracked.reported.max(tracked.filled);
+        let price = tracked.order.side.price(yes_price);
+        self.events.push_back(VenueEvent::Filled(Fill { order: id, trade, price, contracts, fee, taker }));
+    }
+
+    fn close_if_over(&mut self, id: OrderId) {
+        let Some(tracked) = self.orders.get(&id) else { return };
+        if tracked.filled >= tracked.order.contracts {
+            self.orders.remove(&id);
+        } else if let Some(reason) = tracked.ended
+            && tracked.filled >= tracked.reported
+        {
+            self.orders.remove(&id);
+            self.events.push_back(VenueEvent::Closed { order: id, reason });
+        }
+    }
+
+    fn expire_orphans(&mut self, now: Timestamp) {
+        let expired = |since: Timestamp| since + ORPHANAGE <= now;
+        if !self.orphans.iter().any(|(_, since)| expired(*since)) {
+            return;
+        }
+        let (old, young): (Vec<_>, Vec<_>) =
+            std::mem::take(&mut self.orphans).into_iter().partition(|(_, since)| expired(*since));
+        self.orphans = young;
+        for (fill, _) in old {
+            if self.trades.insert(trade_number(&fill.trade_id)) {
+                let FillReport { trade_id, venue_id, contracts, yes_price, .. } = fill;
+                let detail = format!(
+                    "trade {trade_id} of {contracts} contracts at {yes_price} belongs to order {venue_id}, which is not ours"
+                );
+                self.events.push_back(VenueEvent::Unexplained { detail });
+            }
+        }
+    }
+}
+
+/// The number a trade has in our books: 63 bits of the hash of its name.
+#[must_use]
+pub fn trade_number(trade_id: &str) -> u64 {
+    let hash = blake3::hash(trade_id.as_bytes());
+    let first: [u8; 8] = hash.as_bytes()[..8].try_into().expect("a hash is longer than eight bytes");
+    u64::from_le_bytes(first) >> 1
+}
+
+/// What a report of an order that has left the book means for it.
+#[must_use]
+pub fn end_of(order: &Order, cancel_reason: Option<&str>) -> CloseReason {
+    match cancel_reason {
+        Some("CloseCancel") => CloseReason::MarketClosed,
+        Some("HaltCancel") => CloseReason::MarketHalted,
+        Some("Decrease" | "Amend") | None if order.time_in_force == TimeInForce::Ioc => {
+            CloseReason::NothingOnOffer
+        }
+        Some("Decrease") | None => CloseReason::Cancelled,
+        Some(_) => CloseReason::ByExchange,
+    }
+}
+
+#[cfg(test)]
+#[path = "orders_tests.rs"]
+mod tests;

@@ -1,0 +1,233 @@
+//! Each way an order can go wrong on the wire, by hand. Random ones are in tests/it/soak.rs.
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+use crate::domain::{Action, Side};
+
+use super::*;
+
+const RUN: &str = "ab12";
+
+fn order(contracts: i64, time_in_force: TimeInForce) -> Order {
+    Order {
+        id: OrderId(1),
+        market: MarketId(0),
+        side: Side::No,
+        action: Action::Buy,
+        contracts: Contracts::whole(contracts),
+        limit: Price::new(5_600).unwrap(),
+        time_in_force,
+    }
+}
+
+fn fill(trade: &str, contracts: i64) -> FillReport {
+    FillReport {
+        trade_id: trade.into(),
+        venue_id: "venue".into(),
+        yes_price: Price::new(4_500).unwrap(),
+        contracts: Contracts::whole(contracts),
+        fee: Money::from_micros(17_500),
+        taker: true,
+    }
+}
+
+fn report(filled: i64, ended: Option<CloseReason>) -> OrderReport {
+    OrderReport { venue_id: "venue".into(), filled: Contracts::whole(filled), ended }
+}
+
+/// A tracker with one order on its way, and a clock.
+struct Bench {
+    tracker: OrderTracker,
+    now: Timestamp,
+}
+
+impl Bench {
+    fn new(order: Order) -> Self {
+        let mut tracker = OrderTracker::new(RUN);
+        tracker.command(&Command::Submit(order));
+        Self { tracker, now: Timestamp::from_nanos(0) }
+    }
+
+    /// The next task, as soon as it is due.
+    fn task(&mut self) -> Option<Task> {
+        self.now = self.now.max(self.tracker.due()?);
+        self.tracker.task(self.now)
+    }
+
+    fn create(&mut self, result: Result<OrderReport, Failure>) {
+        assert!(matches!(self.task(), Some(Task::Create(_))));
+        self.tracker.created(OrderId(1), self.now, result);
+    }
+
+    fn look(&mut self, result: Result<Option<OrderReport>, Failure>) {
+        assert!(matches!(self.task(), Some(Task::Look(_))));
+        self.tracker.looked(OrderId(1), self.now, result);
+    }
+
+    fn told(&mut self) -> Vec<String> {
+        let tell = |event| match event {
+            VenueEvent::Accepted { .. } => "accepted".to_owned(),
+            VenueEvent::Filled(fill) => format!("{} @ {}", fill.contracts, fill.price),
+            VenueEvent::Closed { reason, .. } => format!("closed {reason:?}"),
+            VenueEvent::Rejected { reason, .. } => format!("rejected {reason:?}"),
+            VenueEvent::Unexplained { detail } => detail,
+        };
+        std::iter::from_fn(|| self.tracker.event()).map(tell).collect()
+    }
+}
+
+#[test]
+fn an_immediate_order_that_fills_in_part() {
+    let mut bench = Bench::new(order(10, TimeInForce::Ioc));
+    bench.create(Ok(report(6, Some(CloseReason::NothingOnOffer))));
+    assert_eq!(bench.told(), ["accepted"], "not over before its fills are known");
+    bench.tracker.pushed_fill(None, bench.now, fill("a", 4));
+    assert!(matches!(bench.task(), Some(Task::Fills { .. })), "the other two did not come by themselves");
+    bench.tracker.fetched(OrderId(1), bench.now, Ok(vec![fill("a", 4), fill("b", 2)]));
+    assert_eq!(bench.told(), ["4 @ 0.55", "2 @ 0.55", "closed NothingOnOffer"]);
+    assert!(bench.tracker.is_empty() && bench.tracker.is_quiet());
+    bench.tracker.pushed_fill(Some("ab12-1"), bench.now, fill("b", 2));
+    assert!(bench.told().is_empty(), "each trade counts once");
+}
+
+#[test]
+fn news_may_be_faster_than_the_answer() {
+    let mut bench = Bench::new(order(4, TimeInForce::Ioc));
+    assert!(matches!(bench.task(), Some(Task::Create(_))));
+    bench.tracker.pushed_fill(Some("ab12-1"), bench.now, fill("a", 4));
+    assert_eq!(bench.told(), ["accepted", "4 @ 0.55"]);
+    bench.tracker.created(OrderId(1), bench.now, Err(Failure::Unknown));
+    assert!(bench.told().is_empty() && bench.tracker.is_empty());
+}
+
+#[test]
+fn an_unknown_outcome_is_looked_up_and_found() {
+    let mut bench = Bench::new(order(10, TimeInForce::Gtc));
+    bench.create(Err(Failure::Unknown));
+    bench.look(Ok(None));
+    bench.look(Err(Failure::Unknown));
+    bench.look(Ok(Some(report(0, None))));
+    assert_eq!(bench.told(), ["accepted"]);
+    assert!(bench.tracker.is_quiet(), "it rests");
+}
+
+#[test]
+fn what_is_not_found_is_sent_again_under_the_same_id() {
+    let mut bench = Bench::new(order(10, TimeInForce::Gtc));
+    bench.create(Err(Failure::Unknown));
+    for _ in 0..=LOOKS {
+        bench.look(Ok(None));
+    }
+    assert!(bench.now > Timestamp::from_nanos(0) + Span::SECOND.times(5), "reading may lag behind writing");
+    bench.create(Err(Failure::AlreadyExists));
+    // It is certainly there, so it is looked for until it shows.
+    for _ in 0..20 {
+        bench.look(Ok(None));
+    }
+    bench.look(Ok(Some(report(0, Some(CloseReason::MarketClosed)))));
+    assert_eq!(bench.told(), ["accepted", "closed MarketClosed"]);
+}
+
+#[test]
+fn a_refusal_of_the_second_attempt_says_nothing_of_the_first() {
+    let mut bench = Bench::new(order(10, TimeInForce::Gtc));
+    bench.create(Err(Failure::Unknown));
+    for _ in 0..=LOOKS {
+        bench.look(Ok(None));
+    }
+    bench.create(Err(Failure::Refused(RejectReason::InsufficientFunds)));
+    for _ in 0..=LOOKS {
+        assert!(bench.told().is_empty());
+        bench.look(Ok(None));
+    }
+    assert_eq!(bench.told(), ["rejected InsufficientFunds"]);
+}
+
+#[test]
+fn certain_failures_are_told_at_once() {
+    for (failure, reason) in [
+        (Failure::NotDone, "rejected Busy"),
+        (Failure::NotFound, "rejected MarketNotTrading"),
+        (Failure::Refused(RejectReason::InvalidPrice), "rejected InvalidPrice"),
+    ] {
+        let mut bench = Bench::new(order(1, TimeInForce::Ioc));
+        bench.create(Err(failure));
+        assert_eq!(bench.told(), [reason]);
+        assert!(bench.tracker.is_empty());
+    }
+}
+
+#[test]
+fn a_cancel_that_finds_nothing_proves_nothing() {
+    let mut bench = Bench::new(order(10, TimeInForce::Gtc));
+    bench.create(Ok(report(0, None)));
+    bench.tracker.command(&Command::Cancel { order: OrderId(1), market: MarketId(0) });
+    assert!(matches!(bench.task(), Some(Task::Cancel { .. })));
+    bench.tracker.cancelled(OrderId(1), bench.now, Err(Failure::NotFound));
+    bench.look(Ok(Some(report(0, None)))); // reads lag: it still seems to rest
+    assert!(matches!(bench.task(), Some(Task::Cancel { .. })));
+    bench.tracker.cancelled(OrderId(1), bench.now, Err(Failure::NotFound));
+    bench.look(Ok(Some(report(10, Some(CloseReason::Cancelled))))); // it had traded
+    assert!(matches!(bench.task(), Some(Task::Fills { .. })));
+    bench.tracker.fetched(OrderId(1), bench.now, Ok(vec![fill("a", 10)]));
+    assert_eq!(bench.told(), ["accepted", "10 @ 0.55"]);
+}
+
+#[test]
+fn cancelling_counts_what_traded_before() {
+    let mut bench = Bench::new(order(10, TimeInForce::Gtc));
+    bench.create(Ok(report(0, None)));
+    bench.tracker.cancel_all();
+    assert!(matches!(bench.task(), Some(Task::Cancel { .. })));
+    bench.tracker.cancelled(OrderId(1), bench.now, Ok(Contracts::whole(7)));
+    bench.tracker.pushed_fill(None, bench.now, fill("a", 3));
+    assert_eq!(bench.told(), ["accepted", "3 @ 0.55", "closed Cancelled"]);
+}
+
+#[test]
+fn after_a_crash_an_intent_is_looked_for_and_never_sent() {
+    let mut tracker = OrderTracker::new(RUN);
+    tracker.recover(order(10, TimeInForce::Ioc), Contracts::ZERO);
+    let mut bench = Bench { tracker, now: Timestamp::from_nanos(0) };
+    for _ in 0..=LOOKS {
+        bench.look(Ok(None));
+    }
+    assert_eq!(bench.told(), ["rejected NeverSent"]);
+}
+
+#[test]
+fn a_fill_of_somebody_elses_order_is_unexplained() {
+    let mut bench = Bench::new(order(10, TimeInForce::Gtc));
+    bench.create(Ok(report(0, None)));
+    bench.tracker.pushed_fill(
+        Some("by-hand"),
+        bench.now,
+        FillReport { venue_id: "other".into(), ..fill("x", 5) },
+    );
+    assert_eq!(bench.told(), ["accepted"]);
+    assert!(bench.task().is_none(), "time passes");
+    let told = bench.told();
+    assert!(
+        told[0].contains("trade x of 5 contracts at 0.45 belongs to order other, which is not ours"),
+        "{told:?}"
+    );
+}
+
+#[test]
+fn a_fill_waits_for_its_order_to_become_known() {
+    let mut bench = Bench::new(order(5, TimeInForce::Ioc));
+    assert!(matches!(bench.task(), Some(Task::Create(_))));
+    bench.tracker.pushed_fill(None, bench.now, fill("a", 5));
+    assert!(bench.told().is_empty());
+    bench.tracker.created(OrderId(1), bench.now, Ok(report(5, Some(CloseReason::NothingOnOffer))));
+    assert_eq!(bench.told(), ["accepted", "5 @ 0.55"]);
+}
+
+#[test]
+fn ids_on_the_wire_name_run_and_order() {
+    let tracker = OrderTracker::new(RUN);
+    assert_eq!(tracker.client_id(OrderId(42)), "ab12-42");
+    assert_eq!(tracker.order_of("ab12-42"), Some(OrderId(42)));
+    for foreign in ["ab12-", "ab12-x", "cd34-42", "42", "ab1242"] {
+        assert_eq!(tracker.order_of(foreign), None, "{foreign}");
+    }
+}
