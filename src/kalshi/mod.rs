@@ -1,1 +1,10 @@
 //! The exchange: its REST and WebSocket API as of October 2026, and nothing that decides.
+//!
+//! What it says is decoded to the integers of [`crate::domain`] at this border, exactly, and anything
+//! that is missing, renamed or of another type is an error that names its place.
+
+pub mod auth;
+pub mod clock;
+pub mod environment;
+pub mod number;
+pub mod schema;
