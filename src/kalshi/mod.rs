@@ -8,3 +8,4 @@ pub mod clock;
 pub mod environment;
 pub mod number;
 pub mod schema;
+pub mod wire;
