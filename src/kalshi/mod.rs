@@ -6,6 +6,8 @@
 pub mod auth;
 pub mod clock;
 pub mod environment;
+pub mod limits;
 pub mod number;
+pub mod rest;
 pub mod schema;
 pub mod wire;
