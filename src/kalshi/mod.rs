@@ -1,3 +1,14 @@
 //! The exchange: its REST and WebSocket API as of October 2026, and nothing that decides.
+//!
+//! What it says is decoded to the integers of [`crate::domain`] at this border, exactly, and anything
+//! that is missing, renamed or of another type is an error that names its place.
 
+pub mod auth;
+pub mod clock;
+pub mod environment;
+pub mod limits;
+pub mod number;
 pub mod orders;
+pub mod rest;
+pub mod schema;
+pub mod wire;

@@ -1,0 +1,24 @@
+//! The wall clock, in the one place of the crate that reads it: requests to the exchange are signed with
+//! the time, and what comes in live is stamped with it. Everything else is handed its time.
+
+use std::time::UNIX_EPOCH;
+
+use crate::domain::Timestamp;
+
+/// The present moment of this machine's clock.
+#[must_use]
+#[expect(
+    clippy::disallowed_methods,
+    clippy::disallowed_types,
+    reason = "the one door through which the real time comes in"
+)]
+pub fn now() -> Timestamp {
+    let since_1970 = std::time::SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    Timestamp::from_nanos(i64::try_from(since_1970.as_nanos()).unwrap_or(i64::MAX))
+}
+
+/// Milliseconds since 1970, as the exchange writes times.
+#[must_use]
+pub const fn millis(at: Timestamp) -> i64 {
+    at.nanos().div_euclid(1_000_000)
+}
