@@ -4,7 +4,9 @@
 //! that is missing, renamed or of another type is an error that names its place.
 
 pub mod auth;
+pub mod book;
 pub mod clock;
 pub mod environment;
+pub mod frame;
 pub mod number;
 pub mod schema;
