@@ -10,3 +10,4 @@ pub mod environment;
 pub mod frame;
 pub mod number;
 pub mod schema;
+pub mod wire;

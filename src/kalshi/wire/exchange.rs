@@ -1,0 +1,111 @@
+//! Whether and when the exchange trades.
+
+use serde::{Deserialize, Deserializer};
+
+use crate::domain::Timestamp;
+use crate::kalshi::number;
+
+/// Whether the exchange is up and trading. Some answers carry it under an error's status, too.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+pub struct ExchangeStatus {
+    /// Without it nothing changes at all: no orders, no cancels.
+    pub exchange_active: bool,
+    /// Without it no order is placed or amended; cancels work.
+    pub trading_active: bool,
+    /// When it thinks it will be back.
+    #[serde(rename = "exchange_estimated_resume_time", default, deserialize_with = "number::optional_time")]
+    pub estimated_resume: Option<Timestamp>,
+    /// The same for each matching engine, where it says so.
+    #[serde(rename = "exchange_index_statuses", default)]
+    pub shards: Vec<ShardStatus>,
+}
+
+/// The state of one matching engine.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+pub struct ShardStatus {
+    /// Its number; 0 has economics and weather.
+    pub exchange_index: i64,
+    /// Its own [`ExchangeStatus::exchange_active`].
+    pub exchange_active: bool,
+    /// Its own [`ExchangeStatus::trading_active`].
+    pub trading_active: bool,
+}
+
+/// When the exchange trades.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+pub struct Schedule {
+    /// Weekly hours, each valid for a while.
+    pub standard_hours: Vec<WeeklyHours>,
+    /// Announced pauses.
+    pub maintenance_windows: Vec<Maintenance>,
+}
+
+/// Trading hours by day of the week, Eastern time.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+pub struct WeeklyHours {
+    /// Valid from.
+    #[serde(rename = "start_time", deserialize_with = "number::time")]
+    pub from: Timestamp,
+    /// Valid until.
+    #[serde(rename = "end_time", deserialize_with = "number::time")]
+    pub until: Timestamp,
+    /// Hours of the day.
+    pub monday: Vec<DayHours>,
+    /// Hours of the day.
+    pub tuesday: Vec<DayHours>,
+    /// Hours of the day.
+    pub wednesday: Vec<DayHours>,
+    /// Hours of the day.
+    pub thursday: Vec<DayHours>,
+    /// Hours of the day.
+    pub friday: Vec<DayHours>,
+    /// Hours of the day.
+    pub saturday: Vec<DayHours>,
+    /// Hours of the day.
+    pub sunday: Vec<DayHours>,
+}
+
+/// One stretch of trading within a day, in minutes after midnight Eastern; a close of 0 is midnight.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+pub struct DayHours {
+    /// First minute.
+    #[serde(rename = "open_time", deserialize_with = "minute_of_day")]
+    pub open: u16,
+    /// First minute after.
+    #[serde(rename = "close_time", deserialize_with = "minute_of_day")]
+    pub close: u16,
+}
+
+/// An announced pause.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+pub struct Maintenance {
+    /// Its beginning.
+    #[serde(rename = "start_datetime", deserialize_with = "number::time")]
+    pub start: Timestamp,
+    /// Its end.
+    #[serde(rename = "end_datetime", deserialize_with = "number::time")]
+    pub end: Timestamp,
+}
+
+/// From when on the live endpoints know things; what is older is only in `/historical/…`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+pub struct HistoricalCutoff {
+    /// Markets settled since.
+    #[serde(rename = "market_settled_ts", deserialize_with = "number::time")]
+    pub market_settled: Timestamp,
+    /// Trades since.
+    #[serde(rename = "trades_created_ts", deserialize_with = "number::time")]
+    pub trades_created: Timestamp,
+    /// Orders changed since.
+    #[serde(rename = "orders_updated_ts", deserialize_with = "number::time")]
+    pub orders_updated: Timestamp,
+}
+
+fn minute_of_day<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u16, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    let minute = text.split_once(':').and_then(|(hour, minute)| {
+        let (hour, minute) = (hour.parse::<u16>().ok()?, minute.parse::<u16>().ok()?);
+        (hour < 24 && minute < 60).then_some(hour * 60 + minute)
+    });
+    minute.ok_or_else(|| serde::de::Error::custom(format!("`{text}` is not a time of day like 03:00")))
+}

@@ -1,0 +1,61 @@
+//! What the exchange says when it refuses: four shapes of body for one thing.
+
+use serde::{Deserialize, Deserializer};
+use serde_json::Value;
+
+/// Why a request was refused.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+pub struct ApiErrorBody {
+    /// The exchange's name of the reason; empty where it gives none.
+    #[serde(default)]
+    pub code: String,
+    /// For people.
+    #[serde(default)]
+    pub message: String,
+    /// More, in some; what is not text is kept as its JSON.
+    #[serde(default, deserialize_with = "any_text")]
+    pub details: Option<String>,
+}
+
+impl ApiErrorBody {
+    /// Reads a body in any of the shapes: nested, flat, a bare `msg`, or `error` as a string. `None` if it
+    /// is none of them, as with the pages of a gateway in front of the exchange.
+    #[must_use]
+    pub fn parse(body: &[u8]) -> Option<Self> {
+        #[derive(Deserialize)]
+        #[serde(untagged)]
+        enum Shape {
+            Nested {
+                error: ApiErrorBody,
+            },
+            Text {
+                error: String,
+            },
+            Bare {
+                msg: String,
+            },
+            Flat {
+                code: String,
+                message: String,
+                #[serde(default, deserialize_with = "any_text")]
+                details: Option<String>,
+            },
+        }
+        Some(match serde_json::from_slice(body).ok()? {
+            Shape::Nested { error } => error,
+            Shape::Text { error: message } | Shape::Bare { msg: message } => {
+                Self { message, ..Self::default() }
+            }
+            Shape::Flat { code, message, details } => Self { code, message, details },
+        })
+    }
+}
+
+/// An oddity in the details must not hide the code.
+fn any_text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
+    Ok(match Value::deserialize(deserializer)? {
+        Value::Null => None,
+        Value::String(text) => Some(text),
+        other => Some(other.to_string()),
+    })
+}

@@ -1,0 +1,154 @@
+//! Series and events: what is asked, at which fees.
+
+use serde::{Deserialize, Deserializer};
+
+use super::Market;
+use crate::domain::{Decimal6, FeeSchedule, FeeType, Timestamp};
+use crate::kalshi::number;
+
+/// A recurring question.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+pub struct Series {
+    /// Its name.
+    pub ticker: String,
+    /// For people.
+    pub title: String,
+    /// Its main category.
+    pub category: String,
+    /// Which fee formula its markets use.
+    #[serde(deserialize_with = "fee_type")]
+    pub fee_type: FeeType,
+    /// The multiplier of the fee in parts per million.
+    #[serde(rename = "fee_multiplier", deserialize_with = "multiplier_ppm")]
+    pub fee_multiplier_ppm: u32,
+}
+
+impl Series {
+    /// Its fees today, unless an event overrides them.
+    #[must_use]
+    pub const fn fees(&self) -> FeeSchedule {
+        FeeSchedule { fee_type: self.fee_type, multiplier_ppm: self.fee_multiplier_ppm }
+    }
+}
+
+/// A change of a series' fees.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+pub struct FeeChange {
+    /// The series.
+    pub series_ticker: String,
+    /// The formula from then on.
+    #[serde(deserialize_with = "fee_type")]
+    pub fee_type: FeeType,
+    /// The multiplier from then on, in parts per million.
+    #[serde(rename = "fee_multiplier", deserialize_with = "multiplier_ppm")]
+    pub fee_multiplier_ppm: u32,
+    /// When.
+    #[serde(rename = "scheduled_ts", deserialize_with = "number::time")]
+    pub at: Timestamp,
+}
+
+impl FeeChange {
+    /// The fees from then on.
+    #[must_use]
+    pub const fn fees(&self) -> FeeSchedule {
+        FeeSchedule { fee_type: self.fee_type, multiplier_ppm: self.fee_multiplier_ppm }
+    }
+}
+
+/// A change of the fees of one event; what is `None` is again as the series has it.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+pub struct EventFeeChange {
+    /// The event.
+    pub event_ticker: String,
+    /// Its own formula.
+    #[serde(rename = "fee_type_override", deserialize_with = "optional_fee_type")]
+    pub fee_type: Option<FeeType>,
+    /// Its own multiplier, in parts per million.
+    #[serde(rename = "fee_multiplier_override", deserialize_with = "optional_multiplier_ppm")]
+    pub fee_multiplier_ppm: Option<u32>,
+    /// When.
+    #[serde(rename = "scheduled_ts", deserialize_with = "number::time")]
+    pub at: Timestamp,
+}
+
+impl EventFeeChange {
+    /// The event's fees from then on.
+    #[must_use]
+    pub fn fees(&self, series: FeeSchedule) -> FeeSchedule {
+        overridden(series, self.fee_type, self.fee_multiplier_ppm)
+    }
+}
+
+/// A group of markets on one question.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+pub struct Event {
+    /// Its name.
+    pub event_ticker: String,
+    /// Its series.
+    pub series_ticker: String,
+    /// For people.
+    pub title: String,
+    /// For people: usually the date.
+    pub sub_title: String,
+    /// Whether at most one of its markets pays YES.
+    pub mutually_exclusive: bool,
+    /// The day or moment asked about, if it is one.
+    #[serde(default, deserialize_with = "number::optional_time")]
+    pub strike_date: Option<Timestamp>,
+    /// The period asked about, if it is not a day.
+    #[serde(default)]
+    pub strike_period: Option<String>,
+    /// Its own fee formula.
+    #[serde(rename = "fee_type_override", default, deserialize_with = "optional_fee_type")]
+    pub fee_type: Option<FeeType>,
+    /// Its own fee multiplier, in parts per million.
+    #[serde(rename = "fee_multiplier_override", default, deserialize_with = "optional_multiplier_ppm")]
+    pub fee_multiplier_ppm: Option<u32>,
+    /// The matching engine it trades on.
+    #[serde(default)]
+    pub exchange_index: Option<i64>,
+    /// Its markets, where they were asked for.
+    #[serde(default)]
+    pub markets: Vec<Market>,
+}
+
+impl Event {
+    /// The fees of its markets, given those of its series.
+    #[must_use]
+    pub fn fees(&self, series: FeeSchedule) -> FeeSchedule {
+        overridden(series, self.fee_type, self.fee_multiplier_ppm)
+    }
+}
+
+fn overridden(series: FeeSchedule, fee_type: Option<FeeType>, multiplier_ppm: Option<u32>) -> FeeSchedule {
+    FeeSchedule {
+        fee_type: fee_type.unwrap_or(series.fee_type),
+        multiplier_ppm: multiplier_ppm.unwrap_or(series.multiplier_ppm),
+    }
+}
+
+fn named_fee_type<E: serde::de::Error>(name: &str) -> Result<FeeType, E> {
+    let unknown = || E::custom(format!("`{name}` is a fee type whose formula is not known; do not trade it"));
+    FeeType::from_name(name).ok_or_else(unknown)
+}
+
+fn fee_type<'de, D: Deserializer<'de>>(deserializer: D) -> Result<FeeType, D::Error> {
+    named_fee_type(&String::deserialize(deserializer)?)
+}
+
+fn optional_fee_type<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<FeeType>, D::Error> {
+    Option::<String>::deserialize(deserializer)?.map(|name| named_fee_type(&name)).transpose()
+}
+
+fn ppm<E: serde::de::Error>(multiplier: Decimal6) -> Result<u32, E> {
+    let schedule = FeeSchedule::with_multiplier(FeeType::Quadratic, multiplier).map_err(E::custom)?;
+    Ok(schedule.multiplier_ppm)
+}
+
+fn multiplier_ppm<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u32, D::Error> {
+    ppm(number::decimal(deserializer)?)
+}
+
+fn optional_multiplier_ppm<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u32>, D::Error> {
+    number::optional_decimal(deserializer)?.map(ppm).transpose()
+}

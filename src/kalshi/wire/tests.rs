@@ -1,0 +1,1 @@
+//! Every payload of the API's fact sheet.
