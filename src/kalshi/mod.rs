@@ -8,6 +8,8 @@ pub mod book;
 pub mod clock;
 pub mod environment;
 pub mod frame;
+pub mod limits;
 pub mod number;
+pub mod rest;
 pub mod schema;
 pub mod wire;

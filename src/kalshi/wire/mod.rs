@@ -68,7 +68,7 @@ mod envelope {
 
     pages! {
         EventsPage { events: Event }
-        EventFeeChangesPage { event_fee_change_arr: EventFeeChange }
+        EventFeeChangesPage { event_fee_changes: EventFeeChange }
         MarketsPage { markets: Market }
         TradesPage { trades: Trade }
         OrdersPage { orders: Order }

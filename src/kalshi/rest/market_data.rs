@@ -1,0 +1,204 @@
+//! What everybody may ask: the exchange's state, series, events, markets, books, trades.
+#![expect(clippy::missing_errors_doc, reason = "every request fails in the ways of `ApiError`")]
+
+use super::call::{Call, part};
+use super::{ApiError, Rest};
+use crate::domain::Timestamp;
+use crate::kalshi::number::seconds_of;
+use crate::kalshi::wire::{
+    Event, EventFeeChange, EventFeeChangesPage, EventsPage, ExchangeStatus, FeeChange, FeeChanges,
+    HistoricalCutoff, Market, MarketsPage, OneEvent, OneMarket, OneOrderBook, OneSchedule, OneSeries,
+    OrderBook, OrderBooks, Page, Schedule, Series, SeriesList, Trade, TradesPage,
+};
+
+/// Most tickers in one request.
+const TICKERS: usize = 100;
+/// Most items of one page, by list.
+const EVENTS: &str = "200";
+const MARKETS: &str = "1000";
+const TRADES: &str = "1000";
+
+/// The states of markets that can be asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum StatusFilter {
+    /// Before their opening.
+    Unopened,
+    /// Trading.
+    Open,
+    /// Halted.
+    Paused,
+    /// Past their close and not paid out.
+    Closed,
+    /// Paid out.
+    Settled,
+}
+
+impl StatusFilter {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Unopened => "unopened",
+            Self::Open => "open",
+            Self::Paused => "paused",
+            Self::Closed => "closed",
+            Self::Settled => "settled",
+        }
+    }
+}
+
+/// Which markets; combinations are never among them.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct MarketFilter {
+    /// Of this series.
+    pub series_ticker: Option<String>,
+    /// Of this event.
+    pub event_ticker: Option<String>,
+    /// In this state.
+    pub status: Option<StatusFilter>,
+    /// These; all if empty.
+    pub tickers: Vec<String>,
+}
+
+/// Which events.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct EventFilter {
+    /// Of this series.
+    pub series_ticker: Option<String>,
+    /// With a market in this state; `Paused` cannot be asked for.
+    pub status: Option<StatusFilter>,
+    /// Whether to bring their markets, too.
+    pub with_markets: bool,
+}
+
+impl MarketFilter {
+    fn call(&self, tickers: &[String]) -> Call {
+        Call::get("/markets")
+            .with("limit", MARKETS)
+            .with("mve_filter", "exclude")
+            .with_some("series_ticker", self.series_ticker.as_ref())
+            .with_some("event_ticker", self.event_ticker.as_ref())
+            .with_some("status", self.status.map(StatusFilter::name))
+            .with_some("tickers", (!tickers.is_empty()).then(|| tickers.join(",")))
+    }
+}
+
+impl Rest {
+    /// Whether the exchange is up and trading.
+    pub async fn exchange_status(&self) -> Result<ExchangeStatus, ApiError> {
+        self.call(Call { answered_by_5xx: true, ..Call::get("/exchange/status") }).await
+    }
+
+    /// When it trades.
+    pub async fn schedule(&self) -> Result<Schedule, ApiError> {
+        Ok(self.call::<OneSchedule>(Call::get("/exchange/schedule")).await?.schedule)
+    }
+
+    /// One series.
+    pub async fn series(&self, ticker: &str) -> Result<Series, ApiError> {
+        let call = Call::get(format!("/series/{}", part(ticker)?));
+        Ok(self.call::<OneSeries>(call).await?.series)
+    }
+
+    /// All series of a category, spelled as the exchange does.
+    pub async fn series_list(&self, category: &str) -> Result<Vec<Series>, ApiError> {
+        let call = Call::get("/series").with("category", category);
+        Ok(self.call::<SeriesList>(call).await?.series)
+    }
+
+    /// The announced fee changes of a series, or of all.
+    pub async fn series_fee_changes(&self, series_ticker: Option<&str>) -> Result<Vec<FeeChange>, ApiError> {
+        let call = Call::get("/series/fee_changes").with_some("series_ticker", series_ticker);
+        Ok(self.call::<FeeChanges>(call).await?.series_fee_change_arr)
+    }
+
+    /// The fee changes of an event.
+    pub async fn event_fee_changes(&self, event_ticker: &str) -> Result<Vec<EventFeeChange>, ApiError> {
+        let call = Call::get("/events/fee_changes").with("event_ticker", event_ticker).with("limit", EVENTS);
+        self.all_pages::<EventFeeChangesPage>(call).await
+    }
+
+    /// One event with its markets.
+    pub async fn event(&self, ticker: &str) -> Result<Event, ApiError> {
+        let call = Call::get(format!("/events/{}", part(ticker)?));
+        let OneEvent { mut event, markets } = self.call(call).await?;
+        event.markets.extend(markets);
+        Ok(event)
+    }
+
+    /// Events.
+    pub async fn events(&self, filter: &EventFilter) -> Result<Vec<Event>, ApiError> {
+        let call = Call::get("/events")
+            .with("limit", EVENTS)
+            .with_some("series_ticker", filter.series_ticker.as_ref())
+            .with_some("status", filter.status.map(StatusFilter::name))
+            .with_some("with_nested_markets", filter.with_markets.then_some("true"));
+        self.all_pages::<EventsPage>(call).await
+    }
+
+    /// Markets.
+    pub async fn markets(&self, filter: &MarketFilter) -> Result<Vec<Market>, ApiError> {
+        if filter.tickers.is_empty() {
+            return self.all_pages::<MarketsPage>(filter.call(&[])).await;
+        }
+        let mut markets = Vec::new();
+        for tickers in filter.tickers.chunks(TICKERS) {
+            markets.append(&mut self.all_pages::<MarketsPage>(filter.call(tickers)).await?);
+        }
+        Ok(markets)
+    }
+
+    /// One page of markets, and the cursor of the next; `None` after the last.
+    pub async fn markets_page(
+        &self,
+        filter: &MarketFilter,
+        cursor: Option<&str>,
+    ) -> Result<(Vec<Market>, Option<String>), ApiError> {
+        let call = filter.call(&filter.tickers).with_some("cursor", cursor);
+        let (markets, next) = self.call::<MarketsPage>(call).await?.split();
+        Ok((markets, (!next.is_empty()).then_some(next)))
+    }
+
+    /// One market.
+    pub async fn market(&self, ticker: &str) -> Result<Market, ApiError> {
+        let call = Call::get(format!("/markets/{}", part(ticker)?));
+        Ok(self.call::<OneMarket>(call).await?.market)
+    }
+
+    /// The best `depth` levels of a market's book, or all for 0.
+    pub async fn orderbook(&self, ticker: &str, depth: u32) -> Result<OrderBook, ApiError> {
+        let call =
+            Call::get(format!("/markets/{}/orderbook", part(ticker)?)).with("depth", depth.to_string());
+        Ok(self.call::<OneOrderBook>(call).await?.orderbook_fp)
+    }
+
+    /// The books of several markets, with their tickers.
+    pub async fn orderbooks(&self, tickers: &[String]) -> Result<Vec<(String, OrderBook)>, ApiError> {
+        let mut books = Vec::new();
+        for tickers in tickers.chunks(TICKERS) {
+            let call = Call::get("/markets/orderbooks");
+            let call = tickers.iter().fold(call, |call, ticker| call.with("tickers", ticker));
+            let answer = self.call::<OrderBooks>(call).await?.orderbooks;
+            books.extend(answer.into_iter().map(|book| (book.ticker, book.orderbook_fp)));
+        }
+        Ok(books)
+    }
+
+    /// A market's trades from second `from` to second `until`, newest first.
+    pub async fn trades(
+        &self,
+        ticker: &str,
+        from: Option<Timestamp>,
+        until: Option<Timestamp>,
+    ) -> Result<Vec<Trade>, ApiError> {
+        let call = Call::get("/markets/trades")
+            .with("limit", TRADES)
+            .with("ticker", ticker)
+            .with_some("min_ts", from.map(seconds_of))
+            .with_some("max_ts", until.map(seconds_of));
+        self.all_pages::<TradesPage>(call).await
+    }
+
+    /// From when on the live endpoints know things.
+    pub async fn historical_cutoff(&self) -> Result<HistoricalCutoff, ApiError> {
+        self.call(Call::get("/historical/cutoff")).await
+    }
+}

@@ -1,0 +1,415 @@
+//! The REST client. One request goes one way, [`Rest::call`]: rate limit, breaker, signature, network,
+//! sorting of the outcome, decoding. Reads are repeated when it may help; writes never are, as only the
+//! caller knows what a repeated write means.
+
+mod call;
+mod error;
+mod market_data;
+mod orders;
+mod portfolio;
+mod sandbox;
+mod signatures;
+mod skew;
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use reqwest::header::{CONTENT_TYPE, DATE, HeaderMap, HeaderValue};
+use reqwest::redirect::Policy;
+use reqwest::{Client, Response};
+use serde::de::DeserializeOwned;
+
+use self::call::Call;
+use super::auth::Credentials;
+use super::clock;
+use super::environment::{Environment, check_url};
+use super::limits::{Backoff, Breaker, Limits};
+use super::schema::decode;
+use super::wire::{ApiErrorBody, ExchangeStatus, Page};
+use crate::domain::Timestamp;
+
+pub use self::error::ApiError;
+pub use self::market_data::{EventFilter, MarketFilter, StatusFilter};
+pub use self::orders::Decrease;
+pub use self::portfolio::{FillFilter, OrderFilter};
+pub use self::sandbox::SandboxClock;
+pub use self::skew::ClockSkew;
+
+/// How long things may take, and how often they are tried.
+#[derive(Clone, Copy, Debug)]
+struct Pace {
+    connect: Duration,
+    /// From sending to the last byte of the answer.
+    answer: Duration,
+    /// How long a read waits for our own rate limit, and how long a write does: an order that waits
+    /// longer is not the order that was decided on.
+    read_patience: Duration,
+    write_patience: Duration,
+    first_retry: Duration,
+    longest_retry: Duration,
+    retries: u32,
+    breaker_failures: u32,
+    breaker_pause: Duration,
+}
+
+const PACE: Pace = Pace {
+    connect: Duration::from_secs(3),
+    answer: Duration::from_secs(10),
+    read_patience: Duration::from_mins(1),
+    write_patience: Duration::from_secs(1),
+    first_retry: Duration::from_millis(250),
+    longest_retry: Duration::from_secs(4),
+    retries: 3,
+    breaker_failures: 8,
+    breaker_pause: Duration::from_secs(5),
+};
+
+/// A difference of the clocks from which on one must worry: signatures are refused at some more.
+const WORRYING_SKEW_MS: i64 = 2_000;
+
+/// The exchange's REST API. Clones share connections, limits and state.
+#[derive(Clone, Debug)]
+pub struct Rest {
+    inner: Arc<Inner>,
+}
+
+#[derive(Debug)]
+struct Inner {
+    client: Client,
+    environment: Environment,
+    credentials: Option<Credentials>,
+    pace: Pace,
+    /// The zero of the times that the limits are asked with.
+    start: Instant,
+    gate: Mutex<Gate>,
+    skew: Mutex<Option<ClockSkew>>,
+    warned_of_skew: AtomicBool,
+    signatures: Arc<signatures::Store>,
+}
+
+/// What decides whether and when a request may go.
+#[derive(Debug)]
+struct Gate {
+    limits: Limits,
+    breaker: Breaker,
+    backoff: Backoff,
+}
+
+/// A failed try, and whether the next may fare better.
+struct Failure {
+    error: ApiError,
+    passing: bool,
+}
+
+impl Failure {
+    const fn passing(error: ApiError) -> Self {
+        Self { error, passing: true }
+    }
+
+    const fn lasting(error: ApiError) -> Self {
+        Self { error, passing: false }
+    }
+}
+
+impl Rest {
+    /// A client for an exchange; without credentials only what is public can be asked.
+    ///
+    /// # Errors
+    /// When TLS cannot be set up.
+    pub fn new(environment: &Environment, credentials: Option<Credentials>) -> Result<Self, ApiError> {
+        Self::with_pace(*environment, credentials, PACE)
+    }
+
+    fn with_pace(
+        environment: Environment,
+        credentials: Option<Credentials>,
+        pace: Pace,
+    ) -> Result<Self, ApiError> {
+        // The first caller in the process installs it; whoever comes later finds it there.
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        check_url(&environment.rest_url()).map_err(ApiError::NotSent)?;
+        let mut builder = Client::builder()
+            .user_agent(concat!("protogen/", env!("CARGO_PKG_VERSION")))
+            .connect_timeout(pace.connect)
+            .timeout(pace.answer)
+            // A redirect would carry a signature to where it does not belong, and repeat a write.
+            .redirect(Policy::none())
+            .retry(reqwest::retry::never())
+            .tcp_nodelay(true)
+            .http2_keep_alive_interval(Duration::from_secs(10))
+            .http2_keep_alive_timeout(Duration::from_secs(5))
+            .http2_keep_alive_while_idle(true);
+        builder = match environment {
+            Environment::Sandbox { .. } => builder.no_proxy(),
+            Environment::Demo | Environment::Prod => builder.https_only(true),
+        };
+        let client = builder.build().map_err(|error| {
+            ApiError::NotSent(format!("the HTTPS client cannot be set up: {}", cause(&error)))
+        })?;
+        // Clients that fail together must not come back together, so the seed is the time.
+        let seed = clock::now().nanos().unsigned_abs();
+        let gate = Gate {
+            limits: Limits::new(Duration::ZERO),
+            breaker: Breaker::new(pace.breaker_failures, pace.breaker_pause),
+            backoff: Backoff::new(pace.first_retry, pace.longest_retry, seed),
+        };
+        let inner = Inner {
+            client,
+            environment,
+            credentials,
+            pace,
+            start: Instant::now(),
+            gate: Mutex::new(gate),
+            skew: Mutex::new(None),
+            warned_of_skew: AtomicBool::new(false),
+            signatures: Arc::default(),
+        };
+        Ok(Self { inner: Arc::new(inner) })
+    }
+
+    /// The exchange it talks to.
+    #[must_use]
+    pub fn environment(&self) -> Environment {
+        self.inner.environment
+    }
+
+    /// How far this machine's clock is from the exchange's, once there was an answer.
+    #[must_use]
+    pub fn clock_skew(&self) -> Option<ClockSkew> {
+        *lock(&self.inner.skew)
+    }
+
+    /// Asks and decodes.
+    async fn call<T: DeserializeOwned>(&self, call: Call) -> Result<T, ApiError> {
+        let body = self.answer(&call).await?;
+        decode(&call.endpoint(), &body).map_err(|error| call.unreadable(error))
+    }
+
+    /// Asks for a list, page by page to its end.
+    async fn all_pages<P: Page + DeserializeOwned>(&self, call: Call) -> Result<Vec<P::Item>, ApiError> {
+        let mut items = Vec::new();
+        let mut cursors: Vec<String> = Vec::new();
+        loop {
+            let page = call.clone().with_some("cursor", cursors.last());
+            let (mut more, cursor) = self.call::<P>(page).await?.split();
+            items.append(&mut more);
+            if cursor.is_empty() {
+                return Ok(items);
+            }
+            if cursors.contains(&cursor) {
+                let problem = "cursor: it repeats, so the list has no end".to_owned();
+                return Err(ApiError::Schema { endpoint: call.endpoint(), problem });
+            }
+            cursors.push(cursor);
+        }
+    }
+
+    /// The body of a good answer; reads are tried several times.
+    async fn answer(&self, call: &Call) -> Result<Vec<u8>, ApiError> {
+        let mut failures = 0;
+        loop {
+            match self.try_once(call).await {
+                Ok(body) => return Ok(body),
+                Err(failure) if failure.passing && call.is_read() && failures < self.inner.pace.retries => {
+                    let wait = self.gate().backoff.wait(failures);
+                    failures += 1;
+                    tracing::debug!(error = %failure.error, ?wait, "trying again");
+                    tokio::time::sleep(wait).await;
+                }
+                Err(failure) => return Err(failure.error),
+            }
+        }
+    }
+
+    async fn try_once(&self, call: &Call) -> Result<Vec<u8>, Failure> {
+        self.wait_for_turn(call).await?;
+        if !self.gate().breaker.permits(self.now()) {
+            let text = format!("{}: the exchange has not answered for a while", call.endpoint());
+            return Err(Failure::passing(ApiError::NotSent(text)));
+        }
+        let headers = self.headers(call).map_err(Failure::lasting)?;
+        let mut request = self
+            .inner
+            .client
+            .request(call.method.clone(), self.inner.environment.rest_origin() + &call.path)
+            .query(&call.query)
+            .headers(headers);
+        if let Some(body) = &call.body {
+            request = request.header(CONTENT_TYPE, "application/json").body(body.clone());
+        }
+        let sent = clock::now();
+        let outcome = match request.send().await {
+            Ok(response) => {
+                self.compare_clocks(&response, sent);
+                sort(call, response).await
+            }
+            Err(error) => Err(unanswered(call, &error)),
+        };
+        let mut gate = self.gate();
+        match &outcome {
+            Err(Failure { error: ApiError::NotSent(_) | ApiError::Unknown(_), .. }) => {
+                gate.breaker.failed(self.now());
+            }
+            _ => gate.breaker.answered(),
+        }
+        outcome
+    }
+
+    /// Keeps to the rate limits.
+    async fn wait_for_turn(&self, call: &Call) -> Result<(), Failure> {
+        let patience =
+            if call.is_read() { self.inner.pace.read_patience } else { self.inner.pace.write_patience };
+        let wait = {
+            let limits = &mut self.gate().limits;
+            let cost = limits.cost(call.method.as_str(), &call.path).saturating_mul(call.items);
+            limits.wait(call.budget, cost, self.now(), patience)
+        };
+        match wait {
+            Some(Duration::ZERO) => Ok(()),
+            Some(wait) => {
+                tokio::time::sleep(wait).await;
+                Ok(())
+            }
+            None => {
+                let text = format!("{}: our own rate limit is used up", call.endpoint());
+                Err(Failure::lasting(ApiError::NotSent(text)))
+            }
+        }
+    }
+
+    /// The headers that show who asks; none without credentials.
+    fn headers(&self, call: &Call) -> Result<HeaderMap, ApiError> {
+        let mut headers = HeaderMap::new();
+        let Some(credentials) = &self.inner.credentials else {
+            if call.is_private() {
+                return Err(ApiError::NotSent(format!("{} needs an API key", call.endpoint())));
+            }
+            return Ok(headers);
+        };
+        let now_ms = clock::millis(clock::now());
+        let ready = if call.path == orders::CREATE_PATH && call.method == reqwest::Method::POST {
+            self.inner.signatures.take(now_ms)
+        } else {
+            None
+        };
+        let signed = ready.unwrap_or_else(|| credentials.headers(now_ms, call.method.as_str(), &call.path));
+        for (name, value) in signed {
+            let mut value = HeaderValue::from_str(&value).expect("a checked key id, digits, or Base64");
+            value.set_sensitive(true);
+            headers
+                .insert(reqwest::header::HeaderName::from_bytes(name.as_bytes()).expect("a constant"), value);
+        }
+        Ok(headers)
+    }
+
+    fn compare_clocks(&self, response: &Response, sent: Timestamp) {
+        let date = response.headers().get(DATE).and_then(|date| skew::parse_date(date.to_str().ok()?));
+        let Some(date) = date else { return };
+        let newest = ClockSkew::of_answer(date, sent, clock::now());
+        let skew = {
+            let mut known = lock(&self.inner.skew);
+            let skew = known.map_or(newest, |known| known.narrowed_by(newest));
+            *known = Some(skew);
+            skew
+        };
+        if skew.certain_ms() > WORRYING_SKEW_MS && !self.inner.warned_of_skew.swap(true, Ordering::Relaxed) {
+            tracing::warn!(
+                least_ms = skew.least_ms,
+                most_ms = skew.most_ms,
+                "this machine's clock differs from the exchange's; beyond some seconds it refuses every \
+                 request: set the clock"
+            );
+        }
+    }
+
+    /// The time that the limits count.
+    fn now(&self) -> Duration {
+        self.inner.start.elapsed()
+    }
+
+    fn gate(&self) -> MutexGuard<'_, Gate> {
+        lock(&self.inner.gate)
+    }
+}
+
+/// What is guarded is consistent after every statement, so a panic elsewhere does not spoil it.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Sorts an answer by what may be concluded from it.
+async fn sort(call: &Call, response: Response) -> Result<Vec<u8>, Failure> {
+    let endpoint = call.endpoint();
+    let status = response.status().as_u16();
+    let body = response.bytes().await;
+    match (status, body) {
+        (200..300, Ok(body)) => Ok(body.into()),
+        (200..300, Err(error)) => {
+            let text = format!("{endpoint}: answered {status}, but it broke off: {}", cause(&error));
+            Err(Failure::passing(ApiError::Unknown(text)))
+        }
+        (429, _) => Err(Failure::passing(ApiError::RateLimited(endpoint))),
+        (500.., Ok(body)) if call.answered_by_5xx && decode::<ExchangeStatus>(&endpoint, &body).is_ok() => {
+            Ok(body.into())
+        }
+        // A gateway that ran out of time may have handed the request on.
+        (408 | 500.., body) => {
+            let text = format!("{endpoint}: answered {status}{}", reason(body.ok().as_deref()));
+            Err(Failure::passing(ApiError::Unknown(text)))
+        }
+        (400..500, body) => {
+            let told = body.ok().as_deref().and_then(ApiErrorBody::parse).unwrap_or_else(|| ApiErrorBody {
+                message: "without a reason that can be read".into(),
+                ..ApiErrorBody::default()
+            });
+            Err(Failure::lasting(ApiError::Refused {
+                endpoint,
+                status,
+                code: told.code,
+                message: told.message,
+                details: told.details,
+            }))
+        }
+        _ => {
+            let text = format!("{endpoint}: answered {status}, which the exchange never does");
+            Err(Failure::lasting(ApiError::Unknown(text)))
+        }
+    }
+}
+
+/// The reason in a body, where it can be read; a gateway's page is not worth showing.
+fn reason(body: Option<&[u8]>) -> String {
+    match body.and_then(ApiErrorBody::parse) {
+        Some(told) => format!(" `{}`: {}", told.code, told.message),
+        None => String::new(),
+    }
+}
+
+/// Sorts a request that got no answer.
+fn unanswered(call: &Call, error: &reqwest::Error) -> Failure {
+    let text = format!("{}: {}", call.endpoint(), cause(error));
+    if error.is_connect() {
+        Failure::passing(ApiError::NotSent(text))
+    } else if error.is_builder() {
+        Failure::lasting(ApiError::NotSent(text))
+    } else {
+        Failure::passing(ApiError::Unknown(text))
+    }
+}
+
+/// An error with what caused it, and without the address.
+fn cause(error: &reqwest::Error) -> String {
+    let mut texts =
+        vec![if error.is_timeout() { "no answer in time" } else { "no connection or answer" }.to_owned()];
+    let mut source = std::error::Error::source(error);
+    while let Some(inner) = source {
+        texts.push(inner.to_string());
+        source = inner.source();
+    }
+    texts.dedup();
+    texts.join(": ")
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,179 @@
+//! Writes: orders and order groups. None of them is ever repeated here.
+#![expect(clippy::missing_errors_doc, reason = "every request fails in the ways of `ApiError`")]
+
+use reqwest::Method;
+use serde::Serialize;
+
+use super::call::{Call, part};
+use super::{ApiError, Rest};
+use crate::domain::Contracts;
+use crate::kalshi::number::contracts_text;
+use crate::kalshi::wire::{
+    AmendOrder, Amended, BatchCancelledList, BatchCreatedList, BatchItem, CancelItem, Cancelled, CreateOrder,
+    Created, Decreased, OrderGroup, OrderGroupCreated,
+};
+
+const ORDERS: &str = "/portfolio/events/orders";
+const BATCH: &str = "/portfolio/events/orders/batched";
+const GROUPS: &str = "/portfolio/order_groups";
+/// The whole path of a new order: what its signature covers.
+pub(super) const CREATE_PATH: &str = "/trade-api/v2/portfolio/events/orders";
+
+/// How an order is made smaller.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Decrease {
+    /// By so many.
+    By(Contracts),
+    /// To so many.
+    To(Contracts),
+}
+
+#[derive(Serialize)]
+struct DecreaseBody<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reduce_by: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reduce_to: Option<String>,
+    market_ticker: &'a str,
+}
+
+#[derive(Serialize)]
+struct BatchBody<'a, T> {
+    orders: &'a [T],
+}
+
+#[derive(Serialize)]
+struct GroupBody {
+    contracts_limit_fp: String,
+}
+
+#[derive(Serialize)]
+struct Nothing {}
+
+impl Rest {
+    /// Keeps a signature for the next new order in store, so that signing does not delay it. Must be
+    /// called within the runtime; lasts until [`disarm_signatures`](Self::disarm_signatures).
+    pub fn arm_signatures(&self) {
+        if let Some(credentials) = &self.inner.credentials {
+            self.inner.signatures.arm(credentials.clone(), "POST", CREATE_PATH);
+        }
+    }
+
+    /// Stops [`arm_signatures`](Self::arm_signatures).
+    pub fn disarm_signatures(&self) {
+        self.inner.signatures.disarm();
+    }
+
+    /// Places an order.
+    pub async fn create_order(&self, order: &CreateOrder) -> Result<Created, ApiError> {
+        self.call(Call::write(Method::POST, ORDERS).json(order)).await
+    }
+
+    /// Changes the price or size of a resting order.
+    pub async fn amend_order(&self, order_id: &str, change: &AmendOrder) -> Result<Amended, ApiError> {
+        let path = format!("{ORDERS}/{}/amend", part(order_id)?);
+        self.call(Call::write(Method::POST, path).json(change)).await
+    }
+
+    /// Makes a resting order smaller; it keeps its place in the queue.
+    pub async fn decrease_order(
+        &self,
+        order_id: &str,
+        market_ticker: &str,
+        decrease: Decrease,
+    ) -> Result<Decreased, ApiError> {
+        let (reduce_by, reduce_to) = match decrease {
+            Decrease::By(count) => (Some(contracts_text(count)), None),
+            Decrease::To(count) => (None, Some(contracts_text(count))),
+        };
+        let path = format!("{ORDERS}/{}/decrease", part(order_id)?);
+        let body = DecreaseBody { reduce_by, reduce_to, market_ticker };
+        self.call(Call::write(Method::POST, path).json(&body)).await
+    }
+
+    /// Takes back what is left of an order. A refusal with 404 does not tell whether it was filled or
+    /// cancelled before.
+    pub async fn cancel_order(&self, order_id: &str, market_ticker: &str) -> Result<Cancelled, ApiError> {
+        let path = format!("{ORDERS}/{}", part(order_id)?);
+        self.call(Call::write(Method::DELETE, path).with("market_ticker", market_ticker)).await
+    }
+
+    /// Takes back all orders of the account. It may also catch orders placed within the next minute.
+    pub async fn cancel_all(&self) -> Result<(), ApiError> {
+        self.answer(&Call::write(Method::DELETE, ORDERS)).await.map(drop)
+    }
+
+    /// Places several orders; each has its own outcome, in the order given.
+    pub async fn batch_create(&self, orders: &[CreateOrder]) -> Result<Vec<BatchItem<Created>>, ApiError> {
+        let call = self.batch(Method::POST, orders)?;
+        let expected = orders.len();
+        let answers = self.call::<BatchCreatedList>(call.clone()).await?.orders;
+        complete(&call, answers, expected)
+    }
+
+    /// Takes back several orders; each has its own outcome, in the order given.
+    pub async fn batch_cancel(&self, orders: &[CancelItem]) -> Result<Vec<BatchItem<Cancelled>>, ApiError> {
+        let call = self.batch(Method::DELETE, orders)?;
+        let expected = orders.len();
+        let answers = self.call::<BatchCancelledList>(call.clone()).await?.orders;
+        complete(&call, answers, expected)
+    }
+
+    fn batch<T: Serialize>(&self, method: Method, orders: &[T]) -> Result<Call, ApiError> {
+        let mut call = Call::write(method, BATCH).json(&BatchBody { orders });
+        call.items = u32::try_from(orders.len()).unwrap_or(u32::MAX);
+        let limits = &self.gate().limits;
+        let cost = limits.cost(call.method.as_str(), &call.path).saturating_mul(call.items);
+        let most = limits.write_capacity();
+        if cost > most {
+            let endpoint = call.endpoint();
+            let text =
+                format!("{endpoint}: costs {cost} of at most {most} tokens; send fewer orders at once");
+            return Err(ApiError::NotSent(text));
+        }
+        Ok(call)
+    }
+
+    /// Makes a group that may trade `limit` contracts within 15 seconds, and gives its id. When it trades
+    /// more, its orders are cancelled and no more are taken until it is reset.
+    pub async fn create_order_group(&self, limit: Contracts) -> Result<String, ApiError> {
+        let body = GroupBody { contracts_limit_fp: contracts_text(limit) };
+        let call = Call::write(Method::POST, format!("{GROUPS}/create")).json(&body);
+        Ok(self.call::<OrderGroupCreated>(call).await?.order_group_id)
+    }
+
+    /// One order group.
+    pub async fn order_group(&self, id: &str) -> Result<OrderGroup, ApiError> {
+        self.call(Call::get(format!("{GROUPS}/{}", part(id)?))).await
+    }
+
+    /// Lets a group trade again.
+    pub async fn reset_order_group(&self, id: &str) -> Result<(), ApiError> {
+        self.change_group(id, "reset").await
+    }
+
+    /// Cancels a group's orders and takes no more until it is reset.
+    pub async fn trigger_order_group(&self, id: &str) -> Result<(), ApiError> {
+        self.change_group(id, "trigger").await
+    }
+
+    /// Deletes a group, and with it its orders.
+    pub async fn delete_order_group(&self, id: &str) -> Result<(), ApiError> {
+        let call = Call::write(Method::DELETE, format!("{GROUPS}/{}", part(id)?));
+        self.answer(&call).await.map(drop)
+    }
+
+    async fn change_group(&self, id: &str, change: &str) -> Result<(), ApiError> {
+        let path = format!("{GROUPS}/{}/{change}", part(id)?);
+        self.answer(&Call::write(Method::PUT, path).json(&Nothing {})).await.map(drop)
+    }
+}
+
+/// One answer for each order of a batch, or it is not known which is whose.
+fn complete<T>(call: &Call, answers: Vec<T>, expected: usize) -> Result<Vec<T>, ApiError> {
+    if answers.len() == expected {
+        return Ok(answers);
+    }
+    let (endpoint, got) = (call.endpoint(), answers.len());
+    Err(ApiError::Unknown(format!("{endpoint}: {got} answers to {expected} orders")))
+}

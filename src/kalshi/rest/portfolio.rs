@@ -1,0 +1,109 @@
+//! What only the account's owner may ask: orders, fills, positions, money, limits.
+#![expect(clippy::missing_errors_doc, reason = "every request fails in the ways of `ApiError`")]
+
+use super::call::{Call, part};
+use super::{ApiError, Rest};
+use crate::domain::Timestamp;
+use crate::kalshi::limits::Budget;
+use crate::kalshi::number::seconds_of;
+use crate::kalshi::wire::{
+    AccountLimits, Balance, EndpointCosts, Fill, FillsPage, MarketPosition, OneOrder, Order, OrderStatus,
+    OrdersPage, PositionsPage, Settlement, SettlementsPage,
+};
+
+/// Most items of one page.
+const LIMIT: &str = "1000";
+/// The same for settlements, of which the API does not say how many it takes.
+const SETTLEMENTS: &str = "200";
+
+/// Which orders.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct OrderFilter {
+    /// Of this market.
+    pub ticker: Option<String>,
+    /// In this state.
+    pub status: Option<OrderStatus>,
+    /// Since this second.
+    pub since: Option<Timestamp>,
+}
+
+/// Which fills.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct FillFilter {
+    /// Of this market.
+    pub ticker: Option<String>,
+    /// Of this order, by its name with the exchange.
+    pub order_id: Option<String>,
+    /// Since this second.
+    pub since: Option<Timestamp>,
+}
+
+impl Rest {
+    /// Orders. What was just done may be missing for some hundred milliseconds.
+    pub async fn orders(&self, filter: &OrderFilter) -> Result<Vec<Order>, ApiError> {
+        let status = filter.status.map(|status| match status {
+            OrderStatus::Resting => "resting",
+            OrderStatus::Canceled => "canceled",
+            OrderStatus::Executed => "executed",
+        });
+        let call = Call::get("/portfolio/orders")
+            .with("limit", LIMIT)
+            .with_some("ticker", filter.ticker.as_ref())
+            .with_some("status", status)
+            .with_some("min_ts", filter.since.map(seconds_of));
+        self.all_pages::<OrdersPage>(call).await
+    }
+
+    /// One order, by its name with the exchange.
+    pub async fn order(&self, order_id: &str) -> Result<Order, ApiError> {
+        let call = Call::get(format!("/portfolio/orders/{}", part(order_id)?));
+        Ok(self.call::<OneOrder>(call).await?.order)
+    }
+
+    /// Trades of our orders.
+    pub async fn fills(&self, filter: &FillFilter) -> Result<Vec<Fill>, ApiError> {
+        let call = Call::get("/portfolio/fills")
+            .with("limit", LIMIT)
+            .with_some("ticker", filter.ticker.as_ref())
+            .with_some("order_id", filter.order_id.as_ref())
+            .with_some("min_ts", filter.since.map(seconds_of));
+        self.all_pages::<FillsPage>(call).await
+    }
+
+    /// Positions in markets that are not paid out, those that are back at zero included.
+    pub async fn positions(&self) -> Result<Vec<MarketPosition>, ApiError> {
+        self.all_pages::<PositionsPage>(Call::get("/portfolio/positions").with("limit", LIMIT)).await
+    }
+
+    /// What settled markets paid, since a second or ever.
+    pub async fn settlements(&self, since: Option<Timestamp>) -> Result<Vec<Settlement>, ApiError> {
+        let call = Call::get("/portfolio/settlements")
+            .with("limit", SETTLEMENTS)
+            .with_some("min_ts", since.map(seconds_of));
+        self.all_pages::<SettlementsPage>(call).await
+    }
+
+    /// The cash. Asked more than once a second it waits.
+    pub async fn balance(&self) -> Result<Balance, ApiError> {
+        self.call(Call { budget: Budget::Balance, ..Call::get("/portfolio/balance") }).await
+    }
+
+    /// How often the account may ask.
+    pub async fn account_limits(&self) -> Result<AccountLimits, ApiError> {
+        self.call(Call::get("/account/limits")).await
+    }
+
+    /// What requests cost.
+    pub async fn endpoint_costs(&self) -> Result<EndpointCosts, ApiError> {
+        self.call(Call::get("/account/endpoint_costs")).await
+    }
+
+    /// Asks for both, and keeps to them from now on instead of to the limits of the smallest account.
+    pub async fn learn_limits(&self) -> Result<AccountLimits, ApiError> {
+        let limits = self.account_limits().await?;
+        let costs = self.endpoint_costs().await?;
+        let now = self.now();
+        self.gate().limits.set(&limits, costs, now);
+        Ok(limits)
+    }
+}
