@@ -4,8 +4,10 @@
 //! that is missing, renamed or of another type is an error that names its place.
 
 pub mod auth;
+pub mod book;
 pub mod clock;
 pub mod environment;
+pub mod frame;
 pub mod limits;
 pub mod number;
 pub mod orders;

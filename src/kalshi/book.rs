@@ -1,0 +1,325 @@
+//! Order books built from the exchange's snapshots and changes, which say when they cannot be relied on.
+//!
+//! The exchange numbers all messages of a subscription ([`SequenceGuard`]); a missing number may have
+//! been a change of any of its markets, so all their books are stale until a new snapshot of each
+//! ([`Books`]). Changes that arrive meanwhile are kept: a snapshot may be older than its place among the
+//! messages, or newer. Where the exchange sends its clock of the market, that decides what a snapshot
+//! contains; else the order of the messages does.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use crate::domain::{Contracts, Price, Side};
+
+use super::frame::{BookDelta, BookFrame, BookSnapshot};
+
+/// The best prices of a book; `None` where nobody bids or offers.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Top {
+    /// Best YES bid.
+    pub bid: Option<Price>,
+    /// Contracts at it.
+    pub bid_size: Option<Contracts>,
+    /// Best YES ask: what the best NO bid leaves of a dollar.
+    pub ask: Option<Price>,
+    /// Contracts at it.
+    pub ask_size: Option<Contracts>,
+}
+
+/// The bids of one side by price, the best last: changes come mostly near the best, where little has to
+/// move, and one level is found in a handful of steps. Measured against a `BTreeMap` at 99 levels this
+/// takes less than half the time.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+struct Ladder(Vec<(Price, Contracts)>);
+
+impl Ladder {
+    /// Adds to a level. `None`, and no change, if less than nothing would be left of it.
+    fn change(&mut self, price: Price, by: Contracts) -> Option<()> {
+        let place = self.0.binary_search_by_key(&price, |level| level.0);
+        let before = place.map_or(0, |place| self.0[place].1.hundredths());
+        let after = before.checked_add(by.hundredths()).filter(|after| *after >= 0)?;
+        match place {
+            Ok(place) if after == 0 => {
+                self.0.remove(place);
+            }
+            Ok(place) => self.0[place].1 = Contracts::from_hundredths(after),
+            Err(_) if after == 0 => {}
+            Err(place) => self.0.insert(place, (price, Contracts::from_hundredths(after))),
+        }
+        Some(())
+    }
+}
+
+/// The bids for YES and for NO in one market, each at prices of its own side.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct OrderBook {
+    yes: Ladder,
+    no: Ladder,
+}
+
+impl OrderBook {
+    /// The book a snapshot describes; `None` if it has a level below zero.
+    #[must_use]
+    pub fn of(snapshot: &BookSnapshot) -> Option<Self> {
+        let mut book = Self::default();
+        for (side, levels) in [(Side::Yes, &snapshot.yes), (Side::No, &snapshot.no)] {
+            levels.iter().try_for_each(|(price, contracts)| book.change(side, *price, *contracts))?;
+        }
+        Some(book)
+    }
+
+    /// Adds to a level, or takes from it. `None`, and no change, if less than nothing would be left.
+    pub fn change(&mut self, side: Side, price: Price, by: Contracts) -> Option<()> {
+        match side {
+            Side::Yes => self.yes.change(price, by),
+            Side::No => self.no.change(price, by),
+        }
+    }
+
+    /// The best prices.
+    #[must_use]
+    pub fn top(&self) -> Top {
+        let (bid, no_bid) = (self.yes.0.last(), self.no.0.last());
+        Top {
+            bid: bid.map(|level| level.0),
+            bid_size: bid.map(|level| level.1),
+            ask: no_bid.map(|level| level.0.complement()),
+            ask_size: no_bid.map(|level| level.1),
+        }
+    }
+
+    /// The bids of one side, the best last, at prices of that side.
+    #[must_use]
+    pub fn bids(&self, side: Side) -> &[(Price, Contracts)] {
+        match side {
+            Side::Yes => &self.yes.0,
+            Side::No => &self.no.0,
+        }
+    }
+}
+
+/// What a message's number says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Seen {
+    /// It is the next.
+    Next,
+    /// It was here before.
+    Again,
+    /// Others before it are missing.
+    Gap,
+}
+
+/// Watches the numbers of one subscription's messages, which count all of them from 1.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SequenceGuard {
+    next: u64,
+}
+
+impl Default for SequenceGuard {
+    fn default() -> Self {
+        Self { next: 1 }
+    }
+}
+
+impl SequenceGuard {
+    /// Takes the number of the message at hand.
+    pub fn see(&mut self, seq: u64) -> Seen {
+        if seq < self.next {
+            return Seen::Again;
+        }
+        let seen = if seq == self.next { Seen::Next } else { Seen::Gap };
+        self.next = seq.saturating_add(1);
+        seen
+    }
+
+    /// The number that comes next.
+    #[must_use]
+    pub const fn next(&self) -> u64 {
+        self.next
+    }
+}
+
+/// A market among [`Books`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct BookId(usize);
+
+/// What a message did to a book.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Applied {
+    /// Its best prices, or the contracts at them, are others now.
+    Changed,
+    /// They are not.
+    Unchanged,
+    /// The book cannot be relied on, and waits for a snapshot.
+    Stale,
+}
+
+/// So many changes are kept for a book that waits for its snapshot; a busy market has some ten a second.
+const MOST_KEPT: usize = 10_000;
+
+#[derive(Debug)]
+enum State {
+    /// No book yet, or no longer.
+    Waiting {
+        /// Changes since.
+        kept: Vec<BookDelta>,
+        /// A snapshot must not be older than this.
+        least: Option<u64>,
+    },
+    Live {
+        book: OrderBook,
+        /// Clock of the snapshot.
+        since: Option<u64>,
+        /// Clock of the last change applied to it.
+        last: Option<u64>,
+    },
+}
+
+const UNKNOWN: State = State::Waiting { kept: Vec::new(), least: None };
+
+/// The books of one subscription's markets.
+#[derive(Debug, Default)]
+pub struct Books {
+    ids: HashMap<Arc<str>, BookId>,
+    markets: Vec<(Arc<str>, State)>,
+}
+
+impl Books {
+    /// Adds a market, whose book waits for a snapshot. No change if it is there.
+    pub fn watch(&mut self, ticker: &Arc<str>) {
+        if !self.ids.contains_key(ticker) {
+            self.ids.insert(Arc::clone(ticker), BookId(self.markets.len()));
+            self.markets.push((Arc::clone(ticker), UNKNOWN));
+        }
+    }
+
+    /// The market of that name.
+    #[must_use]
+    pub fn id(&self, ticker: &str) -> Option<BookId> {
+        self.ids.get(ticker).copied()
+    }
+
+    /// The name of a market.
+    #[must_use]
+    pub fn ticker(&self, id: BookId) -> &Arc<str> {
+        &self.markets[id.0].0
+    }
+
+    /// The book of a market; `None` while it cannot be relied on.
+    #[must_use]
+    pub fn live(&self, id: BookId) -> Option<&OrderBook> {
+        match &self.markets[id.0].1 {
+            State::Live { book, .. } => Some(book),
+            State::Waiting { .. } => None,
+        }
+    }
+
+    /// Best prices of a market; `None` while its book cannot be relied on.
+    #[must_use]
+    pub fn top(&self, id: BookId) -> Option<Top> {
+        self.live(id).map(OrderBook::top)
+    }
+
+    /// The markets whose books wait for a snapshot.
+    pub fn waiting(&self) -> impl Iterator<Item = &Arc<str>> {
+        let waiting = self.markets.iter().filter(|(_, state)| matches!(state, State::Waiting { .. }));
+        waiting.map(|(ticker, _)| ticker)
+    }
+
+    /// A gap: no book can be relied on. Returns the markets whose books could be until now.
+    pub fn lose_all(&mut self) -> Vec<BookId> {
+        (0..self.markets.len()).map(BookId).filter(|id| self.lose(*id)).collect()
+    }
+
+    /// The connection or the subscription is gone, and with it what is known of the market's clocks.
+    /// Returns the markets whose books could be relied on until now.
+    pub fn reset(&mut self) -> Vec<BookId> {
+        let lost = self.lose_all();
+        self.markets.iter_mut().for_each(|(_, state)| *state = UNKNOWN);
+        lost
+    }
+
+    /// Makes a book wait for a snapshot; whether it did not before.
+    fn lose(&mut self, id: BookId) -> bool {
+        let state = &mut self.markets[id.0].1;
+        match state {
+            State::Live { since, last, .. } => {
+                // What was applied is lost with the book, so an older snapshot would not do.
+                *state = State::Waiting { kept: Vec::new(), least: last.or(*since) };
+                true
+            }
+            State::Waiting { kept, least } => {
+                // What is missing may belong between the changes kept here.
+                *least = (*least).max(kept.iter().filter_map(|delta| delta.clock).max());
+                kept.clear();
+                false
+            }
+        }
+    }
+
+    /// Applies one message, in the order of their numbers. `None` = a market that is not watched.
+    pub fn apply(&mut self, frame: &BookFrame) -> Option<(BookId, Applied)> {
+        let id = self.id(frame.ticker())?;
+        let before = self.top(id);
+        match frame {
+            BookFrame::Snapshot(snapshot) => self.take(id, snapshot),
+            BookFrame::Delta(delta) => self.change(id, delta),
+        }
+        let applied = match self.top(id) {
+            None => Applied::Stale,
+            after if after == before => Applied::Unchanged,
+            Some(_) => Applied::Changed,
+        };
+        Some((id, applied))
+    }
+
+    fn take(&mut self, id: BookId, snapshot: &BookSnapshot) {
+        let state = &mut self.markets[id.0].1;
+        let (least, kept) = match state {
+            State::Live { since, last, .. } => (last.or(*since), Vec::new()),
+            State::Waiting { kept, least } => (*least, std::mem::take(kept)),
+        };
+        let too_old = snapshot.clock.zip(least).is_some_and(|(clock, least)| clock < least);
+        let is_live = matches!(state, State::Live { .. });
+        if too_old && is_live {
+            return;
+        }
+        let Some(book) = OrderBook::of(snapshot).filter(|_| !too_old) else {
+            *state = State::Waiting { kept, least };
+            return;
+        };
+        *state = State::Live { book, since: snapshot.clock, last: None };
+        // Without clocks, whatever came before the snapshot is in it.
+        let later = kept.iter().filter(|delta| delta.clock > snapshot.clock && snapshot.clock.is_some());
+        later.for_each(|delta| self.change(id, delta));
+    }
+
+    fn change(&mut self, id: BookId, delta: &BookDelta) {
+        match &mut self.markets[id.0].1 {
+            State::Waiting { kept, least } => {
+                if kept.len() >= MOST_KEPT {
+                    *least = (*least).max(kept.iter().filter_map(|delta| delta.clock).max());
+                    kept.clear();
+                }
+                kept.push(delta.clone());
+            }
+            State::Live { book, since, last } => {
+                let went_back = delta.clock.zip(*last).is_some_and(|(clock, last)| clock < last);
+                if !went_back && delta.clock.zip(*since).is_some_and(|(clock, since)| clock <= since) {
+                    return;
+                }
+                if !went_back && book.change(delta.side, delta.price, delta.change).is_some() {
+                    *last = delta.clock.or(*last);
+                    return;
+                }
+                // Something is missing here after all.
+                self.lose(id);
+                self.change(id, delta);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+#[path = "book_tests.rs"]
+mod tests;

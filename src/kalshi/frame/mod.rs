@@ -1,0 +1,337 @@
+//! Messages of the exchange's WebSocket, typed.
+//!
+//! A message whose type is known must have every field that is read, with its type: otherwise it is an
+//! error that names both. A message whose type is unknown is [`Frame::Other`]. The type is found without
+//! parsing where the message begins with it, which is how the exchange writes its data; then the message
+//! is decoded once, straight into its struct.
+
+pub mod body;
+#[cfg(test)]
+mod tests;
+
+use std::borrow::Cow;
+use std::sync::Arc;
+
+use serde::Deserialize;
+use serde::de::{DeserializeOwned, IgnoredAny};
+
+use crate::domain::{Price, PriceGrid, Timestamp};
+use crate::kalshi::number;
+use crate::kalshi::schema::{SchemaError, decode};
+
+pub use body::{
+    About, BookDelta, BookFrame, BookSnapshot, Created, EventFeeUpdate, EventLifecycle, Fill, Lifecycle,
+    Outcome, Position, SandboxClock, Ticker, Trade, Turn, UserOrder, UserOrderStatus,
+};
+
+/// A message with what stands around it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Message {
+    /// The subscription it belongs to.
+    pub sid: Option<u64>,
+    /// Its number among all messages of that subscription, where the channel counts.
+    pub seq: Option<u64>,
+    /// When the exchange sent it.
+    pub sent: Option<Timestamp>,
+    /// What it says.
+    pub frame: Frame,
+}
+
+/// What a message says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Frame {
+    /// A subscription began.
+    Subscribed {
+        /// Number of the command that asked for it.
+        id: u64,
+        /// Its channel.
+        channel: String,
+        /// Its name on this connection.
+        sid: u64,
+    },
+    /// A command was carried out.
+    Ok {
+        /// Number of the command.
+        id: Option<u64>,
+    },
+    /// A subscription ended.
+    Unsubscribed {
+        /// Number of the command that asked for it.
+        id: Option<u64>,
+    },
+    /// A command was refused, or a subscription failed.
+    Error(Refusal),
+    /// A book, or a change of one.
+    Book(BookFrame),
+    /// Best prices and volume of a market.
+    Ticker(Ticker),
+    /// A trade of anybody's.
+    Trade(Trade),
+    /// A trade of ours.
+    Fill(Fill),
+    /// An order of ours changed.
+    UserOrder(UserOrder),
+    /// A position of ours changed.
+    Position(Position),
+    /// A turn in the life of a market.
+    Lifecycle(Lifecycle),
+    /// An event was listed.
+    EventLifecycle(EventLifecycle),
+    /// The fees of an event changed.
+    EventFeeUpdate(EventFeeUpdate),
+    /// The clock of our own stand-in for the exchange.
+    SandboxClock(SandboxClock),
+    /// A type this client does not know; to be counted, not acted upon.
+    Other {
+        /// The type.
+        kind: String,
+    },
+}
+
+impl Frame {
+    /// The market's or the account's moment this tells of, by the exchange's clock, if it was sent.
+    #[must_use]
+    pub fn at(&self) -> Option<Timestamp> {
+        match self {
+            Self::Book(book) => book.at(),
+            Self::Ticker(ticker) => Some(ticker.at),
+            Self::Trade(trade) => Some(trade.at),
+            Self::Fill(fill) => Some(fill.at),
+            Self::UserOrder(order) => order.at,
+            _ => None,
+        }
+    }
+}
+
+/// What the exchange says when it refuses a command or gives up a subscription.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refusal {
+    /// Number of the command.
+    pub id: Option<u64>,
+    /// The exchange's number of the reason.
+    pub code: i64,
+    /// The reason.
+    pub message: String,
+    /// The markets it is about.
+    pub tickers: Vec<Arc<str>>,
+}
+
+#[derive(Deserialize)]
+struct Kind<'a> {
+    #[serde(rename = "type", borrow)]
+    kind: Cow<'a, str>,
+}
+
+/// What stands around a message.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+pub struct Head {
+    /// Number of the command it answers.
+    #[serde(default)]
+    pub id: Option<u64>,
+    /// The subscription it belongs to.
+    #[serde(default)]
+    pub sid: Option<u64>,
+    /// Its number among all messages of that subscription.
+    #[serde(default)]
+    pub seq: Option<u64>,
+    #[serde(rename = "sending_ts_ms", default, deserialize_with = "number::optional_millis")]
+    sent: Option<Timestamp>,
+}
+
+impl Head {
+    /// Reads only what stands around a message, for one whose content cannot be read.
+    #[must_use]
+    pub fn of(text: &str) -> Option<Self> {
+        serde_json::from_str(text).ok()
+    }
+}
+
+// Not `#[serde(flatten)]` of the head: that would copy every message into a tree first.
+#[derive(Deserialize)]
+struct Envelope<M> {
+    #[serde(default)]
+    id: Option<u64>,
+    #[serde(default)]
+    sid: Option<u64>,
+    #[serde(default)]
+    seq: Option<u64>,
+    #[serde(rename = "sending_ts_ms", default, deserialize_with = "number::optional_millis")]
+    sent: Option<Timestamp>,
+    msg: M,
+}
+
+impl Message {
+    /// Reads one message.
+    ///
+    /// # Errors
+    /// Names the message's type and the field that is missing, of another type or unreadable.
+    pub fn parse(text: &str) -> Result<Self, SchemaError> {
+        let kind = match leading_kind(text) {
+            Some(kind) => Cow::Borrowed(kind),
+            None => kind_of(text)?,
+        };
+        match &*kind {
+            "orderbook_delta" => {
+                sequenced(text, "WebSocket orderbook_delta", |delta| Frame::Book(BookFrame::Delta(delta)))
+            }
+            "orderbook_snapshot" => sequenced(text, "WebSocket orderbook_snapshot", |snapshot| {
+                Frame::Book(BookFrame::Snapshot(snapshot))
+            }),
+            "ticker" => of_channel(text, "WebSocket ticker", Frame::Ticker),
+            "trade" => of_channel(text, "WebSocket trade", Frame::Trade),
+            "fill" => of_channel(text, "WebSocket fill", Frame::Fill),
+            "user_order" => of_channel(text, "WebSocket user_order", Frame::UserOrder),
+            "market_position" => of_channel(text, "WebSocket market_position", Frame::Position),
+            "market_lifecycle_v2" => lifecycle(text),
+            "event_lifecycle" => of_channel(text, "WebSocket event_lifecycle", Frame::EventLifecycle),
+            "event_fee_update" => of_channel(text, "WebSocket event_fee_update", Frame::EventFeeUpdate),
+            "sandbox_clock" => read(text, "WebSocket sandbox_clock", Frame::SandboxClock),
+            "subscribed" => subscribed(text),
+            "error" => refusal(text),
+            "ok" => headed(text, "WebSocket ok", |head| Frame::Ok { id: head.id }),
+            "unsubscribed" => {
+                headed(text, "WebSocket unsubscribed", |head| Frame::Unsubscribed { id: head.id })
+            }
+            other => headed(text, "WebSocket message", |_| Frame::Other { kind: other.to_owned() }),
+        }
+    }
+}
+
+/// The type of a message that begins with it.
+fn leading_kind(text: &str) -> Option<&str> {
+    let rest = text.strip_prefix(r#"{"type":""#)?;
+    rest.split_once('"').map(|(kind, _)| kind).filter(|kind| !kind.contains('\\'))
+}
+
+fn kind_of(text: &str) -> Result<Cow<'_, str>, SchemaError> {
+    let kind = serde_json::from_str::<Kind<'_>>(text).map(|kind| kind.kind);
+    kind.map_err(|error| problem("WebSocket message", error.to_string()))
+}
+
+fn problem(endpoint: &str, problem: impl Into<String>) -> SchemaError {
+    SchemaError { endpoint: endpoint.to_owned(), problem: problem.into() }
+}
+
+fn read<M: DeserializeOwned>(
+    text: &str,
+    endpoint: &str,
+    frame: impl FnOnce(M) -> Frame,
+) -> Result<Message, SchemaError> {
+    let envelope: Envelope<M> = decode(endpoint, text.as_bytes())?;
+    let Envelope { sid, seq, sent, msg, id: _ } = envelope;
+    Ok(Message { sid, seq, sent, frame: frame(msg) })
+}
+
+fn of_channel<M: DeserializeOwned>(
+    text: &str,
+    endpoint: &str,
+    frame: impl FnOnce(M) -> Frame,
+) -> Result<Message, SchemaError> {
+    let message = read(text, endpoint, frame)?;
+    if message.sid.is_none() {
+        return Err(problem(endpoint, "missing field `sid`"));
+    }
+    Ok(message)
+}
+
+fn sequenced<M: DeserializeOwned>(
+    text: &str,
+    endpoint: &str,
+    frame: impl FnOnce(M) -> Frame,
+) -> Result<Message, SchemaError> {
+    let message = of_channel(text, endpoint, frame)?;
+    if message.seq.is_none() {
+        return Err(problem(endpoint, "missing field `seq`"));
+    }
+    Ok(message)
+}
+
+fn headed(text: &str, endpoint: &str, frame: impl FnOnce(Head) -> Frame) -> Result<Message, SchemaError> {
+    let head: Head = decode(endpoint, text.as_bytes())?;
+    Ok(Message { sid: head.sid, seq: head.seq, sent: head.sent, frame: frame(head) })
+}
+
+fn subscribed(text: &str) -> Result<Message, SchemaError> {
+    #[derive(Deserialize)]
+    struct Subscribed {
+        channel: String,
+        sid: u64,
+    }
+    const ENDPOINT: &str = "WebSocket subscribed";
+    let envelope: Envelope<Subscribed> = decode(ENDPOINT, text.as_bytes())?;
+    let Envelope { id, seq, sent, msg: Subscribed { channel, sid }, .. } = envelope;
+    let id = id.ok_or_else(|| problem(ENDPOINT, "missing field `id`"))?;
+    Ok(Message { sid: Some(sid), seq, sent, frame: Frame::Subscribed { id, channel, sid } })
+}
+
+fn refusal(text: &str) -> Result<Message, SchemaError> {
+    #[derive(Deserialize)]
+    struct Said {
+        code: i64,
+        msg: String,
+        #[serde(default)]
+        market_ticker: Option<Arc<str>>,
+        #[serde(default)]
+        market_tickers: Option<Vec<Arc<str>>>,
+    }
+    let envelope: Envelope<Said> = decode("WebSocket error", text.as_bytes())?;
+    let Envelope { id, sid, seq, sent, msg } = envelope;
+    let mut tickers = msg.market_tickers.unwrap_or_default();
+    tickers.extend(msg.market_ticker);
+    let refusal = Refusal { id, code: msg.code, message: msg.msg, tickers };
+    Ok(Message { sid, seq, sent, frame: Frame::Error(refusal) })
+}
+
+fn lifecycle(text: &str) -> Result<Message, SchemaError> {
+    #[derive(Deserialize)]
+    struct Which {
+        event_type: String,
+        #[serde(deserialize_with = "body::name")]
+        market_ticker: Arc<str>,
+    }
+    #[derive(Deserialize)]
+    struct Moved {
+        #[serde(deserialize_with = "number::seconds")]
+        close_ts: Timestamp,
+    }
+    #[derive(Deserialize)]
+    struct Determined {
+        #[serde(deserialize_with = "number::seconds")]
+        determination_ts: Timestamp,
+        result: Outcome,
+        #[serde(deserialize_with = "number::price")]
+        settlement_value: Price,
+    }
+    #[derive(Deserialize)]
+    struct Settled {
+        #[serde(deserialize_with = "number::seconds")]
+        settled_ts: Timestamp,
+    }
+    #[derive(Deserialize)]
+    struct Levels {
+        #[serde(deserialize_with = "body::grid")]
+        price_ranges: PriceGrid,
+    }
+    let endpoint = "WebSocket market_lifecycle_v2";
+    let Which { event_type, market_ticker } = decode::<Envelope<Which>>(endpoint, text.as_bytes())?.msg;
+    let endpoint = format!("{endpoint} {event_type}");
+    let wrap = |turn| Frame::Lifecycle(Lifecycle { ticker: market_ticker, turn });
+    match &*event_type {
+        "created" => of_channel(text, &endpoint, |created| wrap(Turn::Created(created))),
+        "activated" => of_channel(text, &endpoint, |_: IgnoredAny| wrap(Turn::Activated)),
+        "deactivated" => of_channel(text, &endpoint, |_: IgnoredAny| wrap(Turn::Deactivated)),
+        "close_date_updated" => {
+            of_channel(text, &endpoint, |moved: Moved| wrap(Turn::CloseDateUpdated { close: moved.close_ts }))
+        }
+        "determined" => of_channel(text, &endpoint, |said: Determined| {
+            let Determined { determination_ts: at, result: outcome, settlement_value: value } = said;
+            wrap(Turn::Determined { at, outcome, value })
+        }),
+        "settled" => of_channel(text, &endpoint, |paid: Settled| wrap(Turn::Settled { at: paid.settled_ts })),
+        "price_level_structure_updated" => {
+            of_channel(text, &endpoint, |levels: Levels| wrap(Turn::PriceLevels(levels.price_ranges)))
+        }
+        "metadata_updated" => of_channel(text, &endpoint, |_: IgnoredAny| wrap(Turn::Metadata)),
+        other => headed(text, &endpoint, |_| Frame::Other { kind: format!("market_lifecycle_v2 {other}") }),
+    }
+}
