@@ -13,4 +13,5 @@ pub mod number;
 pub mod orders;
 pub mod rest;
 pub mod schema;
+pub mod watch;
 pub mod wire;

@@ -1,0 +1,393 @@
+//! What the exchange says of markets, as the desk's market events: names become numbers, reports become changes.
+//!
+//! No I/O and no clock. REST pages and stream messages go in, [`MarketEvent`]s come out; what is not known
+//! yet and has to be asked for is said by [`MarketWatch::unknown`].
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use crate::domain::{
+    EventId, FeeSchedule, Market, MarketId, MarketStatus, Price, Quote, SeriesId, Span, Timestamp,
+};
+use crate::event::MarketEvent;
+
+use super::book::Top;
+use super::frame::{Lifecycle, Ticker, Turn};
+use super::schema::SchemaError;
+use super::wire::{self, MarketResult};
+
+/// Which markets are of interest.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Scope {
+    /// Series; empty = all.
+    pub series: Vec<String>,
+    /// Categories; empty = all.
+    pub categories: Vec<String>,
+}
+
+impl Scope {
+    /// Whether markets of a series are of interest.
+    #[must_use]
+    pub fn covers(&self, series: &str, category: &str) -> bool {
+        let listed = |list: &[String], name: &str| list.is_empty() || list.iter().any(|item| item == name);
+        listed(&self.series, series) && listed(&self.categories, category)
+    }
+}
+
+/// A series as far as its markets need it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SeriesFacts {
+    /// Its name.
+    pub ticker: Arc<str>,
+    /// Its category.
+    pub category: Arc<str>,
+    /// Its fees today.
+    pub fees: FeeSchedule,
+}
+
+/// Where the best prices of a market come from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Source {
+    /// REST or the ticker: no book is kept.
+    Reports,
+    /// A book that is kept up.
+    Book,
+    /// A book that has a gap.
+    Nothing,
+}
+
+#[derive(Debug)]
+struct Known {
+    market: Arc<Market>,
+    quote: Quote,
+    source: Source,
+    /// When the desk was last told a quote.
+    told_at: Timestamp,
+    status: MarketStatus,
+    close: Timestamp,
+    determined: Option<Price>,
+    dirty: bool,
+}
+
+/// All markets that are watched.
+#[derive(Debug, Default)]
+pub struct MarketWatch {
+    scope: Scope,
+    /// Quotes unconfirmed for longer are told again when a report confirms them.
+    confirm_after: Option<Span>,
+    known: Vec<Known>,
+    names: BTreeMap<Arc<str>, MarketId>,
+    events: BTreeMap<Arc<str>, EventId>,
+    series: BTreeMap<Arc<str>, SeriesId>,
+    fees: BTreeMap<Arc<str>, FeeSchedule>,
+    dirty: Vec<MarketId>,
+    unknown: BTreeSet<Arc<str>>,
+    out: Vec<(Option<Timestamp>, MarketEvent)>,
+}
+
+impl MarketWatch {
+    /// Watches the markets of a scope.
+    #[must_use]
+    pub fn new(scope: Scope, confirm_after: Option<Span>) -> Self {
+        Self { scope, confirm_after, ..Self::default() }
+    }
+
+    /// Goes on with a market that is known from before, under its number. In the order of the numbers.
+    pub fn resume(&mut self, market: &Arc<Market>, status: MarketStatus, close: Timestamp) {
+        assert!(market.id.index() == self.known.len(), "markets are numbered in the order of their listing");
+        self.events.entry(Arc::clone(&market.event_ticker)).or_insert(market.event);
+        self.series.entry(Arc::clone(&market.series_ticker)).or_insert(market.series);
+        self.remember(Arc::clone(market), status, close);
+    }
+
+    /// The number of a market.
+    #[must_use]
+    pub fn id(&self, ticker: &str) -> Option<MarketId> {
+        self.names.get(ticker).copied()
+    }
+
+    /// A market by its number.
+    #[must_use]
+    pub fn market(&self, id: MarketId) -> Option<&Arc<Market>> {
+        self.known.get(id.index()).map(|known| &known.market)
+    }
+
+    /// Markets that have not been paid out.
+    pub fn unsettled(&self) -> impl Iterator<Item = &Arc<Market>> {
+        let left = self.known.iter().filter(|known| known.status != MarketStatus::Settled);
+        left.map(|known| &known.market)
+    }
+
+    /// Whether a series is of interest.
+    #[must_use]
+    pub fn covers(&self, series: &SeriesFacts) -> bool {
+        self.scope.covers(&series.ticker, &series.category)
+    }
+
+    /// Markets that were heard of and have to be asked for.
+    pub fn unknown(&mut self) -> BTreeSet<Arc<str>> {
+        std::mem::take(&mut self.unknown)
+    }
+
+    /// What follows for the desk, with the exchange's stamps where there are any.
+    pub fn take(&mut self, now: Timestamp) -> Vec<(Option<Timestamp>, MarketEvent)> {
+        for id in std::mem::take(&mut self.dirty) {
+            let known = &mut self.known[id.index()];
+            known.dirty = false;
+            known.told_at = now;
+            if known.source != Source::Nothing {
+                self.out.push((None, MarketEvent::Quote { market: id, quote: known.quote }));
+            }
+        }
+        std::mem::take(&mut self.out)
+    }
+
+    /// A series as reported.
+    pub fn series(&mut self, series: &SeriesFacts) {
+        let before = self.fees.insert(Arc::clone(&series.ticker), series.fees);
+        if let Some(&id) = self.series.get(&series.ticker)
+            && before.is_some_and(|before| before != series.fees)
+        {
+            self.out.push((None, MarketEvent::Fees { series: id, fees: series.fees }));
+        }
+    }
+
+    /// Markets as reported by REST. New ones are listed in the order of their opening.
+    ///
+    /// # Errors
+    /// When a report lacks what its own fields promise.
+    pub fn reported(
+        &mut self,
+        reports: &[(wire::Market, SeriesFacts)],
+        now: Timestamp,
+    ) -> Result<(), SchemaError> {
+        let mut order: Vec<&(wire::Market, SeriesFacts)> = reports.iter().collect();
+        order.sort_by(|(one, _), (other, _)| (one.open_time, &one.ticker).cmp(&(other.open_time, &other.ticker)));
+        for (report, series) in order {
+            if !self.covers(series) || report.open_time > now {
+                continue;
+            }
+            match self.id(&report.ticker) {
+                Some(id) => self.update(id, report, now)?,
+                None if report.status == wire::Status::Finalized => {}
+                None => self.list(report, series)?,
+            }
+        }
+        Ok(())
+    }
+
+    fn list(&mut self, report: &wire::Market, series: &SeriesFacts) -> Result<(), SchemaError> {
+        let event_ticker: Arc<str> = report.event_ticker.as_str().into();
+        let id = MarketId(u32::try_from(self.known.len()).expect("there are fewer markets than numbers"));
+        let market = Arc::new(Market {
+            id,
+            event: numbered(&mut self.events, &event_ticker, EventId),
+            series: numbered(&mut self.series, &series.ticker, SeriesId),
+            ticker: report.ticker.as_str().into(),
+            event_ticker,
+            series_ticker: Arc::clone(&series.ticker),
+            category: Arc::clone(&series.category),
+            title: title(report),
+            strike: report.strike()?,
+            open_time: report.open_time,
+            close_time: report.close_time,
+            grid: report.grid.clone(),
+            fees: series.fees,
+        });
+        self.fees.entry(Arc::clone(&series.ticker)).or_insert(series.fees);
+        self.out.push((None, MarketEvent::Listed(Arc::clone(&market))));
+        self.remember(market, MarketStatus::Active, report.close_time);
+        let known = &mut self.known[id.index()];
+        known.quote = quote_of(report);
+        let status = report.status.in_domain();
+        self.set_status(id, status);
+        self.mark(id);
+        Ok(())
+    }
+
+    fn remember(&mut self, market: Arc<Market>, status: MarketStatus, close: Timestamp) {
+        self.names.insert(market.ticker.as_ref().into(), market.id);
+        self.known.push(Known {
+            market,
+            quote: Quote::default(),
+            source: Source::Reports,
+            told_at: Timestamp::MIN,
+            status,
+            close,
+            determined: None,
+            dirty: false,
+        });
+    }
+
+    fn update(&mut self, id: MarketId, report: &wire::Market, now: Timestamp) -> Result<(), SchemaError> {
+        let known = &mut self.known[id.index()];
+        if known.close != report.close_time {
+            known.close = report.close_time;
+            self.out.push((None, MarketEvent::CloseTime { market: id, close: report.close_time }));
+        }
+        let (strike, grid) = (report.strike()?, &report.grid);
+        if known.market.strike != strike || known.market.grid != *grid {
+            let mut market = Market::clone(&known.market);
+            (market.strike, market.grid, market.close_time) = (strike, grid.clone(), report.close_time);
+            known.market = Arc::new(market);
+            self.out.push((None, MarketEvent::Listed(Arc::clone(&known.market))));
+        }
+        let reported = quote_of(report);
+        let known = &mut self.known[id.index()];
+        let old = self.confirm_after.is_some_and(|after| now.since(known.told_at) >= after);
+        let changed = match known.source {
+            // A book that is kept up is newer than any report; only what it does not know is taken.
+            Source::Book => {
+                (known.quote.volume, known.quote.last) = (reported.volume, reported.last);
+                false
+            }
+            Source::Reports | Source::Nothing => {
+                known.source = Source::Reports;
+                std::mem::replace(&mut known.quote, reported) != reported
+            }
+        };
+        if report.status == wire::Status::Finalized {
+            self.pay(id, None, settlement_of(report));
+            return Ok(());
+        }
+        self.set_status(id, report.status.in_domain());
+        if changed || old {
+            self.mark(id);
+        }
+        Ok(())
+    }
+
+    /// The best prices of a book that is kept up.
+    pub fn book(&mut self, ticker: &str, top: Top) {
+        let Some(id) = self.id(ticker) else { return };
+        let known = &mut self.known[id.index()];
+        known.source = Source::Book;
+        let before = known.quote;
+        (known.quote.bid, known.quote.bid_size) = (top.bid, top.bid_size);
+        (known.quote.ask, known.quote.ask_size) = (top.ask, top.ask_size);
+        if known.quote != before || known.told_at == Timestamp::MIN {
+            self.mark(id);
+        }
+    }
+
+    /// A ticker message: always told on, since the exchange only sends it when something changed.
+    pub fn ticker(&mut self, ticker: &Ticker) {
+        let Some(id) = self.id(&ticker.ticker) else { return };
+        let known = &mut self.known[id.index()];
+        let quote = &mut known.quote;
+        (quote.last, quote.volume) = (ticker.last, Some(ticker.volume));
+        (quote.recorded_mid, quote.assumed) = (ticker.mid, ticker.mid.is_some());
+        if known.source == Source::Reports {
+            (quote.bid, quote.bid_size) = (ticker.bid, ticker.bid.map(|_| ticker.bid_size));
+            (quote.ask, quote.ask_size) = (ticker.ask, ticker.ask.map(|_| ticker.ask_size));
+        }
+        self.mark(id);
+    }
+
+    /// A book that cannot be relied on any more.
+    pub fn stale(&mut self, ticker: &str) {
+        if let Some(id) = self.id(ticker) {
+            self.lose(id);
+        }
+    }
+
+    /// No book can be relied on any more.
+    pub fn all_stale(&mut self) {
+        for index in 0..self.known.len() {
+            if self.known[index].source == Source::Book {
+                self.lose(MarketId(u32::try_from(index).expect("it is the number of a market")));
+            }
+        }
+    }
+
+    fn lose(&mut self, id: MarketId) {
+        let known = &mut self.known[id.index()];
+        if known.source != Source::Nothing {
+            known.source = Source::Nothing;
+            self.out.push((None, MarketEvent::Gap { market: id }));
+        }
+    }
+
+    /// A turn in a market's life. Returns whether its definition has to be read again.
+    pub fn lifecycle(&mut self, message: &Lifecycle, at: Option<Timestamp>) {
+        let ticker = &message.ticker;
+        let Some(id) = self.id(ticker) else {
+            if matches!(message.turn, Turn::Created(_) | Turn::Activated) {
+                self.unknown.insert(Arc::clone(ticker));
+            }
+            return;
+        };
+        match &message.turn {
+            Turn::Activated => self.set_status(id, MarketStatus::Active),
+            Turn::Deactivated => self.set_status(id, MarketStatus::Halted),
+            Turn::CloseDateUpdated { close } => {
+                self.known[id.index()].close = *close;
+                self.out.push((at, MarketEvent::CloseTime { market: id, close: *close }));
+            }
+            Turn::Determined { value, .. } => {
+                self.known[id.index()].determined = Some(*value);
+                self.set_status(id, MarketStatus::Closed);
+            }
+            Turn::Settled { .. } => {
+                let value = self.known[id.index()].determined;
+                self.pay(id, at, value);
+            }
+            Turn::Created(_) | Turn::PriceLevels(_) | Turn::Metadata => {
+                self.unknown.insert(Arc::clone(ticker));
+            }
+        }
+    }
+
+    fn set_status(&mut self, id: MarketId, status: MarketStatus) {
+        let known = &mut self.known[id.index()];
+        if known.status != status && known.status != MarketStatus::Settled {
+            known.status = status;
+            self.out.push((None, MarketEvent::Status { market: id, status }));
+        }
+    }
+
+    fn pay(&mut self, id: MarketId, at: Option<Timestamp>, value: Option<Price>) {
+        let known = &mut self.known[id.index()];
+        if known.status == MarketStatus::Settled {
+            return;
+        }
+        match value {
+            Some(value) => {
+                known.status = MarketStatus::Settled;
+                self.out.push((at, MarketEvent::Settled { market: id, value }));
+            }
+            // We missed what it was determined to be.
+            None => {
+                self.unknown.insert(known.market.ticker.as_ref().into());
+            }
+        }
+    }
+
+    fn mark(&mut self, id: MarketId) {
+        if !std::mem::replace(&mut self.known[id.index()].dirty, true) {
+            self.dirty.push(id);
+        }
+    }
+}
+
+/// The number of a name, the next one if it is new.
+fn numbered<Id: Copy>(numbers: &mut BTreeMap<Arc<str>, Id>, name: &Arc<str>, id: fn(u32) -> Id) -> Id {
+    let next = u32::try_from(numbers.len()).expect("there are fewer names than numbers");
+    *numbers.entry(Arc::clone(name)).or_insert(id(next))
+}
+
+fn title(report: &wire::Market) -> Box<str> {
+    report.title.as_deref().unwrap_or(&report.yes_sub_title).into()
+}
+
+fn quote_of(report: &wire::Market) -> Quote {
+    Quote { assumed: report.mid.is_some(), ..report.quote() }
+}
+
+fn settlement_of(report: &wire::Market) -> Option<Price> {
+    report.settlement_price().or(match report.result? {
+        MarketResult::Yes => Some(Price::ONE),
+        MarketResult::No => Some(Price::ZERO),
+        MarketResult::Scalar => None,
+    })
+}
