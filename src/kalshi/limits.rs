@@ -92,8 +92,9 @@ pub struct Limits {
 /// The smallest class of account, until the exchange says which one it is.
 const BASIC_READ: RateLimit = RateLimit { refill_rate: 200, bucket_capacity: 200 };
 const BASIC_WRITE: RateLimit = RateLimit { refill_rate: 100, bucket_capacity: 100 };
-/// One request a second, without bursts.
+/// One request a second, without bursts; larger accounts have more.
 const BALANCE: RateLimit = RateLimit { refill_rate: 1, bucket_capacity: 1 };
+const LARGE_BALANCE: RateLimit = RateLimit { refill_rate: 5, bucket_capacity: 1 };
 const DEFAULT_COST: u32 = 10;
 
 impl Limits {
@@ -112,6 +113,8 @@ impl Limits {
     pub fn set(&mut self, limits: &AccountLimits, costs: EndpointCosts, now: Duration) {
         self.read.set_limit(limits.read, now);
         self.write.set_limit(limits.write, now);
+        let small = ["basic", "advanced"].contains(&&*limits.usage_tier.to_ascii_lowercase());
+        self.balance.set_limit(if small { BALANCE } else { LARGE_BALANCE }, now);
         self.costs = costs;
     }
 

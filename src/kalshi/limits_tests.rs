@@ -64,6 +64,14 @@ fn the_balance_is_asked_once_a_second() {
     assert_eq!(ask(millis(0)), Some(millis(0)));
     assert_eq!(ask(millis(0)), Some(millis(1_000)));
     assert_eq!(ask(millis(2_500)), Some(millis(0)));
+    let costs = EndpointCosts { default_cost: 10, endpoint_costs: Vec::new() };
+    let limit = RateLimit { refill_rate: 600, bucket_capacity: 600 };
+    limits.set(
+        &AccountLimits { usage_tier: "expert".into(), read: limit, write: limit },
+        costs,
+        millis(2_500),
+    );
+    assert_eq!(limits.wait(Budget::Balance, 10, millis(2_500), PATIENT), Some(millis(200)));
 }
 
 #[test]

@@ -105,7 +105,8 @@ impl ApiError {
         matches!(self.status(), Some(404))
     }
 
-    /// Whether nothing can have been done: it was not sent, turned away, or refused.
+    /// Whether this request cannot have done anything: it was not sent, turned away, or refused. An
+    /// earlier one may have: that is what [`is_already_exists`](Self::is_already_exists) says.
     #[must_use]
     pub const fn certainly_not_done(&self) -> bool {
         matches!(self, Self::NotSent(_) | Self::RateLimited(_) | Self::Refused { .. })

@@ -1,4 +1,4 @@
-//! The REST client. One request goes one way, [`Rest::call`]: rate limit, breaker, signature, network,
+//! The REST client. Every request goes one way, `Rest::call`: rate limit, breaker, signature, network,
 //! sorting of the outcome, decoding. Reads are repeated when it may help; writes never are, as only the
 //! caller knows what a repeated write means.
 

@@ -21,7 +21,8 @@ const OLDEST_MS: i64 = 1_500;
 /// At most one signature, used at most once.
 #[derive(Debug, Default)]
 pub(super) struct Store {
-    ready: Mutex<Option<(i64, Headers)>>,
+    /// When it was made, and itself.
+    pub ready: Mutex<Option<(i64, Headers)>>,
     taken: Notify,
     maker: Mutex<Option<AbortHandle>>,
 }

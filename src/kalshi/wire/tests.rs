@@ -11,6 +11,7 @@ use crate::domain::{
     Action, Contracts, Decimal6, FeeSchedule, FeeType, MarketStatus, Money, Price, Side, Strike, TimeInForce,
     Timestamp,
 };
+use crate::kalshi::number;
 use crate::kalshi::schema::{SchemaError, decode};
 
 fn text(name: &str) -> String {
@@ -402,4 +403,48 @@ fn every_required_field_of_the_account_is_missed_by_name() {
     misses::<AccountLimits>("account_limits", "/read", "refill_rate bucket_capacity");
     misses::<EndpointCosts>("account_endpoint_costs", "", "default_cost endpoint_costs");
     misses::<EndpointCosts>("account_endpoint_costs", "/endpoint_costs/0", "method path cost");
+}
+
+/// Checks every number of a payload that is written as a string, and gives how many there are.
+fn check_numbers(place: &str, value: &Value) -> usize {
+    let check = |key: &str, value: &Value| {
+        let place = format!("{place}.{key}");
+        let exact = |parsed: Result<(), String>| parsed.unwrap_or_else(|error| panic!("{place}: {error}"));
+        match value {
+            Value::String(text) if key.ends_with("_fp") => exact(number::parse_contracts(text).map(drop)),
+            Value::String(text) if key.ends_with("_dollars") => exact(Money::parse(text).map(drop)),
+            Value::String(text) if key.ends_with("_time") && text.len() > 5 => {
+                exact(Timestamp::parse(text).map(drop));
+            }
+            Value::Number(_) => {
+                let money = key.ends_with("_dollars") || key.ends_with("_fp");
+                assert!(!money, "{place} is a JSON number");
+            }
+            nested => return check_numbers(&place, nested),
+        }
+        1
+    };
+    match value {
+        Value::Object(fields) => fields.iter().map(|(key, value)| check(key, value)).sum(),
+        Value::Array(items) => items.iter().map(|item| check_numbers(place, item)).sum(),
+        _ => 0,
+    }
+}
+
+#[test]
+fn every_number_of_every_payload_is_exact() {
+    let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/kalshi");
+    let files: Vec<PathBuf> = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+    assert_eq!(files.len(), 82);
+    let numbers = files.iter().map(|file| {
+        let name = file.file_stem().unwrap().to_string_lossy();
+        check_numbers(&name, &value(&name))
+    });
+    assert!(numbers.sum::<usize>() > 500);
+    // Candles have no type, as nothing uses them; their numbers are of the same kinds.
+    let close = |name: &str, pointer: &str| number::parse_price(value(name).pointer(pointer)?.as_str()?).ok();
+    assert_eq!(close("candlesticks", "/candlesticks/0/price/close_dollars"), Price::new(4_300));
+    let batch = "/markets/0/candlesticks/0/yes_bid/close_dollars";
+    assert_eq!(close("candlesticks_batch", batch), Price::new(4_200));
+    assert_eq!(close("candlesticks_historical", "/candlesticks/0/yes_ask/close"), Price::new(4_400));
 }
