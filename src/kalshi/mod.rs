@@ -12,4 +12,5 @@ pub mod limits;
 pub mod number;
 pub mod rest;
 pub mod schema;
+pub mod stream;
 pub mod wire;
