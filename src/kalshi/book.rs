@@ -143,6 +143,14 @@ impl SequenceGuard {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct BookId(usize);
 
+impl BookId {
+    /// The position in a vector indexed by markets.
+    #[must_use]
+    pub const fn index(self) -> usize {
+        self.0
+    }
+}
+
 /// What a message did to a book.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Applied {

@@ -13,5 +13,6 @@ pub mod number;
 pub mod orders;
 pub mod rest;
 pub mod schema;
+pub mod stream;
 pub mod watch;
 pub mod wire;

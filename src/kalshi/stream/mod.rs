@@ -1,0 +1,124 @@
+//! The exchange's WebSocket: one connection, all channels, kept up.
+//!
+//! [`state::StreamState`] decides everything and touches nothing: it is told what came over the socket
+//! and what time it is, and says what to send, what to tell and when to reconnect. [`run`] is the socket.
+//!
+//! ```text
+//!   wants ──▶ StreamState ──commands──▶ socket
+//!   clock ──▶   channels, books,   ◀──messages──
+//!               what is held      ──StreamEvents──▶ out
+//! ```
+//!
+//! There is one subscription for each channel, to which markets are added: what a second one would do
+//! is not documented. Only markets that were asked for are subscribed; none at all would mean every
+//! market of the exchange.
+
+mod held;
+mod shell;
+#[cfg(test)]
+mod shell_tests;
+pub mod state;
+mod subscription;
+#[cfg(test)]
+mod tests;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::domain::Timestamp;
+
+use super::book::Top;
+use super::frame::Frame;
+
+pub use shell::run;
+pub use subscription::Channel;
+
+/// What is asked of the stream.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Want {
+    /// Books, prices and trades of these markets from now on, besides those asked for before.
+    Markets(Vec<Arc<str>>),
+    /// Our own stand-in for the exchange: its next moment, at most this one. It answers with
+    /// [`Frame::SandboxClock`] after all messages up to that moment.
+    Advance {
+        /// Milliseconds since 1970; `None` = the next moment, whenever it is.
+        until_ts_ms: Option<i64>,
+    },
+}
+
+/// What the stream tells, in the order in which it came over the socket.
+#[derive(Clone, Debug, PartialEq)]
+pub enum StreamEvent {
+    /// The channels of our orders and fills, and of the books asked for, are open. What happened to
+    /// orders, fills and positions before is to be read by REST now.
+    Up,
+    /// The connection is gone, or could not be made; another one will be. All books are stale.
+    Down {
+        /// Why.
+        reason: String,
+    },
+    /// A message that is not about a book.
+    Frame(Frame),
+    /// The best prices of a market changed. Changes that belong together are told as one.
+    Book {
+        /// The market.
+        ticker: Arc<str>,
+        /// Its best prices now.
+        top: Top,
+        /// When, by the exchange's clock, if it was sent.
+        at: Option<Timestamp>,
+    },
+    /// A book cannot be relied on any more, until it is told again.
+    Stale {
+        /// The market.
+        ticker: Arc<str>,
+    },
+    /// Messages of a channel were lost; what they may have said is to be read by REST.
+    Missed {
+        /// The channel.
+        channel: Channel,
+    },
+    /// A message could not be read. Says which field of which message, and what to do.
+    Schema(String),
+}
+
+/// How patient the stream is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct StreamSettings {
+    /// Without any message for so long, a ping included, the connection is given up.
+    pub silence: Duration,
+    /// Without an answer to a command for so long, the connection is given up.
+    pub answer: Duration,
+    /// Without a snapshot asked for after so long, the books are subscribed anew.
+    pub snapshot: Duration,
+    /// Snapshots are asked for at most once in so long.
+    pub between_snapshots: Duration,
+    /// Pause before the second attempt at what failed; it doubles with each failure.
+    pub first_pause: Duration,
+    /// Longest pause.
+    pub longest_pause: Duration,
+    /// What lasted so long was healthy, and failing again is a first failure.
+    pub healthy: Duration,
+    /// Most markets in one command.
+    pub chunk: usize,
+    /// Seed of the chance in the pauses.
+    pub seed: u64,
+}
+
+impl StreamSettings {
+    /// As the exchange asks for: it pings every 10 seconds.
+    #[must_use]
+    pub const fn new(seed: u64) -> Self {
+        Self {
+            silence: Duration::from_secs(30),
+            answer: Duration::from_secs(10),
+            snapshot: Duration::from_secs(5),
+            between_snapshots: Duration::from_millis(250),
+            first_pause: Duration::from_millis(500),
+            longest_pause: Duration::from_secs(30),
+            healthy: Duration::from_mins(1),
+            chunk: 100,
+            seed,
+        }
+    }
+}

@@ -1,0 +1,539 @@
+//! What the stream does in every situation, without a socket and without a clock.
+//!
+//! Whoever drives it says what happened and when, as time since any start, and then carries out every
+//! [`Effect`] before it says the next.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::kalshi::book::{Applied, BookId, Books, Seen, SequenceGuard};
+use crate::kalshi::frame::{BookFrame, Frame, Head, Message, Refusal};
+use crate::kalshi::limits::Backoff;
+
+use super::held::Held;
+use super::subscription::{self, Command, Phase, Purpose, Subscription};
+use super::{Channel, StreamEvent, StreamSettings, Want};
+
+/// What is to be done.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Effect {
+    /// Send this text.
+    Send(String),
+    /// Tell this.
+    Tell(StreamEvent),
+    /// Drop the connection, if there is one, and make another after this pause.
+    Reconnect {
+        /// The pause.
+        after: Duration,
+    },
+}
+
+/// A request to the clock of our own stand-in, until it is answered.
+#[derive(Clone, Copy, Debug)]
+struct Advance {
+    until_ts_ms: Option<i64>,
+    sent: bool,
+}
+
+/// Snapshots that were asked for.
+#[derive(Debug)]
+struct Recovery {
+    /// Books that were whole before, and have to be again.
+    lost: BTreeSet<BookId>,
+    /// When they were asked for.
+    asked: Option<Duration>,
+    /// Not to be asked for before.
+    not_before: Duration,
+}
+
+/// The exchange's answers that end a subscription: its channel failed, or we read too slowly.
+const ENDS_SUBSCRIPTION: [i64; 2] = [10, 25];
+
+/// Everything the stream knows.
+#[derive(Debug)]
+pub struct StreamState {
+    settings: StreamSettings,
+    backoff: Backoff,
+    /// Connections lost since one was healthy.
+    failures: u32,
+    connected: Option<Duration>,
+    heard: Duration,
+    up: bool,
+    last_id: u64,
+    commands: BTreeMap<u64, Command>,
+    subscriptions: [Subscription; Channel::ALL.len()],
+    wanted: BTreeSet<Arc<str>>,
+    books: Books,
+    held: Held,
+    recovery: Option<Recovery>,
+    last_recovery: Duration,
+    advance: Option<Advance>,
+    effects: VecDeque<Effect>,
+}
+
+impl StreamState {
+    /// Not connected, and nothing wanted yet.
+    #[must_use]
+    pub fn new(settings: StreamSettings) -> Self {
+        Self {
+            settings,
+            backoff: Backoff::new(settings.first_pause, settings.longest_pause, settings.seed),
+            failures: 0,
+            connected: None,
+            heard: Duration::ZERO,
+            up: false,
+            last_id: 0,
+            commands: BTreeMap::new(),
+            subscriptions: Channel::ALL.map(Subscription::new),
+            wanted: BTreeSet::new(),
+            books: Books::default(),
+            held: Held::default(),
+            recovery: None,
+            last_recovery: Duration::ZERO,
+            advance: None,
+            effects: VecDeque::new(),
+        }
+    }
+
+    /// The next thing to do.
+    pub fn effect(&mut self) -> Option<Effect> {
+        self.effects.pop_front()
+    }
+
+    /// Whether there is a connection.
+    #[must_use]
+    pub const fn is_connected(&self) -> bool {
+        self.connected.is_some()
+    }
+
+    /// The connection is made.
+    pub fn connected(&mut self, now: Duration) {
+        self.connected = Some(now);
+        self.heard = now;
+        self.proceed(now);
+    }
+
+    /// Something came over the socket that is no message, such as a ping.
+    pub fn heard(&mut self, now: Duration) {
+        self.heard = now;
+    }
+
+    /// The socket has nothing more to read: what is held is taken to be complete. Our own stand-in for
+    /// the exchange says so itself, after all messages of a moment.
+    pub fn idle(&mut self) {
+        if !self.advance.is_some_and(|advance| advance.sent) {
+            self.release();
+        }
+    }
+
+    /// The connection is gone, or could not be made.
+    pub fn disconnected(&mut self, now: Duration, reason: &str) {
+        self.release();
+        for id in self.books.reset() {
+            self.say_stale(id);
+        }
+        if self.connected.take().is_some_and(|since| now.saturating_sub(since) >= self.settings.healthy) {
+            self.failures = 0;
+        }
+        let after = self.backoff.wait(self.failures);
+        self.failures += 1;
+        self.up = false;
+        self.commands.clear();
+        self.recovery = None;
+        self.last_recovery = Duration::ZERO;
+        for subscription in &mut self.subscriptions {
+            *subscription = Subscription::new(subscription.channel);
+            if subscription.channel.by_market() {
+                subscription.todo = self.wanted.iter().cloned().collect();
+            }
+        }
+        if let Some(advance) = &mut self.advance {
+            advance.sent = false;
+        }
+        self.tell(StreamEvent::Down { reason: reason.to_owned() });
+        self.effects.push_back(Effect::Reconnect { after });
+    }
+
+    /// Something is wanted.
+    pub fn want(&mut self, now: Duration, want: Want) {
+        match want {
+            Want::Markets(tickers) => {
+                for ticker in tickers {
+                    self.books.watch(&ticker);
+                    if !self.wanted.insert(Arc::clone(&ticker)) {
+                        continue;
+                    }
+                    let by_market = self.subscriptions.iter_mut().filter(|one| one.channel.by_market());
+                    by_market.for_each(|one| one.todo.push(Arc::clone(&ticker)));
+                }
+            }
+            Want::Advance { until_ts_ms } => self.advance = Some(Advance { until_ts_ms, sent: false }),
+        }
+        self.proceed(now);
+    }
+
+    /// Time went on.
+    pub fn tick(&mut self, now: Duration) {
+        if self.connected.is_none() {
+            return;
+        }
+        if now >= self.heard + self.settings.silence {
+            return self.disconnected(now, "nothing was heard, not even a ping: the connection is dead");
+        }
+        let unanswered = self.commands.values().find(|command| now >= command.sent + self.settings.answer);
+        if let Some(command) = unanswered {
+            let reason = format!("a command for channel {} was not answered", command.channel);
+            return self.disconnected(now, &reason);
+        }
+        if self.snapshots_due().is_some_and(|due| now >= due) {
+            self.recovery = None;
+            self.leave_books(now);
+        }
+        self.proceed(now);
+    }
+
+    /// When to call [`tick`](Self::tick) at the latest, should nothing else happen.
+    #[must_use]
+    pub fn wake(&self) -> Option<Duration> {
+        self.connected?;
+        let silence = Some(self.heard + self.settings.silence);
+        let answer = self.commands.values().map(|command| command.sent + self.settings.answer).min();
+        let ask = self.recovery.as_ref().filter(|recovery| recovery.asked.is_none());
+        let ask = ask.map(|recovery| recovery.not_before);
+        let asking = self.subscriptions.iter().filter(|one| one.has_to_ask());
+        let retry = asking.map(|one| one.not_before).min();
+        [silence, answer, ask, retry, self.snapshots_due()].into_iter().flatten().min()
+    }
+
+    /// A message came.
+    pub fn message(&mut self, now: Duration, text: &str) {
+        self.heard = now;
+        if self.connected.is_none() {
+            return;
+        }
+        match Message::parse(text) {
+            Ok(message) => self.take(now, message),
+            Err(error) => {
+                self.release();
+                self.tell(StreamEvent::Schema(error.to_string()));
+                self.unreadable(now, text);
+            }
+        }
+        self.proceed(now);
+    }
+
+    /// Carries on with a message that nobody could read: unless it was certainly no change of a book,
+    /// it has to be taken for one.
+    fn unreadable(&mut self, now: Duration, text: &str) {
+        let head = Head::of(text).unwrap_or_default();
+        let found = self.subscriptions.iter_mut().find(|one| head.sid.is_some() && one.sid() == head.sid);
+        match found {
+            Some(found) => {
+                if let Some(seq) = head.seq {
+                    found.guard.see(seq);
+                }
+                let channel = found.channel;
+                self.missed(now, channel);
+            }
+            None => self.missed(now, Channel::Books),
+        }
+    }
+
+    fn take(&mut self, now: Duration, message: Message) {
+        let Message { sid, seq, frame, .. } = message;
+        // The first message of a subscription names it, and is not counted by it.
+        if let Frame::Subscribed { id, channel, sid } = &frame {
+            self.subscribed(now, *id, channel, *sid);
+        }
+        let found = self.subscriptions.iter_mut().find(|one| sid.is_some() && one.sid() == sid);
+        if let Some((found, seq)) = found.zip(seq) {
+            match found.guard.see(seq) {
+                Seen::Next => {}
+                Seen::Again => return,
+                Seen::Gap => {
+                    let channel = found.channel;
+                    self.release();
+                    self.missed(now, channel);
+                }
+            }
+        }
+        match frame {
+            Frame::Book(book) => self.take_book(now, sid, &book),
+            frame => {
+                if self.held.is_other(frame.at(), None) {
+                    self.release();
+                }
+                // Told before what follows from it.
+                self.held.hold(frame.clone());
+                self.answered(now, sid, &frame);
+            }
+        }
+    }
+
+    /// What a message means for the subscriptions.
+    fn answered(&mut self, now: Duration, sid: Option<u64>, frame: &Frame) {
+        match frame {
+            Frame::Ok { id: Some(id) } => {
+                self.commands.remove(id);
+            }
+            Frame::Unsubscribed { id } => {
+                let asked = id.and_then(|id| self.commands.remove(&id)).map(|command| command.channel);
+                let ended = self.subscriptions.iter().find(|one| sid.is_some() && one.sid() == sid);
+                if let Some(channel) = asked {
+                    self.off(channel, now);
+                } else if let Some(channel) = ended.map(|one| one.channel) {
+                    self.ended(now, channel);
+                }
+            }
+            Frame::Error(refusal) => self.refused(now, sid, refusal),
+            Frame::SandboxClock(_) => {
+                self.advance = None;
+                self.release();
+            }
+            _ => {}
+        }
+    }
+
+    fn take_book(&mut self, now: Duration, sid: Option<u64>, frame: &BookFrame) {
+        // Of a subscription that ended: its last messages may still be on their way.
+        if self.subscription(Channel::Books).sid() != sid {
+            return;
+        }
+        let Some(id) = self.books.id(frame.ticker()) else { return };
+        if self.held.is_other(frame.at(), Some((id, frame.clock()))) {
+            self.release();
+        }
+        match self.books.apply(frame) {
+            Some((id, Applied::Changed)) => self.held.changed(id, frame.clock(), frame.at()),
+            Some((id, Applied::Stale)) => {
+                if self.held.was_told(id) {
+                    self.release();
+                    self.say_stale(id);
+                    self.ask_for_snapshots(now, [id]);
+                }
+            }
+            Some((_, Applied::Unchanged)) | None => {}
+        }
+    }
+
+    fn subscribed(&mut self, now: Duration, id: u64, channel: &str, sid: u64) {
+        let awaited = self.commands.remove(&id).filter(|command| command.channel.name() == channel);
+        let Some(command) = awaited else { return };
+        let found = self.subscription(command.channel);
+        found.phase = Phase::On { sid, since: now };
+        found.guard = SequenceGuard::default();
+        if std::mem::take(&mut found.broken) && command.channel != Channel::Books {
+            self.release();
+            self.tell(StreamEvent::Missed { channel: command.channel });
+        }
+    }
+
+    fn refused(&mut self, now: Duration, sid: Option<u64>, refusal: &Refusal) {
+        let command = refusal.id.and_then(|id| self.commands.remove(&id));
+        if ENDS_SUBSCRIPTION.contains(&refusal.code) {
+            let by_sid = self.subscriptions.iter().find(|one| sid.is_some() && one.sid() == sid);
+            let channel = by_sid.map(|one| one.channel).or(command.as_ref().map(|command| command.channel));
+            return match channel {
+                Some(channel) => self.ended(now, channel),
+                // Of a subscription that ended before.
+                None if sid.is_some() => {}
+                None => self.disconnected(now, &format!("a subscription ended: {}", refusal.message)),
+            };
+        }
+        let Some(Command { channel, purpose, mut tickers, .. }) = command else { return };
+        if let Purpose::Leave = purpose {
+            return self.off(channel, now);
+        }
+        // Markets that the exchange names are let go; without them the command may well be carried out.
+        tickers.retain(|ticker| !refusal.tickers.contains(ticker));
+        self.wanted.retain(|ticker| !refusal.tickers.contains(ticker));
+        for one in &mut self.subscriptions {
+            one.todo.retain(|ticker| !refusal.tickers.contains(ticker));
+        }
+        let failures = self.subscription(channel).failures;
+        let pause = if refusal.tickers.is_empty() { self.backoff.wait(failures) } else { Duration::ZERO };
+        let found = self.subscription(channel);
+        found.failures += 1;
+        found.not_before = now + pause;
+        found.todo.extend(tickers);
+        if let Purpose::Subscribe = purpose {
+            found.phase = Phase::Off;
+        }
+    }
+
+    /// A subscription is gone by itself: it is made anew, after a pause that grows if it happens again.
+    fn ended(&mut self, now: Duration, channel: Channel) {
+        let healthy = self.settings.healthy;
+        let found = self.subscription(channel);
+        if let Phase::On { since, .. } = found.phase
+            && now.saturating_sub(since) >= healthy
+        {
+            found.failures = 0;
+        }
+        let failures = found.failures;
+        found.failures += 1;
+        found.broken = true;
+        let pause = self.backoff.wait(failures);
+        self.off(channel, now + pause);
+    }
+
+    /// There is no subscription any more; all its markets are to be asked for again.
+    fn off(&mut self, channel: Channel, not_before: Duration) {
+        let wanted = if channel.by_market() { self.wanted.iter().cloned().collect() } else { Vec::new() };
+        let found = self.subscription(channel);
+        found.phase = Phase::Off;
+        found.not_before = not_before;
+        found.todo = wanted;
+        self.commands.retain(|_, command| command.channel != channel);
+        if channel == Channel::Books {
+            self.release();
+            self.recovery = None;
+            for id in self.books.reset() {
+                self.say_stale(id);
+            }
+        }
+    }
+
+    /// Messages of a channel are missing.
+    fn missed(&mut self, now: Duration, channel: Channel) {
+        if channel != Channel::Books {
+            return self.tell(StreamEvent::Missed { channel });
+        }
+        let lost = self.books.lose_all();
+        for id in &lost {
+            self.say_stale(*id);
+        }
+        self.ask_for_snapshots(now, lost);
+    }
+
+    fn ask_for_snapshots(&mut self, now: Duration, lost: impl IntoIterator<Item = BookId>) {
+        if self.subscription(Channel::Books).sid().is_none() {
+            return;
+        }
+        let not_before = now.max(self.last_recovery + self.settings.between_snapshots);
+        let recovery =
+            self.recovery.get_or_insert(Recovery { lost: BTreeSet::new(), asked: None, not_before });
+        recovery.lost.extend(lost);
+        recovery.asked = None;
+        recovery.not_before = not_before;
+    }
+
+    /// When the patience with snapshots that were asked for ends; `None` once all are there.
+    fn snapshots_due(&self) -> Option<Duration> {
+        let recovery = self.recovery.as_ref()?;
+        let waiting = recovery.lost.iter().any(|id| self.books.live(*id).is_none());
+        recovery.asked.filter(|_| waiting).map(|asked| asked + self.settings.snapshot)
+    }
+
+    fn leave_books(&mut self, now: Duration) {
+        let found = self.subscription(Channel::Books);
+        let Some(sid) = found.sid() else { return };
+        found.phase = Phase::Leaving;
+        let id = self.command(now, Channel::Books, Purpose::Leave, Vec::new());
+        self.send(subscription::unsubscribe(id, sid));
+    }
+
+    /// Sends whatever can be sent now.
+    fn proceed(&mut self, now: Duration) {
+        if self.connected.is_none() {
+            return;
+        }
+        for channel in Channel::ALL {
+            self.ask(now, channel);
+        }
+        self.recover(now);
+        let vital = |one: &&Subscription| one.channel.is_vital();
+        let open = |one: &Subscription| one.sid().is_some() && one.todo.is_empty() || self.is_idle(one);
+        if !self.up && self.commands.is_empty() && self.subscriptions.iter().filter(vital).all(open) {
+            self.up = true;
+            self.release();
+            self.tell(StreamEvent::Up);
+        }
+        // The clock of the stand-in stands still until everything is subscribed.
+        if let Some(advance) = self.advance.filter(|advance| !advance.sent && self.commands.is_empty()) {
+            self.advance = Some(Advance { sent: true, ..advance });
+            self.last_id += 1;
+            self.send(subscription::advance(self.last_id, advance.until_ts_ms));
+        }
+    }
+
+    /// Whether there is nothing to subscribe to.
+    fn is_idle(&self, one: &Subscription) -> bool {
+        one.channel.by_market() && self.wanted.is_empty()
+    }
+
+    fn ask(&mut self, now: Duration, channel: Channel) {
+        let chunk = self.settings.chunk.max(1);
+        loop {
+            let found = self.subscription(channel);
+            if !found.has_to_ask() || now < found.not_before {
+                return;
+            }
+            let rest = found.todo.split_off(found.todo.len().min(chunk));
+            let tickers = std::mem::replace(&mut found.todo, rest);
+            if let Some(sid) = found.sid() {
+                let id = self.command(now, channel, Purpose::Add, tickers.clone());
+                self.send(subscription::update(id, sid, "add_markets", &tickers));
+            } else {
+                found.phase = Phase::Asked;
+                let id = self.command(now, channel, Purpose::Subscribe, tickers.clone());
+                self.send(subscription::subscribe(id, channel, &tickers));
+            }
+        }
+    }
+
+    fn recover(&mut self, now: Duration) {
+        let Some(sid) = self.subscription(Channel::Books).sid() else { return };
+        let Some(recovery) = &mut self.recovery else { return };
+        if recovery.asked.is_some() || now < recovery.not_before {
+            return;
+        }
+        recovery.asked = Some(now);
+        self.last_recovery = now;
+        // Also those that never came: their first snapshot may be what is missing.
+        let todo = self.subscription(Channel::Books).todo.clone();
+        let waiting: Vec<_> = self
+            .books
+            .waiting()
+            .filter(|ticker| self.wanted.contains(*ticker) && !todo.contains(ticker))
+            .cloned()
+            .collect();
+        for tickers in waiting.chunks(self.settings.chunk.max(1)) {
+            self.last_id += 1;
+            self.send(subscription::update(self.last_id, sid, "get_snapshot", tickers));
+        }
+    }
+
+    fn subscription(&mut self, channel: Channel) -> &mut Subscription {
+        let found = self.subscriptions.iter_mut().find(|one| one.channel == channel);
+        found.expect("there is one for each channel")
+    }
+
+    fn command(&mut self, now: Duration, channel: Channel, purpose: Purpose, tickers: Vec<Arc<str>>) -> u64 {
+        self.last_id += 1;
+        self.commands.insert(self.last_id, Command { channel, purpose, tickers, sent: now });
+        self.last_id
+    }
+
+    fn send(&mut self, text: String) {
+        self.effects.push_back(Effect::Send(text));
+    }
+
+    fn tell(&mut self, event: StreamEvent) {
+        self.effects.push_back(Effect::Tell(event));
+    }
+
+    fn release(&mut self) {
+        let Self { held, books, effects, .. } = self;
+        held.release(books, |event| effects.push_back(Effect::Tell(event)));
+    }
+
+    /// Says that a book cannot be relied on, if it was told.
+    fn say_stale(&mut self, id: BookId) {
+        if self.held.lost(id) {
+            let ticker = Arc::clone(self.books.ticker(id));
+            self.tell(StreamEvent::Stale { ticker });
+        }
+    }
+}

@@ -1,0 +1,179 @@
+//! The channels, how far each one's subscription is, and the commands for it.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use crate::kalshi::book::SequenceGuard;
+
+/// A channel of the exchange's WebSocket.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Channel {
+    /// Turns in the lives of markets and events.
+    Lifecycle,
+    /// Our trades.
+    Fills,
+    /// Our orders.
+    Orders,
+    /// Our positions.
+    Positions,
+    /// Everybody's trades.
+    Trades,
+    /// Best prices and volumes.
+    Tickers,
+    /// Order books.
+    Books,
+}
+
+impl Channel {
+    /// All of them, in the order in which they are subscribed: what concerns our money first.
+    pub const ALL: [Self; 7] = [
+        Self::Fills,
+        Self::Orders,
+        Self::Positions,
+        Self::Lifecycle,
+        Self::Trades,
+        Self::Tickers,
+        Self::Books,
+    ];
+
+    /// The exchange's name of it.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Lifecycle => "market_lifecycle_v2",
+            Self::Fills => "fill",
+            Self::Orders => "user_orders",
+            Self::Positions => "market_positions",
+            Self::Trades => "trade",
+            Self::Tickers => "ticker",
+            Self::Books => "orderbook_delta",
+        }
+    }
+
+    /// Whether it is subscribed market by market.
+    #[must_use]
+    pub const fn by_market(self) -> bool {
+        matches!(self, Self::Trades | Self::Tickers | Self::Books)
+    }
+
+    /// Whether nothing may be traded without it.
+    #[must_use]
+    pub const fn is_vital(self) -> bool {
+        matches!(self, Self::Fills | Self::Orders | Self::Books)
+    }
+}
+
+impl fmt::Display for Channel {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
+    }
+}
+
+/// How far a subscription is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Phase {
+    /// There is none.
+    Off,
+    /// It was asked for.
+    Asked,
+    /// It is there.
+    On { sid: u64, since: Duration },
+    /// Its end was asked for.
+    Leaving,
+}
+
+/// The subscription of one channel on the present connection.
+#[derive(Debug)]
+pub(super) struct Subscription {
+    pub channel: Channel,
+    pub phase: Phase,
+    pub guard: SequenceGuard,
+    /// Markets that were not asked for on this subscription yet.
+    pub todo: Vec<Arc<str>>,
+    /// Nothing is asked for before.
+    pub not_before: Duration,
+    /// Failures since it was last healthy.
+    pub failures: u32,
+    /// Whether it broke off, so that messages are missing once it is there again.
+    pub broken: bool,
+}
+
+impl Subscription {
+    pub fn new(channel: Channel) -> Self {
+        Self {
+            channel,
+            phase: Phase::Off,
+            guard: SequenceGuard::default(),
+            todo: Vec::new(),
+            not_before: Duration::ZERO,
+            failures: 0,
+            broken: false,
+        }
+    }
+
+    /// Its name on this connection, if it is there.
+    pub fn sid(&self) -> Option<u64> {
+        match self.phase {
+            Phase::On { sid, .. } => Some(sid),
+            _ => None,
+        }
+    }
+
+    /// Whether something is to be asked for, be it later.
+    pub fn has_to_ask(&self) -> bool {
+        match self.phase {
+            Phase::Off => !self.channel.by_market() || !self.todo.is_empty(),
+            Phase::On { .. } => !self.todo.is_empty(),
+            Phase::Asked | Phase::Leaving => false,
+        }
+    }
+}
+
+/// What a command that awaits its answer was for.
+#[derive(Debug)]
+pub(super) enum Purpose {
+    Subscribe,
+    Add,
+    Leave,
+}
+
+/// A command that awaits its answer.
+#[derive(Debug)]
+pub(super) struct Command {
+    pub channel: Channel,
+    pub purpose: Purpose,
+    pub tickers: Vec<Arc<str>>,
+    pub sent: Duration,
+}
+
+pub(super) fn subscribe(id: u64, channel: Channel, tickers: &[Arc<str>]) -> String {
+    let mut params = json!({"channels": [channel.name()]});
+    if channel.by_market() {
+        params["market_tickers"] = json!(tickers);
+    }
+    if channel == Channel::Books {
+        // Said because the exchange has announced to change what it means not to say it.
+        params["use_yes_price"] = Value::Bool(false);
+    }
+    json!({"id": id, "cmd": "subscribe", "params": params}).to_string()
+}
+
+pub(super) fn update(id: u64, sid: u64, action: &str, tickers: &[Arc<str>]) -> String {
+    let params = json!({"sid": sid, "action": action, "market_tickers": tickers});
+    json!({"id": id, "cmd": "update_subscription", "params": params}).to_string()
+}
+
+pub(super) fn unsubscribe(id: u64, sid: u64) -> String {
+    json!({"id": id, "cmd": "unsubscribe", "params": {"sids": [sid]}}).to_string()
+}
+
+pub(super) fn advance(id: u64, until_ts_ms: Option<i64>) -> String {
+    let mut params = json!({});
+    if let Some(until) = until_ts_ms {
+        params["until_ts_ms"] = json!(until);
+    }
+    json!({"id": id, "cmd": "sandbox_advance", "params": params}).to_string()
+}
