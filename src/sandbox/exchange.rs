@@ -155,7 +155,8 @@ impl Exchange {
                     self.show(&input);
                 }
             }
-            None => self.now = until.map_or(self.now, |until| self.now.max(until)),
+            // Between moments there are only whole milliseconds: that is how time is asked for and told.
+            None => self.now = until.map_or(self.now, |until| self.now.max(wire::whole_millis(until))),
         }
         Ok(Clock { now: self.now, end: self.next_moment().is_none() })
     }

@@ -21,12 +21,14 @@ pub mod accounts;
 mod amend;
 pub mod auth;
 mod booking;
-mod control;
+pub mod control;
 pub mod exchange;
 pub mod faults;
 mod groups;
 mod limits;
+mod markets;
 pub mod orders;
+mod portfolio;
 mod query;
 mod refused;
 mod rest;
@@ -36,13 +38,14 @@ pub mod state;
 mod stream;
 mod subscriptions;
 mod wire;
+mod writes;
 
-//pub use auth::Keys;
+pub use auth::Keys;
 pub use exchange::{Exchange, SandboxSettings};
-//pub use faults::Faults;
-//pub use limits::Tier;
+pub use faults::Faults;
+pub use limits::Tier;
 pub use refused::Refused;
-//pub use serve::{ServeSettings, Speed, serve};
+pub use serve::{ServeSettings, Speed, serve};
 
 #[cfg(test)]
 mod core_tests;

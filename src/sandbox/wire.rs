@@ -67,8 +67,12 @@ pub(super) fn time(at: Timestamp) -> String {
     Timestamp::from_nanos(at.nanos().div_euclid(1_000) * 1_000).to_string()
 }
 
+pub(super) const fn whole_millis(at: Timestamp) -> Timestamp {
+    Timestamp::from_nanos(millis(at) * 1_000_000)
+}
+
 fn millis_time(at: Timestamp) -> String {
-    Timestamp::from_nanos(millis(at) * 1_000_000).to_string()
+    whole_millis(at).to_string()
 }
 
 pub(super) const fn side_name(side: Side) -> &'static str {
@@ -301,9 +305,11 @@ pub(super) fn event(event: &Event) -> Value {
     })
 }
 
-/// What an order brought: the answer to a create, and to an amend that traded or resized.
-pub(super) fn placed(order: &OrderRecord, before: &OrderRecord, now: Timestamp) -> Value {
-    let filled = order.filled - before.filled;
+/// What an order brought since `before`: the answer to a create or an amend.
+pub(super) fn placed(order: &OrderRecord, before: Option<&OrderRecord>, now: Timestamp) -> Value {
+    let sums = |order: &OrderRecord| (order.filled, order.traded_value, order.fees_paid());
+    let (filled, value, fees) = before.map(sums).unwrap_or_default();
+    let filled = order.filled - filled;
     let mut body = json!({
         "order_id": uuid(ORDER, order.id.0), "fill_count": count(filled),
         "remaining_count": count(order.remaining), "ts_ms": millis(now),
@@ -317,8 +323,8 @@ pub(super) fn placed(order: &OrderRecord, before: &OrderRecord, now: Timestamp) 
         &mut body,
         [
             ("client_order_id", order.client_order_id.clone().map(Value::from)),
-            ("average_fill_price", average(order.traded_value - before.traded_value)),
-            ("average_fee_paid", average(order.fees_paid() - before.fees_paid())),
+            ("average_fill_price", average(order.traded_value - value)),
+            ("average_fee_paid", average(order.fees_paid() - fees)),
         ],
     );
     body
