@@ -52,7 +52,7 @@ pub struct Keys(Vec<Key>);
 
 /// The three headers of a signed request.
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Signature<'a> {
+pub(super) struct Signed<'a> {
     pub(super) key: Option<&'a str>,
     pub(super) timestamp: Option<&'a str>,
     pub(super) signature: Option<&'a str>,
@@ -98,7 +98,7 @@ impl Keys {
     /// Who signed `method` and `path` (without query); `now` in milliseconds since 1970.
     pub(super) fn verify(
         &self,
-        headers: Signature<'_>,
+        headers: Signed<'_>,
         method: &str,
         path: &str,
         now: i64,
@@ -133,7 +133,7 @@ fn write_secret(path: &Path, text: &[u8]) -> std::io::Result<()> {
 }
 
 fn uuid(bytes: [u8; 16]) -> String {
-    let hex: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+    let hex = format!("{:032x}", u128::from_be_bytes(bytes));
     format!("{}-{}-4{}-8{}-{}", &hex[..8], &hex[8..12], &hex[13..16], &hex[17..20], &hex[20..])
 }
 
@@ -174,4 +174,56 @@ fn der_value(der: &[u8], tag: u8) -> Option<(&[u8], &[u8])> {
 pub(super) fn wall_millis() -> i64 {
     let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
     since.map_or(0, |since| i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A key and signatures made with Python's `cryptography`: with a salt of 32 bytes, and of 20.
+    const RSA: &str = "-----BEGIN PUBLIC KEY-----
+MIIBIjANBgkqhkiG9w0BAQEFAAOCAQ8AMIIBCgKCAQEAllmWcFidV/3L1SaNg8qT
+G9nUZsMN/kJySwzmoz8ye99L/whw89hMkjlFrtoQiBnu890htPTE+wUF3vj8YUz9
+0AbXdXuTTQb6A6Hnq2flKL7V0iD9LL8EfoUpmareJdJpoTyPkJ5vK9LVCEifXdoC
+4eoocaDtYwZQAcWDOfwuVWnorZq6onVhitmptGPGsS8H+p+mrcdGaZ+TFkPj5g3b
+5OKHBelITQs+N+vGF7PipdjmmGn5D1uiMJngonh9342d0yN/yq08psjq86vn+L97
+Pt0s6n0oESSExNp4hSTCsTv/6i4vOiJCtkGZwj3G0k4inqlBaKDvH6RjUFUMzmhi
+NQIDAQAB
+-----END PUBLIC KEY-----";
+    const SALT_32: &str = "OE/8yiU5r11xIQaGmy5fIYDfYy0RaAIndJiV/YGiWA91olT44D4xibbG91oGRh2vE4AE/jOOX8XznzmKJmqodXPnFzL9/SEDzBGhcG1wHPWEa5ZDr5meD0sWP4qFRlMOVjdXIlr4IjJuiGdSoIzt0ayjBvgtaUl6mxJ88eHufg9UpFhsBWH4vMwh9N2EN2l4VytGQgFwJqoLaNqA6vLLnYAjQFz6vJQy/8JamnA8oKYK/UzIeq97WBiggZg2RUM5nm32/NrCb8XLRxxMio5FRVlxMRrGH+szIdTQpOGf3kWBk3IiXEio68LvB4c2QmjxFtZ/0Bcg9qIx2FHLbJU2MA==";
+    const SALT_20: &str = "aXx1gzI2VLWuZP/klj50J/w+o108MOHdyFzJiqPgMD50LAiRfbcFighhnSpjYs1RDf//U5h74s1m1DcY1h04Za8XU4joWclnM61H2TBm7wQR74dfNylxGq9FpP6QfMu8BHDP22piSkUS9fR+7UhMfNME5XSdo488+efiRTY4caKgfNdkaabL9lBTXsPLidfQGmHAToCBTHgPxXtixfR7wIFiaziH+iRwsd4ppQKSkgPIYusRv43gZQowWR06qySL1caWxS4256zK/6Im/2Bf2MxQGDe/Fs91KHOI9NZ8WDTGuftIMact1QFi5iLsm6KDmnE34g6v9wpJStfgxpywLw==";
+    const AT: i64 = 1_795_103_600_000;
+
+    #[test]
+    fn rsa_signatures_have_a_salt_of_32_bytes_and_a_time_near_ours() {
+        let mut keys = Keys::default();
+        keys.register("rsa", RSA).unwrap();
+        let check = |key, signature, path, now| {
+            let headers =
+                Signed { key: Some(key), timestamp: Some("1795103600000"), signature: Some(signature) };
+            keys.verify(headers, "GET", path, now).map(str::to_owned)
+        };
+        let path = "/trade-api/v2/portfolio/balance";
+        assert_eq!(check("rsa", SALT_32, path, AT + SKEW), Ok("rsa".into()));
+        let wrong = Refused::with(401, "authentication_error", "INCORRECT_API_KEY_SIGNATURE");
+        assert_eq!(check("rsa", SALT_20, path, AT), Err(wrong.clone()));
+        assert_eq!(check("rsa", SALT_32, "/trade-api/v2/portfolio/fills", AT), Err(wrong));
+        let unknown = Refused::with(401, "authentication_error", "NOT_FOUND");
+        assert_eq!(check("other", SALT_32, path, AT), Err(unknown));
+        let late = Refused::plain(401, "header_timestamp_expired");
+        assert_eq!(check("rsa", SALT_32, path, AT + SKEW + 1), Err(late.clone()));
+        assert_eq!(check("rsa", SALT_32, path, AT - SKEW - 1), Err(late));
+        assert!(keys.register("x", "nonsense").is_err());
+    }
+
+    #[test]
+    fn a_made_key_is_written_for_its_owner_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("key.pem");
+        std::fs::write(&path, "old").unwrap();
+        let id = Keys::default().generate(&path).unwrap();
+        assert_eq!(id.len(), 36);
+        assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+        assert!(std::fs::read_to_string(&path).unwrap().starts_with("-----BEGIN PRIVATE KEY-----\n"));
+    }
 }

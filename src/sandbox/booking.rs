@@ -16,13 +16,13 @@ impl Exchange {
     pub(super) fn drain(&mut self) {
         while self.sim.due().is_some_and(|due| due <= self.now) {
             if let Some(Stamped { value: Input::Venue(event), .. }) = self.sim.take() {
-                self.answered(event);
+                self.answered(&event);
             }
         }
     }
 
-    fn answered(&mut self, event: VenueEvent) {
-        match event {
+    fn answered(&mut self, event: &VenueEvent) {
+        match *event {
             VenueEvent::Accepted { order } => self.tell_order(order, None),
             VenueEvent::Filled(fill) => self.filled(&fill),
             VenueEvent::Closed { order, reason } => {

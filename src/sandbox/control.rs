@@ -30,7 +30,7 @@ impl Exchange {
         let market = |ticker: &str| self.market_of(ticker).ok_or(Refused::plain(404, "market_not_found"));
         match control {
             Control::TradingPause(paused) => self.trading_paused = *paused,
-            Control::ExchangePause(paused) => self.exchange_paused = *paused,
+            Control::ExchangePause(paused) => self.all_paused = *paused,
             Control::Halt(ticker) => {
                 let market = market(ticker)?;
                 self.apply(MarketEvent::Status { market, status: MarketStatus::Halted });

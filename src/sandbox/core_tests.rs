@@ -1,7 +1,5 @@
 //! The exchange without sockets, by hand: collateral, netting, fees, payout, groups, ids, pauses.
 
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
-
 use std::collections::VecDeque;
 use std::sync::Arc;
 

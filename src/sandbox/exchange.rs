@@ -57,7 +57,7 @@ pub struct Exchange {
     pub(super) groups: u64,
     pub(super) alarms: BTreeSet<(Timestamp, Alarm)>,
     pub(super) trading_paused: bool,
-    pub(super) exchange_paused: bool,
+    pub(super) all_paused: bool,
     /// Why the cancels of this moment happen, where it is not their owner's wish.
     pub(super) cancel_reason: Option<&'static str>,
     pub(super) rejected: Option<RejectReason>,
@@ -67,7 +67,10 @@ pub struct Exchange {
 
 impl fmt::Debug for Exchange {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Exchange").field("now", &self.now).field("markets", &self.markets.len()).finish()
+        f.debug_struct("Exchange")
+            .field("now", &self.now)
+            .field("markets", &self.markets.len())
+            .finish_non_exhaustive()
     }
 }
 
@@ -94,7 +97,7 @@ impl Exchange {
             groups: 0,
             alarms: BTreeSet::new(),
             trading_paused: false,
-            exchange_paused: false,
+            all_paused: false,
             cancel_reason: None,
             rejected: None,
             trades: Vec::new(),

@@ -109,7 +109,7 @@ impl Bucket {
     }
 
     fn take(&mut self, tokens: u64, now: Instant) -> bool {
-        let passed = now.saturating_duration_since(self.at).min(Duration::from_secs(60));
+        let passed = now.saturating_duration_since(self.at).min(Duration::from_mins(1));
         let micros = u64::try_from(passed.as_micros()).unwrap_or(u64::MAX);
         self.left = self.left.saturating_add(micros * self.rate).min(self.capacity);
         self.at = now;

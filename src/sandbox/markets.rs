@@ -53,7 +53,7 @@ fn market<'a>(exchange: &'a Exchange, ticker: &str) -> Result<&'a MarketState, R
 }
 
 fn status(exchange: &Exchange) -> Value {
-    let active = !exchange.exchange_paused;
+    let active = !exchange.all_paused;
     let trading = active && !exchange.trading_paused;
     json!({
         "exchange_active": active, "trading_active": trading, "intra_exchange_transfers_active": active,

@@ -48,6 +48,9 @@ pub use refused::Refused;
 pub use serve::{ServeSettings, Speed, serve};
 
 #[cfg(test)]
+mod client_tests;
+#[cfg(test)]
 mod core_tests;
 
-//mod http_tests;
+#[cfg(test)]
+mod http_tests;

@@ -223,7 +223,7 @@ impl Exchange {
 
     /// The market of a ticker, if orders may be placed in it now.
     pub(super) fn tradable(&self, ticker: &str) -> Result<MarketId, Refused> {
-        if self.exchange_paused {
+        if self.all_paused {
             return Err(Refused::plain(409, "exchange_is_paused"));
         }
         let market = self.market_of(ticker).ok_or(Refused::plain(404, "market_not_found"))?;
@@ -286,7 +286,7 @@ impl Exchange {
     /// # Errors
     /// Not found, also when it is gone already, or the exchange is paused.
     pub fn cancel(&mut self, account: usize, id: OrderId) -> Result<Contracts, Refused> {
-        if self.exchange_paused {
+        if self.all_paused {
             return Err(Refused::plain(409, "exchange_is_paused"));
         }
         let order = self.resting(account, id)?;

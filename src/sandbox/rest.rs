@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use crate::domain::Timestamp;
 
-use super::auth::{Signature, wall_millis};
+use super::auth::{Signed, wall_millis};
 use super::control::Control;
 use super::faults::Fate;
 use super::limits::{Buckets, Budget};
@@ -112,9 +112,9 @@ fn query(uri: &Uri) -> Query {
 }
 
 /// The headers of a signed request.
-pub(super) fn signature(headers: &HeaderMap) -> Signature<'_> {
+pub(super) fn signature(headers: &HeaderMap) -> Signed<'_> {
     let get = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
-    Signature {
+    Signed {
         key: get("kalshi-access-key"),
         timestamp: get("kalshi-access-timestamp"),
         signature: get("kalshi-access-signature"),

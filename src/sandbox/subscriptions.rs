@@ -333,7 +333,7 @@ fn update(socket: &mut Socket, exchange: &Exchange, id: &Value, params: &Value) 
         }
         "add_markets" => subscription.markets.get_or_insert_default().extend(&asked),
         "delete_markets" => {
-            subscription.markets.get_or_insert_default().retain(|market| !asked.contains(market))
+            subscription.markets.get_or_insert_default().retain(|market| !asked.contains(market));
         }
         _ => return Err(ACTION),
     }

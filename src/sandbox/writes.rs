@@ -29,7 +29,7 @@ pub(super) fn answer(
             create(exchange, account, &body()?).map(Answer::created)
         }
         ("DELETE", ["portfolio", "events", "orders"]) => {
-            if exchange.exchange_paused {
+            if exchange.all_paused {
                 return Err(Refused::plain(409, "exchange_is_paused"));
             }
             exchange.cancel_where(account, None, |_| true);
