@@ -5,11 +5,12 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 
+use super::auth::Keys;
 use super::client_tests::{Client, QUIET, start};
 use super::core_tests::{at, exchange, quote};
 use super::faults::Faults;
 use super::limits::Tier;
-use super::serve::{ServeSettings, Speed};
+use super::serve::{ServeSettings, Speed, serve};
 use super::wire::millis;
 
 const TICKER: &str = "KXHIGHNY-26NOV20-T55";
@@ -405,4 +406,34 @@ async fn a_running_clock_moves_by_itself() {
     }
     let (_, clock) = socket.advance(None).await;
     assert!(clock["now_ts_ms"].as_i64().unwrap() >= millis(at(2)));
+}
+
+/// Needs `kalshi-python-sync` (see the script), in the Python named by `PYTHON` or the first one found.
+#[tokio::test]
+#[ignore = "needs the official Python client"]
+#[expect(clippy::disallowed_methods, reason = "where Python is, only the caller knows")]
+async fn the_official_python_client_trades_here() {
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/python/official_client.py");
+    let python = std::env::var("PYTHON").unwrap_or_else(|_| "python3".into());
+    let run = async |arguments: Vec<String>| {
+        let (python, script) = (python.clone(), script.clone());
+        let run = move || std::process::Command::new(python).arg(script).args(arguments).output().unwrap();
+        let output = tokio::task::spawn_blocking(run).await.unwrap();
+        println!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+        assert!(output.status.success());
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name).display().to_string();
+    run(vec!["keygen".into(), path("rsa.pem"), path("rsa.pub.pem")]).await;
+    let mut keys = Keys::default();
+    let ed25519 = keys.generate(&folder.path().join("ed25519.pem")).unwrap();
+    keys.register("rsa", &std::fs::read_to_string(path("rsa.pub.pem")).unwrap()).unwrap();
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let exchange = exchange("100", &[quote(1, 42, 44, Some(4))]);
+    let settings = ServeSettings { start: Some(at(1)), ..QUIET };
+    tokio::spawn(serve(listener, exchange, keys, settings, std::future::pending()));
+    for (key, file) in [("rsa", "rsa.pem"), (ed25519.as_str(), "ed25519.pem")] {
+        run(vec!["run".into(), url.clone(), key.into(), path(file)]).await;
+    }
 }
