@@ -1,1 +1,56 @@
 //! A Kalshi-compatible exchange on 127.0.0.1: `sim` behind the REST and WebSocket of the exchange.
+//!
+//! [`exchange::Exchange`] is the whole exchange without sockets and clock: a data feed moves its market,
+//! orders meet [`crate::sim::SimExchange`], accounts keep the money. [`serve`] puts it on a socket. Numbers
+//! and signatures are written a second time here on purpose: what our client gets wrong must not be
+//! confirmed by its own code.
+//!
+//! Where this exchange differs from the real one:
+//!
+//! - One level of depth a side, as the data has it. Orders of its users are not shown in the book, nor does
+//!   what they take shorten it, since in a backtest a market does not react to us either.
+//! - A displayed size the data does not know is our share of what traded (what an order would get), or
+//!   `1.00` where nothing traded: a level of `0.00` would be no level. What fills, `SimExchange` decides.
+//! - Users do not trade with each other; `/markets/trades` lists only trades of users.
+//! - A market is finalized in the moment it is determined, without a dispute window, and pays exactly.
+//! - A change of a series' fees reaches sockets as `event_fee_update` of each of its events.
+//! - Extensions: `mid_dollars` where only a midpoint was recorded and `quotes_assumed` where bid and ask are
+//!   assumed around it (market object and ticker), `sandbox_advance` on sockets, and `/sandbox/*`.
+
+pub mod accounts;
+mod amend;
+pub mod auth;
+mod booking;
+pub mod control;
+pub mod exchange;
+pub mod faults;
+mod groups;
+mod limits;
+mod markets;
+pub mod orders;
+mod portfolio;
+mod query;
+mod refused;
+mod rest;
+pub mod serve;
+mod socket;
+pub mod state;
+mod stream;
+mod subscriptions;
+mod wire;
+mod writes;
+
+pub use auth::Keys;
+pub use exchange::{Exchange, SandboxSettings};
+pub use faults::Faults;
+pub use limits::Tier;
+pub use refused::Refused;
+pub use serve::{ServeSettings, Speed, serve};
+
+#[cfg(test)]
+mod client_tests;
+#[cfg(test)]
+mod core_tests;
+
+#[cfg(test)]
+mod http_tests;

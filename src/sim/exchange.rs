@@ -174,8 +174,7 @@ impl SimExchange {
         if fill == FillModel::Unlimited {
             return wanted;
         }
-        let takes_yes_ask = (order.side == Side::Yes) == (order.action == Action::Buy);
-        let left = if takes_yes_ask { &mut state.ask_left } else { &mut state.bid_left };
+        let left = if takes_yes_ask(order) { &mut state.ask_left } else { &mut state.bid_left };
         let traded = state.traded;
         let pool = left
             .as_mut()
@@ -242,33 +241,62 @@ impl SimExchange {
         if state.grid.floor_on(order.side, order.limit) != Some(order.limit) {
             return self.answer(at, reject(RejectReason::InvalidPrice));
         }
-        let marketable = match order.action {
-            Action::Buy => state.quote.ask_of(order.side).filter(|&ask| ask <= order.limit),
-            Action::Sell => state.quote.bid_of(order.side).filter(|&bid| bid >= order.limit),
-        };
+        let marketable = marketable(&state.quote, order);
         if order.time_in_force == TimeInForce::PostOnly && marketable.is_some() {
             return self.answer(at, reject(RejectReason::WouldTake));
         }
         self.answer(at, VenueEvent::Accepted { order: order.id, venue_id: None });
         // While it matches, the order is in the book, so that its fees accumulate in one place.
-        self.rest(order);
+        self.rest(order, FeeAccumulator::default());
+        self.match_at_once(at, order, marketable);
+        if order.time_in_force == TimeInForce::Ioc && self.forget(order.id).is_some() {
+            self.answer(at, VenueEvent::Closed { order: order.id, reason: CloseReason::NothingOnOffer });
+        }
+    }
+
+    fn match_at_once(&mut self, at: Timestamp, order: &Order, marketable: Option<Price>) {
         if let Some(price) = marketable {
             let contracts = self.take(order, order.contracts);
             if !contracts.is_none() {
                 self.trade(at, order, price, contracts, Role::Taker);
             }
         }
-        if order.time_in_force == TimeInForce::Ioc && self.forget(order.id).is_some() {
-            self.answer(at, VenueEvent::Closed { order: order.id, reason: CloseReason::NothingOnOffer });
-        }
     }
 
-    fn rest(&mut self, order: &Order) {
-        let resting = Resting { order: *order, left: order.contracts, fees: FeeAccumulator::default() };
-        self.resting.insert(order.id, resting);
+    fn rest(&mut self, order: &Order, fees: FeeAccumulator) {
+        self.resting.insert(order.id, Resting { order: *order, left: order.contracts, fees });
         if let Some(state) = self.market(order.market) {
             state.resting.push(order.id);
         }
+    }
+
+    /// What an order would take if it arrived now, and at which price; `None` if nothing meets its limit.
+    pub fn on_offer(&mut self, order: &Order) -> Option<(Price, Contracts)> {
+        let SimSettings { fill, participation, .. } = self.settings;
+        let state = self.market(order.market)?;
+        let price = marketable(&state.quote, order)?;
+        let left = if takes_yes_ask(order) { state.ask_left } else { state.bid_left };
+        let left = left.or(state.share_left).unwrap_or_else(|| share(state.traded, participation));
+        let all = fill == FillModel::Unlimited;
+        Some((price, if all { order.contracts } else { order.contracts.min(left) }))
+    }
+
+    /// Leaves only `left` of a resting order, which keeps its place.
+    pub fn shorten(&mut self, order: OrderId, left: Contracts) {
+        if let Some(resting) = self.resting.get_mut(&order) {
+            resting.left = resting.left.min(left);
+        }
+    }
+
+    /// Replaces what is left of a resting order by `order`, which has the same number and goes to the end
+    /// of the book; it may trade at once. Its fees go on accumulating.
+    pub fn amend(&mut self, at: Timestamp, order: &Order) {
+        let Some(Resting { fees, .. }) = self.forget(order.id) else {
+            return;
+        };
+        self.rest(order, fees);
+        let marketable = self.market(order.market).and_then(|state| marketable(&state.quote, order));
+        self.match_at_once(at, order, marketable);
     }
 
     fn set_status(&mut self, at: Timestamp, market: MarketId, status: MarketStatus) {
@@ -285,6 +313,18 @@ impl SimExchange {
             self.resting.remove(&order);
             self.answer(at, VenueEvent::Closed { order, reason });
         }
+    }
+}
+
+fn takes_yes_ask(order: &Order) -> bool {
+    (order.side == Side::Yes) == (order.action == Action::Buy)
+}
+
+/// The displayed price an order meets, if it meets one.
+fn marketable(quote: &Quote, order: &Order) -> Option<Price> {
+    match order.action {
+        Action::Buy => quote.ask_of(order.side).filter(|&ask| ask <= order.limit),
+        Action::Sell => quote.bid_of(order.side).filter(|&bid| bid >= order.limit),
     }
 }
 

@@ -1,0 +1,110 @@
+//! Changing orders that rest: smaller without losing their place, or to another price.
+
+use crate::domain::{Contracts, Money, OrderId, Price};
+
+use super::accounts::{BookSide, OrderRecord};
+use super::exchange::Exchange;
+use super::refused::Refused;
+
+/// What an amend asks for.
+#[derive(Clone, Debug)]
+pub(super) struct Amend {
+    pub(super) ticker: String,
+    pub(super) side: BookSide,
+    pub(super) price: Price,
+    /// Filled so far plus what should be left.
+    pub(super) count: Contracts,
+    pub(super) client_order_id: Option<String>,
+    pub(super) updated_client_order_id: Option<String>,
+    /// Unix seconds; `Some(0)` clears.
+    pub(super) expiration: Option<i64>,
+}
+
+impl Exchange {
+    /// Amends a resting order, which may trade at its new price; returns it as it was before.
+    pub(super) fn amend(
+        &mut self,
+        account: usize,
+        id: OrderId,
+        amend: &Amend,
+    ) -> Result<OrderRecord, Refused> {
+        let market = self.tradable(&amend.ticker)?;
+        let before = self.resting(account, id)?.clone();
+        let left = amend.count - before.filled;
+        self.check_amend(account, &before, amend)?;
+        if before.market != market {
+            return Err(Refused::plain(400, "order_ticker_mismatch"));
+        }
+        self.check_price(market, amend.price)?;
+        let moves = amend.price != before.price || left > before.remaining;
+        let expiration = amend.expiration.map_or(before.expiration, |at| (at > 0).then_some(at));
+        let order = self.accounts[account].orders.get_mut(&id).expect("it was found above");
+        (order.price, order.initial, order.remaining) = (amend.price, amend.count, left);
+        (order.updated, order.expiration) = (self.now, expiration);
+        if let Some(client) = &amend.updated_client_order_id {
+            order.client_order_id = Some(client.clone());
+        }
+        if self.available(account) < Money::ZERO {
+            self.accounts[account].orders.insert(id, before);
+            return Err(Refused::plain(400, "insufficient_balance"));
+        }
+        self.accounts[account].spent.extend(amend.updated_client_order_id.clone());
+        self.expire_at(id, expiration);
+        self.tell_order(id, Some("Amend"));
+        if moves {
+            let order = before.side.order(id, market, left, amend.price);
+            self.sim.amend(self.now, &order);
+            self.drain();
+        } else {
+            self.sim.shorten(id, left);
+        }
+        Ok(before)
+    }
+
+    fn check_amend(&self, account: usize, before: &OrderRecord, amend: &Amend) -> Result<(), Refused> {
+        if before.side != amend.side {
+            return Err(Refused::plain(400, "order_side_mismatch"));
+        }
+        if amend.client_order_id.is_some() && amend.client_order_id != before.client_order_id {
+            return Err(Refused::plain(400, "order_id_and_client_order_id_mismatch"));
+        }
+        let fresh = amend.updated_client_order_id.as_ref();
+        if fresh.is_some_and(|client| self.accounts[account].spent.contains(client)) {
+            return Err(Refused::plain(409, "order_already_exists"));
+        }
+        if (amend.count - before.filled).is_none() {
+            let details = "count must be more than what is filled already; cancel instead";
+            return Err(Refused::with(400, "invalid_order_size", details));
+        }
+        amend.expiration.filter(|&at| at > 0).map_or(Ok(()), |at| self.check_expiration(at))
+    }
+
+    /// Shortens a resting order to what `to` makes of what is left; to nothing is a cancel.
+    pub(super) fn decrease(
+        &mut self,
+        account: usize,
+        id: OrderId,
+        to: impl Fn(Contracts) -> Contracts,
+    ) -> Result<(), Refused> {
+        let order = self.resting(account, id)?;
+        let (ticker, remaining) = (self.ticker(order.market).to_owned(), order.remaining);
+        self.tradable(&ticker)?;
+        let left = to(remaining);
+        if left > remaining || left < Contracts::ZERO {
+            let details = format!("an order of which {remaining} are left cannot be decreased to {left}");
+            return Err(Refused::with(400, "invalid_order_size", details));
+        }
+        if left.is_none() {
+            self.withdraw(account, id, Some("Decrease"));
+            return Ok(());
+        }
+        self.sim.shorten(id, left);
+        let now = self.now;
+        if let Some(order) = self.accounts[account].orders.get_mut(&id) {
+            order.initial -= remaining - left;
+            (order.remaining, order.updated) = (left, now);
+        }
+        self.tell_order(id, Some("Decrease"));
+        Ok(())
+    }
+}

@@ -1,0 +1,54 @@
+//! What a test can do to the exchange: pauses, halts, moved closes.
+
+use crate::domain::{MarketStatus, Timestamp};
+use crate::event::MarketEvent;
+
+use super::exchange::Exchange;
+use super::refused::Refused;
+
+/// One thing to do.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Control {
+    /// No new orders anywhere; cancels are taken.
+    TradingPause(bool),
+    /// Nothing at all.
+    ExchangePause(bool),
+    /// A market is halted.
+    Halt(String),
+    /// It comes back, and its resting orders are cancelled.
+    Activate(String),
+    /// A market closes at another time.
+    CloseTime(String, Timestamp),
+}
+
+impl Exchange {
+    /// Does it now.
+    ///
+    /// # Errors
+    /// When there is no such market.
+    pub fn control(&mut self, control: &Control) -> Result<(), Refused> {
+        let market = |ticker: &str| self.market_of(ticker).ok_or(Refused::plain(404, "market_not_found"));
+        match control {
+            Control::TradingPause(paused) => self.trading_paused = *paused,
+            Control::ExchangePause(paused) => self.all_paused = *paused,
+            Control::Halt(ticker) => {
+                let market = market(ticker)?;
+                self.apply(MarketEvent::Status { market, status: MarketStatus::Halted });
+            }
+            Control::Activate(ticker) => {
+                let market = market(ticker)?;
+                self.apply(MarketEvent::Status { market, status: MarketStatus::Active });
+            }
+            Control::CloseTime(ticker, close) => {
+                let (market, close) = (market(ticker)?, *close);
+                self.apply(MarketEvent::CloseTime { market, close });
+            }
+        }
+        if matches!(control, Control::TradingPause(true) | Control::ExchangePause(true)) {
+            for account in 0..self.accounts.len() {
+                self.cancel_where(account, None, |order| order.cancel_on_pause);
+            }
+        }
+        Ok(())
+    }
+}

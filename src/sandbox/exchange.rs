@@ -1,0 +1,482 @@
+//! The exchange without sockets and clock: a data feed moves the market, one moment at a time.
+//!
+//! At one moment: orders that expire and markets whose moved close has come; then the feed's inputs in their
+//! order, each followed by the fills it causes. Then time stands still until the next [`Exchange::advance`],
+//! and orders act at the moment it stopped at. That is the order of a backtest whose orders travel no time.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+use std::sync::Arc;
+
+use serde_json::{Value, json};
+
+use crate::domain::{
+    Action, Contracts, FeeSchedule, Market, MarketId, MarketStatus, Money, Order, OrderId, Price, Quote,
+    SeriesId, Side, TimeInForce, Timestamp,
+};
+use crate::engine::gateway::{Feed, GatewayError, Next, Venue};
+use crate::event::{Input, MarketEvent, RejectReason, Stamped};
+use crate::sim::{SimExchange, SimSettings};
+
+use super::accounts::{Account, FillRecord};
+use super::state::{Channel, Clock, Event, Level, MarketState, Message, SeriesState, Shown};
+use super::wire;
+
+/// How the exchange matches, and what its users begin with.
+#[derive(Clone, Copy, Debug)]
+pub struct SandboxSettings {
+    /// Matching; latency zero, since the way to a sandbox takes time of its own.
+    pub sim: SimSettings,
+    /// Cash of every new account.
+    pub bankroll: Money,
+}
+
+/// Something the exchange does by itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Alarm {
+    Expire(OrderId),
+    Close(MarketId),
+}
+
+/// The exchange.
+pub struct Exchange {
+    feed: Box<dyn Feed + Send>,
+    held: Option<Stamped<Input>>,
+    ended: bool,
+    pub(super) sim: SimExchange,
+    pub(super) settings: SandboxSettings,
+    pub(super) now: Timestamp,
+    markets: Vec<Option<MarketState>>,
+    tickers: BTreeMap<Box<str>, MarketId>,
+    pub(super) series: BTreeMap<Arc<str>, SeriesState>,
+    pub(super) events: BTreeMap<Arc<str>, Event>,
+    pub(super) fee_changes: Vec<(Arc<str>, FeeSchedule, Timestamp)>,
+    pub(super) accounts: Vec<Account>,
+    /// Whose each order is; order numbers begin at 1.
+    owners: Vec<usize>,
+    pub(super) groups: u64,
+    pub(super) alarms: BTreeSet<(Timestamp, Alarm)>,
+    pub(super) trading_paused: bool,
+    pub(super) all_paused: bool,
+    /// Why the cancels of this moment happen, where it is not their owner's wish.
+    pub(super) cancel_reason: Option<&'static str>,
+    pub(super) rejected: Option<RejectReason>,
+    pub(super) trades: Vec<FillRecord>,
+    outbox: Vec<Message>,
+}
+
+impl fmt::Debug for Exchange {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Exchange")
+            .field("now", &self.now)
+            .field("markets", &self.markets.len())
+            .finish_non_exhaustive()
+    }
+}
+
+impl Exchange {
+    /// An exchange that stands at the first moment of its data, before anything happened.
+    ///
+    /// # Errors
+    /// What the feed reports.
+    pub fn new(feed: Box<dyn Feed + Send>, settings: SandboxSettings) -> Result<Self, GatewayError> {
+        let mut exchange = Self {
+            feed,
+            held: None,
+            ended: false,
+            sim: SimExchange::new(settings.sim),
+            settings,
+            now: Timestamp::from_nanos(0),
+            markets: Vec::new(),
+            tickers: BTreeMap::new(),
+            series: BTreeMap::new(),
+            events: BTreeMap::new(),
+            fee_changes: Vec::new(),
+            accounts: Vec::new(),
+            owners: Vec::new(),
+            groups: 0,
+            alarms: BTreeSet::new(),
+            trading_paused: false,
+            all_paused: false,
+            cancel_reason: None,
+            rejected: None,
+            trades: Vec::new(),
+            outbox: Vec::new(),
+        };
+        exchange.hold_next()?;
+        exchange.now = exchange.held.as_ref().map_or(exchange.now, |input| input.at);
+        Ok(exchange)
+    }
+
+    /// Opens an account for a key, or finds it.
+    pub fn open_account(&mut self, key_id: &str) -> usize {
+        if let Some(account) = self.accounts.iter().position(|account| account.key_id == key_id) {
+            return account;
+        }
+        self.accounts.push(Account::new(key_id.to_owned(), self.settings.bankroll));
+        self.accounts.len() - 1
+    }
+
+    /// The account of a key.
+    #[must_use]
+    pub fn account(&self, key_id: &str) -> Option<&Account> {
+        self.accounts.iter().find(|account| account.key_id == key_id)
+    }
+
+    /// The moment the exchange stands at.
+    #[must_use]
+    pub const fn now(&self) -> Timestamp {
+        self.now
+    }
+
+    /// The next moment at which something happens by itself.
+    #[must_use]
+    pub fn next_moment(&self) -> Option<Timestamp> {
+        let alarm = self.alarms.first().map(|&(at, _)| at);
+        self.held.as_ref().map(|input| input.at).into_iter().chain(alarm).min()
+    }
+
+    /// What has to be told since the last call.
+    pub fn take_messages(&mut self) -> Vec<Message> {
+        std::mem::take(&mut self.outbox)
+    }
+
+    /// Goes to the next moment at which something happens, if it is not after `until`; otherwise to `until`.
+    ///
+    /// # Errors
+    /// What the feed reports.
+    pub fn advance(&mut self, until: Option<Timestamp>) -> Result<Clock, GatewayError> {
+        match self.next_moment().filter(|&next| until.is_none_or(|until| next <= until)) {
+            Some(moment) => {
+                self.now = self.now.max(moment);
+                while let Some(&(at, alarm)) = self.alarms.first().filter(|(at, _)| *at <= moment) {
+                    self.alarms.remove(&(at, alarm));
+                    self.ring(alarm);
+                }
+                while let Some(input) = self.held.take_if(|input| input.at <= moment) {
+                    self.hold_next()?;
+                    self.show(&input);
+                }
+            }
+            // Between moments there are only whole milliseconds: that is how time is asked for and told.
+            None => self.now = until.map_or(self.now, |until| self.now.max(wire::whole_millis(until))),
+        }
+        Ok(Clock { now: self.now, end: self.next_moment().is_none() })
+    }
+
+    /// Holds the feed's next input that is about the market; facts are not the exchange's to tell.
+    fn hold_next(&mut self) -> Result<(), GatewayError> {
+        while self.held.is_none() && !self.ended {
+            match self.feed.next(None)? {
+                Next::Item(input) if matches!(input.value, Input::Market(_)) => self.held = Some(input),
+                Next::Item(_) => {}
+                Next::Due | Next::End => self.ended = true,
+            }
+        }
+        Ok(())
+    }
+
+    fn ring(&mut self, alarm: Alarm) {
+        match alarm {
+            Alarm::Expire(order) => {
+                if let Some(account) = self.owner(order) {
+                    self.withdraw(account, order, Some("ExpiryCancel"));
+                }
+            }
+            Alarm::Close(market) => {
+                let status = MarketStatus::Closed;
+                let due = self.state(market).is_some_and(|state| state.close <= self.now);
+                if due {
+                    self.apply(MarketEvent::Status { market, status });
+                }
+            }
+        }
+    }
+
+    /// Lets the market do something now.
+    pub(super) fn apply(&mut self, event: MarketEvent) {
+        self.show(&Stamped { at: self.now, value: Input::Market(event) });
+    }
+
+    /// One input of the market: matching sees it first, sockets hear of it, then of what it caused.
+    fn show(&mut self, input: &Stamped<Input>) {
+        let Input::Market(event) = &input.value else {
+            return;
+        };
+        if let MarketEvent::Status { market, status: MarketStatus::Closed } = event
+            && self.state(*market).is_none_or(|state| {
+                state.close > self.now || matches!(state.status, MarketStatus::Closed | MarketStatus::Settled)
+            })
+        {
+            // The close was moved to later, or came already.
+            return;
+        }
+        self.sim.observe(input);
+        match event {
+            MarketEvent::Listed(market) => self.list(market),
+            MarketEvent::Quote { market, quote } => self.quote(*market, quote),
+            MarketEvent::Status { market, status } => self.set_status(*market, *status),
+            MarketEvent::CloseTime { market, close } => self.move_close(*market, *close),
+            MarketEvent::Fees { series, fees } => self.set_fees(*series, *fees),
+            MarketEvent::Settled { market, value } => return self.settle(*market, *value),
+            MarketEvent::Gap { .. } => {}
+        }
+        self.drain();
+    }
+
+    fn list(&mut self, market: &Arc<Market>) {
+        let now = self.now;
+        let index = market.id.index();
+        if self.markets.len() <= index {
+            self.markets.resize_with(index + 1, || None);
+        }
+        self.tickers.insert(market.ticker.clone(), market.id);
+        self.series.entry(Arc::clone(&market.series_ticker)).or_insert_with(|| SeriesState {
+            ticker: Arc::clone(&market.series_ticker),
+            category: Arc::clone(&market.category),
+            fees: market.fees,
+            updated: now,
+        });
+        let event = self.events.entry(Arc::clone(&market.event_ticker)).or_insert_with(|| Event {
+            ticker: Arc::clone(&market.event_ticker),
+            series: Arc::clone(&market.series_ticker),
+            category: Arc::clone(&market.category),
+            title: market.title.clone(),
+            updated: now,
+            markets: Vec::new(),
+        });
+        if !event.markets.contains(&market.id) {
+            event.markets.push(market.id);
+        }
+        let state = MarketState {
+            market: Arc::clone(market),
+            status: MarketStatus::Active,
+            close: market.close_time,
+            quote: Quote::default(),
+            book: Shown::default(),
+            clock: 0,
+            settled: None,
+            updated: now,
+            fees: market.fees,
+        };
+        let body = wire::created(&state);
+        self.markets[index] = Some(state);
+        self.publish(Channel::Lifecycle, "market_lifecycle_v2", Some(market.id), body);
+    }
+
+    /// One row of data is one change: its deltas share a clock, and a ticker follows.
+    fn quote(&mut self, market: MarketId, quote: &Quote) {
+        let bid = quote
+            .bid
+            .map(|price| Level { price, size: self.size(market, Action::Sell, price, quote.bid_size) });
+        let ask = quote
+            .ask
+            .map(|price| Level { price, size: self.size(market, Action::Buy, price, quote.ask_size) });
+        let now = self.now;
+        let Some(state) = self.markets.get_mut(market.index()).and_then(Option::as_mut) else {
+            return;
+        };
+        let before = std::mem::replace(&mut state.book, Shown { bid, ask });
+        state.quote = *quote;
+        state.clock += 1;
+        let mut changes = Vec::new();
+        for (side, before, after) in [(Side::Yes, before.bid, bid), (Side::No, before.ask, ask)] {
+            match (before, after) {
+                (Some(old), Some(new)) if old.price == new.price => {
+                    changes.push((side, new.price, new.size.hundredths() - old.size.hundredths()));
+                }
+                (old, new) => {
+                    // What goes is told before what comes, so that no book is crossed on the way.
+                    changes.extend(new.map(|new| (side, new.price, new.size.hundredths())));
+                    changes.extend(old.map(|old| (side, old.price, -old.size.hundredths())));
+                }
+            }
+        }
+        changes.sort_by_key(|&(_, _, by)| by > 0);
+        let deltas = changes.into_iter().filter(|&(_, _, by)| by != 0).map(|(side, at, by)| {
+            let body = wire::delta(state, side, side.price(at), by, now);
+            let yes_body = (side == Side::No).then(|| wire::delta(state, side, at, by, now));
+            let (channel, kind) = (Channel::OrderBook, "orderbook_delta");
+            Message { channel, kind, market: Some(market), account: None, body, yes_body }
+        });
+        self.outbox.extend(deltas);
+        let ticker = wire::ticker(state, now);
+        self.publish(Channel::Ticker, "ticker", Some(market), ticker);
+    }
+
+    /// The size to show at a price: the data's, else what an order would get, else one contract.
+    fn size(
+        &mut self,
+        market: MarketId,
+        action: Action,
+        limit: Price,
+        known: Option<Contracts>,
+    ) -> Contracts {
+        let probe = Order {
+            id: OrderId(0),
+            market,
+            side: Side::Yes,
+            action,
+            contracts: Contracts::whole(1_000_000),
+            limit,
+            time_in_force: TimeInForce::Ioc,
+        };
+        let size = known.or_else(|| self.sim.on_offer(&probe).map(|(_, size)| size));
+        size.filter(|size| !size.is_none()).unwrap_or(Contracts::ONE)
+    }
+
+    fn set_status(&mut self, market: MarketId, status: MarketStatus) {
+        let now = self.now;
+        let Some(state) = self.markets.get_mut(market.index()).and_then(Option::as_mut) else {
+            return;
+        };
+        let before = std::mem::replace(&mut state.status, status);
+        state.updated = now;
+        let event = match (before, status) {
+            (MarketStatus::Active, MarketStatus::Halted) => "deactivated",
+            (MarketStatus::Halted | MarketStatus::Closed, MarketStatus::Active) => "activated",
+            // A close is a matter of time: no message tells it.
+            _ => return,
+        };
+        let body = json!({
+            "event_type": event, "market_ticker": state.market.ticker,
+            "is_deactivated": status == MarketStatus::Halted,
+        });
+        self.publish(Channel::Lifecycle, "market_lifecycle_v2", Some(market), body);
+    }
+
+    fn move_close(&mut self, market: MarketId, close: Timestamp) {
+        let now = self.now;
+        let Some(state) = self.markets.get_mut(market.index()).and_then(Option::as_mut) else {
+            return;
+        };
+        (state.close, state.updated) = (close, now);
+        let reopens = state.status == MarketStatus::Closed && close > now;
+        let body = json!({
+            "event_type": "close_date_updated", "market_ticker": state.market.ticker,
+            "close_ts": wire::seconds(close),
+        });
+        self.publish(Channel::Lifecycle, "market_lifecycle_v2", Some(market), body);
+        let alarm = Alarm::Close(market);
+        if close <= now {
+            self.ring(alarm);
+        } else {
+            self.alarms.insert((close, alarm));
+        }
+        if reopens {
+            self.apply(MarketEvent::Status { market, status: MarketStatus::Active });
+        }
+    }
+
+    fn set_fees(&mut self, series: SeriesId, fees: FeeSchedule) {
+        let now = self.now;
+        let changed = self.markets.iter_mut().flatten().filter(|state| state.market.series == series);
+        let mut ticker = None;
+        for state in changed {
+            state.fees = fees;
+            ticker = Some(Arc::clone(&state.market.series_ticker));
+        }
+        let Some(ticker) = ticker else {
+            return;
+        };
+        if let Some(state) = self.series.get_mut(&ticker) {
+            (state.fees, state.updated) = (fees, now);
+        }
+        let events = self.events.values().filter(|event| event.series == ticker);
+        let bodies: Vec<Value> = events
+            .map(|event| {
+                json!({
+                    "event_ticker": event.ticker, "fee_type_override": wire::fee_type(fees.fee_type),
+                    "fee_multiplier_override": wire::number(i64::from(fees.multiplier_ppm)),
+                })
+            })
+            .collect();
+        self.fee_changes.push((ticker, fees, now));
+        for body in bodies {
+            self.publish(Channel::Lifecycle, "event_fee_update", None, body);
+        }
+    }
+
+    /// Determined, finalized and paid out in one moment.
+    fn settle(&mut self, market: MarketId, value: Price) {
+        // What rests in the book goes first.
+        self.drain();
+        let now = self.now;
+        let Some(state) = self.markets.get_mut(market.index()).and_then(Option::as_mut) else {
+            return;
+        };
+        state.status = MarketStatus::Settled;
+        state.book = Shown::default();
+        (state.settled, state.updated) = (Some((value, now)), now);
+        let ticker = state.market.ticker.clone();
+        let determined = json!({
+            "event_type": "determined", "market_ticker": ticker, "determination_ts": wire::seconds(now),
+            "result": wire::result_of(value), "settlement_value": wire::price(value),
+        });
+        let settled =
+            json!({"event_type": "settled", "market_ticker": ticker, "settled_ts": wire::seconds(now)});
+        for body in [determined, settled] {
+            self.publish(Channel::Lifecycle, "market_lifecycle_v2", Some(market), body);
+        }
+        for account in 0..self.accounts.len() {
+            if self.accounts[account].settle(now, market, value) {
+                self.tell_position(account, market);
+            }
+        }
+    }
+
+    pub(super) fn publish(
+        &mut self,
+        channel: Channel,
+        kind: &'static str,
+        market: Option<MarketId>,
+        body: Value,
+    ) {
+        self.outbox.push(Message { channel, kind, market, account: None, body, yes_body: None });
+    }
+
+    pub(super) fn publish_to(
+        &mut self,
+        account: usize,
+        channel: Channel,
+        kind: &'static str,
+        market: MarketId,
+        body: Value,
+    ) {
+        let (market, account) = (Some(market), Some(account));
+        self.outbox.push(Message { channel, kind, market, account, body, yes_body: None });
+    }
+}
+
+/// Looking things up.
+impl Exchange {
+    pub(super) fn state(&self, market: MarketId) -> Option<&MarketState> {
+        self.markets.get(market.index())?.as_ref()
+    }
+
+    pub(super) fn states(&self) -> impl Iterator<Item = &MarketState> {
+        self.markets.iter().flatten()
+    }
+
+    pub(super) fn market_of(&self, ticker: &str) -> Option<MarketId> {
+        self.tickers.get(ticker).copied()
+    }
+
+    pub(super) fn ticker(&self, market: MarketId) -> &str {
+        self.state(market).map_or("", |state| &state.market.ticker)
+    }
+
+    pub(super) fn event_ticker(&self, market: MarketId) -> &str {
+        self.state(market).map_or("", |state| &state.market.event_ticker)
+    }
+
+    pub(super) fn owner(&self, order: OrderId) -> Option<usize> {
+        let index = usize::try_from(order.0.checked_sub(1)?).ok()?;
+        self.owners.get(index).copied()
+    }
+
+    pub(super) fn number_order(&mut self, account: usize) -> OrderId {
+        self.owners.push(account);
+        OrderId(self.owners.len() as u64)
+    }
+}

@@ -1,0 +1,160 @@
+//! Rate limits: two buckets of tokens an account, refilled all the time, and one for the balance.
+
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+
+/// How much an account may ask for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Tier {
+    /// 200 read and 100 write tokens a second.
+    #[default]
+    Basic,
+    /// 300 and 300.
+    Advanced,
+    /// 600 and 600.
+    Expert,
+    /// 1000 and 1000.
+    Premier,
+    /// 2000 and 2000.
+    Paragon,
+    /// 4000 and 4000.
+    Prime,
+    /// 10000 and 8000.
+    Prestige,
+}
+
+impl Tier {
+    /// All of them.
+    pub const ALL: [Self; 7] = [
+        Self::Basic,
+        Self::Advanced,
+        Self::Expert,
+        Self::Premier,
+        Self::Paragon,
+        Self::Prime,
+        Self::Prestige,
+    ];
+
+    /// The exchange's name of it.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Basic => "basic",
+            Self::Advanced => "advanced",
+            Self::Expert => "expert",
+            Self::Premier => "premier",
+            Self::Paragon => "paragon",
+            Self::Prime => "prime",
+            Self::Prestige => "prestige",
+        }
+    }
+
+    /// Tokens a second, to read and to write.
+    const fn rates(self) -> [u64; 2] {
+        match self {
+            Self::Basic => [200, 100],
+            Self::Advanced => [300, 300],
+            Self::Expert => [600, 600],
+            Self::Premier => [1_000, 1_000],
+            Self::Paragon => [2_000, 2_000],
+            Self::Prime => [4_000, 4_000],
+            Self::Prestige => [10_000, 8_000],
+        }
+    }
+
+    /// Two seconds' worth for writing above Basic and for reading up to Advanced, otherwise one.
+    const fn capacities(self) -> [u64; 2] {
+        let [read, write] = self.rates();
+        match self {
+            Self::Basic => [2 * read, write],
+            Self::Advanced => [2 * read, 2 * write],
+            _ => [read, 2 * write],
+        }
+    }
+
+    pub(super) fn body(self) -> Value {
+        let ([read, write], [most_read, most_write]) = (self.rates(), self.capacities());
+        json!({
+            "usage_tier": self.name(),
+            "read": {"refill_rate": read, "bucket_capacity": most_read},
+            "write": {"refill_rate": write, "bucket_capacity": most_write},
+            "grants": [],
+        })
+    }
+}
+
+/// What a request draws on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Budget {
+    Read,
+    Write,
+    Balance,
+}
+
+/// A bucket, in millionths of a token.
+#[derive(Clone, Copy, Debug)]
+struct Bucket {
+    rate: u64,
+    capacity: u64,
+    left: u64,
+    at: Instant,
+}
+
+impl Bucket {
+    const TOKEN: u64 = 1_000_000;
+
+    const fn new(rate: u64, capacity: u64, now: Instant) -> Self {
+        Self { rate, capacity: capacity * Self::TOKEN, left: capacity * Self::TOKEN, at: now }
+    }
+
+    fn take(&mut self, tokens: u64, now: Instant) -> bool {
+        let passed = now.saturating_duration_since(self.at).min(Duration::from_mins(1));
+        let micros = u64::try_from(passed.as_micros()).unwrap_or(u64::MAX);
+        self.left = self.left.saturating_add(micros * self.rate).min(self.capacity);
+        self.at = now;
+        let enough = tokens * Self::TOKEN <= self.left;
+        if enough {
+            self.left -= tokens * Self::TOKEN;
+        }
+        enough
+    }
+}
+
+/// The buckets of one account.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Buckets([Bucket; 3]);
+
+impl Buckets {
+    pub(super) const fn new(tier: Tier, now: Instant) -> Self {
+        let ([read, write], [most_read, most_write]) = (tier.rates(), tier.capacities());
+        let balances = if matches!(tier, Tier::Basic | Tier::Advanced) { 1 } else { 5 };
+        Self([
+            Bucket::new(read, most_read, now),
+            Bucket::new(write, most_write, now),
+            Bucket::new(balances, balances, now),
+        ])
+    }
+
+    pub(super) fn take(&mut self, budget: Budget, tokens: u64, now: Instant) -> bool {
+        self.0[budget as usize].take(tokens, now)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tokens_are_spent_and_come_back() {
+        let start = Instant::now();
+        let mut buckets = Buckets::new(Tier::Basic, start);
+        // 100 tokens: ten orders at once
+        let orders = (0..11).map(|_| buckets.take(Budget::Write, 10, start)).collect::<Vec<_>>();
+        assert_eq!(orders.iter().filter(|&&taken| taken).count(), 10);
+        assert!(!buckets.take(Budget::Write, 10, start + Duration::from_millis(99)));
+        assert!(buckets.take(Budget::Write, 10, start + Duration::from_millis(100)));
+        assert!(buckets.take(Budget::Balance, 1, start));
+        assert!(!buckets.take(Budget::Balance, 1, start + Duration::from_millis(900)));
+    }
+}

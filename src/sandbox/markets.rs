@@ -1,0 +1,216 @@
+//! What everybody may read: status, series, events, markets, books, trades.
+
+use serde_json::{Value, json};
+
+use crate::domain::MarketStatus;
+
+use super::exchange::Exchange;
+use super::query::{Paging, Query};
+use super::refused::Refused;
+use super::rest::{Answer, Answered};
+use super::serve::Core;
+use super::state::{Event, MarketState};
+use super::wire;
+
+/// The answer to a public request; segments of the path below the prefix.
+pub(super) fn answer(core: &Core, method: &str, segments: &[&str], query: &Query) -> Answered {
+    if method != "GET" {
+        return Err(Refused::NOT_FOUND);
+    }
+    let exchange = &core.exchange;
+    let body = match segments {
+        ["exchange", "status"] => status(exchange),
+        ["exchange", "schedule"] => schedule(exchange),
+        ["exchange", "user_data_timestamp"] => json!({"as_of_time": wire::time(exchange.now())}),
+        ["series"] => series(exchange, query),
+        ["series", "fee_changes"] => fee_changes(exchange, query),
+        ["series", ticker] => {
+            let series = exchange.series.get(*ticker).ok_or(Refused::NOT_FOUND)?;
+            json!({"series": wire::series(series)})
+        }
+        ["events"] => events(exchange, query)?,
+        ["events", "fee_changes"] => json!({"event_fee_change_arr": [], "cursor": ""}),
+        ["events", ticker] => event(exchange, ticker, query)?,
+        ["markets"] => markets(exchange, query)?,
+        ["markets", "trades"] => trades(exchange, query)?,
+        ["markets", "orderbooks"] => order_books(exchange, query)?,
+        ["markets", ticker] => json!({"market": wire::market(market(exchange, ticker)?)}),
+        ["markets", ticker, "orderbook"] => order_book(exchange, ticker)?,
+        ["account", "endpoint_costs"] => json!({"default_cost": 10, "endpoint_costs": [
+            {"method": "DELETE", "path": "/trade-api/v2/portfolio/events/orders/:order_id", "cost": 2},
+            {"method": "DELETE", "path": "/trade-api/v2/portfolio/events/orders", "cost": 2},
+            {"method": "DELETE", "path": "/trade-api/v2/portfolio/events/orders/batched", "cost": 2},
+            {"method": "GET", "path": "/trade-api/v2/portfolio/orders/:order_id", "cost": 2},
+        ]}),
+        _ => return Err(Refused::NOT_FOUND),
+    };
+    Ok(Answer::ok(body))
+}
+
+fn market<'a>(exchange: &'a Exchange, ticker: &str) -> Result<&'a MarketState, Refused> {
+    let market = exchange.market_of(ticker).and_then(|market| exchange.state(market));
+    market.ok_or(Refused::NOT_FOUND)
+}
+
+fn status(exchange: &Exchange) -> Value {
+    let active = !exchange.all_paused;
+    let trading = active && !exchange.trading_paused;
+    json!({
+        "exchange_active": active, "trading_active": trading, "intra_exchange_transfers_active": active,
+        "exchange_index_statuses": [{
+            "exchange_index": 0, "description": "Default", "exchange_active": active,
+            "trading_active": trading, "intra_exchange_transfers_active": active,
+        }],
+    })
+}
+
+fn schedule(exchange: &Exchange) -> Value {
+    let year = exchange.now().year_month().0;
+    let always = json!([{"open_time": "00:00", "close_time": "00:00"}]);
+    json!({"schedule": {
+        "standard_hours": [{
+            "start_time": format!("{year}-01-01T05:00:00Z"), "end_time": format!("{}-01-01T05:00:00Z", year + 1),
+            "monday": always, "tuesday": always, "wednesday": always, "thursday": always,
+            "friday": always, "saturday": always, "sunday": always,
+        }],
+        "maintenance_windows": [],
+    }})
+}
+
+fn series(exchange: &Exchange, query: &Query) -> Value {
+    let fits = exchange.series.values().filter(|series| query.lists("category", &series.category));
+    json!({"series": fits.map(wire::series).collect::<Vec<_>>()})
+}
+
+fn fee_changes(exchange: &Exchange, query: &Query) -> Value {
+    // All changes the data knows of are past when they are known.
+    let shown = query.flag("show_historical");
+    let changes = (1..).zip(&exchange.fee_changes).filter(|_| shown);
+    let changes = changes.filter(|(_, (ticker, ..))| query.lists("series_ticker", ticker));
+    let body = |(number, (ticker, fees, at)): (u64, &(_, crate::domain::FeeSchedule, _))| {
+        let ticker: &std::sync::Arc<str> = ticker;
+        json!({
+            "id": wire::uuid(wire::FEE_CHANGE, number), "series_ticker": ticker,
+            "fee_type": wire::fee_type(fees.fee_type),
+            "fee_multiplier": wire::number(i64::from(fees.multiplier_ppm)), "scheduled_ts": wire::time(*at),
+        })
+    };
+    json!({"series_fee_change_arr": changes.map(body).collect::<Vec<_>>()})
+}
+
+/// The filter's name of a status.
+const fn filter_name(status: MarketStatus) -> &'static str {
+    match status {
+        MarketStatus::Active => "open",
+        MarketStatus::Halted => "paused",
+        MarketStatus::Closed => "closed",
+        MarketStatus::Settled => "settled",
+    }
+}
+
+fn status_filter(query: &Query) -> Result<impl Fn(&MarketState) -> bool, Refused> {
+    let wanted = query.get("status");
+    if wanted.is_some_and(|wanted| !["unopened", "open", "paused", "closed", "settled"].contains(&wanted)) {
+        return Err(Refused::plain(400, "invalid_status_filter"));
+    }
+    let wanted = wanted.map(str::to_owned);
+    Ok(move |state: &MarketState| wanted.as_ref().is_none_or(|wanted| filter_name(state.status) == wanted))
+}
+
+fn markets_of<'a>(exchange: &'a Exchange, event: &'a Event) -> Vec<&'a MarketState> {
+    event.markets.iter().filter_map(|&market| exchange.state(market)).collect()
+}
+
+fn events(exchange: &Exchange, query: &Query) -> Result<Value, Refused> {
+    let paging = Paging { default: 200, most: 200, ..Paging::of("GetEvents") };
+    let (fits, nested) = (status_filter(query)?, query.flag("with_nested_markets"));
+    let events = (1..).zip(exchange.events.values()).filter(|(_, event)| {
+        query.lists("series_ticker", &event.series)
+            && query.lists("tickers", &event.ticker)
+            && markets_of(exchange, event).into_iter().any(&fits)
+    });
+    let (events, cursor) = query.page(paging, events)?;
+    let body = |event: &Event| {
+        let mut body = wire::event(event);
+        if nested {
+            body["markets"] = markets_of(exchange, event).into_iter().map(wire::market).collect();
+        }
+        body
+    };
+    Ok(json!({"events": events.into_iter().map(body).collect::<Vec<_>>(), "cursor": cursor}))
+}
+
+fn event(exchange: &Exchange, ticker: &str, query: &Query) -> Result<Value, Refused> {
+    let event = exchange.events.get(ticker).ok_or(Refused::NOT_FOUND)?;
+    let (nested, without) = (query.flag("with_nested_markets"), query.flag("exclude_markets"));
+    let markets: Value = markets_of(exchange, event).into_iter().map(wire::market).collect();
+    let mut body = json!({"event": wire::event(event)});
+    match (nested, without) {
+        (true, true) => {
+            let details = "with_nested_markets and exclude_markets exclude each other";
+            return Err(Refused::with(400, "invalid_parameters", details));
+        }
+        (true, false) => body["event"]["markets"] = markets,
+        (false, false) => body["markets"] = markets,
+        (false, true) => {}
+    }
+    Ok(body)
+}
+
+fn markets(exchange: &Exchange, query: &Query) -> Result<Value, Refused> {
+    let paging = Paging::of("GetMarkets");
+    let fits = status_filter(query)?;
+    let created = query.within(["min_created_ts", "max_created_ts"], paging.endpoint)?;
+    let closes = query.within(["min_close_ts", "max_close_ts"], paging.endpoint)?;
+    let settled = query.within(["min_settled_ts", "max_settled_ts"], paging.endpoint)?;
+    let asks_settled = query.get("min_settled_ts").or(query.get("max_settled_ts")).is_some();
+    let updated = query.within(["min_updated_ts", "max_updated_ts"], paging.endpoint)?;
+    let combos_only = query.get("mve_filter") == Some("only");
+    let markets = exchange.states().filter(|state| {
+        let market = &state.market;
+        !combos_only
+            && query.lists("event_ticker", &market.event_ticker)
+            && query.lists("series_ticker", &market.series_ticker)
+            && query.lists("tickers", &market.ticker)
+            && fits(state)
+            && created(market.open_time)
+            && closes(state.close)
+            && state.settled.map_or(!asks_settled, |(_, at)| settled(at))
+            && updated(state.updated)
+    });
+    let (markets, cursor) = query.page(paging, markets.map(|state| (u64::from(state.market.id.0), state)))?;
+    Ok(json!({"markets": markets.into_iter().map(wire::market).collect::<Vec<_>>(), "cursor": cursor}))
+}
+
+fn order_book(exchange: &Exchange, ticker: &str) -> Result<Value, Refused> {
+    let state = market(exchange, ticker)?;
+    if matches!(state.status, MarketStatus::Closed | MarketStatus::Settled) {
+        return Err(Refused::NOT_FOUND);
+    }
+    // One level a side: whatever depth is asked for, this is all of it.
+    Ok(json!({"orderbook_fp": wire::order_book(state)}))
+}
+
+fn order_books(exchange: &Exchange, query: &Query) -> Result<Value, Refused> {
+    let book = |ticker: &str| {
+        let state = market(exchange, ticker)?;
+        Ok(json!({"ticker": ticker, "orderbook_fp": wire::order_book(state)}))
+    };
+    let books: Vec<Value> = query.all("tickers").take(101).map(book).collect::<Result<_, _>>()?;
+    if books.is_empty() || books.len() > 100 {
+        return Err(Refused::with(400, "invalid_parameters", "tickers: between 1 and 100"));
+    }
+    Ok(json!({"orderbooks": books}))
+}
+
+fn trades(exchange: &Exchange, query: &Query) -> Result<Value, Refused> {
+    let paging = Paging::newest_first("GetTrades");
+    let within = query.within(["min_ts", "max_ts"], paging.endpoint)?;
+    let blocks_only = query.flag("is_block_trade");
+    let trades = exchange.trades.iter().rev().filter(|trade| {
+        !blocks_only && query.lists("ticker", exchange.ticker(trade.market)) && within(trade.at)
+    });
+    let (trades, cursor) = query.page(paging, trades.map(|trade| (trade.trade, trade)))?;
+    let bodies: Vec<Value> = trades.into_iter().map(|trade| wire::trade(exchange, trade, false)).collect();
+    Ok(json!({"trades": bodies, "cursor": cursor}))
+}

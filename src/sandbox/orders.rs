@@ -1,0 +1,312 @@
+//! Placing and cancelling orders: what the exchange checks, in its order, before an order meets the book.
+
+use crate::domain::{
+    Action, Contracts, MarketId, MarketStatus, Money, Order, OrderId, Price, Side, TimeInForce, Timestamp,
+};
+use crate::engine::gateway::Venue;
+use crate::event::{Command, RejectReason};
+
+use super::accounts::{BookSide, OrderRecord, OrderStatus};
+use super::exchange::{Alarm, Exchange};
+use super::refused::Refused;
+
+/// How long an order lives.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Life {
+    /// Rests until it is cancelled or expires (Unix seconds).
+    GoodTill(Option<i64>),
+    /// Takes what is there.
+    Immediate,
+    /// Takes all of it or nothing.
+    FillOrKill,
+}
+
+/// An order as it is asked for.
+#[derive(Clone, Debug)]
+pub struct NewOrder {
+    /// Market.
+    pub ticker: String,
+    /// Side of the YES book.
+    pub side: BookSide,
+    /// How many.
+    pub count: Contracts,
+    /// YES limit.
+    pub price: Price,
+    /// How long.
+    pub life: Life,
+    /// Self-trade prevention: `taker_at_cross` or `maker`.
+    pub self_trade: &'static str,
+    /// The client's name of it.
+    pub client_order_id: Option<String>,
+    /// Never takes.
+    pub post_only: bool,
+    /// Only closes.
+    pub reduce_only: bool,
+    /// Cancelled when a pause begins.
+    pub cancel_on_pause: bool,
+    /// Its group.
+    pub group: Option<u64>,
+}
+
+impl BookSide {
+    /// An order of this side as matching knows it: always on the YES book.
+    pub(super) fn order(self, id: OrderId, market: MarketId, contracts: Contracts, limit: Price) -> Order {
+        let action = if self == Self::Bid { Action::Buy } else { Action::Sell };
+        Order { id, market, side: Side::Yes, action, contracts, limit, time_in_force: TimeInForce::Gtc }
+    }
+}
+
+impl Exchange {
+    /// Places an order at the moment the exchange stands at.
+    ///
+    /// # Errors
+    /// What the exchange has against it.
+    pub fn place(&mut self, account: usize, new: &NewOrder) -> Result<OrderId, Refused> {
+        let market = self.tradable(&new.ticker)?;
+        self.check(account, market, new)?;
+        let closable = self.accounts[account].position(market).signed;
+        let closable = if new.side == BookSide::Bid { -closable } else { closable }.max(0);
+        let count =
+            if new.reduce_only { new.count.min(Contracts::from_hundredths(closable)) } else { new.count };
+        let probe = new.side.order(OrderId(0), market, count, new.price);
+        let offer = self.sim.on_offer(&probe);
+        if new.post_only && offer.is_some() {
+            return Err(Refused::with(400, "invalid_order", "post only cross"));
+        }
+        if let Some(client) = &new.client_order_id {
+            self.accounts[account].spent.insert(client.clone());
+        }
+        if new.life == Life::FillOrKill && offer.is_none_or(|(_, size)| size < count) {
+            return Err(Refused::plain(409, "fill_or_kill_insufficient_resting_volume"));
+        }
+        let record = self.record(account, market, new, count);
+        let id = record.id;
+        self.accounts[account].open.insert(id);
+        self.accounts[account].orders.insert(id, record);
+        if self.available(account) < Money::ZERO {
+            self.accounts[account].open.remove(&id);
+            self.accounts[account].orders.remove(&id);
+            if let Some(client) = &new.client_order_id {
+                self.accounts[account].spent.remove(client);
+            }
+            return Err(Refused::plain(400, "insufficient_balance"));
+        }
+        if count.is_none() {
+            self.end(id, Some("ReduceOnlyCancel"));
+            return Ok(id);
+        }
+        self.send(account, new, id, offer)?;
+        Ok(id)
+    }
+
+    /// Lets an accepted order meet the book, but never its owner's other orders.
+    fn send(
+        &mut self,
+        account: usize,
+        new: &NewOrder,
+        id: OrderId,
+        offer: Option<(Price, Contracts)>,
+    ) -> Result<(), Refused> {
+        let record = &self.accounts[account].orders[&id];
+        let (market, count) = (record.market, record.initial);
+        let own = self.own_across(account, market, new);
+        let enough = offer.is_some_and(|(_, size)| size >= count);
+        let behind = |price: Price| {
+            offer.is_some_and(|(at, _)| if new.side == BookSide::Bid { at <= price } else { at >= price })
+        };
+        let own_first = own.iter().any(|&(_, price)| !behind(price));
+        let mut immediate = new.life != Life::GoodTill(None) && !matches!(new.life, Life::GoodTill(_));
+        if own_first || !own.is_empty() && !enough {
+            if new.self_trade == "maker" {
+                own.iter().for_each(|&(order, _)| self.withdraw(account, order, Some("SelfTradeCancel")));
+            } else if own_first {
+                self.end(id, Some("SelfTradeCancel"));
+                return Ok(());
+            } else {
+                immediate = true;
+                self.cancel_reason = Some("SelfTradeCancel");
+            }
+        }
+        let time_in_force = if immediate {
+            TimeInForce::Ioc
+        } else if new.post_only {
+            TimeInForce::PostOnly
+        } else {
+            TimeInForce::Gtc
+        };
+        let order = Order { time_in_force, ..new.side.order(id, market, count, new.price) };
+        self.submit(&Command::Submit(order));
+        self.cancel_reason = None;
+        self.rejected.take().map_or(Ok(()), |reason| {
+            self.accounts[account].open.remove(&id);
+            self.accounts[account].orders.remove(&id);
+            Err(match reason {
+                RejectReason::MarketNotTrading => Refused::plain(409, "market_closed"),
+                RejectReason::WouldTake => Refused::with(400, "invalid_order", "post only cross"),
+                RejectReason::InvalidPrice => Refused::plain(400, "invalid_price"),
+                RejectReason::Busy => Refused::plain(503, "exchange_unavailable"),
+            })
+        })
+    }
+
+    fn record(&mut self, account: usize, market: MarketId, new: &NewOrder, count: Contracts) -> OrderRecord {
+        let id = self.number_order(account);
+        let expiration = if let Life::GoodTill(expiration) = new.life { expiration } else { None };
+        self.expire_at(id, expiration);
+        OrderRecord {
+            id,
+            client_order_id: new.client_order_id.clone(),
+            market,
+            side: new.side,
+            price: new.price,
+            initial: count,
+            filled: Contracts::ZERO,
+            remaining: count,
+            status: OrderStatus::Resting,
+            traded_value: Money::ZERO,
+            cost: [Money::ZERO; 2],
+            fees: [Money::ZERO; 2],
+            created: self.now,
+            updated: self.now,
+            expiration,
+            self_trade: new.self_trade,
+            group: new.group,
+            cancel_on_pause: new.cancel_on_pause,
+        }
+    }
+
+    pub(super) fn expire_at(&mut self, id: OrderId, expiration: Option<i64>) {
+        self.alarms.retain(|(_, alarm)| *alarm != Alarm::Expire(id));
+        if let Some(seconds) = expiration {
+            let at = Timestamp::from_nanos(seconds.saturating_mul(1_000_000_000));
+            self.alarms.insert((at, Alarm::Expire(id)));
+        }
+    }
+
+    fn check(&self, account: usize, market: MarketId, new: &NewOrder) -> Result<(), Refused> {
+        let state = &self.accounts[account];
+        if new.client_order_id.as_ref().is_some_and(|client| state.spent.contains(client)) {
+            return Err(Refused::plain(409, "order_already_exists"));
+        }
+        if new.count.is_none() {
+            return Err(Refused::plain(400, "invalid_order_size"));
+        }
+        self.check_price(market, new.price)?;
+        if let Life::GoodTill(Some(at)) = new.life {
+            self.check_expiration(at)?;
+        }
+        if new.post_only && !matches!(new.life, Life::GoodTill(_)) {
+            return Err(Refused::with(400, "invalid_order", "post only orders rest: use good_till_canceled"));
+        }
+        if new.reduce_only && new.life != Life::Immediate {
+            return Err(Refused::with(400, "invalid_order", "reduce only needs immediate_or_cancel"));
+        }
+        match new.group.map(|group| state.groups.get(&group)) {
+            None => Ok(()),
+            Some(None) => Err(Refused::plain(404, "order_group_not_found")),
+            Some(Some(group)) if group.takes_orders() => Ok(()),
+            Some(Some(_)) => Err(Refused::plain(409, "exceeded_order_group_risk_limit")),
+        }
+    }
+
+    pub(super) fn check_price(&self, market: MarketId, price: Price) -> Result<(), Refused> {
+        let fits = self.state(market).is_some_and(|state| state.market.grid.contains(price));
+        if fits { Ok(()) } else { Err(Refused::plain(400, "invalid_price")) }
+    }
+
+    pub(super) fn check_expiration(&self, at: i64) -> Result<(), Refused> {
+        if at.saturating_mul(1_000_000_000) > self.now.nanos() {
+            return Ok(());
+        }
+        Err(Refused::with(400, "invalid_parameters", "expiration_time must be in the future"))
+    }
+
+    /// The market of a ticker, if orders may be placed in it now.
+    pub(super) fn tradable(&self, ticker: &str) -> Result<MarketId, Refused> {
+        if self.all_paused {
+            return Err(Refused::plain(409, "exchange_is_paused"));
+        }
+        let market = self.market_of(ticker).ok_or(Refused::plain(404, "market_not_found"))?;
+        let state = self.state(market).ok_or(Refused::plain(404, "market_not_found"))?;
+        match state.status {
+            MarketStatus::Closed | MarketStatus::Settled => Err(Refused::plain(409, "market_closed")),
+            _ if self.now >= state.close => Err(Refused::plain(409, "market_closed")),
+            MarketStatus::Halted => Err(Refused::plain(409, "trading_is_paused")),
+            MarketStatus::Active if self.trading_paused => Err(Refused::plain(409, "trading_is_paused")),
+            MarketStatus::Active => Ok(market),
+        }
+    }
+
+    /// Cash that is not locked behind open orders.
+    #[must_use]
+    pub fn available(&self, account: usize) -> Money {
+        self.accounts[account].cash - self.locked(account)
+    }
+
+    /// The owner's orders on the other side that this one would meet, with their prices.
+    fn own_across(&self, account: usize, market: MarketId, new: &NewOrder) -> Vec<(OrderId, Price)> {
+        let across = |order: &&OrderRecord| {
+            order.market == market
+                && order.side != new.side
+                && if new.side == BookSide::Bid { order.price <= new.price } else { order.price >= new.price }
+        };
+        let orders = self.accounts[account].open_orders().filter(across);
+        orders.map(|order| (order.id, order.price)).collect()
+    }
+
+    pub(super) fn submit(&mut self, command: &Command) {
+        self.sim.submit(self.now, command).expect("a simulated exchange takes every command");
+        self.drain();
+    }
+
+    /// Cancels an order that never reached matching.
+    fn end(&mut self, id: OrderId, reason: Option<&'static str>) {
+        self.tell_order(id, None);
+        self.closed(id, reason);
+    }
+
+    /// Takes an order out of the book.
+    pub(super) fn withdraw(&mut self, account: usize, id: OrderId, reason: Option<&'static str>) {
+        if let Some(order) = self.accounts[account].orders.get(&id) {
+            let market = order.market;
+            let before = std::mem::replace(&mut self.cancel_reason, reason);
+            self.submit(&Command::Cancel { order: id, market });
+            self.cancel_reason = before;
+        }
+    }
+
+    /// An order of this account that is in the book.
+    pub(super) fn resting(&self, account: usize, id: OrderId) -> Result<&OrderRecord, Refused> {
+        let order = self.accounts[account].orders.get(&id).ok_or(Refused::NOT_FOUND)?;
+        if order.status == OrderStatus::Resting { Ok(order) } else { Err(Refused::NOT_FOUND) }
+    }
+
+    /// Cancels an order; how much of it was left.
+    ///
+    /// # Errors
+    /// Not found, also when it is gone already, or the exchange is paused.
+    pub fn cancel(&mut self, account: usize, id: OrderId) -> Result<Contracts, Refused> {
+        if self.all_paused {
+            return Err(Refused::plain(409, "exchange_is_paused"));
+        }
+        let order = self.resting(account, id)?;
+        let (left, market) = (order.remaining, order.market);
+        if self.state(market).is_some_and(|state| self.now >= state.close) {
+            return Err(Refused::plain(409, "market_closed"));
+        }
+        self.withdraw(account, id, None);
+        Ok(left)
+    }
+
+    /// Cancels all orders of an account that fit.
+    pub(super) fn cancel_where(
+        &mut self,
+        account: usize,
+        reason: Option<&'static str>,
+        fits: impl Fn(&OrderRecord) -> bool,
+    ) {
+        let orders: Vec<OrderId> =
+            self.accounts[account].open_orders().filter(|order| fits(order)).map(|order| order.id).collect();
+        orders.into_iter().for_each(|id| self.withdraw(account, id, reason));
+    }
+}

@@ -1,0 +1,162 @@
+//! What an account may read of itself: balance, orders, fills, positions, settlements, groups, limits.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Value, json};
+
+use crate::domain::{Contracts, Money, Side};
+
+use super::accounts::{Account, OrderStatus, Position};
+use super::exchange::Exchange;
+use super::limits::Tier;
+use super::query::{Paging, Query};
+use super::refused::Refused;
+use super::rest::{Answer, Answered};
+use super::serve::Core;
+use super::wire;
+
+/// The answer to a signed `GET`; segments of the path below the prefix.
+pub(super) fn answer(core: &Core, account: usize, segments: &[&str], query: &Query) -> Answered {
+    let exchange = &core.exchange;
+    let own = &exchange.accounts[account];
+    let body = match segments {
+        ["account", "limits"] => core.tier.unwrap_or(Tier::Prestige).body(),
+        ["portfolio", "balance"] => balance(exchange, account),
+        ["portfolio", "orders"] => orders(exchange, account, query)?,
+        ["portfolio", "orders", id] => {
+            let order = wire::order_id(id).and_then(|id| own.orders.get(&id)).ok_or(Refused::NOT_FOUND)?;
+            json!({"order": wire::order(exchange, account, order)})
+        }
+        ["portfolio", "orders", id, "queue_position"] => {
+            let order = wire::order_id(id).filter(|id| own.open.contains(id));
+            order.map(|_| json!({"queue_position_fp": "0.00"})).ok_or(Refused::NOT_FOUND)?
+        }
+        ["portfolio", "fills"] => fills(exchange, own, query)?,
+        ["portfolio", "positions"] => positions(exchange, own, query)?,
+        ["portfolio", "settlements"] => settlements(exchange, own, query)?,
+        ["portfolio", "summary", "total_resting_order_value"] => {
+            json!({"total_resting_order_value": exchange.locked(account).micros() / 10_000})
+        }
+        ["portfolio", "order_groups"] => json!({"order_groups": exchange.group_bodies(account)}),
+        ["portfolio", "order_groups", id] => {
+            let id = wire::number_of(wire::GROUP, id).ok_or(Refused::NOT_FOUND)?;
+            exchange.group_body(account, id)?
+        }
+        _ => return Err(Refused::NOT_FOUND),
+    };
+    Ok(Answer::ok(body))
+}
+
+/// What positions would fetch at the bid of their side.
+fn portfolio_value(exchange: &Exchange, account: &Account) -> Money {
+    let held = account.positions.iter().filter(|(_, position)| position.signed != 0);
+    let value = held.filter_map(|(&market, position)| {
+        let side = if position.signed < 0 { Side::No } else { Side::Yes };
+        Some(exchange.state(market)?.quote.bid_of(side)? * position.held())
+    });
+    value.sum()
+}
+
+fn balance(exchange: &Exchange, account: usize) -> Value {
+    // What resting orders lock is taken off, since the field is called available.
+    let available = exchange.available(account);
+    let value = portfolio_value(exchange, &exchange.accounts[account]);
+    let dollars = wire::balance(available);
+    json!({
+        "balance": available.micros() / 10_000, "balance_dollars": dollars,
+        "portfolio_value": value.micros() / 10_000, "updated_ts": wire::seconds(exchange.now()),
+        "balance_breakdown": [{"exchange_index": 0, "balance": dollars}],
+    })
+}
+
+fn orders(exchange: &Exchange, account: usize, query: &Query) -> Result<Value, Refused> {
+    let paging = Paging::newest_first("GetOrders");
+    let within = query.within(["min_ts", "max_ts"], paging.endpoint)?;
+    let wanted = match query.get("status") {
+        None => None,
+        Some("resting") => Some(OrderStatus::Resting),
+        Some("canceled") => Some(OrderStatus::Canceled),
+        Some("executed") => Some(OrderStatus::Executed),
+        Some(_) => return Err(Refused::plain(400, "invalid_status_filter")),
+    };
+    let orders = exchange.accounts[account].orders.values().rev().filter(|order| {
+        wanted.is_none_or(|wanted| order.status == wanted)
+            && query.lists("ticker", exchange.ticker(order.market))
+            && query.lists("event_ticker", exchange.event_ticker(order.market))
+            && within(order.created)
+    });
+    let (orders, cursor) = query.page(paging, orders.map(|order| (order.id.0, order)))?;
+    let bodies: Vec<Value> = orders.into_iter().map(|order| wire::order(exchange, account, order)).collect();
+    Ok(json!({"orders": bodies, "cursor": cursor}))
+}
+
+fn fills(exchange: &Exchange, account: &Account, query: &Query) -> Result<Value, Refused> {
+    let paging = Paging::newest_first("GetFills");
+    let within = query.within(["min_ts", "max_ts"], paging.endpoint)?;
+    let fills = account.fills.iter().rev().filter(|fill| {
+        query.lists("ticker", exchange.ticker(fill.market))
+            && query.lists("order_id", &wire::uuid(wire::ORDER, fill.order.0))
+            && within(fill.at)
+    });
+    let (fills, cursor) = query.page(paging, fills.map(|fill| (fill.trade, fill)))?;
+    let bodies: Vec<Value> = fills.into_iter().map(|fill| wire::fill(exchange, fill)).collect();
+    Ok(json!({"fills": bodies, "cursor": cursor}))
+}
+
+fn positions(exchange: &Exchange, account: &Account, query: &Query) -> Result<Value, Refused> {
+    let paging = Paging::of("GetPositions");
+    let settled = query.get("settlement_status").unwrap_or("unsettled");
+    if !["unsettled", "settled", "all"].contains(&settled) {
+        return Err(Refused::with(400, "invalid_parameters", "settlement_status: unsettled, settled or all"));
+    }
+    let counts = |position: &Position| match query.get("count_filter") {
+        None => true,
+        Some(filter) => filter.split(',').any(|part| match part {
+            "position" => position.signed != 0,
+            _ => !position.volume.is_none(),
+        }),
+    };
+    let positions = account.positions.iter().filter(|&(&market, position)| {
+        (settled == "all" || position.settled == (settled == "settled"))
+            && counts(position)
+            && query.lists("ticker", exchange.ticker(market))
+            && query.lists("event_ticker", exchange.event_ticker(market))
+    });
+    let numbered = positions.map(|(&market, position)| (u64::from(market.0), (market, position)));
+    let (positions, cursor) = query.page(paging, numbered)?;
+    let mut events: BTreeMap<&str, (Position, Contracts)> = BTreeMap::new();
+    for (market, position) in &positions {
+        let (sum, held) = events.entry(exchange.event_ticker(*market)).or_default();
+        sum.traded += position.traded;
+        sum.cost += position.cost;
+        sum.realized += position.realized;
+        sum.fees += position.fees;
+        *held += position.held();
+    }
+    let event = |(ticker, (sum, held)): (&str, (Position, Contracts))| {
+        json!({
+            "event_ticker": ticker, "total_cost_dollars": wire::cost(sum.traded),
+            "total_cost_shares_fp": wire::count(held), "event_exposure_dollars": wire::cost(sum.cost),
+            "realized_pnl_dollars": wire::cost(sum.realized), "fees_paid_dollars": wire::cost(sum.fees),
+        })
+    };
+    let market = |(market, position)| wire::position(exchange.ticker(market), position, exchange.now());
+    Ok(json!({
+        "market_positions": positions.into_iter().map(market).collect::<Vec<_>>(),
+        "event_positions": events.into_iter().map(event).collect::<Vec<_>>(), "cursor": cursor,
+    }))
+}
+
+fn settlements(exchange: &Exchange, account: &Account, query: &Query) -> Result<Value, Refused> {
+    let paging = Paging::newest_first("GetSettlements");
+    let within = query.within(["min_ts", "max_ts"], paging.endpoint)?;
+    let settlements = account.settlements.iter().enumerate().rev().map(|(index, paid)| (index as u64, paid));
+    let settlements = settlements.filter(|(_, paid)| {
+        query.lists("ticker", exchange.ticker(paid.market))
+            && query.lists("event_ticker", exchange.event_ticker(paid.market))
+            && within(paid.at)
+    });
+    let (settlements, cursor) = query.page(paging, settlements)?;
+    let bodies: Vec<Value> = settlements.into_iter().map(|paid| wire::settlement(exchange, paid)).collect();
+    Ok(json!({"settlements": bodies, "cursor": cursor}))
+}

@@ -1,0 +1,246 @@
+//! What requests carry: queries, pages, bodies, read as strictly as the exchange reads them.
+
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD;
+use serde_json::{Map, Value};
+
+use crate::domain::decimal::parse_scaled;
+use crate::domain::{Contracts, Price, Timestamp};
+
+use super::refused::Refused;
+
+/// The parameters of a request.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Query(pub(super) Vec<(String, String)>);
+
+impl Query {
+    pub(super) fn get(&self, name: &str) -> Option<&str> {
+        let named = self.0.iter().find(|(key, value)| key == name && !value.is_empty());
+        named.map(|(_, value)| value.as_str())
+    }
+
+    /// All values of a repeated key.
+    pub(super) fn all<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a str> {
+        self.0.iter().filter(move |(key, _)| key == name).map(|(_, value)| value.as_str())
+    }
+
+    /// Whether `value` is in a comma list of this name, or there is none.
+    pub(super) fn lists(&self, name: &str, value: &str) -> bool {
+        self.get(name).is_none_or(|list| list.split(',').any(|item| item == value))
+    }
+
+    pub(super) fn flag(&self, name: &str) -> bool {
+        self.get(name) == Some("true")
+    }
+
+    pub(super) fn integer(&self, name: &str, endpoint: &str) -> Result<Option<i64>, Refused> {
+        let read = |text: &str| text.parse().map_err(|_| failed(endpoint, name, "number"));
+        self.get(name).map(read).transpose()
+    }
+
+    /// Whether a moment is within `min_…` and `max_…` of this name, in Unix seconds.
+    pub(super) fn within(
+        &self,
+        [least, most]: [&str; 2],
+        endpoint: &str,
+    ) -> Result<impl Fn(Timestamp) -> bool, Refused> {
+        let (least, most) = (self.integer(least, endpoint)?, self.integer(most, endpoint)?);
+        Ok(move |at: Timestamp| {
+            let seconds = at.nanos().div_euclid(1_000_000_000);
+            least.is_none_or(|least| seconds >= least) && most.is_none_or(|most| seconds <= most)
+        })
+    }
+
+    /// One page of items numbered in rising or falling order, and the cursor of the next, `""` at the end.
+    /// A cursor that is none begins at page one, as at the real exchange.
+    pub(super) fn page<T>(
+        &self,
+        paging: Paging,
+        items: impl Iterator<Item = (u64, T)>,
+    ) -> Result<(Vec<T>, String), Refused> {
+        let Paging { endpoint, default, most, newest_first } = paging;
+        let limit = self.integer("limit", endpoint)?.unwrap_or(default);
+        if limit > most {
+            return Err(failed(endpoint, "limit", "lte"));
+        }
+        if limit < 0 {
+            return Err(failed(endpoint, "limit", "gte"));
+        }
+        let limit = usize::try_from(if limit == 0 { default } else { limit }).unwrap_or(1);
+        let after = self.get("cursor").and_then(read_cursor);
+        let rest = items.filter(|(number, _)| {
+            after.is_none_or(|after| if newest_first { *number < after } else { *number > after })
+        });
+        let mut found: Vec<(u64, T)> = rest.take(limit + 1).collect();
+        let more = found.len() > limit;
+        found.truncate(limit);
+        let next = found.last().filter(|_| more).map(|(number, _)| cursor(*number)).unwrap_or_default();
+        Ok((found.into_iter().map(|(_, item)| item).collect(), next))
+    }
+}
+
+/// How an endpoint pages.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Paging {
+    /// Its name in messages.
+    pub(super) endpoint: &'static str,
+    pub(super) default: i64,
+    pub(super) most: i64,
+    pub(super) newest_first: bool,
+}
+
+impl Paging {
+    pub(super) const fn of(endpoint: &'static str) -> Self {
+        Self { endpoint, default: 100, most: 1_000, newest_first: false }
+    }
+
+    pub(super) const fn newest_first(endpoint: &'static str) -> Self {
+        Self { newest_first: true, ..Self::of(endpoint) }
+    }
+}
+
+fn failed(endpoint: &str, name: &str, tag: &str) -> Refused {
+    let field: String = name.split('_').map(capitalized).collect();
+    Refused::Query(format!(
+        "Parameter validation failed for {endpoint}: Key: '{endpoint}Params.{field}' Error:Field validation \
+         for '{field}' failed on the '{tag}' tag"
+    ))
+}
+
+fn capitalized(word: &str) -> String {
+    let mut letters = word.chars();
+    letters.next().map(|first| first.to_ascii_uppercase()).into_iter().chain(letters).collect()
+}
+
+fn cursor(number: u64) -> String {
+    BASE64_STANDARD.encode(format!("after:{number}"))
+}
+
+fn read_cursor(text: &str) -> Option<u64> {
+    let bytes = BASE64_STANDARD.decode(text).ok()?;
+    String::from_utf8(bytes).ok()?.strip_prefix("after:")?.parse().ok()
+}
+
+/// The object in a body, with the name it has in messages.
+#[derive(Debug)]
+pub(super) struct Fields<'a> {
+    object: &'a Map<String, Value>,
+    what: &'static str,
+}
+
+/// Reads a body as JSON.
+pub(super) fn parse(body: &[u8]) -> Result<Value, Refused> {
+    serde_json::from_slice(body).map_err(|why| Refused::BadRequest(format!("json: {why}")))
+}
+
+impl<'a> Fields<'a> {
+    pub(super) fn new(value: &'a Value, what: &'static str) -> Result<Self, Refused> {
+        match value {
+            Value::Object(object) => Ok(Self { object, what }),
+            other => Err(mistyped(other, what, "", "object")),
+        }
+    }
+
+    fn value(&self, name: &str) -> Option<&'a Value> {
+        self.object.get(name).filter(|value| !value.is_null())
+    }
+
+    fn read<T>(
+        &self,
+        name: &str,
+        kind: &str,
+        read: impl Fn(&'a Value) -> Option<T>,
+    ) -> Result<Option<T>, Refused> {
+        let read = |value| read(value).ok_or_else(|| mistyped(value, self.what, name, kind));
+        self.value(name).map(read).transpose()
+    }
+
+    pub(super) fn text(&self, name: &str) -> Result<Option<&'a str>, Refused> {
+        self.read(name, "string", Value::as_str)
+    }
+
+    pub(super) fn required(&self, name: &str) -> Result<&'a str, Refused> {
+        self.text(name)?.ok_or_else(|| Refused::missing(name))
+    }
+
+    pub(super) fn flag(&self, name: &str) -> Result<bool, Refused> {
+        Ok(self.read(name, "bool", Value::as_bool)?.unwrap_or(false))
+    }
+
+    pub(super) fn integer(&self, name: &str) -> Result<Option<i64>, Refused> {
+        self.read(name, "int64", Value::as_i64)
+    }
+
+    pub(super) fn list(&self, name: &str) -> Result<&'a [Value], Refused> {
+        let list = self.read(name, "[]object", |value| value.as_array().map(Vec::as_slice))?;
+        list.ok_or_else(|| Refused::missing(name))
+    }
+
+    pub(super) fn contracts(&self, name: &str) -> Result<Option<Contracts>, Refused> {
+        let read = |text| parse_scaled(text, 2).map(Contracts::from_hundredths);
+        let wrong = |why| Refused::with(400, "invalid_order_size", format!("{name}: {why}"));
+        self.text(name)?.map(|text| read(text).map_err(wrong)).transpose()
+    }
+
+    pub(super) fn price(&self, name: &str) -> Result<Price, Refused> {
+        let text = self.required(name)?;
+        let ticks = parse_scaled(text, 4).ok().and_then(|ticks| u16::try_from(ticks).ok());
+        let price = ticks.and_then(Price::new);
+        price.ok_or_else(|| Refused::with(400, "invalid_price", format!("{name}: {text}")))
+    }
+}
+
+fn mistyped(value: &Value, what: &str, field: &str, kind: &str) -> Refused {
+    let found = match value {
+        Value::Null => "null",
+        Value::Bool(_) => "bool",
+        Value::Number(_) => "number",
+        Value::String(_) => "string",
+        Value::Array(_) => "array",
+        Value::Object(_) => "object",
+    };
+    let place = format!("{what}.{field}");
+    let place = place.trim_end_matches('.');
+    Refused::BadRequest(format!("json: cannot unmarshal {found} into Go struct field {place} of type {kind}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn pages_begin_where_the_last_ended_and_garbage_is_page_one() {
+        let query = |pairs: &[(&str, &str)]| {
+            Query(pairs.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect())
+        };
+        let paging = Paging::of("GetThings");
+        let (first, cursor) = query(&[("limit", "2")]).page(paging, (0..3).map(|n| (n, n))).unwrap();
+        assert_eq!(first, [0, 1]);
+        let rest =
+            query(&[("limit", "2"), ("cursor", &cursor)]).page(paging, (0..3).map(|n| (n, n))).unwrap();
+        assert_eq!(rest, (vec![2], String::new()));
+        let garbage = query(&[("cursor", "garbage")]).page(paging, (0..3).map(|n| (n, n))).unwrap();
+        assert_eq!(garbage.0.len(), 3);
+        let newest = Paging::newest_first("GetThings");
+        let (first, cursor) = query(&[("limit", "2")]).page(newest, (0..3).rev().map(|n| (n, n))).unwrap();
+        let rest = query(&[("cursor", &cursor)]).page(newest, (0..4).rev().map(|n| (n, n))).unwrap();
+        assert_eq!((first, rest.0), (vec![2, 1], vec![0]));
+        let refused =
+            query(&[("limit", "1001")]).page(Paging::of("GetMarkets"), [(0, ())].into_iter()).unwrap_err();
+        let example = "Parameter validation failed for GetMarkets: Key: 'GetMarketsParams.Limit' Error:Field \
+                       validation for 'Limit' failed on the 'lte' tag";
+        assert_eq!(refused.body(), json!({"msg": example}));
+    }
+
+    #[test]
+    fn a_number_where_text_is_due_is_named() {
+        let body = json!({"count": 10});
+        let fields = Fields::new(&body, "CreateOrderV2Request").unwrap();
+        let example =
+            "json: cannot unmarshal number into Go struct field CreateOrderV2Request.count of type string";
+        assert_eq!(fields.contracts("count"), Err(Refused::BadRequest(example.to_owned())));
+        assert_eq!(fields.required("ticker"), Err(Refused::missing("ticker")));
+    }
+}

@@ -1,0 +1,88 @@
+//! What the exchange says when it does not do what was asked, in its four shapes of body.
+
+use serde_json::{Value, json};
+
+/// A refusal with its HTTP status.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Refused {
+    /// `{"error":{"code","message","details"?}}`: auth, order and exchange errors.
+    Nested {
+        /// HTTP status.
+        status: u16,
+        /// The exchange's code.
+        code: &'static str,
+        /// More, where there is more.
+        details: Option<String>,
+    },
+    /// `{"code","message","details"}`: a body that cannot be read.
+    BadRequest(String),
+    /// `{"msg"}`: a query that cannot be used.
+    Query(String),
+    /// `{"error":"too many requests"}`.
+    TooMany,
+}
+
+impl Refused {
+    /// A nested error without details.
+    #[must_use]
+    pub const fn plain(status: u16, code: &'static str) -> Self {
+        Self::Nested { status, code, details: None }
+    }
+
+    /// A nested error with details.
+    pub fn with(status: u16, code: &'static str, details: impl Into<String>) -> Self {
+        Self::Nested { status, code, details: Some(details.into()) }
+    }
+
+    /// Unknown, or no longer there.
+    pub(super) const NOT_FOUND: Self = Self::plain(404, "not_found");
+
+    /// A required field of a body that is not there.
+    pub(super) fn missing(field: &str) -> Self {
+        Self::with(400, "invalid_parameters", format!("missing required field: {field}"))
+    }
+
+    /// HTTP status.
+    #[must_use]
+    pub const fn status(&self) -> u16 {
+        match self {
+            Self::Nested { status, .. } => *status,
+            Self::BadRequest(_) | Self::Query(_) => 400,
+            Self::TooMany => 429,
+        }
+    }
+
+    /// The `error` object of a nested body, also used by the items of a batch.
+    #[must_use]
+    pub fn error(&self) -> Value {
+        match self {
+            Self::Nested { code, details, .. } => {
+                let message = match *code {
+                    "authentication_error" => "authentication_error".to_owned(),
+                    "deprecated_v1_order_endpoint" => "Please switch to the V2 endpoints".to_owned(),
+                    code => code.replace('_', " "),
+                };
+                match details {
+                    Some(details) => json!({"code": code, "message": message, "details": details}),
+                    None => json!({"code": code, "message": message}),
+                }
+            }
+            Self::BadRequest(details) => {
+                json!({"code": "bad_request", "message": "bad request", "details": details})
+            }
+            Self::Query(msg) => json!({"code": "invalid_parameters", "message": msg}),
+            Self::TooMany => json!({"code": "too_many_requests", "message": "too many requests"}),
+        }
+    }
+
+    /// The whole body.
+    #[must_use]
+    pub fn body(&self) -> Value {
+        match self {
+            Self::Nested { .. } => json!({"error": self.error()}),
+            Self::BadRequest(_) => self.error(),
+            Self::Query(msg) => json!({"msg": msg}),
+            Self::TooMany => json!({"error": "too many requests"}),
+        }
+    }
+}

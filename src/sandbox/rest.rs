@@ -1,0 +1,252 @@
+//! REST: who asks, what it costs, what goes wrong on purpose, and which answer it is.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use axum::body::{Body, to_bytes};
+use axum::extract::{ConnectInfo, Request, State};
+use axum::http::{HeaderMap, StatusCode, Uri, header};
+use axum::response::Response;
+use serde_json::{Value, json};
+
+use crate::domain::Timestamp;
+
+use super::auth::{Signed, wall_millis};
+use super::control::Control;
+use super::faults::Fate;
+use super::limits::{Buckets, Budget};
+use super::query::{Fields, Query, parse};
+use super::refused::Refused;
+use super::serve::{App, Core};
+use super::socket::until;
+use super::stream::Line;
+use super::{markets, portfolio, wire, writes};
+
+/// Where the API is mounted: the official client signs this prefix whatever its host says.
+const PREFIX: &str = "/trade-api/v2";
+/// No order is longer; a batch of thousands fits.
+const LONGEST_BODY: usize = 4 << 20;
+
+/// A status and a body.
+pub(super) struct Answer {
+    pub(super) status: u16,
+    pub(super) body: Option<Value>,
+}
+
+impl Answer {
+    pub(super) const fn ok(body: Value) -> Self {
+        Self { status: 200, body: Some(body) }
+    }
+
+    pub(super) const fn created(body: Value) -> Self {
+        Self { status: 201, body: Some(body) }
+    }
+}
+
+pub(super) type Answered = Result<Answer, Refused>;
+
+/// A request, taken apart.
+pub(super) struct Asked<'a> {
+    pub(super) method: &'a str,
+    pub(super) path: &'a str,
+    pub(super) query: Query,
+    pub(super) headers: &'a HeaderMap,
+    pub(super) body: &'a [u8],
+}
+
+/// Every request but the upgrade of a socket.
+pub(super) async fn handle(
+    State(app): State<Arc<App>>,
+    ConnectInfo(line): ConnectInfo<Line>,
+    request: Request,
+) -> Response {
+    let (parts, body) = request.into_parts();
+    let Ok(body) = to_bytes(body, LONGEST_BODY).await else {
+        return refusal(&Refused::BadRequest("the body is longer than 4 MiB".into()));
+    };
+    let asked = Asked {
+        method: parts.method.as_str(),
+        path: parts.uri.path(),
+        query: query(&parts.uri),
+        headers: &parts.headers,
+        body: &body,
+    };
+    let Some(path) = asked.path.strip_prefix(PREFIX) else {
+        return respond(sandbox(&app, &asked).await);
+    };
+    let segments: Vec<&str> = path.split('/').filter(|segment| !segment.is_empty()).collect();
+    let (answered, wait) = {
+        let mut core = app.core();
+        let (fate, wait) = core.dice.request();
+        let answered = match fate {
+            Fate::Reset => None,
+            Fate::Limited => Some(Err(Refused::TooMany)),
+            Fate::FailsBefore => Some(Err(Refused::plain(500, "internal_server_error"))),
+            Fate::Answered | Fate::FailsAfter | Fate::Lost => {
+                let answered = answer(&mut core, &asked, &segments);
+                core.publish();
+                match fate {
+                    Fate::Lost => None,
+                    Fate::FailsAfter => Some(Err(Refused::plain(500, "internal_server_error"))),
+                    _ => Some(answered),
+                }
+            }
+        };
+        (answered, wait)
+    };
+    if !wait.is_zero() {
+        tokio::time::sleep(wait).await;
+    }
+    answered.map_or_else(
+        || {
+            line.cut();
+            respond(Err(Refused::plain(500, "connection_cut")))
+        },
+        respond,
+    )
+}
+
+fn query(uri: &Uri) -> Query {
+    let pairs = axum::extract::Query::<Vec<(String, String)>>::try_from_uri(uri);
+    Query(pairs.map(|pairs| pairs.0).unwrap_or_default())
+}
+
+/// The headers of a signed request.
+pub(super) fn signature(headers: &HeaderMap) -> Signed<'_> {
+    let get = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
+    Signed {
+        key: get("kalshi-access-key"),
+        timestamp: get("kalshi-access-timestamp"),
+        signature: get("kalshi-access-signature"),
+    }
+}
+
+fn respond(answered: Answered) -> Response {
+    match answered {
+        Ok(Answer { status, body }) => response(status, body.as_ref()),
+        Err(refused) => refusal(&refused),
+    }
+}
+
+/// The answer of a refusal.
+pub(super) fn refusal(refused: &Refused) -> Response {
+    response(refused.status(), Some(&refused.body()))
+}
+
+fn response(status: u16, body: Option<&Value>) -> Response {
+    let text = body.map(Value::to_string).unwrap_or_default();
+    let mut response = Response::new(Body::from(text));
+    *response.status_mut() = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    if body.is_some() {
+        let json = header::HeaderValue::from_static("application/json");
+        response.headers_mut().insert(header::CONTENT_TYPE, json);
+    }
+    response
+}
+
+/// What a request draws on, and how much of it.
+fn cost(method: &str, segments: &[&str], body: &[u8]) -> (Budget, u64) {
+    let items = || {
+        let orders = serde_json::from_slice::<Value>(body).ok();
+        orders.and_then(|body| body["orders"].as_array().map(Vec::len)).unwrap_or(1).max(1) as u64
+    };
+    match (method, segments) {
+        ("GET", ["portfolio", "balance"]) => (Budget::Balance, 1),
+        ("GET", ["portfolio", "orders", _]) => (Budget::Read, 2),
+        ("GET", _) => (Budget::Read, 10),
+        ("DELETE", ["portfolio", "events", "orders", "batched"]) => (Budget::Write, 2 * items()),
+        ("DELETE", ["portfolio", "events", "orders", ..]) => (Budget::Write, 2),
+        ("POST", ["portfolio", "events", "orders", "batched"]) => (Budget::Write, 10 * items()),
+        _ => (Budget::Write, 10),
+    }
+}
+
+fn spend(core: &mut Core, account: usize, asked: &Asked<'_>, segments: &[&str]) -> Result<(), Refused> {
+    let Some(tier) = core.tier else {
+        return Ok(());
+    };
+    let now = Instant::now();
+    let (budget, tokens) = cost(asked.method, segments, asked.body);
+    let buckets = core.buckets.entry(account).or_insert_with(|| Buckets::new(tier, now));
+    if buckets.take(budget, tokens, now) { Ok(()) } else { Err(Refused::TooMany) }
+}
+
+fn answer(core: &mut Core, asked: &Asked<'_>, segments: &[&str]) -> Answered {
+    let private = matches!(segments, ["portfolio", ..] | ["account", "limits"]);
+    if !private {
+        return markets::answer(core, asked.method, segments, &asked.query);
+    }
+    let account = account(core, asked)?;
+    spend(core, account, asked, segments)?;
+    match (asked.method, segments) {
+        (method, ["portfolio", "orders", ..]) if method != "GET" => Err(gone()),
+        ("GET", _) => portfolio::answer(core, account, segments, &asked.query),
+        _ => writes::answer(&mut core.exchange, account, asked, segments),
+    }
+}
+
+/// V1 of placing orders is gone.
+fn gone() -> Refused {
+    let details = "https://docs.kalshi.com/api-reference/orders/create-order-v2";
+    Refused::with(410, "deprecated_v1_order_endpoint", details)
+}
+
+fn account(core: &mut Core, asked: &Asked<'_>) -> Result<usize, Refused> {
+    let key = core.keys.verify(signature(asked.headers), asked.method, asked.path, wall_millis())?;
+    Ok(core.exchange.open_account(key))
+}
+
+/// What only a sandbox has.
+async fn sandbox(app: &App, asked: &Asked<'_>) -> Answered {
+    match (asked.method, asked.path) {
+        ("POST", "/sandbox/clock") => {
+            let body = parse(if asked.body.is_empty() { b"{}" } else { asked.body })?;
+            let until = Fields::new(&body, "Clock")?.integer("until_ts_ms")?.map(until);
+            let mut told = None;
+            let advanced = app.advance(until, |_, clock| told = Some(clock)).await;
+            advanced.map_err(|error| Refused::with(500, "internal_server_error", error.to_string()))?;
+            let told = told.ok_or(Refused::plain(500, "internal_server_error"))?;
+            Ok(Answer::ok(json!({"now_ts_ms": wire::millis(told.now), "end": told.end})))
+        }
+        ("POST", "/sandbox/control") => {
+            let body = parse(asked.body)?;
+            let mut core = app.core();
+            for control in controls(&body)? {
+                core.exchange.control(&control)?;
+            }
+            if Fields::new(&body, "Control")?.flag("drop_sockets")? {
+                core.hub.close_all();
+            }
+            core.publish();
+            Ok(Answer::ok(json!({"now_ts_ms": wire::millis(core.exchange.now())})))
+        }
+        ("GET", "/sandbox/account") => {
+            let mut core = app.core();
+            let account = account(&mut core, asked)?;
+            let locked = core.exchange.locked(account);
+            let state = &core.exchange.accounts[account];
+            Ok(Answer::ok(wire::account(&core.exchange, account, state, locked)))
+        }
+        _ => Err(Refused::NOT_FOUND),
+    }
+}
+
+fn controls(body: &Value) -> Result<Vec<Control>, Refused> {
+    let fields = Fields::new(body, "Control")?;
+    let mut controls = Vec::new();
+    if body.get("pause").is_some() {
+        controls.push(Control::TradingPause(fields.flag("pause")?));
+    }
+    if body.get("exchange_pause").is_some() {
+        controls.push(Control::ExchangePause(fields.flag("exchange_pause")?));
+    }
+    controls.extend(fields.text("halt")?.map(|ticker| Control::Halt(ticker.to_owned())));
+    controls.extend(fields.text("activate")?.map(|ticker| Control::Activate(ticker.to_owned())));
+    if let Some(close) = body.get("close_time") {
+        let close = Fields::new(close, "Control.close_time")?;
+        let seconds = close.integer("ts")?.ok_or_else(|| Refused::missing("close_time.ts"))?;
+        let at = Timestamp::from_nanos(seconds.saturating_mul(1_000_000_000));
+        controls.push(Control::CloseTime(close.required("ticker")?.to_owned(), at));
+    }
+    Ok(controls)
+}

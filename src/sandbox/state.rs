@@ -1,0 +1,129 @@
+//! What the exchange shows of its markets, and what it tells.
+
+use std::sync::Arc;
+
+use serde_json::Value;
+
+use crate::domain::{Contracts, FeeSchedule, Market, MarketId, MarketStatus, Price, Quote, Timestamp};
+
+use super::wire;
+
+/// One level of the book.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Level {
+    /// YES price.
+    pub price: Price,
+    /// Never none: such a level would be no level.
+    pub size: Contracts,
+}
+
+/// What the book shows.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Shown {
+    /// Best bid.
+    pub bid: Option<Level>,
+    /// Best ask.
+    pub ask: Option<Level>,
+}
+
+/// A listed market.
+#[derive(Debug)]
+pub struct MarketState {
+    /// As it was listed.
+    pub market: Arc<Market>,
+    /// Where it is in its life.
+    pub status: MarketStatus,
+    /// When it closes, as known now.
+    pub close: Timestamp,
+    /// The data's last quote.
+    pub quote: Quote,
+    /// What the book shows.
+    pub book: Shown,
+    /// Rises with every quote.
+    pub clock: u64,
+    /// What YES paid, and when.
+    pub settled: Option<(Price, Timestamp)>,
+    /// Last change that was no trading.
+    pub updated: Timestamp,
+    pub(super) fees: FeeSchedule,
+}
+
+impl MarketState {
+    pub(super) const fn status_name(&self) -> &'static str {
+        match self.status {
+            MarketStatus::Active => "active",
+            MarketStatus::Halted => "inactive",
+            MarketStatus::Closed => "closed",
+            MarketStatus::Settled => "finalized",
+        }
+    }
+
+    pub(super) fn result(&self) -> &'static str {
+        self.settled.map_or("", |(value, _)| wire::result_of(value))
+    }
+}
+
+/// A series, as its markets tell.
+#[derive(Debug)]
+pub struct SeriesState {
+    pub(super) ticker: Arc<str>,
+    pub(super) category: Arc<str>,
+    pub(super) fees: FeeSchedule,
+    pub(super) updated: Timestamp,
+}
+
+/// An event, as its markets tell.
+#[derive(Debug)]
+pub struct Event {
+    pub(super) ticker: Arc<str>,
+    pub(super) series: Arc<str>,
+    pub(super) category: Arc<str>,
+    pub(super) title: Box<str>,
+    pub(super) updated: Timestamp,
+    pub(super) markets: Vec<MarketId>,
+}
+
+/// What a socket can subscribe to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Channel {
+    /// Levels of the book.
+    OrderBook,
+    /// Best prices.
+    Ticker,
+    /// Public trades.
+    Trade,
+    /// Own trades.
+    Fill,
+    /// Own orders.
+    Orders,
+    /// Own positions.
+    Positions,
+    /// Lives of markets.
+    Lifecycle,
+}
+
+/// Something to be told to whoever subscribed to it.
+#[derive(Clone, Debug)]
+pub struct Message {
+    /// On which channel.
+    pub channel: Channel,
+    /// Its `type`.
+    pub kind: &'static str,
+    /// The market it is about.
+    pub market: Option<MarketId>,
+    /// The only account that may see it.
+    pub account: Option<usize>,
+    /// Its `msg`.
+    pub body: Value,
+    /// The same for those who want YES prices on both sides.
+    pub yes_body: Option<Value>,
+}
+
+/// Where the clock stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Clock {
+    /// Now.
+    pub now: Timestamp,
+    /// Nothing can happen any more by itself.
+    pub end: bool,
+}

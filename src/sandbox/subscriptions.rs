@@ -1,0 +1,352 @@
+//! Sockets, what they subscribed to, and the numbered messages they get.
+
+use std::collections::BTreeSet;
+
+use serde_json::{Value, json};
+use tokio::sync::mpsc;
+
+use crate::domain::{MarketId, Timestamp};
+
+use super::exchange::Exchange;
+use super::faults::{Delivery, Dice};
+use super::state::{Channel, Message};
+use super::wire;
+
+/// What goes to a socket.
+#[derive(Debug)]
+pub(super) enum Frame {
+    Text(String),
+    Close,
+}
+
+/// How many frames may wait for a slow reader before it is cut off.
+pub(super) const QUEUE: usize = 65_536;
+
+/// Error codes of the socket's commands.
+const UNPROCESSABLE: (u32, &str) = (1, "Unable to process message");
+const PARAMS: (u32, &str) = (2, "Params required");
+const CHANNELS: (u32, &str) = (3, "Channels required");
+const SIDS: (u32, &str) = (4, "Subscription IDs required");
+const COMMAND: (u32, &str) = (5, "Unknown command");
+const UNKNOWN_SID: (u32, &str) = (7, "Unknown subscription ID");
+const UNKNOWN_CHANNEL: (u32, &str) = (8, "Unknown channel name");
+const PARAMETER: (u32, &str) = (11, "Invalid parameter");
+const ONE_SID: (u32, &str) = (12, "Exactly one subscription ID is required");
+const ACTION: (u32, &str) = (13, "Unsupported action");
+const TICKER: (u32, &str) = (14, "Market ticker required");
+const ACTION_REQUIRED: (u32, &str) = (15, "Action required");
+
+impl Channel {
+    fn from_name(name: &str) -> Option<Self> {
+        Some(match name {
+            "orderbook_delta" => Self::OrderBook,
+            "ticker" => Self::Ticker,
+            "trade" => Self::Trade,
+            "fill" => Self::Fill,
+            "user_orders" => Self::Orders,
+            "market_positions" => Self::Positions,
+            "market_lifecycle_v2" => Self::Lifecycle,
+            _ => return None,
+        })
+    }
+
+    const fn name(self) -> &'static str {
+        match self {
+            Self::OrderBook => "orderbook_delta",
+            Self::Ticker => "ticker",
+            Self::Trade => "trade",
+            Self::Fill => "fill",
+            Self::Orders => "user_orders",
+            Self::Positions => "market_positions",
+            Self::Lifecycle => "market_lifecycle_v2",
+        }
+    }
+
+    const fn is_numbered(self) -> bool {
+        matches!(self, Self::OrderBook | Self::Trade | Self::Lifecycle)
+    }
+}
+
+#[derive(Debug)]
+struct Subscription {
+    sid: u64,
+    channel: Channel,
+    /// `None` = all.
+    markets: Option<BTreeSet<MarketId>>,
+    use_yes_price: bool,
+    seq: u64,
+}
+
+impl Subscription {
+    /// A message of this subscription; the next number is used up if its channel counts.
+    fn frame(&mut self, kind: &str, body: &Value, now: Timestamp) -> Value {
+        let mut frame = json!({"type": kind, "sid": self.sid});
+        if self.channel.is_numbered() {
+            self.seq += 1;
+            frame["seq"] = self.seq.into();
+        }
+        if !body.is_null() {
+            frame["msg"] = body.clone();
+        }
+        frame["sending_ts_ms"] = wire::millis(now).into();
+        frame
+    }
+
+    fn covers(&self, message: &Message) -> bool {
+        let fits =
+            |markets: &BTreeSet<MarketId>| message.market.is_some_and(|market| markets.contains(&market));
+        self.channel == message.channel && self.markets.as_ref().is_none_or(fits)
+    }
+}
+
+#[derive(Debug)]
+struct Socket {
+    id: u64,
+    account: usize,
+    frames: mpsc::Sender<Frame>,
+    subscriptions: Vec<Subscription>,
+    sids: u64,
+    dead: bool,
+}
+
+impl Socket {
+    fn send(&mut self, frame: &Value) {
+        self.dead |= self.frames.try_send(Frame::Text(format!("{frame}\n"))).is_err();
+    }
+
+    fn error(&mut self, id: &Value, (code, text): (u32, &str), now: Timestamp) {
+        let frame = json!({
+            "id": id, "type": "error", "msg": {"code": code, "msg": text},
+            "sending_ts_ms": wire::millis(now),
+        });
+        self.send(&frame);
+    }
+
+    fn snapshots(
+        &mut self,
+        index: usize,
+        id: Option<&Value>,
+        exchange: &Exchange,
+        markets: &BTreeSet<MarketId>,
+    ) {
+        for state in markets.iter().filter_map(|&market| exchange.state(market)) {
+            let subscription = &mut self.subscriptions[index];
+            let body = wire::snapshot(state, subscription.use_yes_price);
+            let mut frame = subscription.frame("orderbook_snapshot", &body, exchange.now());
+            if let Some(id) = id {
+                frame["id"] = id.clone();
+            }
+            self.send(&frame);
+        }
+    }
+}
+
+/// All sockets.
+#[derive(Debug, Default)]
+pub(super) struct Hub {
+    sockets: Vec<Socket>,
+    opened: u64,
+}
+
+impl Hub {
+    pub(super) fn open(&mut self, account: usize) -> (u64, mpsc::Receiver<Frame>) {
+        let (frames, receiver) = mpsc::channel(QUEUE);
+        self.opened += 1;
+        let id = self.opened;
+        self.sockets.push(Socket { id, account, frames, subscriptions: Vec::new(), sids: 0, dead: false });
+        (id, receiver)
+    }
+
+    pub(super) fn close(&mut self, id: u64) {
+        self.sockets.retain(|socket| socket.id != id);
+    }
+
+    pub(super) fn close_all(&mut self) {
+        for socket in self.sockets.drain(..) {
+            // A full queue means that its reader is gone; dropping the sender ends it as well.
+            let _ = socket.frames.try_send(Frame::Close);
+        }
+    }
+
+    /// Tells everyone what happened; whether there was anything.
+    pub(super) fn publish(&mut self, exchange: &mut Exchange, dice: &mut Dice) -> bool {
+        let (messages, now) = (exchange.take_messages(), exchange.now());
+        for socket in &mut self.sockets {
+            for message in &messages {
+                if message.account.is_none_or(|account| account == socket.account) {
+                    deliver(socket, message, now, dice);
+                }
+            }
+        }
+        self.sockets.retain(|socket| !socket.dead);
+        !messages.is_empty()
+    }
+
+    /// Sends one frame as it is to one socket.
+    pub(super) fn send(&mut self, id: u64, frame: &Value) {
+        if let Some(socket) = self.sockets.iter_mut().find(|socket| socket.id == id) {
+            socket.send(frame);
+        }
+    }
+
+    pub(super) fn refuse(&mut self, id: u64, command: &Value, now: Timestamp) {
+        if let Some(socket) = self.sockets.iter_mut().find(|socket| socket.id == id) {
+            socket.error(&command["id"], UNPROCESSABLE, now);
+        }
+    }
+
+    /// Carries out a command of a socket.
+    pub(super) fn command(&mut self, id: u64, exchange: &Exchange, command: &Value) {
+        let Some(socket) = self.sockets.iter_mut().find(|socket| socket.id == id) else {
+            return;
+        };
+        let (name, params) = (command["cmd"].as_str(), &command["params"]);
+        let outcome = match name {
+            Some("subscribe") => subscribe(socket, exchange, &command["id"], params),
+            Some("unsubscribe") => unsubscribe(socket, exchange.now(), &command["id"], params),
+            Some("update_subscription") => update(socket, exchange, &command["id"], params),
+            Some("list_subscriptions") => {
+                let list = socket.subscriptions.iter();
+                let list: Value = list
+                    .map(|subscription| json!({"channel": subscription.channel.name(), "sid": subscription.sid}))
+                    .collect();
+                let now = wire::millis(exchange.now());
+                socket.send(&json!({"id": command["id"], "type": "ok", "msg": list, "sending_ts_ms": now}));
+                Ok(())
+            }
+            Some(_) => Err(COMMAND),
+            None => Err(UNPROCESSABLE),
+        };
+        if let Err(error) = outcome {
+            socket.error(&command["id"], error, exchange.now());
+        }
+        self.sockets.retain(|socket| !socket.dead);
+    }
+}
+
+fn deliver(socket: &mut Socket, message: &Message, now: Timestamp, dice: &mut Dice) {
+    let mut frames = Vec::new();
+    for subscription in socket.subscriptions.iter_mut().filter(|subscription| subscription.covers(message)) {
+        let body = message.yes_body.as_ref().filter(|_| subscription.use_yes_price).unwrap_or(&message.body);
+        let frame = subscription.frame(message.kind, body, now);
+        match dice.message() {
+            Delivery::Closed => socket.dead = true,
+            Delivery::Never if subscription.channel.is_numbered() => {}
+            Delivery::Twice => frames.extend([frame.clone(), frame]),
+            Delivery::Once | Delivery::Never => frames.push(frame),
+        }
+    }
+    if socket.dead {
+        // Its reader hears nothing more; a full queue ends it as well.
+        let _ = socket.frames.try_send(Frame::Close);
+        return;
+    }
+    frames.iter().for_each(|frame| socket.send(frame));
+}
+
+type Outcome = Result<(), (u32, &'static str)>;
+
+/// The markets named by `market_ticker` or `market_tickers`; `None` if neither is there.
+fn markets(exchange: &Exchange, params: &Value) -> Result<Option<BTreeSet<MarketId>>, (u32, &'static str)> {
+    let one = params.get("market_ticker").into_iter();
+    let many = params.get("market_tickers").map(|many| many.as_array().ok_or(PARAMETER)).transpose()?;
+    let named: Vec<&Value> =
+        one.chain(many.into_iter().flatten()).filter(|ticker| !ticker.is_null()).collect();
+    if named.is_empty() {
+        return Ok(None);
+    }
+    let find = |ticker: &Value| exchange.market_of(ticker.as_str()?);
+    named.into_iter().map(|ticker| find(ticker).ok_or(PARAMETER)).collect::<Result<_, _>>().map(Some)
+}
+
+fn subscribe(socket: &mut Socket, exchange: &Exchange, id: &Value, params: &Value) -> Outcome {
+    let names = params.as_object().ok_or(PARAMS)?.get("channels").and_then(Value::as_array);
+    let names = names.filter(|names| !names.is_empty()).ok_or(CHANNELS)?;
+    let channel = |name: &Value| name.as_str().and_then(Channel::from_name).ok_or(UNKNOWN_CHANNEL);
+    let channels: Vec<Channel> = names.iter().map(channel).collect::<Result<_, _>>()?;
+    let asked = markets(exchange, params)?;
+    if channels.contains(&Channel::OrderBook) && asked.is_none() {
+        return Err(TICKER);
+    }
+    let (flag, now) = (|name: &str| params[name] == true, exchange.now());
+    for channel in channels {
+        socket.sids += 1;
+        let sid = socket.sids;
+        let markets = asked.clone().filter(|_| channel != Channel::Lifecycle);
+        socket.subscriptions.push(Subscription {
+            sid,
+            channel,
+            markets,
+            use_yes_price: flag("use_yes_price"),
+            seq: 0,
+        });
+        let msg = json!({"channel": channel.name(), "sid": sid});
+        socket.send(&json!({"id": id, "type": "subscribed", "msg": msg, "sending_ts_ms": wire::millis(now)}));
+        let index = socket.subscriptions.len() - 1;
+        if channel == Channel::OrderBook {
+            socket.snapshots(index, None, exchange, asked.as_ref().unwrap_or(&BTreeSet::new()));
+        }
+        if channel == Channel::Ticker && flag("send_initial_snapshot") {
+            let asked = asked.as_ref();
+            for state in
+                exchange.states().filter(|state| asked.is_none_or(|asked| asked.contains(&state.market.id)))
+            {
+                let frame = socket.subscriptions[index].frame("ticker", &wire::ticker(state, now), now);
+                socket.send(&frame);
+            }
+        }
+    }
+    Ok(())
+}
+
+fn unsubscribe(socket: &mut Socket, now: Timestamp, id: &Value, params: &Value) -> Outcome {
+    let sids = params.as_object().ok_or(PARAMS)?.get("sids").and_then(Value::as_array).ok_or(SIDS)?;
+    for sid in sids {
+        let place = socket.subscriptions.iter().position(|subscription| *sid == subscription.sid);
+        let mut gone = socket.subscriptions.remove(place.ok_or(UNKNOWN_SID)?);
+        gone.seq += 1;
+        socket.send(&json!({
+            "id": id, "type": "unsubscribed", "sid": gone.sid, "seq": gone.seq,
+            "sending_ts_ms": wire::millis(now),
+        }));
+    }
+    Ok(())
+}
+
+fn update(socket: &mut Socket, exchange: &Exchange, id: &Value, params: &Value) -> Outcome {
+    let params_are = params.as_object().ok_or(PARAMS)?;
+    let sid = match (params_are.get("sid"), params_are.get("sids").and_then(Value::as_array)) {
+        (Some(sid), _) => sid,
+        (None, Some(sids)) if sids.len() == 1 => &sids[0],
+        _ => return Err(ONE_SID),
+    };
+    let place = socket.subscriptions.iter().position(|subscription| *sid == subscription.sid);
+    let index = place.ok_or(UNKNOWN_SID)?;
+    let action = params["action"].as_str().ok_or(ACTION_REQUIRED)?;
+    let asked = markets(exchange, params)?.ok_or(TICKER)?;
+    let subscription = &mut socket.subscriptions[index];
+    let is_book = subscription.channel == Channel::OrderBook;
+    match action {
+        "get_snapshot" if is_book => {
+            socket.snapshots(index, Some(id), exchange, &asked);
+            return Ok(());
+        }
+        "add_markets" => subscription.markets.get_or_insert_default().extend(&asked),
+        "delete_markets" => {
+            subscription.markets.get_or_insert_default().retain(|market| !asked.contains(market));
+        }
+        _ => return Err(ACTION),
+    }
+    let all: Vec<&str> =
+        subscription.markets.iter().flatten().map(|&market| exchange.ticker(market)).collect();
+    subscription.seq += 1;
+    let frame = json!({
+        "id": id, "type": "ok", "sid": subscription.sid, "seq": subscription.seq,
+        "msg": {"market_tickers": all}, "sending_ts_ms": wire::millis(exchange.now()),
+    });
+    socket.send(&frame);
+    if action == "add_markets" && is_book {
+        socket.snapshots(index, None, exchange, &asked);
+    }
+    Ok(())
+}

@@ -1,0 +1,244 @@
+//! What an account may do: place, amend, decrease and cancel orders, and steer groups of them.
+
+use serde_json::{Map, Value, json};
+
+use crate::domain::{Contracts, OrderId};
+
+use super::accounts::BookSide;
+use super::amend::Amend;
+use super::exchange::Exchange;
+use super::groups::GroupAction;
+use super::orders::{Life, NewOrder};
+use super::query::{Fields, parse};
+use super::refused::Refused;
+use super::rest::{Answer, Answered, Asked};
+use super::wire;
+
+const MOST_IN_GROUP: Contracts = Contracts::whole(1_000_000);
+
+/// The answer to a signed request that changes something.
+pub(super) fn answer(
+    exchange: &mut Exchange,
+    account: usize,
+    asked: &Asked<'_>,
+    segments: &[&str],
+) -> Answered {
+    let body = || parse(asked.body);
+    match (asked.method, segments) {
+        ("POST", ["portfolio", "events", "orders"]) => {
+            create(exchange, account, &body()?).map(Answer::created)
+        }
+        ("DELETE", ["portfolio", "events", "orders"]) => {
+            if exchange.all_paused {
+                return Err(Refused::plain(409, "exchange_is_paused"));
+            }
+            exchange.cancel_where(account, None, |_| true);
+            Ok(Answer { status: 204, body: None })
+        }
+        ("POST", ["portfolio", "events", "orders", "batched"]) => create_batch(exchange, account, &body()?),
+        ("DELETE", ["portfolio", "events", "orders", "batched"]) => cancel_batch(exchange, account, &body()?),
+        ("DELETE", ["portfolio", "events", "orders", id]) => {
+            let market = asked.query.get("market_ticker");
+            cancel(exchange, account, id, market).map(Answer::ok)
+        }
+        ("POST", ["portfolio", "events", "orders", id, "amend"]) => amend(exchange, account, id, &body()?),
+        ("POST", ["portfolio", "events", "orders", id, "decrease"]) => {
+            decrease(exchange, account, id, &body()?)
+        }
+        (method, ["portfolio", "order_groups", rest @ ..]) => {
+            group(exchange, account, method, rest, asked.body)
+        }
+        _ => Err(Refused::NOT_FOUND),
+    }
+}
+
+fn side(fields: &Fields<'_>) -> Result<BookSide, Refused> {
+    match fields.required("side")? {
+        "bid" => Ok(BookSide::Bid),
+        "ask" => Ok(BookSide::Ask),
+        other => Err(Refused::with(400, "invalid_parameters", format!("side: `{other}` is not bid or ask"))),
+    }
+}
+
+fn client_order_id(fields: &Fields<'_>, name: &str) -> Result<Option<String>, Refused> {
+    let id = fields.text(name)?.filter(|id| !id.is_empty());
+    if id.is_some_and(|id| id.len() > 64 || id.contains('.')) {
+        let details = format!("{name}: at most 64 characters, without `.`");
+        return Err(Refused::with(400, "invalid_parameters", details));
+    }
+    Ok(id.map(str::to_owned))
+}
+
+fn group_number(fields: &Fields<'_>) -> Result<Option<u64>, Refused> {
+    let unknown = || Refused::plain(404, "order_group_not_found");
+    let id = fields.text("order_group_id")?.filter(|id| !id.is_empty());
+    id.map(|id| wire::number_of(wire::GROUP, id).ok_or_else(unknown)).transpose()
+}
+
+fn new_order(body: &Value) -> Result<NewOrder, Refused> {
+    let fields = Fields::new(body, "CreateOrderV2Request")?;
+    let wrong = |field: &str, value: &str| {
+        Refused::with(400, "invalid_parameters", format!("{field}: `{value}` is not known"))
+    };
+    let expiration = fields.integer("expiration_time")?;
+    let life = match fields.required("time_in_force")? {
+        "good_till_canceled" => Life::GoodTill(expiration),
+        _ if expiration.is_some() => {
+            let details = "expiration_time needs good_till_canceled";
+            return Err(Refused::with(400, "invalid_parameters", details));
+        }
+        "immediate_or_cancel" => Life::Immediate,
+        "fill_or_kill" => Life::FillOrKill,
+        other => return Err(wrong("time_in_force", other)),
+    };
+    let self_trade = match fields.required("self_trade_prevention_type")? {
+        "taker_at_cross" => "taker_at_cross",
+        "maker" => "maker",
+        other => return Err(wrong("self_trade_prevention_type", other)),
+    };
+    if fields.integer("exchange_index")?.is_some_and(|index| index > 0) {
+        return Err(Refused::plain(404, "market_not_found"));
+    }
+    if fields.integer("subaccount")?.is_some_and(|number| number != 0) {
+        return Err(Refused::plain(403, "subaccount_not_found"));
+    }
+    Ok(NewOrder {
+        ticker: fields.required("ticker")?.to_owned(),
+        side: side(&fields)?,
+        count: fields.contracts("count")?.ok_or_else(|| Refused::missing("count"))?,
+        price: fields.price("price")?,
+        life,
+        self_trade,
+        client_order_id: client_order_id(&fields, "client_order_id")?,
+        post_only: fields.flag("post_only")?,
+        reduce_only: fields.flag("reduce_only")?,
+        cancel_on_pause: fields.flag("cancel_order_on_pause")?,
+        group: group_number(&fields)?,
+    })
+}
+
+fn create(exchange: &mut Exchange, account: usize, body: &Value) -> Result<Value, Refused> {
+    let new = new_order(body)?;
+    let id = exchange.place(account, &new)?;
+    let order = &exchange.accounts[account].orders[&id];
+    Ok(wire::placed(order, None, exchange.now()))
+}
+
+/// What an item of a batch says instead, with what names it.
+fn failed(refused: &Refused, named: &str, name: Option<&Value>) -> Value {
+    let mut item = Map::new();
+    name.map(|name| item.insert(named.to_owned(), name.clone()));
+    item.insert("error".into(), refused.error());
+    Value::Object(item)
+}
+
+fn create_batch(exchange: &mut Exchange, account: usize, body: &Value) -> Answered {
+    let orders = Fields::new(body, "BatchCreateOrdersV2Request")?.list("orders")?;
+    let place = |item: &Value| {
+        let placed = create(exchange, account, item);
+        placed.unwrap_or_else(|refused| failed(&refused, "client_order_id", item.get("client_order_id")))
+    };
+    let orders: Vec<Value> = orders.iter().map(place).collect();
+    Ok(Answer::created(json!({"orders": orders})))
+}
+
+fn cancel(exchange: &mut Exchange, account: usize, id: &str, market: Option<&str>) -> Result<Value, Refused> {
+    let id = wire::order_id(id).ok_or(Refused::NOT_FOUND)?;
+    let order = exchange.accounts[account].orders.get(&id).ok_or(Refused::NOT_FOUND)?;
+    if market.is_some_and(|market| exchange.ticker(order.market) != market) {
+        return Err(Refused::NOT_FOUND);
+    }
+    let reduced = exchange.cancel(account, id)?;
+    Ok(wire::canceled(&exchange.accounts[account].orders[&id], reduced, exchange.now()))
+}
+
+fn cancel_batch(exchange: &mut Exchange, account: usize, body: &Value) -> Answered {
+    let orders = Fields::new(body, "BatchCancelOrdersV2Request")?.list("orders")?;
+    let mut one = |item: &Value| {
+        let fields = Fields::new(item, "BatchCancelOrdersV2RequestOrder")?;
+        cancel(exchange, account, fields.required("order_id")?, fields.text("market_ticker")?)
+    };
+    let cancel = |item: &Value| {
+        one(item).unwrap_or_else(|refused| {
+            let mut item = failed(&refused, "order_id", item.get("order_id"));
+            item["reduced_by"] = "0.00".into();
+            item
+        })
+    };
+    let orders: Vec<Value> = orders.iter().map(cancel).collect();
+    Ok(Answer::ok(json!({"orders": orders})))
+}
+
+fn amend(exchange: &mut Exchange, account: usize, id: &str, body: &Value) -> Answered {
+    let id = wire::order_id(id).ok_or(Refused::NOT_FOUND)?;
+    let fields = Fields::new(body, "AmendOrderV2Request")?;
+    let amend = Amend {
+        ticker: fields.required("ticker")?.to_owned(),
+        side: side(&fields)?,
+        price: fields.price("price")?,
+        count: fields.contracts("count")?.ok_or_else(|| Refused::missing("count"))?,
+        client_order_id: client_order_id(&fields, "client_order_id")?,
+        updated_client_order_id: client_order_id(&fields, "updated_client_order_id")?,
+        expiration: fields.integer("expiration_time")?,
+    };
+    let before = exchange.amend(account, id, &amend)?;
+    let order = &exchange.accounts[account].orders[&id];
+    Ok(Answer::ok(wire::placed(order, Some(&before), exchange.now())))
+}
+
+fn decrease(exchange: &mut Exchange, account: usize, id: &str, body: &Value) -> Answered {
+    let id = wire::order_id(id).ok_or(Refused::NOT_FOUND)?;
+    let fields = Fields::new(body, "DecreaseOrderV2Request")?;
+    match (fields.contracts("reduce_by")?, fields.contracts("reduce_to")?) {
+        (Some(by), None) => exchange.decrease(account, id, |left| left - by.min(left))?,
+        (None, Some(to)) => exchange.decrease(account, id, |left| to.min(left))?,
+        _ => return Err(Refused::with(400, "invalid_parameters", "give either reduce_by or reduce_to")),
+    }
+    Ok(Answer::ok(decreased(exchange, account, id)))
+}
+
+fn decreased(exchange: &Exchange, account: usize, id: OrderId) -> Value {
+    let order = &exchange.accounts[account].orders[&id];
+    let mut body = json!({
+        "order_id": wire::uuid(wire::ORDER, id.0), "remaining_count": wire::count(order.remaining),
+        "ts_ms": wire::millis(exchange.now()),
+    });
+    if let Some(client) = &order.client_order_id {
+        body["client_order_id"] = client.as_str().into();
+    }
+    body
+}
+
+fn contracts_limit(body: &Value) -> Result<Contracts, Refused> {
+    let fields = Fields::new(body, "OrderGroupRequest")?;
+    let limit = match fields.contracts("contracts_limit_fp")? {
+        Some(limit) => Some(limit),
+        None => fields
+            .integer("contracts_limit")?
+            .and_then(|whole| whole.checked_mul(100))
+            .map(Contracts::from_hundredths),
+    };
+    let limit = limit.ok_or_else(|| Refused::missing("contracts_limit_fp"))?;
+    if (Contracts::ONE..=MOST_IN_GROUP).contains(&limit) {
+        return Ok(limit);
+    }
+    Err(Refused::with(400, "invalid_parameters", "contracts_limit: between 1 and 1000000"))
+}
+
+fn group(exchange: &mut Exchange, account: usize, method: &str, rest: &[&str], body: &[u8]) -> Answered {
+    if let ("POST", ["create"]) = (method, rest) {
+        let limit = contracts_limit(&parse(body)?)?;
+        let id = wire::uuid(wire::GROUP, exchange.create_group(account, limit));
+        return Ok(Answer::created(json!({"order_group_id": id, "subaccount": 0, "exchange_index": 0})));
+    }
+    let number = |id: &str| wire::number_of(wire::GROUP, id).ok_or(Refused::NOT_FOUND);
+    let (id, action) = match (method, rest) {
+        ("PUT", [id, "reset"]) => (number(id)?, GroupAction::Reset),
+        ("PUT", [id, "trigger"]) => (number(id)?, GroupAction::Trigger),
+        ("PUT", [id, "limit"]) => (number(id)?, GroupAction::Limit(contracts_limit(&parse(body)?)?)),
+        ("DELETE", [id]) => (number(id)?, GroupAction::Delete),
+        _ => return Err(Refused::NOT_FOUND),
+    };
+    exchange.steer_group(account, id, action)?;
+    Ok(Answer::ok(json!({})))
+}
