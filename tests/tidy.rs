@@ -153,7 +153,9 @@ fn libraries_stay_where_they_belong() {
     for source in &sources() {
         let code = code(source);
         for (library, homes) in CONFINED.iter().filter(|(_, homes)| !homes.contains(&&*source.layer)) {
-            if code.contains(&format!("{library}::")) {
+            let path = format!("{library}::");
+            let is_word = |at: usize| !code[..at].ends_with(|c: char| c.is_alphanumeric() || c == '_');
+            if code.match_indices(&path).any(|(at, _)| is_word(at)) {
                 problems.push(format!(
                     "src/{}: {library} belongs to {}",
                     source.path.display(),

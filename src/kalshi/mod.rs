@@ -11,6 +11,7 @@ pub mod frame;
 pub mod limits;
 pub mod number;
 pub mod orders;
+pub mod perform;
 pub mod rest;
 pub mod schema;
 pub mod stream;

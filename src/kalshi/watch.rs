@@ -162,7 +162,9 @@ impl MarketWatch {
         now: Timestamp,
     ) -> Result<(), SchemaError> {
         let mut order: Vec<&(wire::Market, SeriesFacts)> = reports.iter().collect();
-        order.sort_by(|(one, _), (other, _)| (one.open_time, &one.ticker).cmp(&(other.open_time, &other.ticker)));
+        order.sort_by(|(one, _), (other, _)| {
+            (one.open_time, &one.ticker).cmp(&(other.open_time, &other.ticker))
+        });
         for (report, series) in order {
             if !self.covers(series) || report.open_time > now {
                 continue;

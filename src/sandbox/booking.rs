@@ -23,17 +23,20 @@ impl Exchange {
 
     fn answered(&mut self, event: &VenueEvent) {
         match *event {
-            VenueEvent::Accepted { order } => self.tell_order(order, None),
+            VenueEvent::Accepted { order, .. } => self.tell_order(order, None),
             VenueEvent::Filled(fill) => self.filled(&fill),
             VenueEvent::Closed { order, reason } => {
                 let reason = match reason {
                     CloseReason::MarketClosed => Some("CloseCancel"),
                     CloseReason::MarketHalted => Some("HaltCancel"),
-                    CloseReason::NothingOnOffer | CloseReason::Cancelled => self.cancel_reason,
+                    CloseReason::NothingOnOffer | CloseReason::Cancelled | CloseReason::ByExchange => {
+                        self.cancel_reason
+                    }
                 };
                 self.closed(order, reason);
             }
             VenueEvent::Rejected { reason, .. } => self.rejected = Some(reason),
+            VenueEvent::Unexplained { .. } => unreachable!("matching explains itself"),
         }
     }
 

@@ -169,7 +169,7 @@ impl Exchange {
         while self.held.is_none() && !self.ended {
             match self.feed.next(None)? {
                 Next::Item(input) if matches!(input.value, Input::Market(_)) => self.held = Some(input),
-                Next::Item(_) => {}
+                Next::Item(_) | Next::Quiet => {}
                 Next::Due | Next::End => self.ended = true,
             }
         }

@@ -144,7 +144,9 @@ impl Exchange {
                 RejectReason::MarketNotTrading => Refused::plain(409, "market_closed"),
                 RejectReason::WouldTake => Refused::with(400, "invalid_order", "post only cross"),
                 RejectReason::InvalidPrice => Refused::plain(400, "invalid_price"),
-                RejectReason::Busy => Refused::plain(503, "exchange_unavailable"),
+                RejectReason::InsufficientFunds => Refused::plain(400, "insufficient_balance"),
+                RejectReason::Refused => Refused::plain(400, "invalid_order"),
+                RejectReason::Busy | RejectReason::NeverSent => Refused::plain(503, "exchange_unavailable"),
             })
         })
     }

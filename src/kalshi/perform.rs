@@ -1,0 +1,270 @@
+//! Doing what the order tracker wants done, and reading markets with what belongs to them.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use crate::domain::{Contracts, Order, OrderId, Timestamp};
+use crate::event::RejectReason;
+
+use super::frame::{self, UserOrderStatus};
+use super::orders::{Failure, FillReport, OrderReport, OrderTracker, Task, end_of};
+use super::rest::{ApiError, FillFilter, MarketFilter, OrderFilter, Rest, StatusFilter};
+use super::watch::{Scope, SeriesFacts};
+use super::wire::{self, CreateOrder, OrderStatus};
+
+/// A market with its series, as reported.
+pub type Report = (wire::Market, SeriesFacts);
+
+/// The result of a task.
+#[derive(Debug)]
+pub enum Done {
+    /// Of [`Task::Create`].
+    Created(OrderId, Result<OrderReport, Failure>),
+    /// Of [`Task::Look`].
+    Looked(OrderId, Result<Option<OrderReport>, Failure>),
+    /// Of [`Task::Cancel`].
+    Cancelled(OrderId, Result<Contracts, Failure>),
+    /// Of [`Task::Fills`].
+    Fetched(OrderId, Result<Vec<FillReport>, Failure>),
+}
+
+impl Done {
+    /// Hands the result to the tracker.
+    pub fn hand_to(self, tracker: &mut OrderTracker, now: Timestamp) {
+        match self {
+            Self::Created(id, result) => tracker.created(id, now, result),
+            Self::Looked(id, result) => tracker.looked(id, now, result),
+            Self::Cancelled(id, result) => tracker.cancelled(id, now, result),
+            Self::Fetched(id, result) => tracker.fetched(id, now, result),
+        }
+    }
+}
+
+/// An order on the wire: its market's name, its own, its group.
+#[derive(Clone, Debug)]
+pub struct Addressed {
+    /// The market.
+    pub ticker: Arc<str>,
+    /// The client order id.
+    pub client_id: String,
+    /// The group that can be stopped at the exchange.
+    pub group: Option<Arc<str>>,
+}
+
+/// Does a task. What went wrong beyond what the tracker has to know comes second.
+pub async fn perform(rest: Rest, task: Task, to: Addressed) -> (Done, Option<ApiError>) {
+    let id = task.order().id;
+    match task {
+        Task::Create(order) => {
+            let Addressed { ticker, client_id, group } = to;
+            let (what, at) = ((order.side, order.action), order.limit);
+            let mut create =
+                CreateOrder::new(&*ticker, client_id, what, order.contracts, at, order.time_in_force);
+            create.cancel_order_on_pause = true;
+            create.order_group_id = group.as_deref().map(Into::into);
+            let (result, error) = split(rest.create_order(&create).await);
+            (Done::Created(id, result.map(|created| report_of_created(&order, &created))), error)
+        }
+        Task::Look(order) => {
+            let filter = OrderFilter { ticker: Some(to.ticker.to_string()), ..OrderFilter::default() };
+            let (result, error) = split(rest.orders(&filter).await);
+            let ours = |orders: Vec<wire::Order>| {
+                orders
+                    .iter()
+                    .find(|found| found.client_order_id == to.client_id)
+                    .map(|found| report_of(&order, found))
+            };
+            (Done::Looked(id, result.map(ours)), error)
+        }
+        Task::Cancel { venue_id, .. } => {
+            let (result, error) = split(rest.cancel_order(&venue_id, &to.ticker).await);
+            (Done::Cancelled(id, result.map(|cancelled| cancelled.reduced_by)), error)
+        }
+        Task::Fills { venue_id, .. } => {
+            let filter = FillFilter { order_id: Some(venue_id.to_string()), ..FillFilter::default() };
+            let (result, error) = split(rest.fills(&filter).await);
+            (Done::Fetched(id, result.map(|fills| fills.iter().map(fill_of).collect())), error)
+        }
+    }
+}
+
+/// What the tracker has to know of a failure, and the failure itself.
+fn split<T>(result: Result<T, ApiError>) -> (Result<T, Failure>, Option<ApiError>) {
+    match result {
+        Ok(value) => (Ok(value), None),
+        Err(error) => (Err(failure_of(&error)), Some(error)),
+    }
+}
+
+fn failure_of(error: &ApiError) -> Failure {
+    match error {
+        ApiError::NotSent(_) | ApiError::RateLimited(_) => Failure::NotDone,
+        ApiError::Unknown(_) | ApiError::Schema { .. } => Failure::Unknown,
+        ApiError::Refused { .. } if error.is_already_exists() => Failure::AlreadyExists,
+        ApiError::Refused { .. } if error.market_not_trading() => {
+            Failure::Refused(RejectReason::MarketNotTrading)
+        }
+        ApiError::Refused { .. } if error.insufficient_balance() => {
+            Failure::Refused(RejectReason::InsufficientFunds)
+        }
+        ApiError::Refused { .. } if error.would_take() => Failure::Refused(RejectReason::WouldTake),
+        ApiError::Refused { .. } if error.invalid_price() => Failure::Refused(RejectReason::InvalidPrice),
+        ApiError::Refused { status: 404, .. } => Failure::NotFound,
+        ApiError::Refused { .. } => Failure::Refused(RejectReason::Refused),
+    }
+}
+
+fn report_of_created(order: &Order, created: &wire::Created) -> OrderReport {
+    let over = created.remaining.is_none();
+    OrderReport {
+        venue_id: created.order_id.as_str().into(),
+        filled: created.filled,
+        ended: over.then(|| end_of(order, None)),
+    }
+}
+
+fn report_of(order: &Order, found: &wire::Order) -> OrderReport {
+    let ended = match found.status {
+        OrderStatus::Resting => None,
+        OrderStatus::Canceled | OrderStatus::Executed => Some(end_of(order, None)),
+    };
+    OrderReport { venue_id: found.order_id.as_str().into(), filled: found.filled, ended }
+}
+
+/// What a pushed message says of an order; `None` if it leaves its state open.
+pub fn pushed_order(order: &Order, message: &frame::UserOrder) -> Option<OrderReport> {
+    let ended = match message.status {
+        UserOrderStatus::Resting => None,
+        UserOrderStatus::Canceled | UserOrderStatus::Executed => {
+            Some(end_of(order, message.reason.as_deref()))
+        }
+        UserOrderStatus::Unknown => return None,
+    };
+    Some(OrderReport { venue_id: message.order_id.as_str().into(), filled: message.filled, ended })
+}
+
+/// A pushed trade.
+pub fn pushed_fill(fill: &frame::Fill) -> FillReport {
+    FillReport {
+        trade_id: fill.trade_id.as_str().into(),
+        venue_id: fill.order_id.as_str().into(),
+        yes_price: fill.yes_price,
+        contracts: fill.contracts,
+        fee: fill.fee,
+        taker: fill.is_taker,
+    }
+}
+
+fn fill_of(fill: &wire::Fill) -> FillReport {
+    FillReport {
+        trade_id: fill.trade_id.as_str().into(),
+        venue_id: fill.order_id.as_str().into(),
+        yes_price: fill.yes_price,
+        contracts: fill.count,
+        fee: fill.fee,
+        taker: fill.is_taker,
+    }
+}
+
+/// Reads markets, and remembers the series and events they belong to.
+#[derive(Clone, Debug)]
+pub struct MarketReader {
+    rest: Rest,
+    scope: Arc<Scope>,
+    /// Series of the events met so far.
+    events: Arc<Mutex<BTreeMap<String, SeriesFacts>>>,
+}
+
+impl MarketReader {
+    /// A reader of the markets of a scope.
+    #[must_use]
+    pub fn new(rest: Rest, scope: Scope) -> Self {
+        Self { rest, scope: Arc::new(scope), events: Arc::default() }
+    }
+
+    /// All open markets of the scope, and those of `others` whatever their state.
+    ///
+    /// # Errors
+    /// What the exchange answers.
+    pub async fn sweep(&self, others: Vec<Arc<str>>) -> Result<Vec<Report>, ApiError> {
+        let mut markets = Vec::new();
+        let open = |series: Option<&String>| MarketFilter {
+            series_ticker: series.cloned(),
+            status: Some(StatusFilter::Open),
+            ..MarketFilter::default()
+        };
+        if self.scope.series.is_empty() {
+            markets.extend(self.rest.markets(&open(None)).await?);
+        }
+        for series in &self.scope.series {
+            // Fees may have changed since the last sweep.
+            self.forget(series);
+            markets.extend(self.rest.markets(&open(Some(series))).await?);
+        }
+        let seen = |ticker: &Arc<str>| markets.iter().any(|market| *market.ticker == **ticker);
+        let missing: Vec<String> =
+            others.iter().filter(|ticker| !seen(ticker)).map(ToString::to_string).collect();
+        for tickers in missing.chunks(100) {
+            let these = MarketFilter { tickers: tickers.to_vec(), ..MarketFilter::default() };
+            markets.extend(self.rest.markets(&these).await?);
+        }
+        self.with_series(markets).await
+    }
+
+    /// These markets; those the exchange does not know are left out.
+    ///
+    /// # Errors
+    /// What the exchange answers.
+    pub async fn markets(&self, tickers: Vec<Arc<str>>) -> Result<Vec<Report>, ApiError> {
+        let mut markets = Vec::new();
+        for ticker in tickers {
+            match self.rest.market(&ticker).await {
+                Ok(market) => markets.push(market),
+                Err(ApiError::Refused { status: 404, .. }) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        self.with_series(markets).await
+    }
+
+    async fn with_series(&self, markets: Vec<wire::Market>) -> Result<Vec<Report>, ApiError> {
+        let mut reports = Vec::with_capacity(markets.len());
+        for market in markets {
+            let known = self.lock().get(&market.event_ticker).cloned();
+            let series = match known {
+                Some(series) => series,
+                None => self.series_of(&market.event_ticker).await?,
+            };
+            reports.push((market, series));
+        }
+        Ok(reports)
+    }
+
+    async fn series_of(&self, event_ticker: &str) -> Result<SeriesFacts, ApiError> {
+        let event = self.rest.event(event_ticker).await?;
+        let same = |facts: &&SeriesFacts| *facts.ticker == *event.series_ticker;
+        let known = self.lock().values().find(same).cloned();
+        let facts = match known {
+            Some(facts) => facts,
+            None => {
+                let series = self.rest.series(&event.series_ticker).await?;
+                SeriesFacts {
+                    ticker: series.ticker.as_str().into(),
+                    category: series.category.as_str().into(),
+                    fees: series.fees(),
+                }
+            }
+        };
+        let facts = SeriesFacts { fees: event.fees(facts.fees), ..facts };
+        self.lock().insert(event_ticker.to_owned(), facts.clone());
+        Ok(facts)
+    }
+
+    fn forget(&self, series: &str) {
+        self.lock().retain(|_, facts| *facts.ticker != *series);
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, BTreeMap<String, SeriesFacts>> {
+        self.events.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
