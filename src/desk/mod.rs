@@ -226,7 +226,7 @@ impl Desk {
                 }
                 return true;
             }
-            MarketEvent::Settled { market, value } => self.settle(*market, *value, out),
+            MarketEvent::Settled { market, value } => self.paid_out(*market, *value, out),
             MarketEvent::Gap { .. }
             | MarketEvent::Status { .. }
             | MarketEvent::CloseTime { .. }

@@ -19,7 +19,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use session::Tally;
 
-const SEEDS: u64 = 200;
+const SEEDS: u64 = 2_000;
 const MANY_SEEDS: u64 = 20_000;
 /// Two at a time: there are that many cores at least.
 const THREADS: usize = 2;
@@ -54,7 +54,7 @@ fn soak(seeds: &[u64]) -> Tally {
     });
     failed.sort();
     let numbers: Vec<u64> = failed.iter().map(|(seed, _)| *seed).collect();
-    let first: Vec<&str> = failed.iter().take(5).map(|(_, problems)| &**problems).collect();
+    let first: Vec<&str> = failed.iter().take(12).map(|(_, problems)| &**problems).collect();
     println!("{tally:#?}");
     assert!(failed.is_empty(), "{} seeds failed: {numbers:?}\n{}", failed.len(), first.join("\n"));
     tally

@@ -120,6 +120,8 @@ pub fn run(seed: u64, tally: &mut Tally) -> Vec<String> {
             Err(EngineError::Journal(_) | EngineError::Gateway(_)) => {
                 count(tally, "deaths", 1);
                 engine = reborn(engine, fresh(), &mut dice);
+                // The step in which it died is not looked at again: prices have moved since.
+                newest.set(newest_order(&engine.desk).max(newest.get()));
             }
             Err(error) => panic!("{error}"),
         }
@@ -158,7 +160,11 @@ fn check_step(at: Timestamp, desk: &Desk, newest: &Cell<u64>, watched: &Watched)
             }
         }
     }
-    newest.set(desk.execution().iter().map(|open| open.order.id.0).max().unwrap_or(0).max(newest.get()));
+    newest.set(newest_order(desk).max(newest.get()));
+}
+
+fn newest_order(desk: &Desk) -> u64 {
+    desk.execution().iter().map(|open| open.order.id.0).max().unwrap_or(0)
 }
 
 /// The process dies, and a while later another one goes on from what the journal holds.

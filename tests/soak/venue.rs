@@ -18,7 +18,7 @@ use crate::story::Story;
 
 /// How long a client waits for an answer.
 const TIMEOUT: Span = Span::SECOND.times(10);
-/// How often everything is looked up, since pushed news may get lost without a trace.
+/// How often everything is looked up where pushed news may get lost without a trace.
 const LOOK_OVER: Span = Span::SECOND.times(15);
 pub const RUN: &str = "5eed";
 
@@ -107,6 +107,10 @@ pub struct SoakVenue {
     end: Timestamp,
     /// Share of requests that go wrong, per mille.
     trouble: u64,
+    /// Share of messages that take up to seconds, per mille.
+    slow: u64,
+    /// Pushed news may get lost though the stream is up.
+    leaks: bool,
     line: BTreeMap<(Timestamp, u64), Happening>,
     counted: u64,
     process: u32,
@@ -126,6 +130,8 @@ impl SoakVenue {
             watched,
             fates: BTreeMap::new(),
             trouble: *dice.pick(&[0, 50, 150, 400]),
+            slow: *dice.pick(&[0, 150, 500]),
+            leaks: dice.chance(300),
             dice,
             now: start,
             calm_from: story.calm_from,
@@ -140,10 +146,13 @@ impl SoakVenue {
             worries: Worries::default(),
         };
         venue.plan_trouble(start);
-        let last = story.end - Span::MINUTE;
         let mut at = start + LOOK_OVER;
-        while at < last {
-            venue.at(at, Happening::LookOver);
+        while at < story.end - Span::MINUTE {
+            if venue.leaks {
+                venue.at(at, Happening::LookOver);
+            }
+            // What it has done to itself by trading too much is lifted too.
+            venue.at(at, Happening::Group { tripped: false });
             at = at + LOOK_OVER;
         }
         venue.watched.available.set(venue.far.available());
@@ -159,8 +168,9 @@ impl SoakVenue {
             venue.at(from, begin);
             venue.at(to, end);
         };
-        for _ in 0..self.dice.range(0, 2) {
-            plan(self, 20_000, Happening::Stream(false), Happening::Stream(true));
+        for _ in 0..*self.dice.pick(&[0, 2, 12]) {
+            let longest = *self.dice.pick(&[500, 5_000, 20_000]);
+            plan(self, longest, Happening::Stream(false), Happening::Stream(true));
         }
         if self.dice.chance(300) {
             let pause = |on| Happening::Control(Control::TradingPause(on));
@@ -188,7 +198,7 @@ impl SoakVenue {
 
     /// Mostly quick, at times seconds.
     fn travel(&mut self) -> Span {
-        if self.calm() || self.dice.chance(850) {
+        if self.calm() || !self.dice.chance(self.slow) {
             self.dice.millis(1, 60)
         } else {
             self.dice.millis(60, 3_000)
@@ -360,7 +370,7 @@ impl SoakVenue {
                 continue;
             }
             let disturbed = !self.calm() && self.trouble > 0;
-            if disturbed && self.dice.chance(30) {
+            if disturbed && self.leaks && self.dice.chance(100) {
                 continue;
             }
             if let Frame::Fill(fill) = &mut frame
