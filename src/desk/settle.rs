@@ -144,7 +144,7 @@ impl Desk {
         }
     }
 
-    fn finish_order(&mut self, remains: &OpenOrder, end: OrderEnd, out: &mut Output) {
+    pub(super) fn finish_order(&mut self, remains: &OpenOrder, end: OrderEnd, out: &mut Output) {
         let book = self.books.get(remains.order.market).expect("an order's market is listed");
         self.ledger.release(remains.reserved);
         self.risk.exposure.change(book, -remains.reserved);

@@ -57,7 +57,7 @@ impl Far {
         let told = Told(std::mem::take(&mut story.told));
         let mut exchange = Exchange::new(Box::new(told), SandboxSettings { sim, bankroll }).unwrap();
         let account = exchange.open_account(KEY);
-        let limit = *dice.pick(&[100, 1_000_000, 1_000_000]);
+        let limit = *dice.pick(&[200, 1_000_000, 1_000_000, 1_000_000]);
         let group = exchange.create_group(account, Contracts::whole(limit));
         let tickers = crate::story::tickers(&story.markets);
         let history = VecDeque::new();

@@ -5,7 +5,11 @@
 //! open orders. No order may be placed twice, none that was meant get lost, no limit be exceeded, nothing
 //! be found unexplained; also when the process dies in between and comes back from its journal.
 
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+#![expect(
+    clippy::print_stdout,
+    clippy::unwrap_used,
+    reason = "a test that cannot go on has failed; what was covered is worth knowing"
+)]
 
 mod dice;
 mod far;

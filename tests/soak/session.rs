@@ -2,7 +2,7 @@
 //! back, and in the end both sides' books are compared.
 
 use std::cell::Cell;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
 use protogen::desk::Desk;
@@ -44,15 +44,15 @@ impl Journal for Memory {
             && input.at < self.calm_from
             && self.watched.dies_after.get().is_none()
             && self.dice.chance(self.mortality);
-        let died = || Err(JournalError::Write("the process dies".to_owned()));
+        let end = || Err(JournalError::Write("the process dies".to_owned()));
         if dies {
             self.lives -= 1;
             // Before the input is on disk, after it, or after some of the commands.
             match self.dice.range(0, 2) {
-                0 => return died(),
+                0 => return end(),
                 1 => {
                     self.keep(input, out, true);
-                    return died();
+                    return end();
                 }
                 _ => {
                     let after = u32::try_from(self.dice.range(0, 2)).unwrap();
@@ -191,6 +191,9 @@ fn reborn(engine: SoakEngine, mut desk: Desk, dice: &mut Dice) -> SoakEngine {
     }
     for open in desk.execution().iter() {
         tracker.recover(open.order, open.filled);
+        if open.is_cancelling() {
+            tracker.command(&Command::Cancel { order: open.order.id, market: open.order.market });
+        }
     }
     session.venue.restart(tracker, desk.execution().iter().map(|open| open.order));
     Engine::new(desk, session, journal)
@@ -233,6 +236,15 @@ fn compare(engine: &SoakEngine) -> Vec<String> {
         .map(|order| (order.client_order_id.clone().unwrap_or_default(), order.filled))
         .collect();
     differ(ours == theirs, format!("open orders are {ours:?}, at the exchange {theirs:?}"));
+    for (_, commands) in &engine.journal.steps {
+        for command in commands {
+            if let Command::Cancel { order, .. } = command
+                && desk.execution().iter().any(|open| open.order.id == *order)
+            {
+                problems.push(format!("order {} was asked back and is still there", order.0));
+            }
+        }
+    }
     problems.extend(compare_orders(engine));
     problems
 }
@@ -252,7 +264,7 @@ fn compare_orders(engine: &SoakEngine) -> Vec<String> {
         }
     }
     let mut problems = Vec::new();
-    let mut placed = BTreeMap::new();
+    let mut placed = BTreeSet::new();
     for record in account.orders.values() {
         let client_id = record.client_order_id.clone().unwrap_or_default();
         let Some(order) = meant.get(&client_id) else {
@@ -264,7 +276,7 @@ fn compare_orders(engine: &SoakEngine) -> Vec<String> {
         if !same || order.market != record.market {
             problems.push(format!("{client_id} is {record:?}, and {order:?} was meant"));
         }
-        if placed.insert(client_id.clone(), ()).is_some() {
+        if !placed.insert(client_id.clone()) {
             problems.push(format!("{client_id} was placed twice"));
         }
         let ours = booked.remove(&order.id).unwrap_or_default();
