@@ -245,9 +245,11 @@ impl Exchange {
             updated: now,
             markets: Vec::new(),
         });
+        let is_new = event.markets.is_empty();
         if !event.markets.contains(&market.id) {
             event.markets.push(market.id);
         }
+        let lifecycle = is_new.then(|| wire::event_lifecycle(event));
         let state = MarketState {
             market: Arc::clone(market),
             status: MarketStatus::Active,
@@ -261,6 +263,9 @@ impl Exchange {
         };
         let body = wire::created(&state);
         self.markets[index] = Some(state);
+        if let Some(body) = lifecycle {
+            self.publish(Channel::Lifecycle, "event_lifecycle", None, body);
+        }
         self.publish(Channel::Lifecycle, "market_lifecycle_v2", Some(market.id), body);
     }
 
