@@ -142,6 +142,7 @@ impl Exchange {
     }
 
     /// Goes to the next moment at which something happens, if it is not after `until`; otherwise to `until`.
+    /// What there is to tell of it waits in [`take_messages`](Self::take_messages).
     ///
     /// # Errors
     /// What the feed reports.
