@@ -365,6 +365,25 @@ fn reduce_only_closes_and_no_more() {
     assert_eq!(exchange.cancel(0, OrderId(99)), Err(Refused::NOT_FOUND));
 }
 
+#[test]
+fn fees_change_for_all_that_follows_and_a_scalar_pays_both_sides() {
+    let mut exchange = exchange("100", &[quote(1, 50, 52, Some(10))]);
+    to(&mut exchange, 1);
+    let half = FeeSchedule { multiplier_ppm: 500_000, ..FeeSchedule::STANDARD };
+    exchange.apply(MarketEvent::Fees { series: SeriesId(0), fees: half });
+    let told = exchange.take_messages();
+    let update = told.iter().find(|message| message.kind == "event_fee_update").unwrap();
+    assert_eq!(update.body["fee_multiplier_override"], 0.5);
+    exchange.place(0, &order(BookSide::Ask, 1, 50, "a")).unwrap();
+    assert_eq!(exchange.account("key").unwrap().fills[0].fee, money("0.0088")); // 0.00875 rounded up
+    let value = Price::new(2_550).unwrap();
+    exchange.apply(MarketEvent::Settled { market: MarketId(0), value });
+    let account = exchange.account("key").unwrap();
+    // NO bought at 0.50 pays 1 − 0.255
+    assert_eq!((account.settlements[0].revenue, account.cash), (money("0.745"), money("100.2362")));
+    assert_eq!(exchange.state(MarketId(0)).unwrap().result(), "scalar");
+}
+
 /// What a trade is, from a buyer's view: order, price of the side bought, contracts, fee, whether it took.
 type Trade = (u64, Price, Contracts, Money, bool, Timestamp);
 
