@@ -14,6 +14,7 @@ pub mod orders;
 pub mod perform;
 pub mod rest;
 pub mod schema;
+pub mod session;
 pub mod stream;
 pub mod watch;
 pub mod wire;
