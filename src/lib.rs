@@ -39,6 +39,8 @@ pub mod journal;
 #[cfg(feature = "live")]
 pub mod kalshi;
 #[cfg(feature = "cli")]
+pub mod live;
+#[cfg(feature = "cli")]
 pub mod report;
 #[cfg(feature = "live")]
 pub mod sandbox;

@@ -41,9 +41,8 @@ impl Recording {
         let connection = open(file)?;
         let fail = |error: rusqlite::Error| LedgerError { file: file.to_owned(), problem: error.to_string() };
         let sql = "SELECT run_id, mode, digest FROM run";
-        let (run_id, mode, digest) = connection
-            .query_row(sql, [], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))
-            .map_err(fail)?;
+        let (run_id, mode, digest) =
+            connection.query_row(sql, [], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?))).map_err(fail)?;
         let files = rows(&connection, "SELECT path, hash FROM data_file ORDER BY rowid", |row| {
             Ok((PathBuf::from(row.get::<_, String>(0)?), row.get(1)?))
         })
@@ -84,7 +83,13 @@ impl Recording {
     /// All inputs of a live run, as a feed. Wakes are not recorded; they follow from the other inputs.
     #[must_use]
     pub fn inputs(&self) -> RecordedFeed {
-        RecordedFeed { file: self.file.clone(), seen: 0, read_to: -1, ahead: VecDeque::new(), connection: None }
+        RecordedFeed {
+            file: self.file.clone(),
+            seen: 0,
+            read_to: -1,
+            ahead: VecDeque::new(),
+            connection: None,
+        }
     }
 
     /// The exchange as it answered then.
@@ -252,6 +257,12 @@ impl Comparison {
     #[must_use]
     pub fn digest(&self) -> String {
         self.encoder.digest()
+    }
+
+    /// What a ledger needs to go on where the recording ends: the encoder, and how many evaluations there are.
+    #[must_use]
+    pub fn into_encoder(self) -> (Encoder, u64) {
+        (self.encoder, self.evaluations)
     }
 
     /// What was recorded but not decided now, after a run that did not differ so far.

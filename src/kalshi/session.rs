@@ -437,7 +437,9 @@ impl Session {
             }
             Frame::SandboxClock(clock) => self.arrived(clock),
             Frame::EventFeeUpdate(_) => self.sweep_soon(),
-            Frame::Error(refusal) => warn!(code = refusal.code, message = refusal.message, "the stream refused"),
+            Frame::Error(refusal) => {
+                warn!(code = refusal.code, message = refusal.message, "the stream refused")
+            }
             _ => {}
         }
     }
@@ -615,7 +617,8 @@ pub async fn settle_orders(
             let order = *task.order();
             let market = watch.market(order.market).ok_or("an open order's market is not known")?;
             let (ticker, client_id) = (market.ticker.as_ref().into(), tracker.client_id(order.id));
-            let (done, error) = perform(rest.clone(), task, Addressed { ticker, client_id, group: None }).await;
+            let (done, error) =
+                perform(rest.clone(), task, Addressed { ticker, client_id, group: None }).await;
             last_error = error.or(last_error);
             done.hand_to(tracker, now());
         }
