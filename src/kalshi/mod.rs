@@ -8,6 +8,7 @@ pub mod book;
 pub mod clock;
 pub mod environment;
 pub mod frame;
+pub mod fuzz;
 pub mod limits;
 pub mod number;
 pub mod orders;
