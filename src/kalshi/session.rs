@@ -36,6 +36,8 @@ const LOOK_UP: Duration = Duration::from_secs(60);
 const LOOK_UP_WITHOUT_STREAM: Duration = Duration::from_secs(5);
 /// Pause before the engine's full channel is tried again.
 const ENGINE_BUSY: Duration = Duration::from_millis(1);
+/// With so much news not taken, the engine is behind.
+const BEHIND: usize = 256;
 /// How long shutting down waits for the exchange to confirm what was cancelled.
 const DRAIN: Duration = Duration::from_secs(15);
 /// A sweep begins this long before the scan that wants its quotes, and longer if the last one took longer.
@@ -132,6 +134,7 @@ pub struct Session {
     sweeping: bool,
     look_up_at: Instant,
     draining: Option<Instant>,
+    engine_gone: bool,
     halted_for: Option<String>,
 }
 
@@ -193,6 +196,7 @@ pub async fn run(parts: Parts, settings: SessionSettings) {
         sweeping: false,
         look_up_at: now + LOOK_UP,
         draining: None,
+        engine_gone: false,
         halted_for: None,
     };
     session.serve().await;
@@ -215,7 +219,10 @@ impl Session {
             let until = self.next_moment();
             tokio::select! {
                 biased;
-                Some(ask) = self.asks.recv() => self.asked(ask),
+                ask = self.asks.recv(), if !self.engine_gone => match ask {
+                    Some(ask) => self.asked(ask),
+                    None => self.engine_gone = true,
+                },
                 Some(event) = self.events.recv() => self.streamed(event),
                 Some(finished) = self.jobs.join_next() => match finished {
                     Ok(finished) => self.finished(finished),
@@ -231,8 +238,8 @@ impl Session {
 
     /// Everything that follows from what is known by now.
     async fn step(&mut self) {
-        if self.asks.is_closed() && self.asks.is_empty() && self.draining.is_none() {
-            warn!("the engine is gone; resting orders are taken back");
+        if self.engine_gone && self.draining.is_none() {
+            debug!("the engine has ended; what rests is taken back");
             self.drain();
         }
         let now = self.monotonic();
@@ -513,7 +520,7 @@ impl Session {
             self.jobs.spawn(async move { Finished::Asked(reader.markets(tickers).await) });
         }
         // While the engine is behind, changes wait where they are and the latest counts.
-        if !self.outbox.is_empty() {
+        if !self.settings.by_exchange && self.outbox.len() > BEHIND {
             return;
         }
         let (now, stamp) = (self.market_time(), self.stamp());
