@@ -1,0 +1,8 @@
+//! A live desk in operation: what runs around the engine, and what other processes of its owner see of it
+//! and tell it.
+
+pub mod health;
+pub mod inbox;
+pub mod lock;
+pub mod place;
+pub mod rendezvous;
