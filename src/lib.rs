@@ -21,6 +21,8 @@
 //! | the money | [`desk::ledger`] |
 //! | fees | [`domain::fee`] |
 //! | simulated fills and latency | [`sim`] |
+//! | the exchange, and a stand-in for it | [`kalshi`], [`sandbox`] |
+//! | steering and watching a live desk | [`live`] |
 //!
 //! Invariants, as what is absent: no I/O, clock, randomness, environment, logging or async in `domain`,
 //! `event`, `desk` and `strategies`; no float in `domain` and `desk` but the rounding door; no strategy
@@ -39,6 +41,8 @@ pub mod journal;
 #[cfg(feature = "live")]
 pub mod kalshi;
 #[cfg(feature = "cli")]
+pub mod live;
+#[cfg(feature = "cli")]
 pub mod report;
 #[cfg(feature = "live")]
 pub mod sandbox;
@@ -46,3 +50,5 @@ pub mod sandbox;
 pub mod scenario;
 pub mod sim;
 pub mod strategies;
+#[cfg(feature = "cli")]
+pub mod telemetry;

@@ -23,8 +23,40 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("report", &["domain", "event", "desk", "engine", "journal"]),
     ("scenario", &["domain", "event", "desk", "strategies", "engine", "sim", "feed"]),
     (
+        "live",
+        &[
+            "domain",
+            "event",
+            "desk",
+            "strategies",
+            "engine",
+            "sim",
+            "feed",
+            "kalshi",
+            "journal",
+            "report",
+            "scenario",
+        ],
+    ),
+    ("telemetry", &[]),
+    (
         "cli",
-        &["domain", "event", "desk", "strategies", "engine", "sim", "feed", "journal", "report", "scenario"],
+        &[
+            "domain",
+            "event",
+            "desk",
+            "strategies",
+            "engine",
+            "sim",
+            "feed",
+            "kalshi",
+            "journal",
+            "report",
+            "scenario",
+            "sandbox",
+            "live",
+            "telemetry",
+        ],
     ),
 ];
 
@@ -50,12 +82,15 @@ const CONFINED: &[(&str, &[&str])] = &[
     ("parquet", &["feed"]),
     ("arrow_array", &["feed"]),
     ("rusqlite", &["journal", "cli"]),
-    ("reqwest", &["kalshi"]),
+    ("reqwest", &["kalshi", "live"]),
     ("tokio_tungstenite", &["kalshi"]),
     ("axum", &["sandbox"]),
     ("ring", &["kalshi", "sandbox"]),
     ("clap", &["cli"]),
     ("indicatif", &["cli"]),
+    ("ratatui", &["cli"]),
+    ("etcetera", &["live"]),
+    ("tracing_subscriber", &["telemetry"]),
 ];
 
 const LONGEST_FILE: usize = 600;

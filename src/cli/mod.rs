@@ -1,10 +1,12 @@
 //! The command line: arguments, one file a command, exit codes.
 
+mod access;
 mod backtest;
 mod data;
 mod render;
 mod replay;
 mod run;
+mod sandbox;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -64,6 +66,8 @@ enum Command {
     /// Look after data sets
     #[command(subcommand)]
     Data(data::Data),
+    /// Serve a data set as a Kalshi-compatible exchange on 127.0.0.1
+    Sandbox(sandbox::SandboxCommand),
 }
 
 /// How scenarios are read.
@@ -158,6 +162,7 @@ fn dispatch(cli: &Cli) -> Result<(), Failure> {
         Command::Backtest(backtest) => backtest.run(&cli.common),
         Command::Replay(replay) => replay.run(&cli.common),
         Command::Data(data) => data.run(&cli.common),
+        Command::Sandbox(sandbox) => sandbox.run(&cli.common),
     }
 }
 

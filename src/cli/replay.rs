@@ -60,7 +60,7 @@ impl Replay {
             }
         }
         let run_id = recording.run_id.clone();
-        let recorded_digest = recording.digest.clone();
+        let recorded_digest = recording.digest.clone().unwrap_or_default();
         let mut engine = Engine::new(
             Desk::new(scenario.desk, scenario.seats),
             Session { feed, venue: recording.venue()? },

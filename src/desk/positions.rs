@@ -123,6 +123,12 @@ impl PositionTracker {
         Self { settings, positions: Vec::new(), open: BTreeSet::new(), marked: Money::ZERO, time_stop: None }
     }
 
+    /// When positions are closed.
+    #[must_use]
+    pub const fn settings(&self) -> &ExitSettings {
+        &self.settings
+    }
+
     /// From here on positions are closed by other rules.
     pub fn refit(&mut self, settings: ExitSettings) {
         self.settings = settings;

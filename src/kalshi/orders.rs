@@ -223,6 +223,12 @@ impl OrderTracker {
         number.parse().ok().map(OrderId)
     }
 
+    /// An order that is not over.
+    #[must_use]
+    pub fn order(&self, id: OrderId) -> Option<Order> {
+        self.orders.get(&id).map(|tracked| tracked.order)
+    }
+
     /// Takes an order over that an earlier process may have sent: it is looked for, and not sent. A cancel
     /// that was asked for has to be handed in again, since it may not have been sent either.
     pub fn recover(&mut self, order: Order, filled: Contracts) {

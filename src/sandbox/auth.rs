@@ -23,8 +23,8 @@ const OID_RSA: [u8; 9] = [42, 134, 72, 134, 247, 13, 1, 1, 1];
 /// Why a key cannot be made or registered.
 #[derive(Debug, thiserror::Error)]
 pub enum KeyError {
-    /// The file cannot be written.
-    #[error("{path}: {source}: give a path that can be written")]
+    /// The file cannot be read or written.
+    #[error("{path}: {source}: give a path that can be read and written")]
     File {
         /// Where.
         path: String,
@@ -34,6 +34,9 @@ pub enum KeyError {
     /// The public key is not one.
     #[error("key {0}: not a PEM with a `PUBLIC KEY` (SubjectPublicKeyInfo) of RSA or Ed25519")]
     Public(String),
+    /// The private key is none that was made here.
+    #[error("{0}: holds no Ed25519 key as made by the sandbox; remove it, and a new one is made")]
+    Private(String),
     /// The system gave no randomness.
     #[error("the system gave no random bytes for a key; try again")]
     Random,
@@ -78,6 +81,22 @@ impl Keys {
         let id = uuid(id);
         self.0.push(Key { id: id.clone(), rsa: false, public: pair.public_key().as_ref().to_vec() });
         Ok(id)
+    }
+
+    /// Registers the key that [`generate`](Self::generate) wrote to `path` once more, under its id.
+    ///
+    /// # Errors
+    /// When the file cannot be read or holds no Ed25519 key in PKCS#8.
+    pub fn reuse(&mut self, id: &str, path: &Path) -> Result<(), KeyError> {
+        let file = |source| KeyError::File { path: path.display().to_string(), source };
+        let pem = Zeroizing::new(std::fs::read_to_string(path).map_err(file)?);
+        let body = pem.lines().filter(|line| !line.starts_with('-')).collect::<Vec<_>>();
+        let packed = Zeroizing::new(body.concat());
+        let der = BASE64_STANDARD.decode(&*packed).map(Zeroizing::new).ok();
+        let pair = der.and_then(|der| Ed25519KeyPair::from_pkcs8_maybe_unchecked(&der).ok());
+        let pair = pair.ok_or_else(|| KeyError::Private(path.display().to_string()))?;
+        self.0.push(Key { id: id.to_owned(), rsa: false, public: pair.public_key().as_ref().to_vec() });
+        Ok(())
     }
 
     /// Registers a public key (`BEGIN PUBLIC KEY`, RSA or Ed25519) under an id.

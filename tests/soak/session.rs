@@ -206,7 +206,7 @@ fn compare(engine: &SoakEngine) -> Vec<String> {
     let mut problems = Vec::new();
     let mut differ = |same: bool, text: String| {
         if !same {
-            problems.push(text)
+            problems.push(text);
         }
     };
     differ(venue.tracker.is_quiet(), format!("the tracker is not at rest: {:?}", venue.tracker));
@@ -302,7 +302,7 @@ fn add(tally: &mut Tally, engine: &SoakEngine) {
         match record {
             Record::Order(_) => count(tally, "orders", 1),
             Record::Fill(fill) => {
-                count(tally, if fill.fill.taker { "fills taker" } else { "fills maker" }, 1)
+                count(tally, if fill.fill.taker { "fills taker" } else { "fills maker" }, 1);
             }
             Record::OrderDone(done) => count(tally, format!("end {:?}", done.end), 1),
             Record::Trade(trade) => count(tally, format!("exit {}", trade.exit_reason.name()), 1),

@@ -1,0 +1,327 @@
+//! `protogen sandbox --data DIR`
+
+use std::fmt::Write;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use clap::builder::PossibleValuesParser;
+use clap::{Args, ValueEnum};
+use serde_json::json;
+use tokio::net::TcpListener;
+
+use crate::domain::decimal::parse_scaled;
+use crate::domain::{FeeRounding, Fraction, Money, Price, Span, Timestamp};
+use crate::feed::HistoricalFeed;
+use crate::feed::dataset::DataSet;
+use crate::feed::historical::HistoricalSettings;
+use crate::feed::snapshots::Window;
+use crate::live::rendezvous::Sandbox;
+use crate::sandbox::serve::ServeError;
+use crate::sandbox::{Exchange, Faults, Keys, SandboxSettings, ServeSettings, Speed, Tier, serve};
+use crate::sim::{FillModel, LatencyModel, SimSettings};
+
+use super::{Common, Failure, json, print};
+
+/// Serve a data set as a Kalshi-compatible exchange on 127.0.0.1, until Ctrl-C.
+///
+/// Speaks the REST and WebSocket API of the exchange. `protogen live SCENARIO --env sandbox` in another
+/// terminal finds it by itself; for other clients the key is printed as environment variables. The key is
+/// made anew unless its file is there, and is worth nothing anywhere else.
+#[derive(Debug, Args)]
+pub struct SandboxCommand {
+    /// Data set folders
+    #[arg(long = "data", required = true, value_name = "DIR")]
+    data: Vec<PathBuf>,
+    /// Port on 127.0.0.1; 0 = any that is free
+    #[arg(long, default_value_t = 7780)]
+    port: u16,
+    /// Clock: so many times as fast as the wall's, or `max` = it waits for its clients to move it on
+    #[arg(long, default_value = "max", value_name = "N|max", value_parser = speed)]
+    speed: Speed,
+    /// Day on which the clock begins; what was before has happened silently
+    #[arg(long, value_name = "DATE", value_parser = Timestamp::parse_date)]
+    start: Option<Timestamp>,
+    /// Last day
+    #[arg(long, value_name = "DATE", value_parser = Timestamp::parse_date)]
+    end: Option<Timestamp>,
+    /// File of the private key; its id is kept beside it in a file ending in .id
+    #[arg(long, value_name = "FILE", default_value = "sandbox-key.pem")]
+    key_out: PathBuf,
+    /// A further user: key id and file with the public key in PEM (RSA or Ed25519); repeatable
+    #[arg(long, value_name = "ID=FILE")]
+    key_in: Vec<String>,
+    /// Dollars of every user to begin with
+    #[arg(long, value_name = "DOLLARS", default_value = "10000", value_parser = bankroll)]
+    bankroll: Money,
+    /// Dollars from the midpoint where the data has neither bid nor ask; `off` = no quote there
+    #[arg(long, value_name = "DOLLARS|off", default_value = "0.01", value_parser = half_spread)]
+    half_spread: HalfSpread,
+    /// How much an order can take: what is displayed, or everything at the quote
+    #[arg(long, value_enum, default_value_t = Fill::TopOfBook)]
+    fill: Fill,
+    /// Share of the traded volume that an order gets where sizes are unknown
+    #[arg(long, default_value = "0.25", value_parser = share)]
+    participation: Fraction,
+    /// How fees round
+    #[arg(long, value_enum, default_value_t = Rounding::Centicent)]
+    fee_rounding: Rounding,
+    /// What goes wrong and how often, for example `seed=7,drop_ack=0.05,ws_gap=0.01,latency=50ms..2s`
+    #[arg(long, default_value = "", value_name = "SPEC", value_parser = Faults::parse, hide_default_value = true)]
+    faults: Faults,
+    /// Rate limits of the users' tier
+    #[arg(long, default_value = "off", value_parser = PossibleValuesParser::new(tiers()))]
+    tier: String,
+}
+
+/// `--half-spread`; an `Option` of its own kind, as clap would take a plain one for a flag that may be absent.
+#[derive(Clone, Copy, Debug)]
+struct HalfSpread(Option<Price>);
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+#[value(rename_all = "snake_case")]
+enum Fill {
+    TopOfBook,
+    Unlimited,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+#[value(rename_all = "snake_case")]
+enum Rounding {
+    Centicent,
+    Cent,
+    CentPerFill,
+}
+
+fn speed(text: &str) -> Result<Speed, String> {
+    match text.parse() {
+        _ if text == "max" => Ok(Speed::Max),
+        Ok(times) if times > 0 => Ok(Speed::Times(times)),
+        _ => Err("is neither `max` nor a whole number from 1 on".into()),
+    }
+}
+
+fn bankroll(text: &str) -> Result<Money, String> {
+    let money = Money::parse(text)?;
+    if money > Money::ZERO { Ok(money) } else { Err("is not above 0".into()) }
+}
+
+fn half_spread(text: &str) -> Result<HalfSpread, String> {
+    if text == "off" {
+        return Ok(HalfSpread(None));
+    }
+    let price = u16::try_from(parse_scaled(text, 4)?).ok().and_then(Price::new);
+    price.map(|price| HalfSpread(Some(price))).ok_or_else(|| "is not between 0 and 1 dollar".into())
+}
+
+fn share(text: &str) -> Result<Fraction, String> {
+    let ppm = u32::try_from(parse_scaled(text, 6)?).ok().and_then(Fraction::from_ppm);
+    ppm.ok_or_else(|| "is not between 0 and 1".into())
+}
+
+fn tiers() -> impl Iterator<Item = &'static str> {
+    Tier::ALL.into_iter().map(Tier::name).chain(["off"])
+}
+
+impl SandboxCommand {
+    pub(super) fn run(&self, common: &Common) -> Result<(), Failure> {
+        let (exchange, markets) = self.exchange()?;
+        let mut keys = Keys::default();
+        let key_id = own_key(&mut keys, &self.key_out)?;
+        self.key_in.iter().try_for_each(|user| register(&mut keys, user))?;
+        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
+        let runtime = runtime.map_err(|error| Failure::new(Failure::BUG, format!("no runtime: {error}")))?;
+        runtime.block_on(async {
+            let address = ("127.0.0.1", self.port);
+            let listener = TcpListener::bind(address).await.map_err(|error| self.no_port(&error))?;
+            let port = listener.local_addr().map_err(|error| self.no_port(&error))?.port();
+            let key_path = std::path::absolute(&self.key_out).unwrap_or_else(|_| self.key_out.clone());
+            let sandbox = Sandbox {
+                port,
+                key_id,
+                key_path,
+                waits_for_clients: self.speed == Speed::Max,
+                pid: std::process::id(),
+            };
+            // Found or not, it can be used: its address is printed.
+            let announced = sandbox.clone().announce();
+            let told = Told { sandbox: &sandbox, found: announced.is_ok(), markets };
+            print(&if common.json { told.json() } else { told.text() })?;
+            let served = serve(listener, exchange, keys, self.settings(), interrupted()).await;
+            drop(announced);
+            served.map_err(|error| match error {
+                ServeError::Feed(error) => Failure::new(Failure::DATA, error.message),
+                ServeError::Io(error) => {
+                    Failure::new(Failure::VENUE, format!("the sandbox's socket: {error}"))
+                }
+            })
+        })
+    }
+
+    fn no_port(&self, error: &std::io::Error) -> Failure {
+        let port = self.port;
+        let problem = format!("127.0.0.1:{port}: {error}; give another --port, or 0 for any that is free");
+        Failure::new(Failure::USAGE, problem)
+    }
+
+    /// The exchange, and how many markets it has.
+    fn exchange(&self) -> Result<(Exchange, usize), Failure> {
+        if self.start.zip(self.end).is_some_and(|(start, end)| end < start) {
+            return Err(Failure::new(Failure::USAGE, "--end is before --start"));
+        }
+        let sets = self.data.iter().map(|folder| DataSet::open(folder)).collect::<Result<Vec<_>, _>>()?;
+        let end = self.end.map_or(Timestamp::MAX, |day| (day + Span::DAY).just_before());
+        let settings = HistoricalSettings {
+            data: &sets,
+            facts: &[],
+            window: Window { start: Timestamp::MIN, end },
+            half_spread: self.half_spread.0,
+            lenient: false,
+        };
+        let feed = HistoricalFeed::open(&settings, |_| true)?;
+        let markets = feed.markets().len();
+        let sim = SimSettings {
+            fill: match self.fill {
+                Fill::TopOfBook => FillModel::TopOfBook,
+                Fill::Unlimited => FillModel::Unlimited,
+            },
+            latency: LatencyModel::Fixed(Span::ZERO),
+            participation: self.participation,
+            fee_rounding: match self.fee_rounding {
+                Rounding::Centicent => FeeRounding::Centicent,
+                Rounding::Cent => FeeRounding::Cent,
+                Rounding::CentPerFill => FeeRounding::CentPerFill,
+            },
+            seed: self.faults.seed,
+        };
+        let settings = SandboxSettings { sim, bankroll: self.bankroll };
+        let exchange = Exchange::new(Box::new(feed), settings);
+        exchange
+            .map(|exchange| (exchange, markets))
+            .map_err(|error| Failure::new(Failure::DATA, error.message))
+    }
+
+    fn settings(&self) -> ServeSettings {
+        ServeSettings {
+            speed: self.speed,
+            start: self.start,
+            faults: self.faults,
+            tier: Tier::ALL.into_iter().find(|tier| tier.name() == self.tier),
+        }
+    }
+}
+
+/// The sandbox's own key: that of the file if one of ours is there, else a new one. A key of someone else is
+/// never written over.
+fn own_key(keys: &mut Keys, path: &Path) -> Result<String, Failure> {
+    let id_file = path.with_extension("id");
+    let failed = |error: String| Failure::new(Failure::USAGE, error);
+    if path.exists() {
+        let id = fs::read_to_string(&id_file).map_err(|error| {
+            failed(format!(
+                "{} is there, but not its id in {} ({error}): it is not a sandbox's key; give another --key-out",
+                path.display(),
+                id_file.display()
+            ))
+        })?;
+        let id = id.trim().to_owned();
+        keys.reuse(&id, path).map_err(|error| failed(error.to_string()))?;
+        return Ok(id);
+    }
+    let id = keys.generate(path).map_err(|error| failed(error.to_string()))?;
+    let written = fs::write(&id_file, format!("{id}\n"));
+    written.map_err(|error| failed(format!("{} cannot be written: {error}", id_file.display())))?;
+    Ok(id)
+}
+
+fn register(keys: &mut Keys, user: &str) -> Result<(), Failure> {
+    let failed = |problem: String| Failure::new(Failure::USAGE, format!("--key-in {user}: {problem}"));
+    let (id, file) = user.split_once('=').ok_or_else(|| failed("write it as ID=FILE".into()))?;
+    let pem = fs::read_to_string(file).map_err(|error| failed(error.to_string()))?;
+    keys.register(id, &pem).map_err(|error| failed(error.to_string()))
+}
+
+/// Waits for Ctrl-C, or for the system to end the process.
+async fn interrupted() {
+    use tokio::signal::unix::{SignalKind, signal};
+    match signal(SignalKind::terminate()) {
+        Ok(mut terminate) => {
+            tokio::select! {
+                _ = tokio::signal::ctrl_c() => {}
+                _ = terminate.recv() => {}
+            }
+        }
+        Err(_) => drop(tokio::signal::ctrl_c().await),
+    }
+}
+
+/// What is printed at the start.
+struct Told<'a> {
+    sandbox: &'a Sandbox,
+    found: bool,
+    markets: usize,
+}
+
+impl Told<'_> {
+    fn json(&self) -> String {
+        let Sandbox { port, key_id, key_path, .. } = self.sandbox;
+        json(&json!({
+            "port": port, "key_id": key_id, "key_path": key_path, "markets": self.markets,
+            "rest_url": format!("http://127.0.0.1:{port}/trade-api/v2"),
+            "ws_url": format!("ws://127.0.0.1:{port}/trade-api/ws/v2"),
+        }))
+    }
+
+    fn text(&self) -> String {
+        let Sandbox { port, key_id, key_path, .. } = self.sandbox;
+        let mut text = format!(
+            "# {} markets at http://127.0.0.1:{port}/trade-api/v2 and ws://127.0.0.1:{port}/trade-api/ws/v2\n\
+             KALSHI_API_KEY_ID={key_id}\nKALSHI_PRIVATE_KEY_PATH={}\n",
+            self.markets,
+            quoted(&key_path.to_string_lossy())
+        );
+        let port = if self.found { String::new() } else { format!(" --port {port}") };
+        let _ = writeln!(
+            text,
+            "# trade on it with `protogen live SCENARIO --env sandbox{port}`; end it with Ctrl-C"
+        );
+        text
+    }
+}
+
+/// For a shell.
+fn quoted(text: &str) -> String {
+    let plain = |c: char| c.is_alphanumeric() || "/._-".contains(c);
+    if text.chars().all(plain) { text.into() } else { format!("'{}'", text.replace('\'', r"'\''")) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_is_used_again_and_one_of_someone_else_is_left_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("key.pem");
+        let made = own_key(&mut Keys::default(), &path).unwrap();
+        let pem = fs::read_to_string(&path).unwrap();
+        let mut again = Keys::default();
+        assert_eq!(own_key(&mut again, &path).unwrap(), made);
+        assert_eq!(again.ids().collect::<Vec<_>>(), [made]);
+        assert_eq!(fs::read_to_string(&path).unwrap(), pem);
+        let real = folder.path().join("real.pem");
+        fs::write(&real, "-----BEGIN PRIVATE KEY-----").unwrap();
+        let refused = own_key(&mut Keys::default(), &real).unwrap_err();
+        assert!(refused.message.contains("not a sandbox's key"), "{}", refused.message);
+        assert_eq!(fs::read_to_string(&real).unwrap(), "-----BEGIN PRIVATE KEY-----");
+    }
+
+    #[test]
+    fn flags_are_read_exactly() {
+        assert_eq!(speed("3600"), Ok(Speed::Times(3_600)));
+        assert!(speed("0").is_err() && speed("fast").is_err());
+        assert_eq!(half_spread("0.005").unwrap().0, Price::new(50));
+        assert_eq!(half_spread("off").unwrap().0, None);
+        assert!(half_spread("1.5").is_err() && share("1.1").is_err() && bankroll("0").is_err());
+        assert_eq!(quoted("/a b/it's.pem"), r"'/a b/it'\''s.pem'");
+    }
+}

@@ -1,0 +1,450 @@
+//! How a live desk is doing, as it says so itself every few seconds: kept in the ledger as the note
+//! `health`, shown by `status` and by the live screen. Money in dollars, prices and shares as fractions.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::fmt;
+
+use serde::de::Error;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+use crate::desk::book::Book;
+use crate::desk::decision::{Evaluation, FillBooked, OrderDone, OrderPlaced, Output, Record, Trade, Verdict};
+use crate::desk::execution::OpenOrder;
+use crate::desk::positions::Position;
+use crate::desk::risk::drawdown;
+use crate::desk::{Counts, Desk};
+use crate::domain::{Action, Contracts, MarketId, MarketStatus, Money, Price, Side, StrategyId, Timestamp};
+use crate::report::summary::{dollars, portion};
+
+/// The name of the note in the ledger.
+pub const NOTE: &str = "health";
+/// Decisions, and refusals, that are remembered.
+const REMEMBERED: usize = 20;
+
+/// A moment that is text in JSON.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Moment(pub Timestamp);
+
+impl fmt::Display for Moment {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl Serialize for Moment {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(&self.0)
+    }
+}
+
+impl<'de> Deserialize<'de> for Moment {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Timestamp::parse(&String::deserialize(deserializer)?).map(Self).map_err(D::Error::custom)
+    }
+}
+
+/// What the desk does not know of its own session.
+#[derive(Clone, Debug)]
+pub struct Facts<'a> {
+    /// Now, by the clock on the wall.
+    pub at: Timestamp,
+    /// When this process began.
+    pub started_at: Timestamp,
+    /// `live` or `paper`.
+    pub mode: &'a str,
+    /// `demo`, `prod` or `sandbox`.
+    pub environment: &'a str,
+    /// Name of the scenario.
+    pub scenario: &'a str,
+    /// The run's id.
+    pub run_id: &'a str,
+    /// Whether the stream of the market is up.
+    pub feed_up: bool,
+    /// Since when it is, or is not.
+    pub feed_since: Timestamp,
+    /// When anything last came.
+    pub last_message_at: Option<Timestamp>,
+}
+
+/// How a desk is doing.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[expect(missing_docs, reason = "the names are those of the JSON; units in the module head")]
+pub struct Health {
+    /// By the clock on the wall.
+    pub at: Moment,
+    pub started_at: Moment,
+    /// The desk's own time: that of its latest input.
+    pub desk_at: Option<Moment>,
+    pub pid: u32,
+    pub version: String,
+    pub mode: String,
+    pub environment: String,
+    pub scenario: String,
+    pub run_id: String,
+    pub equity: f64,
+    pub cash: f64,
+    pub exposure: f64,
+    pub peak: f64,
+    pub drawdown: f64,
+    pub scale: f64,
+    pub daily_loss_reached: bool,
+    pub positions: Vec<PositionLine>,
+    pub orders: Vec<OrderLine>,
+    pub feed: FeedHealth,
+    pub counts: BTreeMap<String, u64>,
+    pub halts: Halts,
+    /// Latest first.
+    pub decisions: Vec<Line>,
+    /// Latest first.
+    pub refusals: Vec<Line>,
+}
+
+/// A position.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[expect(missing_docs, reason = "the names are those of the JSON; units in the module head")]
+pub struct PositionLine {
+    pub ticker: String,
+    pub strategy: String,
+    pub side: Side,
+    pub contracts: f64,
+    pub entry_price: f64,
+    /// Midpoint of the latest two-sided quote, for the side held; `None` = it is valued at cost.
+    pub mark: Option<f64>,
+    pub unrealized: f64,
+    /// In the side held, when it was entered.
+    pub belief: f64,
+    pub opened_at: Moment,
+    /// When it is sold for having been held too long.
+    pub time_stop_at: Moment,
+    pub close_time: Moment,
+}
+
+/// An open order.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[expect(missing_docs, reason = "the names are those of the JSON; units in the module head")]
+pub struct OrderLine {
+    pub order_id: u64,
+    pub ticker: String,
+    pub strategy: String,
+    pub side: Side,
+    pub action: Action,
+    pub price: f64,
+    pub contracts: f64,
+    pub filled: f64,
+}
+
+/// The stream of the market.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FeedHealth {
+    /// Whether it is up.
+    pub up: bool,
+    /// Since when it is, or is not.
+    pub since: Moment,
+    /// When anything last came.
+    pub last_message_at: Option<Moment>,
+    /// Markets that trade.
+    pub markets: u64,
+    /// Those of them whose quote is missing or too old to trade on.
+    pub stale_books: u64,
+}
+
+/// What is stopped.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Halts {
+    /// Why all trading is, if it is.
+    pub trading: Option<String>,
+    /// Strategies whose kill switch has fired.
+    pub strategies: Vec<String>,
+}
+
+/// Something that was decided, in words.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Line {
+    /// When, by the desk's time.
+    pub at: Moment,
+    /// What.
+    pub text: String,
+}
+
+/// The last decisions and refusals. A desk refuses far more often than it does anything, so each has its
+/// own room.
+#[derive(Debug, Default)]
+pub struct Recent {
+    decisions: VecDeque<Record>,
+    refusals: VecDeque<Evaluation>,
+}
+
+impl Recent {
+    /// Remembers what of an output one may want to read.
+    pub fn observe(&mut self, out: &Output) {
+        for record in &out.records {
+            match record {
+                Record::Evaluation(evaluation) => {
+                    if matches!(evaluation.verdict, Verdict::Refused(_)) {
+                        remember(&mut self.refusals, evaluation.clone());
+                    }
+                }
+                Record::Equity(_) => {}
+                decision => remember(&mut self.decisions, decision.clone()),
+            }
+        }
+    }
+}
+
+fn remember<T>(ring: &mut VecDeque<T>, item: T) {
+    if ring.len() == REMEMBERED {
+        ring.pop_front();
+    }
+    ring.push_back(item);
+}
+
+impl Health {
+    /// How `desk` is doing.
+    #[must_use]
+    pub fn of(desk: &Desk, recent: &Recent, facts: &Facts<'_>) -> Self {
+        let names = Names { desk, strategies: desk.strategy_names().collect() };
+        let point = desk.equity_point();
+        let risk = desk.risk();
+        let limits = risk.limits();
+        Self {
+            at: Moment(facts.at),
+            started_at: Moment(facts.started_at),
+            desk_at: Some(desk.now()).filter(|&now| now > Timestamp::MIN).map(Moment),
+            pid: std::process::id(),
+            version: env!("CARGO_PKG_VERSION").into(),
+            mode: facts.mode.into(),
+            environment: facts.environment.into(),
+            scenario: facts.scenario.into(),
+            run_id: facts.run_id.into(),
+            equity: dollars(point.equity),
+            cash: dollars(point.cash),
+            exposure: dollars(point.exposure),
+            peak: dollars(point.peak),
+            drawdown: portion(drawdown::drawdown(point.equity, point.peak)),
+            scale: portion(point.scale),
+            daily_loss_reached: risk.equity.daily_loss_reached(limits.daily_loss),
+            positions: desk.positions().iter().map(|(market, held)| names.position(market, held)).collect(),
+            orders: desk.execution().iter().map(|open| names.order(open)).collect(),
+            feed: feed(desk, facts),
+            counts: counts(desk.counts()),
+            halts: Halts {
+                trading: risk.trading_halted().map(ToOwned::to_owned),
+                strategies: names.halted(),
+            },
+            decisions: recent.decisions.iter().rev().filter_map(|record| names.decision(record)).collect(),
+            refusals: recent.refusals.iter().rev().map(|evaluation| names.refusal(evaluation)).collect(),
+        }
+    }
+
+    /// As the note that is kept in the ledger.
+    #[must_use]
+    pub fn to_note(&self) -> String {
+        serde_json::to_string(self).expect("health is plain data")
+    }
+
+    /// Reads the note.
+    ///
+    /// # Errors
+    /// When it is of another version of this program.
+    pub fn from_note(note: &str) -> Result<Self, String> {
+        serde_json::from_str(note).map_err(|error| {
+            format!(
+                "the ledger's note `{NOTE}` cannot be read ({error}); it is of another version of protogen"
+            )
+        })
+    }
+}
+
+fn feed(desk: &Desk, facts: &Facts<'_>) -> FeedHealth {
+    let now = desk.now();
+    let oldest = desk.risk().limits().max_quote_age;
+    let trading = |book: &&Book| book.status == MarketStatus::Active && now < book.close_time;
+    let stale = |book: &&Book| book.quoted_at.is_none_or(|at| now.since(at) > oldest);
+    let count = |books: usize| u64::try_from(books).unwrap_or(u64::MAX);
+    FeedHealth {
+        up: facts.feed_up,
+        since: Moment(facts.feed_since),
+        last_message_at: facts.last_message_at.map(Moment),
+        markets: count(desk.books().iter().filter(trading).count()),
+        stale_books: count(desk.books().iter().filter(trading).filter(stale).count()),
+    }
+}
+
+fn counts(counts: &Counts) -> BTreeMap<String, u64> {
+    let Counts { inputs, evaluations, abstentions, opportunities, unlisted } = *counts;
+    [
+        ("inputs", inputs),
+        ("evaluations", evaluations),
+        ("abstentions", abstentions),
+        ("opportunities", opportunities),
+        ("unlisted", unlisted),
+    ]
+    .map(|(name, count)| (name.to_owned(), count))
+    .into()
+}
+
+fn contracts(contracts: Contracts) -> f64 {
+    contracts.hundredths() as f64 / 1e2
+}
+
+fn price(price: Price) -> f64 {
+    f64::from(price.get()) / 1e4
+}
+
+/// The desk's numbers as names.
+struct Names<'a> {
+    desk: &'a Desk,
+    strategies: Vec<&'a str>,
+}
+
+impl Names<'_> {
+    fn ticker(&self, market: MarketId) -> String {
+        let book = self.desk.books().get(market);
+        book.map_or_else(|| format!("market {}", market.0), |book| book.market.ticker.to_string())
+    }
+
+    fn strategy(&self, strategy: StrategyId) -> String {
+        let name = self.strategies.get(strategy.index()).copied();
+        name.map_or_else(|| format!("strategy {}", strategy.0), ToOwned::to_owned)
+    }
+
+    fn halted(&self) -> Vec<String> {
+        let switches = self.strategies.iter().zip(self.desk.risk().switches());
+        switches.filter(|(_, switch)| switch.is_halted()).map(|(name, _)| (*name).to_owned()).collect()
+    }
+
+    fn position(&self, market: MarketId, held: &Position) -> PositionLine {
+        let book = self.desk.books().get(market).expect("a held market is listed");
+        let twice = book.twice_mid.map(|twice| match held.side {
+            Side::Yes => i64::from(twice),
+            Side::No => 2 * i64::from(Price::ONE.get()) - i64::from(twice),
+        });
+        let value =
+            twice.map_or(held.cost, |twice| Money::half_of_micros(held.contracts.hundredths() * twice));
+        PositionLine {
+            ticker: book.market.ticker.to_string(),
+            strategy: self.strategy(held.strategy),
+            side: held.side,
+            contracts: contracts(held.contracts),
+            entry_price: dollars(held.cost) / contracts(held.contracts),
+            mark: twice.map(|twice| twice as f64 / 2e4),
+            unrealized: dollars(value - held.cost),
+            belief: f64::from(held.conviction.belief.ppm()) / 1e6,
+            opened_at: Moment(held.opened_at),
+            time_stop_at: Moment(held.opened_at + self.desk.positions().settings().max_holding),
+            close_time: Moment(book.close_time),
+        }
+    }
+
+    fn order(&self, open: &OpenOrder) -> OrderLine {
+        let order = &open.order;
+        OrderLine {
+            order_id: order.id.0,
+            ticker: self.ticker(order.market),
+            strategy: self.strategy(open.strategy),
+            side: order.side,
+            action: order.action,
+            price: price(order.limit),
+            contracts: contracts(order.contracts),
+            filled: contracts(open.filled),
+        }
+    }
+
+    fn refusal(&self, evaluation: &Evaluation) -> Line {
+        let Evaluation { at, strategy, market, probability, verdict, .. } = evaluation;
+        let why = match verdict {
+            Verdict::Refused(refusal) => refusal.name().replace('_', " "),
+            Verdict::NoOpportunity | Verdict::Ordered(_) | Verdict::Exited(_) => String::new(),
+        };
+        let (ticker, strategy) = (self.ticker(*market), self.strategy(*strategy));
+        let quote = |price: Option<Price>| price.map_or_else(|| "-".into(), |price| price.to_string());
+        let (bid, ask) = (quote(evaluation.bid), quote(evaluation.ask));
+        let text = format!("{ticker}: {why}; {strategy} believes {probability}, book {bid} / {ask}");
+        Line { at: Moment(*at), text }
+    }
+
+    fn decision(&self, record: &Record) -> Option<Line> {
+        let (at, text) = match record {
+            Record::Evaluation(_) | Record::Equity(_) => return None,
+            Record::Order(placed) => (placed.at, self.placed(placed)),
+            Record::OrderDone(done) => (done.at, ended(done)),
+            Record::Fill(booked) => (booked.at, self.filled(booked)),
+            Record::Trade(trade) => (trade.closed_at, self.closed(trade)),
+            Record::Settled(settled) => {
+                (settled.at, format!("{} settled at {}", self.ticker(settled.market), settled.value))
+            }
+            Record::Halt(halt) => {
+                let who = halt.strategy.map_or_else(|| "all trading".into(), |of| self.strategy(of));
+                (halt.at, format!("{who} halted ({}): {}", halt.rule.name(), halt.detail))
+            }
+            Record::Resume(resume) => {
+                let who = resume.strategy.map_or_else(|| "all trading".into(), |of| self.strategy(of));
+                (resume.at, format!("{who} resumed: {}", resume.reason))
+            }
+            Record::Refit(refitted) => (refitted.at, "other settings hold from here on".into()),
+            Record::Discrepancy(found) => (found.at, format!("discrepancy: {}", found.detail)),
+        };
+        Some(Line { at: Moment(at), text })
+    }
+
+    fn placed(&self, placed: &OrderPlaced) -> String {
+        let order = &placed.order;
+        let (ticker, strategy) = (self.ticker(order.market), self.strategy(placed.strategy));
+        format!(
+            "order {}: {} {} {} of {ticker} at {} for {strategy}: {}",
+            order.id.0, order.action, order.contracts, order.side, order.limit, placed.reason
+        )
+    }
+
+    fn filled(&self, booked: &FillBooked) -> String {
+        let (order, fill) = (&booked.order, &booked.fill);
+        let ticker = self.ticker(order.market);
+        format!(
+            "order {}: {} {} {} of {ticker} at {}, fee {}",
+            order.id.0,
+            match order.action {
+                Action::Buy => "bought",
+                Action::Sell => "sold",
+            },
+            fill.contracts,
+            order.side,
+            fill.price,
+            fill.fee
+        )
+    }
+
+    fn closed(&self, trade: &Trade) -> String {
+        let ticker = self.ticker(trade.market);
+        let why = trade.exit_reason.name().replace('_', " ");
+        format!("{ticker}: {} {} closed ({why}), result {}", trade.contracts, trade.side, trade.pnl)
+    }
+}
+
+fn ended(done: &OrderDone) -> String {
+    use crate::desk::decision::OrderEnd;
+    let words = |text: String| text.chars().flat_map(spread).collect::<String>();
+    match done.end {
+        OrderEnd::Filled => format!("order {}: filled", done.order.0),
+        OrderEnd::Closed(why) => {
+            format!(
+                "order {}: over after {} contracts:{}",
+                done.order.0,
+                done.filled,
+                words(format!("{why:?}"))
+            )
+        }
+        OrderEnd::Rejected(why) => {
+            format!("order {}: not placed:{}", done.order.0, words(format!("{why:?}")))
+        }
+    }
+}
+
+/// `MarketClosed` as ` market closed`.
+fn spread(letter: char) -> impl Iterator<Item = char> {
+    let space = letter.is_uppercase().then_some(' ');
+    space.into_iter().chain(letter.to_lowercase())
+}
+
+#[cfg(test)]
+#[path = "health_tests.rs"]
+mod tests;

@@ -1,0 +1,76 @@
+//! Requests arrive in order, once, whole, or are reported; `STOP` holds whatever is in it.
+
+use super::*;
+
+fn halt(reason: &str) -> Request {
+    Request::Halt { reason: reason.into() }
+}
+
+#[test]
+fn requests_come_in_order_and_stay_until_they_are_done() {
+    let folder = tempfile::tempdir().unwrap();
+    let inbox = Inbox::new(&folder.path().join("a.sqlite"));
+    assert!(inbox.take().is_empty());
+    let requests = [
+        halt("storm"),
+        Request::Resume { strategy: Some("fomc".into()), reason: "checked".into() },
+        Request::Resume { strategy: None, reason: "over".into() },
+        Request::Reload { scenario: None },
+    ];
+    let posted: Vec<_> = requests.iter().map(|request| inbox.post(request).unwrap()).collect();
+    for _ in 0..2 {
+        let taken: Vec<_> = inbox.take().into_iter().map(Result::unwrap).collect();
+        assert_eq!(taken, posted.iter().cloned().zip(requests.clone()).collect::<Vec<_>>());
+    }
+    assert!(!wait_taken(&posted[0], Duration::from_millis(1)));
+    posted.iter().for_each(|path| inbox.done(path).unwrap());
+    assert!(wait_taken(&posted[0], Duration::ZERO) && inbox.take().is_empty());
+}
+
+#[test]
+fn a_request_is_noticed_by_the_poster_when_another_thread_takes_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let inbox = Inbox::new(&folder.path().join("a.sqlite"));
+    let path = inbox.post(&halt("x")).unwrap();
+    let desk = std::thread::spawn(move || {
+        inbox.take().into_iter().for_each(|request| inbox.done(&request.unwrap().0).unwrap());
+    });
+    assert!(wait_taken(&path, Duration::from_secs(20)));
+    desk.join().unwrap();
+}
+
+#[test]
+fn what_cannot_be_read_is_put_aside_and_reported_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let inbox = Inbox::new(&folder.path().join("a.sqlite"));
+    let good = inbox.post(&halt("good")).unwrap();
+    let inside = good.parent().unwrap();
+    fs::write(inside.join("0-half.json"), r#"{"request":"halt","rea"#).unwrap();
+    fs::write(inside.join("0-other.json"), r#"{"request":"sell_everything"}"#).unwrap();
+    fs::write(inside.join("0-more.json"), r#"{"request":"halt","reason":"x","strategy":"y"}"#).unwrap();
+    fs::write(inside.join(".1.partial"), "{").unwrap();
+    let (good, bad): (Vec<_>, Vec<_>) = inbox.take().into_iter().partition(Result::is_ok);
+    assert_eq!((good.len(), bad.len()), (1, 3));
+    for message in bad {
+        let message = message.unwrap_err();
+        assert!(message.contains("0-") && message.contains(".damaged"), "{message}");
+    }
+    assert!(inside.join("0-half.json.damaged").exists());
+    assert_eq!(inbox.take().len(), 1);
+}
+
+#[test]
+fn stop_holds_whatever_is_in_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let ledger = folder.path().join("new/a.sqlite");
+    assert_eq!(read_stop(&ledger), None);
+    assert!(!remove_stop(&ledger).unwrap());
+    write_stop(&ledger, "the model is wrong").unwrap();
+    assert_eq!(read_stop(&ledger).as_deref(), Some("the model is wrong"));
+    assert_eq!(read_stop(&ledger.with_file_name("b.sqlite")).as_deref(), Some("the model is wrong"));
+    fs::write(stop_file(&ledger), "").unwrap();
+    assert_eq!(read_stop(&ledger).as_deref(), Some("no reason given"));
+    fs::write(stop_file(&ledger), [0xff, 0xfe]).unwrap();
+    assert!(read_stop(&ledger).unwrap().contains("cannot be read"));
+    assert!(remove_stop(&ledger).unwrap() && read_stop(&ledger).is_none());
+}

@@ -1,0 +1,11 @@
+//! A live desk in operation: what runs around the engine, and what other processes of its owner see of it
+//! and tell it.
+
+pub mod health;
+pub mod inbox;
+pub mod lock;
+pub mod opening;
+pub mod place;
+pub mod recover;
+pub mod rendezvous;
+pub mod shell;

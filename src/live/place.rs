@@ -1,0 +1,59 @@
+//! Where a live desk keeps its things when nobody says otherwise: one folder of the owner on this machine.
+
+use std::ffi::OsString;
+use std::fs::DirBuilder;
+use std::io;
+use std::os::unix::fs::DirBuilderExt;
+use std::path::{Path, PathBuf};
+
+use etcetera::BaseStrategy;
+
+/// The platform's folder for the data of this program, `~/.local/share/protogen` on Linux.
+///
+/// # Errors
+/// When the system knows no home folder.
+pub fn data_dir() -> io::Result<PathBuf> {
+    let base = etcetera::choose_base_strategy().map_err(io::Error::other)?;
+    Ok(base.data_dir().join("protogen"))
+}
+
+/// The ledger of a scenario of this name, or of a desk without one.
+///
+/// # Errors
+/// When the system knows no home folder.
+pub fn default_ledger(scenario: Option<&str>) -> io::Result<PathBuf> {
+    Ok(data_dir()?.join(format!("{}.sqlite", scenario.unwrap_or("default"))))
+}
+
+/// The ledgers in the data folder, the one written last first.
+#[must_use]
+pub fn known_ledgers() -> Vec<PathBuf> {
+    let Ok(entries) = data_dir().and_then(std::fs::read_dir) else {
+        return Vec::new();
+    };
+    let ledgers = entries.flatten().map(|entry| entry.path());
+    let ledgers = ledgers.filter(|path| path.extension().is_some_and(|extension| extension == "sqlite"));
+    // What a running desk writes goes into the file beside it first.
+    let written = |ledger: &PathBuf| {
+        let files = [ledger.clone(), beside(ledger, "-wal")];
+        files.iter().filter_map(|file| file.metadata().and_then(|known| known.modified()).ok()).max()
+    };
+    let mut ledgers: Vec<_> = ledgers.map(|ledger| (written(&ledger), ledger)).collect();
+    ledgers.sort();
+    ledgers.into_iter().rev().map(|(_, ledger)| ledger).collect()
+}
+
+/// A path beside a ledger: its name with `ending` added.
+pub(super) fn beside(ledger: &Path, ending: &str) -> PathBuf {
+    let mut name = OsString::from(ledger);
+    name.push(ending);
+    PathBuf::from(name)
+}
+
+/// Makes a folder that only its owner may look into, and those above it.
+///
+/// # Errors
+/// What the system reports.
+pub fn make_private(folder: &Path) -> io::Result<()> {
+    DirBuilder::new().recursive(true).mode(0o700).create(folder)
+}
