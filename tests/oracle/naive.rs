@@ -33,6 +33,8 @@ struct Book {
     taken: [N; 3],
     pool: N,
     traded: bool,
+    /// Paid out, while the fate of a sale was open.
+    unbooked: Option<N>,
 }
 
 #[derive(Clone, Copy, Default)]
@@ -277,6 +279,9 @@ impl<'w> Oracle<'w> {
 
     fn settle(&mut self, m: usize, value: N) {
         self.books[m].active = false;
+        if self.orders.iter().any(|order| order.open && order.market == m && !order.buy) {
+            return self.books[m].unbooked = Some(value);
+        }
         let of = |side: usize| if side == 0 { value } else { 10_000 - value };
         if let Some(holding) = self.holdings.get_mut(&m) {
             let paid = of(holding.side) * holding.held;

@@ -41,8 +41,9 @@ pub struct Far {
     tickers: BTreeMap<protogen::domain::MarketId, String>,
     history: VecDeque<Shown>,
     dice: Dice,
-    /// Refusals for want of money: there must be none, since the desk sets aside the worst case.
-    pub broke: Vec<String>,
+    /// What must not happen: an order refused for want of money, though the desk sets aside the worst case,
+    /// and two orders at once in a market.
+    pub odd: Vec<String>,
 }
 
 impl Far {
@@ -61,7 +62,7 @@ impl Far {
         let group = exchange.create_group(account, Contracts::whole(limit));
         let tickers = crate::story::tickers(&story.markets);
         let history = VecDeque::new();
-        Self { exchange, account, group, tickers, history, dice, broke: Vec::new() }
+        Self { exchange, account, group, tickers, history, dice, odd: Vec::new() }
     }
 
     pub fn account(&self) -> &Account {
@@ -166,10 +167,14 @@ impl Far {
         let new = self.new_order(order, client_id);
         let placed = self.exchange.place(self.account, &new).map_err(|refused| {
             if refused.body().to_string().contains("insufficient_balance") {
-                self.broke.push(format!("{client_id} at {}", self.exchange.now()));
+                self.odd.push(format!("too little money for {client_id} at {}", self.exchange.now()));
             }
             failure(&refused)
         })?;
+        let there = self.account().open_orders().filter(|open| open.market == order.market).count();
+        if there > 1 {
+            self.odd.push(format!("{client_id} is the second order in its market"));
+        }
         let record = &self.account().orders[&placed];
         let rests = !record.remaining.is_none();
         Ok(OrderReport { ended: (!rests).then(|| end_of(order, None)), ..report(order, record) })

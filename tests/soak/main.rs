@@ -28,8 +28,35 @@ const MANY_SEEDS: u64 = 20_000;
 /// Two at a time: there are that many cores at least.
 const THREADS: usize = 2;
 
-/// Seeds that once failed.
-const ONCE_FAILED: &[u64] = &[];
+/// Seeds that once failed: a market paid out while the fate of a sale was open.
+const PAID_OUT: &[u64] = &[212, 281, 590, 718, 1_114, 1_281, 1_333, 1_508, 1_585, 1_674];
+/// An order was asked back while it waited to be sent again, or the cancel was lost when the process died.
+const ASKED_BACK: &[u64] = &[1_263, 91, 150, 221, 265, 339, 366];
+
+/// What the sessions must have shown, lest their agreement be for want of anything happening.
+const SHOWN: &[&str] = &[
+    "cancels",
+    "deaths",
+    "end Closed(Cancelled)",
+    "end Closed(MarketClosed)",
+    "end Closed(MarketHalted)",
+    "end Closed(NothingOnOffer)",
+    "end Filled",
+    "end Rejected(Busy)",
+    "end Rejected(MarketNotTrading)",
+    "end Rejected(NeverSent)",
+    "end Rejected(Refused)",
+    "exit edge_inverted",
+    "exit resolved",
+    "exit time_stop",
+    "fills maker",
+    "fills taker",
+    "orders open at the end",
+    "positions held at the end",
+    "task fills",
+    "task look",
+    "task trouble",
+];
 
 fn problems_of(seed: u64, tally: &mut Tally) -> Option<String> {
     let run = catch_unwind(AssertUnwindSafe(|| session::run(seed, tally)));
@@ -67,7 +94,9 @@ fn soak(seeds: &[u64]) -> Tally {
 #[test]
 fn two_thousand_sessions_end_with_the_same_books_on_both_sides() {
     let seeds: Vec<u64> = (0..SEEDS).collect();
-    soak(&seeds);
+    let tally = soak(&seeds);
+    let rare = |name: &&&str| tally.get(**name).is_none_or(|&times| times < 100);
+    assert_eq!(SHOWN.iter().filter(rare).collect::<Vec<_>>(), [] as [&&str; 0], "hardly ever happened");
 }
 
 #[test]
@@ -79,5 +108,5 @@ fn twenty_thousand_sessions_end_with_the_same_books_on_both_sides() {
 
 #[test]
 fn what_once_failed_stays_mended() {
-    soak(ONCE_FAILED);
+    soak(&[PAID_OUT, ASKED_BACK].concat());
 }

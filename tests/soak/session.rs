@@ -210,7 +210,7 @@ fn compare(engine: &SoakEngine) -> Vec<String> {
         }
     };
     differ(venue.tracker.is_quiet(), format!("the tracker is not at rest: {:?}", venue.tracker));
-    differ(venue.far.broke.is_empty(), format!("refused for want of money: {:?}", venue.far.broke));
+    differ(venue.far.odd.is_empty(), format!("{:?}", venue.far.odd));
     let (ours, theirs) = (desk.ledger().cash(), account.cash);
     differ(ours == theirs, format!("cash is {ours}, at the exchange {theirs}"));
     let held = |side: Side, contracts: Contracts| match side {

@@ -48,7 +48,10 @@ impl Story {
             let close = turns.iter().find(|turn| is(turn, MarketStatus::Closed)).map(|turn| turn.at);
             // What is quoted after the close is no quote.
             events.retain(|input| market_of(input) != Some(id) || close.is_none_or(|close| input.at < close));
-            events.retain(|input| !matches!(&input.value, Input::Market(MarketEvent::Listed(market)) if market.id == id));
+            let known = events.iter().position(
+                |input| matches!(&input.value, Input::Market(MarketEvent::Listed(market)) if market.id == id),
+            );
+            events.remove(known.expect("every market is listed"));
             events.push(stamped(start, MarketEvent::Listed(Arc::clone(&listed))));
             events.extend(turns);
             markets.push(listed);
@@ -171,8 +174,7 @@ impl Heard {
         Self { inputs, next: 0, floor: Timestamp::MIN, end }
     }
 
-    /// Goes on after the first `known` inputs, not before `at`. What was missed comes at once, the quotes
-    /// of each market as the last of them, as after a look at all markets.
+    /// Goes on after the first `known` inputs, not before `at`; what was missed comes at once.
     pub fn resume(&mut self, known: usize, at: Timestamp) {
         self.floor = at;
         self.next = known;

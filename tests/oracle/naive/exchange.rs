@@ -103,8 +103,11 @@ impl Oracle<'_> {
         let order = &mut self.orders[o];
         if order.open {
             (order.open, order.resting, order.reserve) = (false, false, 0);
-            let line = Line::Done { market: order.market, filled: order.filled };
-            self.log.push(self.now, line);
+            let (m, filled) = (order.market, order.filled);
+            self.log.push(self.now, Line::Done { market: m, filled });
+            if let Some(value) = self.books[m].unbooked.take() {
+                self.settle(m, value);
+            }
         }
     }
 
