@@ -246,8 +246,12 @@ impl Session {
         while let Some(task) = self.tracker.task(now) {
             self.begin(task);
         }
-        self.tell_of_orders();
-        self.tell_of_markets().await;
+        self.read_unknown();
+        // Until the exchange's clock has said which moment this is, nothing can be stamped.
+        if !matches!(self.going, Going::Under(_)) {
+            self.tell_of_orders();
+            self.tell_of_markets().await;
+        }
         self.sweep_if_due();
         if Instant::now() >= self.look_up_at {
             let often = if self.wants.is_some() { LOOK_UP } else { LOOK_UP_WITHOUT_STREAM };
@@ -426,10 +430,7 @@ impl Session {
         }
         match frame {
             Frame::Ticker(ticker) => self.watch.ticker(&ticker),
-            Frame::Lifecycle(message) => {
-                let at = self.stamp();
-                self.watch.lifecycle(&message, at);
-            }
+            Frame::Lifecycle(message) => self.watch.lifecycle(&message),
             Frame::Fill(fill) => {
                 let now = self.monotonic();
                 self.tracker.pushed_fill(fill.client_order_id.as_deref(), now, pushed_fill(&fill));
@@ -511,7 +512,7 @@ impl Session {
         self.push(News::Input { at, input: Input::Venue(event) });
     }
 
-    async fn tell_of_markets(&mut self) {
+    fn read_unknown(&mut self) {
         let unknown = self.watch.unknown();
         if !unknown.is_empty() {
             self.reading += 1;
@@ -519,13 +520,16 @@ impl Session {
             let tickers = unknown.into_iter().collect();
             self.jobs.spawn(async move { Finished::Asked(reader.markets(tickers).await) });
         }
+    }
+
+    async fn tell_of_markets(&mut self) {
         // While the engine is behind, changes wait where they are and the latest counts.
         if !self.settings.by_exchange && self.outbox.len() > BEHIND {
             return;
         }
         let (now, stamp) = (self.market_time(), self.stamp());
         let mut listed = Vec::new();
-        for (at, event) in self.watch.take(now) {
+        for event in self.watch.take(now) {
             match &event {
                 MarketEvent::Listed(market) => listed.push(market.ticker.as_ref().into()),
                 MarketEvent::Settled { market, .. }
@@ -534,7 +538,7 @@ impl Session {
                 }
                 _ => {}
             }
-            self.push(News::Input { at: at.or(stamp), input: Input::Market(event) });
+            self.push(News::Input { at: stamp, input: Input::Market(event) });
         }
         if !listed.is_empty() {
             self.want(Want::Markets(listed)).await;
