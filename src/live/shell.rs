@@ -412,6 +412,9 @@ impl<'a> Shell<'a> {
         }
         for open in desk.execution().iter() {
             tracker.recover(open.order, open.filled);
+            if open.is_cancelling() {
+                tracker.command(&Command::Cancel { order: open.order.id, market: open.order.market });
+            }
         }
         let news = news_since(&self.rest, &self.reader, watch, tracker, desk, now);
         self.runtime.block_on(news).map_err(LiveError::Exchange)

@@ -25,7 +25,7 @@ mod booking;
 pub mod control;
 pub mod exchange;
 pub mod faults;
-mod groups;
+pub mod groups;
 mod limits;
 mod markets;
 pub mod orders;
