@@ -54,6 +54,8 @@ pub enum Ask {
     Control(Control),
     /// Take back what rests, wait for its end, and end the session.
     Drain,
+    /// End the session now.
+    Abort,
 }
 
 /// How a session runs.
@@ -135,6 +137,7 @@ pub struct Session {
     look_up_at: Instant,
     draining: Option<Instant>,
     engine_gone: bool,
+    aborted: bool,
     halted_for: Option<String>,
 }
 
@@ -197,6 +200,7 @@ pub async fn run(parts: Parts, settings: SessionSettings) {
         look_up_at: now + LOOK_UP,
         draining: None,
         engine_gone: false,
+        aborted: false,
         halted_for: None,
     };
     session.serve().await;
@@ -263,7 +267,7 @@ impl Session {
     }
 
     fn is_over(&self) -> bool {
-        self.draining.is_some_and(|since| self.tracker.is_empty() || since.elapsed() >= DRAIN)
+        self.aborted || self.draining.is_some_and(|since| self.tracker.is_empty() || since.elapsed() >= DRAIN)
     }
 
     fn next_moment(&self) -> Instant {
@@ -310,6 +314,7 @@ impl Session {
                 self.answered = true;
             }
             Ask::Drain => self.drain(),
+            Ask::Abort => self.aborted = true,
         }
     }
 
