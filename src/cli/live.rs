@@ -33,6 +33,8 @@ use super::{Color, Common, Failure, ScenarioArgs, json, print};
 const LOOK_EVERY: Duration = Duration::from_millis(250);
 /// How often health is written down.
 const HEALTH_EVERY: Duration = Duration::from_secs(2);
+/// How long the last notifications may take.
+const LAST_WORDS: Duration = Duration::from_secs(10);
 /// How often the log says that all is well.
 const HEARTBEAT: Duration = Duration::from_secs(60);
 
@@ -144,7 +146,7 @@ impl Live {
         let ended = self.trade(settings, about, &runtime, &notifier)?;
         let mode = if self.paper { "paper" } else { "live" };
         self.say(common, &ended, mode, &name, &ledger)?;
-        runtime.block_on(notifier.finish());
+        runtime.block_on(notifier.finish(LAST_WORDS));
         if ended.all_halted {
             let problem = "every strategy is halted; see `protogen halts` and lift with `protogen resume`";
             return Err(Failure::new(Failure::DIVERGED, problem));
