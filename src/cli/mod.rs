@@ -3,6 +3,7 @@
 mod access;
 mod backtest;
 mod data;
+mod live;
 mod render;
 mod replay;
 mod run;
@@ -61,6 +62,8 @@ enum Color {
 enum Command {
     /// Replay scenarios' data through the engine and write a run folder for each
     Backtest(backtest::Backtest),
+    /// Trade on the exchange, or on a sandbox, with the same desk as in a backtest
+    Live(live::Live),
     /// Replay a recorded run and compare every decision; exit code 1 and the first difference if one differs
     Replay(replay::Replay),
     /// Look after data sets
@@ -162,6 +165,7 @@ fn dispatch(cli: &Cli) -> Result<(), Failure> {
         Command::Backtest(backtest) => backtest.run(&cli.common),
         Command::Replay(replay) => replay.run(&cli.common),
         Command::Data(data) => data.run(&cli.common),
+        Command::Live(live) => live.run(&cli.common),
         Command::Sandbox(sandbox) => sandbox.run(&cli.common),
     }
 }

@@ -54,6 +54,8 @@ pub enum Ask {
     Control(Control),
     /// Take back what rests, wait for its end, and end the session.
     Drain,
+    /// End the session now.
+    Abort,
 }
 
 /// How a session runs.
@@ -135,6 +137,7 @@ pub struct Session {
     look_up_at: Instant,
     draining: Option<Instant>,
     engine_gone: bool,
+    aborted: bool,
     halted_for: Option<String>,
 }
 
@@ -197,6 +200,7 @@ pub async fn run(parts: Parts, settings: SessionSettings) {
         look_up_at: now + LOOK_UP,
         draining: None,
         engine_gone: false,
+        aborted: false,
         halted_for: None,
     };
     session.serve().await;
@@ -246,8 +250,12 @@ impl Session {
         while let Some(task) = self.tracker.task(now) {
             self.begin(task);
         }
-        self.tell_of_orders();
-        self.tell_of_markets().await;
+        self.read_unknown();
+        // Until the exchange's clock has said which moment this is, nothing can be stamped.
+        if !matches!(self.going, Going::Under(_)) {
+            self.tell_of_orders();
+            self.tell_of_markets().await;
+        }
         self.sweep_if_due();
         if Instant::now() >= self.look_up_at {
             let often = if self.wants.is_some() { LOOK_UP } else { LOOK_UP_WITHOUT_STREAM };
@@ -259,7 +267,7 @@ impl Session {
     }
 
     fn is_over(&self) -> bool {
-        self.draining.is_some_and(|since| self.tracker.is_empty() || since.elapsed() >= DRAIN)
+        self.aborted || self.draining.is_some_and(|since| self.tracker.is_empty() || since.elapsed() >= DRAIN)
     }
 
     fn next_moment(&self) -> Instant {
@@ -306,6 +314,7 @@ impl Session {
                 self.answered = true;
             }
             Ask::Drain => self.drain(),
+            Ask::Abort => self.aborted = true,
         }
     }
 
@@ -426,10 +435,7 @@ impl Session {
         }
         match frame {
             Frame::Ticker(ticker) => self.watch.ticker(&ticker),
-            Frame::Lifecycle(message) => {
-                let at = self.stamp();
-                self.watch.lifecycle(&message, at);
-            }
+            Frame::Lifecycle(message) => self.watch.lifecycle(&message),
             Frame::Fill(fill) => {
                 let now = self.monotonic();
                 self.tracker.pushed_fill(fill.client_order_id.as_deref(), now, pushed_fill(&fill));
@@ -511,7 +517,7 @@ impl Session {
         self.push(News::Input { at, input: Input::Venue(event) });
     }
 
-    async fn tell_of_markets(&mut self) {
+    fn read_unknown(&mut self) {
         let unknown = self.watch.unknown();
         if !unknown.is_empty() {
             self.reading += 1;
@@ -519,13 +525,16 @@ impl Session {
             let tickers = unknown.into_iter().collect();
             self.jobs.spawn(async move { Finished::Asked(reader.markets(tickers).await) });
         }
+    }
+
+    async fn tell_of_markets(&mut self) {
         // While the engine is behind, changes wait where they are and the latest counts.
         if !self.settings.by_exchange && self.outbox.len() > BEHIND {
             return;
         }
         let (now, stamp) = (self.market_time(), self.stamp());
         let mut listed = Vec::new();
-        for (at, event) in self.watch.take(now) {
+        for event in self.watch.take(now) {
             match &event {
                 MarketEvent::Listed(market) => listed.push(market.ticker.as_ref().into()),
                 MarketEvent::Settled { market, .. }
@@ -534,7 +543,7 @@ impl Session {
                 }
                 _ => {}
             }
-            self.push(News::Input { at: at.or(stamp), input: Input::Market(event) });
+            self.push(News::Input { at: stamp, input: Input::Market(event) });
         }
         if !listed.is_empty() {
             self.want(Want::Markets(listed)).await;

@@ -4,6 +4,7 @@
 pub mod health;
 pub mod inbox;
 pub mod lock;
+pub mod notify;
 pub mod opening;
 pub mod place;
 pub mod recover;

@@ -172,7 +172,7 @@ pub async fn news_since(
     let reports = reader.markets(tickers).await.map_err(|error| error.to_string())?;
     watch.reported(&reports, now).map_err(|error| error.to_string())?;
     inputs.extend(
-        watch.take(now).into_iter().map(|(_, event)| Stamped { at: now, value: Input::Market(event) }),
+        watch.take(now).into_iter().map(|event| Stamped { at: now, value: Input::Market(event) }),
     );
     Ok(inputs)
 }

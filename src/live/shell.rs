@@ -394,7 +394,7 @@ impl<'a> Shell<'a> {
             reported.map_err(|error| LiveError::Exchange(error.to_string()))?;
             let listed = self.watch().take(at).into_iter();
             let mut inputs: VecDeque<_> =
-                listed.map(|(_, event)| Stamped { at, value: Input::Market(event) }).collect();
+                listed.map(|event| Stamped { at, value: Input::Market(event) }).collect();
             inputs.extend(unmanaged(&findings, self.watch(), at));
             kept.0.extend(self.tell(inputs)?.0);
         }
