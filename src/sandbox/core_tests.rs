@@ -426,7 +426,7 @@ fn in_a_backtest(feed: SyntheticFeed, sim: SimSettings, markets: u64) -> Vec<Tra
                     moment = None;
                 }
             }
-            (Next::Due | Next::End, _) => return trades,
+            (Next::Due | Next::Quiet | Next::End, _) => return trades,
         }
     }
 }
