@@ -4,5 +4,6 @@
 pub mod health;
 pub mod inbox;
 pub mod lock;
+pub mod notify;
 pub mod place;
 pub mod rendezvous;

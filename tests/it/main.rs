@@ -8,6 +8,7 @@ mod golden;
 mod look_ahead;
 mod merge;
 mod mutants;
+mod operating;
 mod published;
 mod replay;
 mod support;
