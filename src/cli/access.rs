@@ -16,7 +16,7 @@ use super::Failure;
 pub struct EnvArgs {
     /// The exchange: its test system, the real one, or a sandbox on this machine [default: demo]
     #[arg(long = "env", value_enum, value_name = "ENV")]
-    pub env: Option<EnvName>,
+    pub named: Option<EnvName>,
     /// Id of the API key; a sandbox that runs on this machine makes its own known
     #[arg(long, env = "KALSHI_API_KEY_ID", value_name = "ID", hide_env_values = true)]
     pub key_id: Option<String>,
@@ -69,9 +69,21 @@ pub struct Access {
 }
 
 impl EnvArgs {
+    /// The exchange named, or its test system.
+    pub fn env(&self) -> EnvName {
+        self.named.unwrap_or(EnvName::Demo)
+    }
+
+    /// The name of a scenario's ledger. One for each exchange and mode: money of one kind never mixes with
+    /// another's.
+    pub fn ledger_name(&self, scenario: &str, paper: bool) -> String {
+        let paper = if paper { "-paper" } else { "" };
+        format!("{scenario}-{}{paper}", self.env().name())
+    }
+
     /// Works out the exchange and the key's place; reads no key.
     pub fn access(&self) -> Result<Access, Failure> {
-        self.access_to(self.env.unwrap_or(EnvName::Demo))
+        self.access_to(self.env())
     }
 
     /// The same for an exchange that is known otherwise.
@@ -130,7 +142,7 @@ mod tests {
 
     fn args(key: bool, port: Option<u16>) -> EnvArgs {
         let key_id = key.then(|| "mine".to_owned());
-        EnvArgs { env: None, key_id, key_file: key.then(|| "/mine.pem".into()), port }
+        EnvArgs { named: None, key_id, key_file: key.then(|| "/mine.pem".into()), port }
     }
 
     fn running() -> Sandbox {

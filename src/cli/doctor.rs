@@ -37,7 +37,7 @@ pub struct Doctor {
     overrides: ScenarioArgs,
     #[command(flatten)]
     env: EnvArgs,
-    /// Ledger the desk will have [default: that of the scenario's name in the data folder]
+    /// Ledger the desk will have [default: that of the scenario on this exchange, in the data folder]
     #[arg(long, value_name = "FILE")]
     ledger: Option<PathBuf>,
 }
@@ -148,8 +148,8 @@ impl Doctor {
     }
 
     fn ledger(&self, scenario: Option<&Scenario>, found: &mut Findings) {
-        let name = scenario.map(|scenario| scenario.name.as_str());
-        let ledger = self.ledger.clone().map_or_else(|| place::default_ledger(name), Ok);
+        let name = scenario.map(|scenario| self.env.ledger_name(&scenario.name, false));
+        let ledger = self.ledger.clone().map_or_else(|| place::default_ledger(name.as_deref()), Ok);
         let ledger = match ledger {
             Ok(ledger) => ledger,
             Err(error) => return found.fail("ledger", Failure::DATA, error.to_string()),

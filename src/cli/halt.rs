@@ -10,14 +10,12 @@ use serde_json::json;
 use crate::kalshi::rest::{OrderFilter, Rest};
 use crate::kalshi::wire::OrderStatus;
 use crate::live::inbox::{Request, stop_file, write_stop};
+use crate::live::opening::{ENVIRONMENT, ORDER_GROUP};
 use crate::live::place;
 
 use super::access::{Access, EnvArgs, EnvName};
 use super::desk::{LedgerArgs, LiveLedger, Posted};
 use super::{Common, Failure, json, print};
-
-/// The note with the id of the group that all orders of a desk belong to.
-pub const ORDER_GROUP: &str = "order_group";
 
 /// Stop opening positions, now and at every start, until `protogen resume --trading`.
 ///
@@ -87,15 +85,14 @@ impl Halt {
     fn at_exchange(&self) -> Result<AtExchange, Failure> {
         // Without a ledger it works too.
         let ledger = LiveLedger::open(&self.ledger).ok();
-        let health = ledger.as_ref().and_then(|ledger| ledger.health().ok().flatten());
-        let traded_on = health.and_then(|health| EnvName::of(&health.environment));
-        let Some(env) = self.env.env.or(traded_on) else {
+        let noted = |name: &str| ledger.as_ref().and_then(|ledger| ledger.note(name).ok().flatten());
+        let traded_on = noted(ENVIRONMENT).and_then(|environment| EnvName::of(&environment));
+        let Some(env) = self.env.named.or(traded_on) else {
             let problem = "which exchange? Say --env demo, --env prod or --env sandbox";
             return Err(Failure::new(Failure::USAGE, problem));
         };
         // A group of another exchange's ledger is not to be had there.
-        let group = ledger.filter(|_| traded_on.is_none_or(|traded_on| traded_on == env));
-        let group = group.and_then(|ledger| ledger.note(ORDER_GROUP).ok().flatten());
+        let group = noted(ORDER_GROUP).filter(|_| traded_on == Some(env));
         let access = self.env.access_to(env)?;
         let runtime = super::runtime()?;
         runtime.block_on(cancel(&access, group.as_deref()))

@@ -9,6 +9,7 @@ mod doctor;
 mod halt;
 mod halts;
 mod init;
+mod live;
 mod positions;
 mod reload;
 mod render;
@@ -73,6 +74,8 @@ enum Color {
 enum Command {
     /// Replay scenarios' data through the engine and write a run folder for each
     Backtest(backtest::Backtest),
+    /// Trade on the exchange, or on a sandbox, with the same desk as in a backtest
+    Live(live::Live),
     /// Replay a recorded run and compare every decision; exit code 1 and the first difference if one differs
     Replay(replay::Replay),
     /// Look after data sets
@@ -192,6 +195,7 @@ fn dispatch(cli: &Cli) -> Result<(), Failure> {
         Command::Backtest(backtest) => backtest.run(&cli.common),
         Command::Replay(replay) => replay.run(&cli.common),
         Command::Data(data) => data.run(&cli.common),
+        Command::Live(live) => live.run(&cli.common),
         Command::Sandbox(sandbox) => sandbox.run(&cli.common),
         Command::Status(status) => status.run(&cli.common),
         Command::Positions(positions) => positions.run(&cli.common),

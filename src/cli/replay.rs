@@ -6,10 +6,11 @@ use clap::Args;
 
 use crate::desk::Desk;
 use crate::domain::Timestamp;
-use crate::engine::gateway::Session;
+use crate::engine::gateway::{Feed, Session, Venue};
 use crate::engine::{Difference, Engine, EngineError, JournalError};
 use crate::feed::DataError;
-use crate::journal::replay::Recording;
+use crate::journal::replay::{Recording, SilentVenue};
+use crate::live::opening::{SCENARIO, refit};
 use crate::scenario::Scenario;
 
 use super::run::{RunFlags, open_feed};
@@ -17,10 +18,11 @@ use super::{Common, Failure, ScenarioArgs, json, print};
 
 /// Replay a recorded run and compare every decision.
 ///
-/// The data is read again (its content must be what it was), the exchange's answers come from the ledger.
+/// Of a backtest the data is read again (its content must be what it was) and the exchange's answers come from
+/// the ledger; of a live run everything comes from the ledger.
 #[derive(Debug, Args)]
 pub struct Replay {
-    /// Run folder, for example reports/fomc/latest
+    /// Run folder, for example reports/fomc/latest, or the ledger of a live run
     #[arg(value_name = "RUN")]
     run: PathBuf,
     #[command(flatten)]
@@ -39,7 +41,17 @@ struct Outcome<'a> {
 
 impl Replay {
     pub(super) fn run(&self, common: &Common) -> Result<(), Failure> {
-        let recording = Recording::open(&self.run.join("ledger.sqlite"))?;
+        let file = if self.run.is_file() { self.run.clone() } else { self.run.join("ledger.sqlite") };
+        let recording = Recording::open(&file)?;
+        if recording.mode == "backtest" {
+            self.backtest(recording, common)
+        } else {
+            self.live(recording, common)
+        }
+    }
+
+    /// The data is read again, the exchange's answers come from the ledger.
+    fn backtest(&self, recording: Recording, common: &Common) -> Result<(), Failure> {
         let mut scenario = Scenario::load(&self.run.join("scenario.toml"), &self.scenario.overrides)?;
         let flags = recording.flags()?;
         let flags = RunFlags { lenient: flags.0, ignore_halts: flags.1 };
@@ -59,18 +71,35 @@ impl Replay {
                 return Err(DataError::of_file(file, problem).into());
             }
         }
+        let session = Session { feed, venue: recording.venue()? };
+        Self::compare(recording, Desk::new(scenario.desk, scenario.seats), session, common)
+    }
+
+    /// Everything comes from the ledger: a live run keeps all its inputs.
+    fn live(&self, recording: Recording, common: &Common) -> Result<(), Failure> {
+        let Some(toml) = recording.note(SCENARIO)? else {
+            return Err(Failure::new(Failure::DATA, "the ledger does not say which scenario it began with"));
+        };
+        let scenario = Scenario::parse(&toml, &self.scenario.overrides, &self.run)?;
+        let session = Session { feed: recording.inputs(), venue: SilentVenue };
+        Self::compare(recording, Desk::new(scenario.desk, scenario.seats), session, common)
+    }
+
+    fn compare<F: Feed, V: Venue>(
+        recording: Recording,
+        desk: Desk,
+        session: Session<F, V>,
+        common: &Common,
+    ) -> Result<(), Failure> {
         let run_id = recording.run_id.clone();
         let recorded_digest = recording.digest.clone();
-        let mut engine = Engine::new(
-            Desk::new(scenario.desk, scenario.seats),
-            Session { feed, venue: recording.venue()? },
-            recording.comparison(),
-        );
+        let mut engine = Engine::new(desk, session, recording.comparison()).with_refit(refit);
         let mut last = Timestamp::MIN;
         let ran = engine.run(|at, _| last = at);
         let ran = ran.and_then(|()| engine.journal.finish(last).map_err(EngineError::Journal));
         match ran {
-            Ok(()) if engine.journal.digest() == recorded_digest => {
+            // A live run that was cut off has no digest yet; its decisions are there all the same.
+            Ok(()) if recorded_digest.as_ref().is_none_or(|then| *then == engine.journal.digest()) => {
                 let digest = engine.journal.digest();
                 if common.json {
                     let same = Outcome {
@@ -88,7 +117,10 @@ impl Replay {
             }
             Ok(()) => Err(Failure::new(
                 Failure::DIVERGED,
-                format!("run {run_id}: the recorded digest {recorded_digest} is not that of its decisions"),
+                format!(
+                    "run {run_id}: the recorded digest {} is not that of its decisions",
+                    recorded_digest.unwrap_or_default()
+                ),
             )),
             Err(EngineError::Journal(JournalError::Differs(difference))) => {
                 Self::report(&run_id, &difference, common)

@@ -75,6 +75,14 @@ pub struct OpenOrder {
     resend_at: Option<Timestamp>,
 }
 
+impl OpenOrder {
+    /// Whether the rest of it was asked back.
+    #[must_use]
+    pub const fn is_cancelling(&self) -> bool {
+        self.cancelling
+    }
+}
+
 /// What a fill turned out to be.
 #[derive(Debug)]
 pub enum Matched {
@@ -187,14 +195,18 @@ impl ExecutionEngine {
         order
     }
 
-    /// Asks for the rest of a market's order back, once.
-    pub fn cancel(&mut self, market: MarketId, commands: &mut Vec<Command>) {
-        let Some(order) = self.markets.get(&market).and_then(|id| self.open.get_mut(id)) else {
-            return;
-        };
+    /// Asks for the rest of a market's order back, once. One that waits to be sent again is nowhere: it is
+    /// over, and its remains are handed over.
+    pub fn cancel(&mut self, market: MarketId, commands: &mut Vec<Command>) -> Option<OpenOrder> {
+        let order = self.open.get_mut(self.markets.get(&market)?)?;
+        if order.resend_at.is_some() {
+            let id = order.order.id;
+            return self.closed(id);
+        }
         if !std::mem::replace(&mut order.cancelling, true) {
             commands.push(Command::Cancel { order: order.order.id, market });
         }
+        None
     }
 
     /// Matches a fill with its order.

@@ -25,10 +25,10 @@ use std::sync::Arc;
 use crate::domain::{
     Fact, Fraction, MarketId, MarketStatus, Money, OrderId, Price, Probability, Side, StrategyId, Timestamp,
 };
-use crate::event::{Input, MarketEvent, Stamped};
+use crate::event::{Input, MarketEvent, RejectReason, Stamped};
 
 use book::{Book, Books};
-use decision::{EquityPoint, Evaluation, ExitReason, OrderPlaced, Output, Record, Verdict};
+use decision::{EquityPoint, Evaluation, ExitReason, OrderEnd, OrderPlaced, Output, Record, Verdict};
 use execution::{ExecutionEngine, ExecutionSettings, Purpose};
 use ledger::Ledger;
 use opportunity::{Opportunity, best_side};
@@ -226,7 +226,7 @@ impl Desk {
                 }
                 return true;
             }
-            MarketEvent::Settled { market, value } => self.settle(*market, *value, out),
+            MarketEvent::Settled { market, value } => self.paid_out(*market, *value, out),
             MarketEvent::Gap { .. }
             | MarketEvent::Status { .. }
             | MarketEvent::CloseTime { .. }
@@ -403,7 +403,7 @@ impl Desk {
                 && wanted != Some((open.order.side, open.order.limit))
         });
         if stale {
-            self.execution.cancel(item.market, &mut out.commands);
+            self.take_back(item.market, out);
         }
     }
 
@@ -411,7 +411,13 @@ impl Desk {
     fn withdraw_entry(&mut self, market: MarketId, out: &mut Output) {
         let entry = |open: &execution::OpenOrder| matches!(open.purpose, Purpose::Enter(_));
         if self.execution.in_market(market).is_some_and(entry) {
-            self.execution.cancel(market, &mut out.commands);
+            self.take_back(market, out);
+        }
+    }
+
+    fn take_back(&mut self, market: MarketId, out: &mut Output) {
+        if let Some(remains) = self.execution.cancel(market, &mut out.commands) {
+            self.finish_order(&remains, OrderEnd::Rejected(RejectReason::NeverSent), out);
         }
     }
 

@@ -88,7 +88,7 @@ impl Desk {
                 }
                 // Told late: the market has paid out already.
                 if let Some(value) = self.books.get(order.market).and_then(|book| book.settled) {
-                    self.settle(order.market, value, out);
+                    self.paid_out(order.market, value, out);
                 }
                 self.schedule_stop();
                 self.refresh_equity();
@@ -126,10 +126,25 @@ impl Desk {
         // The end of an order that was already over says nothing new.
         if let Some(remains) = self.execution.closed(order) {
             self.finish_order(&remains, end, out);
+            let sold = remains.order.action == Action::Sell;
+            if let Some(value) = self.books.get(remains.order.market).and_then(|book| book.settled)
+                && sold
+            {
+                self.settle(remains.order.market, value, out);
+            }
         }
     }
 
-    fn finish_order(&mut self, remains: &OpenOrder, end: OrderEnd, out: &mut Output) {
+    /// A market paid out. While the fate of a sale there is open, nobody knows what was held to the end:
+    /// then the payout is booked when the sale is over.
+    pub(super) fn paid_out(&mut self, market: MarketId, value: Price, out: &mut Output) {
+        let selling = |open: &OpenOrder| open.order.action == Action::Sell;
+        if !self.execution.in_market(market).is_some_and(selling) {
+            self.settle(market, value, out);
+        }
+    }
+
+    pub(super) fn finish_order(&mut self, remains: &OpenOrder, end: OrderEnd, out: &mut Output) {
         let book = self.books.get(remains.order.market).expect("an order's market is listed");
         self.ledger.release(remains.reserved);
         self.risk.exposure.change(book, -remains.reserved);
@@ -137,8 +152,8 @@ impl Desk {
         out.records.push(Record::OrderDone(OrderDone { at: self.now, order, filled, end }));
     }
 
-    /// A market paid out: positions become cash, and the evidence is counted.
-    pub(super) fn settle(&mut self, market: MarketId, value: Price, out: &mut Output) {
+    /// Positions in a market that paid out become cash, and the evidence is counted.
+    fn settle(&mut self, market: MarketId, value: Price, out: &mut Output) {
         out.records.push(Record::Settled(Settled { at: self.now, market, value }));
         let book = self.books.get(market).expect("a settled market is listed");
         if let Some((proceeds, gone)) = self.positions.settled(self.now, book, value) {

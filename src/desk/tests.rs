@@ -421,6 +421,21 @@ fn a_scalar_settlement_pays_its_share() {
 }
 
 #[test]
+fn a_payout_waits_for_the_fate_of_a_sale() {
+    let mut bench = Bench::new(open_settings(), &[(0, 600_000)]);
+    bench.quote(0, 38, 40);
+    let bought = whole(bench.buy_all());
+    bench.quote(0, 62, 64);
+    let sale = bench.order();
+    bench.settle(0, 10_000);
+    assert!(bench.out.records.is_empty(), "how much was held to the end is not known yet");
+    bench.fill(sale, 1_000); // before the payout, and told late
+    bench.venue(VenueEvent::Closed { order: sale.id, reason: CloseReason::MarketClosed });
+    let kept = Contracts::whole(bought - 1_000);
+    assert_eq!(bench.trade().proceeds, price(62) * Contracts::whole(1_000) + Price::ONE * kept);
+}
+
+#[test]
 fn what_cannot_be_traded_is_refused_with_its_reason() {
     let refused = |change: fn(&mut Bench)| {
         let mut bench = Bench::new(open_settings(), &[(0, 600_000)]);
@@ -551,6 +566,19 @@ fn a_resting_order_is_taken_back_when_it_is_no_longer_wanted() {
     bench.quote(0, 57, 60);
     assert!(bench.out.commands.is_empty(), "asked once");
     bench.venue(VenueEvent::Closed { order: order.id, reason: CloseReason::Cancelled });
+    assert_eq!(bench.desk.ledger().free_cash(), dollars("10000"));
+}
+
+#[test]
+fn an_order_that_waits_to_be_sent_again_is_taken_back_at_once() {
+    let mut settings = open_settings();
+    settings.execution.time_in_force = TimeInForce::Gtc;
+    let mut bench = Bench::new(settings, &[(0, 600_000)]);
+    bench.quote(0, 38, 40);
+    let order = bench.order().id;
+    bench.venue(VenueEvent::Rejected { order, reason: RejectReason::Busy });
+    bench.quote(0, 57, 59);
+    assert_eq!((bench.out.commands.len(), bench.desk.next_wake()), (0, None), "it is nowhere");
     assert_eq!(bench.desk.ledger().free_cash(), dollars("10000"));
 }
 

@@ -56,8 +56,10 @@ pub fn parse_scaled(text: &str, scale: usize) -> Result<i64, String> {
     if places.len() > scale {
         return Err(format!("`{text}` has more than {scale} decimal places"));
     }
-    let joined = format!("{whole}{places:0<scale$}");
-    let value: i64 = joined.parse().map_err(|_| format!("`{text}` is out of range"))?;
+    let digit = |value: i64, byte: u8| value.checked_mul(10)?.checked_add(i64::from(byte - b'0'));
+    let zeros = std::iter::repeat_n(b'0', scale - places.len());
+    let value = whole.bytes().chain(places.bytes()).chain(zeros).try_fold(0, digit);
+    let value = value.ok_or_else(|| format!("`{text}` is out of range"))?;
     Ok(if negative { -value } else { value })
 }
 

@@ -12,9 +12,9 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, TryRecvError};
 use std::time::Duration;
 
-use crate::domain::{Fact, MarketId, MarketStatus, Span, Timestamp};
+use crate::domain::{Fact, MarketId, MarketStatus, OrderId, Span, Timestamp};
 use crate::engine::gateway::{Feed, GatewayError, Next};
-use crate::event::{Input, MarketEvent, Stamped};
+use crate::event::{Input, MarketEvent, Stamped, VenueEvent};
 
 /// Longest silence before the engine may tidy up.
 const QUIET: Span = Span::MILLISECOND.times(500);
@@ -139,9 +139,9 @@ impl LiveFeed {
         value.map(|value| Next::Item(Stamped { at, value }))
     }
 
-    /// Nothing up to `until`; nothing that comes later is stamped as if it had come before.
+    /// Nothing up to `until`; nothing that comes later is stamped earlier.
     fn due(&mut self, until: Timestamp) -> Next<Stamped<Input>> {
-        self.floor = self.floor.max(until.just_after());
+        self.floor = self.floor.max(until);
         Next::Due
     }
 
@@ -219,8 +219,9 @@ impl LiveFeed {
             let told = matches!(news, News::Clock { .. } | News::End);
             self.receive(news, self.told)?;
             if told {
-                // What was fetched took its time; at one moment the order is always the same.
-                self.held.make_contiguous().sort_by_key(|input| (input.at, rank(&input.value)));
+                // Answers race each other; at one moment the order is always the same.
+                let place = |input: &Stamped<Input>| (input.at, rank(&input.value), order_of(&input.value));
+                self.held.make_contiguous().sort_by_key(place);
                 return Ok(self.told == before && self.held.len() == held && !self.ended);
             }
         }
@@ -243,6 +244,19 @@ impl LiveFeed {
             News::Failed(error) => return Err(error),
         }
         Ok(())
+    }
+}
+
+/// The order that an answer is about.
+const fn order_of(input: &Input) -> Option<OrderId> {
+    match input {
+        Input::Venue(
+            VenueEvent::Accepted { order, .. }
+            | VenueEvent::Closed { order, .. }
+            | VenueEvent::Rejected { order, .. },
+        ) => Some(*order),
+        Input::Venue(VenueEvent::Filled(fill)) => Some(fill.order),
+        _ => None,
     }
 }
 

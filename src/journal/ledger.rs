@@ -135,7 +135,8 @@ impl TradeLogger {
     pub fn resume(file: &Path, encoder: Encoder, evaluations: u64) -> Result<Self, LedgerError> {
         let prepare = || -> rusqlite::Result<Connection> {
             let connection = connect_live(file)?;
-            connection.execute_batch("BEGIN")?;
+            // What it was closed with holds no longer.
+            connection.execute_batch("BEGIN; UPDATE run SET finished_at = NULL, digest = NULL")?;
             Ok(connection)
         };
         let connection = prepare().map_err(|error| broken(file, &error))?;
@@ -180,11 +181,23 @@ impl TradeLogger {
         span: Option<(Timestamp, Timestamp)>,
         equity: Money,
     ) -> Result<String, LedgerError> {
+        self.close(span, equity)
+    }
+
+    /// Writes down where the run stands, with its digest so far. A live run may go on later.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn close(
+        &mut self,
+        span: Option<(Timestamp, Timestamp)>,
+        equity: Money,
+    ) -> Result<String, LedgerError> {
         let digest = self.encoder.digest();
         let mut finish = || -> rusqlite::Result<()> {
             self.write_page()?;
             self.connection.execute(
-                "UPDATE run SET started_at = coalesce(?2, started_at), finished_at = ?3, final_equity = ?4, digest = ?5 WHERE run = ?1",
+                "UPDATE run SET started_at = coalesce(started_at, ?2), finished_at = ?3, final_equity = ?4, digest = ?5 WHERE run = ?1",
                 params![
                     RUN,
                     span.map(|span| span.0.nanos()),
@@ -195,7 +208,7 @@ impl TradeLogger {
             )?;
             self.connection.execute_batch("COMMIT")?;
             if matches!(self.keeping, Keeping::Everything { .. }) {
-                return self.connection.execute_batch("PRAGMA wal_checkpoint(TRUNCATE);");
+                return self.connection.execute_batch("PRAGMA wal_checkpoint(TRUNCATE); BEGIN;");
             }
             // From here on others may read while someone writes.
             self.connection.execute_batch("PRAGMA journal_mode = WAL; PRAGMA wal_checkpoint(TRUNCATE);")

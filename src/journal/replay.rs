@@ -6,11 +6,11 @@
 use std::collections::VecDeque;
 use std::path::{Path, PathBuf};
 
-use rusqlite::{Connection, params};
+use rusqlite::{Connection, OptionalExtension, params};
 
 use crate::desk::decision::{Output, Record};
 use crate::domain::Timestamp;
-use crate::engine::gateway::{GatewayError, Venue};
+use crate::engine::gateway::{Feed, GatewayError, Next, Venue};
 use crate::engine::{Difference, Journal, JournalError};
 use crate::event::{Command, Input, Stamped};
 
@@ -24,8 +24,10 @@ pub struct Recording {
     connection: Connection,
     /// Its id.
     pub run_id: String,
-    /// The digest it was finished with.
-    pub digest: String,
+    /// `backtest`, `paper` or `live`.
+    pub mode: String,
+    /// The digest it was finished with; `None` of a live run that was cut off.
+    pub digest: Option<String>,
     /// Data files and their content hashes.
     pub files: Vec<(PathBuf, String)>,
 }
@@ -34,18 +36,18 @@ impl Recording {
     /// Opens the ledger of a finished run.
     ///
     /// # Errors
-    /// When there is none, or it was not finished.
+    /// When there is none, or it cannot be read.
     pub fn open(file: &Path) -> Result<Self, LedgerError> {
         let connection = open(file)?;
         let fail = |error: rusqlite::Error| LedgerError { file: file.to_owned(), problem: error.to_string() };
-        let (run_id, digest) = connection
-            .query_row("SELECT run_id, digest FROM run", [], |row| Ok((row.get(0)?, row.get(1)?)))
-            .map_err(fail)?;
+        let sql = "SELECT run_id, mode, digest FROM run";
+        let (run_id, mode, digest) =
+            connection.query_row(sql, [], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?))).map_err(fail)?;
         let files = rows(&connection, "SELECT path, hash FROM data_file ORDER BY rowid", |row| {
             Ok((PathBuf::from(row.get::<_, String>(0)?), row.get(1)?))
         })
         .map_err(fail)?;
-        Ok(Self { file: file.to_owned(), connection, run_id, digest, files })
+        Ok(Self { file: file.to_owned(), connection, run_id, mode, digest, files })
     }
 
     /// Whether bad rows were skipped, and whether halts were only recorded.
@@ -57,6 +59,37 @@ impl Recording {
             .connection
             .query_row("SELECT lenient, ignore_halts FROM run", [], |row| Ok((row.get(0)?, row.get(1)?)));
         read.map_err(|error| LedgerError { file: self.file.clone(), problem: error.to_string() })
+    }
+
+    /// A note of a live run.
+    ///
+    /// # Errors
+    /// When the ledger cannot be read.
+    pub fn note(&self, name: &str) -> Result<Option<String>, LedgerError> {
+        let sql = "SELECT value FROM note WHERE name = ?1";
+        let read = self.connection.query_row(sql, [name], |row| row.get(0)).optional();
+        read.map_err(|error| LedgerError { file: self.file.clone(), problem: error.to_string() })
+    }
+
+    /// Trades that were booked, by their numbers.
+    ///
+    /// # Errors
+    /// When the ledger cannot be read.
+    pub fn booked_trades(&self) -> Result<Vec<u64>, LedgerError> {
+        rows(&self.connection, "SELECT venue_trade FROM fill ORDER BY rowid", |row| row.get(0))
+            .map_err(|error| LedgerError { file: self.file.clone(), problem: error.to_string() })
+    }
+
+    /// All inputs of a live run, as a feed. Wakes are not recorded; they follow from the other inputs.
+    #[must_use]
+    pub fn inputs(&self) -> RecordedFeed {
+        RecordedFeed {
+            file: self.file.clone(),
+            seen: 0,
+            read_to: -1,
+            ahead: VecDeque::new(),
+            connection: None,
+        }
     }
 
     /// The exchange as it answered then.
@@ -100,6 +133,73 @@ fn rows<T>(
     read: impl FnMut(&rusqlite::Row<'_>) -> rusqlite::Result<T>,
 ) -> rusqlite::Result<Vec<T>> {
     connection.prepare(sql)?.query_map([], read)?.collect()
+}
+
+/// Tells what was told, at the same place in the sequence.
+pub struct RecordedFeed {
+    file: PathBuf,
+    seen: u64,
+    read_to: i64,
+    ahead: VecDeque<(u64, Stamped<Input>)>,
+    connection: Option<Connection>,
+}
+
+impl RecordedFeed {
+    fn read(&mut self) -> Result<(), GatewayError> {
+        let fail = |problem: String| GatewayError::data(format!("ledger {}: {problem}", self.file.display()));
+        let connection = match self.connection.take() {
+            Some(connection) => connection,
+            None => Connection::open(&self.file).map_err(|error| fail(error.to_string()))?,
+        };
+        let lines: Vec<(u64, i64, String, i64)> = {
+            let sql = "SELECT seq, ts, line, rowid FROM input WHERE rowid > ?1 ORDER BY rowid LIMIT ?2";
+            let read = || -> rusqlite::Result<_> {
+                connection
+                    .prepare_cached(sql)?
+                    .query_map(params![self.read_to.max(0), READ_AHEAD], |row| {
+                        Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?))
+                    })?
+                    .collect()
+            };
+            read().map_err(|error| fail(error.to_string()))?
+        };
+        for (seq, ts, line, rowid) in lines {
+            let value = input::from_line(&line).map_err(|error| fail(format!("input {seq} {error}")))?;
+            self.ahead.push_back((seq, Stamped { at: Timestamp::from_nanos(ts), value }));
+            self.read_to = rowid;
+        }
+        self.connection = Some(connection);
+        Ok(())
+    }
+}
+
+impl Feed for RecordedFeed {
+    fn next(&mut self, until: Option<Timestamp>) -> Result<Next<Stamped<Input>>, GatewayError> {
+        if self.ahead.is_empty() {
+            self.read()?;
+        }
+        let Some((seq, _)) = self.ahead.front() else {
+            return Ok(Next::End);
+        };
+        let here = *seq == self.seen;
+        self.seen += 1;
+        if here {
+            return Ok(self.ahead.pop_front().map_or(Next::End, |(_, input)| Next::Item(input)));
+        }
+        // What was recorded here was a wake. If the desk does not want one now, the runs have parted; the
+        // next decision will show it.
+        Ok(if until.is_some() { Next::Due } else { Next::End })
+    }
+}
+
+/// An exchange that takes everything and says nothing: what was answered is among the recorded inputs.
+#[derive(Debug)]
+pub struct SilentVenue;
+
+impl Venue for SilentVenue {
+    fn submit(&mut self, _at: Timestamp, _command: &Command) -> Result<(), GatewayError> {
+        Ok(())
+    }
 }
 
 /// Answers what the exchange answered, at the same place in the sequence.
@@ -157,6 +257,12 @@ impl Comparison {
     #[must_use]
     pub fn digest(&self) -> String {
         self.encoder.digest()
+    }
+
+    /// What a ledger needs to go on where the recording ends: the encoder, and how many evaluations there are.
+    #[must_use]
+    pub fn into_encoder(self) -> (Encoder, u64) {
+        (self.encoder, self.evaluations)
     }
 
     /// What was recorded but not decided now, after a run that did not differ so far.

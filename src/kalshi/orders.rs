@@ -24,6 +24,10 @@ const PAUSE: Span = Span::MILLISECOND.times(250);
 const LONGEST_PAUSE: Span = Span::SECOND.times(15);
 /// How long a fill that is known to exist may take to come by itself before it is asked for.
 const PATIENCE: Span = Span::MILLISECOND.times(200);
+/// By how much reading may lag behind what was pushed.
+const LAG: Span = Span::SECOND;
+/// Looks that settle a doubt: the first may show what was before it.
+const DOUBT: u8 = 2;
 /// How long a fill of an order we do not know (yet) waits for that order to become known.
 const ORPHANAGE: Span = Span::SECOND.times(10);
 
@@ -128,8 +132,9 @@ struct Tracked {
     reported: Contracts,
     ended: Option<CloseReason>,
     cancel: bool,
-    /// Its state is in doubt and has to be looked up.
-    doubtful: bool,
+    /// How often its state still has to be looked up. Counted down when a look begins, so that a doubt that
+    /// comes while one is under way is not settled by it.
+    doubts: u8,
     under_way: bool,
     attempts: u32,
     not_before: Timestamp,
@@ -145,7 +150,7 @@ impl Tracked {
             reported: Contracts::ZERO,
             ended: None,
             cancel: false,
-            doubtful: false,
+            doubts: 0,
             under_way: false,
             attempts: 0,
             not_before: Timestamp::MIN,
@@ -160,7 +165,7 @@ impl Tracked {
             (Phase::Missing { .. } | Phase::Exists, _) | (Phase::Placed, None) => Some(Task::Look(order)),
             (Phase::Placed, Some(venue_id)) => {
                 let venue_id = Arc::clone(venue_id);
-                if self.doubtful {
+                if self.doubts > 0 {
                     Some(Task::Look(order))
                 } else if self.filled < self.reported {
                     Some(Task::Fills { order, venue_id })
@@ -218,7 +223,14 @@ impl OrderTracker {
         number.parse().ok().map(OrderId)
     }
 
-    /// Takes an order over that an earlier process may have sent: it is looked for, and not sent.
+    /// An order that is not over.
+    #[must_use]
+    pub fn order(&self, id: OrderId) -> Option<Order> {
+        self.orders.get(&id).map(|tracked| tracked.order)
+    }
+
+    /// Takes an order over that an earlier process may have sent: it is looked for, and not sent. A cancel
+    /// that was asked for has to be handed in again, since it may not have been sent either.
     pub fn recover(&mut self, order: Order, filled: Contracts) {
         let mut tracked =
             Tracked::new(order, Phase::Missing { looks: 0, refused: Some(RejectReason::NeverSent) });
@@ -253,14 +265,13 @@ impl OrderTracker {
 
     /// Pushed reports may have been missed: everything is looked up.
     pub fn doubt_all(&mut self) {
-        let placed = self.orders.values_mut().filter(|tracked| tracked.phase == Phase::Placed);
-        placed.for_each(|tracked| tracked.doubtful = true);
+        self.orders.values_mut().for_each(|tracked| tracked.doubts = DOUBT);
     }
 
     /// The market of an order was settled or closed for good: it is looked up.
     pub fn doubt(&mut self, market: MarketId) {
         let there = self.orders.values_mut().filter(|tracked| tracked.order.market == market);
-        there.for_each(|tracked| tracked.doubtful = true);
+        there.for_each(|tracked| tracked.doubts = DOUBT);
     }
 
     /// The next thing to do, if it is time; it counts as under way until its result is handed in.
@@ -270,6 +281,9 @@ impl OrderTracker {
         for tracked in self.orders.values_mut().filter(due) {
             if let Some(task) = tracked.next_task() {
                 tracked.under_way = true;
+                if matches!(task, Task::Look(_)) {
+                    tracked.doubts = tracked.doubts.saturating_sub(1);
+                }
                 return Some(task);
             }
         }
@@ -281,8 +295,7 @@ impl OrderTracker {
     pub fn due(&self) -> Option<Timestamp> {
         let waiting =
             self.orders.values().filter(|tracked| !tracked.under_way && tracked.next_task().is_some());
-        let orphans = self.orphans.iter().map(|(_, since)| *since + ORPHANAGE);
-        waiting.map(|tracked| tracked.not_before).chain(orphans).min()
+        waiting.map(|tracked| tracked.not_before).chain(self.orphans_due()).min()
     }
 
     /// Whether nothing is in doubt: every order is over, or rests and is meant to.
@@ -310,8 +323,11 @@ impl OrderTracker {
             Ok(report) => return self.report(id, now, report),
             Err(failure) => failure,
         };
-        // Pushed news may have been faster than the answer.
-        let Phase::New { maybe_placed } = tracked.phase else { return };
+        let Phase::New { maybe_placed } = tracked.phase else {
+            // Pushed news was faster: it is there, but how it stands only the answer would have told.
+            tracked.doubts = tracked.doubts.max(1);
+            return;
+        };
         match failure {
             Failure::AlreadyExists => tracked.phase = Phase::Exists,
             Failure::Unknown => {
@@ -338,12 +354,15 @@ impl OrderTracker {
         match (result, tracked.phase) {
             (Ok(Some(report)), _) => {
                 // While it is to be cancelled and still seems to rest, reading may lag behind writing.
-                tracked.doubtful = false;
                 let lagging = tracked.cancel && report.ended.is_none();
                 if lagging {
                     tracked.pause(now);
                 }
+                let doubted = tracked.doubts > 0;
                 self.report(id, now, report);
+                if let Some(tracked) = self.orders.get_mut(&id).filter(|_| doubted) {
+                    tracked.not_before = tracked.not_before.max(now + LAG);
+                }
             }
             (Ok(None), Phase::Missing { looks, refused }) => {
                 let looks = looks + 1;
@@ -357,7 +376,10 @@ impl OrderTracker {
                 }
                 tracked.pause(now);
             }
-            (Ok(None) | Err(_), _) => tracked.pause(now),
+            (Ok(None) | Err(_), _) => {
+                tracked.doubts = tracked.doubts.max(1);
+                tracked.pause(now);
+            }
         }
     }
 
@@ -371,7 +393,7 @@ impl OrderTracker {
                 self.report(id, now, OrderReport { venue_id, filled, ended: Some(CloseReason::Cancelled) });
             }
             Err(Failure::NotFound | Failure::Refused(_)) => {
-                tracked.doubtful = true;
+                tracked.doubts = tracked.doubts.max(1);
                 tracked.pause(now);
             }
             Err(_) => tracked.pause(now),
@@ -486,9 +508,17 @@ impl OrderTracker {
         }
     }
 
+    /// When the next fill of an unknown order will have waited long enough. While an order of ours has no
+    /// name yet, it may be that one's.
+    fn orphans_due(&self) -> Option<Timestamp> {
+        let nameless = self.orders.values().any(|tracked| tracked.venue_id.is_none());
+        let due = self.orphans.iter().map(|(_, since)| *since + ORPHANAGE).min();
+        due.filter(|_| !nameless)
+    }
+
     fn expire_orphans(&mut self, now: Timestamp) {
         let expired = |since: Timestamp| since + ORPHANAGE <= now;
-        if !self.orphans.iter().any(|(_, since)| expired(*since)) {
+        if self.orphans_due().is_none_or(|due| due > now) {
             return;
         }
         let (old, young): (Vec<_>, Vec<_>) =

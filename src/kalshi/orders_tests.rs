@@ -1,4 +1,4 @@
-//! Each way an order can go wrong on the wire, by hand. Random ones are in tests/it/soak.rs.
+//! Each way an order can go wrong on the wire, by hand. Random ones are in tests/soak.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 use crate::domain::{Action, Side};
@@ -220,6 +220,46 @@ fn a_fill_waits_for_its_order_to_become_known() {
     assert!(bench.told().is_empty());
     bench.tracker.created(OrderId(1), bench.now, Ok(report(5, Some(CloseReason::NothingOnOffer))));
     assert_eq!(bench.told(), ["accepted", "5 @ 0.55"]);
+}
+
+#[test]
+fn a_fill_without_our_name_waits_while_an_order_has_no_name_yet() {
+    let mut bench = Bench::new(order(5, TimeInForce::Ioc));
+    bench.create(Err(Failure::Unknown));
+    bench.tracker.pushed_fill(None, bench.now, fill("a", 5));
+    for _ in 0..3 {
+        bench.now = bench.now + ORPHANAGE;
+        bench.look(Err(Failure::Unknown));
+    }
+    bench.look(Ok(Some(report(5, Some(CloseReason::NothingOnOffer)))));
+    assert_eq!(bench.told(), ["accepted", "5 @ 0.55"]);
+}
+
+#[test]
+fn an_order_known_by_its_fill_is_looked_up_when_its_answer_is_lost() {
+    let mut bench = Bench::new(order(5, TimeInForce::Ioc));
+    assert!(matches!(bench.task(), Some(Task::Create(_))));
+    bench.tracker.pushed_fill(Some("ab12-1"), bench.now, fill("a", 2));
+    bench.tracker.created(OrderId(1), bench.now, Err(Failure::Unknown));
+    bench.look(Ok(Some(report(2, Some(CloseReason::NothingOnOffer)))));
+    assert_eq!(bench.told(), ["accepted", "2 @ 0.55", "closed NothingOnOffer"]);
+}
+
+#[test]
+fn a_doubt_is_settled_by_what_is_asked_after_it() {
+    let mut bench = Bench::new(order(5, TimeInForce::Gtc));
+    assert!(matches!(bench.task(), Some(Task::Create(_))));
+    bench.tracker.doubt_all(); // the answer may be older than what was missed
+    bench.tracker.created(OrderId(1), bench.now, Ok(report(0, None)));
+    assert!(matches!(bench.task(), Some(Task::Look(_))));
+    bench.tracker.doubt_all(); // and so may the answer to this look
+    bench.tracker.looked(OrderId(1), bench.now, Ok(Some(report(0, None))));
+    bench.look(Ok(Some(report(0, None))));
+    let first = bench.now;
+    bench.look(Ok(Some(report(0, None))));
+    assert!(bench.now >= first + LAG, "reading lags");
+    assert_eq!(bench.told(), ["accepted"]);
+    assert!(bench.tracker.is_quiet());
 }
 
 #[test]

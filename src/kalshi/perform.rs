@@ -96,7 +96,9 @@ fn split<T>(result: Result<T, ApiError>) -> (Result<T, Failure>, Option<ApiError
     }
 }
 
-fn failure_of(error: &ApiError) -> Failure {
+/// What the tracker may conclude from a failed request.
+#[must_use]
+pub fn failure_of(error: &ApiError) -> Failure {
     match error {
         ApiError::NotSent(_) | ApiError::RateLimited(_) => Failure::NotDone,
         ApiError::Unknown(_) | ApiError::Schema { .. } => Failure::Unknown,

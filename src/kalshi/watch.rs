@@ -82,7 +82,7 @@ pub struct MarketWatch {
     fees: BTreeMap<Arc<str>, FeeSchedule>,
     dirty: Vec<MarketId>,
     unknown: BTreeSet<Arc<str>>,
-    out: Vec<(Option<Timestamp>, MarketEvent)>,
+    out: Vec<MarketEvent>,
 }
 
 impl MarketWatch {
@@ -129,14 +129,14 @@ impl MarketWatch {
         std::mem::take(&mut self.unknown)
     }
 
-    /// What follows for the desk, with the exchange's stamps where there are any.
-    pub fn take(&mut self, now: Timestamp) -> Vec<(Option<Timestamp>, MarketEvent)> {
+    /// What follows for the desk.
+    pub fn take(&mut self, now: Timestamp) -> Vec<MarketEvent> {
         for id in std::mem::take(&mut self.dirty) {
             let known = &mut self.known[id.index()];
             known.dirty = false;
             known.told_at = now;
             if known.source != Source::Nothing {
-                self.out.push((None, MarketEvent::Quote { market: id, quote: known.quote }));
+                self.out.push(MarketEvent::Quote { market: id, quote: known.quote });
             }
         }
         std::mem::take(&mut self.out)
@@ -148,7 +148,7 @@ impl MarketWatch {
         if let Some(&id) = self.series.get(&series.ticker)
             && before.is_some_and(|before| before != series.fees)
         {
-            self.out.push((None, MarketEvent::Fees { series: id, fees: series.fees }));
+            self.out.push(MarketEvent::Fees { series: id, fees: series.fees });
         }
     }
 
@@ -197,7 +197,7 @@ impl MarketWatch {
             fees: series.fees,
         });
         self.fees.entry(Arc::clone(&series.ticker)).or_insert(series.fees);
-        self.out.push((None, MarketEvent::Listed(Arc::clone(&market))));
+        self.out.push(MarketEvent::Listed(Arc::clone(&market)));
         self.remember(market, MarketStatus::Active, report.close_time);
         let known = &mut self.known[id.index()];
         known.quote = quote_of(report);
@@ -225,14 +225,14 @@ impl MarketWatch {
         let known = &mut self.known[id.index()];
         if known.close != report.close_time {
             known.close = report.close_time;
-            self.out.push((None, MarketEvent::CloseTime { market: id, close: report.close_time }));
+            self.out.push(MarketEvent::CloseTime { market: id, close: report.close_time });
         }
         let (strike, grid) = (report.strike()?, &report.grid);
         if known.market.strike != strike || known.market.grid != *grid {
             let mut market = Market::clone(&known.market);
             (market.strike, market.grid, market.close_time) = (strike, grid.clone(), report.close_time);
             known.market = Arc::new(market);
-            self.out.push((None, MarketEvent::Listed(Arc::clone(&known.market))));
+            self.out.push(MarketEvent::Listed(Arc::clone(&known.market)));
         }
         let reported = quote_of(report);
         let known = &mut self.known[id.index()];
@@ -249,7 +249,7 @@ impl MarketWatch {
             }
         };
         if report.status == wire::Status::Finalized {
-            self.pay(id, None, settlement_of(report));
+            self.pay(id, settlement_of(report));
             return Ok(());
         }
         self.set_status(id, report.status.in_domain());
@@ -306,12 +306,12 @@ impl MarketWatch {
         let known = &mut self.known[id.index()];
         if known.source != Source::Nothing {
             known.source = Source::Nothing;
-            self.out.push((None, MarketEvent::Gap { market: id }));
+            self.out.push(MarketEvent::Gap { market: id });
         }
     }
 
-    /// A turn in a market's life. Returns whether its definition has to be read again.
-    pub fn lifecycle(&mut self, message: &Lifecycle, at: Option<Timestamp>) {
+    /// A turn in a market's life.
+    pub fn lifecycle(&mut self, message: &Lifecycle) {
         let ticker = &message.ticker;
         let Some(id) = self.id(ticker) else {
             if matches!(message.turn, Turn::Created(_) | Turn::Activated) {
@@ -324,7 +324,7 @@ impl MarketWatch {
             Turn::Deactivated => self.set_status(id, MarketStatus::Halted),
             Turn::CloseDateUpdated { close } => {
                 self.known[id.index()].close = *close;
-                self.out.push((at, MarketEvent::CloseTime { market: id, close: *close }));
+                self.out.push(MarketEvent::CloseTime { market: id, close: *close });
             }
             Turn::Determined { value, .. } => {
                 self.known[id.index()].determined = Some(*value);
@@ -332,7 +332,7 @@ impl MarketWatch {
             }
             Turn::Settled { .. } => {
                 let value = self.known[id.index()].determined;
-                self.pay(id, at, value);
+                self.pay(id, value);
             }
             Turn::Created(_) | Turn::PriceLevels(_) | Turn::Metadata => {
                 self.unknown.insert(Arc::clone(ticker));
@@ -344,11 +344,11 @@ impl MarketWatch {
         let known = &mut self.known[id.index()];
         if known.status != status && known.status != MarketStatus::Settled {
             known.status = status;
-            self.out.push((None, MarketEvent::Status { market: id, status }));
+            self.out.push(MarketEvent::Status { market: id, status });
         }
     }
 
-    fn pay(&mut self, id: MarketId, at: Option<Timestamp>, value: Option<Price>) {
+    fn pay(&mut self, id: MarketId, value: Option<Price>) {
         let known = &mut self.known[id.index()];
         if known.status == MarketStatus::Settled {
             return;
@@ -356,7 +356,7 @@ impl MarketWatch {
         match value {
             Some(value) => {
                 known.status = MarketStatus::Settled;
-                self.out.push((at, MarketEvent::Settled { market: id, value }));
+                self.out.push(MarketEvent::Settled { market: id, value });
             }
             // We missed what it was determined to be.
             None => {

@@ -5,5 +5,8 @@ pub mod health;
 pub mod inbox;
 pub mod lock;
 pub mod notify;
+pub mod opening;
 pub mod place;
+pub mod recover;
 pub mod rendezvous;
+pub mod shell;

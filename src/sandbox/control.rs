@@ -25,18 +25,24 @@ impl Exchange {
     /// Does it now.
     ///
     /// # Errors
-    /// When there is no such market.
+    /// When there is no such market, or it is over.
     pub fn control(&mut self, control: &Control) -> Result<(), Refused> {
         let market = |ticker: &str| self.market_of(ticker).ok_or(Refused::plain(404, "market_not_found"));
+        let open = |ticker: &str| {
+            let market = market(ticker)?;
+            let status = self.state(market).map(|state| state.status);
+            let over = matches!(status, Some(MarketStatus::Closed | MarketStatus::Settled));
+            if over { Err(Refused::plain(409, "market_closed")) } else { Ok(market) }
+        };
         match control {
             Control::TradingPause(paused) => self.trading_paused = *paused,
             Control::ExchangePause(paused) => self.all_paused = *paused,
             Control::Halt(ticker) => {
-                let market = market(ticker)?;
+                let market = open(ticker)?;
                 self.apply(MarketEvent::Status { market, status: MarketStatus::Halted });
             }
             Control::Activate(ticker) => {
-                let market = market(ticker)?;
+                let market = open(ticker)?;
                 self.apply(MarketEvent::Status { market, status: MarketStatus::Active });
             }
             Control::CloseTime(ticker, close) => {

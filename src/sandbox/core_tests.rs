@@ -4,15 +4,15 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use crate::domain::{
-    Contracts, Decimal6, EventId, FeeRounding, FeeSchedule, Fraction, Market, MarketId, MarketStatus, Money,
-    OrderId, Price, PriceGrid, Quote, SeriesId, Span, Strike, Timestamp,
+    Action, Contracts, Decimal6, EventId, FeeRounding, FeeSchedule, Fraction, Market, MarketId, MarketStatus,
+    Money, Order, OrderId, Price, PriceGrid, Quote, SeriesId, Side, Span, Strike, TimeInForce, Timestamp,
 };
-use crate::engine::gateway::{Feed, GatewayError, Next};
-use crate::event::{Input, MarketEvent, Stamped};
+use crate::engine::gateway::{Feed, GatewayError, Next, Session, Venue};
+use crate::event::{Command, Fill, Input, MarketEvent, Stamped, VenueEvent};
 use crate::feed::synthetic::{SyntheticFeed, SyntheticSettings};
-use crate::sim::{FillModel, LatencyModel, SimSettings};
+use crate::sim::{FillModel, LatencyModel, SimExchange, SimSettings};
 
-use super::accounts::{BookSide, OrderStatus};
+use super::accounts::{BookSide, FillRecord, OrderStatus};
 use super::amend::Amend;
 use super::control::Control;
 use super::exchange::{Exchange, SandboxSettings};
@@ -363,6 +363,119 @@ fn reduce_only_closes_and_no_more() {
     assert_eq!(exchange.account("key").unwrap().orders[&id].status, OrderStatus::Canceled);
     assert_eq!(exchange.account("key").unwrap().position(MarketId(0)).signed, 0);
     assert_eq!(exchange.cancel(0, OrderId(99)), Err(Refused::NOT_FOUND));
+}
+
+#[test]
+fn fees_change_for_all_that_follows_and_a_scalar_pays_both_sides() {
+    let mut exchange = exchange("100", &[quote(1, 50, 52, Some(10))]);
+    to(&mut exchange, 1);
+    let half = FeeSchedule { multiplier_ppm: 500_000, ..FeeSchedule::STANDARD };
+    exchange.apply(MarketEvent::Fees { series: SeriesId(0), fees: half });
+    let told = exchange.take_messages();
+    let update = told.iter().find(|message| message.kind == "event_fee_update").unwrap();
+    assert_eq!(update.body["fee_multiplier_override"], 0.5);
+    exchange.place(0, &order(BookSide::Ask, 1, 50, "a")).unwrap();
+    assert_eq!(exchange.account("key").unwrap().fills[0].fee, money("0.0088")); // 0.00875 rounded up
+    let value = Price::new(2_550).unwrap();
+    exchange.apply(MarketEvent::Settled { market: MarketId(0), value });
+    let account = exchange.account("key").unwrap();
+    // NO bought at 0.50 pays 1 − 0.255
+    assert_eq!((account.settlements[0].revenue, account.cash), (money("0.745"), money("100.2362")));
+    assert_eq!(exchange.state(MarketId(0)).unwrap().result(), "scalar");
+}
+
+/// What a trade is, from a buyer's view: order, price of the side bought, contracts, fee, whether it took.
+type Trade = (u64, Price, Contracts, Money, bool, Timestamp);
+
+/// Order number `number`: purchases of YES in even markets, of NO in odd ones, now and then resting.
+fn scripted(number: u64, markets: u64) -> (MarketId, Side, Price, Contracts, TimeInForce) {
+    let market = u32::try_from(number % markets).unwrap();
+    let side = if market.is_multiple_of(2) { Side::Yes } else { Side::No };
+    let limit = cents(u16::try_from(15 + number * 13 % 70).unwrap());
+    let count = Contracts::whole(1 + i64::try_from(number * 5 % 40).unwrap());
+    let life = if number.is_multiple_of(3) { TimeInForce::Gtc } else { TimeInForce::Ioc };
+    (MarketId(market), side, limit, count, life)
+}
+
+fn in_a_backtest(feed: SyntheticFeed, sim: SimSettings, markets: u64) -> Vec<Trade> {
+    let mut session = Session { feed, venue: SimExchange::new(sim) };
+    let (mut trades, mut number, mut moment) = (Vec::new(), 0, None);
+    loop {
+        let next = session.next(moment).unwrap();
+        match (next, moment) {
+            (Next::Item(input), _) => {
+                session.venue.observe(&input);
+                moment = Some(input.at);
+                if let Input::Venue(VenueEvent::Filled(fill)) = input.value {
+                    let Fill { order, price, contracts, fee, taker, .. } = fill;
+                    trades.push((order.0, price, contracts, fee, taker, input.at));
+                }
+            }
+            // The moment is over: one order, and whatever it brings belongs to the moment too.
+            (Next::Due, Some(at)) => {
+                number += 1;
+                let (market, side, limit, contracts, time_in_force) = scripted(number, markets);
+                let (id, action) = (OrderId(number), Action::Buy);
+                let order = Order { id, market, side, action, contracts, limit, time_in_force };
+                session.venue.submit(at, &Command::Submit(order)).unwrap();
+                moment = if session.venue.due().is_some() { Some(at) } else { None };
+                while let Some(input) = session.venue.take() {
+                    if let Input::Venue(VenueEvent::Filled(fill)) = input.value {
+                        trades.push((fill.order.0, fill.price, fill.contracts, fill.fee, fill.taker, at));
+                    }
+                    moment = None;
+                }
+            }
+            (Next::Due | Next::Quiet | Next::End, _) => return trades,
+        }
+    }
+}
+
+fn in_the_sandbox(feed: SyntheticFeed, sim: SimSettings, markets: u64) -> Vec<Trade> {
+    let settings = SandboxSettings { sim, bankroll: money("10000000") };
+    let mut exchange = Exchange::new(Box::new(feed), settings).unwrap();
+    exchange.open_account("key");
+    let mut number = 0;
+    while !exchange.advance(None).unwrap().end {
+        number += 1;
+        let (market, side, limit, count, life) = scripted(number, markets);
+        let (side, price) =
+            if side == Side::Yes { (BookSide::Bid, limit) } else { (BookSide::Ask, limit.complement()) };
+        let life = if life == TimeInForce::Gtc { Life::GoodTill(None) } else { Life::Immediate };
+        let ticker = exchange.ticker(market).to_owned();
+        let new =
+            NewOrder { ticker, side, count, price, life, client_order_id: None, ..order(side, 1, 1, "") };
+        if exchange.place(0, &new).is_err() {
+            exchange.number_order(0); // a backtest numbers refused orders too
+        }
+    }
+    let fills = exchange.account("key").unwrap().fills.iter();
+    let bought = |fill: &FillRecord| {
+        (fill.order.0, fill.side.outcome().price(fill.price), fill.contracts, fill.fee, fill.taker, fill.at)
+    };
+    fills.map(bought).collect()
+}
+
+#[test]
+fn the_same_orders_fill_as_in_a_backtest() {
+    for (seed, fill) in [(1, FillModel::TopOfBook), (2, FillModel::TopOfBook), (3, FillModel::Unlimited)] {
+        let feed = || {
+            SyntheticFeed::new(SyntheticSettings {
+                seed,
+                markets: 4,
+                markets_per_event: 2,
+                series: 2,
+                quotes: 1_500,
+                start: at(0),
+                length: Span::HOUR.times(2),
+            })
+        };
+        let sim = SimSettings { fill, ..settings("1").sim };
+        let (backtest, sandbox) = (in_a_backtest(feed(), sim, 4), in_the_sandbox(feed(), sim, 4));
+        assert!(backtest.iter().any(|trade| trade.4) && backtest.iter().any(|trade| !trade.4));
+        assert!(backtest.len() > 300, "{}", backtest.len());
+        assert_eq!(backtest, sandbox);
+    }
 }
 
 #[test]

@@ -142,6 +142,7 @@ impl Exchange {
     }
 
     /// Goes to the next moment at which something happens, if it is not after `until`; otherwise to `until`.
+    /// What there is to tell of it waits in [`take_messages`](Self::take_messages).
     ///
     /// # Errors
     /// What the feed reports.
@@ -245,9 +246,11 @@ impl Exchange {
             updated: now,
             markets: Vec::new(),
         });
+        let is_new = event.markets.is_empty();
         if !event.markets.contains(&market.id) {
             event.markets.push(market.id);
         }
+        let lifecycle = is_new.then(|| wire::event_lifecycle(event));
         let state = MarketState {
             market: Arc::clone(market),
             status: MarketStatus::Active,
@@ -261,6 +264,9 @@ impl Exchange {
         };
         let body = wire::created(&state);
         self.markets[index] = Some(state);
+        if let Some(body) = lifecycle {
+            self.publish(Channel::Lifecycle, "event_lifecycle", None, body);
+        }
         self.publish(Channel::Lifecycle, "market_lifecycle_v2", Some(market.id), body);
     }
 

@@ -52,15 +52,20 @@ impl Group {
 
 /// What can be asked of a group.
 #[derive(Clone, Copy, Debug)]
-pub(super) enum GroupAction {
+pub enum GroupAction {
+    /// It takes orders again.
     Reset,
+    /// Its orders are cancelled, and it takes no more.
     Trigger,
+    /// Another limit.
     Limit(Contracts),
+    /// Its orders are cancelled, and it is gone.
     Delete,
 }
 
 impl Exchange {
-    pub(super) fn create_group(&mut self, account: usize, limit: Contracts) -> u64 {
+    /// Opens a group of an account's orders; its number.
+    pub fn create_group(&mut self, account: usize, limit: Contracts) -> u64 {
         self.groups += 1;
         let group = Group { limit, matched: VecDeque::new(), tripped: false };
         self.accounts[account].groups.insert(self.groups, group);
@@ -77,12 +82,11 @@ impl Exchange {
         account.groups.get(&id).map(|group| group.body(account, id)).ok_or(Refused::NOT_FOUND)
     }
 
-    pub(super) fn steer_group(
-        &mut self,
-        account: usize,
-        id: u64,
-        action: GroupAction,
-    ) -> Result<(), Refused> {
+    /// Does something with a group.
+    ///
+    /// # Errors
+    /// When there is no such group.
+    pub fn steer_group(&mut self, account: usize, id: u64, action: GroupAction) -> Result<(), Refused> {
         let group = self.accounts[account].groups.get_mut(&id).ok_or(Refused::NOT_FOUND)?;
         match action {
             GroupAction::Reset => {

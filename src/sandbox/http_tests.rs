@@ -393,6 +393,17 @@ async fn messages_are_lost_doubled_and_sockets_dropped_on_purpose() {
 }
 
 #[tokio::test]
+async fn a_dropped_socket_ends() {
+    let faults = Faults::parse("ws_drop=1").unwrap();
+    let client = open_market(ServeSettings { faults, ..QUIET }).await;
+    let mut socket = client.socket().await;
+    socket.say(json!({"id": 1, "cmd": "subscribe", "params": {"channels": ["ticker"]}})).await;
+    assert_eq!(socket.hear().await.unwrap()["type"], "subscribed");
+    client.advance(millis(at(9))).await;
+    assert_eq!(socket.hear().await, None);
+}
+
+#[tokio::test]
 async fn a_running_clock_moves_by_itself() {
     let quotes = [quote(1, 42, 44, Some(4)), quote(2, 43, 44, Some(4))];
     let settings = ServeSettings { speed: Speed::Times(600), start: Some(at(0)), ..QUIET };

@@ -29,7 +29,7 @@ pub(super) fn answer(core: &Core, method: &str, segments: &[&str], query: &Query
             json!({"series": wire::series(series)})
         }
         ["events"] => events(exchange, query)?,
-        ["events", "fee_changes"] => json!({"event_fee_change_arr": [], "cursor": ""}),
+        ["events", "fee_changes"] => json!({"event_fee_changes": [], "cursor": ""}),
         ["events", ticker] => event(exchange, ticker, query)?,
         ["markets"] => markets(exchange, query)?,
         ["markets", "trades"] => trades(exchange, query)?,

@@ -11,6 +11,7 @@
 //!   what they take shorten it, since in a backtest a market does not react to us either.
 //! - A displayed size the data does not know is our share of what traded (what an order would get), or
 //!   `1.00` where nothing traded: a level of `0.00` would be no level. What fills, `SimExchange` decides.
+//! - A user's own orders never meet on placing, as `self_trade_prevention_type` says; an amend does not look.
 //! - Users do not trade with each other; `/markets/trades` lists only trades of users.
 //! - A market is finalized in the moment it is determined, without a dispute window, and pays exactly.
 //! - A change of a series' fees reaches sockets as `event_fee_update` of each of its events.
@@ -24,7 +25,7 @@ mod booking;
 pub mod control;
 pub mod exchange;
 pub mod faults;
-mod groups;
+pub mod groups;
 mod limits;
 mod markets;
 pub mod orders;

@@ -79,11 +79,14 @@ impl Exchange {
         if new.life == Life::FillOrKill && offer.is_none_or(|(_, size)| size < count) {
             return Err(Refused::plain(409, "fill_or_kill_insufficient_resting_volume"));
         }
+        let before = self.available(account);
         let record = self.record(account, market, new, count);
         let id = record.id;
         self.accounts[account].open.insert(id);
         self.accounts[account].orders.insert(id, record);
-        if self.available(account) < Money::ZERO {
+        let after = self.available(account);
+        // What locks nothing more is never refused for want of cash.
+        if after < Money::ZERO && after < before {
             self.accounts[account].open.remove(&id);
             self.accounts[account].orders.remove(&id);
             if let Some(client) = &new.client_order_id {
@@ -115,7 +118,7 @@ impl Exchange {
             offer.is_some_and(|(at, _)| if new.side == BookSide::Bid { at <= price } else { at >= price })
         };
         let own_first = own.iter().any(|&(_, price)| !behind(price));
-        let mut immediate = new.life != Life::GoodTill(None) && !matches!(new.life, Life::GoodTill(_));
+        let mut immediate = !matches!(new.life, Life::GoodTill(_));
         if own_first || !own.is_empty() && !enough {
             if new.self_trade == "maker" {
                 own.iter().for_each(|&(order, _)| self.withdraw(account, order, Some("SelfTradeCancel")));

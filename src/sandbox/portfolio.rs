@@ -35,7 +35,11 @@ pub(super) fn answer(core: &Core, account: usize, segments: &[&str], query: &Que
         ["portfolio", "positions"] => positions(exchange, own, query)?,
         ["portfolio", "settlements"] => settlements(exchange, own, query)?,
         ["portfolio", "summary", "total_resting_order_value"] => {
-            json!({"total_resting_order_value": exchange.locked(account).micros() / 10_000})
+            let locked = exchange.locked(account);
+            json!({
+                "total_resting_order_value": locked.micros() / 10_000,
+                "resting_order_value_breakdown": [{"exchange_index": 0, "balance": wire::balance(locked)}],
+            })
         }
         ["portfolio", "order_groups"] => json!({"order_groups": exchange.group_bodies(account)}),
         ["portfolio", "order_groups", id] => {

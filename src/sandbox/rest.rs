@@ -174,6 +174,10 @@ fn spend(core: &mut Core, account: usize, asked: &Asked<'_>, segments: &[&str]) 
 fn answer(core: &mut Core, asked: &Asked<'_>, segments: &[&str]) -> Answered {
     let private = matches!(segments, ["portfolio", ..] | ["account", "limits"]);
     if !private {
+        // Whoever signs a public request pays for it; whoever does not sign is nobody's account.
+        if let Ok(account) = account(core, asked) {
+            spend(core, account, asked, segments)?;
+        }
         return markets::answer(core, asked.method, segments, &asked.query);
     }
     let account = account(core, asked)?;

@@ -305,6 +305,13 @@ pub(super) fn event(event: &Event) -> Value {
     })
 }
 
+pub(super) fn event_lifecycle(event: &Event) -> Value {
+    json!({
+        "event_ticker": event.ticker, "exchange_index": 0, "title": event.title, "subtitle": "",
+        "collateral_return_type": "", "series_ticker": event.series,
+    })
+}
+
 /// What an order brought since `before`: the answer to a create or an amend.
 pub(super) fn placed(order: &OrderRecord, before: Option<&OrderRecord>, now: Timestamp) -> Value {
     let sums = |order: &OrderRecord| (order.filled, order.traded_value, order.fees_paid());

@@ -78,6 +78,17 @@ impl Scenario {
         })
     }
 
+    /// Reads a scenario as [`to_toml`](Self::to_toml) writes it, with `overrides`. Its paths are seen from
+    /// `folder`.
+    ///
+    /// # Errors
+    /// Names line and key of what is wrong.
+    pub fn parse(text: &str, overrides: &[String], folder: &Path) -> Result<Self, ScenarioError> {
+        let fail = |line, problem| ScenarioError { file: "the recorded scenario".into(), line, problem };
+        let raw = raw::parse(text, overrides).map_err(|error| fail(error.line, error.problem))?;
+        resolve(raw, folder).map_err(|wrong| fail(raw::line_of(text, &wrong.key), wrong.problem))
+    }
+
     /// Sets whether kill switches are recorded but not obeyed.
     pub const fn ignore_halts(&mut self, ignore: bool) {
         self.desk.risk.ignore_halts = ignore;

@@ -267,7 +267,7 @@ keys_with_defaults! {
 }
 
 /// `live.scan_with`
-#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Serialize, Deserialize, PartialEq, Eq)]
 #[serde(rename_all = "snake_case")]
 pub enum ScanWith {
     /// Books by WebSocket.

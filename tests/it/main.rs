@@ -5,10 +5,12 @@
 mod bad_input;
 mod determinism;
 mod golden;
+mod live;
 mod look_ahead;
 mod merge;
 mod mutants;
 mod operating;
+mod parity;
 mod published;
 mod replay;
 mod support;

@@ -17,7 +17,7 @@ use serde::de::{DeserializeOwned, IgnoredAny};
 
 use crate::domain::{Price, PriceGrid, Timestamp};
 use crate::kalshi::number;
-use crate::kalshi::schema::{SchemaError, decode};
+use crate::kalshi::schema::{self, SchemaError};
 
 pub use body::{
     About, BookDelta, BookFrame, BookSnapshot, Created, EventFeeUpdate, EventLifecycle, Fill, Lifecycle,
@@ -212,12 +212,17 @@ fn problem(endpoint: &str, problem: impl Into<String>) -> SchemaError {
     SchemaError { endpoint: endpoint.to_owned(), problem: problem.into() }
 }
 
+/// Decodes a message. Bytes would be searched for what is no text, which text has been already.
+fn decode<T: DeserializeOwned>(endpoint: &str, text: &str) -> Result<T, SchemaError> {
+    serde_json::from_str(text).or_else(|_| schema::decode(endpoint, text.as_bytes()))
+}
+
 fn read<M: DeserializeOwned>(
     text: &str,
     endpoint: &str,
     frame: impl FnOnce(M) -> Frame,
 ) -> Result<Message, SchemaError> {
-    let envelope: Envelope<M> = decode(endpoint, text.as_bytes())?;
+    let envelope: Envelope<M> = decode(endpoint, text)?;
     let Envelope { sid, seq, sent, msg, id: _ } = envelope;
     Ok(Message { sid, seq, sent, frame: frame(msg) })
 }
@@ -247,7 +252,7 @@ fn sequenced<M: DeserializeOwned>(
 }
 
 fn headed(text: &str, endpoint: &str, frame: impl FnOnce(Head) -> Frame) -> Result<Message, SchemaError> {
-    let head: Head = decode(endpoint, text.as_bytes())?;
+    let head: Head = decode(endpoint, text)?;
     Ok(Message { sid: head.sid, seq: head.seq, sent: head.sent, frame: frame(head) })
 }
 
@@ -258,7 +263,7 @@ fn subscribed(text: &str) -> Result<Message, SchemaError> {
         sid: u64,
     }
     const ENDPOINT: &str = "WebSocket subscribed";
-    let envelope: Envelope<Subscribed> = decode(ENDPOINT, text.as_bytes())?;
+    let envelope: Envelope<Subscribed> = decode(ENDPOINT, text)?;
     let Envelope { id, seq, sent, msg: Subscribed { channel, sid }, .. } = envelope;
     let id = id.ok_or_else(|| problem(ENDPOINT, "missing field `id`"))?;
     Ok(Message { sid: Some(sid), seq, sent, frame: Frame::Subscribed { id, channel, sid } })
@@ -274,7 +279,7 @@ fn refusal(text: &str) -> Result<Message, SchemaError> {
         #[serde(default)]
         market_tickers: Option<Vec<Arc<str>>>,
     }
-    let envelope: Envelope<Said> = decode("WebSocket error", text.as_bytes())?;
+    let envelope: Envelope<Said> = decode("WebSocket error", text)?;
     let Envelope { id, sid, seq, sent, msg } = envelope;
     let mut tickers = msg.market_tickers.unwrap_or_default();
     tickers.extend(msg.market_ticker);
@@ -313,7 +318,7 @@ fn lifecycle(text: &str) -> Result<Message, SchemaError> {
         price_ranges: PriceGrid,
     }
     let endpoint = "WebSocket market_lifecycle_v2";
-    let Which { event_type, market_ticker } = decode::<Envelope<Which>>(endpoint, text.as_bytes())?.msg;
+    let Which { event_type, market_ticker } = decode::<Envelope<Which>>(endpoint, text)?.msg;
     let endpoint = format!("{endpoint} {event_type}");
     let wrap = |turn| Frame::Lifecycle(Lifecycle { ticker: market_ticker, turn });
     match &*event_type {

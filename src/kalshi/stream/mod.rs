@@ -17,6 +17,8 @@ mod held;
 mod shell;
 #[cfg(test)]
 mod shell_tests;
+#[cfg(test)]
+mod soak_tests;
 pub mod state;
 mod subscription;
 #[cfg(test)]

@@ -143,12 +143,12 @@ async fn after_a_reset_everything_is_subscribed_again() {
 
 #[tokio::test]
 async fn silence_ends_the_connection_and_pings_are_answered() {
-    let mut client = Client::start(Duration::from_millis(400)).await;
+    let mut client = Client::start(Duration::from_millis(1_500)).await;
     let mut exchange = Exchange::accept(&client.listener).await;
     exchange.open().await;
     client.until_book().await;
     for _ in 0..4 {
-        tokio::time::sleep(Duration::from_millis(200)).await;
+        tokio::time::sleep(Duration::from_millis(400)).await;
         exchange.socket.send(Message::Ping("heartbeat".into())).await.unwrap();
         assert_eq!(exchange.next().await, Message::Pong("heartbeat".into()));
     }

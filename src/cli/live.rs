@@ -1,0 +1,470 @@
+//! `protogen live [SCENARIO]`
+
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use clap::{Args, ValueEnum};
+use tokio::runtime::{Builder, Runtime};
+use tokio::sync::mpsc;
+use tracing::{info, warn};
+
+use crate::desk::Desk;
+use crate::desk::decision::{Output, Record};
+use crate::domain::{Fact, MarketId, StrategyId, Timestamp};
+use crate::event::{Control, Input, MarketEvent, Stamped};
+use crate::feed::facts;
+use crate::kalshi::clock;
+use crate::kalshi::session::Ask;
+use crate::live::health::{Facts, Health, NOTE, Recent};
+use crate::live::inbox::{Inbox, Request, read_stop};
+use crate::live::lock::LedgerLock;
+use crate::live::notify::{Event, Kind, Notifier};
+use crate::live::place;
+use crate::live::shell::{self, Ended, Hooks, LiveError, LiveSettings};
+use crate::scenario::raw::ScanWith;
+use crate::scenario::{Scenario, ScenarioError};
+use crate::telemetry::{self, Level, Style};
+
+use super::access::{EnvArgs, EnvName};
+use super::{Color, Common, Failure, ScenarioArgs, json, print};
+
+/// How often the owner's requests are looked for.
+const LOOK_EVERY: Duration = Duration::from_millis(250);
+/// How often health is written down.
+const HEALTH_EVERY: Duration = Duration::from_secs(2);
+/// How long the last notifications may take.
+const LAST_WORDS: Duration = Duration::from_secs(10);
+/// How often the log says that all is well.
+const HEARTBEAT: Duration = Duration::from_secs(60);
+
+/// Trade: the same desk as in a backtest, on the exchange as it is.
+///
+/// Watches the scenario's markets, trades, follows its orders, exits, and writes everything into a ledger that
+/// outlives the process: started again, it goes on where it was, after asking the exchange what happened
+/// meanwhile. Ctrl-C takes resting orders back and ends in order; a second one does not wait.
+#[derive(Debug, Args)]
+pub struct Live {
+    /// Scenario file
+    #[arg(value_name = "SCENARIO", default_value = "scenarios/fomc.toml")]
+    scenario: PathBuf,
+    #[command(flatten)]
+    overrides: ScenarioArgs,
+    #[command(flatten)]
+    access: EnvArgs,
+    /// Real markets, simulated fills: no order is sent
+    #[arg(long)]
+    paper: bool,
+    /// Ledger file [default: in the platform's data folder, named after the scenario]
+    #[arg(long, value_name = "FILE")]
+    ledger: Option<PathBuf>,
+    /// Leave positions that are not ours alone, instead of refusing to trade beside them
+    #[arg(long)]
+    adopt: bool,
+    /// Consent to trade with real money, which `--env prod` does
+    #[arg(long)]
+    i_understand_this_is_real_money: bool,
+    /// How log lines look
+    #[arg(long, value_enum, default_value_t = LogStyle::Human)]
+    log: LogStyle,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum LogStyle {
+    /// For people
+    Human,
+    /// One JSON object a line
+    Json,
+}
+
+impl From<LiveError> for Failure {
+    fn from(error: LiveError) -> Self {
+        let code = match &error {
+            LiveError::Open(_) => Self::DATA,
+            LiveError::Exchange(_) => Self::VENUE,
+            LiveError::Engine(_) => {
+                let LiveError::Engine(error) = error else { unreachable!("it was one a line above") };
+                return error.into();
+            }
+        };
+        Self::new(code, error.to_string())
+    }
+}
+
+#[derive(serde::Serialize)]
+struct Outcome<'a> {
+    run_id: &'a str,
+    mode: &'a str,
+    scenario: &'a str,
+    final_equity: f64,
+    inputs: u64,
+    digest: &'a str,
+    ledger: &'a Path,
+    all_halted: bool,
+}
+
+impl Live {
+    pub(super) fn run(&self, common: &Common) -> Result<(), Failure> {
+        self.start_log(common);
+        let scenario = Scenario::load(&self.scenario, &self.overrides.overrides)?;
+        self.check_consent(&scenario)?;
+        let access = self.access.access()?;
+        let credentials = access.credentials()?;
+        let ledger = match &self.ledger {
+            Some(file) => file.clone(),
+            None => place::default_ledger(Some(&self.access.ledger_name(&scenario.name, self.paper)))
+                .map_err(|error| no_place(&error))?,
+        };
+        if let Some(folder) = ledger.parent().filter(|folder| !folder.as_os_str().is_empty()) {
+            place::make_private(folder).map_err(|error| no_place(&error))?;
+        }
+        let _lock = LedgerLock::take(&ledger).map_err(|problem| Failure::new(Failure::USAGE, problem))?;
+        let runtime = Builder::new_multi_thread().worker_threads(2).enable_all().build();
+        let runtime = runtime.map_err(|error| Failure::new(Failure::BUG, format!("no runtime: {error}")))?;
+        let notifier = {
+            let _inside = runtime.enter();
+            Notifier::new(&scenario.resolved.live.notify)
+                .map_err(|problem| Failure::new(Failure::USAGE, format!("live.notify: {problem}")))?
+        };
+        let name = scenario.name.clone();
+        let about = About {
+            started_at: clock::now(),
+            mode: if self.paper { "paper" } else { "live" },
+            environment: access.name.name(),
+            scenario: name.clone(),
+        };
+        let settings = LiveSettings {
+            facts: self.facts(&scenario)?,
+            environment: access.environment,
+            credentials,
+            ledger: ledger.clone(),
+            run_id: new_run_id(),
+            paper: self.paper,
+            adopt: self.adopt,
+            stream: scenario.resolved.live.scan_with == ScanWith::Websocket,
+            scenario,
+        };
+        let ended = self.trade(settings, about, &runtime, &notifier)?;
+        let mode = if self.paper { "paper" } else { "live" };
+        self.say(common, &ended, mode, &name, &ledger)?;
+        runtime.block_on(notifier.finish(LAST_WORDS));
+        if ended.all_halted {
+            let problem = "every strategy is halted; see `protogen halts` and lift with `protogen resume`";
+            return Err(Failure::new(Failure::DIVERGED, problem));
+        }
+        Ok(())
+    }
+
+    fn start_log(&self, common: &Common) {
+        let style = if self.log == LogStyle::Json { Style::Json } else { Style::Human };
+        let level = match (common.quiet, common.verbose) {
+            (true, _) => Level::Quiet,
+            (false, true) => Level::Verbose,
+            (false, false) => Level::Normal,
+        };
+        let color = match common.color {
+            Color::Always => true,
+            Color::Never => false,
+            Color::Auto => console::Term::stderr().features().colors_supported(),
+        };
+        // A log that was set up before is a log.
+        let _set_up_before = telemetry::start(style, level, color);
+    }
+
+    fn check_consent(&self, scenario: &Scenario) -> Result<(), Failure> {
+        let consent = self.i_understand_this_is_real_money || scenario.resolved.live.confirm;
+        if self.access.env() == EnvName::Prod && !self.paper && !consent {
+            let problem = "--env prod trades real money: add --i-understand-this-is-real-money, or set \
+                           `confirm = true` under [live] in the scenario";
+            return Err(Failure::new(Failure::USAGE, problem));
+        }
+        Ok(())
+    }
+
+    fn facts(&self, scenario: &Scenario) -> Result<Vec<(Timestamp, Fact)>, Failure> {
+        let mut all = Vec::new();
+        for file in &scenario.facts {
+            all.extend(facts::read(file)?);
+        }
+        all.sort_by_key(|(at, _)| *at);
+        Ok(all)
+    }
+
+    fn trade(
+        &self,
+        settings: LiveSettings,
+        about: About,
+        runtime: &Runtime,
+        notifier: &Notifier,
+    ) -> Result<Ended, Failure> {
+        let shared = Arc::new(Mutex::new(Shared::default()));
+        let mut hooks = Watcher { shared: Arc::clone(&shared), notifier, tickers: Vec::new() };
+        let (run_id, ledger) = (settings.run_id.clone(), settings.ledger.clone());
+        let start = format!("{} began on {}: {}", about.mode, about.environment, about.scenario);
+        notifier.send(&Event::new(Kind::Start, clock::now(), start));
+        let mut last_health = Instant::now().checked_sub(HEALTH_EVERY);
+        let mut last_beat = Instant::now();
+        let mut watch = |_: Timestamp, desk: &Desk| {
+            if last_health.is_some_and(|last| last.elapsed() < HEALTH_EVERY) {
+                return;
+            }
+            last_health = Some(Instant::now());
+            let health = lock(&shared).health(desk, &about, &run_id);
+            if last_beat.elapsed() >= HEARTBEAT {
+                last_beat = Instant::now();
+                let (open, orders) = (health.positions.len(), health.orders.len());
+                info!(
+                    equity = health.equity,
+                    positions = open,
+                    orders,
+                    markets = health.feed.markets,
+                    "alive"
+                );
+            }
+            let mut shared = lock(&shared);
+            shared.note = Some(health.to_note());
+            shared.strategies = desk.active_strategies().collect();
+        };
+        let scenario_file = self.scenario.clone();
+        let overrides = self.overrides.overrides.clone();
+        let ended = shell::run(settings, runtime, &mut hooks, &mut watch, |asks, _, desk| {
+            lock(&shared).strategies = desk.active_strategies().collect();
+            let owner =
+                Owner { ledger, asks: asks.clone(), shared: Arc::clone(&shared), scenario_file, overrides };
+            runtime.spawn(owner.listen());
+            runtime.spawn(signals(asks.clone()));
+        });
+        let text = match &ended {
+            Ok(ended) => format!("ended in order, equity {}", ended.equity),
+            Err(error) => format!("ended: {error}"),
+        };
+        notifier.send(&Event::new(Kind::Stop, clock::now(), text));
+        Ok(ended?)
+    }
+
+    fn say(
+        &self,
+        common: &Common,
+        ended: &Ended,
+        mode: &str,
+        scenario: &str,
+        ledger: &Path,
+    ) -> Result<(), Failure> {
+        let final_equity = crate::report::summary::dollars(ended.equity);
+        if common.json {
+            let Ended { run_id, digest, inputs, all_halted, .. } = ended;
+            let (inputs, all_halted) = (*inputs, *all_halted);
+            let outcome =
+                Outcome { run_id, mode, scenario, final_equity, inputs, digest, ledger, all_halted };
+            return print(&json(&outcome));
+        }
+        print(&format!(
+            "{scenario} ({mode}) ended in order: equity ${final_equity:.2}, {} inputs, digest {}\nledger {}\n",
+            ended.inputs,
+            &ended.digest[..16],
+            ledger.display()
+        ))
+    }
+}
+
+fn no_place(error: &std::io::Error) -> Failure {
+    Failure::new(Failure::USAGE, format!("no place for the ledger: {error}; name one with --ledger"))
+}
+
+/// A name no other run of the account has: client order ids begin with it, and are spent for ever.
+fn new_run_id() -> String {
+    let seed = format!("{} {}", clock::now().nanos(), std::process::id());
+    blake3::hash(seed.as_bytes()).to_hex()[..12].to_owned()
+}
+
+/// What does not change while a desk runs.
+struct About {
+    started_at: Timestamp,
+    mode: &'static str,
+    environment: &'static str,
+    scenario: String,
+}
+
+/// What the engine's thread tells the others.
+#[derive(Default)]
+struct Shared {
+    recent: Recent,
+    last_message_at: Option<Timestamp>,
+    note: Option<String>,
+    strategies: Vec<(usize, Arc<str>)>,
+}
+
+impl Shared {
+    fn health(&self, desk: &Desk, about: &About, run_id: &str) -> Health {
+        let now = clock::now();
+        let facts = Facts {
+            at: now,
+            started_at: about.started_at,
+            mode: about.mode,
+            environment: about.environment,
+            scenario: &about.scenario,
+            run_id,
+            feed_up: self.last_message_at.is_some(),
+            feed_since: about.started_at,
+            last_message_at: self.last_message_at,
+        };
+        Health::of(desk, &self.recent, &facts)
+    }
+}
+
+fn lock<T>(shared: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    shared.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Looks over the engine's shoulder: remembers, notifies, logs.
+struct Watcher<'a> {
+    shared: Arc<Mutex<Shared>>,
+    notifier: &'a Notifier,
+    tickers: Vec<Box<str>>,
+}
+
+impl Watcher<'_> {
+    fn ticker(&self, market: MarketId) -> &str {
+        self.tickers.get(market.index()).map_or("a market of before", |ticker| ticker)
+    }
+
+    fn tell(&self, record: &Record) {
+        let (kind, at, text) = match record {
+            Record::Fill(booked) => {
+                let (fill, order) = (&booked.fill, &booked.order);
+                let ticker = self.ticker(order.market);
+                let what = format!("{} {} {}", order.action, fill.contracts, order.side);
+                (Kind::Fill, booked.at, format!("{what} of {ticker} at {} for {}", fill.price, fill.fee))
+            }
+            Record::Trade(trade) => {
+                let ticker = self.ticker(trade.market);
+                let why = trade.exit_reason.name();
+                (Kind::Exit, trade.closed_at, format!("closed {ticker} ({why}): {} after fees", trade.pnl))
+            }
+            Record::Halt(halt) => {
+                (Kind::Halt, halt.at, format!("halted by the {} rule: {}", halt.rule.name(), halt.detail))
+            }
+            Record::Resume(resume) => (Kind::Resume, resume.at, format!("resumed: {}", resume.reason)),
+            Record::Discrepancy(found) => (Kind::Discrepancy, found.at, found.detail.clone()),
+            _ => return,
+        };
+        if matches!(kind, Kind::Halt | Kind::Discrepancy) {
+            warn!("{text}");
+        } else {
+            info!("{text}");
+        }
+        self.notifier.send(&Event::new(kind, at, text));
+    }
+}
+
+impl Hooks for Watcher<'_> {
+    fn observe(&mut self, input: &Stamped<Input>, out: &Output) {
+        if let Input::Market(MarketEvent::Listed(market)) = &input.value {
+            let index = market.id.index();
+            self.tickers.resize(self.tickers.len().max(index + 1), "".into());
+            self.tickers[index] = market.ticker.clone();
+        }
+        {
+            let mut shared = lock(&self.shared);
+            if matches!(input.value, Input::Market(_) | Input::Venue(_)) {
+                shared.last_message_at = Some(clock::now());
+            }
+            shared.recent.observe(out);
+        }
+        out.records.iter().for_each(|record| self.tell(record));
+    }
+
+    fn note(&mut self) -> Option<(&'static str, String)> {
+        lock(&self.shared).note.take().map(|note| (NOTE, note))
+    }
+}
+
+/// What the owner says while the desk runs: a STOP file, and requests of other processes.
+struct Owner {
+    ledger: PathBuf,
+    asks: mpsc::Sender<Ask>,
+    shared: Arc<Mutex<Shared>>,
+    scenario_file: PathBuf,
+    overrides: Vec<String>,
+}
+
+impl Owner {
+    async fn listen(self) {
+        let inbox = Inbox::new(&self.ledger);
+        let mut stopped = false;
+        loop {
+            let stop = read_stop(&self.ledger);
+            if let Some(reason) = stop.as_ref().filter(|_| !stopped) {
+                self.ask(Control::Halt { reason: format!("STOP: {reason}") }).await;
+            }
+            stopped = stop.is_some();
+            for found in inbox.take() {
+                match found {
+                    Ok((path, request)) => {
+                        match self.control(request) {
+                            Ok(control) => self.ask(control).await,
+                            Err(problem) => warn!("a request was not carried out: {problem}"),
+                        }
+                        if let Err(error) = inbox.done(&path) {
+                            warn!("{} cannot be removed: {error}", path.display());
+                        }
+                    }
+                    Err(problem) => warn!("{problem}"),
+                }
+            }
+            if self.asks.is_closed() {
+                return;
+            }
+            tokio::time::sleep(LOOK_EVERY).await;
+        }
+    }
+
+    async fn ask(&self, control: Control) {
+        if self.asks.send(Ask::Control(control)).await.is_err() {
+            warn!("a request came after the session's end");
+        }
+    }
+
+    fn control(&self, request: Request) -> Result<Control, String> {
+        match request {
+            Request::Halt { reason } => Ok(Control::Halt { reason }),
+            Request::Resume { strategy: None, reason } => Ok(Control::Resume { strategy: None, reason }),
+            Request::Resume { strategy: Some(name), reason } => {
+                let shared = lock(&self.shared);
+                let found = shared.strategies.iter().find(|(_, known)| **known == *name);
+                let number = found.and_then(|(number, _)| u8::try_from(*number).ok());
+                let number = number.ok_or_else(|| {
+                    let known: Vec<&str> = shared.strategies.iter().map(|(_, name)| &**name).collect();
+                    format!("no strategy is called `{name}`; there are {}", known.join(", "))
+                })?;
+                Ok(Control::Resume { strategy: Some(StrategyId(number)), reason })
+            }
+            Request::Reload { scenario } => {
+                let file = scenario.as_ref().unwrap_or(&self.scenario_file);
+                let loaded = Scenario::load(file, &self.overrides);
+                let scenario = loaded.map_err(|error: ScenarioError| error.to_string())?;
+                Ok(Control::Refit { scenario: scenario.to_toml().into() })
+            }
+        }
+    }
+}
+
+/// The first signal ends the session in order, a second one at once.
+async fn signals(asks: mpsc::Sender<Ask>) {
+    use tokio::signal::unix::{SignalKind, signal};
+    let Ok(mut terminate) = signal(SignalKind::terminate()) else {
+        return warn!("SIGTERM cannot be heard; stop with Ctrl-C or a STOP file");
+    };
+    for first in [true, false] {
+        tokio::select! {
+            _ = tokio::signal::ctrl_c() => {}
+            _ = terminate.recv() => {}
+        }
+        if first {
+            warn!("ending: resting orders are taken back; once more to end at once");
+            drop(asks.send(Ask::Drain).await);
+        } else {
+            drop(asks.send(Ask::Abort).await);
+        }
+    }
+}

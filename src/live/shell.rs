@@ -1,0 +1,521 @@
+//! The shell of a live desk: opens the ledger, recovers, runs the engine, and ends in order.
+//!
+//! ```text
+//!   main thread                     runtime
+//!   Engine::run ◀── News ─────────  Session ◀──▶ exchange
+//!     desk, ledger ── Ask ───────▶     ▲
+//!                                      └── signals, STOP file, inbox
+//! ```
+
+use std::any::Any;
+use std::collections::VecDeque;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::time::Duration;
+
+use tokio::runtime::Runtime;
+use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
+use tracing::{info, warn};
+
+use crate::desk::Desk;
+use crate::desk::book::Book;
+use crate::desk::decision::Output;
+use crate::domain::{Contracts, Fact, Money, Span, Timestamp};
+use crate::engine::gateway::{Feed, GatewayError, Next, Session as Merged, Venue};
+use crate::engine::{Engine, EngineError, Journal, JournalError};
+use crate::event::{CloseReason, Command, Control, Input, MarketEvent, Stamped, VenueEvent};
+use crate::feed::LiveFeed;
+use crate::feed::live::{News, Pace};
+use crate::journal::TradeLogger;
+use crate::journal::ledger::LedgerError;
+use crate::kalshi::auth::Credentials;
+use crate::kalshi::clock;
+use crate::kalshi::environment::Environment;
+use crate::kalshi::orders::OrderTracker;
+use crate::kalshi::perform::MarketReader;
+use crate::kalshi::rest::{ApiError, Rest};
+use crate::kalshi::session::{self, Ask, KalshiVenue, Parts, SessionSettings};
+use crate::kalshi::watch::{MarketWatch, Scope};
+use crate::scenario::Scenario;
+use crate::sim::SimExchange;
+
+use super::opening::{FOREIGN_CASH, IN_FORCE, ORDER_GROUP, OpenError, Opening, refit, untold};
+use super::recover::{Account, Given, Kept, compare, gaps, news_since, resume_watch, unmanaged};
+
+/// News held for the engine before the session conflates.
+const NEWS: usize = 4_096;
+/// Asks held for the session.
+const ASKS: usize = 4_096;
+/// How long the end of a session is waited for.
+const ENDING: Duration = Duration::from_secs(20);
+/// Order group limits the exchange takes.
+const MOST_GROUP_CONTRACTS: i64 = 1_000_000;
+
+/// What a live run is made of.
+pub struct LiveSettings {
+    /// The scenario.
+    pub scenario: Scenario,
+    /// Facts with the moments at which they became public.
+    pub facts: Vec<(Timestamp, Fact)>,
+    /// Which exchange.
+    pub environment: Environment,
+    /// The key.
+    pub credentials: Credentials,
+    /// The ledger's file.
+    pub ledger: PathBuf,
+    /// Name of the run if the ledger is new.
+    pub run_id: String,
+    /// Whether fills are simulated.
+    pub paper: bool,
+    /// Whether positions that are not ours are accepted as unmanaged.
+    pub adopt: bool,
+    /// Whether market news comes over the WebSocket.
+    pub stream: bool,
+}
+
+/// How a live run ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Ended {
+    /// The run.
+    pub run_id: String,
+    /// Equity at the end.
+    pub equity: Money,
+    /// Hash of all decisions so far.
+    pub digest: String,
+    /// Inputs of this process.
+    pub inputs: u64,
+    /// Whether it ended because every strategy is halted.
+    pub all_halted: bool,
+}
+
+/// Why a live run could not begin or go on.
+#[derive(Debug, thiserror::Error)]
+pub enum LiveError {
+    /// The ledger.
+    #[error(transparent)]
+    Open(#[from] OpenError),
+    /// The exchange, or what it holds.
+    #[error("{0}")]
+    Exchange(String),
+    /// The run.
+    #[error(transparent)]
+    Engine(#[from] EngineError),
+}
+
+impl From<LedgerError> for LiveError {
+    fn from(error: LedgerError) -> Self {
+        Self::Open(error.into())
+    }
+}
+
+impl From<ApiError> for LiveError {
+    fn from(error: ApiError) -> Self {
+        Self::Exchange(error.to_string())
+    }
+}
+
+/// What goes on beside the engine, on its thread.
+pub trait Hooks {
+    /// After every step, before it is acted upon.
+    fn observe(&mut self, input: &Stamped<Input>, out: &Output);
+    /// Something to be noted in the ledger, under a name. Asked after every step and in silence.
+    fn note(&mut self) -> Option<(&'static str, String)>;
+}
+
+/// The ledger and the hooks as one journal.
+struct Recorder<'a> {
+    ledger: TradeLogger,
+    hooks: &'a mut dyn Hooks,
+    inputs: u64,
+}
+
+impl Recorder<'_> {
+    fn note(&mut self) -> Result<bool, LedgerError> {
+        match self.hooks.note() {
+            Some((name, text)) => self.ledger.note(name, &text).map(|()| true),
+            None => Ok(false),
+        }
+    }
+}
+
+fn unwritten(error: &LedgerError) -> JournalError {
+    JournalError::Write(error.to_string())
+}
+
+impl Journal for Recorder<'_> {
+    fn record(&mut self, seq: u64, input: &Stamped<Input>, out: &Output) -> Result<(), JournalError> {
+        self.inputs += 1;
+        if let Input::Control(Control::Refit { scenario }) = &input.value {
+            self.ledger.note(IN_FORCE, scenario).map_err(|error| unwritten(&error))?;
+        }
+        self.ledger.record(seq, input, out)?;
+        self.hooks.observe(input, out);
+        self.note().map(drop).map_err(|error| unwritten(&error))
+    }
+
+    fn idle(&mut self) -> Result<(), JournalError> {
+        if self.note().map_err(|error| unwritten(&error))? {
+            return self.ledger.commit().map_err(|error| unwritten(&error));
+        }
+        self.ledger.idle()
+    }
+}
+
+/// First what happened while nobody watched, then what happens.
+enum Source {
+    Given(Given),
+    Live(Box<LiveFeed>),
+}
+
+impl Feed for Source {
+    fn next(&mut self, until: Option<Timestamp>) -> Result<Next<Stamped<Input>>, GatewayError> {
+        match self {
+            Self::Given(feed) => feed.next(until),
+            Self::Live(feed) => feed.next(until),
+        }
+    }
+}
+
+/// Commands are kept until there is somebody to send them to.
+enum Outlet {
+    Kept(Kept),
+    Exchange(KalshiVenue),
+    Paper(Box<SimExchange>),
+}
+
+impl Venue for Outlet {
+    fn submit(&mut self, at: Timestamp, command: &Command) -> Result<(), GatewayError> {
+        match self {
+            Self::Kept(venue) => venue.submit(at, command),
+            Self::Exchange(venue) => venue.submit(at, command),
+            Self::Paper(venue) => venue.submit(at, command),
+        }
+    }
+
+    fn observe(&mut self, seen: &Stamped<Input>) {
+        if let Self::Paper(venue) = self {
+            venue.observe(seen);
+        }
+    }
+
+    fn due(&self) -> Option<Timestamp> {
+        if let Self::Paper(venue) = self { venue.due() } else { None }
+    }
+
+    fn take(&mut self) -> Option<Stamped<Input>> {
+        if let Self::Paper(venue) = self { venue.take() } else { None }
+    }
+}
+
+/// Runs a live desk until it is told to end, or cannot go on. `watch` is called after every input and now
+/// and then in silence; `begun` when the session has begun and can be steered.
+///
+/// # Errors
+/// When it cannot begin, because the ledger or the exchange does not allow it, or cannot go on.
+pub fn run(
+    settings: LiveSettings,
+    runtime: &Runtime,
+    hooks: &mut dyn Hooks,
+    watch: &mut dyn FnMut(Timestamp, &Desk),
+    begun: impl FnOnce(&mpsc::Sender<Ask>, &Rest, &Desk),
+) -> Result<Ended, LiveError> {
+    let rest = {
+        let _inside = runtime.enter();
+        Rest::new(&settings.environment, Some(settings.credentials.clone()))?
+    };
+    runtime.block_on(rest.learn_limits())?;
+    let mut shell = Shell::open(settings, runtime, rest, hooks)?;
+    let kept = if shell.paper { shell.recover_paper()? } else { shell.recover()? };
+    let (news, heard) = sync_channel(NEWS);
+    let (asks, asked) = mpsc::channel(ASKS);
+    let session = shell.begin(news, asked);
+    shell.go_live(heard, &asks);
+    for command in kept.0 {
+        // The session has just begun, so there is room; if it has ended already, that is heard next.
+        drop(asks.blocking_send(Ask::Command(command)));
+    }
+    begun(&asks, &shell.rest, &shell.engine.desk);
+    let ended = shell.drive(&asks, watch);
+    drop(shell.engine);
+    drop(asks);
+    // Whatever became of the engine, resting orders are taken back before the process ends.
+    if runtime.block_on(async { tokio::time::timeout(ENDING, session).await }).is_err() {
+        warn!("the session did not end in time; see the exchange for orders that may still rest");
+    }
+    ended.unwrap_or_else(|panic| resume_unwind(panic))
+}
+
+struct Shell<'a> {
+    runtime: &'a Runtime,
+    engine: Engine<Source, Outlet, Recorder<'a>>,
+    rest: Rest,
+    credentials: Credentials,
+    reader: MarketReader,
+    watch: Option<MarketWatch>,
+    tracker: Option<OrderTracker>,
+    run_id: String,
+    trades: Vec<u64>,
+    group: Option<Arc<str>>,
+    foreign_cash: Option<Money>,
+    refit: Option<Arc<str>>,
+    facts: Vec<(Timestamp, Fact)>,
+    session: SessionSettings,
+    sim: Option<SimExchange>,
+    bankroll: Money,
+    paper: bool,
+    adopt: bool,
+}
+
+impl<'a> Shell<'a> {
+    fn open(
+        settings: LiveSettings,
+        runtime: &'a Runtime,
+        rest: Rest,
+        hooks: &'a mut dyn Hooks,
+    ) -> Result<Self, LiveError> {
+        let LiveSettings { scenario, facts, environment, credentials, ledger, run_id, .. } = settings;
+        let by_exchange = matches!(environment, Environment::Sandbox { .. });
+        // A sandbox has another port every time.
+        let name = if by_exchange { "sandbox".to_owned() } else { environment.to_string() };
+        let desk = &scenario.desk;
+        let (interval, bankroll, sim) =
+            (desk.scanner.interval, desk.bankroll, SimExchange::new(scenario.sim));
+        let scope =
+            Scope { series: desk.scanner.series.clone(), categories: desk.scanner.categories.clone() };
+        // In data that is played back a quote is as old as its snapshot, so nothing confirms it.
+        let half_age = Span::from_nanos(desk.risk.max_quote_age.nanos() / 2).filter(|_| !by_exchange);
+        let mode = if settings.paper { "paper" } else { "live" };
+        let opening = Opening { file: &ledger, mode, environment: &name, run_id: &run_id };
+        let opened = opening.open(scenario)?;
+        info!(run = opened.run_id, ledger = %ledger.display(), "the ledger is open");
+        let watch = resume_watch(MarketWatch::new(scope.clone(), half_age), &opened.desk);
+        let facts = untold(facts, &opened.desk);
+        let recorder = Recorder { ledger: opened.logger, hooks, inputs: 0 };
+        let nothing =
+            Merged { feed: Source::Given(Given(VecDeque::new())), venue: Outlet::Kept(Kept::default()) };
+        let mut engine = Engine::new(opened.desk, nothing, recorder).with_refit(refit);
+        engine.seq = opened.seq;
+        Ok(Self {
+            runtime,
+            engine,
+            reader: MarketReader::new(rest.clone(), scope),
+            rest,
+            credentials,
+            watch: Some(watch),
+            tracker: Some(OrderTracker::new(&opened.run_id)),
+            run_id: opened.run_id,
+            trades: opened.trades,
+            group: opened.group,
+            foreign_cash: opened.foreign_cash.map(Money::from_micros),
+            refit: opened.refit,
+            facts,
+            session: SessionSettings { stream: settings.stream, interval, by_exchange, group: None },
+            sim: settings.paper.then_some(sim),
+            bankroll,
+            paper: settings.paper,
+            adopt: settings.adopt,
+        })
+    }
+
+    fn watch(&mut self) -> &mut MarketWatch {
+        self.watch.as_mut().expect("it is handed to the session only after recovery")
+    }
+
+    /// Now, as the desk will see it.
+    fn now(&self) -> Result<Timestamp, LiveError> {
+        if !self.session.by_exchange {
+            return Ok(clock::now());
+        }
+        Ok(self.runtime.block_on(self.rest.sandbox_advance(Timestamp::from_nanos(0)))?.now)
+    }
+
+    /// Steps inputs through the desk, journaled like all others, and returns the commands they led to.
+    fn tell(&mut self, inputs: VecDeque<Stamped<Input>>) -> Result<Kept, LiveError> {
+        self.engine.session.feed = Source::Given(Given(inputs));
+        self.engine.session.venue = Outlet::Kept(Kept::default());
+        self.engine.run(|_, _| ())?;
+        match std::mem::replace(&mut self.engine.session.venue, Outlet::Kept(Kept::default())) {
+            Outlet::Kept(kept) => Ok(kept),
+            Outlet::Exchange(_) | Outlet::Paper(_) => unreachable!("nothing is sent before recovery is done"),
+        }
+    }
+
+    fn add_refit(&mut self, inputs: &mut VecDeque<Stamped<Input>>, at: Timestamp) {
+        if let Some(scenario) = self.refit.take() {
+            info!("the scenario is not the one the ledger ended with; its settings hold from here on");
+            inputs.push_back(Stamped { at, value: Input::Control(Control::Refit { scenario }) });
+        }
+    }
+
+    /// A paper desk's simulated orders did not survive the end of its process.
+    fn recover_paper(&mut self) -> Result<Kept, LiveError> {
+        let desk = &self.engine.desk;
+        let at = desk.now().just_after();
+        let mut inputs = gaps(desk, at);
+        for open in desk.execution().iter() {
+            let closed = VenueEvent::Closed { order: open.order.id, reason: CloseReason::ByExchange };
+            inputs.push_back(Stamped { at, value: Input::Venue(closed) });
+        }
+        self.add_refit(&mut inputs, at);
+        self.tell(inputs)
+    }
+
+    fn recover(&mut self) -> Result<Kept, LiveError> {
+        let now = self.now()?;
+        let mut kept = Kept::default();
+        if self.engine.seq > 0 {
+            let mut inputs = self.catch_up(now)?;
+            let at = inputs.back().map_or(now, |input| input.at).max(self.engine.desk.now().just_after());
+            self.add_refit(&mut inputs, at);
+            kept = self.tell(inputs)?;
+        }
+        let account = self.runtime.block_on(Account::read(&self.rest))?;
+        let findings = compare(&self.engine.desk, &account, &self.run_id, self.foreign_cash);
+        findings.remarks.iter().for_each(|remark| warn!("{remark}"));
+        let mut problems = findings.unexplained.clone();
+        if !self.adopt {
+            problems.extend(findings.foreign.iter().map(|(ticker, what)| format!("{ticker}: {what}")));
+        }
+        if !problems.is_empty() {
+            return Err(LiveError::Exchange(format!(
+                "the exchange's account and our books differ, so nothing is traded:\n  {}\nclear it up at the \
+                 exchange, or start with --adopt to leave what is not ours unmanaged",
+                problems.join("\n  ")
+            )));
+        }
+        if !findings.foreign.is_empty() {
+            let at = now.max(self.engine.desk.now().just_after());
+            let tickers = findings.foreign.iter().map(|(ticker, _)| ticker.as_str().into()).collect();
+            let reports = self.runtime.block_on(self.reader.markets(tickers))?;
+            let reported = self.watch().reported(&reports, at);
+            reported.map_err(|error| LiveError::Exchange(error.to_string()))?;
+            let listed = self.watch().take(at).into_iter();
+            let mut inputs: VecDeque<_> =
+                listed.map(|event| Stamped { at, value: Input::Market(event) }).collect();
+            inputs.extend(unmanaged(&findings, self.watch(), at));
+            kept.0.extend(self.tell(inputs)?.0);
+        }
+        self.note_account(findings.foreign_cash)?;
+        Ok(kept)
+    }
+
+    /// What happened to our orders and in our markets while nobody watched.
+    fn catch_up(&mut self, now: Timestamp) -> Result<VecDeque<Stamped<Input>>, LiveError> {
+        let tracker = self.tracker.as_mut().expect("it is handed to the session only after recovery");
+        let watch = self.watch.as_mut().expect("it is handed to the session only after recovery");
+        let desk = &self.engine.desk;
+        for &trade in &self.trades {
+            tracker.seen(trade);
+        }
+        for open in desk.execution().iter() {
+            tracker.recover(open.order, open.filled);
+            if open.is_cancelling() {
+                tracker.command(&Command::Cancel { order: open.order.id, market: open.order.market });
+            }
+        }
+        let news = news_since(&self.rest, &self.reader, watch, tracker, desk, now);
+        self.runtime.block_on(news).map_err(LiveError::Exchange)
+    }
+
+    /// Notes what is remembered of the account, and makes the order group if there is none.
+    fn note_account(&mut self, foreign_cash: Money) -> Result<(), LiveError> {
+        let ledger = &mut self.engine.journal.ledger;
+        ledger.note(FOREIGN_CASH, &foreign_cash.micros().to_string())?;
+        if self.group.is_none() {
+            // More than the whole bankroll buys at a cent within seconds cannot be ours.
+            let most = (self.bankroll.micros() / 10_000).clamp(1, MOST_GROUP_CONTRACTS);
+            let group = self.runtime.block_on(self.rest.create_order_group(Contracts::whole(most)))?;
+            ledger.note(ORDER_GROUP, &group)?;
+            self.group = Some(group.into());
+        }
+        ledger.commit()?;
+        Ok(())
+    }
+
+    /// Begins the session with the exchange.
+    fn begin(&mut self, news: SyncSender<News>, asks: mpsc::Receiver<Ask>) -> JoinHandle<()> {
+        if !self.paper {
+            let _inside = self.runtime.enter();
+            self.rest.arm_signatures();
+        }
+        let parts = Parts {
+            rest: self.rest.clone(),
+            credentials: self.credentials.clone(),
+            watch: self.watch.take().expect("a session begins once"),
+            reader: self.reader.clone(),
+            tracker: self.tracker.take().expect("a session begins once"),
+            asks,
+            news,
+        };
+        let settings = SessionSettings { group: self.group.clone(), ..self.session.clone() };
+        self.runtime.spawn(session::run(parts, settings))
+    }
+
+    /// Turns the engine from what was to what is.
+    fn go_live(&mut self, heard: Receiver<News>, asks: &mpsc::Sender<Ask>) {
+        let desk = &self.engine.desk;
+        let pace = if self.session.by_exchange {
+            let asks = asks.clone();
+            // If the session has ended, that is heard next.
+            Pace::Exchange(Box::new(move |until| drop(asks.blocking_send(Ask::GoOn(until)))))
+        } else {
+            Pace::Wall(Box::new(clock::now))
+        };
+        let from = if self.engine.seq == 0 { Timestamp::MIN } else { desk.now().just_after() };
+        let mut feed = LiveFeed::new(heard, pace, from, std::mem::take(&mut self.facts));
+        let open = |book: &&Book| book.settled.is_none() && book.close_time > desk.now();
+        for book in desk.books().iter().filter(open) {
+            feed.closes(book.market.id, book.close_time);
+        }
+        let venue = if let Some(mut sim) = self.sim.take() {
+            for book in desk.books().iter() {
+                let listed = Input::Market(MarketEvent::Listed(Arc::clone(&book.market)));
+                sim.observe(&Stamped { at: desk.now(), value: listed });
+            }
+            Outlet::Paper(Box::new(sim))
+        } else {
+            Outlet::Exchange(KalshiVenue::new(asks.clone()))
+        };
+        self.engine.session = Merged { feed: Source::Live(Box::new(feed)), venue };
+    }
+
+    /// Runs the engine to its end. A panic is caught, so that orders can be taken back first.
+    fn drive(
+        &mut self,
+        asks: &mpsc::Sender<Ask>,
+        watch: &mut dyn FnMut(Timestamp, &Desk),
+    ) -> Result<Result<Ended, LiveError>, Box<dyn Any + Send>> {
+        let engine = &mut self.engine;
+        let (mut first, mut all_halted) = (None, false);
+        let run = AssertUnwindSafe(|| {
+            engine.run(|now, desk| {
+                first = first.or(Some(now));
+                if !all_halted && is_finished(desk) {
+                    all_halted = true;
+                    warn!("every strategy is halted and nothing is open: the session ends");
+                    drop(asks.try_send(Ask::Drain));
+                }
+                watch(now, desk);
+            })
+        });
+        let ran = catch_unwind(run)?;
+        let (equity, now) = (engine.desk.equity_point().equity, engine.desk.now());
+        let inputs = engine.journal.inputs;
+        let digest = engine.journal.ledger.close(first.map(|first| (first, now)), equity);
+        Ok(ran.map_err(LiveError::from).and_then(|()| {
+            Ok(Ended { run_id: self.run_id.clone(), equity, digest: digest?, inputs, all_halted })
+        }))
+    }
+}
+
+/// Whether a desk has nothing more to do: every strategy halted, nothing held, nothing ordered.
+fn is_finished(desk: &Desk) -> bool {
+    let mut active = desk.active_strategies().peekable();
+    active.peek().is_some()
+        && active.all(|(number, _)| desk.risk().switches()[number].is_halted())
+        && desk.positions().iter().next().is_none()
+        && desk.execution().iter().next().is_none()
+}

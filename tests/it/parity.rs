@@ -1,0 +1,153 @@
+//! Simulation and reality are the same code: the live desk against the sandbox, which serves recorded data,
+//! makes the trades of the backtest, to the cent.
+
+use std::collections::BTreeMap;
+use std::net::Ipv4Addr;
+use std::path::Path;
+
+use protogen::desk::Desk;
+use protogen::desk::decision::{Output, Record};
+use protogen::domain::{Money, Span, Timestamp};
+use protogen::engine::gateway::Session;
+use protogen::engine::{Engine, Journal, JournalError};
+use protogen::event::{Input, MarketEvent, Stamped};
+use protogen::feed::HistoricalFeed;
+use protogen::feed::dataset::DataSet;
+use protogen::feed::facts;
+use protogen::feed::historical::HistoricalSettings;
+use protogen::feed::snapshots::Window;
+use protogen::kalshi::auth::Credentials;
+use protogen::kalshi::environment::Environment;
+use protogen::live::shell::{self, Hooks, LiveSettings};
+use protogen::sandbox::{Exchange, Keys, SandboxSettings, ServeSettings, Speed, serve};
+use protogen::scenario::Scenario;
+use protogen::sim::{LatencyModel, SimExchange};
+
+use super::support::root;
+
+/// What a run did, in words that do not depend on how markets are numbered.
+#[derive(Default)]
+struct Deeds {
+    tickers: BTreeMap<u32, String>,
+    lines: Vec<String>,
+}
+
+impl Deeds {
+    fn note(&mut self, input: &Input, out: &Output) {
+        if let Input::Market(MarketEvent::Listed(market)) = input {
+            self.tickers.insert(market.id.0, market.ticker.to_string());
+        }
+        for record in &out.records {
+            let name = |market: protogen::domain::MarketId| &self.tickers[&market.0];
+            let line = match record {
+                Record::Order(placed) => {
+                    let order = &placed.order;
+                    let (side, action, count) = (order.side, order.action, order.contracts);
+                    let ticker = name(order.market);
+                    format!("{} {action} {count} {side} of {ticker} at {}", placed.at, order.limit)
+                }
+                Record::Fill(booked) => {
+                    let (fill, ticker) = (&booked.fill, name(booked.order.market));
+                    format!("{} {} of {ticker} at {} for {}", booked.at, fill.contracts, fill.price, fill.fee)
+                }
+                Record::Trade(trade) => {
+                    let ticker = name(trade.market);
+                    format!("{} closed {ticker}: {} after {}", trade.closed_at, trade.pnl, trade.fees)
+                }
+                Record::Halt(halt) => format!("{} halt: {}", halt.at, halt.detail),
+                Record::Discrepancy(found) => format!("{} DISCREPANCY: {}", found.at, found.detail),
+                _ => continue,
+            };
+            self.lines.push(line);
+        }
+    }
+}
+
+impl Journal for Deeds {
+    fn record(&mut self, _seq: u64, input: &Stamped<Input>, out: &Output) -> Result<(), JournalError> {
+        self.note(&input.value, out);
+        Ok(())
+    }
+}
+
+impl Hooks for Deeds {
+    fn observe(&mut self, input: &Stamped<Input>, out: &Output) {
+        self.note(&input.value, out);
+    }
+
+    fn note(&mut self) -> Option<(&'static str, String)> {
+        None
+    }
+}
+
+/// The embedded FOMC scenario over some months.
+fn scenario(start: &str, end: &str) -> Scenario {
+    let overrides =
+        [format!("scenario.start={start}"), format!("scenario.end={end}"), "execution.latency=0s".to_owned()];
+    Scenario::load(&root().join("scenarios/fomc.toml"), &overrides).unwrap()
+}
+
+fn history(scenario: &Scenario, facts: &[std::path::PathBuf]) -> HistoricalFeed {
+    let sets: Vec<DataSet> = scenario.data.iter().map(|folder| DataSet::open(folder).unwrap()).collect();
+    let settings = HistoricalSettings {
+        data: &sets,
+        facts,
+        window: Window { start: scenario.start.unwrap(), end: scenario.end.unwrap() },
+        half_spread: scenario.half_spread,
+        lenient: false,
+    };
+    HistoricalFeed::open(&settings, |market| scenario.desk.scanner.covers(market)).unwrap()
+}
+
+fn backtest(scenario: Scenario) -> (Vec<String>, Money) {
+    let feed = history(&scenario, &scenario.facts);
+    let desk = Desk::new(scenario.desk, scenario.seats);
+    let session = Session { feed, venue: SimExchange::new(scenario.sim) };
+    let mut engine = Engine::new(desk, session, Deeds::default());
+    engine.run(|_, _| ()).unwrap();
+    (engine.journal.lines, engine.desk.equity_point().equity)
+}
+
+fn live(scenario: Scenario, folder: &Path) -> (Vec<String>, Money) {
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+    let mut keys = Keys::default();
+    let key_file = folder.join("key.pem");
+    let key_id = keys.generate(&key_file).unwrap();
+    let mut sim = scenario.sim;
+    sim.latency = LatencyModel::Fixed(Span::ZERO);
+    let settings = SandboxSettings { sim, bankroll: scenario.desk.bankroll };
+    let exchange = Exchange::new(Box::new(history(&scenario, &[])), settings).unwrap();
+    let listener = runtime.block_on(tokio::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0))).unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let serving = ServeSettings { speed: Speed::Max, start: None, faults: Default::default(), tier: None };
+    runtime.spawn(serve(listener, exchange, keys, serving, std::future::pending()));
+    let facts = scenario.facts.iter().flat_map(|file| facts::read(file).unwrap());
+    let end = scenario.end.unwrap();
+    let settings = LiveSettings {
+        facts: facts.filter(|(at, _)| *at <= end).collect(),
+        environment: Environment::Sandbox { port },
+        credentials: Credentials::from_file(&key_id, &key_file).unwrap(),
+        ledger: folder.join("ledger.sqlite"),
+        run_id: "parity".into(),
+        paper: false,
+        adopt: false,
+        stream: true,
+        scenario,
+    };
+    let mut deeds = Deeds::default();
+    let ended = shell::run(settings, &runtime, &mut deeds, &mut |_: Timestamp, _: &Desk| (), |_, _, _| ());
+    (deeds.lines, ended.unwrap().equity)
+}
+
+#[test]
+fn a_live_session_on_recorded_data_trades_like_the_backtest() {
+    let folder = tempfile::tempdir().unwrap();
+    let (backtest, equity) = backtest(scenario("2022-01-01", "2022-05-31"));
+    assert!(backtest.len() > 50, "the months were chosen because there is something to compare");
+    let (live, live_equity) = live(scenario("2022-01-01", "2022-05-31"), folder.path());
+    for (number, (then, now)) in backtest.iter().zip(&live).enumerate() {
+        assert_eq!(now, then, "line {number}");
+    }
+    assert_eq!(live.len(), backtest.len());
+    assert_eq!(live_equity, equity);
+}
