@@ -85,7 +85,7 @@ const CONFINED: &[(&str, &[&str])] = &[
     ("reqwest", &["kalshi", "live"]),
     ("tokio_tungstenite", &["kalshi"]),
     ("axum", &["sandbox"]),
-    ("ring", &["kalshi", "sandbox"]),
+    ("ring", &["kalshi", "live", "sandbox"]),
     ("clap", &["cli"]),
     ("indicatif", &["cli"]),
     ("ratatui", &["cli"]),

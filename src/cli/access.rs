@@ -14,9 +14,9 @@ use super::Failure;
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Exchange")]
 pub struct EnvArgs {
-    /// The exchange: its test system, the real one, or a sandbox on this machine
-    #[arg(long = "env", value_enum, default_value_t = EnvName::Demo, value_name = "ENV")]
-    pub env: EnvName,
+    /// The exchange: its test system, the real one, or a sandbox on this machine [default: demo]
+    #[arg(long = "env", value_enum, value_name = "ENV")]
+    pub named: Option<EnvName>,
     /// Id of the API key; a sandbox that runs on this machine makes its own known
     #[arg(long, env = "KALSHI_API_KEY_ID", value_name = "ID", hide_env_values = true)]
     pub key_id: Option<String>,
@@ -40,6 +40,11 @@ pub enum EnvName {
 }
 
 impl EnvName {
+    /// The exchange of this name.
+    pub fn of(name: &str) -> Option<Self> {
+        [Self::Demo, Self::Prod, Self::Sandbox].into_iter().find(|env| env.name() == name)
+    }
+
     /// As it is written.
     pub const fn name(self) -> &'static str {
         match self {
@@ -64,23 +69,40 @@ pub struct Access {
 }
 
 impl EnvArgs {
+    /// The exchange named, or its test system.
+    pub fn env(&self) -> EnvName {
+        self.named.unwrap_or(EnvName::Demo)
+    }
+
+    /// The name of a scenario's ledger. One for each exchange and mode: money of one kind never mixes with
+    /// another's.
+    pub fn ledger_name(&self, scenario: &str, paper: bool) -> String {
+        let paper = if paper { "-paper" } else { "" };
+        format!("{scenario}-{}{paper}", self.env().name())
+    }
+
     /// Works out the exchange and the key's place; reads no key.
     pub fn access(&self) -> Result<Access, Failure> {
-        let running = match self.env {
+        self.access_to(self.env())
+    }
+
+    /// The same for an exchange that is known otherwise.
+    pub fn access_to(&self, env: EnvName) -> Result<Access, Failure> {
+        let running = match env {
             EnvName::Sandbox => Sandbox::find()
                 .map_err(|error| Failure::new(Failure::USAGE, format!("the running sandbox: {error}")))?,
             EnvName::Demo | EnvName::Prod => None,
         };
-        self.access_with(running)
+        self.access_with(env, running)
     }
 
-    fn access_with(&self, running: Option<Sandbox>) -> Result<Access, Failure> {
-        if self.port.is_some() && self.env != EnvName::Sandbox {
+    fn access_with(&self, env: EnvName, running: Option<Sandbox>) -> Result<Access, Failure> {
+        if self.port.is_some() && env != EnvName::Sandbox {
             return Err(Failure::new(Failure::USAGE, "--port is of --env sandbox only"));
         }
         let given = self.key_id.clone().zip(self.key_file.clone());
         let running = running.filter(|found| self.port.is_none_or(|port| port == found.port));
-        let (environment, key, waits_for_clients) = match (self.env, running, self.port) {
+        let (environment, key, waits_for_clients) = match (env, running, self.port) {
             (EnvName::Demo, ..) => (Environment::Demo, given, false),
             (EnvName::Prod, ..) => (Environment::Prod, given, false),
             // Its own key goes first: what the environment holds is most likely a key of the real exchange.
@@ -95,7 +117,7 @@ impl EnvArgs {
                 return Err(Failure::new(Failure::VENUE, problem));
             }
         };
-        Ok(Access { environment, name: self.env, key, waits_for_clients })
+        Ok(Access { environment, name: env, key, waits_for_clients })
     }
 }
 
@@ -118,9 +140,9 @@ impl Access {
 mod tests {
     use super::*;
 
-    fn args(env: EnvName, key: bool, port: Option<u16>) -> EnvArgs {
+    fn args(key: bool, port: Option<u16>) -> EnvArgs {
         let key_id = key.then(|| "mine".to_owned());
-        EnvArgs { env, key_id, key_file: key.then(|| "/mine.pem".into()), port }
+        EnvArgs { named: None, key_id, key_file: key.then(|| "/mine.pem".into()), port }
     }
 
     fn running() -> Sandbox {
@@ -130,26 +152,27 @@ mod tests {
 
     #[test]
     fn the_sandbox_is_found_and_real_keys_are_not_shown_to_it() {
-        let access = args(EnvName::Sandbox, true, None).access_with(Some(running())).unwrap();
+        let to = |args: EnvArgs, running| args.access_with(EnvName::Sandbox, running);
+        let access = to(args(true, None), Some(running())).unwrap();
         assert_eq!(access.environment, Environment::Sandbox { port: 7 });
         assert_eq!(access.key.unwrap().0, "theirs");
-        let other = args(EnvName::Sandbox, true, Some(8)).access_with(Some(running())).unwrap();
-        assert_eq!(
-            (other.environment, other.key.unwrap().0),
-            (Environment::Sandbox { port: 8 }, "mine".into())
-        );
-        let none = args(EnvName::Sandbox, true, None).access_with(None).unwrap_err();
+        let other = to(args(true, Some(8)), Some(running())).unwrap();
+        assert_eq!(other.environment, Environment::Sandbox { port: 8 });
+        assert_eq!(other.key.unwrap().0, "mine");
+        let none = to(args(true, None), None).unwrap_err();
         assert!(none.code == Failure::VENUE && none.message.contains("protogen sandbox"));
     }
 
     #[test]
     fn without_a_key_one_is_told_how_to_give_it() {
-        let access = args(EnvName::Prod, false, None).access_with(None).unwrap();
+        let access = args(false, None).access_with(EnvName::Prod, None).unwrap();
         assert_eq!(access.environment, Environment::Prod);
         let missing = access.credentials().unwrap_err();
         assert!(missing.code == Failure::USAGE && missing.message.contains("KALSHI_PRIVATE_KEY_PATH"));
-        assert!(args(EnvName::Demo, false, Some(1)).access_with(None).is_err());
-        let absent = args(EnvName::Demo, true, None).access_with(None).unwrap().credentials().unwrap_err();
+        assert!(args(false, Some(1)).access().is_err());
+        let absent = args(true, None).access().unwrap();
+        assert_eq!(absent.environment, Environment::Demo);
+        let absent = absent.credentials().unwrap_err();
         assert!(absent.message.contains("/mine.pem"), "{}", absent.message);
     }
 }

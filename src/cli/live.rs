@@ -112,7 +112,8 @@ impl Live {
         let credentials = access.credentials()?;
         let ledger = match &self.ledger {
             Some(file) => file.clone(),
-            None => place::default_ledger(Some(&self.ledger_name(&scenario))).map_err(|error| no_place(&error))?,
+            None => place::default_ledger(Some(&self.access.ledger_name(&scenario.name, self.paper)))
+                .map_err(|error| no_place(&error))?,
         };
         if let Some(folder) = ledger.parent().filter(|folder| !folder.as_os_str().is_empty()) {
             place::make_private(folder).map_err(|error| no_place(&error))?;
@@ -172,18 +173,12 @@ impl Live {
 
     fn check_consent(&self, scenario: &Scenario) -> Result<(), Failure> {
         let consent = self.i_understand_this_is_real_money || scenario.resolved.live.confirm;
-        if self.access.env == EnvName::Prod && !self.paper && !consent {
+        if self.access.env() == EnvName::Prod && !self.paper && !consent {
             let problem = "--env prod trades real money: add --i-understand-this-is-real-money, or set \
                            `confirm = true` under [live] in the scenario";
             return Err(Failure::new(Failure::USAGE, problem));
         }
         Ok(())
-    }
-
-    /// One ledger for each exchange and mode: money of one kind never mixes with another's.
-    fn ledger_name(&self, scenario: &Scenario) -> String {
-        let paper = if self.paper { "-paper" } else { "" };
-        format!("{}-{}{paper}", scenario.name, self.access.env.name())
     }
 
     fn facts(&self, scenario: &Scenario) -> Result<Vec<(Timestamp, Fact)>, Failure> {
@@ -218,7 +213,13 @@ impl Live {
             if last_beat.elapsed() >= HEARTBEAT {
                 last_beat = Instant::now();
                 let (open, orders) = (health.positions.len(), health.orders.len());
-                info!(equity = health.equity, positions = open, orders, markets = health.feed.markets, "alive");
+                info!(
+                    equity = health.equity,
+                    positions = open,
+                    orders,
+                    markets = health.feed.markets,
+                    "alive"
+                );
             }
             let mut shared = lock(&shared);
             shared.note = Some(health.to_note());
@@ -228,7 +229,8 @@ impl Live {
         let overrides = self.overrides.overrides.clone();
         let ended = shell::run(settings, runtime, &mut hooks, &mut watch, |asks, _, desk| {
             lock(&shared).strategies = desk.active_strategies().collect();
-            let owner = Owner { ledger, asks: asks.clone(), shared: Arc::clone(&shared), scenario_file, overrides };
+            let owner =
+                Owner { ledger, asks: asks.clone(), shared: Arc::clone(&shared), scenario_file, overrides };
             runtime.spawn(owner.listen());
             runtime.spawn(signals(asks.clone()));
         });
@@ -252,7 +254,8 @@ impl Live {
         if common.json {
             let Ended { run_id, digest, inputs, all_halted, .. } = ended;
             let (inputs, all_halted) = (*inputs, *all_halted);
-            let outcome = Outcome { run_id, mode, scenario, final_equity, inputs, digest, ledger, all_halted };
+            let outcome =
+                Outcome { run_id, mode, scenario, final_equity, inputs, digest, ledger, all_halted };
             return print(&json(&outcome));
         }
         print(&format!(

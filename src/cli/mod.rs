@@ -2,12 +2,23 @@
 
 mod access;
 mod backtest;
+mod completions;
 mod data;
+mod desk;
+mod doctor;
+mod halt;
+mod halts;
+mod init;
 mod live;
+mod positions;
+mod reload;
 mod render;
 mod replay;
+mod resume;
 mod run;
 mod sandbox;
+pub mod screen;
+mod status;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -31,7 +42,8 @@ struct Cli {
     common: Common,
 }
 
-const EXIT_CODES: &str = "Exit codes: 0 done (a backtest in which a kill switch fired is done) · 1 a replay diverged · \
+const EXIT_CODES: &str = "Exit codes: 0 done (a backtest in which a kill switch fired is done) · 1 a replay diverged, or \
+a live session ended because every strategy is halted · \
 2 usage or scenario · 3 data · 4 venue or network · 70 bug";
 
 /// Flags of every command.
@@ -71,6 +83,24 @@ enum Command {
     Data(data::Data),
     /// Serve a data set as a Kalshi-compatible exchange on 127.0.0.1
     Sandbox(sandbox::SandboxCommand),
+    /// Say how a live desk is doing
+    Status(status::Status),
+    /// List what a live desk holds
+    Positions(positions::Positions),
+    /// List every halt of a desk
+    Halts(halts::Halts),
+    /// Stop opening positions, now and at every start
+    Halt(halt::Halt),
+    /// Lift a halt
+    Resume(resume::Resume),
+    /// Give a live desk other settings without stopping it
+    Reload(reload::Reload),
+    /// Check keys, clock, connection, data and ledger before trading; places no order
+    Doctor(doctor::Doctor),
+    /// Start a project: a scenario, .gitignore and a README
+    Init(init::Init),
+    /// Print shell completions
+    Completions(completions::Completions),
 }
 
 /// How scenarios are read.
@@ -167,7 +197,22 @@ fn dispatch(cli: &Cli) -> Result<(), Failure> {
         Command::Data(data) => data.run(&cli.common),
         Command::Live(live) => live.run(&cli.common),
         Command::Sandbox(sandbox) => sandbox.run(&cli.common),
+        Command::Status(status) => status.run(&cli.common),
+        Command::Positions(positions) => positions.run(&cli.common),
+        Command::Halts(halts) => halts.run(&cli.common),
+        Command::Halt(halt) => halt.run(&cli.common),
+        Command::Resume(resume) => resume.run(&cli.common),
+        Command::Reload(reload) => reload.run(&cli.common),
+        Command::Doctor(doctor) => doctor.run(&cli.common),
+        Command::Init(init) => init.run(&cli.common),
+        Command::Completions(completions) => completions.run(),
     }
+}
+
+/// A small runtime for what talks to the network.
+fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
+    runtime.map_err(|error| Failure::new(Failure::VENUE, format!("no threads for the network: {error}")))
 }
 
 /// Writes to stdout; a reader that has gone away is not an error.

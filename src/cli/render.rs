@@ -93,7 +93,7 @@ fn width() -> u16 {
 }
 
 /// `1,234.50`
-fn dollars(value: f64) -> String {
+pub fn dollars(value: f64) -> String {
     let cents = format!("{:.2}", value.abs());
     let (whole, rest) = cents.split_once('.').unwrap_or((&cents, "00"));
     let mut grouped = String::new();

@@ -43,7 +43,11 @@ impl Replay {
     pub(super) fn run(&self, common: &Common) -> Result<(), Failure> {
         let file = if self.run.is_file() { self.run.clone() } else { self.run.join("ledger.sqlite") };
         let recording = Recording::open(&file)?;
-        if recording.mode == "backtest" { self.backtest(recording, common) } else { self.live(recording, common) }
+        if recording.mode == "backtest" {
+            self.backtest(recording, common)
+        } else {
+            self.live(recording, common)
+        }
     }
 
     /// The data is read again, the exchange's answers come from the ledger.

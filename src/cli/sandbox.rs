@@ -128,9 +128,7 @@ impl SandboxCommand {
         let mut keys = Keys::default();
         let key_id = own_key(&mut keys, &self.key_out)?;
         self.key_in.iter().try_for_each(|user| register(&mut keys, user))?;
-        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
-        let runtime = runtime.map_err(|error| Failure::new(Failure::BUG, format!("no runtime: {error}")))?;
-        runtime.block_on(async {
+        super::runtime()?.block_on(async {
             let address = ("127.0.0.1", self.port);
             let listener = TcpListener::bind(address).await.map_err(|error| self.no_port(&error))?;
             let port = listener.local_addr().map_err(|error| self.no_port(&error))?.port();

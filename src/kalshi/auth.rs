@@ -109,6 +109,15 @@ impl Credentials {
         Ok(Self { key_id: key_id.into(), key: Arc::new(key) })
     }
 
+    /// What kind of key it is: `RSA` or `Ed25519`.
+    #[must_use]
+    pub fn kind(&self) -> &'static str {
+        match &*self.key {
+            Key::Rsa(_) => "RSA",
+            Key::Ed25519(_) => "Ed25519",
+        }
+    }
+
     /// The signature of a request, in Base64. `path` begins with `/trade-api` and has no query.
     #[must_use]
     pub fn sign(&self, timestamp_ms: i64, method: &str, path: &str) -> String {

@@ -16,6 +16,8 @@ use crate::desk::{Counts, Desk};
 use crate::domain::{Action, Contracts, MarketId, MarketStatus, Money, Price, Side, StrategyId, Timestamp};
 use crate::report::summary::{dollars, portion};
 
+use super::notify::{Event, Kind};
+
 /// The name of the note in the ledger.
 pub const NOTE: &str = "health";
 /// Decisions, and refusals, that are remembered.
@@ -172,6 +174,8 @@ pub struct Line {
 pub struct Recent {
     decisions: VecDeque<Record>,
     refusals: VecDeque<Evaluation>,
+    /// Not yet told to the owner.
+    untold: Vec<Record>,
 }
 
 impl Recent {
@@ -185,9 +189,36 @@ impl Recent {
                     }
                 }
                 Record::Equity(_) => {}
-                decision => remember(&mut self.decisions, decision.clone()),
+                decision => {
+                    remember(&mut self.decisions, decision.clone());
+                    if kind(decision).is_some() {
+                        self.untold.push(decision.clone());
+                    }
+                }
             }
         }
+    }
+
+    /// What the owner should be told of since the last call. Called often, or it grows.
+    pub fn take_events(&mut self, desk: &Desk) -> Vec<Event> {
+        let names = Names { desk, strategies: desk.strategy_names().collect() };
+        let event = |record: Record| {
+            let Line { at, text } = names.decision(&record)?;
+            Some(Event::new(kind(&record)?, at.0, text))
+        };
+        std::mem::take(&mut self.untold).into_iter().filter_map(event).collect()
+    }
+}
+
+/// What an owner is told of.
+const fn kind(record: &Record) -> Option<Kind> {
+    match record {
+        Record::Fill(_) => Some(Kind::Fill),
+        Record::Trade(_) => Some(Kind::Exit),
+        Record::Halt(_) => Some(Kind::Halt),
+        Record::Resume(_) => Some(Kind::Resume),
+        Record::Discrepancy(_) => Some(Kind::Discrepancy),
+        _ => None,
     }
 }
 

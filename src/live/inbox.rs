@@ -90,6 +90,13 @@ impl Inbox {
         paths.into_iter().map(|path| read(&path).map(|request| (path, request))).collect()
     }
 
+    /// How many requests wait.
+    #[must_use]
+    pub fn waiting(&self) -> usize {
+        let entries = fs::read_dir(&self.folder).into_iter().flatten().flatten();
+        entries.filter(|entry| is_request(&entry.path())).count()
+    }
+
     /// Removes a request that was acted upon: whoever posted it sees that it was taken.
     ///
     /// # Errors

@@ -171,9 +171,7 @@ pub async fn news_since(
         .collect();
     let reports = reader.markets(tickers).await.map_err(|error| error.to_string())?;
     watch.reported(&reports, now).map_err(|error| error.to_string())?;
-    inputs.extend(
-        watch.take(now).into_iter().map(|event| Stamped { at: now, value: Input::Market(event) }),
-    );
+    inputs.extend(watch.take(now).into_iter().map(|event| Stamped { at: now, value: Input::Market(event) }));
     Ok(inputs)
 }
 

@@ -51,9 +51,10 @@ impl Sandbox {
     /// The exchange's own account: cash in millionths of a dollar, and positions by ticker.
     fn account(&self) -> Value {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-        let known: Value =
-            serde_json::from_str(&fs::read_to_string(self.home.path().join("protogen/sandbox.json")).unwrap())
-                .unwrap();
+        let known: Value = serde_json::from_str(
+            &fs::read_to_string(self.home.path().join("protogen/sandbox.json")).unwrap(),
+        )
+        .unwrap();
         let key_file = known["key_path"].as_str().unwrap();
         let credentials = protogen::kalshi::auth::Credentials::from_file(
             known["key_id"].as_str().unwrap(),
@@ -65,7 +66,8 @@ impl Sandbox {
         runtime.block_on(async {
             let rest = protogen::kalshi::rest::Rest::new(&environment, Some(credentials)).unwrap();
             let account = protogen::live::recover::Account::read(&rest).await.unwrap();
-            let positions = account.positions.iter().map(|(ticker, held)| (ticker.clone(), held.hundredths()));
+            let positions =
+                account.positions.iter().map(|(ticker, held)| (ticker.clone(), held.hundredths()));
             serde_json::json!({
                 "cash": account.available.micros(),
                 "positions": positions.collect::<std::collections::BTreeMap<_, _>>(),
@@ -97,7 +99,13 @@ fn books(ledger: &Path) -> Value {
     let mut select = connection.prepare(held).unwrap();
     let rows = select.query_map([], |row| {
         let value: Option<i64> = row.get(1)?;
-        Ok((row.get::<_, String>(0)?, value, row.get::<_, i64>(2)?, row.get::<_, i64>(3)?, row.get::<_, i64>(4)?))
+        Ok((
+            row.get::<_, String>(0)?,
+            value,
+            row.get::<_, i64>(2)?,
+            row.get::<_, i64>(3)?,
+            row.get::<_, i64>(4)?,
+        ))
     });
     let (mut cash, mut positions) = (bankroll + traded, std::collections::BTreeMap::new());
     for (ticker, settled, signed, yes, no) in rows.unwrap().map(Result::unwrap) {
@@ -150,7 +158,8 @@ fn a_live_run_is_replayed_without_a_difference_and_with_one_limit_changed_it_dif
     assert!(message.contains("the first difference is at 2022-"), "{message}");
 }
 
-const FAULTS: &str = "drop_ack=0.05,http_500=0.05,reset=0.02,ws_gap=0.01,duplicate=0.02,ws_drop=0.001,rate_limit=0.05";
+const FAULTS: &str =
+    "drop_ack=0.05,http_500=0.05,reset=0.02,ws_gap=0.01,duplicate=0.02,ws_drop=0.001,rate_limit=0.05";
 
 #[test]
 fn sessions_with_faults_end_with_the_exchanges_books() {

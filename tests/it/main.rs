@@ -9,6 +9,7 @@ mod live;
 mod look_ahead;
 mod merge;
 mod mutants;
+mod operating;
 mod parity;
 mod published;
 mod replay;

@@ -1,0 +1,22 @@
+//! `protogen completions SHELL`
+
+use clap::{Args, CommandFactory};
+use clap_complete::Shell;
+
+use super::{Cli, Failure, print};
+
+/// Print the completions of a shell, for example `protogen completions bash > ~/.local/share/bash-completion/completions/protogen`.
+#[derive(Debug, Args)]
+pub struct Completions {
+    /// The shell
+    #[arg(value_enum)]
+    shell: Shell,
+}
+
+impl Completions {
+    pub(super) fn run(&self) -> Result<(), Failure> {
+        let mut text = Vec::new();
+        clap_complete::generate(self.shell, &mut Cli::command(), "protogen", &mut text);
+        print(&String::from_utf8_lossy(&text))
+    }
+}

@@ -1,0 +1,76 @@
+//! `protogen halts`
+
+use std::fmt::Write;
+
+use clap::Args;
+use serde::Serialize;
+use serde_json::json;
+
+use crate::live::inbox::read_stop;
+
+use super::desk::{LedgerArgs, LiveLedger};
+use super::{Common, Failure, json, print};
+
+/// List every halt of a desk, by which rule and with which figures, and who lifted it and why.
+#[derive(Debug, Args)]
+pub struct Halts {
+    #[command(flatten)]
+    ledger: LedgerArgs,
+}
+
+/// A row of the view `halts`.
+#[derive(Debug, Serialize)]
+struct Row {
+    ts: String,
+    strategy: Option<String>,
+    rule: String,
+    detail: String,
+    resumed_at: Option<String>,
+    resumed_reason: Option<String>,
+}
+
+impl Halts {
+    pub(super) fn run(&self, common: &Common) -> Result<(), Failure> {
+        let ledger = LiveLedger::open(&self.ledger)?;
+        let rows = rows(&ledger).map_err(|error| ledger.failed(&error))?;
+        let stop = read_stop(&ledger.file);
+        if common.json {
+            return print(&json(&json!({ "halts": rows, "stop": stop })));
+        }
+        let mut text = String::new();
+        if let Some(reason) = stop {
+            let _ =
+                writeln!(text, "STOP: nothing is opened: {reason} (`protogen resume --trading` lifts it)");
+        }
+        for row in &rows {
+            let who = row.strategy.as_deref().unwrap_or("all trading");
+            let _ = writeln!(text, "{}  {who} halted by the rule `{}`: {}", row.ts, row.rule, row.detail);
+            let lifted = row.resumed_at.as_deref().zip(row.resumed_reason.as_deref());
+            let _ = match lifted {
+                Some((at, reason)) => writeln!(text, "  lifted {at}: {reason}"),
+                None => writeln!(text, "  still halted"),
+            };
+        }
+        if text.is_empty() {
+            text = "nothing was ever halted\n".into();
+        }
+        print(&text)
+    }
+}
+
+fn rows(ledger: &LiveLedger) -> rusqlite::Result<Vec<Row>> {
+    let mut select = ledger
+        .connection
+        .prepare("SELECT ts, strategy, rule, detail, resumed_at, resumed_reason FROM halts ORDER BY ts")?;
+    let row = |row: &rusqlite::Row<'_>| {
+        Ok(Row {
+            ts: row.get(0)?,
+            strategy: row.get(1)?,
+            rule: row.get(2)?,
+            detail: row.get(3)?,
+            resumed_at: row.get(4)?,
+            resumed_reason: row.get(5)?,
+        })
+    };
+    select.query_map([], row)?.collect()
+}

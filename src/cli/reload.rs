@@ -1,0 +1,49 @@
+//! `protogen reload [SCENARIO]`
+
+use std::path::PathBuf;
+
+use clap::Args;
+use serde_json::json;
+
+use crate::live::inbox::Request;
+use crate::scenario::Scenario;
+
+use super::desk::{LedgerArgs, LiveLedger, Posted};
+use super::{Common, Failure, json, print};
+
+/// Give a live desk other settings without stopping it.
+///
+/// Its positions, its money and what its kill switches have counted stay. A scenario that does not hold is
+/// refused here, before the desk hears of it.
+#[derive(Debug, Args)]
+pub struct Reload {
+    /// Scenario file [default: that which the desk was started with, read again]
+    #[arg(value_name = "SCENARIO")]
+    scenario: Option<PathBuf>,
+    #[command(flatten)]
+    ledger: LedgerArgs,
+}
+
+impl Reload {
+    pub(super) fn run(&self, common: &Common) -> Result<(), Failure> {
+        let ledger = LiveLedger::open(&self.ledger)?;
+        let scenario =
+            match &self.scenario {
+                None => None,
+                Some(file) => {
+                    Scenario::load(file, &[])?;
+                    // The desk may stand in another folder.
+                    let absolute = std::path::absolute(file);
+                    Some(absolute.map_err(|error| {
+                        Failure::new(Failure::USAGE, format!("{}: {error}", file.display()))
+                    })?)
+                }
+            };
+        let request = Request::Reload { scenario };
+        let posted = Posted::post(&ledger.file, &request)?;
+        if common.json {
+            return print(&json(&json!({ "request": request, "posted": posted })));
+        }
+        print(&format!("{}\n", posted.words()))
+    }
+}

@@ -1,0 +1,77 @@
+//! `protogen resume STRATEGY --reason "…"`
+
+use clap::Args;
+use serde_json::json;
+
+use crate::live::inbox::{Request, remove_stop, stop_file};
+use crate::live::place;
+use crate::scenario::raw::nearest;
+
+use super::desk::{LedgerArgs, LiveLedger, Posted};
+use super::{Common, Failure, json, print};
+
+/// Lift a halt: that of one strategy's kill switch, or with --trading the halt of all trading.
+///
+/// The reason is kept in the ledger for ever.
+#[derive(Debug, Args)]
+pub struct Resume {
+    /// The halted strategy
+    #[arg(value_name = "STRATEGY", required_unless_present = "trading", conflicts_with = "trading")]
+    strategy: Option<String>,
+    /// Lift the halt of all trading (by the owner, or for a discrepancy), and remove the STOP file
+    #[arg(long)]
+    trading: bool,
+    /// Why it may go on
+    #[arg(long, value_name = "TEXT", value_parser = reason)]
+    reason: String,
+    #[command(flatten)]
+    ledger: LedgerArgs,
+}
+
+/// A reason that says something.
+pub fn reason(text: &str) -> Result<String, String> {
+    let text = text.trim();
+    if text.is_empty() { Err("is empty; say why, it is kept".into()) } else { Ok(text.to_owned()) }
+}
+
+impl Resume {
+    pub(super) fn run(&self, common: &Common) -> Result<(), Failure> {
+        // A halt needs no ledger, so neither does what lifts it.
+        let nowhere = self.ledger.ledger.is_none() && place::known_ledgers().is_empty();
+        let posted = if self.trading && nowhere { None } else { Some(LiveLedger::open(&self.ledger)?) };
+        if let (Some(ledger), Some(strategy)) = (&posted, &self.strategy) {
+            known(ledger, strategy)?;
+        }
+        // The file goes first: a desk that looks at it must not halt again right after.
+        let removed = self.trading && lift_stop(posted.as_ref())?;
+        let request = Request::Resume { strategy: self.strategy.clone(), reason: self.reason.clone() };
+        let posted = posted.map(|ledger| Posted::post(&ledger.file, &request)).transpose()?;
+        if common.json {
+            return print(&json(&json!({ "request": request, "posted": posted, "stop_removed": removed })));
+        }
+        let stop = if removed { "STOP is removed; " } else { "" };
+        let told = posted.map_or_else(|| "there is no desk to tell".into(), |posted| posted.words());
+        print(&format!("{stop}{told}\n"))
+    }
+}
+
+fn known(ledger: &LiveLedger, strategy: &str) -> Result<(), Failure> {
+    let known = ledger.strategies()?;
+    if known.iter().any(|name| name == strategy) {
+        return Ok(());
+    }
+    let near = nearest(strategy, known.iter().map(String::as_str));
+    let problem = format!("`{strategy}` is no strategy of this desk; did you mean `{near}`?");
+    Err(Failure::new(Failure::USAGE, problem))
+}
+
+/// Removes the `STOP` file beside a ledger, or in the data folder. Returns whether there was one.
+fn lift_stop(ledger: Option<&LiveLedger>) -> Result<bool, Failure> {
+    let failed = |problem: String| Failure::new(Failure::DATA, problem);
+    let ledger = match ledger {
+        Some(ledger) => ledger.file.clone(),
+        None => place::default_ledger(None).map_err(|error| failed(error.to_string()))?,
+    };
+    let file = stop_file(&ledger);
+    remove_stop(&ledger).map_err(|error| failed(format!("{} cannot be removed: {error}", file.display())))
+}

@@ -1,0 +1,104 @@
+//! `protogen status`
+
+use std::fmt::Write;
+
+use clap::Args;
+use serde_json::json;
+
+use crate::kalshi::clock;
+use crate::live::health::Health;
+use crate::live::inbox::{Inbox, read_stop};
+
+use super::desk::{LedgerArgs, LiveLedger, age};
+use super::{Common, Failure, json, print, render};
+
+/// Say how a live desk is doing: whether it runs, its money, its feed, what is halted.
+#[derive(Debug, Args)]
+pub struct Status {
+    #[command(flatten)]
+    ledger: LedgerArgs,
+}
+
+impl Status {
+    pub(super) fn run(&self, common: &Common) -> Result<(), Failure> {
+        let ledger = LiveLedger::open(&self.ledger)?;
+        let health = ledger.health()?;
+        let stop = read_stop(&ledger.file);
+        let waiting = Inbox::new(&ledger.file).waiting();
+        if common.json {
+            let age = health.as_ref().map(|health| clock::now().since(health.at.0).nanos() as f64 / 1e9);
+            return print(&json(&json!({
+                "ledger": ledger.file, "running": ledger.holder.is_running(), "heartbeat_age_s": age,
+                "stop": stop, "requests_waiting": waiting, "health": health,
+            })));
+        }
+        let mut text = String::new();
+        let _ = writeln!(text, "{}: {}", ledger.file.display(), ledger.pulse(health.as_ref()));
+        if let Some(reason) = stop {
+            let _ =
+                writeln!(text, "STOP: nothing is opened: {reason} (`protogen resume --trading` lifts it)");
+        }
+        if waiting > 0 {
+            let _ = writeln!(text, "{waiting} requests wait for it");
+        }
+        if let Some(health) = &health {
+            text += &told(health, common.quiet);
+        }
+        print(&text)
+    }
+}
+
+fn told(health: &Health, short: bool) -> String {
+    let mut text = String::new();
+    let Health { mode, environment, scenario, run_id, version, .. } = health;
+    let _ = writeln!(text, "{mode} on {environment} · {scenario} · run {run_id} · version {version}");
+    let _ = writeln!(
+        text,
+        "equity ${} · cash ${} · exposure ${} · drawdown {:.1} % · bets × {:.2}",
+        render::dollars(health.equity),
+        render::dollars(health.cash),
+        render::dollars(health.exposure),
+        health.drawdown * 100.0,
+        health.scale
+    );
+    let feed = &health.feed;
+    let _ = writeln!(
+        text,
+        "feed {} for {} · {} markets, {} of them without a fresh quote · last message {}",
+        if feed.up { "up" } else { "DOWN" },
+        age(feed.since.0),
+        feed.markets,
+        feed.stale_books,
+        feed.last_message_at.map_or_else(|| "never".into(), |at| format!("{} ago", age(at.0)))
+    );
+    for line in halts(health) {
+        let _ = writeln!(text, "{line}");
+    }
+    let (positions, orders) = (health.positions.len(), health.orders.len());
+    let _ = writeln!(text, "{positions} positions, {orders} open orders (`protogen positions`)");
+    if !short {
+        for (title, lines) in [("decisions", &health.decisions), ("refusals", &health.refusals)] {
+            if !lines.is_empty() {
+                let _ = writeln!(text, "\nlatest {title}");
+            }
+            for line in lines.iter().take(8) {
+                let _ = writeln!(text, "  {}  {}", line.at, line.text);
+            }
+        }
+    }
+    text
+}
+
+/// What is halted, a line each.
+pub fn halts(health: &Health) -> Vec<String> {
+    let trading = health
+        .halts
+        .trading
+        .iter()
+        .map(|reason| format!("HALTED: all trading: {reason} (`protogen resume --trading --reason …`)"));
+    let strategies = health.halts.strategies.iter().map(|name| {
+        format!("HALTED: {name} by its kill switch (`protogen halts`, `protogen resume {name} --reason …`)")
+    });
+    let loss = "today's loss has reached the daily limit: nothing is opened until midnight UTC".to_owned();
+    trading.chain(strategies).chain(health.daily_loss_reached.then_some(loss)).collect()
+}
