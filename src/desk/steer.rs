@@ -39,13 +39,15 @@ impl Desk {
         out.records.push(Record::Halt(Halt { at: self.now, strategy: None, rule, detail }));
     }
 
-    /// From here on other settings hold. A strategy keeps its number by its name (the nth of a name is
+    /// From `at` on other settings hold. A strategy keeps its number by its name (the nth of a name is
     /// the nth of that name again); one that is new gets the next number and learns what is public; one
     /// that is gone is retired. The bankroll is what it is.
     ///
     /// # Panics
-    /// With more than 255 strategies, the retired ones included.
-    pub fn refit(&mut self, settings: DeskSettings, seats: Vec<Seat>) {
+    /// With more than 255 strategies, the retired ones included, or when time goes back.
+    pub fn refit(&mut self, at: Timestamp, settings: DeskSettings, seats: Vec<Seat>) {
+        assert!(at >= self.now, "time does not go back");
+        self.now = at;
         let mut left: Vec<Option<Taken>> = seats.into_iter().map(|seat| Some(Taken::from(seat))).collect();
         for old in &mut self.seats {
             let same = left

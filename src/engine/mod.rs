@@ -139,7 +139,7 @@ impl<F: Feed, V: Venue, J: Journal> Engine<F, V, J> {
             self.session.venue.observe(&input);
             if let Input::Control(Control::Refit { scenario }) = &input.value {
                 let (settings, seats) = (self.refit)(scenario).map_err(EngineError::Refit)?;
-                self.desk.refit(settings, seats);
+                self.desk.refit(input.at, settings, seats);
             }
             self.desk.step(&input, &mut out);
             // Record before acting.

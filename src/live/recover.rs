@@ -43,7 +43,7 @@ impl Account {
         let positions = rest.positions().await?;
         let resting = OrderFilter { status: Some(OrderStatus::Resting), ..OrderFilter::default() };
         let resting = rest.orders(&resting).await?;
-        let held = positions.into_iter().filter(|position| !position.position.is_none());
+        let held = positions.into_iter().filter(|position| position.position != Contracts::ZERO);
         Ok(Self {
             available: balance.available,
             positions: held.map(|position| (position.ticker, position.position)).collect(),

@@ -240,8 +240,9 @@ pub fn run(
     begun(&asks, &shell.rest, &shell.engine.desk);
     let ended = shell.drive(&asks, watch);
     drop(shell.engine);
-    drop(asks);
-    // Whatever became of the engine, resting orders are taken back before the process ends.
+    // Whatever became of the engine, resting orders are taken back before the process ends. If the session
+    // has ended already, they have been.
+    drop(asks.blocking_send(Ask::Drain));
     if runtime.block_on(async { tokio::time::timeout(ENDING, session).await }).is_err() {
         warn!("the session did not end in time; see the exchange for orders that may still rest");
     }
