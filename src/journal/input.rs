@@ -8,18 +8,21 @@ use std::str::{FromStr, SplitAsciiWhitespace};
 use crate::domain::{Contracts, MarketId, Price, Quote};
 use crate::event::{Input, MarketEvent};
 
-/// The line of an input; `None` for a wake, which follows from what came before it.
+/// The line of a wake.
+const WAKE: &str = "wake";
+
+/// The line of an input.
 #[must_use]
-pub fn to_line(input: &Input) -> Option<String> {
+pub fn to_line(input: &Input) -> String {
     let line = match input {
-        Input::Market(MarketEvent::Quote { market, quote }) => return Some(quote_line(*market, quote)),
+        Input::Market(MarketEvent::Quote { market, quote }) => return quote_line(*market, quote),
         Input::Market(event) => serde_json::to_string(event),
         Input::Fact(fact) => serde_json::to_string(fact),
         Input::Venue(event) => serde_json::to_string(event),
         Input::Control(control) => serde_json::to_string(control),
-        Input::Wake => return None,
+        Input::Wake => return WAKE.to_owned(),
     };
-    Some(line.expect("inputs are plain data"))
+    line.expect("inputs are plain data")
 }
 
 /// The input of a line.
@@ -27,6 +30,9 @@ pub fn to_line(input: &Input) -> Option<String> {
 /// # Errors
 /// When it is none of ours.
 pub fn from_line(line: &str) -> Result<Input, String> {
+    if line == WAKE {
+        return Ok(Input::Wake);
+    }
     if let Some(fields) = line.strip_prefix("quote ") {
         return read_quote(fields).ok_or_else(|| format!("is no quote: {line}"));
     }
@@ -172,12 +178,11 @@ mod tests {
         let all = (market_event.into_iter().map(Input::Market))
             .chain(venue.into_iter().map(Input::Venue))
             .chain(control.into_iter().map(Input::Control))
-            .chain([Input::Fact(fact)]);
+            .chain([Input::Fact(fact), Input::Wake]);
         for input in all {
-            let line = to_line(&input).unwrap();
+            let line = to_line(&input);
             assert_eq!(from_line(&line), Ok(input), "{line}");
         }
-        assert_eq!(to_line(&Input::Wake), None);
     }
 
     #[test]

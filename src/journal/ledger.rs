@@ -218,12 +218,9 @@ impl TradeLogger {
     }
 
     fn write(&mut self, seq: u64, input: &Stamped<Input>, out: &Output) -> rusqlite::Result<()> {
-        if self.keeps(&input.value) {
-            if let Some(line) = input::to_line(&input.value) {
-                let mut insert =
-                    self.connection.prepare_cached("INSERT INTO input VALUES (?1, ?2, ?3, ?4)")?;
-                insert.execute(params![RUN, seq, input.at.nanos(), line])?;
-            }
+        if self.keeps(&input.value, out) {
+            let mut insert = self.connection.prepare_cached("INSERT INTO input VALUES (?1, ?2, ?3, ?4)")?;
+            insert.execute(params![RUN, seq, input.at.nanos(), input::to_line(&input.value)])?;
         } else if out.records.is_empty() && !matches!(input.value, Input::Market(MarketEvent::Listed(_))) {
             return Ok(());
         }
@@ -251,10 +248,16 @@ impl TradeLogger {
         }
     }
 
-    /// What the exchange and the owner said cannot be read from a data set again; live, nothing can.
-    const fn keeps(&self, input: &Input) -> bool {
-        matches!(input, Input::Venue(_) | Input::Control(_))
-            || matches!(self.keeping, Keeping::Everything { .. })
+    /// What the exchange and the owner said cannot be read from a data set again; live, nothing can. A wake
+    /// follows from what came before it, so only one that led to something is kept: the last thing that
+    /// happened may be a wake.
+    fn keeps(&self, input: &Input, out: &Output) -> bool {
+        match (input, &self.keeping) {
+            (Input::Venue(_) | Input::Control(_), _) => true,
+            (Input::Wake, Keeping::Everything { .. }) => !out.records.is_empty() || !out.commands.is_empty(),
+            (_, Keeping::Everything { .. }) => true,
+            (_, Keeping::Answers { .. }) => false,
+        }
     }
 
     fn commit_now(&mut self) -> rusqlite::Result<()> {

@@ -80,7 +80,7 @@ impl Recording {
             .map_err(|error| LedgerError { file: self.file.clone(), problem: error.to_string() })
     }
 
-    /// All inputs of a live run, as a feed. Wakes are not recorded; they follow from the other inputs.
+    /// All inputs of a live run, as a feed. Wakes that led to nothing are not recorded; they follow from the rest.
     #[must_use]
     pub fn inputs(&self) -> RecordedFeed {
         RecordedFeed {
@@ -184,7 +184,11 @@ impl Feed for RecordedFeed {
         let here = *seq == self.seen;
         self.seen += 1;
         if here {
-            return Ok(self.ahead.pop_front().map_or(Next::End, |(_, input)| Next::Item(input)));
+            return Ok(match self.ahead.pop_front() {
+                Some((_, Stamped { value: Input::Wake, .. })) => Next::Due,
+                Some((_, input)) => Next::Item(input),
+                None => Next::End,
+            });
         }
         // What was recorded here was a wake. If the desk does not want one now, the runs have parted; the
         // next decision will show it.

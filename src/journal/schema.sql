@@ -31,7 +31,7 @@ CREATE TABLE evaluation_page (
 -- Every other record as its canonical line, and how many evaluations came before it: the order of the run.
 CREATE TABLE decision (run INTEGER NOT NULL, evaluations INTEGER NOT NULL, line TEXT NOT NULL);
 -- Inputs (src/journal/input.rs): of a backtest those that no data set holds, which are what the exchange answered
--- and what the owner said; of a live run all but wakes, which follow from the others.
+-- and what the owner said; of a live run all but wakes that led to nothing.
 CREATE TABLE input (run INTEGER NOT NULL, seq INTEGER NOT NULL, ts INTEGER NOT NULL, line TEXT NOT NULL);
 
 CREATE TABLE placed (

@@ -17,7 +17,9 @@ use std::sync::Arc;
 use crate::domain::{Contracts, MarketId, Money, Order, OrderId, Price, Span, TimeInForce, Timestamp};
 use crate::event::{CloseReason, Command, Fill, RejectReason, VenueEvent};
 
-/// Looks at the exchange before an order that was not found is sent again.
+/// Looks in vain before an order is sent again, under the same id: if it is there after all, the exchange says so.
+const LOOKS_BEFORE_RESEND: u32 = 2;
+/// Looks in vain before an order that must not be sent again is taken for never placed.
 const LOOKS: u32 = 4;
 /// First pause between attempts; doubles up to [`LONGEST_PAUSE`].
 const PAUSE: Span = Span::MILLISECOND.times(250);
@@ -371,7 +373,11 @@ impl OrderTracker {
                     None if looks > LOOKS && tracked.cancel => {
                         return self.reject(id, RejectReason::NeverSent);
                     }
-                    None if looks > LOOKS => tracked.phase = Phase::New { maybe_placed: true },
+                    None if looks >= LOOKS_BEFORE_RESEND && !tracked.cancel => {
+                        tracked.phase = Phase::New { maybe_placed: true };
+                        tracked.attempts = 0;
+                        return;
+                    }
                     refused => tracked.phase = Phase::Missing { looks, refused },
                 }
                 tracked.pause(now);
