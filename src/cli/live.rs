@@ -15,7 +15,7 @@ use crate::domain::{Fact, MarketId, StrategyId, Timestamp};
 use crate::event::{Control, Input, MarketEvent, Stamped};
 use crate::feed::facts;
 use crate::kalshi::clock;
-use crate::kalshi::session::Ask;
+use crate::kalshi::venue::Ask;
 use crate::live::health::{Facts, Health, NOTE, Recent};
 use crate::live::inbox::{Inbox, Request, read_stop};
 use crate::live::lock::LedgerLock;
@@ -36,7 +36,7 @@ const HEALTH_EVERY: Duration = Duration::from_secs(2);
 /// How long the last notifications may take.
 const LAST_WORDS: Duration = Duration::from_secs(10);
 /// How often the log says that all is well.
-const HEARTBEAT: Duration = Duration::from_secs(60);
+const HEARTBEAT: Duration = Duration::from_mins(1);
 
 /// Trade: the same desk as in a backtest, on the exchange as it is.
 ///
@@ -134,7 +134,7 @@ impl Live {
             scenario: name.clone(),
         };
         let settings = LiveSettings {
-            facts: self.facts(&scenario)?,
+            facts: Self::facts(&scenario)?,
             environment: access.environment,
             credentials,
             ledger: ledger.clone(),
@@ -144,10 +144,11 @@ impl Live {
             stream: scenario.resolved.live.scan_with == ScanWith::Websocket,
             scenario,
         };
-        let ended = self.trade(settings, about, &runtime, &notifier)?;
+        let ended = self.trade(settings, &about, &runtime, &notifier);
         let mode = if self.paper { "paper" } else { "live" };
-        self.say(common, &ended, mode, &name, &ledger)?;
         runtime.block_on(notifier.finish(LAST_WORDS));
+        let ended = ended?;
+        Self::say(common, &ended, mode, &name, &ledger)?;
         if ended.all_halted {
             let problem = "every strategy is halted; see `protogen halts` and lift with `protogen resume`";
             return Err(Failure::new(Failure::DIVERGED, problem));
@@ -181,7 +182,7 @@ impl Live {
         Ok(())
     }
 
-    fn facts(&self, scenario: &Scenario) -> Result<Vec<(Timestamp, Fact)>, Failure> {
+    fn facts(scenario: &Scenario) -> Result<Vec<(Timestamp, Fact)>, Failure> {
         let mut all = Vec::new();
         for file in &scenario.facts {
             all.extend(facts::read(file)?);
@@ -193,12 +194,12 @@ impl Live {
     fn trade(
         &self,
         settings: LiveSettings,
-        about: About,
+        about: &About,
         runtime: &Runtime,
         notifier: &Notifier,
     ) -> Result<Ended, Failure> {
         let shared = Arc::new(Mutex::new(Shared::default()));
-        let mut hooks = Watcher { shared: Arc::clone(&shared), notifier, tickers: Vec::new() };
+        let mut hooks = Watcher { shared: Arc::clone(&shared), notifier };
         let (run_id, ledger) = (settings.run_id.clone(), settings.ledger.clone());
         let start = format!("{} began on {}: {}", about.mode, about.environment, about.scenario);
         notifier.send(&Event::new(Kind::Start, clock::now(), start));
@@ -209,7 +210,7 @@ impl Live {
                 return;
             }
             last_health = Some(Instant::now());
-            let health = lock(&shared).health(desk, &about, &run_id);
+            let health = lock(&shared).health(desk, about, &run_id);
             if last_beat.elapsed() >= HEARTBEAT {
                 last_beat = Instant::now();
                 let (open, orders) = (health.positions.len(), health.orders.len());
@@ -228,7 +229,10 @@ impl Live {
         let scenario_file = self.scenario.clone();
         let overrides = self.overrides.overrides.clone();
         let ended = shell::run(settings, runtime, &mut hooks, &mut watch, |asks, _, desk| {
-            lock(&shared).strategies = desk.active_strategies().collect();
+            let mut known = lock(&shared);
+            known.strategies = desk.active_strategies().collect();
+            known.tickers = desk.books().iter().map(|book| book.market.ticker.clone()).collect();
+            drop(known);
             let owner =
                 Owner { ledger, asks: asks.clone(), shared: Arc::clone(&shared), scenario_file, overrides };
             runtime.spawn(owner.listen());
@@ -242,14 +246,7 @@ impl Live {
         Ok(ended?)
     }
 
-    fn say(
-        &self,
-        common: &Common,
-        ended: &Ended,
-        mode: &str,
-        scenario: &str,
-        ledger: &Path,
-    ) -> Result<(), Failure> {
+    fn say(common: &Common, ended: &Ended, mode: &str, scenario: &str, ledger: &Path) -> Result<(), Failure> {
         let final_equity = crate::report::summary::dollars(ended.equity);
         if common.json {
             let Ended { run_id, digest, inputs, all_halted, .. } = ended;
@@ -292,6 +289,7 @@ struct Shared {
     last_message_at: Option<Timestamp>,
     note: Option<String>,
     strategies: Vec<(usize, Arc<str>)>,
+    tickers: Vec<Box<str>>,
 }
 
 impl Shared {
@@ -320,12 +318,12 @@ fn lock<T>(shared: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
 struct Watcher<'a> {
     shared: Arc<Mutex<Shared>>,
     notifier: &'a Notifier,
-    tickers: Vec<Box<str>>,
 }
 
 impl Watcher<'_> {
-    fn ticker(&self, market: MarketId) -> &str {
-        self.tickers.get(market.index()).map_or("a market of before", |ticker| ticker)
+    fn ticker(&self, market: MarketId) -> Box<str> {
+        let known = lock(&self.shared).tickers.get(market.index()).cloned();
+        known.unwrap_or_else(|| "a market of before".into())
     }
 
     fn tell(&self, record: &Record) {
@@ -360,9 +358,9 @@ impl Watcher<'_> {
 impl Hooks for Watcher<'_> {
     fn observe(&mut self, input: &Stamped<Input>, out: &Output) {
         if let Input::Market(MarketEvent::Listed(market)) = &input.value {
-            let index = market.id.index();
-            self.tickers.resize(self.tickers.len().max(index + 1), "".into());
-            self.tickers[index] = market.ticker.clone();
+            let (index, tickers) = (market.id.index(), &mut lock(&self.shared).tickers);
+            tickers.resize(tickers.len().max(index + 1), "".into());
+            tickers[index] = market.ticker.clone();
         }
         {
             let mut shared = lock(&self.shared);

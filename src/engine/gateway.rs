@@ -65,6 +65,31 @@ pub trait Feed {
     fn next(&mut self, until: Option<Timestamp>) -> Result<Next<Stamped<Input>>, GatewayError>;
 }
 
+/// What the network tells a live feed.
+#[derive(Debug)]
+pub enum News {
+    /// Something happened. With the exchange's clock it has a stamp.
+    Input {
+        /// The exchange's stamp.
+        at: Option<Timestamp>,
+        /// What.
+        input: Input,
+    },
+    /// Something will happen at a known time.
+    Later(Stamped<Input>),
+    /// The exchange's clock: everything up to here has been told.
+    Clock {
+        /// Now, there.
+        now: Timestamp,
+        /// Nothing can happen any more.
+        end: bool,
+    },
+    /// The session is over.
+    End,
+    /// The session cannot go on.
+    Failed(GatewayError),
+}
+
 /// An exchange that takes commands and answers with inputs.
 pub trait Venue {
     /// Takes a command sent at `at`.

@@ -13,36 +13,11 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, TryRecvError};
 use std::time::Duration;
 
 use crate::domain::{Fact, MarketId, MarketStatus, OrderId, Span, Timestamp};
-use crate::engine::gateway::{Feed, GatewayError, Next};
+use crate::engine::gateway::{Feed, GatewayError, News, Next};
 use crate::event::{Input, MarketEvent, Stamped, VenueEvent};
 
 /// Longest silence before the engine may tidy up.
 const QUIET: Span = Span::MILLISECOND.times(500);
-
-/// What the network tells the feed.
-#[derive(Debug)]
-pub enum News {
-    /// Something happened. With the exchange's clock it has a stamp.
-    Input {
-        /// The exchange's stamp.
-        at: Option<Timestamp>,
-        /// What.
-        input: Input,
-    },
-    /// Something will happen at a known time.
-    Later(Stamped<Input>),
-    /// The exchange's clock: everything up to here has been told.
-    Clock {
-        /// Now, there.
-        now: Timestamp,
-        /// Nothing can happen any more.
-        end: bool,
-    },
-    /// The session is over.
-    End,
-    /// The session cannot go on.
-    Failed(GatewayError),
-}
 
 /// Whose time it is.
 pub enum Pace {
@@ -117,10 +92,12 @@ impl LiveFeed {
 
     /// Takes the earliest of what is held and what was planned, if its moment is not after `until`.
     fn take(&mut self, known_to: Timestamp, until: Timestamp) -> Option<Next<Stamped<Input>>> {
-        let planned = self.local.first_key_value().map(|(&(at, rank, _), _)| (at.max(self.floor), rank));
-        let planned = planned.filter(|&(at, _)| at <= known_to);
-        let held = self.held.front().map(|input| (input.at.max(self.floor), rank(&input.value)));
-        let held = held.filter(|&(at, _)| at <= known_to);
+        // What is known to have happened is told, even where its stamp has to be later than that.
+        let known = |&(at, _): &(Timestamp, u8)| at <= known_to;
+        let stamped = |(at, rank): (Timestamp, u8)| (at.max(self.floor), rank);
+        let planned = self.local.first_key_value().map(|(&(at, rank, _), _)| (at, rank));
+        let planned = planned.filter(known).map(stamped);
+        let held = self.held.front().map(|input| (input.at, rank(&input.value))).filter(known).map(stamped);
         let (at, local) = match (planned, held) {
             (None, None) => return None,
             (Some(planned), Some(held)) if held <= planned => (held.0, false),

@@ -1,5 +1,4 @@
 //! The live feed with both clocks, without a network.
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -138,4 +137,16 @@ fn a_market_is_closed_at_its_close_wherever_that_has_moved() {
         }
     }
     assert_eq!(closed, [(ms(60), MarketStatus::Closed)], "once, at its last close, before it pays");
+}
+
+/// A desk that was killed comes back a nanosecond after the exchange's clock; that must not keep it waiting.
+#[test]
+fn what_the_exchange_has_passed_is_told_even_if_its_stamp_has_to_be_later() {
+    let (_, mut feed) = by_exchange(vec![(20, quote(1)), (40, quote(2))], vec![(ms(15), meeting())]);
+    feed.floor = ms(20).just_after();
+    let mut seen = Vec::new();
+    while let Next::Item(input) = feed.next(None).unwrap() {
+        seen.push((input.at, rank(&input.value)));
+    }
+    assert_eq!(seen, [(ms(20).just_after(), 2), (ms(20).just_after(), 3), (ms(40), 3)]);
 }

@@ -152,7 +152,7 @@ mod tests {
             MarketEvent::Settled { market: id, value: Price::ONE },
         ];
         let order = OrderId(4);
-        let fill = Fill {
+        let trade = Fill {
             order,
             trade: u64::MAX,
             price: Price::ONE,
@@ -163,7 +163,7 @@ mod tests {
         let venue = [
             VenueEvent::Accepted { order, venue_id: Some("x".into()) },
             VenueEvent::Accepted { order, venue_id: None },
-            VenueEvent::Filled(fill),
+            VenueEvent::Filled(trade),
             VenueEvent::Closed { order, reason: CloseReason::ByExchange },
             VenueEvent::Rejected { order, reason: RejectReason::Busy },
             VenueEvent::Unexplained { detail: "why".into() },

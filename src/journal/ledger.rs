@@ -253,9 +253,8 @@ impl TradeLogger {
     /// happened may be a wake.
     fn keeps(&self, input: &Input, out: &Output) -> bool {
         match (input, &self.keeping) {
-            (Input::Venue(_) | Input::Control(_), _) => true,
             (Input::Wake, Keeping::Everything { .. }) => !out.records.is_empty() || !out.commands.is_empty(),
-            (_, Keeping::Everything { .. }) => true,
+            (_, Keeping::Everything { .. }) | (Input::Venue(_) | Input::Control(_), _) => true,
             (_, Keeping::Answers { .. }) => false,
         }
     }

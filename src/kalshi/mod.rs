@@ -17,5 +17,6 @@ pub mod rest;
 pub mod schema;
 pub mod session;
 pub mod stream;
+pub mod venue;
 pub mod watch;
 pub mod wire;

@@ -61,8 +61,10 @@ impl Task {
     #[must_use]
     pub const fn order(&self) -> &Order {
         match self {
-            Self::Create(order) | Self::Look(order) => order,
-            Self::Cancel { order, .. } | Self::Fills { order, .. } => order,
+            Self::Create(order)
+            | Self::Look(order)
+            | Self::Cancel { order, .. }
+            | Self::Fills { order, .. } => order,
         }
     }
 }
@@ -390,6 +392,7 @@ impl OrderTracker {
     }
 
     /// The result of [`Task::Cancel`]: how much was taken back.
+    #[expect(clippy::needless_pass_by_value, reason = "what was said is used up")]
     pub fn cancelled(&mut self, id: OrderId, now: Timestamp, result: Result<Contracts, Failure>) {
         let Some(tracked) = self.finish_task(id) else { return };
         match result {
@@ -451,6 +454,7 @@ impl OrderTracker {
     }
 
     /// Merges what the exchange says with what is known: counts only grow, an end stays an end.
+    #[expect(clippy::needless_pass_by_value, reason = "what was said is used up")]
     fn report(&mut self, id: OrderId, now: Timestamp, report: OrderReport) {
         self.learn_name(id, &report.venue_id);
         let Some(tracked) = self.orders.get_mut(&id) else { return };

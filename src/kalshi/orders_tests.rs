@@ -1,5 +1,4 @@
 //! Each way an order can go wrong on the wire, by hand. Random ones are in tests/soak.
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 use crate::domain::{Action, Side};
 

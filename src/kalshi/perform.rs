@@ -2,14 +2,17 @@
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
-use crate::domain::{Contracts, Order, OrderId, Timestamp};
-use crate::event::RejectReason;
+use tokio::time::Instant;
+
+use crate::domain::{Contracts, Order, OrderId, Span, Timestamp};
+use crate::event::{RejectReason, VenueEvent};
 
 use super::frame::{self, UserOrderStatus};
 use super::orders::{Failure, FillReport, OrderReport, OrderTracker, Task, end_of};
 use super::rest::{ApiError, FillFilter, MarketFilter, OrderFilter, Rest, StatusFilter};
-use super::watch::{Scope, SeriesFacts};
+use super::watch::{MarketWatch, Scope, SeriesFacts};
 use super::wire::{self, CreateOrder, OrderStatus};
 
 /// A market with its series, as reported.
@@ -134,6 +137,7 @@ fn report_of(order: &Order, found: &wire::Order) -> OrderReport {
 }
 
 /// What a pushed message says of an order; `None` if it leaves its state open.
+#[must_use]
 pub fn pushed_order(order: &Order, message: &frame::UserOrder) -> Option<OrderReport> {
     let ended = match message.status {
         UserOrderStatus::Resting => None,
@@ -146,6 +150,7 @@ pub fn pushed_order(order: &Order, message: &frame::UserOrder) -> Option<OrderRe
 }
 
 /// A pushed trade.
+#[must_use]
 pub fn pushed_fill(fill: &frame::Fill) -> FillReport {
     FillReport {
         trade_id: fill.trade_id.as_str().into(),
@@ -165,6 +170,44 @@ fn fill_of(fill: &wire::Fill) -> FillReport {
         contracts: fill.count,
         fee: fill.fee,
         taker: fill.is_taker,
+    }
+}
+
+/// Follows orders that an earlier process may have left behind until nothing about them is in doubt.
+/// Returns what the desk has to be told.
+///
+/// # Errors
+/// When the exchange cannot be asked for so long that nothing can be concluded.
+pub async fn settle_orders(
+    rest: &Rest,
+    watch: &MarketWatch,
+    tracker: &mut OrderTracker,
+    patience: Duration,
+) -> Result<Vec<VenueEvent>, String> {
+    let began = Instant::now();
+    let now = || Timestamp::from_nanos(i64::try_from(began.elapsed().as_nanos()).unwrap_or(i64::MAX));
+    let mut events = Vec::new();
+    let mut last_error = None;
+    loop {
+        while let Some(task) = tracker.task(now()) {
+            let order = *task.order();
+            let market = watch.market(order.market).ok_or("an open order's market is not known")?;
+            let (ticker, client_id) = (market.ticker.as_ref().into(), tracker.client_id(order.id));
+            let (done, error) =
+                perform(rest.clone(), task, Addressed { ticker, client_id, group: None }).await;
+            last_error = error.or(last_error);
+            done.hand_to(tracker, now());
+        }
+        events.extend(std::iter::from_fn(|| tracker.event()));
+        if tracker.is_quiet() {
+            return Ok(events);
+        }
+        if began.elapsed() > patience {
+            let why = last_error.map_or_else(|| "no answer".to_owned(), |error| error.to_string());
+            return Err(format!("what became of our orders could not be found out in {patience:?}: {why}"));
+        }
+        let wait = tracker.due().map_or(Span::MILLISECOND, |due| due.since(now()));
+        tokio::time::sleep(Duration::from_nanos(u64::try_from(wait.nanos()).unwrap_or(0))).await;
     }
 }
 
@@ -246,15 +289,14 @@ impl MarketReader {
         let event = self.rest.event(event_ticker).await?;
         let same = |facts: &&SeriesFacts| *facts.ticker == *event.series_ticker;
         let known = self.lock().values().find(same).cloned();
-        let facts = match known {
-            Some(facts) => facts,
-            None => {
-                let series = self.rest.series(&event.series_ticker).await?;
-                SeriesFacts {
-                    ticker: series.ticker.as_str().into(),
-                    category: series.category.as_str().into(),
-                    fees: series.fees(),
-                }
+        let facts = if let Some(facts) = known {
+            facts
+        } else {
+            let series = self.rest.series(&event.series_ticker).await?;
+            SeriesFacts {
+                ticker: series.ticker.as_str().into(),
+                category: series.category.as_str().into(),
+                fees: series.fees(),
             }
         };
         let facts = SeriesFacts { fees: event.fees(facts.fees), ..facts };

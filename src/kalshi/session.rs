@@ -15,9 +15,8 @@ use tokio::time::{Instant, sleep_until};
 use tracing::{debug, info, warn};
 
 use crate::domain::{MarketStatus, Order, Span, Timestamp};
-use crate::engine::gateway::{GatewayError, Venue};
+use crate::engine::gateway::{GatewayError, News};
 use crate::event::{Command, Control, Input, MarketEvent, RejectReason, VenueEvent};
-use crate::feed::live::News;
 
 use super::auth::Credentials;
 use super::clock;
@@ -26,12 +25,13 @@ use super::orders::{OrderTracker, Task};
 use super::perform::{Addressed, Done, MarketReader, Report, perform, pushed_fill, pushed_order};
 use super::rest::{ApiError, Rest};
 use super::stream::{self, StreamEvent, StreamSettings, Want};
+use super::venue::Ask;
 use super::watch::MarketWatch;
 
 /// Stream events held while the session is busy; more would mean that it has stalled.
 const HELD_EVENTS: usize = 65_536;
 /// Our orders are looked up this often even if nothing seems lost.
-const LOOK_UP: Duration = Duration::from_secs(60);
+const LOOK_UP: Duration = Duration::from_mins(1);
 /// The same where no stream tells of them.
 const LOOK_UP_WITHOUT_STREAM: Duration = Duration::from_secs(5);
 /// Pause before the engine's full channel is tried again.
@@ -42,21 +42,6 @@ const BEHIND: usize = 256;
 const DRAIN: Duration = Duration::from_secs(15);
 /// A sweep begins this long before the scan that wants its quotes, and longer if the last one took longer.
 const SWEEP_LEAD: Duration = Duration::from_secs(3);
-
-/// What the engine's side asks of the session.
-#[derive(Debug)]
-pub enum Ask {
-    /// A command of the desk.
-    Command(Command),
-    /// The exchange's clock may go on, to this moment at most.
-    GoOn(Option<Timestamp>),
-    /// Something the owner says, on its way to the desk.
-    Control(Control),
-    /// Take back what rests, wait for its end, and end the session.
-    Drain,
-    /// End the session now.
-    Abort,
-}
 
 /// How a session runs.
 #[derive(Clone, Debug)]
@@ -69,27 +54,6 @@ pub struct SessionSettings {
     pub by_exchange: bool,
     /// The order group that stops our orders at the exchange.
     pub group: Option<Arc<str>>,
-}
-
-/// The venue of a live desk: hands its commands to the session.
-#[derive(Debug)]
-pub struct KalshiVenue {
-    asks: mpsc::Sender<Ask>,
-}
-
-impl KalshiVenue {
-    /// A venue at the end of a session's `asks`.
-    #[must_use]
-    pub const fn new(asks: mpsc::Sender<Ask>) -> Self {
-        Self { asks }
-    }
-}
-
-impl Venue for KalshiVenue {
-    fn submit(&mut self, _at: Timestamp, command: &Command) -> Result<(), GatewayError> {
-        let gone = |_| GatewayError::venue("the exchange session has ended; nothing can be sent any more");
-        self.asks.blocking_send(Ask::Command(*command)).map_err(gone)
-    }
 }
 
 /// What finished in the background.
@@ -114,6 +78,7 @@ enum Going {
 }
 
 /// The session.
+#[expect(clippy::struct_excessive_bools, reason = "they say independent things")]
 pub struct Session {
     rest: Rest,
     settings: SessionSettings,
@@ -384,8 +349,9 @@ impl Session {
     /// What a failed request means beyond the order it was about.
     fn complain(&mut self, error: &ApiError) {
         match error {
-            ApiError::Schema { .. } => self.halt(error.to_string()),
-            ApiError::Refused { status: 401 | 403 | 410, .. } => self.halt(error.to_string()),
+            ApiError::Schema { .. } | ApiError::Refused { status: 401 | 403 | 410, .. } => {
+                self.halt(error.to_string());
+            }
             _ => warn!(%error, "a request failed"),
         }
     }
@@ -451,7 +417,7 @@ impl Session {
             Frame::SandboxClock(clock) => self.arrived(clock),
             Frame::EventFeeUpdate(_) => self.sweep_soon(),
             Frame::Error(refusal) => {
-                warn!(code = refusal.code, message = refusal.message, "the stream refused")
+                warn!(code = refusal.code, message = refusal.message, "the stream refused");
             }
             _ => {}
         }
@@ -610,43 +576,5 @@ impl Session {
                 Err(TrySendError::Disconnected(_)) => self.outbox.clear(),
             }
         }
-    }
-}
-
-/// Follows orders that an earlier process may have left behind until nothing about them is in doubt.
-/// Returns what the desk has to be told.
-///
-/// # Errors
-/// When the exchange cannot be asked for so long that nothing can be concluded.
-pub async fn settle_orders(
-    rest: &Rest,
-    watch: &MarketWatch,
-    tracker: &mut OrderTracker,
-    patience: Duration,
-) -> Result<Vec<VenueEvent>, String> {
-    let began = Instant::now();
-    let now = || Timestamp::from_nanos(i64::try_from(began.elapsed().as_nanos()).unwrap_or(i64::MAX));
-    let mut events = Vec::new();
-    let mut last_error = None;
-    loop {
-        while let Some(task) = tracker.task(now()) {
-            let order = *task.order();
-            let market = watch.market(order.market).ok_or("an open order's market is not known")?;
-            let (ticker, client_id) = (market.ticker.as_ref().into(), tracker.client_id(order.id));
-            let (done, error) =
-                perform(rest.clone(), task, Addressed { ticker, client_id, group: None }).await;
-            last_error = error.or(last_error);
-            done.hand_to(tracker, now());
-        }
-        events.extend(std::iter::from_fn(|| tracker.event()));
-        if tracker.is_quiet() {
-            return Ok(events);
-        }
-        if began.elapsed() > patience {
-            let why = last_error.map_or_else(|| "no answer".to_owned(), |error| error.to_string());
-            return Err(format!("what became of our orders could not be found out in {patience:?}: {why}"));
-        }
-        let wait = tracker.due().map_or(Span::MILLISECOND, |due| due.since(now()));
-        tokio::time::sleep(Duration::from_nanos(u64::try_from(wait.nanos()).unwrap_or(0))).await;
     }
 }

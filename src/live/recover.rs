@@ -13,9 +13,8 @@ use crate::domain::{Contracts, MarketStatus, Money, Side, Timestamp};
 use crate::engine::gateway::{Feed, GatewayError, Next, Venue};
 use crate::event::{Command, Control, Input, MarketEvent, Stamped};
 use crate::kalshi::orders::OrderTracker;
-use crate::kalshi::perform::MarketReader;
+use crate::kalshi::perform::{MarketReader, settle_orders};
 use crate::kalshi::rest::{ApiError, OrderFilter, Rest};
-use crate::kalshi::session::settle_orders;
 use crate::kalshi::watch::MarketWatch;
 use crate::kalshi::wire::OrderStatus;
 
@@ -176,6 +175,7 @@ pub async fn news_since(
 }
 
 /// A gap in every book that has a quote: it is as old as the silence.
+#[must_use]
 pub fn gaps(desk: &Desk, at: Timestamp) -> VecDeque<Stamped<Input>> {
     let quoted = desk.books().iter().filter(|book| book.quoted_at.is_some() && book.settled.is_none());
     let gap = |book: &crate::desk::book::Book| Input::Market(MarketEvent::Gap { market: book.market.id });
@@ -183,6 +183,7 @@ pub fn gaps(desk: &Desk, at: Timestamp) -> VecDeque<Stamped<Input>> {
 }
 
 /// Foreign holdings as inputs: nothing is opened in those markets.
+#[must_use]
 pub fn unmanaged(findings: &Findings, watch: &MarketWatch, at: Timestamp) -> VecDeque<Stamped<Input>> {
     let marked = findings.foreign.iter().filter_map(|(ticker, what)| {
         let (market, reason) = (watch.id(ticker)?, what.clone());

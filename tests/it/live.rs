@@ -91,11 +91,11 @@ fn books(ledger: &Path) -> Value {
     let fills = "SELECT coalesce(sum(CASE action WHEN 'buy' THEN -price * contracts ELSE price * contracts END - fee), 0)
                  FROM fill";
     let traded: i64 = connection.query_row(fills, [], |row| row.get(0)).unwrap();
-    let held = "SELECT m.ticker, m.settled_value,
-                    sum(CASE action WHEN 'buy' THEN contracts ELSE -contracts END * CASE side WHEN 'yes' THEN 1 ELSE -1 END),
-                    sum(CASE action WHEN 'buy' THEN contracts ELSE -contracts END * CASE side WHEN 'yes' THEN 1 ELSE 0 END),
-                    sum(CASE action WHEN 'buy' THEN contracts ELSE -contracts END * CASE side WHEN 'no' THEN 1 ELSE 0 END)
-                FROM fill f JOIN market m USING (run, market) GROUP BY m.ticker, m.settled_value";
+    let held = "WITH f AS (
+                    SELECT market, side = 'yes' AS yes, CASE action WHEN 'buy' THEN contracts ELSE -contracts END AS n
+                    FROM fill)
+                SELECT m.ticker, m.settled_value, sum(n * (2 * yes - 1)), sum(n * yes), sum(n * (1 - yes))
+                FROM f JOIN market m USING (market) GROUP BY m.ticker, m.settled_value";
     let mut select = connection.prepare(held).unwrap();
     let rows = select.query_map([], |row| {
         let value: Option<i64> = row.get(1)?;
@@ -175,6 +175,11 @@ fn sessions_with_faults_end_with_the_exchanges_books() {
     }
 }
 
+#[expect(clippy::disallowed_methods, reason = "another process is waited for")]
+fn pause() {
+    std::thread::sleep(Duration::from_millis(5));
+}
+
 /// Kills and restarts a session `times` times, then lets it end.
 fn kill_and_restart(times: u32, seed: u64) {
     let sandbox = Sandbox::start(&["--start", "2022-01-01", "--end", "2023-06-30"]);
@@ -184,7 +189,7 @@ fn kill_and_restart(times: u32, seed: u64) {
         let mut process = sandbox.live(&["--set", "kill_switch.min_win_rate=0"]).spawn().unwrap();
         let moment = Instant::now() + Duration::from_millis(random.random_range(150..900));
         while Instant::now() < moment && process.try_wait().unwrap().is_none() {
-            std::thread::sleep(Duration::from_millis(5));
+            pause();
         }
         if process.try_wait().unwrap().is_some() {
             break;

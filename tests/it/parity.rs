@@ -19,7 +19,7 @@ use protogen::feed::snapshots::Window;
 use protogen::kalshi::auth::Credentials;
 use protogen::kalshi::environment::Environment;
 use protogen::live::shell::{self, Hooks, LiveSettings};
-use protogen::sandbox::{Exchange, Keys, SandboxSettings, ServeSettings, Speed, serve};
+use protogen::sandbox::{Exchange, Faults, Keys, SandboxSettings, ServeSettings, Speed, serve};
 use protogen::scenario::Scenario;
 use protogen::sim::{LatencyModel, SimExchange};
 
@@ -119,7 +119,7 @@ fn live(scenario: Scenario, folder: &Path) -> (Vec<String>, Money) {
     let exchange = Exchange::new(Box::new(history(&scenario, &[])), settings).unwrap();
     let listener = runtime.block_on(tokio::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0))).unwrap();
     let port = listener.local_addr().unwrap().port();
-    let serving = ServeSettings { speed: Speed::Max, start: None, faults: Default::default(), tier: None };
+    let serving = ServeSettings { speed: Speed::Max, start: None, faults: Faults::default(), tier: None };
     runtime.spawn(serve(listener, exchange, keys, serving, std::future::pending()));
     let facts = scenario.facts.iter().flat_map(|file| facts::read(file).unwrap());
     let end = scenario.end.unwrap();

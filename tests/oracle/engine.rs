@@ -167,11 +167,7 @@ fn line(record: &Record, all: &[Record]) -> Option<(N, Line)> {
                 rule: it.rule.name(),
             },
         ),
-        Record::Settled(_)
-        | Record::Resume(_)
-        | Record::Refit(_)
-        | Record::Discrepancy(_)
-        | Record::Equity(_) => return None,
+        _ => return None,
     };
     Some((at.nanos().into(), line))
 }
