@@ -247,7 +247,7 @@ mod tests {
             Line::Evaluation(line) => String::from_utf8(line.to_vec()).unwrap(),
             Line::Other(_) => unreachable!(),
         };
-        // time, market, probability, bid, no ask, no mid, assumed, −227388 + 2000000, 10 + 13, basis 0
+        // time, market, probability, bid, no ask, no mid, assumed, −227388 + 2000000, 10 + 14, basis 0
         let by_hand = [
             "1700000000000000000",
             "00000042",
@@ -257,7 +257,7 @@ mod tests {
             "99999",
             "1",
             "1772612",
-            "23",
+            "24",
             "000000",
         ];
         assert_eq!(line, by_hand.concat());
