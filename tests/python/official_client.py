@@ -1,7 +1,7 @@
 """The exchange's official Python client, unmodified, against a running sandbox.
 
     pip install --ignore-requires-python kalshi-python-sync==3.34.0 lazy-imports
-    python tests/python/official_client.py keygen rsa.pem rsa.pub.pem     # an RSA key for --rsa-public
+    python tests/python/official_client.py keygen rsa.pem rsa.pub.pem     # an RSA key for --key-in
     python tests/python/official_client.py run http://127.0.0.1:PORT KEY_ID KEY.pem
 
 `run` lists markets, places, reads, amends, decreases and cancels an order, trades, and reads the portfolio.
