@@ -1,7 +1,11 @@
-//! Logs of a live run: to stderr, for people or as JSON, our own by `-q` and `-v`, those of the libraries
+//! Logs of a live run: to stderr, or into a file where the terminal shows something else; for people or as JSON, our own by `-q` and `-v`, those of the libraries
 //! beneath only when something is wrong with them.
 
+use std::fs::File;
+use std::sync::Mutex;
+
 use tracing_subscriber::EnvFilter;
+use tracing_subscriber::fmt::writer::BoxMakeWriter;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::{SubscriberInitExt, TryInitError};
 
@@ -27,13 +31,17 @@ pub enum Level {
     Verbose,
 }
 
-/// Sets up logging for this process; `color` is for people only.
+/// Sets up logging for this process, to stderr or into a file; `color` is for people at a terminal only.
 ///
 /// # Errors
 /// When it was set up before.
-pub fn start(style: Style, level: Level, color: bool) -> Result<(), TryInitError> {
+pub fn start(style: Style, level: Level, color: bool, file: Option<File>) -> Result<(), TryInitError> {
     let registry = tracing_subscriber::registry().with(filter(level));
-    let layer = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
+    let writer = match file {
+        Some(file) => BoxMakeWriter::new(Mutex::new(file)),
+        None => BoxMakeWriter::new(std::io::stderr),
+    };
+    let layer = tracing_subscriber::fmt::layer().with_writer(writer);
     match style {
         Style::Human => registry.with(layer.with_target(false).with_ansi(color)).try_init(),
         Style::Json => registry.with(layer.json().flatten_event(true)).try_init(),

@@ -1,5 +1,6 @@
 //! `protogen live [SCENARIO]`
 
+use std::fs::OpenOptions;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -27,6 +28,7 @@ use crate::scenario::{Scenario, ScenarioError};
 use crate::telemetry::{self, Level, Style};
 
 use super::access::{EnvArgs, EnvName};
+use super::screen::Screen;
 use super::{Color, Common, Failure, ScenarioArgs, json, print};
 
 /// How often the owner's requests are looked for.
@@ -35,6 +37,8 @@ const LOOK_EVERY: Duration = Duration::from_millis(250);
 const HEALTH_EVERY: Duration = Duration::from_secs(2);
 /// How long the last notifications may take.
 const LAST_WORDS: Duration = Duration::from_secs(10);
+/// How often the terminal is drawn.
+const DRAW_EVERY: Duration = Duration::from_millis(500);
 /// How often the log says that all is well.
 const HEARTBEAT: Duration = Duration::from_mins(1);
 
@@ -105,7 +109,6 @@ struct Outcome<'a> {
 
 impl Live {
     pub(super) fn run(&self, common: &Common) -> Result<(), Failure> {
-        self.start_log(common);
         let scenario = Scenario::load(&self.scenario, &self.overrides.overrides)?;
         self.check_consent(&scenario)?;
         let access = self.access.access()?;
@@ -118,6 +121,7 @@ impl Live {
         if let Some(folder) = ledger.parent().filter(|folder| !folder.as_os_str().is_empty()) {
             place::make_private(folder).map_err(|error| no_place(&error))?;
         }
+        let shows_screen = self.start_log(common, &ledger)?;
         let _lock = LedgerLock::take(&ledger).map_err(|problem| Failure::new(Failure::USAGE, problem))?;
         let runtime = Builder::new_multi_thread().worker_threads(2).enable_all().build();
         let runtime = runtime.map_err(|error| Failure::new(Failure::BUG, format!("no runtime: {error}")))?;
@@ -144,7 +148,13 @@ impl Live {
             stream: scenario.resolved.live.scan_with == ScanWith::Websocket,
             scenario,
         };
-        let ended = self.trade(settings, &about, &runtime, &notifier);
+        let screen = shows_screen.then(Screen::start).transpose().map_err(|error| {
+            Failure::new(
+                Failure::USAGE,
+                format!("the terminal: {error}; pipe the output away for plain logs"),
+            )
+        })?;
+        let ended = self.trade(settings, &about, &runtime, &notifier, screen);
         let mode = if self.paper { "paper" } else { "live" };
         runtime.block_on(notifier.finish(LAST_WORDS));
         let ended = ended?;
@@ -156,7 +166,13 @@ impl Live {
         Ok(())
     }
 
-    fn start_log(&self, common: &Common) {
+    /// Where the terminal shows the desk, the log goes into a file beside the ledger. Returns whether it does.
+    fn start_log(&self, common: &Common, ledger: &Path) -> Result<bool, Failure> {
+        let quiet = common.json || common.quiet || self.log == LogStyle::Json;
+        let shows_screen = !quiet && console::Term::stdout().is_term();
+        let file = shows_screen.then(|| ledger.with_extension("log"));
+        let opened = file.map(|file| OpenOptions::new().create(true).append(true).open(file)).transpose();
+        let opened = opened.map_err(|error| no_place(&error))?;
         let style = if self.log == LogStyle::Json { Style::Json } else { Style::Human };
         let level = match (common.quiet, common.verbose) {
             (true, _) => Level::Quiet,
@@ -169,7 +185,8 @@ impl Live {
             Color::Auto => console::Term::stderr().features().colors_supported(),
         };
         // A log that was set up before is a log.
-        let _set_up_before = telemetry::start(style, level, color);
+        let _set_up_before = telemetry::start(style, level, color && opened.is_none(), opened);
+        Ok(shows_screen)
     }
 
     fn check_consent(&self, scenario: &Scenario) -> Result<(), Failure> {
@@ -197,16 +214,18 @@ impl Live {
         about: &About,
         runtime: &Runtime,
         notifier: &Notifier,
+        mut screen: Option<Screen>,
     ) -> Result<Ended, Failure> {
         let shared = Arc::new(Mutex::new(Shared::default()));
         let mut hooks = Watcher { shared: Arc::clone(&shared), notifier };
         let (run_id, ledger) = (settings.run_id.clone(), settings.ledger.clone());
         let start = format!("{} began on {}: {}", about.mode, about.environment, about.scenario);
         notifier.send(&Event::new(Kind::Start, clock::now(), start));
-        let mut last_health = Instant::now().checked_sub(HEALTH_EVERY);
+        let every = if screen.is_some() { DRAW_EVERY } else { HEALTH_EVERY };
+        let mut last_health = Instant::now().checked_sub(every);
         let mut last_beat = Instant::now();
         let mut watch = |_: Timestamp, desk: &Desk| {
-            if last_health.is_some_and(|last| last.elapsed() < HEALTH_EVERY) {
+            if last_health.is_some_and(|last| last.elapsed() < every) {
                 return;
             }
             last_health = Some(Instant::now());
@@ -222,6 +241,14 @@ impl Live {
                     "alive"
                 );
             }
+            if let Some(Ok(true) | Err(_)) = screen.as_mut().map(|screen| {
+                screen.draw(&health)?;
+                screen.wants_to_quit()
+            }) {
+                // A terminal that is gone cannot be asked again.
+                screen = None;
+                lock(&shared).asks.as_ref().map(|asks| asks.try_send(Ask::Drain));
+            }
             let mut shared = lock(&shared);
             shared.note = Some(health.to_note());
             shared.strategies = desk.active_strategies().collect();
@@ -231,6 +258,7 @@ impl Live {
         let ended = shell::run(settings, runtime, &mut hooks, &mut watch, |asks, _, desk| {
             let mut known = lock(&shared);
             known.strategies = desk.active_strategies().collect();
+            known.asks = Some(asks.clone());
             known.tickers = desk.books().iter().map(|book| book.market.ticker.clone()).collect();
             drop(known);
             let owner =
@@ -290,6 +318,7 @@ struct Shared {
     note: Option<String>,
     strategies: Vec<(usize, Arc<str>)>,
     tickers: Vec<Box<str>>,
+    asks: Option<mpsc::Sender<Ask>>,
 }
 
 impl Shared {
