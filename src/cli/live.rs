@@ -145,6 +145,7 @@ impl Live {
             run_id: new_run_id(),
             paper: self.paper,
             adopt: self.adopt,
+            by_exchange: access.name == EnvName::Sandbox,
             stream: scenario.resolved.live.scan_with == ScanWith::Websocket,
             scenario,
         };

@@ -75,6 +75,8 @@ pub struct LiveSettings {
     pub adopt: bool,
     /// Whether market news comes over the WebSocket.
     pub stream: bool,
+    /// Whether time is the exchange's own, as it is where recorded data is played back.
+    pub by_exchange: bool,
 }
 
 /// How a live run ended.
@@ -279,9 +281,12 @@ impl<'a> Shell<'a> {
         hooks: &'a mut dyn Hooks,
     ) -> Result<Self, LiveError> {
         let LiveSettings { scenario, facts, environment, credentials, ledger, run_id, .. } = settings;
-        let by_exchange = matches!(environment, Environment::Sandbox { .. });
-        // A sandbox has another port every time.
-        let name = if by_exchange { "sandbox".to_owned() } else { environment.to_string() };
+        let by_exchange = settings.by_exchange;
+        let name = match environment {
+            // It has another port every time.
+            Environment::Sandbox { .. } => "sandbox".to_owned(),
+            Environment::Demo | Environment::Prod => environment.to_string(),
+        };
         let desk = &scenario.desk;
         let (interval, bankroll, sim) =
             (desk.scanner.interval, desk.bankroll, SimExchange::new(scenario.sim));

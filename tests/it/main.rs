@@ -14,3 +14,4 @@ mod parity;
 mod published;
 mod replay;
 mod support;
+mod wall;

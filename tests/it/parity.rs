@@ -132,6 +132,7 @@ fn live(scenario: Scenario, folder: &Path) -> (Vec<String>, Money) {
         paper: false,
         adopt: false,
         stream: true,
+        by_exchange: true,
         scenario,
     };
     let mut deeds = Deeds::default();
