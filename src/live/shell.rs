@@ -56,6 +56,7 @@ const ENDING: Duration = Duration::from_secs(20);
 const MOST_GROUP_CONTRACTS: i64 = 1_000_000;
 
 /// What a live run is made of.
+#[expect(clippy::struct_excessive_bools, reason = "they say independent things")]
 pub struct LiveSettings {
     /// The scenario.
     pub scenario: Scenario,
