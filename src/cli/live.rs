@@ -2,6 +2,7 @@
 
 use std::fs::OpenOptions;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -225,12 +226,21 @@ impl Live {
         let every = if screen.is_some() { DRAW_EVERY } else { HEALTH_EVERY };
         let mut last_health = Instant::now().checked_sub(every);
         let mut last_beat = Instant::now();
+        let mut day = None;
         let mut watch = |_: Timestamp, desk: &Desk| {
             if last_health.is_some_and(|last| last.elapsed() < every) {
                 return;
             }
             last_health = Some(Instant::now());
+            let now = clock::now();
+            if let Some(event) = lock(&shared).look_at_link(now) {
+                notifier.send(&event);
+            }
             let health = lock(&shared).health(desk, about, &run_id);
+            if day.is_some_and(|day| day < now.utc_day()) {
+                notifier.send(&daily_summary(&health, now));
+            }
+            day = Some(now.utc_day());
             if last_beat.elapsed() >= HEARTBEAT {
                 last_beat = Instant::now();
                 let (open, orders) = (health.positions.len(), health.orders.len());
@@ -256,10 +266,11 @@ impl Live {
         };
         let scenario_file = self.scenario.clone();
         let overrides = self.overrides.overrides.clone();
-        let ended = shell::run(settings, runtime, &mut hooks, &mut watch, |asks, _, desk| {
+        let ended = shell::run(settings, runtime, &mut hooks, &mut watch, |asks, heard, desk| {
             let mut known = lock(&shared);
             known.strategies = desk.active_strategies().collect();
             known.asks = Some(asks.clone());
+            known.heard = Arc::clone(heard);
             known.tickers = desk.books().iter().map(|book| book.market.ticker.clone()).collect();
             drop(known);
             let owner =
@@ -303,6 +314,14 @@ fn new_run_id() -> String {
     blake3::hash(seed.as_bytes()).to_hex()[..12].to_owned()
 }
 
+/// How the desk stands when a UTC day has ended.
+fn daily_summary(health: &Health, now: Timestamp) -> Event {
+    let open = health.positions.len();
+    let text = format!("the day ended with equity ${:.2}, {open} positions open", health.equity);
+    let event = Event::new(Kind::DailySummary, now, text);
+    event.with("equity", health.equity).with("exposure", health.exposure).with("drawdown", health.drawdown)
+}
+
 /// What does not change while a desk runs.
 struct About {
     started_at: Timestamp,
@@ -320,11 +339,31 @@ struct Shared {
     strategies: Vec<(usize, Arc<str>)>,
     tickers: Vec<Box<str>>,
     asks: Option<mpsc::Sender<Ask>>,
+    heard: Arc<AtomicBool>,
+    /// Whether it was heard when last looked at, and since when that has been so.
+    link: Option<(bool, Timestamp)>,
 }
 
 impl Shared {
+    /// Whether the exchange is heard and since when, and what to tell if that has changed.
+    fn look_at_link(&mut self, now: Timestamp) -> Option<Event> {
+        let heard = self.heard.load(Ordering::Relaxed);
+        // What was never heard cannot be heard again.
+        if self.link.map_or(!heard, |(before, _)| before == heard) {
+            return None;
+        }
+        let first = self.link.replace((heard, now)).is_none();
+        let (kind, text) = if heard {
+            (Kind::Reconnect, "the exchange is heard again")
+        } else {
+            (Kind::Disconnect, "the exchange is not heard any more; nothing is traded on old quotes")
+        };
+        (!first).then(|| Event::new(kind, now, text))
+    }
+
     fn health(&self, desk: &Desk, about: &About, run_id: &str) -> Health {
         let now = clock::now();
+        let (feed_up, feed_since) = self.link.unwrap_or((false, about.started_at));
         let facts = Facts {
             at: now,
             started_at: about.started_at,
@@ -332,8 +371,8 @@ impl Shared {
             environment: about.environment,
             scenario: &about.scenario,
             run_id,
-            feed_up: self.last_message_at.is_some(),
-            feed_since: about.started_at,
+            feed_up,
+            feed_since,
             last_message_at: self.last_message_at,
         };
         Health::of(desk, &self.recent, &facts)

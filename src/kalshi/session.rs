@@ -6,6 +6,7 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{SyncSender, TrySendError};
 use std::time::Duration;
 
@@ -87,6 +88,7 @@ pub struct Session {
     tracker: OrderTracker,
     asks: mpsc::Receiver<Ask>,
     news: SyncSender<News>,
+    heard: Arc<AtomicBool>,
     outbox: VecDeque<News>,
     wants: Option<mpsc::Sender<Want>>,
     events: mpsc::Receiver<StreamEvent>,
@@ -122,11 +124,13 @@ pub struct Parts {
     pub asks: mpsc::Receiver<Ask>,
     /// What the engine is told.
     pub news: SyncSender<News>,
+    /// Whether the exchange is heard, for whoever looks.
+    pub heard: Arc<AtomicBool>,
 }
 
 /// Runs a session to its end. To be awaited within a tokio runtime.
 pub async fn run(parts: Parts, settings: SessionSettings) {
-    let Parts { rest, credentials, watch, reader, tracker, asks, news } = parts;
+    let Parts { rest, credentials, watch, reader, tracker, asks, news, heard } = parts;
     let (told, events) = mpsc::channel(HELD_EVENTS);
     let wants = settings.stream.then(|| {
         let (wants, wanted) = mpsc::channel(1_024);
@@ -151,6 +155,7 @@ pub async fn run(parts: Parts, settings: SessionSettings) {
         tracker,
         asks,
         news,
+        heard,
         outbox: VecDeque::new(),
         wants,
         events,
@@ -321,6 +326,9 @@ impl Session {
                 if !self.settings.by_exchange {
                     self.plan_sweep(took);
                 }
+                if self.wants.is_none() {
+                    self.heard.store(reports.is_ok(), Ordering::Relaxed);
+                }
                 self.reported(reports, "a sweep of the markets");
             }
             Finished::Asked(reports) => {
@@ -375,11 +383,13 @@ impl Session {
         match event {
             StreamEvent::Up => {
                 info!("the stream is up");
+                self.heard.store(true, Ordering::Relaxed);
                 self.tracker.doubt_all();
                 self.sweep_soon();
             }
             StreamEvent::Down { reason } => {
                 warn!(reason, "the stream is down");
+                self.heard.store(false, Ordering::Relaxed);
                 self.watch.all_stale();
                 self.tracker.doubt_all();
             }

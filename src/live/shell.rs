@@ -12,6 +12,7 @@ use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::time::Duration;
 
@@ -215,7 +216,7 @@ impl Venue for Outlet {
 }
 
 /// Runs a live desk until it is told to end, or cannot go on. `watch` is called after every input and now
-/// and then in silence; `begun` when the session has begun and can be steered.
+/// and then in silence; `begun` when the session has begun, with what steers it and whether the exchange is heard.
 ///
 /// # Errors
 /// When it cannot begin, because the ledger or the exchange does not allow it, or cannot go on.
@@ -224,7 +225,7 @@ pub fn run(
     runtime: &Runtime,
     hooks: &mut dyn Hooks,
     watch: &mut dyn FnMut(Timestamp, &Desk),
-    begun: impl FnOnce(&mpsc::Sender<Ask>, &Rest, &Desk),
+    begun: impl FnOnce(&mpsc::Sender<Ask>, &Arc<AtomicBool>, &Desk),
 ) -> Result<Ended, LiveError> {
     let rest = {
         let _inside = runtime.enter();
@@ -241,7 +242,7 @@ pub fn run(
         // The session has just begun, so there is room; if it has ended already, that is heard next.
         drop(asks.blocking_send(Ask::Command(command)));
     }
-    begun(&asks, &shell.rest, &shell.engine.desk);
+    begun(&asks, &shell.heard, &shell.engine.desk);
     let ended = shell.drive(&asks, watch);
     drop(shell.engine);
     // Whatever became of the engine, resting orders are taken back before the process ends. If the session
@@ -257,6 +258,7 @@ struct Shell<'a> {
     runtime: &'a Runtime,
     engine: Engine<Source, Outlet, Recorder<'a>>,
     rest: Rest,
+    heard: Arc<AtomicBool>,
     credentials: Credentials,
     reader: MarketReader,
     watch: Option<MarketWatch>,
@@ -311,6 +313,7 @@ impl<'a> Shell<'a> {
             engine,
             reader: MarketReader::new(rest.clone(), scope),
             rest,
+            heard: Arc::default(),
             credentials,
             watch: Some(watch),
             tracker: Some(OrderTracker::new(&opened.run_id)),
@@ -457,6 +460,7 @@ impl<'a> Shell<'a> {
             tracker: self.tracker.take().expect("a session begins once"),
             asks,
             news,
+            heard: Arc::clone(&self.heard),
         };
         let settings = SessionSettings { group: self.group.clone(), ..self.session.clone() };
         self.runtime.spawn(session::run(parts, settings))
