@@ -39,6 +39,8 @@ pub struct LiveFeed {
     floor: Timestamp,
     /// Up to here the exchange has told everything.
     told: Timestamp,
+    /// The exchange's data is told to its end.
+    exhausted: bool,
     ended: bool,
 }
 
@@ -55,6 +57,7 @@ impl LiveFeed {
             held: VecDeque::new(),
             floor: from,
             told: Timestamp::MIN,
+            exhausted: false,
             ended: false,
         };
         for (at, fact) in facts {
@@ -171,16 +174,17 @@ impl LiveFeed {
             if self.ended {
                 return Ok(Next::End);
             }
-            if self.told >= until.floor_millis() {
+            if self.told >= until.floor_millis() && !self.exhausted {
                 return Ok(self.due(until));
             }
             let planned = self.local.first_key_value().map_or(Timestamp::MAX, |(key, _)| key.0);
-            let target = until.min(planned);
+            // At the end of the data nothing more can happen but answers to what was asked last.
+            let target = if self.exhausted { self.told } else { until.min(planned) };
             if let Pace::Exchange(go_on) = &mut self.pace {
                 go_on((target != Timestamp::MAX).then_some(target));
             }
             if self.receive_until_told()? {
-                return Ok(Next::Quiet);
+                return Ok(if self.exhausted { Next::End } else { Next::Quiet });
             }
         }
     }
@@ -212,7 +216,7 @@ impl LiveFeed {
             }
             News::Clock { now, end } => {
                 self.told = self.told.max(now);
-                self.ended |= end;
+                self.exhausted |= end;
             }
             News::End => {
                 self.told = Timestamp::MAX;
