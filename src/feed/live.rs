@@ -219,7 +219,8 @@ impl LiveFeed {
                 self.exhausted |= end;
             }
             News::End => {
-                self.told = Timestamp::MAX;
+                // What was told counts; what is only planned will be planned again by the next session.
+                self.told = self.held.back().map_or(self.told, |last| last.at.max(self.told));
                 self.ended = true;
             }
             News::Failed(error) => return Err(error),

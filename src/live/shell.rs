@@ -53,6 +53,9 @@ const NEWS: usize = 4_096;
 const ASKS: usize = 4_096;
 /// How long the end of a session is waited for.
 const ENDING: Duration = Duration::from_secs(20);
+/// How often, and how far apart, an order group is asked for.
+const GROUP_TRIES: u32 = 5;
+const GROUP_PAUSE: Duration = Duration::from_millis(500);
 /// Order group limits the exchange takes.
 const MOST_GROUP_CONTRACTS: i64 = 1_000_000;
 
@@ -438,7 +441,7 @@ impl<'a> Shell<'a> {
         if self.group.is_none() {
             // More than the whole bankroll buys at a cent within seconds cannot be ours.
             let most = (self.bankroll.micros() / 10_000).clamp(1, MOST_GROUP_CONTRACTS);
-            let group = self.runtime.block_on(self.rest.create_order_group(Contracts::whole(most)))?;
+            let group = self.runtime.block_on(create_group(&self.rest, Contracts::whole(most)))?;
             ledger.note(ORDER_GROUP, &group)?;
             self.group = Some(group.into());
         }
@@ -521,6 +524,20 @@ impl<'a> Shell<'a> {
             Ok(Ended { run_id: self.run_id.clone(), equity, digest: digest?, inputs, all_halted })
         }))
     }
+}
+
+/// Makes an order group. One that was made without our hearing of it harms nobody, so this is tried again.
+async fn create_group(rest: &Rest, limit: Contracts) -> Result<String, ApiError> {
+    for _ in 1..GROUP_TRIES {
+        match rest.create_order_group(limit).await {
+            Err(ApiError::NotSent(error) | ApiError::RateLimited(error) | ApiError::Unknown(error)) => {
+                warn!(error, "the order group is asked for again");
+            }
+            made => return made,
+        }
+        tokio::time::sleep(GROUP_PAUSE).await;
+    }
+    rest.create_order_group(limit).await
 }
 
 /// Whether a desk has nothing more to do: every strategy halted, nothing held, nothing ordered.
