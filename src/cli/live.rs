@@ -131,12 +131,11 @@ impl Live {
             Notifier::new(&scenario.resolved.live.notify)
                 .map_err(|problem| Failure::new(Failure::USAGE, format!("live.notify: {problem}")))?
         };
-        let name = scenario.name.clone();
         let about = About {
             started_at: clock::now(),
             mode: if self.paper { "paper" } else { "live" },
             environment: access.name.name(),
-            scenario: name.clone(),
+            scenario: scenario.name.clone(),
         };
         let settings = LiveSettings {
             facts: Self::facts(&scenario)?,
@@ -157,10 +156,9 @@ impl Live {
             )
         })?;
         let ended = self.trade(settings, &about, &runtime, &notifier, screen);
-        let mode = if self.paper { "paper" } else { "live" };
         runtime.block_on(notifier.finish(LAST_WORDS));
         let ended = ended?;
-        Self::say(common, &ended, mode, &name, &ledger)?;
+        Self::say(common, &ended, about.mode, &about.scenario, &ledger)?;
         if ended.all_halted {
             let problem = "every strategy is halted; see `protogen halts` and lift with `protogen resume`";
             return Err(Failure::new(Failure::DIVERGED, problem));
@@ -220,7 +218,7 @@ impl Live {
     ) -> Result<Ended, Failure> {
         let shared = Arc::new(Mutex::new(Shared::default()));
         let mut hooks = Watcher { shared: Arc::clone(&shared), notifier };
-        let (run_id, ledger) = (settings.run_id.clone(), settings.ledger.clone());
+        let ledger = settings.ledger.clone();
         let start = format!("{} began on {}: {}", about.mode, about.environment, about.scenario);
         notifier.send(&Event::new(Kind::Start, clock::now(), start));
         let every = if screen.is_some() { DRAW_EVERY } else { HEALTH_EVERY };
@@ -236,7 +234,7 @@ impl Live {
             if let Some(event) = lock(&shared).look_at_link(now) {
                 notifier.send(&event);
             }
-            let health = lock(&shared).health(desk, about, &run_id);
+            let health = lock(&shared).health(desk, about);
             if day.is_some_and(|day| day < now.utc_day()) {
                 notifier.send(&daily_summary(&health, now));
             }
@@ -266,10 +264,11 @@ impl Live {
         };
         let scenario_file = self.scenario.clone();
         let overrides = self.overrides.overrides.clone();
-        let ended = shell::run(settings, runtime, &mut hooks, &mut watch, |asks, heard, desk| {
+        let ended = shell::run(settings, runtime, &mut hooks, &mut watch, |asks, heard, run_id, desk| {
             let mut known = lock(&shared);
             known.strategies = desk.active_strategies().collect();
             known.asks = Some(asks.clone());
+            known.run_id = run_id.to_owned();
             known.heard = Arc::clone(heard);
             known.tickers = desk.books().iter().map(|book| book.market.ticker.clone()).collect();
             drop(known);
@@ -340,6 +339,7 @@ struct Shared {
     tickers: Vec<Box<str>>,
     asks: Option<mpsc::Sender<Ask>>,
     heard: Arc<AtomicBool>,
+    run_id: String,
     /// Whether it was heard when last looked at, and since when that has been so.
     link: Option<(bool, Timestamp)>,
 }
@@ -361,7 +361,7 @@ impl Shared {
         (!first).then(|| Event::new(kind, now, text))
     }
 
-    fn health(&self, desk: &Desk, about: &About, run_id: &str) -> Health {
+    fn health(&self, desk: &Desk, about: &About) -> Health {
         let now = clock::now();
         let (feed_up, feed_since) = self.link.unwrap_or((false, about.started_at));
         let facts = Facts {
@@ -370,7 +370,7 @@ impl Shared {
             mode: about.mode,
             environment: about.environment,
             scenario: &about.scenario,
-            run_id,
+            run_id: &self.run_id,
             feed_up,
             feed_since,
             last_message_at: self.last_message_at,

@@ -85,8 +85,6 @@ pub struct FilePlan {
     pub(super) first: Timestamp,
     /// Rows to be read.
     pub rows: u64,
-    /// Rows skipped by statistics.
-    pub rows_skipped: u64,
 }
 
 impl FilePlan {
@@ -117,7 +115,7 @@ impl FilePlan {
             base += count;
         }
         let first = first.unwrap_or(Timestamp::MAX);
-        Ok(Self { file: file.to_owned(), metadata, groups, first, rows, rows_skipped: base - rows })
+        Ok(Self { file: file.to_owned(), metadata, groups, first, rows })
     }
 }
 

@@ -71,7 +71,6 @@ pub struct HistoricalFeed {
     snapshots: SnapshotStream,
     half_spread: Option<Price>,
     rows: u64,
-    rows_skipped: u64,
 }
 
 impl HistoricalFeed {
@@ -110,8 +109,7 @@ impl HistoricalFeed {
             .flat_map(|set| &set.snapshots)
             .map(|file| FilePlan::new(file, &tickers, window))
             .collect::<Result<_, _>>()?;
-        let (rows, rows_skipped) =
-            plans.iter().fold((0, 0), |sum, plan| (sum.0 + plan.rows, sum.1 + plan.rows_skipped));
+        let rows = plans.iter().map(|plan| plan.rows).sum();
         Ok(Self {
             markets: catalogue.markets,
             timeline,
@@ -119,7 +117,6 @@ impl HistoricalFeed {
             snapshots: SnapshotStream::new(plans, tickers, window, settings.lenient),
             half_spread: settings.half_spread,
             rows,
-            rows_skipped,
         })
     }
 
@@ -133,12 +130,6 @@ impl HistoricalFeed {
     #[must_use]
     pub const fn rows(&self) -> u64 {
         self.rows
-    }
-
-    /// Snapshot rows whose row groups are skipped by their statistics.
-    #[must_use]
-    pub const fn rows_pruned(&self) -> u64 {
-        self.rows_skipped
     }
 
     /// Snapshot rows looked at so far.

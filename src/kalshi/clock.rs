@@ -16,9 +16,3 @@ pub fn now() -> Timestamp {
     let since_1970 = std::time::SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     Timestamp::from_nanos(i64::try_from(since_1970.as_nanos()).unwrap_or(i64::MAX))
 }
-
-/// Milliseconds since 1970, as the exchange writes times.
-#[must_use]
-pub const fn millis(at: Timestamp) -> i64 {
-    at.nanos().div_euclid(1_000_000)
-}

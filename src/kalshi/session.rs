@@ -73,7 +73,7 @@ enum Going {
     /// The engine asked.
     Asked(Option<Timestamp>),
     /// The exchange was asked.
-    Under(Option<Timestamp>),
+    Under,
     /// It answered; what it told is being completed.
     Arrived(SandboxClock),
 }
@@ -222,7 +222,7 @@ impl Session {
         }
         self.read_unknown();
         // Until the exchange's clock has said which moment this is, nothing can be stamped.
-        if !matches!(self.going, Going::Under(_)) {
+        if self.going != Going::Under {
             self.tell_of_orders();
             self.tell_of_markets().await;
         }
@@ -323,7 +323,8 @@ impl Session {
             }
             Finished::Swept(reports, took) => {
                 self.sweeping = false;
-                if !self.settings.by_exchange {
+                // One that was asked for meanwhile comes at once.
+                if !self.settings.by_exchange && self.sweep_at.is_none() {
                     self.plan_sweep(took);
                 }
                 if self.wants.is_none() {
@@ -435,7 +436,7 @@ impl Session {
 
     fn arrived(&mut self, clock: SandboxClock) {
         self.exchange_now = self.exchange_now.max(clock.now);
-        if matches!(self.going, Going::Under(_)) {
+        if self.going == Going::Under {
             self.going = Going::Arrived(clock);
         }
     }
@@ -450,14 +451,12 @@ impl Session {
                     self.push(News::Clock { now: self.exchange_now, end: false });
                     return;
                 }
-                self.going = Going::Under(until);
-                if self.wants.is_none() {
-                    // Nothing else would tell what the next moment brings.
-                    self.sweep_soon();
-                }
+                self.going = Going::Under;
                 if self.wants.is_some() {
                     self.want(Want::Advance { until_ts_ms: until.map(Timestamp::millis) }).await;
                 } else {
+                    // Nothing else would tell what the next moment brings.
+                    self.sweep_soon();
                     let rest = self.rest.clone();
                     self.jobs.spawn(async move {
                         let until = until.unwrap_or(Timestamp::MAX);

@@ -219,7 +219,8 @@ impl Venue for Outlet {
 }
 
 /// Runs a live desk until it is told to end, or cannot go on. `watch` is called after every input and now
-/// and then in silence; `begun` when the session has begun, with what steers it and whether the exchange is heard.
+/// and then in silence; `begun` when the session has begun, with what steers it, whether the exchange is heard,
+/// and the run's name, which is the ledger's.
 ///
 /// # Errors
 /// When it cannot begin, because the ledger or the exchange does not allow it, or cannot go on.
@@ -228,7 +229,7 @@ pub fn run(
     runtime: &Runtime,
     hooks: &mut dyn Hooks,
     watch: &mut dyn FnMut(Timestamp, &Desk),
-    begun: impl FnOnce(&mpsc::Sender<Ask>, &Arc<AtomicBool>, &Desk),
+    begun: impl FnOnce(&mpsc::Sender<Ask>, &Arc<AtomicBool>, &str, &Desk),
 ) -> Result<Ended, LiveError> {
     let rest = {
         let _inside = runtime.enter();
@@ -245,7 +246,7 @@ pub fn run(
         // The session has just begun, so there is room; if it has ended already, that is heard next.
         drop(asks.blocking_send(Ask::Command(command)));
     }
-    begun(&asks, &shell.heard, &shell.engine.desk);
+    begun(&asks, &shell.heard, &shell.run_id, &shell.engine.desk);
     let ended = shell.drive(&asks, watch);
     drop(shell.engine);
     // Whatever became of the engine, resting orders are taken back before the process ends. If the session

@@ -203,6 +203,11 @@ fn kill_and_restart(times: u32, seed: u64) {
     assert!(code == 0 || code == 1, "after {killed}: {code}: {}", String::from_utf8_lossy(&output.stderr));
     assert!(killed > times / 2, "the session was over after {killed} kills");
     assert_books_agree(&sandbox, &format!("killed {killed} times"));
+    let connection = Connection::open(sandbox.ledger()).unwrap();
+    let named = "SELECT run_id, json_extract(value, '$.run_id') FROM run, note WHERE name = 'health'";
+    let (run, health): (String, String) =
+        connection.query_row(named, [], |row| Ok((row.get(0)?, row.get(1)?))).unwrap();
+    assert_eq!(health, run, "what goes on keeps its name");
     assert_eq!(replay(&sandbox.ledger(), &[]).0, 0);
 }
 

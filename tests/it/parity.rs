@@ -136,7 +136,7 @@ fn live(scenario: Scenario, folder: &Path) -> (Vec<String>, Money) {
         scenario,
     };
     let mut deeds = Deeds::default();
-    let ended = shell::run(settings, &runtime, &mut deeds, &mut |_: Timestamp, _: &Desk| (), |_, _, _| ());
+    let ended = shell::run(settings, &runtime, &mut deeds, &mut |_: Timestamp, _: &Desk| (), |_, _, _, _| ());
     (deeds.lines, ended.unwrap().equity)
 }
 

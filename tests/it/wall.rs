@@ -118,7 +118,7 @@ fn a_session_by_the_walls_clock_ends_with_the_exchanges_books() {
             })
             .collect();
     };
-    let ended = shell::run(settings, &runtime, &mut seen, &mut watch, |asks, _, _| {
+    let ended = shell::run(settings, &runtime, &mut seen, &mut watch, |asks, _, _, _| {
         let asks = asks.clone();
         runtime.spawn(async move {
             tokio::time::sleep(LASTS).await;

@@ -287,7 +287,7 @@ impl Rest {
             }
             return Ok(headers);
         };
-        let now_ms = clock::millis(clock::now());
+        let now_ms = clock::now().millis();
         let ready = if call.path == orders::CREATE_PATH && call.method == reqwest::Method::POST {
             self.inner.signatures.take(now_ms)
         } else {

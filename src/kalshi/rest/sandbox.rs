@@ -7,7 +7,6 @@ use serde::{Deserialize, Serialize};
 
 use super::{ApiError, Rest, cause};
 use crate::domain::Timestamp;
-use crate::kalshi::clock;
 use crate::kalshi::environment::Environment;
 use crate::kalshi::number;
 use crate::kalshi::schema::decode;
@@ -40,7 +39,7 @@ impl Rest {
         if !matches!(self.environment(), Environment::Sandbox { .. }) {
             return Err(ApiError::NotSent(format!("{ENDPOINT}: only a sandbox's clock can be moved")));
         }
-        let body = serde_json::to_vec(&Advance { until_ts_ms: clock::millis(until) }).expect("an integer");
+        let body = serde_json::to_vec(&Advance { until_ts_ms: until.millis() }).expect("an integer");
         let url = self.environment().rest_origin() + "/sandbox/clock";
         let unknown = |error: reqwest::Error| ApiError::Unknown(format!("{ENDPOINT}: {}", cause(&error)));
         let request =

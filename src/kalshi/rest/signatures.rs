@@ -37,7 +37,7 @@ impl Store {
         let store = Arc::downgrade(self);
         let task = tokio::spawn(async move {
             while let Some(store) = store.upgrade() {
-                let now_ms = clock::millis(clock::now());
+                let now_ms = clock::now().millis();
                 let headers = credentials.headers(now_ms, method, path);
                 *store.ready.lock().unwrap_or_else(PoisonError::into_inner) = Some((now_ms, headers));
                 // Which of the two came first does not matter.

@@ -334,7 +334,7 @@ fn verified(asked: &Asked) -> i64 {
     let key = Ed25519KeyPair::from_seed_unchecked(&engine.decode(SEED).unwrap()).unwrap();
     UnparsedPublicKey::new(&ED25519, key.public_key()).verify(text.as_bytes(), &signature).unwrap();
     let timestamp: i64 = header("kalshi-access-timestamp").parse().unwrap();
-    assert!((clock::millis(clock::now()) - timestamp).abs() < 5_000);
+    assert!((clock::now().millis() - timestamp).abs() < 5_000);
     timestamp
 }
 
@@ -377,7 +377,7 @@ async fn a_signature_made_ahead_is_used_once_while_fresh() {
     rest.disarm_signatures();
     assert_eq!(ready(), None);
     let store = &rest.inner.signatures;
-    let now_ms = clock::millis(clock::now());
+    let now_ms = clock::now().millis();
     for (age, usable) in [(0, true), (1_500, true), (1_501, false), (-1, false)] {
         *lock(&store.ready) =
             Some((now_ms - age, credentials().headers(now_ms, "POST", orders::CREATE_PATH)));

@@ -182,7 +182,7 @@ async fn connect(
     check_url(&url)?;
     let cannot = |error: &dyn std::fmt::Display| format!("{url} cannot be connected to: {error}");
     let mut request = url.as_str().into_client_request().map_err(|error| cannot(&error))?;
-    for (name, value) in credentials.headers(clock::millis(clock::now()), "GET", WS_PATH) {
+    for (name, value) in credentials.headers(clock::now().millis(), "GET", WS_PATH) {
         let name = HeaderName::from_bytes(name.as_bytes()).map_err(|error| cannot(&error))?;
         let mut value = HeaderValue::from_str(&value).map_err(|error| cannot(&error))?;
         value.set_sensitive(true);
