@@ -268,7 +268,7 @@ impl Live {
             let mut known = lock(&shared);
             known.strategies = desk.active_strategies().collect();
             known.asks = Some(asks.clone());
-            known.run_id = run_id.to_owned();
+            run_id.clone_into(&mut known.run_id);
             known.heard = Arc::clone(heard);
             known.tickers = desk.books().iter().map(|book| book.market.ticker.clone()).collect();
             drop(known);
