@@ -42,7 +42,7 @@ pub mod journal;
 pub mod kalshi;
 #[cfg(feature = "cli")]
 pub mod live;
-#[cfg(feature = "cli")]
+#[cfg(feature = "report")]
 pub mod report;
 #[cfg(feature = "live")]
 pub mod sandbox;
