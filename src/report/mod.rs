@@ -1,6 +1,8 @@
 //! What a run says about itself. Floats are allowed here: nothing in this layer feeds a decision.
 
 pub mod calibration;
+pub mod charts;
+pub mod html;
 pub mod summary;
 pub mod tally;
 

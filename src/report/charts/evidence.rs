@@ -1,0 +1,97 @@
+//! The likelihood ratio of the beliefs over the market's prices, market after market.
+//!
+//! Ten times as likely is one step up. With calibrated prices the ratio passes R : 1 with a probability of
+//! at most 1 / R, however long one looks (Ville's inequality), and so does its reverse.
+
+use super::frame::{SERIES, Swatch, Track, XAxis, legend, nothing, stack};
+use super::scale::{Range, Tick, Unit};
+use super::svg::{Anchor, Canvas, Svg};
+
+/// One strategy's evidence.
+#[derive(Clone, Debug, Default)]
+pub struct EvidenceCurve {
+    /// Its name.
+    pub name: String,
+    /// After each settled market, the decimal logarithm of the likelihood ratio so far, beliefs over market.
+    pub log10: Vec<f64>,
+}
+
+/// Evidence of one or several strategies.
+#[derive(Clone, Debug, Default)]
+pub struct Evidence {
+    /// For readers who do not see the chart.
+    pub title: String,
+    /// What it shows, in a sentence.
+    pub description: String,
+    /// At most seven are told apart.
+    pub curves: Vec<EvidenceCurve>,
+    /// The ratio at which evidence is called strong, like 20.
+    pub threshold: f64,
+}
+
+/// Draws it.
+#[must_use]
+pub fn evidence(input: &Evidence) -> Svg {
+    Svg::drawn(&input.title, &input.description, |canvas| draw(canvas, input))
+}
+
+fn draw(canvas: &mut Canvas, input: &Evidence) {
+    let Some(found) = Range::of(input.curves.iter().flat_map(|curve| curve.log10.iter().copied())) else {
+        return nothing(canvas);
+    };
+    let settled = input.curves.iter().map(|curve| curve.log10.len()).max().unwrap_or(0);
+    let line = input.threshold.max(1.0).log10();
+    let room = line.max(0.5) * 1.35;
+    let range = Range { low: found.low.min(-room) * 1.05, high: found.high.max(room) * 1.05 };
+    let count = if canvas.is_narrow() { 3 } else { 7 };
+    let span = Range { low: 0.0, high: settled as f64 };
+    let mut ticks = span.ticks(count.min(settled), Unit::Number);
+    ticks.retain(|tick| tick.at.fract() == 0.0);
+    let axis = XAxis { range: span, ticks, title: "Settled markets, in order of settlement".to_owned() };
+    let top = if input.curves.len() > 1 {
+        let named = input.curves.iter().take(SERIES).enumerate();
+        let entries: Vec<_> =
+            named.map(|(series, curve)| (Swatch::Line("curve", series), curve.name.clone())).collect();
+        legend(canvas, 0.0, 0.0, canvas.width, &entries)
+    } else {
+        0.0
+    };
+    let track =
+        Track::with_ticks("Likelihood ratio, beliefs : market", 260.0, range, odds_ticks(range, line));
+    let panels = stack(canvas, top, canvas.width - 10.0, &axis, &[track]);
+    let panel = &panels[0];
+    panel.rule(canvas, "zero", 0.0);
+    for (series, curve) in input.curves.iter().enumerate().rev() {
+        let points = (1..).zip(&curve.log10).map(|(n, log10)| (f64::from(n), *log10));
+        let points: Vec<_> = std::iter::once((0.0, 0.0)).chain(points).collect();
+        panel.curve(canvas, "curve", series % SERIES, &points);
+    }
+    let ratio = Unit::Number.text(input.threshold, 0);
+    let names = [(line, -9.0, "for the beliefs"), (-line, 9.0, "against the beliefs")];
+    for (at, aside, name) in names {
+        panel.rule(canvas, "limit", at);
+        let text = format!("{ratio} : 1 {name}");
+        canvas.text("halo", (panel.area.left + 6.0, panel.y(at) + aside), Anchor::Start, &text);
+    }
+}
+
+/// Powers of ten as odds, every so many that a dozen fit; none where the threshold's own label is.
+fn odds_ticks(range: Range, line: f64) -> Vec<Tick> {
+    let every = ((range.high - range.low) / 8.0).ceil().max(1.0);
+    let mut ticks = Vec::new();
+    let mut power = (range.low / every).ceil() * every;
+    while power <= range.high {
+        if power == 0.0 || (power.abs() - line).abs() > (range.high - range.low) * 0.03 {
+            ticks.push(Tick::new(power, odds(power)));
+        }
+        power += every;
+    }
+    ticks
+}
+
+fn odds(power: f64) -> String {
+    let size = power.abs();
+    let ratio =
+        if size > 6.0 { format!("10^{size:.0}") } else { Unit::Number.text(10f64.powf(size).round(), 0) };
+    if power < 0.0 { format!("1 : {ratio}") } else { format!("{ratio} : 1") }
+}

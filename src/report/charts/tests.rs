@@ -1,0 +1,1 @@
+//! Every chart with every kind of odd data.

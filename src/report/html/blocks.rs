@@ -1,0 +1,136 @@
+//! What pages are made of: answers, figures with captions, facts with intervals, banners, details.
+
+use maud::{Markup, html};
+
+use crate::report::charts::Svg;
+
+/// How an answer sounds, by word and symbol as well as by colour.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Tone {
+    /// The evidence is good.
+    Good,
+    /// The evidence is bad.
+    Bad,
+    /// The evidence does not tell.
+    Unknown,
+}
+
+impl Tone {
+    fn class(self) -> &'static str {
+        match self {
+            Self::Good => "good",
+            Self::Bad => "bad",
+            Self::Unknown => "unknown",
+        }
+    }
+
+    fn symbol(self) -> &'static str {
+        match self {
+            Self::Good => "✓",
+            Self::Bad => "✗",
+            Self::Unknown => "?",
+        }
+    }
+}
+
+/// A question of the headline block with its answer in one sentence.
+#[derive(Clone, Debug)]
+pub struct Answer {
+    /// `Are the forecasts better than the market's prices?`
+    pub question: String,
+    /// How it sounds.
+    pub tone: Tone,
+    /// The word beside the symbol, like `Yes`, `No` or `Too early`.
+    pub word: String,
+    /// One sentence.
+    pub sentence: String,
+    /// The section with the evidence, by its id.
+    pub section: Option<String>,
+}
+
+/// The headline block.
+#[must_use]
+pub fn answers(answers: &[Answer]) -> Markup {
+    html! {
+        ul.answers {
+            @for answer in answers {
+                li {
+                    span class={ "tone " (answer.tone.class()) } {
+                        span aria-hidden="true" { (answer.tone.symbol()) }
+                        (answer.word)
+                    }
+                    div {
+                        p.question {
+                            @match &answer.section {
+                                Some(id) => a href={ "#" (id) } { (answer.question) },
+                                None => (answer.question),
+                            }
+                        }
+                        p { (answer.sentence) }
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// A chart with a heading and a caption.
+#[must_use]
+pub fn figure(title: &str, chart: &Svg, caption: &Markup) -> Markup {
+    html! {
+        figure {
+            h3 { (title) }
+            (chart)
+            figcaption { (caption) }
+        }
+    }
+}
+
+/// A figure with what is known about its error.
+#[derive(Clone, Debug)]
+pub struct Fact {
+    /// What it is.
+    pub name: String,
+    /// The figure as text, with its unit.
+    pub value: String,
+    /// Its interval or another remark, like `95 %: −0.02 to 0.01`.
+    pub note: Option<String>,
+}
+
+/// Figures as a list of tiles.
+#[must_use]
+pub fn facts(facts: &[Fact]) -> Markup {
+    html! {
+        dl.facts {
+            @for fact in facts {
+                div {
+                    dt { (fact.name) }
+                    dd.value { (fact.value) }
+                    @if let Some(note) = &fact.note { dd.interval { (note) } }
+                }
+            }
+        }
+    }
+}
+
+/// What a reader must know before the rest, like `37 resolved forecasts: too few to tell`.
+#[must_use]
+pub fn banner(tone: Tone, title: &str, text: &str) -> Markup {
+    html! {
+        div class={ "banner " (tone.class()) } role="note" {
+            strong { span aria-hidden="true" { (tone.symbol()) " " } (title) }
+            @if !text.is_empty() { p { (text) } }
+        }
+    }
+}
+
+/// What opens on a click.
+#[must_use]
+pub fn details(summary: &str, body: &Markup) -> Markup {
+    html! {
+        details {
+            summary { (summary) }
+            (body)
+        }
+    }
+}

@@ -1,0 +1,96 @@
+//! The look of the report's page: one file without network, for light and dark, desktop, phone and paper.
+//!
+//! Everything a run names itself (market titles, strategies, reasons) passes through maud's escaping. The page
+//! forbids itself every request by a content security policy.
+
+mod blocks;
+mod table;
+
+#[cfg(test)]
+mod tests;
+
+pub use blocks::{Answer, Fact, Tone, answers, banner, details, facts, figure};
+pub use table::{Cell, Column, Table};
+
+use maud::{DOCTYPE, Markup, PreEscaped, html};
+
+use super::charts;
+
+const STYLE: &str = include_str!("style.css");
+const SORT: &str = include_str!("sort.js");
+const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'";
+
+/// A part of the page with an entry in the navigation.
+#[derive(Clone, Debug)]
+pub struct Section {
+    /// What links point to; letters, digits and `-`, once a page.
+    pub id: String,
+    /// Its heading.
+    pub title: String,
+    /// What it says.
+    pub body: Markup,
+}
+
+/// The whole page.
+#[derive(Clone, Debug)]
+pub struct Page {
+    /// Heading, and title of the window.
+    pub title: String,
+    /// What stands at the top: which run, the questions and their answers, warnings.
+    pub head: Markup,
+    /// In order.
+    pub sections: Vec<Section>,
+    /// What made the page, and from what.
+    pub foot: Markup,
+}
+
+impl Page {
+    /// The file's text.
+    #[must_use]
+    pub fn render(&self) -> String {
+        html! {
+            (DOCTYPE)
+            html lang="en" {
+                head {
+                    meta charset="utf-8";
+                    meta name="viewport" content="width=device-width, initial-scale=1";
+                    meta http-equiv="Content-Security-Policy" content=(POLICY);
+                    meta name="color-scheme" content="light dark";
+                    title { (self.title) }
+                    style { (PreEscaped(STYLE)) (PreEscaped(charts::STYLE)) }
+                }
+                body {
+                    a.skip href="#content" { "Skip to the content" }
+                    div.layout {
+                        header { h1 { (self.title) } (self.head) }
+                        (self.navigation())
+                        main #content tabindex="-1" {
+                            @for section in &self.sections {
+                                section aria-labelledby=(section.id) {
+                                    h2 id=(section.id) { (section.title) }
+                                    (section.body)
+                                }
+                            }
+                        }
+                        footer { (self.foot) }
+                    }
+                    script { (PreEscaped(SORT)) }
+                }
+            }
+        }
+        .into_string()
+    }
+
+    fn navigation(&self) -> Markup {
+        html! {
+            nav aria-labelledby="contents" {
+                h2 #contents { "Contents" }
+                ol {
+                    @for section in &self.sections {
+                        li { a href={ "#" (section.id) } { (section.title) } }
+                    }
+                }
+            }
+        }
+    }
+}

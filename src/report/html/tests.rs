@@ -1,0 +1,1 @@
+//! The page holds together and lets nothing through that a market's title may contain.
