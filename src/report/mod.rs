@@ -1,6 +1,7 @@
 //! What a run says about itself. Floats are allowed here: nothing in this layer feeds a decision.
 
 pub mod calibration;
+pub mod stats;
 pub mod summary;
 pub mod tally;
 
