@@ -3,6 +3,7 @@
 pub mod calibration;
 pub mod charts;
 pub mod html;
+pub mod stats;
 pub mod summary;
 pub mod tally;
 

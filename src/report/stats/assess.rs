@@ -1,0 +1,176 @@
+//! Model, market and base rate side by side: every score with its interval, from the same draws of events.
+
+use serde::Serialize;
+
+use super::bootstrap::{DRAWS, Groups};
+use super::grid::{Grid, draws_for};
+use super::paired::{Paired, Who};
+use super::scores::{Corp, Murphy, Spiegelhalter, spiegelhalter};
+use super::{Estimate, Forecasts};
+
+/// Forecasts of the rolling window.
+pub const WINDOW: usize = 100;
+
+/// Most points of the rolling window that are kept.
+const MOST_POINTS: usize = 1_000;
+
+/// What is known of a model's forecasts beside the market's about the same questions.
+#[derive(Clone, Debug, Serialize)]
+pub struct Assessment {
+    /// Forecasts.
+    pub forecasts: usize,
+    /// Of how many events.
+    pub events: usize,
+    /// Groups of events that were resampled; fewer than the events when those are many.
+    pub groups: usize,
+    /// Draws behind most intervals.
+    pub draws: usize,
+    /// Draws behind those of calibration errors and decompositions; fewer when forecasts are many.
+    pub grid_draws: usize,
+    /// Share of YES in this sample: the climatological forecast.
+    pub yes_share: Estimate,
+    /// The model's forecasts.
+    pub model: Scores,
+    /// The market's.
+    pub market: Scores,
+    /// The sample's own share of YES as the forecast of all. It knows what no forecaster could.
+    pub climatology: Climatology,
+    /// Brier score of the model − of the market; below 0 the model is better.
+    pub brier_difference: Estimate,
+    /// Log loss of the model − of the market, in nats; below 0 the model is better.
+    pub log_loss_difference: Estimate,
+    /// Over time.
+    pub rolling: Vec<Rolling>,
+}
+
+/// One forecaster's scores.
+#[derive(Clone, Debug, Serialize)]
+pub struct Scores {
+    /// Mean (p − y)².
+    pub brier: Estimate,
+    /// Mean −ln p(y), nats.
+    pub log_loss: Estimate,
+    /// Mean y − mean p, percentage points.
+    pub in_the_large: Estimate,
+    /// Variance of the forecasts.
+    pub sharpness: Estimate,
+    /// Of the logistic recalibration; 0 when calibrated.
+    pub intercept: Option<Estimate>,
+    /// Of the logistic recalibration; 1 when calibrated, below 1 when overconfident.
+    pub slope: Option<Estimate>,
+    /// Spiegelhalter's test; as if forecasts were independent.
+    pub spiegelhalter: Option<Spiegelhalter>,
+    /// Expected calibration error over ten equal-width bins.
+    pub calibration_error: Estimate,
+    /// Root-mean-square calibration error, bias-corrected; `None` if no bin has two forecasts.
+    pub calibration_error_debiased: Option<Estimate>,
+    /// Decomposition over the same bins.
+    pub murphy: Murphy<Estimate>,
+    /// Decomposition by isotonic recalibration.
+    pub corp: Corp<Estimate>,
+}
+
+/// Scores of the share of YES.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub struct Climatology {
+    /// ȳ(1 − ȳ).
+    pub brier: Estimate,
+    /// −ȳ ln ȳ − (1 − ȳ) ln(1 − ȳ), nats.
+    pub log_loss: Estimate,
+}
+
+/// The last [`WINDOW`] forecasts up to one.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct Rolling {
+    /// Number of forecasts up to here.
+    pub forecasts: usize,
+    /// Brier score of the model.
+    pub brier: f64,
+    /// Brier score of the market.
+    pub brier_market: f64,
+    /// Mean y − mean p of the model, percentage points.
+    pub in_the_large: f64,
+}
+
+/// Everything of interest about `model`'s forecasts and `market`'s prices, which must be about the same
+/// questions in the order of time. `None` without forecasts.
+///
+/// Additive statistics and the recalibration have `BCa` intervals from [`DRAWS`] draws of events. The
+/// recalibration is not fitted anew in a draw: one Newton step is made from the sample's fit (the one-step
+/// bootstrap of Andrews 2002), which needs only sums. Calibration errors and the parts of decompositions are
+/// not functions of sums: for their draws forecasts are gathered in cells of 1/1000, and their intervals are
+/// pivotal, since they are biased upwards. Values are always those of the forecasts as they are.
+///
+/// # Panics
+/// If the two are not about the same outcomes and events.
+#[must_use]
+pub fn assess(model: &Forecasts, market: &Forecasts, seed: u64) -> Option<Assessment> {
+    assert!(
+        model.outcome() == market.outcome() && model.event() == market.event(),
+        "model and market must forecast the same questions"
+    );
+    if model.is_empty() {
+        return None;
+    }
+    let groups = Groups::new(model.event(), seed);
+    let paired = Paired::new(model, market, &groups, DRAWS, seed);
+    let grids = [Grid::new(model, &groups), Grid::new(market, &groups)];
+    let grid_draws = draws_for(&grids, &groups);
+    let climatology = paired.climatology();
+    let scores = |who: Who, forecasts: &Forecasts, grid: &Grid| {
+        let shape = grid.estimates(forecasts, grid_draws, seed);
+        let uncertainty = climatology.brier;
+        Scores {
+            brier: paired.brier(who),
+            log_loss: paired.log_loss(who),
+            in_the_large: paired.in_the_large(who),
+            sharpness: paired.sharpness(who),
+            intercept: paired.intercept(who),
+            slope: paired.slope(who),
+            spiegelhalter: spiegelhalter(forecasts),
+            calibration_error: shape.calibration_error,
+            calibration_error_debiased: shape.calibration_error_debiased,
+            murphy: Murphy { uncertainty, ..shape.murphy },
+            corp: Corp { uncertainty, ..shape.corp },
+        }
+    };
+    Some(Assessment {
+        forecasts: model.len(),
+        events: groups.events(),
+        groups: groups.len(),
+        draws: if groups.len() < 2 { 0 } else { DRAWS },
+        grid_draws,
+        yes_share: paired.yes_share(),
+        model: scores(Who::Model, model, &grids[0]),
+        market: scores(Who::Market, market, &grids[1]),
+        climatology,
+        brier_difference: paired.brier_difference(),
+        log_loss_difference: paired.log_loss_difference(),
+        rolling: rolling(model, market),
+    })
+}
+
+/// The window's scores after each forecast, thinned evenly, the last always among them. Nothing before the
+/// window is full.
+fn rolling(model: &Forecasts, market: &Forecasts) -> Vec<Rolling> {
+    let full = model.len().saturating_sub(WINDOW - 1);
+    let stride = full.div_ceil(MOST_POINTS).max(1);
+    let squared = |(p, y): (f64, f64)| (p - y) * (p - y);
+    let mean = |values: &mut dyn Iterator<Item = f64>| values.sum::<f64>() / WINDOW as f64;
+    let point = |end: usize| {
+        let window = |forecasts: &Forecasts| {
+            let range = end - WINDOW..end;
+            forecasts.pairs().skip(range.start).take(range.len()).collect::<Vec<_>>()
+        };
+        let (ours, theirs) = (window(model), window(market));
+        Rolling {
+            forecasts: end,
+            brier: mean(&mut ours.iter().copied().map(squared)),
+            brier_market: mean(&mut theirs.iter().copied().map(squared)),
+            in_the_large: mean(&mut ours.iter().map(|(p, y)| 100.0 * (y - p))),
+        }
+    };
+    let mut points: Vec<_> = (0..full).step_by(stride).map(|back| point(model.len() - back)).collect();
+    points.reverse();
+    points
+}

@@ -1,0 +1,204 @@
+//! How far a statistic may be off: the bootstrap over events.
+//!
+//! Whole events are drawn with replacement (Davison & Hinkley 1997, §3.8), because forecasts about one event
+//! are not independent. Statistics that are functions of sums over forecasts are computed for every
+//! forecaster from the same draws, so that differences are paired.
+//!
+//! Intervals are `BCa` (Efron 1987): percentiles, corrected for bias and skewness by a jackknife over the
+//! events. Plain percentiles are too narrow when events are few, as they know neither the √(G/(G−1)) nor
+//! Student's t; so the percentiles are those that Student's t with G − 1 degrees of freedom asks for
+//! (Hesterberg 2015, "expanded percentile").
+
+use rand::{RngExt, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+use statrs::distribution::{ContinuousCDF, StudentsT};
+
+use super::{Estimate, normal_cdf, normal_quantile, quantile};
+
+/// Draws of a bootstrap.
+pub const DRAWS: usize = 2_000;
+
+/// Most groups that are resampled.
+pub const MOST_GROUPS: usize = 2_000;
+
+/// Forecasts sorted into the groups that are drawn: the events, or at most [`MOST_GROUPS`] sets of them.
+///
+/// More events are dealt to the groups at random. Groups of independent events are independent, and a sum
+/// over groups has the variance of the sum over events; what is lost is degrees of freedom, of which
+/// 2,000 are as good as infinitely many.
+#[derive(Clone, Debug)]
+pub struct Groups {
+    of: Vec<u32>,
+    count: usize,
+    events: usize,
+}
+
+impl Groups {
+    /// Groups for forecasts of these events.
+    #[must_use]
+    pub fn new(event: &[u32], seed: u64) -> Self {
+        let mut events = event.to_vec();
+        events.sort_unstable();
+        events.dedup();
+        let groups = events.len().min(MOST_GROUPS);
+        let mut dealt: Vec<u32> = (0..).take(groups).cycle().take(events.len()).collect();
+        if events.len() > groups {
+            shuffle(&mut dealt, &mut ChaCha8Rng::seed_from_u64(seed));
+        }
+        let group = |event| dealt[events.binary_search(event).expect("every event is in the list")];
+        Self { of: event.iter().map(group).collect(), count: groups, events: events.len() }
+    }
+
+    /// The group of each forecast.
+    #[must_use]
+    pub fn of(&self) -> &[u32] {
+        &self.of
+    }
+
+    /// Number of groups.
+    #[must_use]
+    pub const fn len(&self) -> usize {
+        self.count
+    }
+
+    /// Whether there is nothing to draw.
+    #[must_use]
+    pub const fn is_empty(&self) -> bool {
+        self.count == 0
+    }
+
+    /// Number of events.
+    #[must_use]
+    pub const fn events(&self) -> usize {
+        self.events
+    }
+}
+
+/// Fisher and Yates.
+fn shuffle(dealt: &mut [u32], random: &mut ChaCha8Rng) {
+    for last in (1..dealt.len()).rev() {
+        dealt.swap(last, random.random_range(0..=last));
+    }
+}
+
+/// Draws groups with replacement; the same seed gives the same draws.
+#[derive(Clone, Debug)]
+pub struct Resampler {
+    random: ChaCha8Rng,
+    times: Vec<u32>,
+}
+
+impl Resampler {
+    /// Draws from `groups` groups.
+    #[must_use]
+    pub fn new(groups: usize, seed: u64) -> Self {
+        Self { random: ChaCha8Rng::seed_from_u64(seed), times: vec![0; groups] }
+    }
+
+    /// How often each group is in the next draw.
+    pub fn draw(&mut self) -> &[u32] {
+        self.times.fill(0);
+        let groups = u32::try_from(self.times.len()).expect("groups fit 32 bits");
+        for _ in 0..groups {
+            self.times[self.random.random_range(0..groups) as usize] += 1;
+        }
+        &self.times
+    }
+}
+
+/// Sums over groups, in the sample and in every draw.
+#[derive(Clone, Debug)]
+pub struct Bootstrap<const C: usize> {
+    rows: Vec<[f64; C]>,
+    total: [f64; C],
+    resampled: Vec<[f64; C]>,
+}
+
+impl<const C: usize> Bootstrap<C> {
+    /// From the sums of each group.
+    #[must_use]
+    pub fn new(rows: Vec<[f64; C]>, draws: usize, seed: u64) -> Self {
+        let mut total = [0.0; C];
+        rows.iter().for_each(|row| add(&mut total, row, 1.0));
+        let draws = if rows.len() < 2 { 0 } else { draws };
+        let mut source = Resampler::new(rows.len(), seed);
+        let resampled = (0..draws).map(|_| {
+            let mut sums = [0.0; C];
+            for (row, &times) in rows.iter().zip(source.draw()).filter(|(_, times)| **times > 0) {
+                add(&mut sums, row, f64::from(times));
+            }
+            sums
+        });
+        Self { total, resampled: resampled.collect(), rows }
+    }
+
+    /// A statistic of the sums with its 95 % interval; `None` if the sample has no such statistic, and no
+    /// interval with fewer than two groups. Draws without it are left out.
+    pub fn estimate(&self, statistic: impl Fn(&[f64; C]) -> Option<f64>) -> Option<Estimate> {
+        let value = statistic(&self.total)?;
+        let mut drawn: Vec<f64> = self.resampled.iter().filter_map(&statistic).collect();
+        if drawn.is_empty() {
+            return Some(Estimate::bare(value));
+        }
+        drawn.sort_by(f64::total_cmp);
+        let left_out = self.rows.iter().filter_map(|row| {
+            let mut sums = self.total;
+            add(&mut sums, row, -1.0);
+            statistic(&sums)
+        });
+        let acceleration = acceleration(&left_out.collect::<Vec<_>>());
+        let [low, high] = bca(value, &drawn, acceleration, self.rows.len());
+        Some(Estimate { value, low: Some(low), high: Some(high) })
+    }
+}
+
+fn add<const C: usize>(sums: &mut [f64; C], row: &[f64; C], times: f64) {
+    sums.iter_mut().zip(row).for_each(|(sum, one)| *sum += times * one);
+}
+
+/// Skewness of the jackknife's influence values over 6 (Efron 1987, eq. 6.6 in the form of Efron &
+/// Tibshirani 1993, eq. 14.15).
+fn acceleration(left_out: &[f64]) -> f64 {
+    let mean = left_out.iter().sum::<f64>() / left_out.len() as f64;
+    let (square, cube) = left_out
+        .iter()
+        .map(|value| mean - value)
+        .fold((0.0, 0.0), |sums, d| (sums.0 + d * d, sums.1 + d * d * d));
+    if square > 0.0 { cube / (6.0 * square * f64::sqrt(square)) } else { 0.0 }
+}
+
+/// The ends of the interval among sorted draws.
+fn bca(value: f64, sorted: &[f64], acceleration: f64, groups: usize) -> [f64; 2] {
+    let draws = sorted.len() as f64;
+    let below = sorted.partition_point(|drawn| *drawn < value);
+    let equal = sorted.partition_point(|drawn| *drawn <= value) - below;
+    // With all draws on one side the bias is only known to be beyond the last of them.
+    let share = ((below as f64 + equal as f64 / 2.0) / draws).clamp(0.5 / draws, 1.0 - 0.5 / draws);
+    let bias = normal_quantile(share);
+    let reach = expanded(groups);
+    [-reach, reach].map(|z| {
+        let shifted = bias + z;
+        let scale = 1.0 - acceleration * shifted;
+        let level = if scale > 0.0 { normal_cdf(bias + shifted / scale) } else { f64::from(shifted > 0.0) };
+        quantile(sorted, level)
+    })
+}
+
+/// Student's 97.5 % quantile × √(G/(G−1)), in place of the normal 1.96.
+fn expanded(groups: usize) -> f64 {
+    let freedom = (groups - 1) as f64;
+    let student = StudentsT::new(0.0, 1.0, freedom).expect("at least two groups were drawn");
+    student.inverse_cdf(0.975) * (groups as f64 / freedom).sqrt()
+}
+
+/// The pivotal ("basic") interval 2·value − percentiles (Davison & Hinkley 1997, §5.2), for statistics that
+/// are biased upwards and of which a resample, a sample of the sample, repeats the bias: it takes the bias
+/// off once. `centre` is the statistic of the sample as the draws see it. Never below `least`.
+pub(super) fn pivotal(value: f64, centre: f64, drawn: &mut [f64], least: f64) -> Estimate {
+    if drawn.is_empty() {
+        return Estimate::bare(value);
+    }
+    drawn.sort_by(f64::total_cmp);
+    let end = |share| (value + centre - quantile(drawn, share)).max(least);
+    Estimate { value, low: Some(end(0.975)), high: Some(end(0.025)) }
+}

@@ -1,0 +1,198 @@
+//! What happened as a non-decreasing function of what was said, without bins to choose.
+//!
+//! Pool-adjacent-violators (Ayer et al. 1955) on forecasts pooled where they are equal; used for
+//! reliability diagrams and scores as in Dimitriadis, Gneiting & Jordan (2021), "CORP".
+
+use rand::{RngExt, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+use serde::Serialize;
+
+use super::{Forecasts, cell_of, quantile};
+
+/// Cells of [0, 1] in which many different forecasts are gathered where a fit is made over and over.
+pub const GRID: usize = 1_000;
+
+/// Equal forecasts together.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Pooled {
+    /// What was said.
+    pub forecast: f64,
+    /// How often.
+    pub count: u64,
+    /// How often YES followed.
+    pub yes: u64,
+}
+
+/// Forecasts that the fit gives one rate.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct Block {
+    /// Smallest forecast in it.
+    pub from: f64,
+    /// Largest forecast in it.
+    pub to: f64,
+    /// Number of forecasts.
+    pub count: u64,
+    /// Their mean.
+    pub mean_forecast: f64,
+    /// Share of YES: the recalibrated probability.
+    pub rate: f64,
+}
+
+/// Where the fit would lie if the forecasts were calibrated, at one forecast.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct Band {
+    /// The forecast.
+    pub forecast: f64,
+    /// Lower end.
+    pub low: f64,
+    /// Upper end.
+    pub high: f64,
+}
+
+/// Distinct forecasts in rising order.
+#[must_use]
+pub fn pool(forecasts: &Forecasts) -> Vec<Pooled> {
+    // Floats of one sign order like their bits, and those of [0, 1] leave the highest bit free: the
+    // outcome rides in the lowest, and integers sort fast. Adding 0 turns −0 into 0.
+    let packed = forecasts.probability().iter().zip(forecasts.outcome());
+    let mut keys: Vec<u64> = packed.map(|(p, &yes)| ((p + 0.0).to_bits() << 1) | u64::from(yes)).collect();
+    keys.sort_unstable();
+    let equal = keys.chunk_by(|a, b| a >> 1 == b >> 1);
+    let pooled = equal.map(|keys| Pooled {
+        forecast: f64::from_bits(keys[0] >> 1),
+        count: keys.len() as u64,
+        yes: keys.iter().map(|key| key & 1).sum(),
+    });
+    pooled.collect()
+}
+
+/// The fit, in rising order; forecasts must rise strictly, and a count of 0 is passed over.
+#[must_use]
+pub fn fit(pooled: impl IntoIterator<Item = Pooled>) -> Vec<Block> {
+    let mut open: Vec<Open> = Vec::new();
+    for next in pooled.into_iter().filter(|next| next.count > 0) {
+        let mut block = Open {
+            from: next.forecast,
+            to: next.forecast,
+            count: next.count,
+            yes: next.yes,
+            sum: next.forecast * next.count as f64,
+        };
+        // Compared as integers: equal rates are one block, whatever their rounding.
+        while let Some(last) = open.pop_if(|last| {
+            u128::from(last.yes) * u128::from(block.count) >= u128::from(block.yes) * u128::from(last.count)
+        }) {
+            block.from = last.from;
+            block.count += last.count;
+            block.yes += last.yes;
+            block.sum += last.sum;
+        }
+        open.push(block);
+    }
+    open.iter().map(Open::close).collect()
+}
+
+/// The fitted rate at a forecast: constant within a block, linear between two, and beyond the ends as
+/// at the ends. Nothing without blocks.
+#[must_use]
+pub fn rate_at(blocks: &[Block], forecast: f64) -> Option<f64> {
+    let next = blocks.partition_point(|block| block.to < forecast);
+    let Some(block) = blocks.get(next) else {
+        return blocks.last().map(|last| last.rate);
+    };
+    match next.checked_sub(1).map(|before| blocks[before]) {
+        Some(before) if forecast < block.from => {
+            let part = (forecast - before.to) / (block.from - before.to);
+            Some(before.rate + part * (block.rate - before.rate))
+        }
+        _ => Some(block.rate),
+    }
+}
+
+/// Where the fit would lie, in 95 % of cases at each forecast of `grid`, if the forecasts were calibrated.
+///
+/// Keeps the forecasts and draws outcomes from them (consistency bars of Bröcker & Smith 2007, as bands in
+/// Dimitriadis et al. 2021). Outcomes are drawn **independently**: how markets of one event hang together
+/// is not known from forecasts alone. Where events have many markets that move together the true band is
+/// wider, and a chart should say that this one is for independent outcomes. Empty without forecasts or
+/// draws. More than a thousand different forecasts are gathered in cells of 1/1000, each at its mean.
+#[must_use]
+pub fn consistency_band(forecasts: &Forecasts, grid: &[f64], draws: usize, seed: u64) -> Vec<Band> {
+    let pooled = gathered(pool(forecasts));
+    if pooled.is_empty() || draws == 0 {
+        return Vec::new();
+    }
+    let mut random = ChaCha8Rng::seed_from_u64(seed);
+    let mut rates = vec![Vec::with_capacity(draws); grid.len()];
+    for _ in 0..draws {
+        let resampled = pooled
+            .iter()
+            .map(|cell| Pooled { yes: successes(cell.count, cell.forecast, &mut random), ..*cell });
+        let blocks = fit(resampled);
+        for (rates, &forecast) in rates.iter_mut().zip(grid) {
+            rates.push(rate_at(&blocks, forecast).expect("there are forecasts"));
+        }
+    }
+    let band = grid.iter().zip(&mut rates).map(|(&forecast, rates)| {
+        rates.sort_by(f64::total_cmp);
+        Band { forecast, low: quantile(rates, 0.025), high: quantile(rates, 0.975) }
+    });
+    band.collect()
+}
+
+/// At most [`GRID`] forecasts: as they are, or the means of cells.
+fn gathered(pooled: Vec<Pooled>) -> Vec<Pooled> {
+    if pooled.len() <= GRID {
+        return pooled;
+    }
+    let cells = pooled.chunk_by(|a, b| cell_of(a.forecast, GRID) == cell_of(b.forecast, GRID));
+    let gathered = cells.map(|cell| {
+        let count: u64 = cell.iter().map(|one| one.count).sum();
+        let sum: f64 = cell.iter().map(|one| one.forecast * one.count as f64).sum();
+        Pooled { forecast: (sum / count as f64).min(1.0), count, yes: cell.iter().map(|one| one.yes).sum() }
+    });
+    gathered.collect()
+}
+
+/// How many of `count` independent trials of chance `p` succeed: failures are jumped over by the geometric
+/// distribution, which costs as many logarithms as there are successes.
+fn successes(count: u64, p: f64, random: &mut ChaCha8Rng) -> u64 {
+    if p > 0.5 {
+        return count - successes(count, 1.0 - p, random);
+    }
+    if p <= 0.0 {
+        return 0;
+    }
+    let (scale, mut seen, mut found) = ((-p).ln_1p(), 0.0, 0);
+    loop {
+        // 1 − u is in (0, 1], whose logarithm is finite
+        seen += ((1.0 - random.random::<f64>()).ln() / scale).floor() + 1.0;
+        if seen > count as f64 {
+            return found;
+        }
+        found += 1;
+    }
+}
+
+#[derive(Clone, Copy)]
+struct Open {
+    from: f64,
+    to: f64,
+    count: u64,
+    yes: u64,
+    sum: f64,
+}
+
+impl Open {
+    fn close(&self) -> Block {
+        let count = self.count as f64;
+        Block {
+            from: self.from,
+            to: self.to,
+            count: self.count,
+            // the quotient may round past the ends
+            mean_forecast: (self.sum / count).clamp(self.from, self.to),
+            rate: self.yes as f64 / count,
+        }
+    }
+}

@@ -1,0 +1,135 @@
+//! What luck alone would have made of the same bets, had the market's prices been right.
+
+use std::collections::BTreeMap;
+
+use rand::{RngExt, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+use serde::Serialize;
+
+/// Simulated histories.
+pub const DRAWS: usize = 10_000;
+
+/// A settled bet, as if held to the end.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Bet {
+    /// Its event.
+    pub event: u32,
+    /// Its market.
+    pub market: u32,
+    /// Whether at most one market of the event pays YES. If not, they are taken as a ladder.
+    pub exclusive: bool,
+    /// The market's probability of YES at entry.
+    pub probability: f64,
+    /// Whether YES was bought, or else NO.
+    pub bought_yes: bool,
+    /// Whether the market paid YES.
+    pub yes: bool,
+    /// What it cost, fees and all, dollars.
+    pub stake: f64,
+    /// What it pays if the side bought wins, dollars.
+    pub payoff: f64,
+}
+
+/// The profit that was made, among those that luck makes.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct Luck {
+    /// Profit of the bets, dollars.
+    pub profit: f64,
+    /// Mean profit if the market is right: the price of fees and spread, usually below 0.
+    pub expected: f64,
+    /// Probability of a profit at least as large if the market is right.
+    pub at_least: f64,
+    /// Probability of one at most as large.
+    pub at_most: f64,
+    /// Simulated histories behind them.
+    pub draws: usize,
+}
+
+/// Draws histories in which every market pays YES with its probability, and counts the profits.
+///
+/// One uniform u decides an event. On a ladder (nested strikes) a market pays YES if u is below its
+/// probability: what is more likely happens whenever the less likely does, which is how nested strikes must
+/// be. Of mutually exclusive markets each has a stretch of its own of [0, 1], as long as its probability, so
+/// at most one pays; stretches that add up to more than 1, as mid prices may, are shortened in proportion.
+/// Markets of an event that are neither are treated as a ladder, which for bets on one side makes profits
+/// vary most: surprise is then understated rather than overstated.
+///
+/// Probabilities count the observed history as one more draw, so that none is 0 (Davison & Hinkley 1997,
+/// §4.2). `None` without bets.
+///
+/// # Panics
+/// If a probability is not in [0, 1], or a stake or payoff is not finite.
+#[must_use]
+pub fn luck(bets: &[Bet], draws: usize, seed: u64) -> Option<Luck> {
+    if bets.is_empty() {
+        return None;
+    }
+    let events = events(bets);
+    // One order of summing, so that equal histories have equal profits to the last bit.
+    let profit_of = |bet: &Bet, yes: bool| {
+        if yes == bet.bought_yes { bet.payoff - bet.stake } else { -bet.stake }
+    };
+    let observed = |event: &Vec<Stretch>| event.iter().map(|s| profit_of(&s.bet, s.bet.yes)).sum::<f64>();
+    let profit: f64 = events.iter().map(observed).sum();
+    let mut random = ChaCha8Rng::seed_from_u64(seed);
+    let (mut at_least, mut at_most, mut total) = (0_u64, 0_u64, 0.0);
+    for _ in 0..draws {
+        let one = |event: &Vec<Stretch>| {
+            let u: f64 = random.random();
+            event.iter().map(|s| profit_of(&s.bet, s.from <= u && u < s.to)).sum::<f64>()
+        };
+        let made: f64 = events.iter().map(one).sum();
+        at_least += u64::from(made >= profit);
+        at_most += u64::from(made <= profit);
+        total += made;
+    }
+    let chance = |count: u64| (count + 1) as f64 / (draws + 1) as f64;
+    Some(Luck {
+        profit,
+        expected: total / draws.max(1) as f64,
+        at_least: chance(at_least),
+        at_most: chance(at_most),
+        draws,
+    })
+}
+
+/// A bet and the part of [0, 1] in which its market pays YES.
+struct Stretch {
+    bet: Bet,
+    from: f64,
+    to: f64,
+}
+
+fn events(bets: &[Bet]) -> Vec<Vec<Stretch>> {
+    let mut events: BTreeMap<u32, Vec<Bet>> = BTreeMap::new();
+    for bet in bets {
+        assert!((0.0..=1.0).contains(&bet.probability), "market {}: not a probability", bet.market);
+        assert!(bet.stake.is_finite() && bet.payoff.is_finite(), "market {}: not an amount", bet.market);
+        events.entry(bet.event).or_default().push(*bet);
+    }
+    events.into_values().map(|bets| stretches(&bets)).collect()
+}
+
+fn stretches(bets: &[Bet]) -> Vec<Stretch> {
+    if !bets.iter().all(|bet| bet.exclusive) {
+        return bets.iter().map(|&bet| Stretch { bet, from: 0.0, to: bet.probability }).collect();
+    }
+    // A market bought at several prices has room for the highest.
+    let mut room: BTreeMap<u32, f64> = BTreeMap::new();
+    for bet in bets {
+        let widest = room.entry(bet.market).or_default();
+        *widest = widest.max(bet.probability);
+    }
+    let scale = room.values().sum::<f64>().max(1.0);
+    let mut next = 0.0;
+    let mut starts = BTreeMap::new();
+    for (market, widest) in room {
+        starts.insert(market, next / scale);
+        next += widest;
+    }
+    let stretch = |&bet: &Bet| {
+        let from = starts[&bet.market];
+        Stretch { bet, from, to: from + bet.probability / scale }
+    };
+    bets.iter().map(stretch).collect()
+}

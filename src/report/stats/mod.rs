@@ -1,0 +1,188 @@
+//! The statistics of the calibration and evidence report: pure functions over slices, no I/O.
+//!
+//! Forecasts about markets of one event are not independent, so every interval resamples events.
+//! Whoever reads a figure here should also see how far it may be off, and whose forecast it is to beat:
+//! [`assess`](assess::assess) puts model, market and base rate side by side on the same draws.
+//!
+//! Random draws come from a given seed: the same inputs give the same figures.
+
+use serde::Serialize;
+use statrs::distribution::{ContinuousCDF, Normal};
+
+pub mod assess;
+pub mod binned;
+pub mod bootstrap;
+pub mod evidence;
+mod grid;
+pub mod isotonic;
+pub mod luck;
+pub mod overfitting;
+mod paired;
+pub mod recalibration;
+pub mod scores;
+pub mod verdict;
+
+pub use assess::{Assessment, assess};
+
+/// The least distance of a probability from 0 and 1 where a logarithm is taken.
+pub const EPSILON: f64 = 1e-6;
+
+/// Why forecasts cannot be scored.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+pub enum StatsError {
+    /// The three columns differ in length.
+    #[error(
+        "{probabilities} probabilities, {outcomes} outcomes and {events} events: give one of each a forecast"
+    )]
+    Lengths {
+        /// Number of probabilities.
+        probabilities: usize,
+        /// Number of outcomes.
+        outcomes: usize,
+        /// Number of events.
+        events: usize,
+    },
+    /// A forecast is not between 0 and 1, or not a number.
+    #[error("forecast {index}, counted from 0: {value} is not a probability in [0, 1]; leave it out")]
+    NotAProbability {
+        /// Its place in the slice.
+        index: usize,
+        /// What is there.
+        value: f64,
+    },
+}
+
+/// Resolved forecasts of YES, in the order of time.
+#[derive(Clone, Copy, Debug)]
+pub struct Forecasts<'a> {
+    probability: &'a [f64],
+    outcome: &'a [bool],
+    event: &'a [u32],
+}
+
+impl<'a> Forecasts<'a> {
+    /// Forecast `i` said `probability[i]` about a market of event `event[i]` that ended as `outcome[i]`.
+    ///
+    /// # Errors
+    /// If the lengths differ, or a probability is not a finite number in [0, 1].
+    pub fn new(probability: &'a [f64], outcome: &'a [bool], event: &'a [u32]) -> Result<Self, StatsError> {
+        if probability.len() != outcome.len() || probability.len() != event.len() {
+            return Err(StatsError::Lengths {
+                probabilities: probability.len(),
+                outcomes: outcome.len(),
+                events: event.len(),
+            });
+        }
+        match probability.iter().position(|p| !(0.0..=1.0).contains(p)) {
+            Some(index) => Err(StatsError::NotAProbability { index, value: probability[index] }),
+            None => Ok(Self { probability, outcome, event }),
+        }
+    }
+
+    /// The probabilities.
+    #[must_use]
+    pub const fn probability(&self) -> &'a [f64] {
+        self.probability
+    }
+
+    /// What happened.
+    #[must_use]
+    pub const fn outcome(&self) -> &'a [bool] {
+        self.outcome
+    }
+
+    /// The event of each.
+    #[must_use]
+    pub const fn event(&self) -> &'a [u32] {
+        self.event
+    }
+
+    /// How many.
+    #[must_use]
+    pub const fn len(&self) -> usize {
+        self.probability.len()
+    }
+
+    /// Whether there is none.
+    #[must_use]
+    pub const fn is_empty(&self) -> bool {
+        self.probability.is_empty()
+    }
+
+    /// Probability and outcome (1 or 0) of each.
+    #[must_use]
+    pub fn pairs(&self) -> impl ExactSizeIterator<Item = (f64, f64)> + 'a {
+        self.probability.iter().zip(self.outcome).map(|(&p, &yes)| (p, indicator(yes)))
+    }
+}
+
+/// A figure and its 95 % interval; no interval where the data carry none (fewer than two events).
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct Estimate {
+    /// The figure of the sample.
+    pub value: f64,
+    /// Lower end.
+    pub low: Option<f64>,
+    /// Upper end.
+    pub high: Option<f64>,
+}
+
+impl Estimate {
+    /// A figure without an interval.
+    #[must_use]
+    pub const fn bare(value: f64) -> Self {
+        Self { value, low: None, high: None }
+    }
+
+    /// Both ends of the interval.
+    #[must_use]
+    pub fn interval(&self) -> Option<(f64, f64)> {
+        self.low.zip(self.high)
+    }
+}
+
+/// 1 for YES, 0 for NO.
+fn indicator(yes: bool) -> f64 {
+    f64::from(u8::from(yes))
+}
+
+/// A probability away from 0 and 1, so that its logarithm is finite.
+fn clamped(p: f64) -> f64 {
+    p.clamp(EPSILON, 1.0 - EPSILON)
+}
+
+/// Φ: the standard normal distribution.
+fn normal_cdf(z: f64) -> f64 {
+    Normal::standard().cdf(z)
+}
+
+/// Φ⁻¹.
+fn normal_quantile(p: f64) -> f64 {
+    Normal::standard().inverse_cdf(p)
+}
+
+/// Which of `cells` equal parts of [0, 1] holds `share`; 1 belongs to the last.
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a share is in [0, 1]")]
+fn cell_of(share: f64, cells: usize) -> usize {
+    ((share * cells as f64) as usize).min(cells - 1)
+}
+
+/// The quantile of sorted values, linear between order statistics (type 7 of Hyndman & Fan 1996).
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a rank is in range")]
+fn quantile(sorted: &[f64], share: f64) -> f64 {
+    let rank = share.clamp(0.0, 1.0) * (sorted.len() - 1) as f64;
+    let below = rank as usize;
+    let above = (below + 1).min(sorted.len() - 1);
+    sorted[below] + (rank - below as f64) * (sorted[above] - sorted[below])
+}
+
+#[cfg(test)]
+mod coverage_tests;
+#[cfg(test)]
+mod evidence_tests;
+#[cfg(test)]
+mod reference_tests;
+#[cfg(test)]
+mod tests;
+#[cfg(test)]
+mod verdict_tests;

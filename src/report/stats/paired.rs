@@ -1,0 +1,156 @@
+//! The scores that are functions of sums over forecasts, of model and market from the same draws.
+
+use super::assess::Climatology;
+use super::bootstrap::{Bootstrap, Groups};
+use super::recalibration::{Recalibration, Slopes, logit, recalibration};
+use super::scores::surprise;
+use super::{Estimate, Forecasts, indicator};
+
+/// A forecaster.
+#[derive(Clone, Copy)]
+pub(super) enum Who {
+    Model,
+    Market,
+}
+
+impl Who {
+    /// Where its columns begin.
+    const fn block(self) -> usize {
+        match self {
+            Self::Model => FIRST_BLOCK,
+            Self::Market => FIRST_BLOCK + BLOCK,
+        }
+    }
+}
+
+/// Columns of a group's sums: count and YES, then one block a forecaster.
+const COUNT: usize = 0;
+const YES: usize = 1;
+const FIRST_BLOCK: usize = 2;
+const COLUMNS: usize = FIRST_BLOCK + 2 * BLOCK;
+
+/// In a block: squared error, surprise, p − ½ and its square, and the derivatives of the recalibration.
+const BRIER: usize = 0;
+const SURPRISE: usize = 1;
+const CENTRED: usize = 2;
+const SQUARED: usize = 3;
+const SLOPES: usize = 4;
+const BLOCK: usize = 9;
+
+type Sums = [f64; COLUMNS];
+
+/// The sums and their draws.
+pub(super) struct Paired {
+    sums: Bootstrap<COLUMNS>,
+    fits: [Option<Recalibration>; 2],
+}
+
+impl Paired {
+    /// Of forecasts of the same questions, of which there is at least one.
+    pub fn new(model: &Forecasts, market: &Forecasts, groups: &Groups, draws: usize, seed: u64) -> Self {
+        let fits = [recalibration(model), recalibration(market)];
+        let mut rows = vec![[0.0; COLUMNS]; groups.len()];
+        for (&group, &yes) in groups.of().iter().zip(model.outcome()) {
+            let row = &mut rows[group as usize];
+            row[COUNT] += 1.0;
+            row[YES] += indicator(yes);
+        }
+        for (who, forecasts) in [(Who::Model, model), (Who::Market, market)] {
+            add_block(&mut rows, who.block(), forecasts, fits[who as usize], groups);
+        }
+        Self { sums: Bootstrap::new(rows, draws, seed), fits }
+    }
+
+    pub fn yes_share(&self) -> Estimate {
+        self.mean(|sums| sums[YES])
+    }
+
+    pub fn brier(&self, who: Who) -> Estimate {
+        self.mean(|sums| sums[who.block() + BRIER])
+    }
+
+    pub fn log_loss(&self, who: Who) -> Estimate {
+        self.mean(|sums| sums[who.block() + SURPRISE])
+    }
+
+    pub fn in_the_large(&self, who: Who) -> Estimate {
+        self.mean(|sums| 100.0 * (sums[YES] - sums[who.block() + CENTRED] - 0.5 * sums[COUNT]))
+    }
+
+    pub fn sharpness(&self, who: Who) -> Estimate {
+        // Squares around ½ lose little; what they lose must not make a variance negative.
+        self.mean(|sums| {
+            let [centred, squared] = [CENTRED, SQUARED].map(|column| sums[who.block() + column]);
+            (squared - centred * centred / sums[COUNT]).max(0.0)
+        })
+    }
+
+    pub fn intercept(&self, who: Who) -> Option<Estimate> {
+        self.refitted(who, |fit| fit.intercept, 0)
+    }
+
+    pub fn slope(&self, who: Who) -> Option<Estimate> {
+        self.refitted(who, |fit| fit.slope, 1)
+    }
+
+    pub fn climatology(&self) -> Climatology {
+        let of_share = |of: fn(f64) -> f64| self.mean(|sums| sums[COUNT] * of(sums[YES] / sums[COUNT]));
+        Climatology {
+            brier: of_share(|share| share * (1.0 - share)),
+            log_loss: of_share(|share| share * surprise(share, 1.0) + (1.0 - share) * surprise(share, 0.0)),
+        }
+    }
+
+    pub fn brier_difference(&self) -> Estimate {
+        self.difference(BRIER)
+    }
+
+    pub fn log_loss_difference(&self) -> Estimate {
+        self.difference(SURPRISE)
+    }
+
+    fn difference(&self, column: usize) -> Estimate {
+        self.mean(|sums| sums[Who::Model.block() + column] - sums[Who::Market.block() + column])
+    }
+
+    fn mean(&self, of: impl Fn(&Sums) -> f64) -> Estimate {
+        // Without its only group a sample is empty, and has no mean.
+        let mean = |sums: &Sums| (sums[COUNT] > 0.0).then(|| of(sums) / sums[COUNT]);
+        self.sums.estimate(mean).expect("there are forecasts")
+    }
+
+    /// A coefficient after one Newton step from the sample's fit.
+    fn refitted(&self, who: Who, of: fn(Recalibration) -> f64, which: usize) -> Option<Estimate> {
+        let coefficient = of(self.fits[who as usize]?);
+        let at = who.block() + SLOPES;
+        self.sums.estimate(|sums| {
+            let slopes = Slopes {
+                score: [sums[at], sums[at + 1]],
+                information: [sums[at + 2], sums[at + 3], sums[at + 4]],
+            };
+            slopes.step().map(|step| coefficient + step[which])
+        })
+    }
+}
+
+fn add_block(
+    rows: &mut [Sums],
+    start: usize,
+    forecasts: &Forecasts,
+    fit: Option<Recalibration>,
+    groups: &Groups,
+) {
+    for (&group, (p, y)) in groups.of().iter().zip(forecasts.pairs()) {
+        let block = &mut rows[group as usize][start..start + BLOCK];
+        let centred = p - 0.5;
+        block[BRIER] += (p - y) * (p - y);
+        block[SURPRISE] += surprise(p, y);
+        block[CENTRED] += centred;
+        block[SQUARED] += centred * centred;
+        if let Some(fit) = fit {
+            let slopes = fit.slopes(logit(p), y);
+            let derivatives = slopes.score.iter().chain(&slopes.information);
+            block[SLOPES..].iter_mut().zip(derivatives).for_each(|(sum, one)| *sum += one);
+        }
+    }
+}

@@ -1,0 +1,124 @@
+//! Logistic recalibration: how forecasts would have to be stretched and shifted to fit what happened.
+//!
+//! Cox (1958): logit P(y = 1) = intercept + slope · logit p, both fitted together by maximum likelihood.
+//! Calibrated forecasts have intercept 0 and slope 1; a slope below 1 is overconfidence. Probabilities are
+//! kept 1e-6 from 0 and 1.
+
+use super::{Forecasts, clamped};
+
+/// Rounds of Newton's method; six or so are enough where there is a finite answer.
+const ROUNDS: usize = 50;
+
+/// The fitted line.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Recalibration {
+    /// Shift in logits.
+    pub intercept: f64,
+    /// Stretch; 1 when calibrated, below 1 when overconfident.
+    pub slope: f64,
+}
+
+/// ln p/(1 − p).
+pub(super) fn logit(p: f64) -> f64 {
+    let p = clamped(p);
+    (p / (1.0 - p)).ln()
+}
+
+/// First and second derivatives of the log likelihood at the fit, of one forecast or a sum of them.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Slopes {
+    /// d/d intercept, d/d slope.
+    pub score: [f64; 2],
+    /// −d²: intercept twice, mixed, slope twice.
+    pub information: [f64; 3],
+}
+
+impl Slopes {
+    fn add(&mut self, more: Self) {
+        self.score.iter_mut().zip(more.score).for_each(|(sum, one)| *sum += one);
+        self.information.iter_mut().zip(more.information).for_each(|(sum, one)| *sum += one);
+    }
+
+    /// Newton's step; `None` where the information is singular.
+    pub fn step(&self) -> Option<[f64; 2]> {
+        let [aa, ab, bb] = self.information;
+        let [a, b] = self.score;
+        let determinant = aa * bb - ab * ab;
+        (determinant > 1e-12 * aa * bb)
+            .then(|| [(bb * a - ab * b) / determinant, (aa * b - ab * a) / determinant])
+    }
+}
+
+impl Recalibration {
+    /// The derivatives of one forecast, given its logit.
+    pub(super) fn slopes(&self, logit: f64, y: f64) -> Slopes {
+        let fitted = 1.0 / (1.0 + (-(self.intercept + self.slope * logit)).exp());
+        let (error, weight) = (y - fitted, fitted * (1.0 - fitted));
+        Slopes {
+            score: [error, error * logit],
+            information: [weight, weight * logit, weight * logit * logit],
+        }
+    }
+
+    fn log_likelihood(&self, logits: &[f64], forecasts: &Forecasts) -> f64 {
+        let one = |(&logit, &yes): (&f64, &bool)| {
+            let linear = self.intercept + self.slope * logit;
+            let against = if yes { -linear } else { linear };
+            // −ln(1 + e^against), without overflow
+            -(against.max(0.0) + (-against.abs()).exp().ln_1p())
+        };
+        logits.iter().zip(forecasts.outcome()).map(one).sum()
+    }
+}
+
+/// The fit by Newton's method with step halving. `None` without a finite answer: one class only, equal
+/// forecasts, or forecasts that separate YES from NO (Albert & Anderson 1984: the likelihood has a maximum
+/// only if the two overlap).
+#[must_use]
+pub fn recalibration(forecasts: &Forecasts) -> Option<Recalibration> {
+    let logits: Vec<f64> = forecasts.probability().iter().map(|&p| logit(p)).collect();
+    if separated(&logits, forecasts.outcome()) {
+        return None;
+    }
+    let mut fit = Recalibration { intercept: 0.0, slope: 1.0 };
+    let mut likelihood = None;
+    for _ in 0..ROUNDS {
+        let mut slopes = Slopes::default();
+        for (&logit, (_, y)) in logits.iter().zip(forecasts.pairs()) {
+            slopes.add(fit.slopes(logit, y));
+        }
+        let step = slopes.step()?;
+        // The gain Newton's step promises, to which the likelihood would still grow.
+        let promised = step[0] * slopes.score[0] + step[1] * slopes.score[1];
+        let moved = |part: f64| Recalibration {
+            intercept: fit.intercept + part * step[0],
+            slope: fit.slope + part * step[1],
+        };
+        if promised < 1e-9 {
+            return Some(moved(1.0));
+        }
+        let before = likelihood.unwrap_or_else(|| fit.log_likelihood(&logits, forecasts));
+        let mut part = 1.0;
+        let mut next = moved(part);
+        likelihood = Some(next.log_likelihood(&logits, forecasts));
+        // Long sums are rounded: only a real loss is a reason to go back.
+        let least = before - 1e-9 * before.abs();
+        while likelihood < Some(least) && part > 1e-6 {
+            part /= 2.0;
+            next = moved(part);
+            likelihood = Some(next.log_likelihood(&logits, forecasts));
+        }
+        fit = next;
+    }
+    None
+}
+
+/// Whether some threshold has all YES on one side and all NO on the other, ties included.
+fn separated(logits: &[f64], outcomes: &[bool]) -> bool {
+    let range = |class: bool| {
+        let of_class = logits.iter().zip(outcomes).filter(|(_, yes)| **yes == class).map(|(logit, _)| *logit);
+        of_class.fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), x| (low.min(x), high.max(x)))
+    };
+    let (no, yes) = (range(false), range(true));
+    no.1 <= yes.0 || yes.1 <= no.0
+}
