@@ -14,6 +14,8 @@ mod positions;
 mod reload;
 mod render;
 mod replay;
+mod report;
+mod report_text;
 mod resume;
 mod run;
 mod sandbox;
@@ -76,6 +78,8 @@ enum Command {
     Backtest(backtest::Backtest),
     /// Trade on the exchange, or on a sandbox, with the same desk as in a backtest
     Live(live::Live),
+    /// Write the report of recorded runs: money, calibration, luck, and what the risk layer prevented
+    Report(report::Report),
     /// Replay a recorded run and compare every decision; exit code 1 and the first difference if one differs
     Replay(replay::Replay),
     /// Look after data sets
@@ -193,6 +197,7 @@ fn complain(message: &str) {
 fn dispatch(cli: &Cli) -> Result<(), Failure> {
     match &cli.command {
         Command::Backtest(backtest) => backtest.run(&cli.common),
+        Command::Report(report) => report.run(&cli.common),
         Command::Replay(replay) => replay.run(&cli.common),
         Command::Data(data) => data.run(&cli.common),
         Command::Live(live) => live.run(&cli.common),

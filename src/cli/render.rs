@@ -42,7 +42,7 @@ pub fn summary(summary: &Summary, shown: &Shown, folder: &Path, common: &Common)
     };
     let _ = writeln!(text, "{} · {span}", bold.apply_to(&summary.scenario));
     if !shown.description.is_empty() {
-        let _ = writeln!(text, "{}", textwrap(&shown.description));
+        let _ = writeln!(text, "{}", wrapped(&shown.description));
     }
     let _ = writeln!(text, "\n{}", bold.apply_to(outcome(summary)));
     for line in halts(&ledger, shown.halts_ignored).map_err(unreadable)? {
@@ -70,7 +70,8 @@ fn date(time: &str) -> &str {
     time.split('T').next().unwrap_or_default()
 }
 
-fn textwrap(text: &str) -> String {
+/// Words in lines as wide as the terminal.
+pub fn wrapped(text: &str) -> String {
     let width = usize::from(width()).min(110);
     let mut lines = vec![String::new()];
     for word in text.split_whitespace() {

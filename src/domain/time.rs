@@ -157,6 +157,8 @@ impl Span {
     pub const HOUR: Self = Self(60 * Self::MINUTE.0);
     /// A day of 24 hours.
     pub const DAY: Self = Self(24 * Self::HOUR.0);
+    /// Longer than any.
+    pub const MAX: Self = Self(i64::MAX);
 
     const UNITS: [(&'static str, Self); 5] = [
         ("ms", Self::MILLISECOND),

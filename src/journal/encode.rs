@@ -22,14 +22,14 @@ use serde::Serialize;
 
 use crate::desk::decision::{Evaluation, Record, Verdict};
 use crate::desk::risk::Refusal;
-use crate::domain::{Fraction, Price, StrategyId, Timestamp};
+use crate::domain::{Fraction, Price, Probability, StrategyId, Timestamp};
 
 /// Bytes of an evaluation's line.
 pub const EVALUATION_WIDTH: usize = 65;
 /// Added to a net edge to make it positive.
 pub const EDGE_OFFSET: i64 = 2_000_000;
 /// First code of a refusal; the refusal's place in the gate order is added.
-const FIRST_REFUSAL: u8 = 10;
+pub const FIRST_REFUSAL: u8 = 10;
 
 const NONE_PRICE: u64 = 99_999;
 const NONE_EDGE: u64 = 9_999_999;
@@ -169,6 +169,50 @@ impl Encoder {
     }
 }
 
+/// An evaluation as it is in a ledger.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RecordedEvaluation {
+    /// When.
+    pub at: Timestamp,
+    /// Index of the market.
+    pub market: usize,
+    /// Belief in YES.
+    pub probability: Probability,
+    /// The market's own probability then: its mid.
+    pub market_probability: Option<Probability>,
+    /// Whether bid and ask were assumed around a midpoint.
+    pub assumed: bool,
+    /// Net edge of the better side in parts per million of a dollar; `None` if no side could be bought.
+    pub net_edge_ppm: Option<i64>,
+    /// What followed, by its code.
+    pub verdict: u8,
+    /// Who believes it and why, by its number.
+    pub basis: usize,
+}
+
+/// Reads an evaluation's line; `None` if it is none.
+#[must_use]
+pub fn decode_evaluation(line: &[u8]) -> Option<RecordedEvaluation> {
+    let line: &[u8; EVALUATION_WIDTH] = line.try_into().ok()?;
+    let field = |from: usize, to: usize| {
+        line[from..to].iter().try_fold(0i64, |value, digit| {
+            digit.is_ascii_digit().then(|| value * 10 + i64::from(digit - b'0'))
+        })
+    };
+    let twice_mid = u32::try_from(field(44, 49)?).ok()?;
+    let net_edge = field(50, 57)?;
+    Some(RecordedEvaluation {
+        at: Timestamp::from_nanos(field(0, 19)?),
+        market: usize::try_from(field(19, 27)?).ok()?,
+        probability: Probability::from_ppm(u32::try_from(field(27, 34)?).ok()?)?,
+        market_probability: Probability::from_ppm(twice_mid * 50),
+        assumed: field(49, 50)? == 1,
+        net_edge_ppm: (net_edge != NONE_EDGE.cast_signed()).then_some(net_edge - EDGE_OFFSET),
+        verdict: u8::try_from(field(57, 59)?).ok()?,
+        basis: usize::try_from(field(59, 65)?).ok()?,
+    })
+}
+
 /// Writes a number in decimal, filled with zeros, two digits at a time.
 fn put(field: &mut [u8], mut value: u64) {
     let mut end = field.len();
@@ -218,7 +262,7 @@ fn json_line(record: &Record) -> String {
 
 #[cfg(test)]
 mod tests {
-    use crate::domain::{MarketId, Probability};
+    use crate::domain::MarketId;
 
     use super::*;
 
@@ -261,6 +305,14 @@ mod tests {
             "000000",
         ];
         assert_eq!(line, by_hand.concat());
+        let read = decode_evaluation(line.as_bytes()).unwrap();
+        let expected = evaluation();
+        assert_eq!((read.at, read.market, read.basis), (expected.at, 42, 0));
+        assert_eq!((read.probability, read.market_probability), (expected.probability, None));
+        assert_eq!((read.assumed, read.net_edge_ppm), (true, expected.net_edge_ppm));
+        assert_eq!(read.verdict, verdict_code(expected.verdict));
+        assert_eq!(decode_evaluation(&line.as_bytes()[1..]), None, "too short");
+        assert_eq!(decode_evaluation(line.replace('4', "x").as_bytes()), None, "not all digits");
     }
 
     #[test]

@@ -335,7 +335,8 @@ impl Journal for TradeLogger {
     }
 }
 
-fn broken(file: &Path, error: &rusqlite::Error) -> LedgerError {
+/// What SQLite says of a ledger.
+pub(super) fn broken(file: &Path, error: &rusqlite::Error) -> LedgerError {
     LedgerError { file: file.to_owned(), problem: error.to_string() }
 }
 

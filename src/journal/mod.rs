@@ -9,6 +9,8 @@ pub mod input;
 #[cfg(feature = "sqlite")]
 pub mod ledger;
 #[cfg(feature = "sqlite")]
+pub mod reader;
+#[cfg(feature = "sqlite")]
 pub mod replay;
 
 #[cfg(feature = "sqlite")]

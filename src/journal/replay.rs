@@ -127,7 +127,8 @@ impl Recording {
     }
 }
 
-fn rows<T>(
+/// All rows of a query.
+pub(super) fn rows<T>(
     connection: &Connection,
     sql: &str,
     read: impl FnMut(&rusqlite::Row<'_>) -> rusqlite::Result<T>,

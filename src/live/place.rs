@@ -33,14 +33,16 @@ pub fn known_ledgers() -> Vec<PathBuf> {
     };
     let ledgers = entries.flatten().map(|entry| entry.path());
     let ledgers = ledgers.filter(|path| path.extension().is_some_and(|extension| extension == "sqlite"));
-    // What a running desk writes goes into the file beside it first.
-    let written = |ledger: &PathBuf| {
-        let files = [ledger.clone(), beside(ledger, "-wal")];
-        files.iter().filter_map(|file| file.metadata().and_then(|known| known.modified()).ok()).max()
-    };
     let mut ledgers: Vec<_> = ledgers.map(|ledger| (written(&ledger), ledger)).collect();
     ledgers.sort();
     ledgers.into_iter().rev().map(|(_, ledger)| ledger).collect()
+}
+
+/// When a ledger was last written to; what a running desk writes goes into the file beside it first.
+#[must_use]
+pub fn written(ledger: &Path) -> Option<impl Ord + use<>> {
+    let files = [ledger.to_owned(), beside(ledger, "-wal")];
+    files.iter().filter_map(|file| file.metadata().and_then(|known| known.modified()).ok()).max()
 }
 
 /// A path beside a ledger: its name with `ending` added.

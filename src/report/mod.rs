@@ -2,7 +2,11 @@
 
 pub mod calibration;
 pub mod charts;
+pub mod export;
+pub mod findings;
+pub mod forecasts;
 pub mod html;
+pub mod page;
 pub mod stats;
 pub mod summary;
 pub mod tally;

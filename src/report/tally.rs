@@ -5,21 +5,18 @@ use std::sync::Arc;
 
 use crate::desk::decision::{Evaluation, Output, Record, Trade, Verdict};
 use crate::desk::risk::Refusal;
-use crate::domain::{Market, MarketId, Money, Price, StrategyId};
+use crate::domain::{Market, MarketId, Money, Price};
 
-use super::calibration::{Calibration, Forecast, HORIZONS, Scores};
-
-/// The forecasts of one strategy in one market, by horizon.
-type Forecasts = [Option<Forecast>; HORIZONS.len()];
+use super::calibration::Calibration;
+use super::forecasts::{Columns, Forecast, HORIZONS, POOLED, Selection};
 
 /// Sums over the records of a run.
 #[derive(Debug)]
 pub struct Tally {
     markets: Vec<Arc<Market>>,
-    strategies: usize,
-    forecasts: Vec<Forecasts>,
-    scores: [Scores; HORIZONS.len()],
-    pooled: Scores,
+    selection: Selection,
+    scored: [Columns; HORIZONS.len()],
+    pooled: Columns,
     /// Evaluations without a market price beside them.
     pub unpriced: u64,
     /// Evaluations of quotes that were assumed around a midpoint.
@@ -50,10 +47,9 @@ impl Tally {
     pub fn new(markets: &[Arc<Market>], strategies: usize) -> Self {
         Self {
             markets: markets.to_vec(),
-            strategies,
-            forecasts: vec![[None; HORIZONS.len()]; markets.len() * strategies],
-            scores: Default::default(),
-            pooled: Scores::default(),
+            selection: Selection::new(strategies),
+            scored: Default::default(),
+            pooled: Columns::default(),
             unpriced: 0,
             assumed: 0,
             refusals: [0; Refusal::ALL.len()],
@@ -101,9 +97,10 @@ impl Tally {
     /// Calibration by horizon, and of all forecasts together at the end.
     #[must_use]
     pub fn calibration(&self, seed: u64) -> Vec<Calibration> {
-        let by_horizon = HORIZONS.iter().zip(&self.scores);
-        let mut all: Vec<_> = by_horizon.map(|((name, _), scores)| scores.calibration(name, seed)).collect();
-        all.push(self.pooled.calibration("all of these", seed));
+        let by_horizon = HORIZONS.iter().zip(&self.scored);
+        let mut all: Vec<_> =
+            by_horizon.map(|((name, _), columns)| Calibration::of(name, columns, seed)).collect();
+        all.push(Calibration::of(POOLED, &self.pooled, seed));
         all
     }
 
@@ -116,37 +113,16 @@ impl Tally {
             self.unpriced += 1;
             return;
         };
-        let forecast = Forecast { model: evaluation.probability, market };
+        let forecast = Forecast { at: evaluation.at, model: evaluation.probability, market };
         let left = self.markets[evaluation.market.index()].close_time.since(evaluation.at);
-        let slot = &mut self.forecasts[slot(self.strategies, evaluation.market, evaluation.strategy)];
-        for (kept, (_, at_least)) in slot.iter_mut().zip(HORIZONS) {
-            match at_least {
-                None => {
-                    kept.get_or_insert(forecast);
-                }
-                Some(span) if left >= span => *kept = Some(forecast),
-                Some(_) => {}
-            }
-        }
+        self.selection.see(evaluation.market, evaluation.strategy, left, forecast);
     }
 
     fn settled(&mut self, market: MarketId, value: Price) {
-        let yes = match value {
-            Price::ONE => true,
-            Price::ZERO => false,
-            // A scalar settlement is no answer to a yes/no question.
-            _ => return,
-        };
-        let event = self.markets[market.index()].event.index();
-        for strategy in 0..self.strategies {
-            let strategy = StrategyId(u8::try_from(strategy).expect("at most 255 strategies"));
-            let kept = std::mem::take(&mut self.forecasts[slot(self.strategies, market, strategy)]);
-            for (scores, forecast) in self.scores.iter_mut().zip(kept) {
-                if let Some(forecast) = forecast {
-                    scores.add(event, forecast, yes);
-                    self.pooled.add(event, forecast, yes);
-                }
-            }
+        let event = self.markets[market.index()].event.0;
+        for resolved in self.selection.resolve(market, value) {
+            self.scored[resolved.horizon].add(&resolved, event);
+            self.pooled.add(&resolved, event);
         }
     }
 
@@ -155,8 +131,4 @@ impl Tally {
         self.wins += u64::from(trade.is_win());
         *self.exits.entry(trade.exit_reason.name()).or_default() += 1;
     }
-}
-
-fn slot(strategies: usize, market: MarketId, strategy: StrategyId) -> usize {
-    market.index() * strategies + strategy.index()
 }

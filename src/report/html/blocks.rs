@@ -3,17 +3,7 @@
 use maud::{Markup, html};
 
 use crate::report::charts::Svg;
-
-/// How an answer sounds, by word and symbol as well as by colour.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Tone {
-    /// The evidence is good.
-    Good,
-    /// The evidence is bad.
-    Bad,
-    /// The evidence does not tell.
-    Unknown,
-}
+use crate::report::findings::{Answer, Tone};
 
 impl Tone {
     fn class(self) -> &'static str {
@@ -33,21 +23,6 @@ impl Tone {
     }
 }
 
-/// A question of the headline block with its answer in one sentence.
-#[derive(Clone, Debug)]
-pub struct Answer {
-    /// `Are the forecasts better than the market's prices?`
-    pub question: String,
-    /// How it sounds.
-    pub tone: Tone,
-    /// The word beside the symbol, like `Yes`, `No` or `Too early`.
-    pub word: String,
-    /// One sentence.
-    pub sentence: String,
-    /// The section with the evidence, by its id.
-    pub section: Option<String>,
-}
-
 /// The headline block.
 #[must_use]
 pub fn answers(answers: &[Answer]) -> Markup {
@@ -61,10 +36,7 @@ pub fn answers(answers: &[Answer]) -> Markup {
                     }
                     div {
                         p.question {
-                            @match &answer.section {
-                                Some(id) => a href={ "#" (id) } { (answer.question) },
-                                None => (answer.question),
-                            }
+                            a href={ "#" (answer.section) } { (answer.question) }
                         }
                         p { (answer.sentence) }
                     }

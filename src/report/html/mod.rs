@@ -9,7 +9,7 @@ mod table;
 #[cfg(test)]
 mod tests;
 
-pub use blocks::{Answer, Fact, Tone, answers, banner, details, facts, figure};
+pub use blocks::{Fact, answers, banner, details, facts, figure};
 pub use table::{Cell, Column, Table};
 
 use maud::{DOCTYPE, Markup, PreEscaped, html};

@@ -202,3 +202,17 @@ pub(super) fn pivotal(value: f64, centre: f64, drawn: &mut [f64], least: f64) ->
     let end = |share| (value + centre - quantile(drawn, share)).max(least);
     Estimate { value, low: Some(end(0.975)), high: Some(end(0.025)) }
 }
+
+/// Σ amounts / Σ units over `(event, amount, units)`, with its interval; `None` without units.
+#[must_use]
+pub fn ratio(parts: &[(u32, f64, f64)], seed: u64) -> Option<Estimate> {
+    let events: Vec<u32> = parts.iter().map(|part| part.0).collect();
+    let groups = Groups::new(&events, seed);
+    let mut rows = vec![[0.0; 2]; groups.len()];
+    for (&group, (_, amount, units)) in groups.of().iter().zip(parts) {
+        let row = &mut rows[group as usize];
+        row[0] += amount;
+        row[1] += units;
+    }
+    Bootstrap::new(rows, DRAWS, seed).estimate(|sums| (sums[1] > 0.0).then(|| sums[0] / sums[1]))
+}

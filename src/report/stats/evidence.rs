@@ -3,7 +3,7 @@
 
 use serde::Serialize;
 
-use super::bootstrap::{Bootstrap, DRAWS, Groups};
+use super::bootstrap::ratio;
 use super::{Estimate, StatsError, clamped, normal_quantile};
 
 /// Evidence that counts: 20 to 1. If the one side is right, the other's evidence ever gets there with
@@ -68,14 +68,9 @@ pub fn log_growth(profit_of_equity: &[f64], event: &[u32], seed: u64) -> Option<
         .iter()
         .map(|profit| (profit.is_finite() && *profit > -1.0).then(|| profit.ln_1p()))
         .collect();
-    let groups = Groups::new(event, seed);
-    let mut rows = vec![[0.0; 2]; groups.len()];
-    for (&group, log) in groups.of().iter().zip(logs?) {
-        let row = &mut rows[group as usize];
-        row[0] += 1.0;
-        row[1] += log;
-    }
-    Bootstrap::new(rows, DRAWS, seed).estimate(|sums| (sums[0] > 0.0).then(|| sums[1] / sums[0]))
+    let parts: Vec<(u32, f64, f64)> =
+        event.iter().zip(logs?).map(|(&event, log)| (event, log, 1.0)).collect();
+    ratio(&parts, seed)
 }
 
 /// Independent trades after which a one-sided test at 5 % finds a mean return like the one seen with 80 %

@@ -31,7 +31,7 @@ pub struct Bet {
 }
 
 /// The profit that was made, among those that luck makes.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Luck {
     /// Profit of the bets, dollars.
     pub profit: f64,
@@ -43,6 +43,9 @@ pub struct Luck {
     pub at_most: f64,
     /// Simulated histories behind them.
     pub draws: usize,
+    /// The profit of each, dollars.
+    #[serde(skip)]
+    pub profits: Vec<f64>,
 }
 
 /// Draws histories in which every market pays YES with its probability, and counts the profits.
@@ -72,24 +75,25 @@ pub fn luck(bets: &[Bet], draws: usize, seed: u64) -> Option<Luck> {
     let observed = |event: &Vec<Stretch>| event.iter().map(|s| profit_of(&s.bet, s.bet.yes)).sum::<f64>();
     let profit: f64 = events.iter().map(observed).sum();
     let mut random = ChaCha8Rng::seed_from_u64(seed);
-    let (mut at_least, mut at_most, mut total) = (0_u64, 0_u64, 0.0);
-    for _ in 0..draws {
+    let mut history = || {
         let one = |event: &Vec<Stretch>| {
             let u: f64 = random.random();
             event.iter().map(|s| profit_of(&s.bet, s.from <= u && u < s.to)).sum::<f64>()
         };
-        let made: f64 = events.iter().map(one).sum();
-        at_least += u64::from(made >= profit);
-        at_most += u64::from(made <= profit);
-        total += made;
-    }
-    let chance = |count: u64| (count + 1) as f64 / (draws + 1) as f64;
+        events.iter().map(one).sum()
+    };
+    let profits: Vec<f64> = (0..draws).map(|_| history()).collect();
+    let chance = |counts: &dyn Fn(f64) -> bool| {
+        let count = profits.iter().filter(|made| counts(**made)).count();
+        (count + 1) as f64 / (draws + 1) as f64
+    };
     Some(Luck {
         profit,
-        expected: total / draws.max(1) as f64,
-        at_least: chance(at_least),
-        at_most: chance(at_most),
+        expected: profits.iter().sum::<f64>() / draws.max(1) as f64,
+        at_least: chance(&|made| made >= profit),
+        at_most: chance(&|made| made <= profit),
         draws,
+        profits,
     })
 }
 

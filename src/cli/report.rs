@@ -1,0 +1,178 @@
+//! `protogen report RUN…`
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use clap::Args;
+
+use crate::journal::reader::LedgerReader;
+use crate::live::place;
+use crate::report::export::{Document, tables};
+use crate::report::findings::Findings;
+use crate::report::page::{comparison, page};
+
+use super::{Common, Failure, OutArgs, json, print, report_text};
+
+/// The name of the newest run.
+const LATEST: &str = "latest";
+const LEDGER: &str = "ledger.sqlite";
+
+/// Say of recorded runs what they earned, whether their probabilities are calibrated, and whether it is luck.
+///
+/// Writes one page, report.html, and its figures as report.json and CSV files: of a backtest into its run
+/// folder, of a live desk into a folder beside its ledger. Several runs are compared on a page of their own.
+#[derive(Debug, Args)]
+pub struct Report {
+    /// Run folders, run ids, names of scenarios, ledgers of live desks, or `latest` for what was written last
+    #[arg(required = true, value_name = "RUN")]
+    runs: Vec<String>,
+    #[command(flatten)]
+    out: OutArgs,
+    /// Show the page in a browser
+    #[arg(long)]
+    open: bool,
+    /// Print the report with its key charts
+    #[arg(long)]
+    text: bool,
+    /// Tell what went wrong in three lessons: distribution, competition, delay in stopping
+    #[arg(long)]
+    postmortem: bool,
+}
+
+/// A recorded run.
+struct Recorded {
+    ledger: PathBuf,
+    /// Where its report goes.
+    folder: PathBuf,
+}
+
+impl Report {
+    pub(super) fn run(&self, common: &Common) -> Result<(), Failure> {
+        let runs = self.runs.iter().map(|run| self.find(run)).collect::<Result<Vec<_>, _>>()?;
+        let mut all = Vec::new();
+        for run in &runs {
+            let findings = Findings::of(&LedgerReader::open(&run.ledger)?)?;
+            write(&run.folder, page(&findings), &findings)?;
+            all.push(findings);
+        }
+        let mut shown = runs[0].folder.join("report.html");
+        if let [_, _, ..] = &*all {
+            let folder = self.out.out.join("comparison");
+            put(&folder, &[("report.html", comparison(&all).into_bytes())])?;
+            shown = folder.join("report.html");
+        }
+        self.tell(&all, &shown, common)?;
+        if self.open { browse(&shown) } else { Ok(()) }
+    }
+
+    fn tell(&self, all: &[Findings], shown: &Path, common: &Common) -> Result<(), Failure> {
+        if common.json {
+            return match all {
+                [one] => print(&json(one)),
+                many => print(&json(&serde_json::json!({ "runs": many }))),
+            };
+        }
+        let mut text = String::new();
+        for findings in all.iter().filter(|_| !common.quiet) {
+            text += &report_text::answers(findings);
+            if self.text {
+                text += &report_text::charts(findings);
+            }
+            if self.postmortem {
+                text += &report_text::postmortems(findings);
+            }
+        }
+        print(&format!("{text}{}\n", shown.display()))
+    }
+
+    /// What is meant by an argument.
+    fn find(&self, run: &str) -> Result<Recorded, Failure> {
+        let path = Path::new(run);
+        if run == LATEST && !path.exists() {
+            return self.latest();
+        }
+        if path.is_file() {
+            return Ok(Recorded::live(path.to_owned()));
+        }
+        let out = &self.out.out;
+        let named = [path.to_owned(), path.join(LATEST), out.join(run).join(LATEST)];
+        let by_id = fs::read_dir(out).into_iter().flatten().flatten().map(|entry| entry.path().join(run));
+        let found = named.into_iter().chain(by_id).find(|folder| folder.join(LEDGER).is_file());
+        let problem = || {
+            format!(
+                "`{run}` is no run: give a run folder, a run id or a scenario's name under {}, the ledger of a live \
+                 desk, or `{LATEST}`",
+                out.display()
+            )
+        };
+        found.map(Recorded::backtest).ok_or_else(|| Failure::new(Failure::DATA, problem()))
+    }
+
+    /// The run written last: a run folder, or the ledger of a live desk.
+    fn latest(&self) -> Result<Recorded, Failure> {
+        let folders = fs::read_dir(&self.out.out).into_iter().flatten().flatten();
+        let folders = folders.map(|entry| entry.path().join(LATEST));
+        let folders = folders.filter(|folder| folder.join(LEDGER).is_file()).map(Recorded::backtest);
+        let ledgers = place::known_ledgers().into_iter().map(Recorded::live);
+        let newest = folders.chain(ledgers).max_by_key(|run| place::written(&run.ledger));
+        newest.ok_or_else(|| {
+            let problem = format!(
+                "there is no run under {}, and no ledger of a live desk; make one with `protogen backtest \
+                 scenarios/fomc.toml`",
+                self.out.out.display()
+            );
+            Failure::new(Failure::DATA, problem)
+        })
+    }
+}
+
+impl Recorded {
+    fn backtest(folder: PathBuf) -> Self {
+        // The link `latest` may point elsewhere by the time somebody looks.
+        let folder = fs::canonicalize(&folder).unwrap_or(folder);
+        Self { ledger: folder.join(LEDGER), folder }
+    }
+
+    fn live(ledger: PathBuf) -> Self {
+        let of_backtest = ledger.file_name().is_some_and(|name| name == LEDGER);
+        match ledger.parent() {
+            Some(folder) if of_backtest => Self { folder: folder.to_owned(), ledger },
+            _ => {
+                let mut name = ledger.file_stem().unwrap_or_default().to_owned();
+                name.push("-report");
+                Self { folder: ledger.with_file_name(name), ledger }
+            }
+        }
+    }
+}
+
+/// Writes a run's page and its figures.
+pub fn write(folder: &Path, page: String, findings: &Findings) -> Result<(), Failure> {
+    let figures = serde_json::to_string_pretty(findings).expect("findings are plain data");
+    put(folder, &[("report.html", page.into_bytes()), ("report.json", (figures + "\n").into_bytes())])?;
+    put(&folder.join("report"), &tables(findings))
+}
+
+fn put(folder: &Path, documents: &[Document]) -> Result<(), Failure> {
+    let cannot = |file: &Path, error: std::io::Error| {
+        let problem = format!("{} cannot be written: {error}", file.display());
+        Failure::new(Failure::DATA, problem)
+    };
+    fs::create_dir_all(folder).map_err(|error| cannot(folder, error))?;
+    for (name, content) in documents {
+        let file = folder.join(name);
+        fs::write(&file, content).map_err(|error| cannot(&file, error))?;
+    }
+    Ok(())
+}
+
+/// Hands a page to the system's browser, and does not wait for it.
+fn browse(page: &Path) -> Result<(), Failure> {
+    let opener = if cfg!(target_os = "macos") { "open" } else { "xdg-open" };
+    let started = Command::new(opener).arg(page).stdout(Stdio::null()).stderr(Stdio::null()).spawn();
+    started.map(drop).map_err(|error| {
+        let problem = format!("{opener} could not be started ({error}); open {} yourself", page.display());
+        Failure::new(Failure::DATA, problem)
+    })
+}

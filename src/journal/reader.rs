@@ -1,0 +1,471 @@
+//! Reads a ledger back, backtest or live, for those who make something of it.
+//!
+//! All rows of one [`LedgerReader`] are of one moment, also while a live desk writes on. Evaluations are
+//! handed over one by one: there may be more of them than fit in memory.
+
+use std::path::{Path, PathBuf};
+
+use rusqlite::types::Type;
+use rusqlite::{Connection, OptionalExtension, Row};
+use serde::Deserialize;
+use serde::de::IntoDeserializer;
+use serde::de::value::{Error, StrDeserializer};
+
+use crate::desk::decision::ExitReason;
+use crate::domain::{
+    Action, Contracts, Fraction, Money, OrderId, Price, Probability, Side, StrategyId, Timestamp,
+};
+
+use super::encode::{Basis, EVALUATION_WIDTH, RecordedEvaluation, decode_evaluation};
+use super::ledger::{LedgerError, broken, open};
+use super::replay::rows;
+
+/// The run a ledger is of.
+#[derive(Clone, Debug)]
+pub struct RunRow {
+    /// Hash of binary version, resolved scenario, data manifest and seed.
+    pub run_id: String,
+    /// `backtest`, `paper` or `live`.
+    pub mode: String,
+    /// Name of the scenario.
+    pub scenario: String,
+    /// Version of protogen that made it.
+    pub version: String,
+    /// The scenario's seed.
+    pub seed: u64,
+    /// First moment of the run proper; `None` of a live run that was never closed.
+    pub started_at: Option<Timestamp>,
+    /// Last moment; `None` while it goes on.
+    pub finished_at: Option<Timestamp>,
+    /// What it began with.
+    pub bankroll: Money,
+    /// Whether halts were only recorded.
+    pub ignore_halts: bool,
+    /// Equity at the end; `None` while it goes on.
+    pub final_equity: Option<Money>,
+    /// Hash of all decisions; `None` while it goes on.
+    pub digest: Option<String>,
+}
+
+/// A market of the run.
+#[derive(Clone, Debug)]
+pub struct MarketRow {
+    /// Its ticker.
+    pub ticker: String,
+    /// The event it belongs to.
+    pub event_ticker: String,
+    /// The series it belongs to.
+    pub series_ticker: String,
+    /// What it is about.
+    pub category: String,
+    /// Its question.
+    pub title: String,
+    /// Last moment of trading, as known at the end.
+    pub close_time: Timestamp,
+    /// When it paid out, and what YES paid.
+    pub settled: Option<(Timestamp, Price)>,
+}
+
+/// An order that was sent.
+#[derive(Clone, Debug)]
+pub struct OrderRow {
+    /// When.
+    pub at: Timestamp,
+    /// For whom.
+    pub strategy: StrategyId,
+    /// Its number.
+    pub id: OrderId,
+    /// Index of the market.
+    pub market: usize,
+    /// Side bought or sold.
+    pub side: Side,
+    /// Whether it was bought or sold.
+    pub action: Action,
+    /// Worst acceptable price of the side.
+    pub limit: Price,
+    /// How many were asked for.
+    pub contracts: Contracts,
+    /// Why, in words.
+    pub reason: String,
+    /// How many of them traded.
+    pub filled: Contracts,
+    /// How it ended; `None` while it is open.
+    pub status: Option<String>,
+}
+
+/// Contracts that changed hands.
+#[derive(Clone, Copy, Debug)]
+pub struct FillRow {
+    /// When.
+    pub at: Timestamp,
+    /// The order.
+    pub order: OrderId,
+    /// Index of the market.
+    pub market: usize,
+    /// Side bought or sold.
+    pub side: Side,
+    /// Whether it was bought or sold.
+    pub action: Action,
+    /// Price of the side.
+    pub price: Price,
+    /// How many.
+    pub contracts: Contracts,
+    /// The fee.
+    pub fee: Money,
+}
+
+/// A closed position.
+#[derive(Clone, Debug)]
+pub struct TradeRow {
+    /// Whose.
+    pub strategy: StrategyId,
+    /// Index of the market.
+    pub market: usize,
+    /// Side held.
+    pub side: Side,
+    /// First fill.
+    pub opened_at: Timestamp,
+    /// Last fill or settlement.
+    pub closed_at: Timestamp,
+    /// Contracts bought in all.
+    pub contracts: Contracts,
+    /// What they cost, without fees.
+    pub cost: Money,
+    /// What they brought, without fees.
+    pub proceeds: Money,
+    /// All fees.
+    pub fees: Money,
+    /// Proceeds − cost − fees.
+    pub pnl: Money,
+    /// How it ended.
+    pub exit_reason: ExitReason,
+    /// Belief in the side at the first entry.
+    pub belief: Probability,
+    /// The side's market price at the first entry.
+    pub market_price: Probability,
+}
+
+/// Equity at a moment.
+#[derive(Clone, Copy, Debug)]
+pub struct EquityRow {
+    /// When.
+    pub at: Timestamp,
+    /// Cost with fees of positions, and worst case of open orders.
+    pub exposure: Money,
+    /// Cash plus positions at their mark.
+    pub equity: Money,
+    /// Highest equity so far.
+    pub peak: Money,
+}
+
+/// A halt.
+#[derive(Clone, Debug)]
+pub struct HaltRow {
+    /// When.
+    pub at: Timestamp,
+    /// Whose; `None` = all trading.
+    pub strategy: Option<StrategyId>,
+    /// By which rule.
+    pub rule: String,
+    /// With which figures.
+    pub detail: String,
+    /// When it was lifted, and why.
+    pub resumed: Option<(Timestamp, String)>,
+}
+
+/// An open ledger.
+pub struct LedgerReader {
+    file: PathBuf,
+    connection: Connection,
+}
+
+impl LedgerReader {
+    /// Opens a ledger at the moment it is in.
+    ///
+    /// # Errors
+    /// When there is none, or it is none of ours.
+    pub fn open(file: &Path) -> Result<Self, LedgerError> {
+        let connection = open(file)?;
+        connection.execute_batch("BEGIN").map_err(|error| broken(file, &error))?;
+        Ok(Self { file: file.to_owned(), connection })
+    }
+
+    /// The run.
+    ///
+    /// # Errors
+    /// When the ledger cannot be read.
+    pub fn run(&self) -> Result<RunRow, LedgerError> {
+        let sql =
+            "SELECT run_id, mode, scenario, version, seed, started_at, finished_at, bankroll, ignore_halts,
+                   final_equity, digest FROM run";
+        let read = |row: &Row<'_>| {
+            Ok(RunRow {
+                run_id: row.get(0)?,
+                mode: row.get(1)?,
+                scenario: row.get(2)?,
+                version: row.get(3)?,
+                seed: row.get::<_, i64>(4)?.cast_unsigned(),
+                started_at: time(row, 5)?,
+                finished_at: time(row, 6)?,
+                bankroll: Money::from_micros(row.get(7)?),
+                ignore_halts: row.get(8)?,
+                final_equity: row.get::<_, Option<i64>>(9)?.map(Money::from_micros),
+                digest: row.get(10)?,
+            })
+        };
+        self.connection.query_row(sql, [], read).map_err(|error| broken(&self.file, &error))
+    }
+
+    /// Data files with their content hashes.
+    ///
+    /// # Errors
+    /// When the ledger cannot be read.
+    pub fn data_files(&self) -> Result<Vec<(String, String)>, LedgerError> {
+        self.rows("SELECT path, hash FROM data_file ORDER BY rowid", |row| Ok((row.get(0)?, row.get(1)?)))
+    }
+
+    /// Names of the strategies by id.
+    ///
+    /// # Errors
+    /// When the ledger cannot be read.
+    pub fn strategies(&self) -> Result<Vec<String>, LedgerError> {
+        self.rows("SELECT name FROM strategy ORDER BY strategy", |row| row.get(0))
+    }
+
+    /// Markets by index.
+    ///
+    /// # Errors
+    /// When the ledger cannot be read.
+    pub fn markets(&self) -> Result<Vec<MarketRow>, LedgerError> {
+        let sql = "SELECT ticker, event_ticker, series_ticker, category, title, close_time, settled_at, settled_value
+                   FROM market ORDER BY market";
+        self.rows(sql, |row| {
+            Ok(MarketRow {
+                ticker: row.get(0)?,
+                event_ticker: row.get(1)?,
+                series_ticker: row.get(2)?,
+                category: row.get(3)?,
+                title: row.get(4)?,
+                close_time: Timestamp::from_nanos(row.get(5)?),
+                settled: match (time(row, 6)?, row.get::<_, Option<u16>>(7)?) {
+                    (Some(at), Some(value)) => Some((at, known(7, Price::new(value))?)),
+                    _ => None,
+                },
+            })
+        })
+    }
+
+    /// Who believed what, and why, by the number evaluations refer to.
+    ///
+    /// # Errors
+    /// When the ledger cannot be read.
+    pub fn bases(&self) -> Result<Vec<Basis>, LedgerError> {
+        self.rows("SELECT strategy, confidence, reason FROM basis ORDER BY basis", |row| {
+            Ok(Basis {
+                strategy: StrategyId(row.get(0)?),
+                confidence: known(1, Fraction::from_ppm(row.get(1)?))?,
+                reason: row.get::<_, String>(2)?.into(),
+            })
+        })
+    }
+
+    /// Names of the verdicts by code.
+    ///
+    /// # Errors
+    /// When the ledger cannot be read.
+    pub fn verdicts(&self) -> Result<Vec<(u8, String)>, LedgerError> {
+        self.rows("SELECT code, name FROM verdict ORDER BY code", |row| Ok((row.get(0)?, row.get(1)?)))
+    }
+
+    /// Hands over all evaluations in their order.
+    ///
+    /// # Errors
+    /// When the ledger cannot be read, or a page of it is damaged.
+    pub fn evaluations(&self, mut visit: impl FnMut(&RecordedEvaluation)) -> Result<(), LedgerError> {
+        let mut read = || -> rusqlite::Result<Result<(), String>> {
+            let mut select =
+                self.connection.prepare("SELECT first, payload FROM evaluation_page ORDER BY first")?;
+            let mut pages = select.query([])?;
+            while let Some(page) = pages.next()? {
+                let payload = page.get_ref(1)?.as_blob()?;
+                let lines = payload.chunks_exact(EVALUATION_WIDTH);
+                let whole = lines.remainder().is_empty();
+                for (line, place) in lines.zip(0u64..) {
+                    match decode_evaluation(line) {
+                        Some(evaluation) => visit(&evaluation),
+                        None => {
+                            return Ok(Err(format!(
+                                "evaluation {} is damaged",
+                                page.get::<_, u64>(0)? + place
+                            )));
+                        }
+                    }
+                }
+                if !whole {
+                    return Ok(Err(format!(
+                        "the evaluations from {} on are cut off",
+                        page.get::<_, u64>(0)?
+                    )));
+                }
+            }
+            Ok(Ok(()))
+        };
+        let read = read().map_err(|error| broken(&self.file, &error))?;
+        read.map_err(|problem| self.refused(problem))
+    }
+
+    /// All orders in their order.
+    ///
+    /// # Errors
+    /// When the ledger cannot be read.
+    pub fn orders(&self) -> Result<Vec<OrderRow>, LedgerError> {
+        let sql =
+            "SELECT ts, strategy, order_id, market, side, action, price, contracts, reason, filled, status
+                   FROM placed ORDER BY order_id";
+        self.rows(sql, |row| {
+            Ok(OrderRow {
+                at: Timestamp::from_nanos(row.get(0)?),
+                strategy: StrategyId(row.get(1)?),
+                id: OrderId(row.get(2)?),
+                market: row.get(3)?,
+                side: named(row, 4)?,
+                action: named(row, 5)?,
+                limit: known(6, Price::new(row.get(6)?))?,
+                contracts: Contracts::from_hundredths(row.get(7)?),
+                reason: row.get(8)?,
+                filled: Contracts::from_hundredths(row.get::<_, Option<i64>>(9)?.unwrap_or(0)),
+                status: row.get(10)?,
+            })
+        })
+    }
+
+    /// All fills in their order.
+    ///
+    /// # Errors
+    /// When the ledger cannot be read.
+    pub fn fills(&self) -> Result<Vec<FillRow>, LedgerError> {
+        let sql = "SELECT ts, order_id, market, side, action, price, contracts, fee FROM fill ORDER BY rowid";
+        self.rows(sql, |row| {
+            Ok(FillRow {
+                at: Timestamp::from_nanos(row.get(0)?),
+                order: OrderId(row.get(1)?),
+                market: row.get(2)?,
+                side: named(row, 3)?,
+                action: named(row, 4)?,
+                price: known(5, Price::new(row.get(5)?))?,
+                contracts: Contracts::from_hundredths(row.get(6)?),
+                fee: Money::from_micros(row.get(7)?),
+            })
+        })
+    }
+
+    /// All closed positions in the order they closed.
+    ///
+    /// # Errors
+    /// When the ledger cannot be read.
+    pub fn trades(&self) -> Result<Vec<TradeRow>, LedgerError> {
+        let sql = "SELECT strategy, market, side, opened_at, closed_at, contracts, cost, proceeds, fees, pnl,
+                   exit_reason, belief, market_price FROM trade ORDER BY rowid";
+        self.rows(sql, |row| {
+            Ok(TradeRow {
+                strategy: StrategyId(row.get(0)?),
+                market: row.get(1)?,
+                side: named(row, 2)?,
+                opened_at: Timestamp::from_nanos(row.get(3)?),
+                closed_at: Timestamp::from_nanos(row.get(4)?),
+                contracts: Contracts::from_hundredths(row.get(5)?),
+                cost: Money::from_micros(row.get(6)?),
+                proceeds: Money::from_micros(row.get(7)?),
+                fees: Money::from_micros(row.get(8)?),
+                pnl: Money::from_micros(row.get(9)?),
+                exit_reason: named(row, 10)?,
+                belief: known(11, Probability::from_ppm(row.get(11)?))?,
+                market_price: known(12, Probability::from_ppm(row.get(12)?))?,
+            })
+        })
+    }
+
+    /// Equity over time.
+    ///
+    /// # Errors
+    /// When the ledger cannot be read.
+    pub fn equity(&self) -> Result<Vec<EquityRow>, LedgerError> {
+        self.rows("SELECT ts, exposure, equity, peak FROM equity_point ORDER BY rowid", |row| {
+            Ok(EquityRow {
+                at: Timestamp::from_nanos(row.get(0)?),
+                exposure: Money::from_micros(row.get(1)?),
+                equity: Money::from_micros(row.get(2)?),
+                peak: Money::from_micros(row.get(3)?),
+            })
+        })
+    }
+
+    /// All halts in their order.
+    ///
+    /// # Errors
+    /// When the ledger cannot be read.
+    pub fn halts(&self) -> Result<Vec<HaltRow>, LedgerError> {
+        let sql = "SELECT ts, strategy, rule, detail, resumed_at, resumed_reason FROM halt ORDER BY rowid";
+        self.rows(sql, |row| {
+            let reason: Option<String> = row.get(5)?;
+            Ok(HaltRow {
+                at: Timestamp::from_nanos(row.get(0)?),
+                strategy: row.get::<_, Option<u8>>(1)?.map(StrategyId),
+                rule: row.get(2)?,
+                detail: row.get(3)?,
+                resumed: time(row, 4)?.map(|at| (at, reason.unwrap_or_default())),
+            })
+        })
+    }
+
+    /// What the exchange said that did not fit our books.
+    ///
+    /// # Errors
+    /// When the ledger cannot be read.
+    pub fn discrepancies(&self) -> Result<Vec<(Timestamp, String)>, LedgerError> {
+        self.rows("SELECT ts, detail FROM discrepancy ORDER BY rowid", |row| {
+            Ok((Timestamp::from_nanos(row.get(0)?), row.get(1)?))
+        })
+    }
+
+    /// A note of a live run.
+    ///
+    /// # Errors
+    /// When the ledger cannot be read.
+    pub fn note(&self, name: &str) -> Result<Option<String>, LedgerError> {
+        let sql = "SELECT value FROM note WHERE name = ?1";
+        let read = self.connection.query_row(sql, [name], |row| row.get(0)).optional();
+        read.map_err(|error| broken(&self.file, &error))
+    }
+
+    /// An error about this ledger.
+    #[must_use]
+    pub fn refused(&self, problem: String) -> LedgerError {
+        LedgerError { file: self.file.clone(), problem }
+    }
+
+    fn rows<T>(
+        &self,
+        sql: &str,
+        read: impl FnMut(&Row<'_>) -> rusqlite::Result<T>,
+    ) -> Result<Vec<T>, LedgerError> {
+        rows(&self.connection, sql, read).map_err(|error| broken(&self.file, &error))
+    }
+}
+
+fn time(row: &Row<'_>, column: usize) -> rusqlite::Result<Option<Timestamp>> {
+    Ok(row.get::<_, Option<i64>>(column)?.map(Timestamp::from_nanos))
+}
+
+/// A value that is written by its name.
+fn named<T: for<'a> Deserialize<'a>>(row: &Row<'_>, column: usize) -> rusqlite::Result<T> {
+    let text = row.get_ref(column)?.as_str()?;
+    let name: StrDeserializer<'_, Error> = text.into_deserializer();
+    T::deserialize(name)
+        .map_err(|error| rusqlite::Error::FromSqlConversionFailure(column, Type::Text, Box::new(error)))
+}
+
+fn known<T>(column: usize, value: Option<T>) -> rusqlite::Result<T> {
+    let problem = "the value is out of range";
+    value.ok_or_else(|| rusqlite::Error::FromSqlConversionFailure(column, Type::Integer, problem.into()))
+}

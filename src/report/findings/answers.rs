@@ -1,0 +1,293 @@
+//! The questions an owner asks, each with an answer in a sentence that claims no more than the figures allow.
+
+use serde::Serialize;
+
+use crate::report::forecasts::POOLED;
+use crate::report::stats::{Estimate, verdict};
+
+use super::{Findings, Group};
+
+/// How an answer sounds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Tone {
+    /// Good news.
+    Good,
+    /// Bad news.
+    Bad,
+    /// It cannot be told.
+    Unknown,
+}
+
+/// A question and its answer.
+#[derive(Clone, Debug, Serialize)]
+pub struct Answer {
+    /// Where the evidence is on the page.
+    pub section: &'static str,
+    /// The question.
+    pub question: &'static str,
+    /// How the answer sounds.
+    pub tone: Tone,
+    /// It in a word.
+    pub word: &'static str,
+    /// It in a sentence.
+    pub sentence: String,
+}
+
+/// What a reader must know first.
+#[derive(Clone, Debug, Serialize)]
+pub struct Warning {
+    /// How it sounds.
+    pub tone: Tone,
+    /// In a few words.
+    pub title: String,
+    /// In full.
+    pub text: String,
+}
+
+/// All warnings.
+pub fn warnings(findings: &Findings) -> Vec<Warning> {
+    let mut all = Vec::new();
+    let mut warn = |tone, title: String, text: String| all.push(Warning { tone, title, text });
+    let run = &findings.run;
+    if run.assumed > 0 {
+        let share = 100.0 * run.assumed as f64 / run.evaluations.max(1) as f64;
+        let text =
+            "Only a midpoint is known there. What such a backtest earns depends on the spread assumed.";
+        warn(
+            Tone::Unknown,
+            format!("Bid and ask are assumed in {share:.0} % of the evaluations"),
+            text.into(),
+        );
+    }
+    if !findings.discrepancies.is_empty() {
+        let (count, last) =
+            (findings.discrepancies.len(), &findings.discrepancies[findings.discrepancies.len() - 1].1);
+        warn(
+            Tone::Bad,
+            format!("{count} times the exchange's account did not fit the books"),
+            format!("Last: {last}"),
+        );
+    }
+    for halt in findings.prevented.halts.iter().filter(|halt| halt.resumed.is_none()) {
+        let whose = halt.strategy.as_deref().unwrap_or("All trading");
+        let title = format!("{whose} was halted by the rule `{}`", halt.rule);
+        warn(Tone::Bad, title, halt.detail.clone());
+    }
+    all
+}
+
+/// All answers, in the order the owner asks.
+pub fn answers(findings: &Findings) -> Vec<Answer> {
+    vec![
+        money(findings),
+        calibrated(findings),
+        against_market(findings),
+        luck(findings),
+        source(findings),
+        other_side(findings),
+        prevented(findings),
+    ]
+}
+
+fn money(findings: &Findings) -> Answer {
+    let results = &findings.results;
+    let (tone, word) = match results.pnl {
+        pnl if pnl > 0.005 => (Tone::Good, "Yes"),
+        pnl if pnl < -0.005 => (Tone::Bad, "No"),
+        _ => (Tone::Unknown, "Neither"),
+    };
+    let sentence = match results.trades {
+        0 => "Nothing was closed.".to_owned(),
+        trades => format!(
+            "{} after {} of fees, {:+.1} % of {}; {} of {trades} closed positions won.",
+            signed(results.pnl),
+            dollars(results.fees),
+            results.r#return * 100.0,
+            dollars(results.bankroll),
+            results.wins
+        ),
+    };
+    Answer { section: "money", question: "Did I make money, after fees?", tone, word, sentence }
+}
+
+/// Judged by what the intervals of slope and lean allow.
+fn calibrated(findings: &Findings) -> Answer {
+    let (section, question) = ("calibration", "Are my probabilities calibrated?");
+    let pooled = findings.calibration.iter().filter(|of| of.which == POOLED);
+    let assessed: Vec<_> = pooled.filter_map(|of| Some((of, of.assessment.as_ref()?))).collect();
+    let Some((of, worst)) = assessed.iter().copied().max_by_key(|(_, assessment)| assessment.forecasts)
+    else {
+        let sentence = "No forecast beside a market price has been resolved.".into();
+        return Answer { section, question, tone: Tone::Unknown, word: "Cannot tell", sentence };
+    };
+    let sentence = verdict::calibration(worst.forecasts, worst.events, &worst.model);
+    let apart = |estimate: &Estimate, from: f64| {
+        estimate.interval().is_some_and(|(low, high)| high < from || low > from)
+    };
+    let wrong = apart(&worst.model.in_the_large, 0.0)
+        || worst.model.slope.as_ref().is_some_and(|slope| apart(slope, 1.0));
+    let (tone, word) = match (verdict::too_few(worst.forecasts, worst.events), wrong) {
+        (Some(_), _) => (Tone::Unknown, "Too early"),
+        (None, true) => (Tone::Bad, "No"),
+        (None, false) => (Tone::Good, "No fault seen"),
+    };
+    let whose = if assessed.len() > 1 { format!("{}: ", of.strategy) } else { String::new() };
+    Answer { section, question, tone, word, sentence: whose + &sentence }
+}
+
+fn against_market(findings: &Findings) -> Answer {
+    let (section, question) = ("market", "Am I better than the market's own price?");
+    let pooled = findings.calibration.iter().filter(|of| of.which == POOLED);
+    let Some(assessment) =
+        pooled.filter_map(|of| of.assessment.as_ref()).max_by_key(|assessment| assessment.forecasts)
+    else {
+        let sentence = "No forecast beside a market price has been resolved.".into();
+        return Answer { section, question, tone: Tone::Unknown, word: "Cannot tell", sentence };
+    };
+    let enough = verdict::too_few(assessment.forecasts, assessment.events).is_none();
+    let (tone, word) = match assessment.brier_difference.interval() {
+        Some((low, _)) if enough && low > 0.0 => (Tone::Bad, "No"),
+        Some((_, high)) if enough && high < 0.0 => (Tone::Good, "Yes"),
+        _ if enough => (Tone::Unknown, "Cannot tell"),
+        _ => (Tone::Unknown, "Too early"),
+    };
+    Answer { section, question, tone, word, sentence: verdict::against_market(assessment) }
+}
+
+fn luck(findings: &Findings) -> Answer {
+    let (section, question) = ("luck", "Is it luck?");
+    let Some(evidence) = findings.evidence.iter().max_by_key(|evidence| evidence.markets) else {
+        return Answer {
+            section,
+            question,
+            tone: Tone::Unknown,
+            word: "Cannot tell",
+            sentence: "Nothing traded.".into(),
+        };
+    };
+    let markets = evidence.markets;
+    let needed = match evidence.events_needed {
+        Some(needed) => format!(
+            " With the profit seen so far, {needed:.0} events would be needed to know; there are {}.",
+            evidence.events
+        ),
+        None if evidence.events > 0 => {
+            " At the result seen so far no number of events would show a profit.".into()
+        }
+        None => String::new(),
+    };
+    let (tone, word, words) = if markets == 0 {
+        (Tone::Unknown, "Cannot tell", "No market that was entered has settled.".to_owned())
+    } else if evidence.evidence_against >= LINE {
+        let words = format!(
+            "Over {markets} events the market's prices predicted {} times better than the beliefs.",
+            ratio(evidence.evidence_against)
+        );
+        (Tone::Bad, "No: the market is right", words)
+    } else if evidence.evidence_for >= LINE {
+        let words = format!(
+            "Over {markets} events the beliefs predicted {} times better than the market's prices.",
+            ratio(evidence.evidence_for)
+        );
+        (Tone::Good, "No: there is an edge", words)
+    } else {
+        let words = format!(
+            "{markets} settled events speak {} to 1 for the beliefs: between 1 to 20 and 20 to 1 nothing is shown.",
+            ratio(evidence.evidence_for)
+        );
+        (Tone::Unknown, "May be", words)
+    };
+    Answer { section, question, tone, word, sentence: words + &needed }
+}
+
+/// Evidence that counts.
+const LINE: f64 = crate::report::stats::evidence::LINE;
+
+fn source(findings: &Findings) -> Answer {
+    let (section, question) = ("sources", "Where does it come from?");
+    let groups = || findings.sources.iter().filter(|source| source.groups.len() > 1);
+    let all = groups().flat_map(|source| source.groups.iter().map(move |group| (source.by, group)));
+    let best = all.clone().max_by(|a, b| a.1.pnl.total_cmp(&b.1.pnl));
+    let worst = all.min_by(|a, b| a.1.pnl.total_cmp(&b.1.pnl));
+    let told = |(by, group): (&str, &Group)| {
+        format!("{by} {}: {} in {} positions", group.name, signed(group.pnl), group.trades)
+    };
+    let sentence = match (best, worst) {
+        (Some(best), Some(worst)) => format!("Best {}; worst {}.", told(best), told(worst)),
+        _ => "Too little was traded to take it apart.".into(),
+    };
+    Answer { section, question, tone: Tone::Unknown, word: "See", sentence }
+}
+
+fn other_side(findings: &Findings) -> Answer {
+    let (section, question) = ("other-side", "Who was on the other side?");
+    let mut later = findings.mark_outs.iter().skip(1);
+    let Some((after, drift)) = later.find_map(|after| Some((after, after.drift?))) else {
+        let sentence = "Nothing was bought whose market had a price then and afterwards.".into();
+        return Answer { section, question, tone: Tone::Unknown, word: "Cannot tell", sentence };
+    };
+    let when = if after.after == super::mark_outs::SETTLEMENT {
+        "From fill to settlement".to_owned()
+    } else {
+        format!("In the first {} after a fill", after.after.trim_start_matches("1 "))
+    };
+    let figure = format!("{when} the market's mid moved {:+.1} ¢ our way", drift.value * 100.0);
+    let (tone, word, verdict) = match drift.interval() {
+        Some((_, high)) if high < 0.0 => (Tone::Bad, "The better informed", "which is not luck"),
+        Some((low, _)) if low > 0.0 => (Tone::Good, "The slower", "which is not luck"),
+        _ => (Tone::Unknown, "Cannot tell", "which may be chance"),
+    };
+    Answer {
+        section,
+        question,
+        tone,
+        word,
+        sentence: format!("{figure} ({} fills), {verdict}.", after.fills),
+    }
+}
+
+fn prevented(findings: &Findings) -> Answer {
+    let (section, question) = ("risk", "What did the risk layer prevent?");
+    let prevented = &findings.prevented;
+    let refusals: u64 = prevented.gates.iter().map(|gate| gate.refusals).sum();
+    let gate = prevented.gates.iter().max_by_key(|gate| gate.refusals);
+    let halts = match prevented.halts.len() {
+        0 => "no halt".to_owned(),
+        1 => "one halt".to_owned(),
+        many => format!("{many} halts"),
+    };
+    let sentence = match gate {
+        None => format!("No gate refused anything; {halts}."),
+        Some(gate) => {
+            let made = gate.would_have_made.map_or(String::new(), |made| {
+                format!("; a contract each would have made {:+.1} ¢ on average", made.value * 100.0)
+            });
+            format!(
+                "{refusals} refusals, most of them ({}) because {}{made}; {halts}.",
+                gate.refusals, gate.meaning
+            )
+        }
+    };
+    Answer { section, question, tone: Tone::Unknown, word: "See", sentence }
+}
+
+fn dollars(value: f64) -> String {
+    format!("${:.2}", value.abs())
+}
+
+fn signed(value: f64) -> String {
+    let sign = if value < 0.0 { "−" } else { "+" };
+    format!("{sign}{}", dollars(value))
+}
+
+/// A ratio as one says it.
+fn ratio(value: f64) -> String {
+    match value {
+        value if value >= 1e6 => "more than a million".into(),
+        value if value >= 100.0 => format!("{value:.0}"),
+        value if value >= 0.1 => format!("{value:.1}"),
+        value if value >= 1e-3 => format!("{value:.3}"),
+        _ => "less than 0.001".into(),
+    }
+}

@@ -1,0 +1,94 @@
+//! Are the probabilities calibrated, and better than the market's? By strategy and horizon, and for the
+//! sides that were bought.
+
+use serde::Serialize;
+
+use crate::domain::StrategyId;
+use crate::report::forecasts::{Columns, HORIZONS, POOLED, share};
+use crate::report::stats::binned::{Bin, binned};
+use crate::report::stats::isotonic::{Band, Block, consistency_band, fit, pool};
+use crate::report::stats::{Assessment, assess};
+
+use super::gather::Gathered;
+
+/// Name of the forecasts of the sides that were bought.
+pub const BOUGHT: &str = "bought";
+
+const BINS: usize = 10;
+/// Draws of the consistency band, and its places.
+const BAND_DRAWS: usize = 1_000;
+const BAND_GRID: usize = 51;
+/// Bars of the histogram of forecasts.
+const BARS: usize = 20;
+
+/// What is known of a set of forecasts.
+#[derive(Clone, Debug, Serialize)]
+pub struct Calibration {
+    /// Whose.
+    pub strategy: String,
+    /// Which: a horizon, all of them, or the sides bought.
+    pub which: &'static str,
+    /// All scores, beside the market's; `None` without forecasts.
+    pub assessment: Option<Assessment>,
+    /// What happened, by isotonic regression on what was said.
+    pub curve: Vec<Block>,
+    /// The same of the market's prices.
+    pub market_curve: Vec<Block>,
+    /// Where the curve would lie if the beliefs were calibrated.
+    pub band: Vec<Band>,
+    /// Bins of equal count.
+    pub bins: Vec<Bin>,
+    /// Forecasts by twentieths of a share.
+    pub histogram: Vec<u64>,
+}
+
+fn calibration(strategy: &str, which: &'static str, columns: &Columns, seed: u64) -> Calibration {
+    let (model, market) = (columns.model(), columns.market());
+    let grid: Vec<f64> = (0..BAND_GRID).map(|place| place as f64 / (BAND_GRID - 1) as f64).collect();
+    let mut histogram = vec![0; BARS];
+    for said in model.probability() {
+        let bar = (0..BARS - 1).take_while(|&bar| *said >= (bar + 1) as f64 / BARS as f64).count();
+        histogram[bar] += 1;
+    }
+    Calibration {
+        strategy: strategy.to_owned(),
+        which,
+        assessment: assess(&model, &market, seed),
+        curve: fit(pool(&model)),
+        market_curve: fit(pool(&market)),
+        band: consistency_band(&model, &grid, BAND_DRAWS, seed),
+        bins: binned(&model, BINS),
+        histogram,
+    }
+}
+
+/// Of all strategies: every horizon, all horizons together, and the sides bought.
+pub fn calibrations(run: &Gathered, seed: u64) -> Vec<Calibration> {
+    let mut all = Vec::new();
+    for (id, name) in run.strategies.iter().enumerate() {
+        let strategy = StrategyId(u8::try_from(id).expect("at most 255 strategies"));
+        let mut columns: Vec<Columns> = (0..HORIZONS.len()).map(|_| Columns::default()).collect();
+        let mut pooled = Columns::default();
+        for one in run.forecasts.iter().filter(|one| one.strategy == strategy) {
+            let event = run.event_of[one.market.index()];
+            columns[one.horizon].add(one, event);
+            pooled.add(one, event);
+        }
+        all.push(calibration(name, POOLED, &pooled, seed));
+        let by_horizon = HORIZONS.iter().zip(&columns);
+        all.extend(by_horizon.map(|((which, _), columns)| calibration(name, which, columns, seed)));
+        all.push(calibration(name, BOUGHT, &bought(run, strategy), seed));
+    }
+    all
+}
+
+/// The sides bought, at their first entry, where the market has paid all or nothing.
+fn bought(run: &Gathered, strategy: StrategyId) -> Columns {
+    let mut columns = Columns::default();
+    for trade in run.trades.iter().filter(|trade| trade.strategy == strategy) {
+        let Some(won) = run.won(trade) else { continue };
+        let event = run.event_of[trade.market];
+        columns.push(share(trade.belief), share(trade.market_price), won, event);
+    }
+    columns
+}

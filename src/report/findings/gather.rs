@@ -1,0 +1,195 @@
+//! What a report needs of a ledger, in one pass over its evaluations.
+
+use std::collections::BTreeMap;
+
+use crate::domain::{Action, MarketId, Price, Side, StrategyId, Timestamp};
+use crate::journal::encode::RecordedEvaluation;
+use crate::journal::ledger::LedgerError;
+use crate::journal::reader::{
+    EquityRow, FillRow, HaltRow, LedgerReader, MarketRow, OrderRow, RunRow, TradeRow,
+};
+use crate::report::forecasts::{Forecast, Resolved, Selection};
+
+use super::mark_outs::Watch;
+use super::prevented::Refusals;
+
+/// Code of an evaluation nobody wanted to act on.
+const NO_OPPORTUNITY: u8 = 0;
+
+/// A ledger in memory, without its evaluations.
+pub struct Gathered {
+    /// The run.
+    pub run: RunRow,
+    /// Data files with their content hashes.
+    pub data_files: Vec<(String, String)>,
+    /// Names of the strategies by id.
+    pub strategies: Vec<String>,
+    /// Markets by index.
+    pub markets: Vec<MarketRow>,
+    /// By market: its event, counted from zero.
+    pub event_of: Vec<u32>,
+    /// All orders.
+    pub orders: Vec<OrderRow>,
+    /// All fills.
+    pub fills: Vec<FillRow>,
+    /// All closed positions.
+    pub trades: Vec<TradeRow>,
+    /// Equity over time.
+    pub equity: Vec<EquityRow>,
+    /// All halts.
+    pub halts: Vec<HaltRow>,
+    /// What did not fit the books.
+    pub discrepancies: Vec<(Timestamp, String)>,
+    /// Forecasts whose answer is known, in the order they were made.
+    pub forecasts: Vec<Resolved>,
+    /// What the gates held back.
+    pub refusals: Refusals,
+    /// Names of the verdicts by code.
+    pub verdicts: BTreeMap<u8, String>,
+    /// What the evaluations were.
+    pub evaluations: Evaluations,
+    /// Prices after the fills that opened or added.
+    pub watch: Watch,
+}
+
+/// Evaluations in figures.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Evaluations {
+    /// All.
+    pub total: u64,
+    /// Without a market price beside them.
+    pub unpriced: u64,
+    /// Of quotes that were assumed around a midpoint.
+    pub assumed: u64,
+    /// That led to an order or were refused by a gate.
+    pub opportunities: u64,
+    /// First and last.
+    pub span: Option<(Timestamp, Timestamp)>,
+}
+
+impl Gathered {
+    /// Reads a ledger.
+    ///
+    /// # Errors
+    /// When it cannot be read, or says something of a market or strategy it does not know.
+    pub fn from(ledger: &LedgerReader) -> Result<Self, LedgerError> {
+        let markets = ledger.markets()?;
+        let fills = ledger.fills()?;
+        let strategies = ledger.strategies()?;
+        let event_of = number_events(&markets);
+        let mut all = Self {
+            run: ledger.run()?,
+            data_files: ledger.data_files()?,
+            orders: ledger.orders()?,
+            trades: ledger.trades()?,
+            equity: ledger.equity()?,
+            halts: ledger.halts()?,
+            discrepancies: ledger.discrepancies()?,
+            verdicts: ledger.verdicts()?.into_iter().collect(),
+            forecasts: Vec::new(),
+            refusals: Refusals::default(),
+            evaluations: Evaluations::default(),
+            watch: Watch::over(&fills, markets.len()),
+            strategies,
+            markets,
+            event_of,
+            fills,
+        };
+        all.evaluations(ledger)?;
+        Ok(all)
+    }
+
+    /// Reads what only the evaluations tell.
+    fn evaluations(&mut self, ledger: &LedgerReader) -> Result<(), LedgerError> {
+        let believers = ledger.bases()?;
+        let mut selection = Selection::new(self.strategies.len());
+        let mut unknown = None;
+        ledger.evaluations(|evaluation| {
+            let basis = believers.get(evaluation.basis);
+            match (self.markets.get(evaluation.market), basis) {
+                (Some(market), Some(basis)) => {
+                    let close = market.close_time;
+                    self.evaluation(evaluation, basis.strategy, close, &mut selection);
+                }
+                _ => unknown = Some(*evaluation),
+            }
+        })?;
+        if let Some(RecordedEvaluation { at, market, basis, .. }) = unknown {
+            let problem = format!(
+                "the evaluation of {at} is of market {market} and basis {basis}, one of them unknown"
+            );
+            return Err(ledger.refused(problem));
+        }
+        self.watch.end(&self.markets);
+        for (market, row) in self.markets.iter().enumerate() {
+            if let Some((_, value)) = row.settled {
+                self.forecasts.extend(selection.resolve(market_id(market), value));
+            }
+        }
+        self.forecasts.sort_by_key(|one| (one.forecast.at, one.market, one.strategy, one.horizon));
+        Ok(())
+    }
+
+    fn evaluation(
+        &mut self,
+        evaluation: &RecordedEvaluation,
+        strategy: StrategyId,
+        close: Timestamp,
+        selection: &mut Selection,
+    ) {
+        let counted = &mut self.evaluations;
+        counted.total += 1;
+        counted.assumed += u64::from(evaluation.assumed);
+        counted.opportunities += u64::from(evaluation.verdict != NO_OPPORTUNITY);
+        counted.span = Some((counted.span.map_or(evaluation.at, |span| span.0), evaluation.at));
+        self.refusals.see(evaluation, strategy);
+        let Some(market) = evaluation.market_probability else {
+            counted.unpriced += 1;
+            return;
+        };
+        self.watch.see(evaluation.market, evaluation.at, market);
+        let forecast = Forecast { at: evaluation.at, model: evaluation.probability, market };
+        selection.see(market_id(evaluation.market), strategy, close.since(evaluation.at), forecast);
+    }
+
+    /// What a side of a market paid; `None` while that is open.
+    pub fn paid(&self, trade: &TradeRow) -> Option<f64> {
+        let (_, value) = self.markets[trade.market].settled?;
+        Some(f64::from(trade.side.price(value).get()) / 1e4)
+    }
+
+    /// Whether the side held won; `None` while that is open, or if it paid something between.
+    pub fn won(&self, trade: &TradeRow) -> Option<bool> {
+        match self.markets[trade.market].settled?.1 {
+            Price::ONE => Some(trade.side == Side::Yes),
+            Price::ZERO => Some(trade.side == Side::No),
+            _ => None,
+        }
+    }
+
+    /// Why a position was opened, in the words of the strategy.
+    pub fn reason(&self, trade: &TradeRow) -> &str {
+        let before = self.orders.partition_point(|order| order.at <= trade.opened_at);
+        let opening = self.orders[..before].iter().rev().find(|order| {
+            order.market == trade.market && order.strategy == trade.strategy && order.action == Action::Buy
+        });
+        opening.map_or("", |order| &order.reason)
+    }
+}
+
+/// Markets are stored by their index.
+pub fn market_id(index: usize) -> MarketId {
+    MarketId(u32::try_from(index).expect("market ids are 32 bits wide"))
+}
+
+fn number_events(markets: &[MarketRow]) -> Vec<u32> {
+    let mut numbers: BTreeMap<&str, u32> = BTreeMap::new();
+    let mut next = 0u32;
+    let number = |market| {
+        *numbers.entry(market).or_insert_with(|| {
+            next += 1;
+            next - 1
+        })
+    };
+    markets.iter().map(|market| &*market.event_ticker).map(number).collect()
+}

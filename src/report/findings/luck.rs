@@ -1,0 +1,122 @@
+//! Is it luck? How strongly the settled markets speak for or against the beliefs, what the bets did to the
+//! bankroll, and what chance alone would have made of them.
+
+use std::collections::BTreeSet;
+
+use serde::Serialize;
+
+use crate::domain::{Money, Side, StrategyId, Timestamp};
+use crate::journal::reader::TradeRow;
+use crate::report::stats::Estimate;
+use crate::report::stats::evidence::{Entry, Path, log_growth, path, trades_needed};
+use crate::report::stats::luck::{Bet, DRAWS, Luck, luck};
+use crate::report::stats::overfitting::Returns;
+
+use super::gather::Gathered;
+use crate::report::forecasts::share;
+use crate::report::summary::dollars;
+
+/// What speaks for and against one strategy.
+#[derive(Clone, Debug, Serialize)]
+pub struct Evidence {
+    /// Whose.
+    pub strategy: String,
+    /// First entries of events whose market has settled.
+    pub markets: u64,
+    /// The likelihood ratio of beliefs over prices, market by market.
+    pub path: Path,
+    /// Beliefs over prices.
+    pub evidence_for: f64,
+    /// Prices over beliefs.
+    pub evidence_against: f64,
+    /// Mean log growth of the bankroll a closed position.
+    pub growth: Option<Estimate>,
+    /// Events after which the mean profit seen would be told from zero with 80 % power.
+    pub events_needed: Option<f64>,
+    /// Events with closed positions.
+    pub events: u64,
+    /// What chance makes of the same bets if the market's prices are right.
+    pub luck: Option<Luck>,
+    /// Probability that the Sharpe ratio by event is above zero (Bailey and López de Prado 2012).
+    pub probabilistic_sharpe: Option<f64>,
+}
+
+/// Of all strategies.
+pub fn evidence(run: &Gathered, seed: u64) -> Vec<Evidence> {
+    let ids =
+        (0..run.strategies.len()).map(|id| StrategyId(u8::try_from(id).expect("at most 255 strategies")));
+    ids.map(|strategy| of(run, strategy, seed)).collect()
+}
+
+fn of(run: &Gathered, strategy: StrategyId, seed: u64) -> Evidence {
+    let trades: Vec<&TradeRow> = run.trades.iter().filter(|trade| trade.strategy == strategy).collect();
+    let path = path(&entries(run, &trades)).expect("parts per million are shares");
+    let last = path.log_ratio.last().copied().unwrap_or(0.0);
+    let (profits, events): (Vec<f64>, Vec<u32>) =
+        trades.iter().map(|trade| (profit_of_equity(run, trade), run.event_of[trade.market])).unzip();
+    let by_event = by_event(&profits, &events);
+    Evidence {
+        strategy: run.strategies[strategy.index()].clone(),
+        markets: path.log_ratio.len() as u64,
+        path,
+        evidence_for: last.exp(),
+        evidence_against: (-last).exp(),
+        growth: log_growth(&profits, &events, seed),
+        events_needed: trades_needed(&by_event),
+        events: by_event.len() as u64,
+        luck: luck(&bets(run, &trades), DRAWS, seed),
+        probabilistic_sharpe: Returns::of(&by_event).and_then(|returns| returns.probabilistic_sharpe(0.0)),
+    }
+}
+
+/// The first entry of each event, where the market has paid all or nothing, in the order of settlement.
+fn entries(run: &Gathered, trades: &[&TradeRow]) -> Vec<Entry> {
+    let mut opened: Vec<&&TradeRow> = trades.iter().collect();
+    opened.sort_by_key(|trade| trade.opened_at);
+    let mut events = BTreeSet::new();
+    opened.retain(|trade| events.insert(run.event_of[trade.market]));
+    let mut settled: Vec<(Timestamp, Entry)> = opened
+        .into_iter()
+        .filter_map(|trade| {
+            let (at, _) = run.markets[trade.market].settled?;
+            let won = run.won(trade)?;
+            Some((at, Entry { belief: share(trade.belief), market: share(trade.market_price), won }))
+        })
+        .collect();
+    settled.sort_by_key(|(at, _)| *at);
+    settled.into_iter().map(|(_, entry)| entry).collect()
+}
+
+/// Profit after fees, as a share of equity when the position was opened.
+fn profit_of_equity(run: &Gathered, trade: &TradeRow) -> f64 {
+    let before = run.equity.partition_point(|point| point.at <= trade.opened_at);
+    let equity = before.checked_sub(1).map_or(run.run.bankroll, |last| run.equity[last].equity);
+    if equity > Money::ZERO { dollars(trade.pnl) / dollars(equity) } else { f64::NAN }
+}
+
+fn by_event(profits: &[f64], events: &[u32]) -> Vec<f64> {
+    let mut sums = std::collections::BTreeMap::new();
+    profits.iter().zip(events).for_each(|(profit, event)| *sums.entry(*event).or_insert(0.0) += profit);
+    sums.into_values().collect()
+}
+
+/// All closed positions whose market has paid all or nothing, as if held to the end.
+fn bets(run: &Gathered, trades: &[&TradeRow]) -> Vec<Bet> {
+    let bets = trades.iter().filter_map(|trade| {
+        let won = run.won(trade)?;
+        let bought_yes = trade.side == Side::Yes;
+        let side = share(trade.market_price);
+        Some(Bet {
+            event: run.event_of[trade.market],
+            market: u32::try_from(trade.market).expect("market ids are 32 bits wide"),
+            // The ledger does not say; a ladder varies most, so surprise is understated rather than overstated.
+            exclusive: false,
+            probability: if bought_yes { side } else { 1.0 - side },
+            bought_yes,
+            yes: won == bought_yes,
+            stake: dollars(trade.cost) + dollars(trade.fees),
+            payoff: trade.contracts.hundredths() as f64 / 100.0,
+        })
+    });
+    bets.collect()
+}

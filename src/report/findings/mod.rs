@@ -1,0 +1,163 @@
+//! What a recorded run says: the answers to an owner's questions, with all figures behind them.
+//!
+//! Findings are made from a ledger alone, of a backtest as of a live run. Page, text and files show them.
+
+mod answers;
+mod calibration;
+mod gather;
+mod luck;
+mod mark_outs;
+mod money;
+mod postmortem;
+mod prevented;
+mod sources;
+mod trades;
+
+use serde::Serialize;
+
+use crate::domain::Timestamp;
+use crate::journal::ledger::LedgerError;
+use crate::journal::reader::{LedgerReader, MarketRow};
+
+use super::forecasts::Resolved;
+use super::summary::dollars;
+
+pub use answers::{Answer, Tone, Warning};
+pub use calibration::{BOUGHT, Calibration};
+pub use luck::Evidence;
+pub use mark_outs::MarkOut;
+pub use money::{EquityPoint, Results, Waterfall};
+pub use postmortem::{Claim, Postmortem};
+pub use prevented::{Gate, Halted, Prevented, Sizes, Stop};
+pub use sources::{BANDS, Group, Source};
+pub use trades::Closed;
+
+use gather::Gathered;
+
+/// Which run.
+#[derive(Clone, Debug, Serialize)]
+pub struct RunFacts {
+    /// Its id.
+    pub run_id: String,
+    /// `backtest`, `paper` or `live`.
+    pub mode: String,
+    /// The scenario's name.
+    pub scenario: String,
+    /// Version of protogen that made it.
+    pub version: String,
+    /// The scenario's seed; intervals are drawn from it, too.
+    pub seed: u64,
+    /// First moment, in nanoseconds since 1970.
+    pub start: Option<i64>,
+    /// Last moment.
+    pub end: Option<i64>,
+    /// Whether it is over.
+    pub finished: bool,
+    /// What it began with, in dollars.
+    pub bankroll: f64,
+    /// Hash of all decisions.
+    pub digest: Option<String>,
+    /// Data files with their content hashes.
+    pub data_files: Vec<(String, String)>,
+    /// Evaluations.
+    pub evaluations: u64,
+    /// Of those, of quotes that were assumed around a midpoint.
+    pub assumed: u64,
+    /// Of those, without a market price beside them.
+    pub unpriced: u64,
+    /// Of those, that led to an order or were refused by a gate.
+    pub opportunities: u64,
+}
+
+/// Everything a report shows.
+#[derive(Clone, Debug, Serialize)]
+pub struct Findings {
+    /// Which run.
+    pub run: RunFacts,
+    /// What a reader must know before the rest.
+    pub warnings: Vec<Warning>,
+    /// The questions and their answers.
+    pub answers: Vec<Answer>,
+    /// Did I make money?
+    pub results: Results,
+    /// Are my probabilities calibrated, and better than the market's?
+    pub calibration: Vec<Calibration>,
+    /// Is it luck?
+    pub evidence: Vec<Evidence>,
+    /// Where does it come from?
+    pub sources: Vec<Source>,
+    /// Who was on the other side?
+    pub mark_outs: Vec<MarkOut>,
+    /// What did the risk layer prevent?
+    pub prevented: Prevented,
+    /// What went wrong, by strategy.
+    pub postmortems: Vec<Postmortem>,
+    /// What did not fit the books: when, in nanoseconds since 1970, and what.
+    pub discrepancies: Vec<(i64, String)>,
+    /// Closed positions.
+    #[serde(skip)]
+    pub trades: Vec<Closed>,
+    /// Forecasts whose answer is known.
+    #[serde(skip)]
+    pub forecasts: Vec<Resolved>,
+    /// Names of the strategies by id.
+    #[serde(skip)]
+    pub strategies: Vec<String>,
+    /// Markets by index.
+    #[serde(skip)]
+    pub markets: Vec<MarketRow>,
+}
+
+impl Findings {
+    /// Of a ledger.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub fn of(ledger: &LedgerReader) -> Result<Self, LedgerError> {
+        let run = Gathered::from(ledger)?;
+        let seed = run.run.seed;
+        let prevented = Prevented::of(&run, seed);
+        let mut findings = Self {
+            run: facts(&run),
+            warnings: Vec::new(),
+            answers: Vec::new(),
+            results: Results::of(&run),
+            calibration: calibration::calibrations(&run, seed),
+            evidence: luck::evidence(&run, seed),
+            sources: sources::sources(&run, seed),
+            mark_outs: mark_outs::mark_outs(&run, |_| true, seed),
+            postmortems: postmortem::postmortems(&run, &prevented.halts, seed),
+            prevented,
+            discrepancies: run.discrepancies.iter().map(|(at, what)| (at.nanos(), what.clone())).collect(),
+            trades: trades::trades(&run),
+            forecasts: run.forecasts,
+            strategies: run.strategies,
+            markets: run.markets,
+        };
+        findings.warnings = answers::warnings(&findings);
+        findings.answers = answers::answers(&findings);
+        Ok(findings)
+    }
+}
+
+fn facts(run: &Gathered) -> RunFacts {
+    let of = &run.run;
+    let (first, last) = run.evaluations.span.unzip();
+    RunFacts {
+        run_id: of.run_id.clone(),
+        mode: of.mode.clone(),
+        scenario: of.scenario.clone(),
+        version: of.version.clone(),
+        seed: of.seed,
+        start: of.started_at.or(first).map(Timestamp::nanos),
+        end: of.finished_at.or(last).map(Timestamp::nanos),
+        finished: of.finished_at.is_some(),
+        bankroll: dollars(of.bankroll),
+        digest: of.digest.clone(),
+        data_files: run.data_files.clone(),
+        evaluations: run.evaluations.total,
+        assumed: run.evaluations.assumed,
+        unpriced: run.evaluations.unpriced,
+        opportunities: run.evaluations.opportunities,
+    }
+}

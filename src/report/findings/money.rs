@@ -1,0 +1,125 @@
+//! Did I make money, after fees? Equity over time, and the way from gross edge to net profit.
+
+use serde::Serialize;
+
+use crate::domain::Money;
+
+use super::gather::Gathered;
+use crate::report::forecasts::share;
+use crate::report::summary::dollars;
+
+/// Equity at a moment.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub struct EquityPoint {
+    /// Nanoseconds since 1970.
+    pub at: i64,
+    /// Cash plus positions at their mark, in dollars.
+    pub equity: f64,
+    /// Highest equity so far.
+    pub peak: f64,
+    /// Cost of positions and worst case of open orders.
+    pub exposure: f64,
+}
+
+/// What was earned, and how. Dollars.
+#[derive(Clone, Debug, Serialize)]
+pub struct Results {
+    /// What it began with.
+    pub bankroll: f64,
+    /// Equity at the end, or now.
+    pub equity: f64,
+    /// Equity − bankroll.
+    pub pnl: f64,
+    /// P&L / bankroll.
+    pub r#return: f64,
+    /// Of closed positions, after fees.
+    pub realized: f64,
+    /// All fees, those of open positions too.
+    pub fees: f64,
+    /// Closed positions.
+    pub trades: u64,
+    /// Of those, with a profit after fees.
+    pub wins: u64,
+    /// Deepest drawdown, a share of the peak.
+    pub max_drawdown: f64,
+    /// Highest exposure.
+    pub max_exposure: f64,
+    /// The way from gross edge to net.
+    pub waterfall: Waterfall,
+    /// Equity over time.
+    #[serde(skip)]
+    pub curve: Vec<EquityPoint>,
+}
+
+/// From what the bets were worth at the market's mid to what they brought, in dollars. The parts add up to
+/// the P&L.
+#[derive(Clone, Copy, Debug, Default, Serialize)]
+pub struct Waterfall {
+    /// What the contracts paid in the end, less the market's mid at first entry.
+    pub gross: f64,
+    /// Paid beyond that mid: half the spread, slippage, and later purchases at other prices.
+    pub slippage: f64,
+    /// What leaving before settlement brought beyond holding on.
+    pub early_exits: f64,
+    /// Fees of closed positions.
+    pub fees: f64,
+    /// Of closed positions, after fees.
+    pub realized: f64,
+    /// What open positions are above or below their cost with fees.
+    pub open: f64,
+    /// Positions left early whose market has not paid out: their exit counts as what they paid.
+    pub unsettled: u64,
+    /// What the beliefs promised for the closed positions at the prices and fees paid.
+    pub promised: f64,
+}
+
+impl Results {
+    /// Of a run.
+    pub(super) fn of(run: &Gathered) -> Self {
+        let bankroll = dollars(run.run.bankroll);
+        let last = run.equity.last().map_or(bankroll, |point| dollars(point.equity));
+        let equity = run.run.final_equity.map_or(last, dollars);
+        let pnl = equity - bankroll;
+        let mut waterfall = run.trades.iter().fold(Waterfall::default(), |mut sum, trade| {
+            let contracts = trade.contracts.hundredths() as f64 / 100.0;
+            let (cost, proceeds) = (dollars(trade.cost), dollars(trade.proceeds));
+            let paid = run.paid(trade).map_or(proceeds, |each| each * contracts);
+            let at_mid = share(trade.market_price) * contracts;
+            sum.unsettled += u64::from(run.paid(trade).is_none());
+            sum.gross += paid - at_mid;
+            sum.slippage -= cost - at_mid;
+            sum.early_exits += proceeds - paid;
+            sum.fees -= dollars(trade.fees);
+            sum.realized += dollars(trade.pnl);
+            sum.promised += share(trade.belief) * contracts - cost - dollars(trade.fees);
+            sum
+        });
+        waterfall.open = pnl - waterfall.realized;
+        let curve: Vec<_> = run
+            .equity
+            .iter()
+            .map(|row| EquityPoint {
+                at: row.at.nanos(),
+                equity: dollars(row.equity),
+                peak: dollars(row.peak),
+                exposure: dollars(row.exposure),
+            })
+            .collect();
+        let drawdown =
+            |point: &EquityPoint| if point.peak > 0.0 { 1.0 - point.equity / point.peak } else { 0.0 };
+        Self {
+            bankroll,
+            equity,
+            pnl,
+            r#return: pnl / bankroll,
+            realized: waterfall.realized,
+            fees: run.fills.iter().map(|fill| dollars(fill.fee)).sum(),
+            trades: run.trades.len() as u64,
+            wins: run.trades.iter().filter(|trade| trade.pnl > Money::ZERO).count() as u64,
+            max_drawdown: curve.iter().map(drawdown).fold(0.0, f64::max),
+            max_exposure: curve.iter().map(|point| point.exposure).fold(0.0, f64::max),
+            waterfall,
+            curve,
+        }
+    }
+}

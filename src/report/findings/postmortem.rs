@@ -1,0 +1,233 @@
+//! The story of a strategy that was halted, or should have been, in three lessons: was the distribution
+//! wrong, was somebody faster, and how long did it take to stop?
+
+use serde::Serialize;
+
+use crate::domain::{Money, StrategyId, Timestamp};
+use crate::journal::reader::TradeRow;
+use crate::report::stats::Estimate;
+use crate::report::stats::binned::wilson;
+
+use super::gather::Gathered;
+use super::mark_outs::{MarkOut, SETTLEMENT, mark_outs};
+use super::prevented::{Halted, Stop, stops};
+use crate::report::forecasts::share;
+use crate::report::summary::dollars;
+
+/// Bounds of what was said of the side that was bought.
+const SAID: [(&str, f64); 5] = [
+    ("under 25 %", 0.25),
+    ("25 to 50 %", 0.50),
+    ("50 to 75 %", 0.75),
+    ("75 to 90 %", 0.90),
+    ("90 % and more", f64::INFINITY),
+];
+
+/// What was said of the sides bought, and how often they won.
+#[derive(Clone, Debug, Serialize)]
+pub struct Claim {
+    /// What was said.
+    pub said: &'static str,
+    /// How often.
+    pub positions: u64,
+    /// Mean belief in the side bought.
+    pub belief: f64,
+    /// Mean price of it on the market.
+    pub market: f64,
+    /// Share that won, with Wilson's 95 % interval as if positions were independent.
+    pub won: Estimate,
+}
+
+/// One strategy's story.
+#[derive(Clone, Debug, Serialize)]
+pub struct Postmortem {
+    /// Whose.
+    pub strategy: String,
+    /// Closed positions.
+    pub trades: u64,
+    /// Of those, without profit.
+    pub losses: u64,
+    /// What they made after fees, in dollars.
+    pub pnl: f64,
+    /// Its first halt.
+    pub halted: Option<Halted>,
+    /// Lesson 1: what it said of its bets, and what happened.
+    pub distribution: Vec<Claim>,
+    /// Lesson 2: where the price went after it bought.
+    pub competition: Vec<MarkOut>,
+    /// Lesson 3: how soon each rule stops it.
+    pub delay: Vec<Stop>,
+    /// The three lessons in words.
+    pub story: Vec<(&'static str, String)>,
+}
+
+/// The stories of all strategies that traded.
+pub fn postmortems(run: &Gathered, halts: &[Halted], seed: u64) -> Vec<Postmortem> {
+    let ids =
+        (0..run.strategies.len()).map(|id| StrategyId(u8::try_from(id).expect("at most 255 strategies")));
+    ids.filter_map(|strategy| postmortem(run, strategy, halts, seed)).collect()
+}
+
+fn postmortem(run: &Gathered, strategy: StrategyId, halts: &[Halted], seed: u64) -> Option<Postmortem> {
+    let trades: Vec<&TradeRow> = run.trades.iter().filter(|trade| trade.strategy == strategy).collect();
+    if trades.is_empty() {
+        return None;
+    }
+    let name = &run.strategies[strategy.index()];
+    let of_it =
+        |order| run.orders.binary_search_by_key(&order, |row| row.id).map(|at| run.orders[at].strategy);
+    let competition = mark_outs(run, |fill| of_it(fill.order) == Ok(strategy), seed);
+    let mut story = Postmortem {
+        strategy: name.clone(),
+        trades: trades.len() as u64,
+        losses: trades.iter().filter(|trade| trade.pnl <= Money::ZERO).count() as u64,
+        pnl: trades.iter().map(|trade| dollars(trade.pnl)).sum(),
+        halted: halts.iter().find(|halt| halt.strategy.as_ref().is_none_or(|halted| halted == name)).cloned(),
+        distribution: claims(run, &trades),
+        competition,
+        delay: stops(run, strategy),
+        story: Vec::new(),
+    };
+    story.story = vec![
+        ("Distribution", distribution(&story)),
+        ("Competition", competition_words(&story)),
+        ("Delay in stopping", delay(&story)),
+    ];
+    Some(story)
+}
+
+fn claims(run: &Gathered, trades: &[&TradeRow]) -> Vec<Claim> {
+    let mut from = 0.0;
+    let claims = SAID.into_iter().filter_map(|(said, to)| {
+        let low = std::mem::replace(&mut from, to);
+        let bets: Vec<(f64, f64, f64)> = trades
+            .iter()
+            .filter(|trade| (low..to).contains(&share(trade.belief)))
+            .filter_map(|trade| Some((share(trade.belief), share(trade.market_price), run.paid(trade)?)))
+            .collect();
+        let count = bets.len() as f64;
+        let mean = |of: fn(&(f64, f64, f64)) -> f64| bets.iter().map(of).sum::<f64>() / count;
+        (!bets.is_empty()).then(|| {
+            let won = mean(|bet| bet.2);
+            let (low, high) = wilson(won, count);
+            Claim {
+                said,
+                positions: bets.len() as u64,
+                belief: mean(|bet| bet.0),
+                market: mean(|bet| bet.1),
+                won: Estimate { value: won, low: Some(low), high: Some(high) },
+            }
+        })
+    });
+    claims.collect()
+}
+
+/// Lesson 1.
+fn distribution(story: &Postmortem) -> String {
+    let all: u64 = story.distribution.iter().map(|claim| claim.positions).sum();
+    if all == 0 {
+        return "None of the markets bought has settled: nothing can be said about the probabilities.".into();
+    }
+    let mean = |of: fn(&Claim) -> f64| {
+        story.distribution.iter().map(|claim| of(claim) * claim.positions as f64).sum::<f64>() / all as f64
+    };
+    let (belief, market, won) = (mean(|c| c.belief), mean(|c| c.market), mean(|c| c.won.value));
+    let (low, high) = wilson(won, all as f64);
+    let verdict = if high < belief {
+        "It was too sure of its bets, beyond luck."
+    } else if low > belief {
+        "It was not sure enough of its bets, beyond luck."
+    } else {
+        "The difference may be luck."
+    };
+    let nearer = match ((won - belief).abs(), (won - market).abs()) {
+        (model, price) if price < model => "The market's price was nearer to what happened.",
+        (model, price) if model < price => "That is nearer to what happened than the market's price.",
+        _ => "The market's price was as near.",
+    };
+    format!(
+        "Of {all} sides bought it said that {} would win, the market said {}; {} did ({} to {} with luck alone). \
+         {verdict} {nearer}",
+        percent(belief),
+        percent(market),
+        percent(won),
+        percent(low),
+        percent(high)
+    )
+}
+
+/// Lesson 2.
+fn competition_words(story: &Postmortem) -> String {
+    let later = || story.competition.iter().skip(1).filter(|after| after.after != SETTLEMENT);
+    let mut words: Vec<String> = later()
+        .filter_map(|after| {
+            let drift = after.drift.as_ref()?;
+            Some(format!("{:+.1} ¢ after {} ({} fills)", drift.value * 100.0, after.after, after.fills))
+        })
+        .collect();
+    let Some(latest) = words.pop() else {
+        return "No price between the fills and settlement is known: whether somebody was faster cannot be \
+                told from this run."
+            .into();
+    };
+    let told = if words.is_empty() { latest } else { format!("{} and {latest}", words.join(", ")) };
+    let first = later().find_map(|after| after.drift.as_ref());
+    let verdict = match first.and_then(Estimate::interval) {
+        Some((_, high)) if high < 0.0 => {
+            "The price went against it, beyond luck: it traded on what others had already acted upon."
+        }
+        Some((low, _)) if low > 0.0 => "The price came its way, beyond luck: it was ahead of the others.",
+        _ => "That cannot be told apart from chance.",
+    };
+    let at_fill = story.competition.first().and_then(|at_fill| at_fill.gain.as_ref());
+    let spread = at_fill.map_or(String::new(), |gain| {
+        format!("It paid {:.1} ¢ a contract beyond the market's mid. ", -gain.value * 100.0)
+    });
+    format!("{spread}Since the fill the mid moved its way by {told}. {verdict}")
+}
+
+/// Lesson 3.
+fn delay(story: &Postmortem) -> String {
+    let outcome = format!(
+        "It closed {} positions, {} of them without profit, for {}.",
+        story.trades,
+        story.losses,
+        money(story.pnl)
+    );
+    let soonest = story.delay.iter().filter(|stop| stop.at.is_some()).min_by_key(|stop| stop.at);
+    let (actual, rule) = match (&story.halted, soonest) {
+        (Some(halt), _) => {
+            let actual = format!(
+                "It was halted on {} by the rule `{}`: {}.",
+                Timestamp::from_nanos(halt.at).date(),
+                halt.rule,
+                halt.detail
+            );
+            (actual, None)
+        }
+        (None, Some(stop)) => ("It was never halted.".to_owned(), Some(stop)),
+        (None, None) => {
+            ("It was never halted, and the usual rules would not have halted it.".to_owned(), None)
+        }
+    };
+    let rule = rule.map_or(String::new(), |stop| {
+        format!(
+            " The rule \"{}\" would have stopped it on {}, after {} losses; the {} positions opened later made {}.",
+            stop.rule,
+            stop.at.map(|at| Timestamp::from_nanos(at).date()).unwrap_or_default(),
+            stop.losses,
+            stop.later_trades,
+            money(stop.later_pnl)
+        )
+    });
+    format!("{outcome} {actual}{rule}")
+}
+
+fn percent(share: f64) -> String {
+    format!("{:.0} %", share * 100.0)
+}
+
+fn money(dollars: f64) -> String {
+    let sign = if dollars < 0.0 { "−" } else { "+" };
+    format!("{sign}${:.2}", dollars.abs())
+}

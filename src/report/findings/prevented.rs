@@ -1,0 +1,291 @@
+//! What did the risk layer prevent? Refusals by gate and what they would have brought, sizes asked for and
+//! got, and how soon each kill rule stops.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::Serialize;
+
+use crate::desk::risk::Refusal;
+use crate::desk::risk::kill_switch::{KillRules, KillSwitch};
+use crate::domain::{Action, Decimal6, EventId, Fraction, MarketId, Money, StrategyId, Timestamp};
+use crate::journal::encode::{FIRST_REFUSAL, RecordedEvaluation};
+use crate::journal::reader::TradeRow;
+use crate::report::stats::Estimate;
+use crate::report::stats::bootstrap::ratio;
+
+use super::gather::{Gathered, market_id};
+use crate::report::forecasts::share;
+use crate::report::summary::dollars;
+
+/// Refusals as they are read. For each gate, market and strategy the first is followed to settlement.
+#[derive(Debug, Default)]
+pub struct Refusals {
+    counts: BTreeMap<u8, u64>,
+    first: BTreeMap<(u8, StrategyId, MarketId), Missed>,
+}
+
+/// A bet that was not made.
+#[derive(Clone, Copy, Debug)]
+struct Missed {
+    yes: bool,
+    /// Price and fee of a contract, in dollars.
+    cost: f64,
+}
+
+impl Refusals {
+    /// Looks at an evaluation.
+    pub fn see(&mut self, evaluation: &RecordedEvaluation, strategy: StrategyId) {
+        if evaluation.verdict < FIRST_REFUSAL {
+            return;
+        }
+        *self.counts.entry(evaluation.verdict).or_default() += 1;
+        let (Some(mid), Some(edge)) = (evaluation.market_probability, evaluation.net_edge_ppm) else {
+            return;
+        };
+        let key = (evaluation.verdict, strategy, market_id(evaluation.market));
+        self.first.entry(key).or_insert_with(|| {
+            // The side with the larger net edge is the one the belief leans to.
+            let yes = evaluation.probability > mid;
+            let belief = share(evaluation.probability);
+            Missed { yes, cost: if yes { belief } else { 1.0 - belief } - edge as f64 / 1e6 }
+        });
+    }
+
+    fn gates(&self, run: &Gathered, seed: u64) -> Vec<Gate> {
+        self.counts.iter().map(|(&code, &refusals)| self.gate(run, seed, code, refusals)).collect()
+    }
+
+    fn gate(&self, run: &Gathered, seed: u64, code: u8, refusals: u64) -> Gate {
+        let mut missed = Vec::new();
+        let mut markets = BTreeSet::new();
+        for (&(_, _, market), bet) in self.first.iter().filter(|((gate, ..), _)| *gate == code) {
+            markets.insert(market);
+            if let Some((_, value)) = run.markets[market.index()].settled {
+                let paid = f64::from(value.get()) / 1e4;
+                let side = if bet.yes { paid } else { 1.0 - paid };
+                missed.push((run.event_of[market.index()], side - bet.cost, 1.0));
+            }
+        }
+        let name = run.verdicts.get(&code).cloned().unwrap_or_else(|| format!("verdict {code}"));
+        let gate = Refusal::ALL.get(usize::from(code - FIRST_REFUSAL));
+        Gate {
+            meaning: gate.map_or("", |gate| meaning(*gate)),
+            name,
+            refusals,
+            markets: markets.len() as u64,
+            settled: missed.len() as u64,
+            would_have_made: ratio(&missed, seed),
+        }
+    }
+}
+
+/// What a gate asks, in words.
+const fn meaning(gate: Refusal) -> &'static str {
+    match gate {
+        Refusal::TradingHalted => "all trading was halted",
+        Refusal::StrategyHalted => "the strategy's kill switch had fired",
+        Refusal::MarketNotTrading => "the market was paused or over",
+        Refusal::Unmanaged => "the account holds contracts there that are not the desk's",
+        Refusal::StaleQuote => "the quote was older than max_quote_age",
+        Refusal::OutsideScan => "too close to the end, or too little volume",
+        Refusal::OrderOpen => "an order was open in the market",
+        Refusal::HeldByAnother => "another strategy holds it",
+        Refusal::HeldOtherSide => "the other side is held",
+        Refusal::DailyLossLimit => "the day had lost its limit",
+        Refusal::Drawdown => "drawdown scaling left no stake",
+        Refusal::CannotSize => "the stake could not be worked out",
+        Refusal::KellyBelowOne => "Kelly's stake buys less than a contract",
+        Refusal::AtTarget => "as much is held as Kelly asks for",
+        Refusal::MarketCap => "max_market_exposure was used up",
+        Refusal::EventCap => "max_event_exposure was used up",
+        Refusal::SeriesCap => "max_series_exposure was used up",
+        Refusal::TotalCap => "max_exposure was used up",
+        Refusal::FreeCash => "there was no cash left",
+    }
+}
+
+/// A gate and what it held back.
+#[derive(Clone, Debug, Serialize)]
+pub struct Gate {
+    /// Its name in the ledger.
+    pub name: String,
+    /// What it means.
+    pub meaning: &'static str,
+    /// How often it said no.
+    pub refusals: u64,
+    /// In how many markets.
+    pub markets: u64,
+    /// Of those first refusals, with a known outcome.
+    pub settled: u64,
+    /// What one contract at the first refusal in each market would have made by settlement, after fees, in
+    /// dollars; with its 95 % interval by event.
+    pub would_have_made: Option<Estimate>,
+}
+
+/// Orders to open, as asked for and as filled.
+#[derive(Clone, Copy, Debug, Default, Serialize)]
+pub struct Sizes {
+    /// Orders.
+    pub orders: u64,
+    /// Of those, filled whole.
+    pub whole: u64,
+    /// Of those, not filled at all.
+    pub nothing: u64,
+    /// Contracts asked for.
+    pub asked: f64,
+    /// Contracts filled.
+    pub filled: f64,
+}
+
+/// A halt that happened.
+#[derive(Clone, Debug, Serialize)]
+pub struct Halted {
+    /// When, in nanoseconds since 1970.
+    pub at: i64,
+    /// Whose; `None` = all trading.
+    pub strategy: Option<String>,
+    /// By which rule.
+    pub rule: String,
+    /// With which figures.
+    pub detail: String,
+    /// When it was lifted, and why.
+    pub resumed: Option<(i64, String)>,
+}
+
+/// What would have been had a rule been in force.
+#[derive(Clone, Debug, Serialize)]
+pub struct Stop {
+    /// The rule, in words.
+    pub rule: &'static str,
+    /// When it would have halted, in nanoseconds since 1970; `None` = never.
+    pub at: Option<i64>,
+    /// Its figures.
+    pub detail: String,
+    /// Positions closed by then.
+    pub trades: u64,
+    /// Of those, without profit.
+    pub losses: u64,
+    /// What they made, after fees, in dollars.
+    pub pnl: f64,
+    /// Positions opened later, which it would have prevented.
+    pub later_trades: u64,
+    /// What those made, after fees, in dollars.
+    pub later_pnl: f64,
+}
+
+/// What the risk layer did.
+#[derive(Clone, Debug, Serialize)]
+pub struct Prevented {
+    /// Gates that said no, in gate order.
+    pub gates: Vec<Gate>,
+    /// Sizes.
+    pub sizes: Sizes,
+    /// Halts.
+    pub halts: Vec<Halted>,
+}
+
+impl Prevented {
+    /// Of a run.
+    pub(super) fn of(run: &Gathered, seed: u64) -> Self {
+        let name = |strategy: StrategyId| run.strategies[strategy.index()].clone();
+        let halts = run.halts.iter().map(|halt| Halted {
+            at: halt.at.nanos(),
+            strategy: halt.strategy.map(name),
+            rule: halt.rule.clone(),
+            detail: halt.detail.clone(),
+            resumed: halt.resumed.as_ref().map(|(at, reason)| (at.nanos(), reason.clone())),
+        });
+        Self { gates: run.refusals.gates(run, seed), sizes: sizes(run), halts: halts.collect() }
+    }
+}
+
+fn sizes(run: &Gathered) -> Sizes {
+    run.orders.iter().filter(|order| order.action == Action::Buy).fold(Sizes::default(), |mut sum, order| {
+        sum.orders += 1;
+        sum.whole += u64::from(order.filled == order.contracts);
+        sum.nothing += u64::from(order.filled.is_none());
+        sum.asked += order.contracts.hundredths() as f64 / 100.0;
+        sum.filled += order.filled.hundredths() as f64 / 100.0;
+        sum
+    })
+}
+
+/// No strategy has so many trades or so much evidence against it.
+const NEVER: u32 = u32::MAX;
+const FIRM: Decimal6 = Decimal6::from_millionths(i64::MAX);
+
+const fn rules(min_trades: u32, evidence: Decimal6) -> KillRules {
+    let min_win_rate = Fraction::from_ppm(250_000).expect("a quarter is a share");
+    KillRules { window: 20, min_trades, min_win_rate, evidence }
+}
+
+/// The default rules, one by one and together.
+const RULES: [(&str, KillRules); 4] = [
+    ("win rate: under 25 % of the last 20, from 10 trades on", rules(10, FIRM)),
+    ("evidence: 20 to 1 for the market's prices", rules(NEVER, Decimal6::from_millionths(20_000_000))),
+    ("both, whichever is first", rules(10, Decimal6::from_millionths(20_000_000))),
+    ("no rule", rules(NEVER, FIRM)),
+];
+
+/// What a kill switch hears, in the order in which it does.
+enum Heard<'a> {
+    Opened(&'a TradeRow),
+    Settled(usize),
+    Closed(&'a TradeRow),
+}
+
+/// How soon each rule stops a strategy's trades.
+pub fn stops(run: &Gathered, strategy: StrategyId) -> Vec<Stop> {
+    RULES.iter().filter_map(|(words, rules)| stop(run, strategy, words, *rules)).collect()
+}
+
+/// Lets the kill switch hear the run's positions again, under other rules.
+fn stop(run: &Gathered, strategy: StrategyId, words: &'static str, rules: KillRules) -> Option<Stop> {
+    let trades: Vec<_> = run.trades.iter().filter(|trade| trade.strategy == strategy).collect();
+    if trades.is_empty() {
+        return None;
+    }
+    let mut heard: Vec<(Timestamp, u8, Heard<'_>)> = Vec::new();
+    let mut markets = BTreeSet::new();
+    for trade in &trades {
+        heard.push((trade.opened_at, 2, Heard::Opened(trade)));
+        heard.push((trade.closed_at, 1, Heard::Closed(trade)));
+        if let Some((at, _)) = run.markets[trade.market].settled
+            && markets.insert(trade.market)
+        {
+            heard.push((at, 0, Heard::Settled(trade.market)));
+        }
+    }
+    heard.sort_by_key(|(at, order, _)| (*at, *order));
+    let mut switch = KillSwitch::new(rules);
+    let fired = heard.iter().find_map(|(at, _, heard)| {
+        let verdict = match heard {
+            Heard::Opened(trade) => {
+                let event = EventId(run.event_of[trade.market]);
+                let market = market_id(trade.market);
+                switch.entered(event, market, trade.side, trade.belief, trade.market_price);
+                None
+            }
+            Heard::Settled(market) => {
+                let (_, value) = run.markets[*market].settled?;
+                switch.settled(market_id(*market), value)
+            }
+            Heard::Closed(trade) => switch.closed(trade.pnl > Money::ZERO),
+        };
+        Some((*at, verdict?.detail))
+    });
+    let until = fired.as_ref().map_or(Timestamp::MAX, |(at, _)| *at);
+    let (by_then, later): (Vec<&TradeRow>, Vec<&TradeRow>) =
+        trades.iter().partition(|trade| trade.opened_at <= until);
+    let closed: Vec<_> = by_then.iter().filter(|trade| trade.closed_at <= until).collect();
+    Some(Stop {
+        rule: words,
+        at: fired.as_ref().map(|(at, _)| at.nanos()),
+        detail: fired.map(|(_, detail)| detail).unwrap_or_default(),
+        trades: closed.len() as u64,
+        losses: closed.iter().filter(|trade| trade.pnl <= Money::ZERO).count() as u64,
+        pnl: by_then.iter().map(|trade| dollars(trade.pnl)).sum(),
+        later_trades: later.len() as u64,
+        later_pnl: later.iter().map(|trade| dollars(trade.pnl)).sum(),
+    })
+}

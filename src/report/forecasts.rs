@@ -1,0 +1,174 @@
+//! Which of a run's many evaluations count as forecasts.
+//!
+//! One a market and strategy at each of: the first evaluation, and the last one at least 30, 7 and 1 days
+//! before close. Only forecasts beside a market price count, so that both are scored on the same questions.
+
+use std::collections::BTreeSet;
+
+use crate::domain::{MarketId, Price, Probability, Span, StrategyId, Timestamp};
+
+use super::stats::Forecasts;
+
+/// When a forecast is looked at.
+pub const HORIZONS: [(&str, Option<Span>); 4] = [
+    ("first evaluation", None),
+    ("30 days before close", Some(Span::DAY.times(30))),
+    ("7 days before close", Some(Span::DAY.times(7))),
+    ("1 day before close", Some(Span::DAY)),
+];
+/// Name of the forecasts of all horizons together.
+pub const POOLED: &str = "all of these";
+
+/// A belief beside the market's price.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Forecast {
+    /// When.
+    pub at: Timestamp,
+    /// Belief in YES.
+    pub model: Probability,
+    /// The market's mid.
+    pub market: Probability,
+}
+
+/// A forecast and what happened.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Resolved {
+    /// Index in [`HORIZONS`].
+    pub horizon: usize,
+    /// Whose belief.
+    pub strategy: StrategyId,
+    /// In which market.
+    pub market: MarketId,
+    /// The forecast.
+    pub forecast: Forecast,
+    /// Whether YES happened.
+    pub yes: bool,
+}
+
+/// The forecasts of a run, as far as it has come.
+#[derive(Debug, Default)]
+pub struct Selection {
+    strategies: usize,
+    kept: Vec<[Option<Forecast>; HORIZONS.len()]>,
+}
+
+impl Selection {
+    /// Of so many strategies.
+    #[must_use]
+    pub const fn new(strategies: usize) -> Self {
+        Self { strategies, kept: Vec::new() }
+    }
+
+    /// Looks at a forecast made `left` before the market's close.
+    pub fn see(&mut self, market: MarketId, strategy: StrategyId, left: Span, forecast: Forecast) {
+        let slot = self.slot(market, strategy);
+        if self.kept.len() <= slot {
+            self.kept.resize(slot + 1, [None; HORIZONS.len()]);
+        }
+        for (kept, (_, at_least)) in self.kept[slot].iter_mut().zip(HORIZONS) {
+            match at_least {
+                None => {
+                    kept.get_or_insert(forecast);
+                }
+                Some(span) if left >= span => *kept = Some(forecast),
+                Some(_) => {}
+            }
+        }
+    }
+
+    /// The forecasts in a market that paid `value` for YES. A scalar settlement answers no yes/no question.
+    pub fn resolve(&mut self, market: MarketId, value: Price) -> impl Iterator<Item = Resolved> + '_ {
+        let outcome = match value {
+            Price::ONE => Some(true),
+            Price::ZERO => Some(false),
+            _ => None,
+        };
+        let of = move |strategy| StrategyId(u8::try_from(strategy).expect("at most 255 strategies"));
+        (0..self.strategies).flat_map(move |strategy| {
+            let kept = self.kept.get(self.slot(market, of(strategy))).copied().unwrap_or_default();
+            kept.into_iter().enumerate().filter_map(move |(horizon, forecast)| {
+                Some(Resolved { horizon, strategy: of(strategy), market, forecast: forecast?, yes: outcome? })
+            })
+        })
+    }
+
+    const fn slot(&self, market: MarketId, strategy: StrategyId) -> usize {
+        market.index() * self.strategies + strategy.index()
+    }
+}
+
+/// Resolved forecasts of beliefs and prices about the same questions, in the order of time.
+#[derive(Clone, Debug, Default)]
+pub struct Columns {
+    model: Vec<f64>,
+    market: Vec<f64>,
+    outcome: Vec<bool>,
+    event: Vec<u32>,
+}
+
+impl Columns {
+    /// Adds one; `model` and `market` are shares of one.
+    pub fn push(&mut self, model: f64, market: f64, outcome: bool, event: u32) {
+        self.model.push(model);
+        self.market.push(market);
+        self.outcome.push(outcome);
+        self.event.push(event);
+    }
+
+    /// Adds one that counts, in a market of this event.
+    pub fn add(&mut self, resolved: &Resolved, event: u32) {
+        let Forecast { model, market, .. } = resolved.forecast;
+        self.push(share(model), share(market), resolved.yes, event);
+    }
+
+    /// The beliefs.
+    #[must_use]
+    pub fn model(&self) -> Forecasts<'_> {
+        self.of(&self.model)
+    }
+
+    /// The prices.
+    #[must_use]
+    pub fn market(&self) -> Forecasts<'_> {
+        self.of(&self.market)
+    }
+
+    /// How many events there are.
+    #[must_use]
+    pub fn events(&self) -> u64 {
+        self.event.iter().collect::<BTreeSet<_>>().len() as u64
+    }
+
+    fn of<'a>(&'a self, probability: &'a [f64]) -> Forecasts<'a> {
+        Forecasts::new(probability, &self.outcome, &self.event).expect("parts per million are shares")
+    }
+}
+
+/// A probability as a share of one.
+#[must_use]
+pub fn share(probability: Probability) -> f64 {
+    f64::from(probability.ppm()) / 1e6
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_last_forecast_before_each_horizon_counts_and_the_first_of_all() {
+        let mut selection = Selection::new(2);
+        let ppm = |ppm| Probability::from_ppm(ppm).unwrap();
+        let (market, strategy) = (MarketId(3), StrategyId(1));
+        for (days, model) in [(40, 100_000), (31, 200_000), (8, 300_000), (2, 400_000), (0, 500_000)] {
+            let at = Timestamp::from_nanos(-days);
+            let forecast = Forecast { at, model: ppm(model), market: ppm(600_000) };
+            selection.see(market, strategy, Span::DAY.times(days), forecast);
+        }
+        let resolved: Vec<_> = selection.resolve(market, Price::ONE).collect();
+        let models: Vec<_> = resolved.iter().map(|one| (one.horizon, one.forecast.model.ppm())).collect();
+        assert_eq!(models, [(0, 100_000), (1, 200_000), (2, 300_000), (3, 400_000)]);
+        assert!(resolved.iter().all(|one| one.yes && one.strategy == strategy));
+        assert_eq!(selection.resolve(market, Price::new(5_000).unwrap()).count(), 0, "a scalar is no answer");
+        assert_eq!(selection.resolve(MarketId(9), Price::ONE).count(), 0, "never seen");
+    }
+}

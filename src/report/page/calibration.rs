@@ -1,0 +1,282 @@
+//! Calibration: what was said and what happened, and the same of the market's prices.
+
+use maud::{Markup, html};
+
+use crate::domain::Timestamp;
+use crate::report::charts::{
+    BandPoint, Bar, Bars, Bin, Reliability, ReliabilityCurve, Rolling, RollingPoint, Svg, Unit, bars,
+    reliability, rolling,
+};
+use crate::report::findings::{BOUGHT, Calibration, Findings, Tone};
+use crate::report::forecasts::POOLED;
+use crate::report::html::{Cell, Column, Table, banner, details, figure};
+use crate::report::stats::assess::{Assessment, Scores, WINDOW};
+use crate::report::stats::isotonic::Block;
+use crate::report::stats::{Estimate, verdict};
+
+use super::words::{count, count_cell, estimate_cell, number_cell, percent};
+
+/// Every strategy's calibration.
+pub fn calibrations(findings: &Findings) -> Markup {
+    let pooled: Vec<_> = findings.calibration.iter().filter(|of| of.which == POOLED).collect();
+    html! {
+        @for of in &pooled {
+            @if pooled.len() > 1 { h3 { (of.strategy) } }
+            @match &of.assessment {
+                None => p { "No forecast beside a market price has been resolved." },
+                Some(assessment) => (calibration(findings, of, assessment)),
+            }
+        }
+        p {
+            "A market counts with its first evaluation and with its last one at least 30, 7 and 1 days before its "
+            "close, and only where the market had a price."
+        }
+    }
+}
+
+fn calibration(findings: &Findings, of: &Calibration, assessment: &Assessment) -> Markup {
+    let said = verdict::calibration(assessment.forecasts, assessment.events, &assessment.model);
+    let few = verdict::too_few(assessment.forecasts, assessment.events).is_some();
+    let bought = findings.calibration.iter().find(|one| one.which == BOUGHT && one.strategy == of.strategy);
+    html! {
+        @if few { (banner(Tone::Unknown, &said, "")) } @else { p { (said) } }
+        (figure("Reliability", &reliability_chart(of, "Reliability of the beliefs"), &html! {
+            "What was said against what happened: isotonic regression (CORP; Dimitriadis, Gneiting and Jordan 2021). "
+            "In the band a calibrated forecaster's curve would lie in 95 % of cases if outcomes were independent. "
+            "Dots are bins of equal count with Wilson intervals. Beneath, how often each probability was said."
+        }))
+        (details("The bins in words", &bins(of)))
+        (scores_table(assessment))
+        (by_horizon(findings, &of.strategy))
+        @if let Some(bought) = bought.filter(|bought| bought.assessment.is_some()) {
+            (figure("Only the sides that were bought", &reliability_chart(bought, "Reliability of the bets"), &html! {
+                "Belief in the side held at the first entry. Bets are chosen where the belief is far from the price, "
+                "so that errors of the belief are chosen with them: this curve is usually the worse one."
+            }))
+        }
+        @if assessment.rolling.len() > 1 {
+            (figure("Over time", &rolling_chart(findings, of, assessment), &html! {
+                "Brier scores of the last " (WINDOW) " forecasts, and how much more often YES came than was said."
+            }))
+        }
+    }
+}
+
+fn line(blocks: &[Block]) -> Vec<(f64, f64)> {
+    blocks.iter().flat_map(|block| [(block.from, block.rate), (block.to, block.rate)]).collect()
+}
+
+fn reliability_chart(of: &Calibration, title: &str) -> Svg {
+    let bins = of.bins.iter().map(|bin| Bin {
+        forecast: bin.mean_forecast,
+        observed: bin.rate,
+        low: bin.low,
+        high: bin.high,
+        count: bin.count,
+    });
+    let model = ReliabilityCurve {
+        name: "beliefs".into(),
+        isotonic: line(&of.curve),
+        bins: bins.collect(),
+        histogram: of.histogram.clone(),
+    };
+    let market = ReliabilityCurve {
+        name: "market's prices".into(),
+        isotonic: line(&of.market_curve),
+        bins: Vec::new(),
+        histogram: Vec::new(),
+    };
+    let band = of.band.iter().map(|at| BandPoint { forecast: at.forecast, low: at.low, high: at.high });
+    let count = of.assessment.as_ref().map_or(0, |assessment| assessment.forecasts);
+    reliability(&Reliability {
+        title: title.into(),
+        description: format!("What was said against what happened, {count} forecasts."),
+        curves: vec![model, market],
+        consistency: band.collect(),
+        consistency_name: "95 % if calibrated".into(),
+    })
+}
+
+fn bins(of: &Calibration) -> Markup {
+    html! { ul { @for bin in &of.bins { li { (verdict::bin(bin)) } } } }
+}
+
+/// All scores of beliefs, prices and the base rate.
+fn scores_table(assessment: &Assessment) -> Markup {
+    let mut rows = Vec::new();
+    let mut row = |name: &str,
+                   of: &dyn Fn(&Scores) -> Option<Estimate>,
+                   decimals,
+                   climate: Option<Estimate>| {
+        let cell = |estimate: Option<Estimate>| estimate_cell(estimate.as_ref(), Unit::Number, decimals);
+        let climate = climate.map_or_else(|| Cell::text(""), |found| cell(Some(found)));
+        rows.push(vec![Cell::text(name), cell(of(&assessment.model)), cell(of(&assessment.market)), climate]);
+    };
+    let base = &assessment.climatology;
+    row("Brier score", &|of| Some(of.brier), 4, Some(base.brier));
+    row("log loss, nats", &|of| Some(of.log_loss), 4, Some(base.log_loss));
+    row("came more often than said, points", &|of| Some(of.in_the_large), 1, None);
+    row("recalibration slope (1 is right)", &|of| of.slope, 2, None);
+    row("recalibration intercept (0 is right)", &|of| of.intercept, 2, None);
+    row("calibration error (ECE)", &|of| Some(of.calibration_error), 4, None);
+    row("calibration error, bias-corrected (RMS)", &|of| of.calibration_error_debiased, 4, None);
+    row("miscalibration (CORP)", &|of| Some(of.corp.miscalibration), 4, None);
+    row("discrimination (CORP)", &|of| Some(of.corp.discrimination), 4, None);
+    row("uncertainty", &|of| Some(of.corp.uncertainty), 4, None);
+    row("reliability (Murphy)", &|of| Some(of.murphy.reliability), 4, None);
+    row("resolution (Murphy)", &|of| Some(of.murphy.resolution), 4, None);
+    row("sharpness (variance of what was said)", &|of| Some(of.sharpness), 4, None);
+    rows.push(spiegelhalter(assessment));
+    let columns = vec![
+        Column::text("score"),
+        Column::number("beliefs"),
+        Column::number("market's prices"),
+        Column::number("base rate of this sample"),
+    ];
+    let caption = format!(
+        "Scores of {} forecasts of {} events, with 95 % intervals from {} draws of events",
+        count(assessment.forecasts as u64),
+        count(assessment.events as u64),
+        count(assessment.draws as u64)
+    );
+    Table { caption, columns, rows }.render()
+}
+
+fn spiegelhalter(assessment: &Assessment) -> Vec<Cell> {
+    let cell = |of: &Scores| {
+        of.spiegelhalter.as_ref().map_or_else(
+            || Cell::text("unknown"),
+            |test| Cell::number(format!("{:.2} (p = {:.3})", test.z, test.p_value), test.z),
+        )
+    };
+    let name = Cell::text("Spiegelhalter's z, as if independent");
+    vec![name, cell(&assessment.model), cell(&assessment.market), Cell::text("")]
+}
+
+fn by_horizon(findings: &Findings, strategy: &str) -> Markup {
+    let of_it = findings.calibration.iter().filter(|of| of.strategy == strategy);
+    let rows = of_it.filter_map(|of| {
+        let assessment = of.assessment.as_ref()?;
+        let cell = |estimate: Option<&Estimate>, decimals| estimate_cell(estimate, Unit::Number, decimals);
+        let scores = &assessment.model;
+        Some(vec![
+            Cell::text(of.which),
+            count_cell(assessment.forecasts as u64),
+            count_cell(assessment.events as u64),
+            cell(Some(&scores.brier), 3),
+            number_cell(assessment.market.brier.value, 3),
+            cell(Some(&scores.in_the_large), 1),
+            cell(scores.slope.as_ref(), 2),
+            cell(Some(&scores.calibration_error), 3),
+        ])
+    });
+    let columns = vec![
+        Column::text("forecasts"),
+        Column::number("number"),
+        Column::number("events"),
+        Column::number("Brier score"),
+        Column::number("market's"),
+        Column::number("came more often, points"),
+        Column::number("slope"),
+        Column::number("ECE"),
+    ];
+    let rows: Vec<_> = rows.collect();
+    Table { caption: "By horizon, and of the sides bought".into(), columns, rows }.render()
+}
+
+fn rolling_chart(findings: &Findings, of: &Calibration, assessment: &Assessment) -> Svg {
+    let id = findings.strategies.iter().position(|name| *name == of.strategy);
+    let times: Vec<Timestamp> = findings
+        .forecasts
+        .iter()
+        .filter(|one| Some(one.strategy.index()) == id)
+        .map(|one| one.forecast.at)
+        .collect();
+    let points = assessment.rolling.iter().filter_map(|point| {
+        let gap = point.in_the_large / 100.0;
+        // Two standard errors of a mean of Bernoulli variables are at most 2·√(¼/n).
+        let half = 1.0 / (WINDOW as f64).sqrt();
+        Some(RollingPoint {
+            at: *times.get(point.forecasts.checked_sub(1)?)?,
+            brier: point.brier,
+            brier_market: point.brier_market,
+            gap,
+            gap_low: gap - half,
+            gap_high: gap + half,
+        })
+    });
+    rolling(&Rolling {
+        title: "Calibration over time".into(),
+        description: "Brier scores of beliefs and market, and how much more often YES came than was said."
+            .into(),
+        points: points.collect(),
+        window: format!("last {WINDOW} forecasts"),
+    })
+}
+
+/// Beliefs against prices.
+pub fn market(findings: &Findings) -> Markup {
+    let assessed: Vec<(&Calibration, &Assessment)> =
+        findings.calibration.iter().filter_map(|of| Some((of, of.assessment.as_ref()?))).collect();
+    if assessed.is_empty() {
+        return html! { p { "No forecast beside a market price has been resolved." } };
+    }
+    let rows = assessed.iter().map(|(of, assessment)| Bar {
+        label: label(findings, of),
+        value: assessment.brier_difference.value,
+        interval: assessment.brier_difference.interval(),
+        count: Some(assessment.forecasts as u64),
+        reference: None,
+    });
+    let input = Bars {
+        title: "Brier score, beliefs − market".into(),
+        description: "Above zero the market's prices were the better forecasts.".into(),
+        figure: "Brier score, beliefs − market".into(),
+        unit: Unit::Number,
+        signed: true,
+        reference: None,
+        rows: rows.collect(),
+    };
+    html! {
+        @for (of, assessment) in assessed.iter().filter(|(of, _)| of.which == POOLED) {
+            p {
+                @if findings.strategies.len() > 1 { (of.strategy) ": " }
+                (verdict::against_market(assessment))
+            }
+        }
+        (figure("Beliefs against prices", &bars(&input), &html! {
+            "Difference of the Brier scores on the same questions, with 95 % intervals by event. Above zero the "
+            "market's own prices were the better forecasts, below zero the beliefs."
+        }))
+        (market_table(findings, &assessed))
+    }
+}
+
+fn label(findings: &Findings, of: &Calibration) -> String {
+    if findings.strategies.len() > 1 { format!("{}, {}", of.strategy, of.which) } else { of.which.to_owned() }
+}
+
+fn market_table(findings: &Findings, assessed: &[(&Calibration, &Assessment)]) -> Markup {
+    let rows = assessed.iter().map(|(of, assessment)| {
+        let cell = |estimate: &Estimate| estimate_cell(Some(estimate), Unit::Number, 4);
+        vec![
+            Cell::text(label(findings, of)),
+            count_cell(assessment.forecasts as u64),
+            number_cell(assessment.model.brier.value, 4),
+            number_cell(assessment.market.brier.value, 4),
+            cell(&assessment.brier_difference),
+            cell(&assessment.log_loss_difference),
+            Cell::number(percent(assessment.yes_share.value), assessment.yes_share.value),
+        ]
+    });
+    let columns = vec![
+        Column::text("forecasts"),
+        Column::number("number"),
+        Column::number("Brier score"),
+        Column::number("market's"),
+        Column::number("difference"),
+        Column::number("difference in log loss"),
+        Column::number("YES came in"),
+    ];
+    Table { caption: "Beliefs against prices".into(), columns, rows: rows.collect() }.render()
+}

@@ -1,0 +1,130 @@
+//! Luck: how strongly the settled markets speak for or against the beliefs, and what chance alone would have
+//! made of the same bets.
+
+use maud::{Markup, html};
+
+use crate::report::charts::{self, EvidenceCurve, Outcomes, Svg, Unit, outcomes};
+use crate::report::findings::{Evidence, Findings};
+use crate::report::html::{Fact, facts, figure};
+use crate::report::stats::evidence::LINE;
+
+use super::words::{count, dollars, interval, percent};
+
+/// Evidence of every strategy.
+pub fn luck(findings: &Findings) -> Markup {
+    if findings.evidence.iter().all(|evidence| evidence.events == 0) {
+        return html! { p { "Nothing was traded: there is nothing luck could explain." } };
+    }
+    html! {
+        @if findings.evidence.iter().any(|evidence| evidence.markets > 0) {
+            (figure("Evidence, event by event", &path_chart(findings), &html! {
+                "How many times better the beliefs predicted than the market's prices, multiplied up over the first "
+                "entry of each settled event. If one side is calibrated, the other's line is ever crossed with "
+                "probability at most 5 % (Ville's inequality), however long one looks."
+            }))
+        }
+        @for evidence in findings.evidence.iter().filter(|evidence| evidence.events > 0) {
+            @if findings.evidence.len() > 1 { h3 { (evidence.strategy) } }
+            (facts(&figures(evidence)))
+            @if let Some(luck) = &evidence.luck {
+                (figure("Results that chance makes", &chance_chart(evidence), &html! {
+                    "The same bets, held to settlement, in " (count(luck.draws as u64)) " histories in which every "
+                    "market pays with the probability its price said when the bet was made. Markets of one event "
+                    "are drawn together, as strikes of a ladder. The market's prices being right, a result at most "
+                    "as good as this one has probability " (percent(luck.at_most)) ", one at least as good "
+                    (percent(luck.at_least)) "."
+                }))
+            }
+        }
+    }
+}
+
+fn path_chart(findings: &Findings) -> Svg {
+    let curves =
+        findings.evidence.iter().filter(|evidence| evidence.markets > 0).map(|evidence| EvidenceCurve {
+            name: evidence.strategy.clone(),
+            log10: evidence.path.log_ratio.iter().map(|log| log * std::f64::consts::LOG10_E).collect(),
+        });
+    charts::evidence(&charts::Evidence {
+        title: "Evidence, event by event".into(),
+        description: "Likelihood ratio of the beliefs over the market's prices.".into(),
+        curves: curves.collect(),
+        threshold: LINE,
+    })
+}
+
+fn chance_chart(evidence: &Evidence) -> Svg {
+    let luck = evidence.luck.as_ref();
+    outcomes(&Outcomes {
+        title: "Results that chance makes".into(),
+        description: "Profit of the same bets if the market's prices are right, beside the profit seen."
+            .into(),
+        simulated: luck.map(|luck| luck.profits.clone()).unwrap_or_default(),
+        observed: luck.map_or(f64::NAN, |luck| luck.profit),
+        figure: "profit if the market's prices are right".into(),
+    })
+}
+
+fn figures(evidence: &Evidence) -> Vec<Fact> {
+    let fact = |name: &str, value: String, note: Option<String>| Fact { name: name.into(), value, note };
+    let crossed = |at: Option<usize>| match at {
+        Some(at) => format!("reached {LINE} to 1 after {at} events"),
+        None => format!("never reached {LINE} to 1"),
+    };
+    let markets = format!("{} settled events", count(evidence.markets));
+    let mut all = vec![
+        fact(
+            "Evidence for the beliefs",
+            times(evidence.evidence_for),
+            Some(crossed(evidence.path.reached_for)),
+        ),
+        fact(
+            "Evidence against them",
+            times(evidence.evidence_against),
+            Some(crossed(evidence.path.reached_against)),
+        ),
+        fact("Events", count(evidence.events), Some(markets)),
+    ];
+    if let Some(growth) = &evidence.growth {
+        let note = interval(growth, Unit::Share, 2).map(|ends| format!("95 %: {ends}"));
+        all.push(fact("Log growth a position", Unit::Share.text(growth.value, 2), note));
+    }
+    all.push(match evidence.events_needed {
+        Some(needed) => fact(
+            "Events needed to know",
+            count_f64(needed),
+            Some("80 % power at the profit seen, one-sided 5 %".into()),
+        ),
+        None => fact(
+            "Events needed to know",
+            "none would do".into(),
+            Some("the mean profit is not above zero".into()),
+        ),
+    });
+    if let Some(luck) = &evidence.luck {
+        all.push(fact(
+            "Held to settlement",
+            dollars(luck.profit),
+            Some(format!("chance makes {}", dollars(luck.expected))),
+        ));
+    }
+    if let Some(sharpe) = evidence.probabilistic_sharpe {
+        all.push(fact("Sharpe ratio above zero", percent(sharpe), Some("probability, by event".into())));
+    }
+    all
+}
+
+fn count_f64(value: f64) -> String {
+    Unit::Number.text(value, 0)
+}
+
+/// A ratio.
+fn times(value: f64) -> String {
+    match value {
+        value if value >= 1e6 => format!("10^{:.0} to 1", value.log10().floor()),
+        value if value >= 10.0 => format!("{value:.0} to 1"),
+        value if value >= 0.1 => format!("{value:.1} to 1"),
+        value if value >= 1e-6 => format!("1 to {:.0}", 1.0 / value),
+        value => format!("1 to 10^{:.0}", (-value.log10()).floor()),
+    }
+}

@@ -1,0 +1,217 @@
+//! Money: equity, the way from gross edge to net, where it came from, and what the price did after each fill.
+
+use maud::{Markup, html};
+
+use crate::domain::Timestamp;
+use crate::report::charts::{
+    Bar, Bars, Equity, EquityPoint, Halt, MarkOut, MarkOuts, Step, Svg, Unit, Waterfall, bars, equity,
+    mark_outs as chart, waterfall,
+};
+use crate::report::findings::{BANDS, Findings, Source};
+use crate::report::html::{Cell, Column, Fact, Table, details, facts, figure};
+
+use crate::report::stats::Estimate;
+
+use super::words::{count, count_cell, dollars, estimate_cell, number_cell, percent};
+
+/// Equity and the waterfall.
+pub fn money(findings: &Findings) -> Markup {
+    let results = &findings.results;
+    let fact = |name: &str, value: String, note: Option<String>| Fact { name: name.into(), value, note };
+    let won = format!("{} won", count(results.wins));
+    html! {
+        (facts(&[
+            fact("Profit after fees", dollars(results.pnl), Some(percent(results.r#return))),
+            fact("Equity", dollars(results.equity), Some(format!("from {}", dollars(results.bankroll)))),
+            fact("Fees", dollars(results.fees), None),
+            fact("Closed positions", count(results.trades), Some(won)),
+            fact("Deepest drawdown", percent(results.max_drawdown), Some("of the highest equity".into())),
+            fact("Highest exposure", dollars(results.max_exposure), None),
+        ]))
+        (figure("Equity, drawdown and exposure", &equity_chart(findings), &html! {
+            "Cash plus positions at the market's mid. Halts are marked."
+        }))
+        @if results.trades > 0 {
+            (figure("From gross edge to net", &waterfall_chart(findings), &html! {
+                "Gross edge is what the contracts paid in the end, less the market's mid when the position was "
+                "opened. The beliefs had promised " (dollars(results.waterfall.promised))
+                " after fees on the same positions."
+                @if results.waterfall.unsettled > 0 {
+                    " For " (count(results.waterfall.unsettled)) " positions left early the market has not paid "
+                    "out yet; their exit counts in its place."
+                }
+            }))
+        }
+    }
+}
+
+fn equity_chart(findings: &Findings) -> Svg {
+    let points = findings.results.curve.iter().map(|point| EquityPoint {
+        at: Timestamp::from_nanos(point.at),
+        equity: point.equity,
+        peak: point.peak,
+        drawdown: if point.peak > 0.0 { 1.0 - point.equity / point.peak } else { 0.0 },
+        exposure: if point.equity > 0.0 { point.exposure / point.equity } else { 0.0 },
+    });
+    let halts = findings.prevented.halts.iter().map(|halt| Halt {
+        at: Timestamp::from_nanos(halt.at),
+        label: format!(
+            "{}: {}",
+            halt.strategy.as_deref().unwrap_or("all trading"),
+            halt.rule.replace('_', " ")
+        ),
+    });
+    equity(&Equity {
+        title: "Equity, drawdown and exposure".into(),
+        description: format!(
+            "Equity goes from {} to {}; the deepest drawdown is {}.",
+            dollars(findings.results.bankroll),
+            dollars(findings.results.equity),
+            percent(findings.results.max_drawdown)
+        ),
+        points: points.collect(),
+        halts: halts.collect(),
+        exposure_cap: None,
+    })
+}
+
+fn waterfall_chart(findings: &Findings) -> Svg {
+    let parts = &findings.results.waterfall;
+    let step = |label: &str, amount| Step { label: label.into(), amount };
+    let mut steps = vec![
+        step("gross edge", parts.gross),
+        step("spread, slippage", parts.slippage),
+        step("early exits", parts.early_exits),
+        step("fees", parts.fees),
+    ];
+    if parts.open.abs() >= 0.005 {
+        steps.push(step("still open", parts.open));
+    }
+    waterfall(&Waterfall {
+        title: "From gross edge to net".into(),
+        description: format!("Gross edge {}, net {}.", dollars(parts.gross), dollars(findings.results.pnl)),
+        steps,
+        total: "net".into(),
+    })
+}
+
+/// Closed positions by what they have in common.
+pub fn sources(findings: &Findings) -> Markup {
+    if findings.trades.is_empty() {
+        return html! { p { "No position was closed." } };
+    }
+    html! {
+        p { "Profit after fees of a contract, in cents, with 95 % intervals by event." }
+        @for source in findings.sources.iter().filter(|source| source.groups.len() > 1 || source.by == PRICE) {
+            (figure(&format!("By {}", source.by), &source_chart(source), &html! {
+                @if source.by == PRICE {
+                    "Beside it what takers made at these prices: trade-weighted means after fees over six "
+                    "categories (Entertainment, Media, Science/Tech, Weather, World Events, other) of Jon Becker's "
+                    "public data set of Kalshi trades, as replicated by others."
+                }
+            }))
+            (details("As a table", &source_table(source)))
+        }
+    }
+}
+
+/// The grouping that published figures exist for.
+const PRICE: &str = "price paid";
+
+fn source_chart(source: &Source) -> Svg {
+    let published = |name: &str| {
+        let band = BANDS.iter().find(|(band, ..)| *band == name && source.by == PRICE);
+        band.map(|(_, _, taker)| taker * 100.0)
+    };
+    let rows = source.groups.iter().map(|group| Bar {
+        label: group.name.clone(),
+        value: group.per_contract.map_or(f64::NAN, |found| found.value * 100.0),
+        interval: group.per_contract.and_then(|found| found.interval()).map(|(a, b)| (a * 100.0, b * 100.0)),
+        count: Some(group.trades),
+        reference: published(&group.name),
+    });
+    bars(&Bars {
+        title: format!("Profit by {}", source.by),
+        description: "Profit after fees of a contract, in cents.".into(),
+        figure: "profit after fees, ¢ a contract".into(),
+        unit: Unit::Cents,
+        signed: true,
+        reference: (source.by == PRICE).then(|| "all takers, published".into()),
+        rows: rows.collect(),
+    })
+}
+
+fn source_table(source: &Source) -> Markup {
+    let rows = source.groups.iter().map(|group| {
+        vec![
+            Cell::text(&group.name),
+            count_cell(group.trades),
+            count_cell(group.wins),
+            number_cell(group.cost, 2),
+            number_cell(group.fees, 2),
+            number_cell(group.pnl, 2),
+            estimate_cell(group.per_contract.as_ref(), Unit::Number, 4),
+        ]
+    });
+    let columns = vec![
+        Column::text(source.by),
+        Column::number("positions"),
+        Column::number("won"),
+        Column::number("cost, $"),
+        Column::number("fees, $"),
+        Column::number("profit, $"),
+        Column::number("profit a contract, $"),
+    ];
+    Table { caption: format!("Closed positions by {}", source.by), columns, rows: rows.collect() }.render()
+}
+
+/// Where the price stood after each fill.
+pub fn mark_outs(findings: &Findings) -> Markup {
+    if findings.mark_outs.iter().all(|after| after.gain.is_none()) {
+        return html! {
+            p { "Nothing was bought whose market had a price afterwards." }
+        };
+    }
+    let horizons = findings.mark_outs.iter().map(|after| MarkOut {
+        horizon: after.after.into(),
+        cents: after.gain.map_or(f64::NAN, |gain| gain.value * 100.0),
+        interval: after.gain.and_then(|gain| gain.interval()).map(|(a, b)| (a * 100.0, b * 100.0)),
+        count: after.fills,
+    });
+    let input = MarkOuts {
+        title: "Mark-outs".into(),
+        description: "Mean distance of the market's mid from the price paid, some time after each fill."
+            .into(),
+        horizons: horizons.collect(),
+    };
+    let rows = findings.mark_outs.iter().map(|after| {
+        vec![
+            Cell::text(after.after),
+            count_cell(after.fills),
+            estimate_cell(after.gain.map(cents).as_ref(), Unit::Cents, 2),
+            estimate_cell(after.drift.map(cents).as_ref(), Unit::Cents, 2),
+            after.worse.map_or_else(|| Cell::text("unknown"), |share| Cell::number(percent(share), share)),
+        ]
+    });
+    let columns = vec![
+        Column::text("after the fill"),
+        Column::number("fills with a price then"),
+        Column::number("market's mid − price paid"),
+        Column::number("moved our way since the fill"),
+        Column::number("contracts worse off"),
+    ];
+    let table = Table { caption: "Mark-outs".into(), columns, rows: rows.collect() };
+    html! {
+        (figure("The market's mid against the price paid", &chart(&input), &html! {
+            "In cents a contract, before fees. At the fill it is the half spread that was paid; if it falls from "
+            "there, the quote we took was stale, or our opinion was. Prices are those the desk saw at its "
+            "evaluations: a fill without a newer price within the time is not counted."
+        }))
+        (table.render())
+    }
+}
+
+fn cents(dollars: Estimate) -> Estimate {
+    let times = |value: f64| value * 100.0;
+    Estimate { value: times(dollars.value), low: dollars.low.map(times), high: dollars.high.map(times) }
+}
