@@ -11,22 +11,19 @@
 
 #![expect(clippy::print_stdout, reason = "it says what it wrote")]
 
+mod raw;
+
 use std::collections::BTreeMap;
-use std::fs::{self, File};
+use std::fs;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
 use anyhow::{Context, Result, bail, ensure};
-use arrow_array::{ArrayRef, BooleanArray, Float64Array, Int32Array, Int64Array};
-use arrow_array::{RecordBatch, StringArray, TimestampMicrosecondArray};
 use jiff::civil::{Date, Weekday};
 use jiff::tz::TimeZone;
 use jiff::{Timestamp, ToSpan};
-use parquet::arrow::ArrowWriter;
-use parquet::basic::{Compression, ZstdLevel};
-use parquet::file::properties::WriterProperties;
-use parquet::file::reader::{FileReader, SerializedFileReader};
-use parquet::record::Field;
+
+use raw::{Listing, Quote, Record, find, hundredths, join, new_york, price, read_csv, read_parquet, text};
+use raw::{result_name, write_csv};
 
 /// Meetings on the published calendar that the table of decisions does not have yet.
 const LATER_MEETINGS: &str = "2026-10-28 2026-12-09 2027-01-27 2027-03-17 2027-04-28 \
@@ -43,8 +40,6 @@ const SCHEDULES: &str = "2020=2019-05-21T00:00:00Z 2021=2020-07-08T00:00:00Z \
 const DELAYED_JOBS_REPORTS: &str = "1995-12=1996-01-19 2013-09=2013-10-22 2013-10=2013-11-08 \
     2025-09=2025-11-20 2025-11=2025-12-16 2026-01=2026-02-11";
 
-/// One row of an input table, every cell as text.
-type Record = BTreeMap<String, String>;
 /// Meetings by year and month; no month has two scheduled ones.
 type Meetings = BTreeMap<(i16, i8), Meeting>;
 /// Markets by event and strike in hundredths of a percentage point: the order of their tickers.
@@ -90,7 +85,7 @@ fn main() -> Result<()> {
     add_days(&raw, &mut markets)?;
     write_markets(&fomc.join("markets.parquet"), &markets)?;
     write_snapshots(&fomc.join("snapshots.parquet"), &snapshots(&markets)?)?;
-    write_fees(&raw, &fomc.join("fee_changes.csv"))?;
+    raw::write_fees(&raw, "KXFED", &["FED", "KXFED"], &fomc.join("fee_changes.csv"))?;
     write_decisions(&facts.join("fomc_decisions.csv"), &decisions)?;
     write_calendar(&facts.join("fomc_calendar.csv"), &meetings)?;
     write_cpi(&raw, &facts.join("cpi_first_prints.csv"))?;
@@ -153,7 +148,7 @@ fn markets(raw: &Path, meetings: &Meetings) -> Result<Markets> {
         let &(meeting, announced, upper) = meeting_of(&key.0, meetings)?;
         let wins = upper.map(|upper| upper > key.1);
         let result = text(&row, "result_derived")?;
-        ensure!(result == word(wins), "the decision says otherwise: {row:?}");
+        ensure!(result == result_name(wins), "the decision says otherwise: {row:?}");
         let close = match text(&row, "close_time_est")? {
             "" => announced.checked_sub(1.minute())?, // as in every event since late 2025
             close => close.parse::<Timestamp>()?,
@@ -165,10 +160,6 @@ fn markets(raw: &Path, meetings: &Meetings) -> Result<Markets> {
         markets.insert(key, market);
     }
     Ok(markets)
-}
-
-fn word(wins: Option<bool>) -> String {
-    wins.map_or("", |wins| if wins { "yes" } else { "no" }).into()
 }
 
 /// Adds last trades, then the mids of the closing quote; where both are known the volume of the day
@@ -260,109 +251,36 @@ fn percent(hundredths: i64) -> String {
 }
 
 fn write_markets(path: &Path, markets: &Markets) -> Result<()> {
-    let texts = |of: &dyn Fn(&Key, &Market) -> String| -> ArrayRef {
-        let values = markets.iter().map(|(key, market)| of(key, market));
-        Arc::new(StringArray::from_iter_values(values))
-    };
-    let same = |value: &str| texts(&|_, _| value.to_owned());
-    let title = |(_, strike): &Key, it: &Market| {
-        let (strike, month) = (percent(*strike), it.meeting.strftime("%B %Y"));
-        format!("Fed funds target upper bound above {strike}% after the {month} meeting?")
-    };
-    let above = |(_, strike): &Key, _: &Market| format!("Above {}%", percent(*strike));
-    let series = |(event, _): &Key, _: &Market| event.split('-').take(1).collect();
-    let mut opens = Vec::new();
-    for market in markets.values() {
+    let mut rows = Vec::new();
+    for (key, market) in markets {
+        let (event, strike) = (&key.0, percent(key.1));
         let first = market.days.keys().next().context("a market without days")?;
-        opens.push(Some(new_york(*first, 0, 0)?));
+        let month = market.meeting.strftime("%B %Y");
+        rows.push(Listing {
+            ticker: ticker(key),
+            event: event.clone(),
+            title: format!("Fed funds target upper bound above {strike}% after the {month} meeting?"),
+            above: strike,
+            open: new_york(*first, 0, 0)?,
+            close: market.close,
+            settled: market.settled,
+            wins: market.wins,
+        });
     }
-    let strikes = markets.keys().map(|(_, strike)| percent(*strike).parse());
-    let strikes = strikes.collect::<Result<Vec<f64>, _>>()?;
-    let value = |market: &Market| market.wins.map(|wins| if wins { 10_000 } else { 0 });
-    let values: Int32Array = markets.values().map(value).collect();
-    let closes = markets.values().map(|market| Some(market.close));
-    let settled = markets.values().map(|market| market.settled);
-    let rows = markets.len();
-    let columns: Vec<(&str, ArrayRef)> = vec![
-        ("ticker", texts(&|key, _| ticker(key))),
-        ("event_ticker", texts(&|(event, _), _| event.clone())),
-        ("series_ticker", texts(&series)),
-        ("category", same("Economics")),
-        ("title", texts(&title)),
-        ("yes_sub_title", texts(&above)),
-        ("strike_type", same("greater")),
-        ("floor_strike", Arc::new(Float64Array::from(strikes))),
-        ("cap_strike", Arc::new(Float64Array::new_null(rows))),
-        ("open_time", times(opens.into_iter())),
-        ("close_time", times(closes)),
-        ("settlement_time", times(settled)),
-        ("result", texts(&|_, market| word(market.wins))),
-        ("settlement_value", Arc::new(values)),
-        ("fee_type", same("quadratic")),
-        ("fee_multiplier", Arc::new(Float64Array::from(vec![1.0; rows]))),
-        ("mutually_exclusive", Arc::new(BooleanArray::from(vec![false; rows]))),
-        ("price_ranges", same("")),
-    ];
-    write_parquet(path, columns)
+    raw::write_markets(path, &rows)
 }
 
 fn write_snapshots(path: &Path, rows: &[Snapshot]) -> Result<()> {
-    let tickers = StringArray::from_iter_values(rows.iter().map(|row| ticker(&row.1)));
-    let prices = |of: fn(&Day) -> Option<i32>| -> ArrayRef {
-        Arc::new(rows.iter().map(|row| of(&row.2)).collect::<Int32Array>())
-    };
-    let counts = |of: fn(&Day) -> Option<i64>| -> ArrayRef {
-        Arc::new(rows.iter().map(|row| of(&row.2)).collect::<Int64Array>())
-    };
-    let columns: Vec<(&str, ArrayRef)> = vec![
-        ("ts", times(rows.iter().map(|row| Some(row.0)))),
-        ("ticker", Arc::new(tickers)),
-        ("yes_bid", prices(|_| None)),
-        ("yes_ask", prices(|_| None)),
-        ("yes_bid_size", counts(|_| None)),
-        ("yes_ask_size", counts(|_| None)),
-        ("last_price", prices(|day| day.last)),
-        ("mid", prices(|day| day.mid)),
-        ("volume", counts(|day| Some(day.volume))),
-        ("open_interest", counts(|day| day.open_interest)),
-    ];
-    write_parquet(path, columns)
-}
-
-fn times(values: impl Iterator<Item = Option<Timestamp>>) -> ArrayRef {
-    let times = values.map(|time| time.map(Timestamp::as_microsecond));
-    let times: TimestampMicrosecondArray = times.collect();
-    Arc::new(times.with_timezone("UTC"))
-}
-
-fn write_parquet(path: &Path, columns: Vec<(&str, ArrayRef)>) -> Result<()> {
-    let batch = RecordBatch::try_from_iter(columns)?;
-    let properties = WriterProperties::builder()
-        .set_compression(Compression::ZSTD(ZstdLevel::try_new(9)?))
-        .set_max_row_group_row_count(Some(131_072))
-        .set_column_dictionary_enabled("ticker".into(), true)
-        .build();
-    let file = File::create(path).with_context(|| format!("creating {}", path.display()))?;
-    let mut writer = ArrowWriter::try_new(file, batch.schema(), Some(properties))?;
-    writer.write(&batch)?;
-    writer.close()?;
-    println!("{}: {} rows", path.display(), batch.num_rows());
-    Ok(())
-}
-
-/// Maker fees begin. The flat quarter cent of the first weeks has no fee type of its own.
-fn write_fees(raw: &Path, path: &Path) -> Result<()> {
-    let mut lines = Vec::new();
-    for row in read_csv(&raw.join("kalshi_maker_fee_history.csv"))? {
-        if text(&row, "series_prefix")? == "KXFED" {
-            let fee = text(&row, "maker_fee_high")?;
-            ensure!(matches!(fee, "flat_0025" | "ceil_175"), "unknown fee {fee}");
-            let from = new_york(text(&row, "start")?.parse()?, 0, 0)?;
-            let line = |series| format!("{series},{from},quadratic_with_maker_fees,1.0");
-            lines.extend(["FED", "KXFED"].map(line));
-        }
-    }
-    write_csv(path, "series_ticker,effective_at,fee_type,fee_multiplier", lines)
+    let rows = rows.iter().map(|(ts, key, day)| Quote {
+        ts: *ts,
+        ticker: ticker(key),
+        last: day.last,
+        mid: day.mid,
+        volume: day.volume,
+        open_interest: day.open_interest,
+        ..Quote::default()
+    });
+    raw::write_snapshots(path, &rows.collect::<Vec<_>>())
 }
 
 fn write_decisions(path: &Path, decisions: &[Record]) -> Result<()> {
@@ -428,74 +346,4 @@ fn jobs_report(month: Date) -> Result<Date> {
     let friday = week_end.nth_weekday(3, Weekday::Friday)?;
     let holidays = friday.month() == 1 && friday.day() <= 3;
     Ok(friday.checked_add(if holidays { 7 } else { 0 }.days())?)
-}
-
-/// The value of a key in a list of `key=value`.
-fn find(list: &'static str, key: &str) -> Option<&'static str> {
-    let mut pairs = list.split(' ').filter_map(|pair| pair.split_once('='));
-    pairs.find(|(name, _)| *name == key).map(|(_, value)| value)
-}
-
-/// A wall-clock time in New York. The rules are spelled out so that the result does not depend
-/// on a time zone database being installed.
-fn new_york(date: Date, hour: i8, minute: i8) -> Result<Timestamp> {
-    let rule = match date.year() {
-        2007.. => "EST5EDT,M3.2.0,M11.1.0",
-        1987.. => "EST5EDT,M4.1.0,M10.5.0",
-        _ => "EST5EDT,M4.5.0,M10.5.0", // since 1967
-    };
-    Ok(TimeZone::posix(rule)?.to_timestamp(date.at(hour, minute, 0, 0))?)
-}
-
-/// A number with at most two decimals, times 100.
-#[expect(clippy::cast_possible_truncation, reason = "checked to be whole")]
-fn hundredths(number: &str) -> Result<i64> {
-    let value: f64 = number.parse().context("not a number")?;
-    let scaled = (value * 100.0).round();
-    let whole = (scaled / 100.0 - value).abs() < 1e-9;
-    ensure!(whole && (0.0..1e15).contains(&scaled), "number {number}");
-    Ok(scaled as i64)
-}
-
-/// Cents to ten-thousandths of a dollar.
-fn price(cents: &str) -> Result<i32> {
-    let price = hundredths(cents)?;
-    ensure!((1..10_000).contains(&price), "{cents} cents is not a price");
-    Ok(i32::try_from(price)?)
-}
-
-fn text<'a>(row: &'a Record, column: &str) -> Result<&'a str> {
-    row.get(column).map(String::as_str).with_context(|| format!("no {column} in {row:?}"))
-}
-
-fn join(row: &Record, columns: &[&str]) -> Result<String> {
-    let cells = columns.iter().map(|column| text(row, column));
-    Ok(cells.collect::<Result<Vec<_>>>()?.join(","))
-}
-
-fn read_csv(path: &Path) -> Result<Vec<Record>> {
-    let rows = csv::Reader::from_path(path).and_then(|file| file.into_deserialize().collect());
-    rows.with_context(|| format!("reading {}", path.display()))
-}
-
-fn read_parquet(path: &Path) -> Result<Vec<Record>> {
-    let cell = |(name, value): (&String, &Field)| {
-        let value = value.to_string(); // text is quoted
-        (name.clone(), value.trim_matches('"').to_owned())
-    };
-    let read = || {
-        let file = SerializedFileReader::new(File::open(path)?)?;
-        let rows = file.get_row_iter(None)?;
-        let rows = rows.map(|row| Ok(row?.get_column_iter().map(cell).collect()));
-        rows.collect::<Result<_>>()
-    };
-    read().with_context(|| format!("reading {}", path.display()))
-}
-
-/// Writes the lines in order; facts begin with the time they became public.
-fn write_csv(path: &Path, header: &str, mut lines: Vec<String>) -> Result<()> {
-    lines.sort();
-    println!("{}: {} rows", path.display(), lines.len());
-    let file = format!("{header}\n{}\n", lines.join("\n"));
-    fs::write(path, file).with_context(|| format!("writing {}", path.display()))
 }

@@ -28,6 +28,12 @@ impl Month {
         valid.then_some(Self(year * 12 + month - 1)).ok_or_else(wrong)
     }
 
+    /// How many months this one is after `earlier`.
+    #[must_use]
+    pub const fn since(self, earlier: Self) -> i32 {
+        self.0 - earlier.0
+    }
+
     /// The month `months` earlier.
     #[must_use]
     pub const fn back(self, months: i32) -> Self {
@@ -70,6 +76,24 @@ pub enum Fact {
         /// Without food and energy, against the month before.
         core_mom: Option<Decimal6>,
     },
+    /// What forecasters expected of a first print. Percent; `None` where that figure is unknown.
+    CpiConsensus {
+        /// The month measured.
+        month: Month,
+        /// Headline, against the same month a year before.
+        yoy: Option<Decimal6>,
+        /// Headline, against the month before.
+        mom: Option<Decimal6>,
+        /// Without food and energy, against the month before.
+        core_mom: Option<Decimal6>,
+    },
+    /// A release of the consumer price index entered the public calendar, or was moved.
+    CpiRelease {
+        /// The month measured.
+        month: Month,
+        /// When its first print will be published; `None`: it was cancelled.
+        release: Option<Timestamp>,
+    },
     /// The unemployment rate of a month, in percent.
     Unemployment {
         /// The month measured.
@@ -87,6 +111,7 @@ mod tests {
     fn months_step_over_the_turn_of_the_year() {
         let month = Month::parse("2024-03").unwrap();
         assert_eq!(month.back(6).to_string(), "2023-09");
+        assert_eq!(month.since(month.back(6)), 6);
         for bad in ["2024", "2024-13", "24-01", "2024-00", "x-y"] {
             assert!(Month::parse(bad).is_err(), "{bad:?} was accepted");
         }

@@ -16,6 +16,9 @@ const DECISIONS: &[&str] =
     &["published_at", "meeting_date", "scheduled", "target_upper_before", "target_upper_after", "change_bp"];
 const CALENDAR: &[&str] = &["published_at", "meeting_date", "announcement_at"];
 const CPI: &[&str] = &["published_at", "reference_month", "yoy", "mom", "core_mom"];
+const CPI_CONSENSUS: &[&str] =
+    &["published_at", "reference_month", "yoy_consensus", "mom_consensus", "core_mom_consensus"];
+const CPI_CALENDAR: &[&str] = &["published_at", "reference_month", "release_at"];
 const UNEMPLOYMENT: &[&str] = &["published_at", "reference_month", "rate"];
 const FEE_CHANGES: &[&str] = &["series_ticker", "effective_at", "fee_type", "fee_multiplier"];
 
@@ -63,8 +66,14 @@ impl Row<'_> {
 
 type ReadFact = fn(&Row<'_>) -> Result<Fact, String>;
 
-const KINDS: [(&[&str], ReadFact); 4] =
-    [(DECISIONS, decision), (CALENDAR, meeting), (CPI, cpi_print), (UNEMPLOYMENT, unemployment)];
+const KINDS: [(&[&str], ReadFact); 6] = [
+    (DECISIONS, decision),
+    (CALENDAR, meeting),
+    (CPI, cpi_print),
+    (CPI_CONSENSUS, cpi_consensus),
+    (CPI_CALENDAR, cpi_release),
+    (UNEMPLOYMENT, unemployment),
+];
 
 fn decision(row: &Row<'_>) -> Result<Fact, String> {
     row.date("meeting_date")?;
@@ -94,6 +103,20 @@ fn cpi_print(row: &Row<'_>) -> Result<Fact, String> {
         mom: row.optional_percent("mom")?,
         core_mom: row.optional_percent("core_mom")?,
     })
+}
+
+fn cpi_consensus(row: &Row<'_>) -> Result<Fact, String> {
+    Ok(Fact::CpiConsensus {
+        month: row.read("reference_month", Month::parse)?,
+        yoy: row.optional_percent("yoy_consensus")?,
+        mom: row.optional_percent("mom_consensus")?,
+        core_mom: row.optional_percent("core_mom_consensus")?,
+    })
+}
+
+fn cpi_release(row: &Row<'_>) -> Result<Fact, String> {
+    let release = row.optional("release_at").map(|_| row.read("release_at", Timestamp::parse)).transpose()?;
+    Ok(Fact::CpiRelease { month: row.read("reference_month", Month::parse)?, release })
 }
 
 fn unemployment(row: &Row<'_>) -> Result<Fact, String> {

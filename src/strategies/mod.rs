@@ -38,7 +38,7 @@ pub struct Built {
 /// An unknown name, or a wrong key or value.
 pub fn build(name: &str, table: toml::Table) -> Result<Built, BuildError> {
     match name {
-        base_rate_divergence::NAME => make(table, base_rate_divergence::BaseRateDivergence::new),
+        base_rate_divergence::NAME => base_rate_divergence::build(table),
         fixed_rate::NAME => make(table, fixed_rate::FixedRate::new),
         _ => Err(BuildError::UnknownName),
     }

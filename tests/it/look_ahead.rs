@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use protogen::desk::Desk;
 use protogen::desk::decision::{Output, Record};
-use protogen::domain::{Fact, Price, Quote, Span, Timestamp};
+use protogen::domain::{Decimal6, Fact, Price, Quote, Span, Timestamp};
 use protogen::engine::gateway::{Feed, GatewayError, Next, Session};
 use protogen::engine::{Engine, Journal, JournalError};
 use protogen::event::{Input, MarketEvent, Stamped};
@@ -44,16 +44,20 @@ impl Journal for Memory {
     }
 }
 
-fn load() -> Scenario {
-    let overrides = ["execution.latency=0s", "scenario.end=2022-12-31"].map(String::from);
-    let mut scenario = Scenario::load(&PathBuf::from(scenario("fomc")), &overrides).unwrap();
+/// A scenario of the project up to a day.
+#[derive(Clone, Copy)]
+struct Until(&'static str, &'static str);
+
+fn load(Until(name, end): Until) -> Scenario {
+    let overrides = ["execution.latency=0s".to_owned(), format!("scenario.end={end}")];
+    let mut scenario = Scenario::load(&PathBuf::from(scenario(name)), &overrides).unwrap();
     scenario.ignore_halts(true);
     scenario
 }
 
 /// All inputs of the scenario, in order.
-fn world() -> Vec<Stamped<Input>> {
-    let scenario = load();
+fn world(until: Until) -> Vec<Stamped<Input>> {
+    let scenario = load(until);
     let sets: Vec<_> = scenario.data.iter().map(|folder| DataSet::open(folder).unwrap()).collect();
     let settings = HistoricalSettings {
         data: &sets,
@@ -70,8 +74,8 @@ fn world() -> Vec<Stamped<Input>> {
     inputs
 }
 
-fn decisions(inputs: Vec<Stamped<Input>>) -> Vec<(Timestamp, Record)> {
-    let scenario = load();
+fn decisions(until: Until, inputs: Vec<Stamped<Input>>) -> Vec<(Timestamp, Record)> {
+    let scenario = load(until);
     let mut engine = Engine::new(
         Desk::new(scenario.desk, scenario.seats),
         Session { feed: Listed(inputs.into_iter(), None), venue: SimExchange::new(scenario.sim) },
@@ -83,6 +87,10 @@ fn decisions(inputs: Vec<Stamped<Input>>) -> Vec<(Timestamp, Record)> {
 
 fn price(random: &mut ChaCha8Rng) -> Option<Price> {
     Price::new(random.random_range(1..100) * 100)
+}
+
+fn doubled(figure: Decimal6) -> Decimal6 {
+    Decimal6::from_millionths(2 * figure.millionths())
 }
 
 /// Another future: prices, results, figures and times are not what they were.
@@ -102,15 +110,36 @@ fn altered(input: &Stamped<Input>, random: &mut ChaCha8Rng, later: &mut Span) ->
             let (upper_before, upper_after) = (*upper_after, *upper_before);
             Input::Fact(Fact::FomcDecision { scheduled: true, upper_before, upper_after })
         }
+        Input::Fact(Fact::CpiPrint { month, yoy, mom, core_mom }) => {
+            let [yoy, mom, core_mom] = [yoy, mom, core_mom].map(|figure| figure.map(doubled));
+            Input::Fact(Fact::CpiPrint { month: *month, yoy, mom, core_mom })
+        }
+        Input::Fact(Fact::CpiConsensus { month, yoy, mom, core_mom }) => {
+            let [yoy, mom, core_mom] = [yoy, mom, core_mom].map(|figure| figure.map(doubled));
+            Input::Fact(Fact::CpiConsensus { month: *month, yoy, mom, core_mom })
+        }
+        Input::Fact(Fact::CpiRelease { month, release }) => {
+            let release = release.map(|release| release + Span::DAY);
+            Input::Fact(Fact::CpiRelease { month: *month, release })
+        }
         other => other.clone(),
     };
     Stamped { at: input.at + *later, value }
 }
 
 #[test]
-fn the_future_changes_nothing_that_was_decided_before_it() {
-    let world = world();
-    let truth = decisions(world.clone());
+fn the_future_changes_nothing_that_was_decided_about_meetings() {
+    the_future_changes_nothing_before_it(Until("fomc", "2022-12-31"));
+}
+
+#[test]
+fn the_future_changes_nothing_that_was_decided_about_prints() {
+    the_future_changes_nothing_before_it(Until("cpi", "2024-03-31"));
+}
+
+fn the_future_changes_nothing_before_it(until: Until) {
+    let world = world(until);
+    let truth = decisions(until, world.clone());
     assert!(truth.len() > 2_000);
     let mut random = ChaCha8Rng::seed_from_u64(7);
     let first = world
@@ -130,7 +159,7 @@ fn the_future_changes_nothing_that_was_decided_before_it() {
                 },
             )
             .collect();
-        let found = decisions(other);
+        let found = decisions(until, other);
         let before = |all: &[(Timestamp, Record)]| {
             all.iter().filter(|(at, _)| *at <= moment).cloned().collect::<Vec<_>>()
         };

@@ -19,7 +19,7 @@ use crate::desk::strategy::{Estimate, Learned, MarketView};
 use crate::domain::fact::Month;
 use crate::domain::{Decimal6, Fact, Fraction, Probability, Span, Strike, Timestamp};
 
-use super::Settings;
+use super::FomcSettings;
 
 /// Largest step either way: 100 basis points.
 const MAX_STEP: i32 = 4;
@@ -100,7 +100,7 @@ struct Outlook {
 
 /// The model.
 pub struct FomcModel {
-    settings: Settings,
+    settings: FomcSettings,
     meetings: Vec<Meeting>,
     level: Option<Decimal6>,
     last: Option<Direction>,
@@ -114,7 +114,7 @@ pub struct FomcModel {
 impl FomcModel {
     /// A model that knows nothing yet.
     #[must_use]
-    pub const fn new(settings: Settings) -> Self {
+    pub const fn new(settings: FomcSettings) -> Self {
         Self {
             settings,
             meetings: Vec::new(),
@@ -145,7 +145,9 @@ impl FomcModel {
                 self.calendar.insert(announcement);
             }
             Fact::CpiPrint { yoy: Some(yoy), .. } => self.inflation = Some(yoy),
-            Fact::CpiPrint { .. } => return Learned::Ignored,
+            Fact::CpiPrint { .. } | Fact::CpiConsensus { .. } | Fact::CpiRelease { .. } => {
+                return Learned::Ignored;
+            }
             Fact::Unemployment { month, rate } => {
                 self.unemployment.insert(month, rate);
             }

@@ -4,7 +4,7 @@ use crate::domain::{EventId, FeeSchedule, Market, MarketId, PriceGrid, Quote, Se
 
 use super::*;
 
-fn settings(extra: &str) -> Settings {
+fn settings(extra: &str) -> FomcSettings {
     toml::from_str(&format!("model = \"fomc\"\n{extra}")).unwrap()
 }
 

@@ -4,13 +4,17 @@
 //! The model says how often something happened in comparable circumstances; `market_weight` pools that
 //! belief with the market's mid in log-odds (0 = the base rate alone, 1 = the market).
 
+pub mod cpi;
 pub mod fomc;
+mod student;
 
 use serde::{Deserialize, Serialize};
 
 use crate::desk::strategy::{Estimate, Learned, MarketView, Strategy};
 use crate::domain::{Fact, Probability, Timestamp};
 
+use super::{BuildError, Built, make};
+use cpi::CpiModel;
 use fomc::FomcModel;
 
 /// The name in scenarios.
@@ -22,19 +26,21 @@ pub const NAME: &str = "base_rate_divergence";
 pub enum ModelName {
     /// Decisions of the Federal Open Market Committee.
     Fomc,
+    /// First prints of the consumer price index.
+    Cpi,
 }
 
-/// The strategy's keys in a scenario.
+/// The strategy's keys in a scenario with model `fomc`.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Settings {
+pub struct FomcSettings {
     /// The model.
     pub model: ModelName,
     /// First year whose meetings are counted.
     #[serde(default = "since")]
     pub since: i16,
     /// Strength of the prior towards the unconditional distribution, in meetings.
-    #[serde(default = "prior_strength")]
+    #[serde(default = "meetings")]
     pub prior_strength: f64,
     /// Weight of the market's mid in the pooled belief, 0 to 1.
     #[serde(default)]
@@ -47,12 +53,39 @@ pub struct Settings {
     pub decision_series: Vec<String>,
 }
 
+/// The strategy's keys in a scenario with model `cpi`.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CpiSettings {
+    /// The model.
+    pub model: ModelName,
+    /// Strength of the prior towards no bias and the spread of earlier years, in months.
+    #[serde(default = "months")]
+    pub prior_strength: f64,
+    /// Weight of the market's mid in the pooled belief, 0 to 1.
+    #[serde(default)]
+    pub market_weight: f64,
+    /// Series that pay on the headline index against the month before.
+    #[serde(default = "mom_series")]
+    pub mom_series: Vec<String>,
+    /// Series that pay on the headline index against the same month a year before.
+    #[serde(default = "yoy_series")]
+    pub yoy_series: Vec<String>,
+    /// Series that pay on the index without food and energy against the month before.
+    #[serde(default = "core_mom_series")]
+    pub core_mom_series: Vec<String>,
+}
+
 const fn since() -> i16 {
     1990
 }
 
-const fn prior_strength() -> f64 {
+const fn meetings() -> f64 {
     10.0
+}
+
+const fn months() -> f64 {
+    12.0
 }
 
 fn level_series() -> Vec<String> {
@@ -63,33 +96,78 @@ fn decision_series() -> Vec<String> {
     ["KXFEDDECISION", "FEDDECISION"].map(String::from).to_vec()
 }
 
+fn mom_series() -> Vec<String> {
+    ["KXCPI", "CPI"].map(String::from).to_vec()
+}
+
+fn yoy_series() -> Vec<String> {
+    ["KXCPIYOY", "CPIYOY"].map(String::from).to_vec()
+}
+
+fn core_mom_series() -> Vec<String> {
+    ["KXCPICORE", "CPICORE"].map(String::from).to_vec()
+}
+
+/// Makes the strategy; which keys it has depends on the model.
+///
+/// # Errors
+/// A wrong key or value.
+pub fn build(table: toml::Table) -> Result<Built, BuildError> {
+    #[derive(Deserialize)]
+    struct Choice {
+        model: ModelName,
+    }
+    let choice: Choice = table.clone().try_into().map_err(BuildError::Table)?;
+    match choice.model {
+        ModelName::Fomc => make(table, BaseRateDivergence::fomc),
+        ModelName::Cpi => make(table, BaseRateDivergence::cpi),
+    }
+}
+
+enum Model {
+    Fomc(FomcModel),
+    Cpi(Box<CpiModel>),
+}
+
 /// The strategy.
 pub struct BaseRateDivergence {
-    model: FomcModel,
+    model: Model,
     market_weight: f64,
 }
 
 impl BaseRateDivergence {
-    /// From its settings.
+    /// With model `fomc`.
     ///
     /// # Errors
     /// Names the figure that is out of range.
-    pub fn new(settings: Settings) -> Result<Self, String> {
-        let Settings { prior_strength, market_weight, since, .. } = settings;
-        if !(prior_strength > 0.0 && prior_strength <= 1e6) {
-            return Err(format!(
-                "prior_strength = {prior_strength} is not between 0 and 1000000 (0 excluded)"
-            ));
-        }
-        if !(0.0..=1.0).contains(&market_weight) {
-            return Err(format!("market_weight = {market_weight} is not between 0 and 1"));
-        }
+    pub fn fomc(settings: FomcSettings) -> Result<Self, String> {
+        let FomcSettings { prior_strength, market_weight, since, .. } = settings;
+        check(prior_strength, market_weight)?;
         if !(1900..=2200).contains(&since) {
             return Err(format!("since = {since} is not a year"));
         }
-        let ModelName::Fomc = settings.model;
-        Ok(Self { model: FomcModel::new(settings), market_weight })
+        Ok(Self { model: Model::Fomc(FomcModel::new(settings)), market_weight })
     }
+
+    /// With model `cpi`.
+    ///
+    /// # Errors
+    /// Names the figure that is out of range.
+    pub fn cpi(settings: CpiSettings) -> Result<Self, String> {
+        let CpiSettings { prior_strength, market_weight, .. } = settings;
+        check(prior_strength, market_weight)?;
+        Ok(Self { model: Model::Cpi(Box::new(CpiModel::new(settings))), market_weight })
+    }
+}
+
+fn check(prior_strength: f64, market_weight: f64) -> Result<(), String> {
+    if !(prior_strength > 0.0 && prior_strength <= 1e6) {
+        return Err(format!("prior_strength = {prior_strength} is not between 0 and 1000000 (0 excluded)"));
+    }
+    if !(0.0..=1.0).contains(&market_weight) {
+        return Err(format!("market_weight = {market_weight} is not between 0 and 1"));
+    }
+    Ok(())
 }
 
 impl Strategy for BaseRateDivergence {
@@ -98,11 +176,17 @@ impl Strategy for BaseRateDivergence {
     }
 
     fn learn(&mut self, fact: &Fact, published: Timestamp) -> Learned {
-        self.model.learn(fact, published)
+        match &mut self.model {
+            Model::Fomc(model) => model.learn(fact, published),
+            Model::Cpi(model) => model.learn(fact),
+        }
     }
 
     fn evaluate(&mut self, view: &MarketView<'_>) -> Option<Estimate> {
-        let mut estimate = self.model.evaluate(view)?;
+        let mut estimate = match &mut self.model {
+            Model::Fomc(model) => model.evaluate(view),
+            Model::Cpi(model) => model.evaluate(view),
+        }?;
         if self.market_weight > 0.0 {
             estimate.probability = pool(estimate.probability, view.quote.mid()?, self.market_weight)?;
         }
@@ -140,9 +224,13 @@ mod tests {
 
     #[test]
     fn settings_out_of_range_are_named() {
-        let table: toml::Table = toml::from_str("model = \"fomc\"\nmarket_weight = 1.5").unwrap();
-        let settings: Settings = table.try_into().unwrap();
-        let error = BaseRateDivergence::new(settings).err().unwrap();
-        assert_eq!(error, "market_weight = 1.5 is not between 0 and 1");
+        let table: toml::Table = toml::from_str("market_weight = 1.5").unwrap();
+        for model in ["fomc", "cpi"] {
+            let mut table = table.clone();
+            table.insert("model".into(), model.into());
+            let error = build(table).err();
+            let expected = "market_weight = 1.5 is not between 0 and 1";
+            assert_eq!(error, Some(BuildError::Value(expected.into())));
+        }
     }
 }

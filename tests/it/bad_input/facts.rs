@@ -9,6 +9,10 @@ const DECISIONS: &str = "published_at,meeting_date,scheduled,target_upper_before
      2023-11-01T18:00:00Z,2023-11-01,true,5.5,5.5,0\n";
 const CALENDAR: &str = "published_at,meeting_date,announcement_at\n";
 const CPI: &str = "published_at,reference_month,yoy,mom,core_mom\n2023-11-14T13:30:00Z,2023-10,3.2,0.0,\n";
+const CONSENSUS: &str = "published_at,reference_month,yoy_consensus,mom_consensus,core_mom_consensus\n\
+     2023-11-13T13:30:00Z,2023-10,3.3,0.1,0.3\n";
+const RELEASES: &str =
+    "published_at,reference_month,release_at\n2022-12-13T13:30:00Z,2023-11,2023-12-12T13:30:00Z\n";
 const UNEMPLOYMENT: &str = "published_at,reference_month,rate\n2023-11-03T12:30:00Z,2023-10,3.9\n";
 const FEES: &str = "series_ticker,effective_at,fee_type,fee_multiplier\n";
 
@@ -34,6 +38,8 @@ const FILES: &[Case] = &[
          \x20 published_at,meeting_date,scheduled,target_upper_before,target_upper_after,change_bp\n\
          \x20 published_at,meeting_date,announcement_at\n\
          \x20 published_at,reference_month,yoy,mom,core_mom\n\
+         \x20 published_at,reference_month,yoy_consensus,mom_consensus,core_mom_consensus\n\
+         \x20 published_at,reference_month,release_at\n\
          \x20 published_at,reference_month,rate",
     ),
     (
@@ -43,6 +49,8 @@ const FILES: &[Case] = &[
          \x20 published_at,meeting_date,scheduled,target_upper_before,target_upper_after,change_bp\n\
          \x20 published_at,meeting_date,announcement_at\n\
          \x20 published_at,reference_month,yoy,mom,core_mom\n\
+         \x20 published_at,reference_month,yoy_consensus,mom_consensus,core_mom_consensus\n\
+         \x20 published_at,reference_month,release_at\n\
          \x20 published_at,reference_month,rate",
     ),
     (
@@ -107,6 +115,44 @@ const ROWS: &[Case] = &[
         "bad meeting date",
         |w| w.facts(&(CALENDAR.to_owned() + "2023-01-01T00:00:00Z,31.01.2024,2024-01-31T19:00:00Z\n")),
         "[DIR]/facts.csv, row 1: meeting_date: `31.01.2024` is not a date like 2024-01-31",
+    ),
+];
+
+const CPI_EXPECTED: &[Case] = &[
+    (
+        "no published_at",
+        |w| w.facts(&(CONSENSUS.to_owned() + ",2023-11,3.1,0.0,0.3\n")),
+        "[DIR]/facts.csv, row 2: published_at is missing",
+    ),
+    (
+        "bad month",
+        |w| w.facts(&(CONSENSUS.to_owned() + "2023-12-11T13:30:00Z,Nov 2023,3.1,0.0,0.3\n")),
+        "[DIR]/facts.csv, row 2: reference_month: `Nov 2023` is not a month like 2024-01",
+    ),
+    (
+        "bad consensus",
+        |w| w.facts(&(CONSENSUS.to_owned() + "2023-12-11T13:30:00Z,2023-11,3.1,0.0-0.1,0.3\n")),
+        "[DIR]/facts.csv, row 2: mom_consensus: `0.0-0.1` is not a decimal number",
+    ),
+    (
+        "a consensus of no economy",
+        |w| w.facts(&(CONSENSUS.to_owned() + "2023-12-11T13:30:00Z,2023-11,3100,,\n")),
+        "[DIR]/facts.csv, row 2: yoy_consensus: `3100` is not between -1000 and 1000 percent",
+    ),
+    (
+        "a release on a day without a time",
+        |w| w.facts(&(RELEASES.to_owned() + "2022-12-13T13:30:00Z,2023-12,2024-01-11\n")),
+        "[DIR]/facts.csv, row 2: release_at: `2024-01-11` is not a time like 2024-01-31T19:00:00Z",
+    ),
+    (
+        "a release of no month",
+        |w| w.facts(&(RELEASES.to_owned() + "2022-12-13T13:30:00Z,,2024-01-11T13:30:00Z\n")),
+        "[DIR]/facts.csv, row 2: reference_month is missing",
+    ),
+    (
+        "a short row",
+        |w| w.facts(&(RELEASES.to_owned() + "2022-12-13T13:30:00Z,2023-12\n")),
+        "[DIR]/facts.csv, row 2: has 2 cells, must have 3",
     ),
 ];
 
@@ -193,6 +239,11 @@ fn files() {
 #[test]
 fn rows() {
     refused(DATA, ROWS);
+}
+
+#[test]
+fn expected_prints_and_releases() {
+    refused(DATA, CPI_EXPECTED);
 }
 
 #[test]

@@ -145,9 +145,41 @@ const UNKNOWN: &[Case] = &[
             w.line("name = \"fixed_rate\"", "name = \"base_rate_divergence\"");
             w.line("probability = 0.25", "model = \"fed\"");
         },
-        "[DIR]/case.toml, line 12: strategy.model = `fed` is none of fomc",
+        "[DIR]/case.toml, line 12: strategy.model = `fed` is none of fomc, cpi",
+    ),
+    (
+        "no model",
+        |w| {
+            w.line("name = \"fixed_rate\"", "name = \"base_rate_divergence\"");
+            w.line("probability = 0.25", "prior_strength = 12.0");
+        },
+        "[DIR]/case.toml, line 10: strategy.model is missing",
+    ),
+    (
+        "a key of the other model, cpi",
+        |w| cpi(w, "level_series = [\"FED\"]"),
+        "[DIR]/case.toml, line 13: unknown key `level_series`; did you mean `mom_series`?",
+    ),
+    (
+        "a key of the other model, fomc",
+        |w| {
+            cpi(w, "yoy_series = [\"CPIYOY\"]");
+            w.line("model = \"cpi\"", "model = \"fomc\"");
+        },
+        "[DIR]/case.toml, line 13: unknown key `yoy_series`; did you mean `level_series`?",
+    ),
+    (
+        "a strength that is text",
+        |w| cpi(w, "prior_strength = \"12\""),
+        "[DIR]/case.toml, line 13: strategy.prior_strength is string \"12\", must be a number",
     ),
 ];
+
+/// A strategy with model `cpi` and one further line.
+fn cpi(world: &World, line: &str) {
+    world.line("name = \"fixed_rate\"", "name = \"base_rate_divergence\"");
+    world.line("probability = 0.25", &format!("model = \"cpi\"\n{line}"));
+}
 
 const RANGES: &[Case] = &[
     (
