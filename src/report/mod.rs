@@ -10,6 +10,7 @@ pub mod page;
 pub mod stats;
 pub mod summary;
 pub mod tally;
+mod words;
 
 pub use summary::Summary;
 pub use tally::Tally;

@@ -5,6 +5,8 @@ use serde::Serialize;
 use crate::report::forecasts::POOLED;
 use crate::report::stats::{Estimate, verdict};
 
+use crate::report::words::{count, dollars, percent, signed_cents, signed_dollars};
+
 use super::{Findings, Group};
 
 /// How an answer sounds.
@@ -71,7 +73,7 @@ pub fn warnings(findings: &Findings) -> Vec<Warning> {
     }
     for halt in findings.prevented.halts.iter().filter(|halt| halt.resumed.is_none()) {
         let whose = halt.strategy.as_deref().unwrap_or("All trading");
-        let title = format!("{whose} was halted by the rule `{}`", halt.rule);
+        let title = format!("{whose} was halted by its {} rule", halt.rule.replace('_', " "));
         warn(Tone::Bad, title, halt.detail.clone());
     }
     all
@@ -100,12 +102,13 @@ fn money(findings: &Findings) -> Answer {
     let sentence = match results.trades {
         0 => "Nothing was closed.".to_owned(),
         trades => format!(
-            "{} after {} of fees, {:+.1} % of {}; {} of {trades} closed positions won.",
-            signed(results.pnl),
+            "{} after {} of fees, {} of {}; {} of {} closed positions won.",
+            signed_dollars(results.pnl),
             dollars(results.fees),
-            results.r#return * 100.0,
+            percent(results.r#return),
             dollars(results.bankroll),
-            results.wins
+            count(results.wins),
+            count(trades)
         ),
     };
     Answer { section: "money", question: "Did I make money, after fees?", tone, word, sentence }
@@ -181,16 +184,16 @@ fn luck(findings: &Findings) -> Answer {
         (Tone::Unknown, "Cannot tell", "No market that was entered has settled.".to_owned())
     } else if evidence.evidence_against >= LINE {
         let words = format!(
-            "Over {markets} events the market's prices predicted {} times better than the beliefs.",
+            "The market is right: over {markets} events its prices predicted {} times better than the beliefs.",
             ratio(evidence.evidence_against)
         );
-        (Tone::Bad, "No: the market is right", words)
+        (Tone::Bad, "No", words)
     } else if evidence.evidence_for >= LINE {
         let words = format!(
-            "Over {markets} events the beliefs predicted {} times better than the market's prices.",
+            "There is an edge: over {markets} events the beliefs predicted {} times better than the market's prices.",
             ratio(evidence.evidence_for)
         );
-        (Tone::Good, "No: there is an edge", words)
+        (Tone::Good, "No", words)
     } else {
         let words = format!(
             "{markets} settled events speak {} to 1 for the beliefs: between 1 to 20 and 20 to 1 nothing is shown.",
@@ -211,10 +214,15 @@ fn source(findings: &Findings) -> Answer {
     let best = all.clone().max_by(|a, b| a.1.pnl.total_cmp(&b.1.pnl));
     let worst = all.min_by(|a, b| a.1.pnl.total_cmp(&b.1.pnl));
     let told = |(by, group): (&str, &Group)| {
-        format!("{by} {}: {} in {} positions", group.name, signed(group.pnl), group.trades)
+        format!(
+            "by {by}: {} with {} in {} positions",
+            group.name,
+            signed_dollars(group.pnl),
+            count(group.trades)
+        )
     };
     let sentence = match (best, worst) {
-        (Some(best), Some(worst)) => format!("Best {}; worst {}.", told(best), told(worst)),
+        (Some(best), Some(worst)) => format!("Best {}. Worst {}.", told(best), told(worst)),
         _ => "Too little was traded to take it apart.".into(),
     };
     Answer { section, question, tone: Tone::Unknown, word: "See", sentence }
@@ -232,7 +240,7 @@ fn other_side(findings: &Findings) -> Answer {
     } else {
         format!("In the first {} after a fill", after.after.trim_start_matches("1 "))
     };
-    let figure = format!("{when} the market's mid moved {:+.1} ¢ our way", drift.value * 100.0);
+    let figure = format!("{when} the market's mid moved {} our way", signed_cents(drift.value));
     let (tone, word, verdict) = match drift.interval() {
         Some((_, high)) if high < 0.0 => (Tone::Bad, "The better informed", "which is not luck"),
         Some((low, _)) if low > 0.0 => (Tone::Good, "The slower", "which is not luck"),
@@ -261,24 +269,17 @@ fn prevented(findings: &Findings) -> Answer {
         None => format!("No gate refused anything; {halts}."),
         Some(gate) => {
             let made = gate.would_have_made.map_or(String::new(), |made| {
-                format!("; a contract each would have made {:+.1} ¢ on average", made.value * 100.0)
+                format!("; a contract each would have made {} on average", signed_cents(made.value))
             });
             format!(
-                "{refusals} refusals, most of them ({}) because {}{made}; {halts}.",
-                gate.refusals, gate.meaning
+                "{} refusals, {} of them because {}{made}; {halts}.",
+                count(refusals),
+                count(gate.refusals),
+                gate.meaning
             )
         }
     };
     Answer { section, question, tone: Tone::Unknown, word: "See", sentence }
-}
-
-fn dollars(value: f64) -> String {
-    format!("${:.2}", value.abs())
-}
-
-fn signed(value: f64) -> String {
-    let sign = if value < 0.0 { "−" } else { "+" };
-    format!("{sign}{}", dollars(value))
 }
 
 /// A ratio as one says it.

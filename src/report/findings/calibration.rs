@@ -7,7 +7,7 @@ use crate::domain::StrategyId;
 use crate::report::forecasts::{Columns, HORIZONS, POOLED, share};
 use crate::report::stats::binned::{Bin, binned};
 use crate::report::stats::isotonic::{Band, Block, consistency_band, fit, pool};
-use crate::report::stats::{Assessment, assess};
+use crate::report::stats::{Assessment, Forecasts, assess};
 
 use super::gather::Gathered;
 
@@ -40,16 +40,13 @@ pub struct Calibration {
     pub bins: Vec<Bin>,
     /// Forecasts by twentieths of a share.
     pub histogram: Vec<u64>,
+    /// The same of the market's prices.
+    pub market_histogram: Vec<u64>,
 }
 
 fn calibration(strategy: &str, which: &'static str, columns: &Columns, seed: u64) -> Calibration {
     let (model, market) = (columns.model(), columns.market());
     let grid: Vec<f64> = (0..BAND_GRID).map(|place| place as f64 / (BAND_GRID - 1) as f64).collect();
-    let mut histogram = vec![0; BARS];
-    for said in model.probability() {
-        let bar = (0..BARS - 1).take_while(|&bar| *said >= (bar + 1) as f64 / BARS as f64).count();
-        histogram[bar] += 1;
-    }
     Calibration {
         strategy: strategy.to_owned(),
         which,
@@ -58,8 +55,18 @@ fn calibration(strategy: &str, which: &'static str, columns: &Columns, seed: u64
         market_curve: fit(pool(&market)),
         band: consistency_band(&model, &grid, BAND_DRAWS, seed),
         bins: binned(&model, BINS),
-        histogram,
+        histogram: histogram(&model),
+        market_histogram: histogram(&market),
     }
+}
+
+fn histogram(forecasts: &Forecasts) -> Vec<u64> {
+    let mut bars = vec![0; BARS];
+    for said in forecasts.probability() {
+        let bar = (1..BARS).take_while(|&bar| *said >= bar as f64 / BARS as f64).count();
+        bars[bar] += 1;
+    }
+    bars
 }
 
 /// Of all strategies: every horizon, all horizons together, and the sides bought.

@@ -8,9 +8,9 @@ use crate::journal::ledger::LedgerError;
 use crate::journal::reader::{
     EquityRow, FillRow, HaltRow, LedgerReader, MarketRow, OrderRow, RunRow, TradeRow,
 };
-use crate::report::forecasts::{Forecast, Resolved, Selection};
+use crate::report::forecasts::{Forecast, Resolved, Selection, share};
 
-use super::mark_outs::Watch;
+use super::mark_outs::{AT_FILL, Watch};
 use super::prevented::Refusals;
 
 /// Code of an evaluation nobody wanted to act on.
@@ -152,6 +152,16 @@ impl Gathered {
         selection.see(market_id(evaluation.market), strategy, close.since(evaluation.at), forecast);
     }
 
+    /// First moment of the run.
+    pub fn start(&self) -> Option<Timestamp> {
+        self.run.started_at.or(self.evaluations.span.map(|span| span.0))
+    }
+
+    /// Last moment of the run so far.
+    pub fn end(&self) -> Option<Timestamp> {
+        self.run.finished_at.or(self.evaluations.span.map(|span| span.1))
+    }
+
     /// What a side of a market paid; `None` while that is open.
     pub fn paid(&self, trade: &TradeRow) -> Option<f64> {
         let (_, value) = self.markets[trade.market].settled?;
@@ -165,6 +175,36 @@ impl Gathered {
             Price::ZERO => Some(trade.side == Side::No),
             _ => None,
         }
+    }
+
+    /// Mean mid of the side at the purchases of a position, weighted by contracts.
+    pub fn mid_at_purchases(&self, trade: &TradeRow) -> f64 {
+        let first = self.fills.partition_point(|fill| fill.at < trade.opened_at);
+        let of_it = self.fills[first..]
+            .iter()
+            .zip(&self.watch.seen[first..])
+            .take_while(|(fill, _)| fill.at <= trade.closed_at);
+        let bought = of_it.filter(|(fill, _)| {
+            fill.market == trade.market
+                && fill.action == Action::Buy
+                && self.strategy_of(fill) == Some(trade.strategy)
+        });
+        let (sum, contracts) =
+            bought.fold((0.0, 0.0), |(sum, contracts), (fill, seen)| {
+                let bought = fill.contracts.hundredths() as f64 / 100.0;
+                let yes = seen[AT_FILL];
+                let mid = yes.map_or(share(trade.market_price), |yes| {
+                    if trade.side == Side::Yes { yes } else { 1.0 - yes }
+                });
+                (sum + mid * bought, contracts + bought)
+            });
+        if contracts > 0.0 { sum / contracts } else { share(trade.market_price) }
+    }
+
+    /// Whose order a fill was of.
+    pub fn strategy_of(&self, fill: &FillRow) -> Option<StrategyId> {
+        let order = self.orders.binary_search_by_key(&fill.order, |order| order.id).ok()?;
+        Some(self.orders[order].strategy)
     }
 
     /// Why a position was opened, in the words of the strategy.

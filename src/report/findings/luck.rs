@@ -105,7 +105,7 @@ fn bets(run: &Gathered, trades: &[&TradeRow]) -> Vec<Bet> {
     let bets = trades.iter().filter_map(|trade| {
         let won = run.won(trade)?;
         let bought_yes = trade.side == Side::Yes;
-        let side = share(trade.market_price);
+        let side = run.mid_at_purchases(trade);
         Some(Bet {
             event: run.event_of[trade.market],
             market: u32::try_from(trade.market).expect("market ids are 32 bits wide"),

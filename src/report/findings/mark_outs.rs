@@ -123,7 +123,7 @@ pub struct MarkOut {
 type Price<'a> = &'a dyn Fn(&FillRow, &[Option<f64>]) -> Option<f64>;
 
 /// Place of the look at the fill itself.
-const AT_FILL: usize = 0;
+pub const AT_FILL: usize = 0;
 
 /// Name of the last look.
 pub const SETTLEMENT: &str = "settlement";

@@ -142,15 +142,14 @@ impl Findings {
 
 fn facts(run: &Gathered) -> RunFacts {
     let of = &run.run;
-    let (first, last) = run.evaluations.span.unzip();
     RunFacts {
         run_id: of.run_id.clone(),
         mode: of.mode.clone(),
         scenario: of.scenario.clone(),
         version: of.version.clone(),
         seed: of.seed,
-        start: of.started_at.or(first).map(Timestamp::nanos),
-        end: of.finished_at.or(last).map(Timestamp::nanos),
+        start: run.start().map(Timestamp::nanos),
+        end: run.end().map(Timestamp::nanos),
         finished: of.finished_at.is_some(),
         bankroll: dollars(of.bankroll),
         digest: of.digest.clone(),

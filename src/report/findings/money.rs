@@ -55,9 +55,9 @@ pub struct Results {
 /// the P&L.
 #[derive(Clone, Copy, Debug, Default, Serialize)]
 pub struct Waterfall {
-    /// What the contracts paid in the end, less the market's mid at first entry.
+    /// What the contracts paid in the end, less the market's mid when they were bought.
     pub gross: f64,
-    /// Paid beyond that mid: half the spread, slippage, and later purchases at other prices.
+    /// Paid beyond that mid: half the spread, and slippage.
     pub slippage: f64,
     /// What leaving before settlement brought beyond holding on.
     pub early_exits: f64,
@@ -84,7 +84,7 @@ impl Results {
             let contracts = trade.contracts.hundredths() as f64 / 100.0;
             let (cost, proceeds) = (dollars(trade.cost), dollars(trade.proceeds));
             let paid = run.paid(trade).map_or(proceeds, |each| each * contracts);
-            let at_mid = share(trade.market_price) * contracts;
+            let at_mid = run.mid_at_purchases(trade) * contracts;
             sum.unsettled += u64::from(run.paid(trade).is_none());
             sum.gross += paid - at_mid;
             sum.slippage -= cost - at_mid;
@@ -95,7 +95,7 @@ impl Results {
             sum
         });
         waterfall.open = pnl - waterfall.realized;
-        let curve: Vec<_> = run
+        let mut curve: Vec<_> = run
             .equity
             .iter()
             .map(|row| EquityPoint {
@@ -105,6 +105,12 @@ impl Results {
                 exposure: dollars(row.exposure),
             })
             .collect();
+        // Equity is recorded when it changes: it stays as it is to the end.
+        if let (Some(last), Some(end)) = (curve.last().copied(), run.end())
+            && end.nanos() > last.at
+        {
+            curve.push(EquityPoint { at: end.nanos(), ..last });
+        }
         let drawdown =
             |point: &EquityPoint| if point.peak > 0.0 { 1.0 - point.equity / point.peak } else { 0.0 };
         Self {

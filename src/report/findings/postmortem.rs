@@ -8,6 +8,8 @@ use crate::journal::reader::TradeRow;
 use crate::report::stats::Estimate;
 use crate::report::stats::binned::wilson;
 
+use crate::report::words::{percent, signed_cents, signed_dollars};
+
 use super::gather::Gathered;
 use super::mark_outs::{MarkOut, SETTLEMENT, mark_outs};
 use super::prevented::{Halted, Stop, stops};
@@ -74,9 +76,7 @@ fn postmortem(run: &Gathered, strategy: StrategyId, halts: &[Halted], seed: u64)
         return None;
     }
     let name = &run.strategies[strategy.index()];
-    let of_it =
-        |order| run.orders.binary_search_by_key(&order, |row| row.id).map(|at| run.orders[at].strategy);
-    let competition = mark_outs(run, |fill| of_it(fill.order) == Ok(strategy), seed);
+    let competition = mark_outs(run, |fill| run.strategy_of(fill) == Some(strategy), seed);
     let mut story = Postmortem {
         strategy: name.clone(),
         trades: trades.len() as u64,
@@ -162,7 +162,7 @@ fn competition_words(story: &Postmortem) -> String {
     let mut words: Vec<String> = later()
         .filter_map(|after| {
             let drift = after.drift.as_ref()?;
-            Some(format!("{:+.1} ¢ after {} ({} fills)", drift.value * 100.0, after.after, after.fills))
+            Some(format!("{} after {} ({} fills)", signed_cents(drift.value), after.after, after.fills))
         })
         .collect();
     let Some(latest) = words.pop() else {
@@ -192,15 +192,15 @@ fn delay(story: &Postmortem) -> String {
         "It closed {} positions, {} of them without profit, for {}.",
         story.trades,
         story.losses,
-        money(story.pnl)
+        signed_dollars(story.pnl)
     );
     let soonest = story.delay.iter().filter(|stop| stop.at.is_some()).min_by_key(|stop| stop.at);
     let (actual, rule) = match (&story.halted, soonest) {
         (Some(halt), _) => {
             let actual = format!(
-                "It was halted on {} by the rule `{}`: {}.",
+                "It was halted on {} by the {} rule: {}.",
                 Timestamp::from_nanos(halt.at).date(),
-                halt.rule,
+                halt.rule.replace('_', " "),
                 halt.detail
             );
             (actual, None)
@@ -217,17 +217,8 @@ fn delay(story: &Postmortem) -> String {
             stop.at.map(|at| Timestamp::from_nanos(at).date()).unwrap_or_default(),
             stop.losses,
             stop.later_trades,
-            money(stop.later_pnl)
+            signed_dollars(stop.later_pnl)
         )
     });
     format!("{outcome} {actual}{rule}")
-}
-
-fn percent(share: f64) -> String {
-    format!("{:.0} %", share * 100.0)
-}
-
-fn money(dollars: f64) -> String {
-    let sign = if dollars < 0.0 { "−" } else { "+" };
-    format!("{sign}${:.2}", dollars.abs())
 }

@@ -14,7 +14,7 @@ use crate::report::stats::assess::{Assessment, Scores, WINDOW};
 use crate::report::stats::isotonic::Block;
 use crate::report::stats::{Estimate, verdict};
 
-use super::words::{count, count_cell, estimate_cell, number_cell, percent};
+use crate::report::words::{count, count_cell, estimate_cell, number, number_cell, percent};
 
 /// Every strategy's calibration.
 pub fn calibrations(findings: &Findings) -> Markup {
@@ -84,7 +84,7 @@ fn reliability_chart(of: &Calibration, title: &str) -> Svg {
         name: "market's prices".into(),
         isotonic: line(&of.market_curve),
         bins: Vec::new(),
-        histogram: Vec::new(),
+        histogram: of.market_histogram.clone(),
     };
     let band = of.band.iter().map(|at| BandPoint { forecast: at.forecast, low: at.low, high: at.high });
     let count = of.assessment.as_ref().map_or(0, |assessment| assessment.forecasts);
@@ -146,7 +146,14 @@ fn spiegelhalter(assessment: &Assessment) -> Vec<Cell> {
     let cell = |of: &Scores| {
         of.spiegelhalter.as_ref().map_or_else(
             || Cell::text("unknown"),
-            |test| Cell::number(format!("{:.2} (p = {:.3})", test.z, test.p_value), test.z),
+            |test| {
+                let p = if test.p_value < 0.001 {
+                    "p < 0.001".into()
+                } else {
+                    format!("p = {:.3}", test.p_value)
+                };
+                Cell::number(format!("{} ({p})", number(test.z, 2)), test.z)
+            },
         )
     };
     let name = Cell::text("Spiegelhalter's z, as if independent");
@@ -163,8 +170,7 @@ fn by_horizon(findings: &Findings, strategy: &str) -> Markup {
             Cell::text(of.which),
             count_cell(assessment.forecasts as u64),
             count_cell(assessment.events as u64),
-            cell(Some(&scores.brier), 3),
-            number_cell(assessment.market.brier.value, 3),
+            number_cell(scores.brier.value, 3),
             cell(Some(&scores.in_the_large), 1),
             cell(scores.slope.as_ref(), 2),
             cell(Some(&scores.calibration_error), 3),
@@ -175,7 +181,6 @@ fn by_horizon(findings: &Findings, strategy: &str) -> Markup {
         Column::number("number"),
         Column::number("events"),
         Column::number("Brier score"),
-        Column::number("market's"),
         Column::number("came more often, points"),
         Column::number("slope"),
         Column::number("ECE"),

@@ -9,8 +9,8 @@ use crate::report::forecasts::POOLED;
 use crate::report::html::{Cell, Column, Page, Table, figure};
 use crate::report::stats::assess::Assessment;
 
-use super::words::{count_cell, estimate_cell, number_cell, percent};
 use super::{foot, section};
+use crate::report::words::{count_cell, estimate_cell, number_cell, percent};
 
 /// The page of several runs.
 #[must_use]

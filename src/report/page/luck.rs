@@ -8,7 +8,7 @@ use crate::report::findings::{Evidence, Findings};
 use crate::report::html::{Fact, facts, figure};
 use crate::report::stats::evidence::LINE;
 
-use super::words::{count, dollars, interval, percent};
+use crate::report::words::{count, dollars, interval, percent};
 
 /// Evidence of every strategy.
 pub fn luck(findings: &Findings) -> Markup {

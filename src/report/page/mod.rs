@@ -5,12 +5,12 @@ mod comparison;
 mod luck;
 mod money;
 mod risk;
-mod words;
 
 use maud::{Markup, html};
 
 use super::findings::Findings;
 use super::html::{Cell, Column, Page, Section, Table, answers, banner};
+use super::words;
 
 pub use comparison::comparison;
 

@@ -12,7 +12,7 @@ use crate::report::html::{Cell, Column, Fact, Table, details, facts, figure};
 
 use crate::report::stats::Estimate;
 
-use super::words::{count, count_cell, dollars, estimate_cell, number_cell, percent};
+use crate::report::words::{count, count_cell, dollars, estimate_cell, number_cell, percent};
 
 /// Equity and the waterfall.
 pub fn money(findings: &Findings) -> Markup {
@@ -33,8 +33,8 @@ pub fn money(findings: &Findings) -> Markup {
         }))
         @if results.trades > 0 {
             (figure("From gross edge to net", &waterfall_chart(findings), &html! {
-                "Gross edge is what the contracts paid in the end, less the market's mid when the position was "
-                "opened. The beliefs had promised " (dollars(results.waterfall.promised))
+                "Gross edge is what the contracts paid in the end, less the market's mid when they were bought. "
+                "The beliefs had promised " (dollars(results.waterfall.promised))
                 " after fees on the same positions."
                 @if results.waterfall.unsettled > 0 {
                     " For " (count(results.waterfall.unsettled)) " positions left early the market has not paid "

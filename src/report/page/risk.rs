@@ -6,7 +6,7 @@ use crate::report::charts::Unit;
 use crate::report::findings::{Findings, Postmortem, Prevented, Stop};
 use crate::report::html::{Cell, Column, Table};
 
-use super::words::{count, count_cell, day, estimate_cell, minute, number, number_cell, percent};
+use crate::report::words::{count, count_cell, day, estimate_cell, minute, number, number_cell, percent};
 
 /// Gates, sizes and halts.
 pub fn prevented(findings: &Findings) -> Markup {

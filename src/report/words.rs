@@ -1,4 +1,4 @@
-//! How figures are written on the page.
+//! How figures are written, on the page and in sentences.
 
 use crate::domain::Timestamp;
 use crate::report::charts::Unit;
@@ -23,6 +23,16 @@ pub fn minute(nanos: i64) -> String {
 /// Dollars with cents.
 pub fn dollars(value: f64) -> String {
     Unit::Dollars.text(value, 2)
+}
+
+/// Dollars with cents and a sign.
+pub fn signed_dollars(value: f64) -> String {
+    Unit::Dollars.signed(value, 2)
+}
+
+/// Cents of a dollar with a sign.
+pub fn signed_cents(dollars: f64) -> String {
+    Unit::Cents.signed(dollars * 100.0, 1)
 }
 
 /// A share in percent.
