@@ -90,7 +90,12 @@ fn draw(canvas: &mut Canvas, input: &Bars) {
     let bottom = top + rows.len() as f64 * height + 4.0;
     for tick in &ticks {
         let x = layout.x(tick.at);
-        canvas.line(if tick.at == 0.0 { "zero" } else { "grid" }, (x, top), (x, bottom));
+        let class = if tick.at == 0.0 { "zero" } else { "grid" };
+        for row in 0..rows.len() {
+            // On a phone the lines leave room for the names.
+            let row_top = top + row as f64 * height;
+            canvas.line(class, (x, row_top + over), (x, row_top + height));
+        }
         canvas.text("mute", (x, bottom + 12.0), Anchor::Middle, &tick.label);
     }
     for (index, (row, text)) in rows.iter().zip(&texts).enumerate() {
@@ -112,7 +117,7 @@ fn head(canvas: &mut Canvas, input: &Bars) -> f64 {
         entries.push((Swatch::Line("whisker ink", 6), "95 % interval".to_owned()));
     }
     if let Some(name) = &input.reference {
-        entries.push((Swatch::Line("reference", 1), name.clone()));
+        entries.push((Swatch::Reference, name.clone()));
     }
     if entries.is_empty() { LINE + 6.0 } else { legend(canvas, 0.0, LINE + 4.0, canvas.width, &entries) }
 }
@@ -151,7 +156,7 @@ fn draw_row(canvas: &mut Canvas, layout: &Layout, top: f64, row: &Bar, text: &st
     if row.value.is_finite() {
         let (low, high) = (layout.x(row.value.min(0.0)), layout.x(row.value.max(0.0)));
         let area = Area { left: low, top: middle - 7.0, right: high.max(low + 1.0), bottom: middle + 7.0 };
-        let class = if row.value < 0.0 { "bar s1" } else { "bar s0" };
+        let class = if row.value < 0.0 { "bar ground s1" } else { "bar ground s0" };
         canvas.rect(class, area, &format!("{}: {text}", row.label));
     }
     if let Some((low, high)) = row.interval.filter(|(low, high)| low.is_finite() && high.is_finite()) {
@@ -162,7 +167,6 @@ fn draw_row(canvas: &mut Canvas, layout: &Layout, top: f64, row: &Bar, text: &st
         }
     }
     if let Some(reference) = row.reference.filter(|reference| reference.is_finite()) {
-        let x = layout.x(reference);
-        canvas.line("reference", (x, middle - 10.0), (x, middle + 10.0));
+        canvas.reference((layout.x(reference), middle));
     }
 }

@@ -79,8 +79,7 @@ pub fn equity(input: &Equity) -> Svg {
 /// Draws several runs' returns and drawdowns.
 #[must_use]
 pub fn comparison(input: &Comparison) -> Svg {
-    let returns: Vec<_> = input.runs.iter().map(returns).collect();
-    let drawdowns: Vec<_> = returns.iter().map(|curve| drawdowns(curve)).collect();
+    let (returns, drawdowns): (Vec<_>, Vec<_>) = input.runs.iter().map(relative).unzip();
     Svg::drawn(&input.title, &input.description, |canvas| {
         draw_comparison(canvas, input, &returns, &drawdowns);
     })
@@ -111,10 +110,12 @@ fn draw(canvas: &mut Canvas, input: &Equity) {
     let worst = range(&drawdown).map_or(0.0, |range| range.low).min(-0.01);
     let cap = input.exposure_cap.unwrap_or(0.0);
     let most = range(&exposure).map_or(0.0, |range| range.high).max(0.01).max(cap);
+    let cap_name = |cap| format!("Exposure, share of equity (dashed: cap {})", Unit::Share.text(cap, 0));
+    let exposure_title = input.exposure_cap.map_or_else(|| "Exposure, share of equity".to_owned(), cap_name);
     let tracks = [
         Track::new("Equity, dollars", 210.0, levels, Unit::Dollars),
         Track::new("Drawdown from the peak", 84.0, Range { low: worst, high: 0.0 }, Unit::Share),
-        Track::new("Exposure, share of equity", 84.0, Range { low: 0.0, high: most }, Unit::Share),
+        Track::new(exposure_title, 84.0, Range { low: 0.0, high: most }, Unit::Share),
     ];
     let panels = stack(canvas, top, canvas.width - 10.0, &axis, &tracks);
     panels[0].curve(canvas, "peak", 6, &peak);
@@ -125,8 +126,6 @@ fn draw(canvas: &mut Canvas, input: &Equity) {
     panels[2].curve(canvas, "curve", 0, &exposure);
     if let Some(cap) = input.exposure_cap {
         panels[2].rule(canvas, "limit", cap);
-        let at = (panels[2].area.right - 4.0, panels[2].y(cap) + 9.0);
-        canvas.text("halo", at, Anchor::End, &format!("cap {}", Unit::Share.text(cap, 0)));
     }
     draw_halts(canvas, &panels, &input.halts);
 }
@@ -162,7 +161,7 @@ fn draw_halts(canvas: &mut Canvas, panels: &[Panel], halts: &[Halt]) {
     }
     let mut y = canvas.height + LINE / 2.0;
     for (index, halt) in halts.iter().take(HALTS_LISTED).enumerate() {
-        let text = format!("{}  {}: {}", index + 1, day_text(days(halt.at)), halt.label);
+        let text = format!("{}. {}: {}", index + 1, day_text(days(halt.at)), halt.label);
         canvas.text("", (0.0, y), Anchor::Start, &fitted(&text, canvas.width));
         y += LINE + 2.0;
     }
@@ -174,13 +173,8 @@ fn draw_halts(canvas: &mut Canvas, panels: &[Panel], halts: &[Halt]) {
     canvas.height = if halts.is_empty() { canvas.height } else { y };
 }
 
-fn draw_comparison(
-    canvas: &mut Canvas,
-    input: &Comparison,
-    returns: &[Vec<(f64, f64)>],
-    drawdowns: &[Vec<(f64, f64)>],
-) {
-    let range = |curves: &[Vec<(f64, f64)>]| Range::of(curves.iter().flatten().map(|point| point.1));
+fn draw_comparison(canvas: &mut Canvas, input: &Comparison, returns: &[Line], drawdowns: &[Line]) {
+    let range = |curves: &[Line]| Range::of(curves.iter().flatten().map(|point| point.1));
     let axis = XAxis::time(canvas, returns.iter().flatten().map(|point| point.0));
     let (Some(levels), Some(falls), Some(axis)) = (range(returns), range(drawdowns), axis) else {
         return nothing(canvas);
@@ -208,17 +202,16 @@ fn draw_comparison(
     }
 }
 
-fn returns(run: &RunCurve) -> Vec<(f64, f64)> {
-    run.equity.iter().map(|(at, equity)| (days(*at), equity / run.bankroll - 1.0)).collect()
-}
+/// Points in order of time, in days since 1970.
+type Line = Vec<(f64, f64)>;
 
-/// 1 − value / highest value so far, the start counting as a peak; below zero, as it is drawn.
-fn drawdowns(returns: &[(f64, f64)]) -> Vec<(f64, f64)> {
+/// Returns on the bankroll, and value / highest value so far − 1, the bankroll counting as a peak.
+pub(super) fn relative(run: &RunCurve) -> (Line, Line) {
     let mut peak = 1.0f64;
-    let drawdown = |&(at, gained): &(f64, f64)| {
-        let value = 1.0 + gained;
+    let relative = |&(at, equity): &(Timestamp, f64)| {
+        let value = equity / run.bankroll;
         peak = peak.max(value);
-        (at, value / peak - 1.0)
+        ((days(at), value - 1.0), (days(at), value / peak - 1.0))
     };
-    returns.iter().map(drawdown).collect()
+    run.equity.iter().map(relative).unzip()
 }

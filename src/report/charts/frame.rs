@@ -77,10 +77,23 @@ impl Panel {
         (self.x(point.0), self.y(point.1))
     }
 
+    /// Columns this many pixels wide.
+    fn columns(&self, pixels: f64) -> usize {
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "some hundreds of pixels"
+        )]
+        let columns = ((self.area.right - self.area.left) / pixels) as usize;
+        columns
+    }
+
     /// A curve in order of x; it has a gap where a value is not finite, and a lone point is a marker.
     pub fn curve(&self, canvas: &mut Canvas, class: &str, series: usize, points: &[(f64, f64)]) {
+        // Runs without a name are many, and need less detail.
+        let columns = self.columns(if class == "others" { 8.0 } else { 2.0 });
         for stretch in stretches(points) {
-            let pixels: Vec<_> = reduced(stretch).into_iter().map(|point| self.at(point)).collect();
+            let pixels: Vec<_> = reduced(stretch, columns).into_iter().map(|point| self.at(point)).collect();
             match pixels.as_slice() {
                 [] => {}
                 [point] => canvas.marker(series, *point, ""),
@@ -91,8 +104,10 @@ impl Panel {
 
     /// The ground between a curve and zero.
     pub fn ground(&self, canvas: &mut Canvas, series: usize, points: &[(f64, f64)]) {
+        let columns = self.columns(2.0);
         for stretch in stretches(points).filter(|stretch| stretch.len() > 1) {
-            let mut pixels: Vec<_> = reduced(stretch).into_iter().map(|point| self.at(point)).collect();
+            let mut pixels: Vec<_> =
+                reduced(stretch, columns).into_iter().map(|point| self.at(point)).collect();
             let (first, last) = (pixels[0].0, pixels[pixels.len() - 1].0);
             pixels.extend([(last, self.y(0.0)), (first, self.y(0.0))]);
             canvas.polygon(&format!("area s{series}"), &pixels);
@@ -101,12 +116,13 @@ impl Panel {
 
     /// The band between two curves over the same x: (x, low, high).
     pub fn band(&self, canvas: &mut Canvas, class: &str, points: &[(f64, f64, f64)]) {
+        let columns = self.columns(2.0);
         let finite = |p: &(f64, f64, f64)| [p.0, p.1, p.2].iter().all(|value| value.is_finite());
         let parts = points.chunk_by(|a, b| finite(a) == finite(b)).filter(|part| finite(&part[0]));
         for part in parts.filter(|part| part.len() > 1) {
             let edge = |of: fn(&(f64, f64, f64)) -> f64| {
                 let edge: Vec<_> = part.iter().map(|point| (point.0, of(point))).collect();
-                reduced(&edge).into_iter().map(|point| self.at(point)).collect::<Vec<_>>()
+                reduced(&edge, columns).into_iter().map(|point| self.at(point)).collect::<Vec<_>>()
             };
             let mut outline = edge(|point| point.1);
             outline.extend(edge(|point| point.2).into_iter().rev());
@@ -146,7 +162,7 @@ pub(super) fn stack(canvas: &mut Canvas, top: f64, right: f64, axis: &XAxis, tra
             canvas.text("mute", (left - 6.0, at), Anchor::End, &tick.label);
         }
         panels.push(panel);
-        y = area.bottom + 10.0;
+        y = area.bottom + 16.0;
     }
     if let Some(panel) = panels.last() {
         x_labels(canvas, panel, axis);
@@ -185,6 +201,8 @@ pub(super) enum Swatch {
     Mark(usize),
     /// A filled patch of a class and series.
     Patch(&'static str, usize),
+    /// The mark of a figure to compare with.
+    Reference,
 }
 
 /// Names and looks from (left, top), wrapped at `right`; returns where it ends.
@@ -212,6 +230,7 @@ pub(super) fn legend(
                 canvas.line(&format!("whisker s{series}"), (middle, y - 8.0), (middle, y + 8.0));
                 canvas.marker(*series, (middle, y), "");
             }
+            Swatch::Reference => canvas.reference((x + SAMPLE / 2.0, y)),
             Swatch::Patch(class, series) => {
                 let area =
                     Area { left: x + 4.0, top: y - FONT / 2.0, right: x + SAMPLE, bottom: y + FONT / 2.0 };

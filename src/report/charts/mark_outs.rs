@@ -2,7 +2,7 @@
 
 use super::frame::{Track, XAxis, nothing, stack};
 use super::scale::{Range, Tick, Unit};
-use super::svg::{Anchor, Canvas, Svg, fitted};
+use super::svg::{Anchor, Canvas, Svg, fitted, text_width};
 
 /// Horizons that find room; the later ones are left out, and the chart says so.
 const HORIZONS: usize = 8;
@@ -45,23 +45,25 @@ fn draw(canvas: &mut Canvas, input: &MarkOuts) {
         return nothing(canvas);
     };
     let slot = (canvas.width - 60.0) / shown.len() as f64;
-    let tick = |(index, mark): (usize, &MarkOut)| Tick {
-        at: index as f64,
-        label: fitted(&mark.horizon, slot - 2.0),
-        below: Some(format!("n = {}", Unit::Number.text(mark.count as f64, 0))),
+    let is_narrow = canvas.is_narrow();
+    let tick = |(index, mark): (usize, &MarkOut)| {
+        let count = Unit::Number.text(mark.count as f64, 0);
+        let below = Some(if is_narrow { count } else { format!("n = {count}") });
+        Tick { at: index as f64, label: fitted(&mark.horizon, room(shown, index, slot)), below }
     };
     let axis = XAxis {
         range: Range { low: -0.5, high: shown.len() as f64 - 0.5 },
         ticks: shown.iter().enumerate().map(tick).collect(),
-        title: "Time after the fill".to_owned(),
+        title: if is_narrow { "Time after the fill; number of fills" } else { "Time after the fill" }
+            .to_owned(),
     };
     let largest = range.low.abs().max(range.high.abs());
+    let range = Range { low: range.low, high: range.high + (range.high - range.low) * 0.1 };
     let track = Track::new("Mean move in our favour, cents a contract", 220.0, range, Unit::Cents);
     let panels = stack(canvas, 0.0, canvas.width - 10.0, &axis, &[track]);
     let panel = &panels[0];
     panel.rule(canvas, "zero", 0.0);
     let path: Vec<_> = shown.iter().enumerate().map(|(index, mark)| (index as f64, mark.cents)).collect();
-    panel.curve(canvas, "others", 0, &path);
     let decimals = Unit::Cents.decimals(largest);
     for (mark, point) in shown.iter().zip(&path).filter(|(mark, _)| mark.cents.is_finite()) {
         let (x, y) = panel.at(*point);
@@ -73,11 +75,20 @@ fn draw(canvas: &mut Canvas, input: &MarkOuts) {
         }
         let text = Unit::Cents.signed(mark.cents, decimals);
         canvas.marker(0, (x, y), &format!("{}: {text}, n = {}", mark.horizon, mark.count));
-        canvas.text("halo", (x + 8.0, y), Anchor::Start, &text);
+        // Over the whisker, where nothing else is drawn.
+        let top = panel.y(ends(mark).into_iter().filter(|end| end.is_finite()).fold(mark.cents, f64::max));
+        canvas.text("halo", (x, top - 12.0), Anchor::Middle, &text);
     }
     if input.horizons.len() > HORIZONS {
         let text = format!("{} later horizons are not shown", input.horizons.len() - HORIZONS);
         canvas.text("mute", (0.0, canvas.height + 4.0), Anchor::Start, &text);
         canvas.height += 16.0;
     }
+}
+
+/// How wide a horizon's name may be: what its wider neighbour leaves.
+fn room(shown: &[MarkOut], index: usize, slot: f64) -> f64 {
+    let width = |index: usize| shown.get(index).map_or(0.0, |mark| text_width(&mark.horizon));
+    let widest = width(index + 1).max(if index > 0 { width(index - 1) } else { 0.0 });
+    (2.0 * (slot - 4.0) - widest).max(slot - 4.0)
 }

@@ -1,13 +1,10 @@
 //! Fewer points for the same picture: a spike of one point among 200,000 must stay in sight.
 
-/// Pixel columns a curve is reduced to; at most four points of each are kept.
-const COLUMNS: usize = 500;
-
-/// In each of 500 equal stretches of x the first, lowest, highest and last point, in their order. Points come
-/// in order of x; few enough come back as they are.
-pub(super) fn reduced(points: &[(f64, f64)]) -> Vec<(f64, f64)> {
+/// In each of `columns` equal stretches of x the first, lowest, highest and last point, in their order. Points
+/// come in order of x; at most four a column come back as they are.
+pub(super) fn reduced(points: &[(f64, f64)], columns: usize) -> Vec<(f64, f64)> {
     let (Some(first), Some(last)) = (points.first(), points.last()) else { return Vec::new() };
-    if points.len() <= COLUMNS * 4 {
+    if points.len() <= columns * 4 {
         return points.to_vec();
     }
     let width = (last.0 - first.0).max(f64::MIN_POSITIVE);
@@ -17,10 +14,10 @@ pub(super) fn reduced(points: &[(f64, f64)]) -> Vec<(f64, f64)> {
             clippy::cast_sign_loss,
             reason = "a float's cast saturates, and the columns are few"
         )]
-        let column = ((x - first.0) / width * COLUMNS as f64) as usize;
-        column.min(COLUMNS - 1)
+        let column = ((x - first.0) / width * columns as f64) as usize;
+        column.min(columns - 1)
     };
-    let mut kept = Vec::with_capacity(COLUMNS * 4);
+    let mut kept = Vec::with_capacity(columns * 4);
     for column in points.chunk_by(|a, b| column_of(a.0) == column_of(b.0)) {
         let by_y = |a: &usize, b: &usize| column[*a].1.total_cmp(&column[*b].1);
         let lowest = (0..column.len()).min_by(by_y).unwrap_or(0);

@@ -1,8 +1,8 @@
 //! The canvas under the charts: SVG elements with sub-pixel coordinates, classes and escaped text.
 //!
-//! plotters was tried on paper and left: its backend knows whole pixels only (lines on a phone become
-//! staircases), no dashes, no classes and no hover text, which the charts' second channel beside colour
-//! and the dark mode rest on, and it cannot tell how wide a label is without the system's fonts.
+//! Own strings rather than plotters: its SVG backend knows whole pixels only (lines on a phone become
+//! staircases), and neither dash patterns, classes nor hover text, on which the second channel beside colour
+//! and the dark mode rest; stacked panels, bars with names over them and flags would be drawn by hand anyway.
 
 use std::fmt::Write as _;
 
@@ -139,16 +139,21 @@ impl Canvas {
         self.close(name, hover);
     }
 
+    /// The mark of a figure to compare with: a hollow diamond.
+    pub fn reference(&mut self, (x, y): (f64, f64)) {
+        self.polygon("reference", &[(x, y - 6.0), (x + 4.5, y), (x, y + 6.0), (x - 4.5, y)]);
+    }
+
     /// Text whose baseline suits a line of centre `y`; moved sideways where it would leave the drawing.
     pub fn text(&mut self, class: &str, (x, y): (f64, f64), anchor: Anchor, text: &str) {
-        let text = fitted(text, self.width - 4.0);
+        let text = fitted(text, self.width);
         let width = text_width(&text);
         let (before, name) = match anchor {
             Anchor::Start => (0.0, "start"),
             Anchor::Middle => (width / 2.0, "middle"),
             Anchor::End => (width, "end"),
         };
-        let x = x.min(self.width - 2.0 - (width - before)).max(2.0 + before);
+        let x = x.min(self.width - (width - before)).max(before);
         let _ = write!(
             self.body,
             "<text class=\"{class}\" x=\"{}\" y=\"{}\" text-anchor=\"{name}\">{}</text>",
@@ -207,9 +212,10 @@ pub(super) fn text_width(text: &str) -> f64 {
         | '\u{a0}' => 0.36,
         'f' | 'r' | 't' | '-' | '/' => 0.42,
         'm' | 'w' | 'M' | 'W' | '@' | '%' | '…' | '—' => 0.95,
-        'A'..='Z' | '−' | '+' | '=' | '<' | '>' | '&' => 0.72,
+        'A'..='Z' | '&' => 0.72,
+        '−' | '+' | '=' | '<' | '>' => 0.84,
         c if c >= '\u{1100}' => 1.0,
-        _ => 0.62,
+        _ => 0.64,
     };
     text.chars().map(em).sum::<f64>() * FONT
 }

@@ -66,9 +66,9 @@ fn draw(canvas: &mut Canvas, input: &Waterfall) {
     let x = |value: f64| start + (value - range.low) / span * (end - start);
     let row_height = 34.0 + over;
     let bottom = rows.len() as f64 * row_height;
-    canvas.line("zero", (x(0.0), 0.0), (x(0.0), bottom));
     for (index, (row, amount)) in rows.iter().zip(&amounts).enumerate() {
         let top = index as f64 * row_height + over + 5.0;
+        canvas.line("zero", (x(0.0), top - 5.0), (x(0.0), top + 29.0));
         let class = if index + 1 == rows.len() { "strong" } else { "" };
         let label_at = if over > 0.0 { (0.0, top - LINE / 2.0) } else { (0.0, top + 12.0) };
         let label = fitted(row.label, if over > 0.0 { canvas.width } else { names + 8.0 });
