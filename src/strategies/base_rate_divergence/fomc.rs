@@ -145,7 +145,9 @@ impl FomcModel {
                 self.calendar.insert(announcement);
             }
             Fact::CpiPrint { yoy: Some(yoy), .. } => self.inflation = Some(yoy),
-            Fact::CpiPrint { .. } => return Learned::Ignored,
+            Fact::CpiPrint { .. } | Fact::HighForecast { .. } | Fact::ObservedHigh { .. } => {
+                return Learned::Ignored;
+            }
             Fact::Unemployment { month, rate } => {
                 self.unemployment.insert(month, rate);
             }

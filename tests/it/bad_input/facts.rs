@@ -34,7 +34,9 @@ const FILES: &[Case] = &[
          \x20 published_at,meeting_date,scheduled,target_upper_before,target_upper_after,change_bp\n\
          \x20 published_at,meeting_date,announcement_at\n\
          \x20 published_at,reference_month,yoy,mom,core_mom\n\
-         \x20 published_at,reference_month,rate",
+         \x20 published_at,reference_month,rate\n\
+         \x20 published_at,station,date,lead_hours,high_f\n\
+         \x20 published_at,station,date,high_f",
     ),
     (
         "columns in another order",
@@ -43,7 +45,9 @@ const FILES: &[Case] = &[
          \x20 published_at,meeting_date,scheduled,target_upper_before,target_upper_after,change_bp\n\
          \x20 published_at,meeting_date,announcement_at\n\
          \x20 published_at,reference_month,yoy,mom,core_mom\n\
-         \x20 published_at,reference_month,rate",
+         \x20 published_at,reference_month,rate\n\
+         \x20 published_at,station,date,lead_hours,high_f\n\
+         \x20 published_at,station,date,high_f",
     ),
     (
         "not UTF-8",
