@@ -71,7 +71,7 @@ fn the_day_before_the_market_was_right_28_times_of_28() {
 #[test]
 fn the_embedded_data_is_clean_and_small() {
     let mut bytes = 0;
-    for path in ["data/fomc", "data/rules/partial_fill", "data/rules/inversion_and_scalar"] {
+    for path in ["data/fomc", "data/weather", "data/rules/partial_fill", "data/rules/inversion_and_scalar"] {
         let found = inspect::check(&root().join(path));
         assert_eq!(found.count, 0, "{:?}", found.problems);
         bytes += DataSet::open(&root().join(path))
@@ -80,8 +80,15 @@ fn the_embedded_data_is_clean_and_small() {
             .map(|file| file.metadata().unwrap().len())
             .sum::<u64>();
     }
-    for file in ["fomc_decisions", "fomc_calendar", "cpi_first_prints", "unemployment"] {
-        let path = root().join(format!("data/facts/{file}.csv"));
+    for file in [
+        "facts/fomc_decisions",
+        "facts/fomc_calendar",
+        "facts/cpi_first_prints",
+        "facts/unemployment",
+        "weather/forecasts",
+        "weather/observed",
+    ] {
+        let path = root().join(format!("data/{file}.csv"));
         assert_eq!(inspect::check(&path).count, 0);
         bytes += path.metadata().unwrap().len();
     }

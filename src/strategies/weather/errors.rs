@@ -19,8 +19,10 @@ pub enum ErrorModel {
 
 /// Degrees of freedom of the t distribution.
 const FREEDOM: f64 = 4.0;
-/// Steps of the fit; on a year of errors it stands still after about thirty.
-const FIT_STEPS: usize = 200;
+/// Most steps of the fit; on a year of errors it stands still after about thirty.
+const FIT_STEPS: usize = 500;
+/// Change of the scale in a step, relative to it, below which the fit stands still.
+const STILL: f64 = 1e-13;
 /// Ratio of neighbouring probabilities of the imagined error: it is 4.4 °F off on average.
 const DECAY: f64 = 0.8;
 
@@ -130,7 +132,11 @@ fn fit_student_t(past: &[i16], mean: f64, deviation: f64) -> Option<ErrorDistrib
         let weights = errors().map(weight).sum::<f64>();
         let centre = errors().map(|error| weight(error) * error).sum::<f64>() / weights;
         let spread = errors().map(|error| weight(error) * square(error - centre)).sum::<f64>();
+        let before = scale;
         (location, scale) = (centre, libm::sqrt(spread / past.len() as f64));
+        if (scale - before).abs() <= STILL * before {
+            break;
+        }
     }
     (scale > 0.0).then_some(ErrorDistribution::StudentT { location, scale })
 }

@@ -10,6 +10,7 @@ const DECISIONS: &str = "published_at,meeting_date,scheduled,target_upper_before
 const CALENDAR: &str = "published_at,meeting_date,announcement_at\n";
 const CPI: &str = "published_at,reference_month,yoy,mom,core_mom\n2023-11-14T13:30:00Z,2023-10,3.2,0.0,\n";
 const UNEMPLOYMENT: &str = "published_at,reference_month,rate\n2023-11-03T12:30:00Z,2023-10,3.9\n";
+const FORECASTS: &str = "published_at,station,date,lead_hours,high_f\n";
 const FEES: &str = "series_ticker,effective_at,fee_type,fee_multiplier\n";
 
 const FILES: &[Case] = &[
@@ -114,6 +115,34 @@ const ROWS: &[Case] = &[
     ),
 ];
 
+const HIGHS: &[Case] = &[
+    (
+        "no station's code",
+        |w| w.facts(&(FORECASTS.to_owned() + "2021-03-01T23:05:00Z,New York,2021-03-02,24,45\n")),
+        "[DIR]/facts.csv, row 1: station: `New York` is not a station's code like NYC or KNYC",
+    ),
+    (
+        "no lead",
+        |w| w.facts(&(FORECASTS.to_owned() + "2021-03-01T23:05:00Z,NYC,2021-03-02,0,45\n")),
+        "[DIR]/facts.csv, row 1: lead_hours: `0` is not a whole number of hours between 1 and 240",
+    ),
+    (
+        "half a degree",
+        |w| w.facts(&(FORECASTS.to_owned() + "2021-03-01T23:05:00Z,NYC,2021-03-02,24,45.5\n")),
+        "[DIR]/facts.csv, row 1: high_f: `45.5` is not a whole number of degrees Fahrenheit between -130 and 140",
+    ),
+    (
+        "hotter than Earth",
+        |w| w.facts("published_at,station,date,high_f\n2021-03-03T13:00:00Z,NYC,2021-03-02,141\n"),
+        "[DIR]/facts.csv, row 1: high_f: `141` is not a whole number of degrees Fahrenheit between -130 and 140",
+    ),
+    (
+        "no day",
+        |w| w.facts("published_at,station,date,high_f\n2021-03-03T13:00:00Z,NYC,2021-02-29,41\n"),
+        "[DIR]/facts.csv, row 1: date: `2021-02-29` is not a date like 2024-01-31",
+    ),
+];
+
 const DECIDED: &[Case] = &[
     (
         "bad meeting date",
@@ -197,6 +226,11 @@ fn files() {
 #[test]
 fn rows() {
     refused(DATA, ROWS);
+}
+
+#[test]
+fn highs() {
+    refused(DATA, HIGHS);
 }
 
 #[test]
