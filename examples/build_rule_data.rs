@@ -164,7 +164,7 @@ fn write(out: &Path, set: &DataSet) -> Result<()> {
         Ok((market, Some(Settlement { at: at(paid)?, value })))
     });
     let markets = markets.collect::<Result<Vec<_>>>()?;
-    write_markets(&folder.join("markets.parquet"), &markets)?;
+    write_markets(&folder.join("markets.parquet"), &markets, false)?;
     Ok(())
 }
 

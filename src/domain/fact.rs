@@ -47,6 +47,72 @@ impl fmt::Display for Month {
     }
 }
 
+/// A calendar day, counted from 1970-01-01. Which hours belong to it is up to the place meant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Day(i64);
+
+impl Day {
+    /// Reads `2024-01-31`.
+    ///
+    /// # Errors
+    /// Says what is wrong with the text.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        Timestamp::parse_date(text).map(Self::of_utc)
+    }
+
+    /// The UTC day a moment lies in.
+    #[must_use]
+    pub const fn of_utc(moment: Timestamp) -> Self {
+        Self(moment.utc_day())
+    }
+}
+
+impl fmt::Display for Day {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&Timestamp::start_of_utc_day(self.0).date())
+    }
+}
+
+/// A weather station by its code, such as `NYC`: three or four capital letters.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct Station([u8; 4]);
+
+impl Station {
+    /// Reads a code.
+    ///
+    /// # Errors
+    /// Says what is wrong with the text.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        if !(3..=4).contains(&text.len()) || !text.bytes().all(|byte| byte.is_ascii_uppercase()) {
+            return Err(format!("`{text}` is not a station's code like NYC or KNYC"));
+        }
+        let mut code = [b' '; 4];
+        code[..text.len()].copy_from_slice(text.as_bytes());
+        Ok(Self(code))
+    }
+}
+
+impl fmt::Display for Station {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().filter(|byte| **byte != b' ').try_for_each(|&byte| write!(f, "{}", char::from(byte)))
+    }
+}
+
+impl TryFrom<String> for Station {
+    type Error = String;
+    fn try_from(text: String) -> Result<Self, String> {
+        Self::parse(&text)
+    }
+}
+
+impl From<Station> for String {
+    fn from(station: Station) -> Self {
+        station.to_string()
+    }
+}
+
 /// Something that became public.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "fact", rename_all = "snake_case")]
@@ -101,6 +167,26 @@ pub enum Fact {
         /// The rate.
         rate: Decimal6,
     },
+    /// A forecast of the highest temperature of a day.
+    HighForecast {
+        /// Where.
+        station: Station,
+        /// The day, local standard time.
+        day: Day,
+        /// How long before the evening of that day it is made, in hours; names the kind of forecast.
+        lead_hours: u16,
+        /// Whole degrees Fahrenheit.
+        high: i16,
+    },
+    /// The highest temperature of a day as recorded.
+    ObservedHigh {
+        /// Where.
+        station: Station,
+        /// The day, local standard time.
+        day: Day,
+        /// Whole degrees Fahrenheit.
+        high: i16,
+    },
 }
 
 #[cfg(test)]
@@ -114,6 +200,19 @@ mod tests {
         assert_eq!(month.since(month.back(6)), 6);
         for bad in ["2024", "2024-13", "24-01", "2024-00", "x-y"] {
             assert!(Month::parse(bad).is_err(), "{bad:?} was accepted");
+        }
+    }
+
+    #[test]
+    fn days_and_stations_read_and_print() {
+        assert_eq!(Day::parse("2024-02-29").unwrap().to_string(), "2024-02-29");
+        assert_eq!(Day::of_utc(Timestamp::parse("2024-02-29T23:59:59Z").unwrap()).to_string(), "2024-02-29");
+        assert!(Day::parse("2024-02-30").is_err());
+        for code in ["NYC", "KNYC"] {
+            assert_eq!(Station::parse(code).unwrap().to_string(), code);
+        }
+        for bad in ["", "NY", "nyc", "NY1", "KNYCX", "NY "] {
+            assert!(Station::parse(bad).is_err(), "{bad:?} was accepted");
         }
     }
 }

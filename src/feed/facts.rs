@@ -7,7 +7,7 @@ use std::path::Path;
 
 use csv::StringRecord;
 
-use crate::domain::fact::Month;
+use crate::domain::fact::{Day, Month, Station};
 use crate::domain::{Decimal6, Fact, FeeSchedule, FeeType, Timestamp};
 
 use super::DataError;
@@ -20,6 +20,8 @@ const CPI_CONSENSUS: &[&str] =
     &["published_at", "reference_month", "yoy_consensus", "mom_consensus", "core_mom_consensus"];
 const CPI_CALENDAR: &[&str] = &["published_at", "reference_month", "release_at"];
 const UNEMPLOYMENT: &[&str] = &["published_at", "reference_month", "rate"];
+const HIGH_FORECASTS: &[&str] = &["published_at", "station", "date", "lead_hours", "high_f"];
+const OBSERVED_HIGHS: &[&str] = &["published_at", "station", "date", "high_f"];
 const FEE_CHANGES: &[&str] = &["series_ticker", "effective_at", "fee_type", "fee_multiplier"];
 
 /// One row of a file, by column name.
@@ -58,6 +60,14 @@ impl Row<'_> {
         self.optional(column).map(|_| self.percent(column)).transpose()
     }
 
+    /// A temperature; none outside these bounds was ever measured on Earth's surface by a station.
+    fn fahrenheit(&self, column: &str) -> Result<i16, String> {
+        self.read(column, |text| match text.parse() {
+            Ok(degrees @ -130..=140) => Ok(degrees),
+            _ => Err(format!("`{text}` is not a whole number of degrees Fahrenheit between -130 and 140")),
+        })
+    }
+
     /// A date that no fact carries, but that must be one.
     fn date(&self, column: &str) -> Result<(), String> {
         self.read(column, Timestamp::parse_date).map(drop)
@@ -66,13 +76,15 @@ impl Row<'_> {
 
 type ReadFact = fn(&Row<'_>) -> Result<Fact, String>;
 
-const KINDS: [(&[&str], ReadFact); 6] = [
+const KINDS: [(&[&str], ReadFact); 8] = [
     (DECISIONS, decision),
     (CALENDAR, meeting),
     (CPI, cpi_print),
     (CPI_CONSENSUS, cpi_consensus),
     (CPI_CALENDAR, cpi_release),
     (UNEMPLOYMENT, unemployment),
+    (HIGH_FORECASTS, high_forecast),
+    (OBSERVED_HIGHS, observed_high),
 ];
 
 fn decision(row: &Row<'_>) -> Result<Fact, String> {
@@ -121,6 +133,20 @@ fn cpi_release(row: &Row<'_>) -> Result<Fact, String> {
 
 fn unemployment(row: &Row<'_>) -> Result<Fact, String> {
     Ok(Fact::Unemployment { month: row.read("reference_month", Month::parse)?, rate: row.percent("rate")? })
+}
+
+fn high_forecast(row: &Row<'_>) -> Result<Fact, String> {
+    let lead_hours = row.read("lead_hours", |text| match text.parse() {
+        Ok(hours @ 1..=240) => Ok(hours),
+        _ => Err(format!("`{text}` is not a whole number of hours between 1 and 240")),
+    })?;
+    let (station, day) = (row.read("station", Station::parse)?, row.read("date", Day::parse)?);
+    Ok(Fact::HighForecast { station, day, lead_hours, high: row.fahrenheit("high_f")? })
+}
+
+fn observed_high(row: &Row<'_>) -> Result<Fact, String> {
+    let (station, day) = (row.read("station", Station::parse)?, row.read("date", Day::parse)?);
+    Ok(Fact::ObservedHigh { station, day, high: row.fahrenheit("high_f")? })
 }
 
 /// Reads a facts file, sorted by publication.

@@ -161,10 +161,15 @@ fn open_writer(file: &Path, schema: &SchemaRef) -> Result<ArrowWriter<File>, Dat
 }
 
 /// Writes `markets.parquet`. The grid is written as whole cents: finer grids come from the exchange.
+/// `exclusive` says whether at most one market of each event pays.
 ///
 /// # Errors
 /// When it cannot be written.
-pub fn write_markets(file: &Path, rows: &[(Market, Option<Settlement>)]) -> Result<(), DataError> {
+pub fn write_markets(
+    file: &Path,
+    rows: &[(Market, Option<Settlement>)],
+    exclusive: bool,
+) -> Result<(), DataError> {
     let failed = |error: &dyn std::fmt::Display| DataError::of_file(file, error);
     let text = |value: fn(&Market) -> &str| -> ArrayRef {
         let mut builder = StringBuilder::new();
@@ -189,8 +194,8 @@ pub fn write_markets(file: &Path, rows: &[(Market, Option<Settlement>)]) -> Resu
         results.append_value(settlement.map_or("", |end| result_name(end.value)));
         values.append_option(settlement.map(|end| i32::from(end.value.get())));
     }
-    let mut exclusive = BooleanBuilder::new();
-    exclusive.append_n(rows.len(), false);
+    let mut exclusives = BooleanBuilder::new();
+    exclusives.append_n(rows.len(), exclusive);
     let columns: Vec<(&str, ArrayRef)> = vec![
         ("ticker", text(|market| &market.ticker)),
         ("event_ticker", text(|market| &market.event_ticker)),
@@ -211,7 +216,7 @@ pub fn write_markets(file: &Path, rows: &[(Market, Option<Settlement>)]) -> Resu
             "fee_multiplier",
             real(&|market| Some(Decimal6::from_millionths(market.fees.multiplier_ppm.into()))),
         ),
-        ("mutually_exclusive", Arc::new(exclusive.finish())),
+        ("mutually_exclusive", Arc::new(exclusives.finish())),
         ("price_ranges", text(|_| "")),
     ];
     let batch = RecordBatch::try_from_iter(columns).map_err(|error| failed(&error))?;
@@ -280,5 +285,5 @@ pub fn write_synthetic(folder: &Path, settings: SyntheticSettings) -> Result<(),
         .zip(markets)
         .map(|(number, market)| (market, Some(Settlement { at: paid, value: walk.outcome(number) })))
         .collect();
-    write_markets(&folder.join("markets.parquet"), &rows)
+    write_markets(&folder.join("markets.parquet"), &rows, false)
 }

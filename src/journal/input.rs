@@ -102,6 +102,7 @@ fn take<T: FromStr>(fields: &mut SplitAsciiWhitespace<'_>) -> Option<Option<T>> 
 mod tests {
     use std::sync::Arc;
 
+    use crate::domain::fact::{Day, Station};
     use crate::domain::{
         Decimal6, EventId, Fact, FeeSchedule, Market, MarketStatus, Money, OrderId, PriceGrid, SeriesId,
         StrategyId, Strike, Timestamp,
@@ -174,11 +175,17 @@ mod tests {
             Control::Unmanaged { market: id, reason: "z".into() },
             Control::Refit { scenario: "[scenario]\nname = 'a'".into() },
         ];
-        let fact = Fact::FomcMeeting { announcement: Timestamp::from_nanos(9) };
+        let (station, day) = (Station::parse("NYC").unwrap(), Day::parse("2021-02-28").unwrap());
+        let facts = [
+            Fact::FomcMeeting { announcement: Timestamp::from_nanos(9) },
+            Fact::HighForecast { station, day, lead_hours: 24, high: -3 },
+            Fact::ObservedHigh { station, day, high: 45 },
+        ];
         let all = (market_event.into_iter().map(Input::Market))
             .chain(venue.into_iter().map(Input::Venue))
             .chain(control.into_iter().map(Input::Control))
-            .chain([Input::Fact(fact), Input::Wake]);
+            .chain(facts.into_iter().map(Input::Fact))
+            .chain([Input::Wake]);
         for input in all {
             let line = to_line(&input);
             assert_eq!(from_line(&line), Ok(input), "{line}");

@@ -5,13 +5,14 @@
 
 pub mod base_rate_divergence;
 pub mod fixed_rate;
+pub mod weather;
 
 use serde::de::DeserializeOwned;
 
 use crate::desk::strategy::Strategy;
 
 /// The names a scenario may use.
-pub const NAMES: [&str; 2] = [base_rate_divergence::NAME, fixed_rate::NAME];
+pub const NAMES: [&str; 3] = [base_rate_divergence::NAME, fixed_rate::NAME, weather::NAME];
 
 /// Why a strategy could not be made from its table.
 #[derive(Debug, PartialEq, Eq)]
@@ -40,6 +41,7 @@ pub fn build(name: &str, table: toml::Table) -> Result<Built, BuildError> {
     match name {
         base_rate_divergence::NAME => base_rate_divergence::build(table),
         fixed_rate::NAME => make(table, fixed_rate::FixedRate::new),
+        weather::NAME => make(table, weather::Weather::new),
         _ => Err(BuildError::UnknownName),
     }
 }

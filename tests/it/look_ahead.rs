@@ -19,7 +19,8 @@ use rand_chacha::ChaCha8Rng;
 
 use crate::support::scenario;
 
-struct Listed(std::vec::IntoIter<Stamped<Input>>, Option<Stamped<Input>>);
+/// A feed of what is in a list.
+pub struct Listed(pub std::vec::IntoIter<Stamped<Input>>, pub Option<Stamped<Input>>);
 
 impl Feed for Listed {
     fn next(&mut self, until: Option<Timestamp>) -> Result<Next<Stamped<Input>>, GatewayError> {
@@ -34,8 +35,9 @@ impl Feed for Listed {
     }
 }
 
+/// A journal that keeps what was decided.
 #[derive(Default)]
-struct Memory(Vec<(Timestamp, Record)>);
+pub struct Memory(pub Vec<(Timestamp, Record)>);
 
 impl Journal for Memory {
     fn record(&mut self, _seq: u64, input: &Stamped<Input>, out: &Output) -> Result<(), JournalError> {

@@ -14,4 +14,6 @@ mod parity;
 mod published;
 mod replay;
 mod support;
+mod ticks;
 mod wall;
+mod weather;

@@ -153,7 +153,13 @@ fn the_day_before_the_market_was_off_by_seven_hundredths_of_a_point() {
 #[test]
 fn the_embedded_data_is_clean_and_small() {
     let mut bytes = 0;
-    for path in ["data/fomc", "data/cpi", "data/rules/partial_fill", "data/rules/inversion_and_scalar"] {
+    for path in [
+        "data/fomc",
+        "data/cpi",
+        "data/weather",
+        "data/rules/partial_fill",
+        "data/rules/inversion_and_scalar",
+    ] {
         let found = inspect::check(&root().join(path));
         assert_eq!(found.count, 0, "{:?}", found.problems);
         bytes += DataSet::open(&root().join(path))
@@ -163,14 +169,16 @@ fn the_embedded_data_is_clean_and_small() {
             .sum::<u64>();
     }
     for file in [
-        "fomc_decisions",
-        "fomc_calendar",
-        "cpi_first_prints",
-        "cpi_consensus",
-        "cpi_calendar",
-        "unemployment",
+        "facts/fomc_decisions",
+        "facts/fomc_calendar",
+        "facts/cpi_first_prints",
+        "facts/cpi_consensus",
+        "facts/cpi_calendar",
+        "facts/unemployment",
+        "weather/forecasts",
+        "weather/observed",
     ] {
-        let path = root().join(format!("data/facts/{file}.csv"));
+        let path = root().join(format!("data/{file}.csv"));
         assert_eq!(inspect::check(&path).count, 0);
         bytes += path.metadata().unwrap().len();
     }

@@ -4,18 +4,14 @@ use maud::html;
 
 use super::*;
 use crate::report::charts::{Outcomes, outcomes};
+use crate::report::findings::{Answer, Tone};
 
 const EVIL: &str = "<script>alert(1)</script> & \"q\"";
 const SAFE: &str = "&lt;script&gt;alert(1)&lt;/script&gt; &amp; &quot;q&quot;";
 
 fn page() -> Page {
-    let answer = Answer {
-        question: EVIL.to_owned(),
-        tone: Tone::Bad,
-        word: "No".to_owned(),
-        sentence: EVIL.to_owned(),
-        section: Some("luck".to_owned()),
-    };
+    let answer =
+        Answer { question: EVIL, tone: Tone::Bad, word: "No", sentence: EVIL.to_owned(), section: "luck" };
     let fact = Fact { name: EVIL.to_owned(), value: "0.1".to_owned(), note: Some(EVIL.to_owned()) };
     let chart = outcomes(&Outcomes { title: EVIL.to_owned(), ..Outcomes::default() });
     let body = html! {

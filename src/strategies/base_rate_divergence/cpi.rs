@@ -166,7 +166,11 @@ impl CpiModel {
             Fact::CpiRelease { month, release: None } => {
                 self.calendar.remove(&month);
             }
-            Fact::FomcDecision { .. } | Fact::FomcMeeting { .. } | Fact::Unemployment { .. } => {
+            Fact::FomcDecision { .. }
+            | Fact::FomcMeeting { .. }
+            | Fact::Unemployment { .. }
+            | Fact::HighForecast { .. }
+            | Fact::ObservedHigh { .. } => {
                 return Learned::Ignored;
             }
         }

@@ -145,7 +145,11 @@ impl FomcModel {
                 self.calendar.insert(announcement);
             }
             Fact::CpiPrint { yoy: Some(yoy), .. } => self.inflation = Some(yoy),
-            Fact::CpiPrint { .. } | Fact::CpiConsensus { .. } | Fact::CpiRelease { .. } => {
+            Fact::CpiPrint { .. }
+            | Fact::CpiConsensus { .. }
+            | Fact::CpiRelease { .. }
+            | Fact::HighForecast { .. }
+            | Fact::ObservedHigh { .. } => {
                 return Learned::Ignored;
             }
             Fact::Unemployment { month, rate } => {

@@ -14,6 +14,7 @@ const CONSENSUS: &str = "published_at,reference_month,yoy_consensus,mom_consensu
 const RELEASES: &str =
     "published_at,reference_month,release_at\n2022-12-13T13:30:00Z,2023-11,2023-12-12T13:30:00Z\n";
 const UNEMPLOYMENT: &str = "published_at,reference_month,rate\n2023-11-03T12:30:00Z,2023-10,3.9\n";
+const FORECASTS: &str = "published_at,station,date,lead_hours,high_f\n";
 const FEES: &str = "series_ticker,effective_at,fee_type,fee_multiplier\n";
 
 const FILES: &[Case] = &[
@@ -40,7 +41,9 @@ const FILES: &[Case] = &[
          \x20 published_at,reference_month,yoy,mom,core_mom\n\
          \x20 published_at,reference_month,yoy_consensus,mom_consensus,core_mom_consensus\n\
          \x20 published_at,reference_month,release_at\n\
-         \x20 published_at,reference_month,rate",
+         \x20 published_at,reference_month,rate\n\
+         \x20 published_at,station,date,lead_hours,high_f\n\
+         \x20 published_at,station,date,high_f",
     ),
     (
         "columns in another order",
@@ -51,7 +54,9 @@ const FILES: &[Case] = &[
          \x20 published_at,reference_month,yoy,mom,core_mom\n\
          \x20 published_at,reference_month,yoy_consensus,mom_consensus,core_mom_consensus\n\
          \x20 published_at,reference_month,release_at\n\
-         \x20 published_at,reference_month,rate",
+         \x20 published_at,reference_month,rate\n\
+         \x20 published_at,station,date,lead_hours,high_f\n\
+         \x20 published_at,station,date,high_f",
     ),
     (
         "not UTF-8",
@@ -156,6 +161,34 @@ const CPI_EXPECTED: &[Case] = &[
     ),
 ];
 
+const HIGHS: &[Case] = &[
+    (
+        "no station's code",
+        |w| w.facts(&(FORECASTS.to_owned() + "2021-03-01T23:05:00Z,New York,2021-03-02,24,45\n")),
+        "[DIR]/facts.csv, row 1: station: `New York` is not a station's code like NYC or KNYC",
+    ),
+    (
+        "no lead",
+        |w| w.facts(&(FORECASTS.to_owned() + "2021-03-01T23:05:00Z,NYC,2021-03-02,0,45\n")),
+        "[DIR]/facts.csv, row 1: lead_hours: `0` is not a whole number of hours between 1 and 240",
+    ),
+    (
+        "half a degree",
+        |w| w.facts(&(FORECASTS.to_owned() + "2021-03-01T23:05:00Z,NYC,2021-03-02,24,45.5\n")),
+        "[DIR]/facts.csv, row 1: high_f: `45.5` is not a whole number of degrees Fahrenheit between -130 and 140",
+    ),
+    (
+        "hotter than Earth",
+        |w| w.facts("published_at,station,date,high_f\n2021-03-03T13:00:00Z,NYC,2021-03-02,141\n"),
+        "[DIR]/facts.csv, row 1: high_f: `141` is not a whole number of degrees Fahrenheit between -130 and 140",
+    ),
+    (
+        "no day",
+        |w| w.facts("published_at,station,date,high_f\n2021-03-03T13:00:00Z,NYC,2021-02-29,41\n"),
+        "[DIR]/facts.csv, row 1: date: `2021-02-29` is not a date like 2024-01-31",
+    ),
+];
+
 const DECIDED: &[Case] = &[
     (
         "bad meeting date",
@@ -244,6 +277,11 @@ fn rows() {
 #[test]
 fn expected_prints_and_releases() {
     refused(DATA, CPI_EXPECTED);
+}
+
+#[test]
+fn highs() {
+    refused(DATA, HIGHS);
 }
 
 #[test]

@@ -58,7 +58,7 @@ const FILES: &[Case] = &[
     (
         "a strategy without a name",
         |w| w.line("name = \"fixed_rate\"", ""),
-        "[DIR]/case.toml, line 10: strategy.name is missing; known are base_rate_divergence, fixed_rate",
+        "[DIR]/case.toml, line 10: strategy.name is missing; known are base_rate_divergence, fixed_rate, weather",
     ),
 ];
 
@@ -398,7 +398,7 @@ const TYPES: &[Case] = &[
     (
         "a number for a strategy's name",
         |w| w.line("name = \"fixed_rate\"", "name = 5"),
-        "[DIR]/case.toml, line 11: strategy.name = 5 is none of base_rate_divergence, fixed_rate",
+        "[DIR]/case.toml, line 11: strategy.name = 5 is none of base_rate_divergence, fixed_rate, weather",
     ),
     (
         "text for min_edge",

@@ -71,7 +71,7 @@ impl World {
         let world = Self { folder: TempDir::new().unwrap(), args: Vec::new() };
         fs::create_dir(world.path("data")).unwrap();
         world.write("case.toml", SCENARIO);
-        write_markets(&world.path("data/markets.parquet"), &MARKETS.map(market)).unwrap();
+        write_markets(&world.path("data/markets.parquet"), &MARKETS.map(market), false).unwrap();
         world.quote(|_| true);
         world
     }
