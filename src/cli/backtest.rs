@@ -16,6 +16,9 @@ use crate::event::{Input, Stamped};
 use crate::feed::HistoricalFeed;
 use crate::journal::TradeLogger;
 use crate::journal::ledger::RunHeader;
+use crate::journal::reader::LedgerReader;
+use crate::report::findings::Findings;
+use crate::report::page::page;
 use crate::report::summary::RunFacts;
 use crate::report::{Summary, Tally};
 use crate::scenario::Scenario;
@@ -26,8 +29,8 @@ use super::{Common, Failure, OutArgs, ScenarioArgs, json, print, render};
 
 /// Replay scenarios' data through the engine.
 ///
-/// Writes a run folder OUT/<scenario>/<run id> with ledger.sqlite, summary.json and scenario.toml for each;
-/// `latest` points to the newest. The same scenario on the same data has the same run id and digest.
+/// Writes a run folder OUT/<scenario>/<run id> with ledger.sqlite, summary.json, report.html and scenario.toml
+/// for each; `latest` points to the newest. The same scenario on the same data has the same run id and digest.
 #[derive(Debug, Args)]
 pub struct Backtest {
     /// Scenario files
@@ -43,6 +46,9 @@ pub struct Backtest {
     /// Skip and count bad snapshot rows instead of refusing the data
     #[arg(long)]
     lenient: bool,
+    /// Leave report.html to a later `protogen report`
+    #[arg(long)]
+    no_report: bool,
 }
 
 impl Backtest {
@@ -54,7 +60,7 @@ impl Backtest {
         for mut scenario in scenarios.collect::<Result<Vec<_>, _>>()? {
             scenario.ignore_halts(flags.ignore_halts);
             let shown = Shown::of(&scenario);
-            let (folder, summary) = backtest(scenario, flags, &self.out.out, common)?;
+            let (folder, summary) = self.backtest(scenario, flags, common)?;
             if !common.json {
                 print(&render::summary(&summary, &shown, &folder, common)?)?;
             }
@@ -65,6 +71,56 @@ impl Backtest {
             [one] => print(&json(one)),
             many => print(&json(&serde_json::json!({ "runs": many }))),
         }
+    }
+
+    fn backtest(
+        &self,
+        scenario: Scenario,
+        flags: RunFlags,
+        common: &Common,
+    ) -> Result<(PathBuf, Summary), Failure> {
+        let began = Instant::now();
+        let (feed, manifest) = open_feed(&scenario, flags)?;
+        if feed.markets().is_empty() {
+            let problem = "no market of the data trades in the scenario's dates, series and categories";
+            return Err(Failure::new(Failure::DATA, format!("{}: {problem}", scenario.data[0].display())));
+        }
+        let id = run_id(&scenario, &manifest, flags);
+        let folder = RunFolder::begin(&self.out.out, &scenario.name, &id)?;
+        let header = header(&scenario, &id, manifest, flags);
+        let scenario_toml = scenario.to_toml_in(&folder.complete);
+        let ledger = TradeLogger::create(&folder.partial.join("ledger.sqlite"), &header)?;
+        let tally = Tally::new(feed.markets(), scenario.seats.len());
+        let bankroll = scenario.desk.bankroll;
+        let (seed, sim) = (scenario.seed, SimExchange::new(scenario.sim));
+        let mut engine = Engine::new(
+            Desk::new(scenario.desk, scenario.seats),
+            Session { feed, venue: sim },
+            Recorder { ledger, tally },
+        );
+        let span = run_with_progress(&mut engine, common)?;
+        let equity = engine.desk.equity_point().equity;
+        let digest = engine.journal.ledger.finish(span, equity)?;
+        let facts = RunFacts {
+            run_id: id,
+            scenario: scenario.name,
+            mode: header.mode,
+            span,
+            bankroll,
+            seed,
+            digest,
+            elapsed_s: began.elapsed().as_secs_f64(),
+            rows_skipped: engine.session.feed.skipped(),
+        };
+        let summary = Summary::new(facts, &engine.desk, &engine.journal.tally);
+        let text = serde_json::to_string_pretty(&summary).expect("a summary is plain data");
+        folder.write("summary.json", &(text + "\n"))?;
+        folder.write("scenario.toml", &scenario_toml)?;
+        if !self.no_report {
+            let ledger = LedgerReader::open(&folder.partial.join("ledger.sqlite"))?;
+            folder.write("report.html", &page(&Findings::of(&ledger)?))?;
+        }
+        Ok((folder.complete()?, summary))
     }
 }
 
@@ -99,52 +155,6 @@ impl Journal for Recorder {
         self.tally.observe(out);
         self.ledger.record(seq, input, out)
     }
-}
-
-fn backtest(
-    scenario: Scenario,
-    flags: RunFlags,
-    out: &Path,
-    common: &Common,
-) -> Result<(PathBuf, Summary), Failure> {
-    let began = Instant::now();
-    let (feed, manifest) = open_feed(&scenario, flags)?;
-    if feed.markets().is_empty() {
-        let problem = "no market of the data trades in the scenario's dates, series and categories";
-        return Err(Failure::new(Failure::DATA, format!("{}: {problem}", scenario.data[0].display())));
-    }
-    let id = run_id(&scenario, &manifest, flags);
-    let folder = RunFolder::begin(out, &scenario.name, &id)?;
-    let header = header(&scenario, &id, manifest, flags);
-    let scenario_toml = scenario.to_toml_in(&folder.complete);
-    let ledger = TradeLogger::create(&folder.partial.join("ledger.sqlite"), &header)?;
-    let tally = Tally::new(feed.markets(), scenario.seats.len());
-    let bankroll = scenario.desk.bankroll;
-    let (seed, sim) = (scenario.seed, SimExchange::new(scenario.sim));
-    let mut engine = Engine::new(
-        Desk::new(scenario.desk, scenario.seats),
-        Session { feed, venue: sim },
-        Recorder { ledger, tally },
-    );
-    let span = run_with_progress(&mut engine, common)?;
-    let equity = engine.desk.equity_point().equity;
-    let digest = engine.journal.ledger.finish(span, equity)?;
-    let facts = RunFacts {
-        run_id: id,
-        scenario: scenario.name,
-        mode: header.mode,
-        span,
-        bankroll,
-        seed,
-        digest,
-        elapsed_s: began.elapsed().as_secs_f64(),
-        rows_skipped: engine.session.feed.skipped(),
-    };
-    let summary = Summary::new(facts, &engine.desk, &engine.journal.tally);
-    let text = serde_json::to_string_pretty(&summary).expect("a summary is plain data");
-    folder.write("summary.json", &(text + "\n"))?;
-    folder.write("scenario.toml", &scenario_toml)?;
-    Ok((folder.complete()?, summary))
 }
 
 fn header(scenario: &Scenario, id: &str, manifest: Manifest, flags: RunFlags) -> RunHeader {

@@ -13,6 +13,7 @@ mod operating;
 mod parity;
 mod published;
 mod replay;
+mod report;
 mod support;
 mod ticks;
 mod wall;

@@ -81,7 +81,7 @@ impl Hooks for Deeds {
 }
 
 /// The embedded FOMC scenario over some months.
-fn scenario(start: &str, end: &str) -> Scenario {
+pub fn scenario(start: &str, end: &str) -> Scenario {
     let overrides =
         [format!("scenario.start={start}"), format!("scenario.end={end}"), "execution.latency=0s".to_owned()];
     Scenario::load(&root().join("scenarios/fomc.toml"), &overrides).unwrap()
@@ -108,7 +108,8 @@ fn backtest(scenario: Scenario) -> (Vec<String>, Money) {
     (engine.journal.lines, engine.desk.equity_point().equity)
 }
 
-fn live(scenario: Scenario, folder: &Path) -> (Vec<String>, Money) {
+/// The live desk over it, on a sandbox of its own; its ledger is `ledger.sqlite` in `folder`.
+pub fn live(scenario: Scenario, folder: &Path) -> (Vec<String>, Money) {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
     let mut keys = Keys::default();
     let key_file = folder.join("key.pem");

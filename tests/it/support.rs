@@ -27,10 +27,10 @@ pub fn scenario(name: &str) -> String {
     root().join("scenarios").join(format!("{name}.toml")).to_string_lossy().into_owned()
 }
 
-/// Runs a backtest into `out` and returns its JSON.
+/// Runs a backtest into `out`, without its page, and returns its JSON.
 pub fn backtest(scenario: &str, out: &Path, extra: &[&str]) -> serde_json::Value {
     let out = out.to_string_lossy();
-    let mut arguments = vec!["backtest", scenario, "--json", "-q", "--out", &out];
+    let mut arguments = vec!["backtest", scenario, "--json", "-q", "--no-report", "--out", &out];
     arguments.extend(extra);
     serde_json::from_slice(&run(&mut protogen(&arguments)).stdout).unwrap()
 }
