@@ -3,7 +3,7 @@
 
 use serde::Serialize;
 
-use super::bootstrap::{Bootstrap, DRAWS, Groups};
+use super::bootstrap::{Bootstrap, DRAWS, Groups, MOST_GROUPS};
 use super::{Estimate, StatsError, clamped, normal_quantile};
 
 /// Evidence that counts: 20 to 1. If the one side is right, the other's evidence ever gets there with
@@ -68,7 +68,7 @@ pub fn log_growth(profit_of_equity: &[f64], event: &[u32], seed: u64) -> Option<
         .iter()
         .map(|profit| (profit.is_finite() && *profit > -1.0).then(|| profit.ln_1p()))
         .collect();
-    let groups = Groups::new(event, seed);
+    let groups = Groups::new(event, MOST_GROUPS, seed);
     let mut rows = vec![[0.0; 2]; groups.len()];
     for (&group, log) in groups.of().iter().zip(logs?) {
         let row = &mut rows[group as usize];

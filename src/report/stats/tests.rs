@@ -35,7 +35,7 @@ fn nothing_gives_nothing() {
     assert!(scores::corp(&[], &[]).is_none() && rate_at(&[], 0.5).is_none());
     assert!(recalibration(&none).is_none());
     assert!(binned(&none, 10).is_empty() && consistency_band(&none, &[0.5], 10, 7).is_empty());
-    assert!(Groups::new(&[], 7).is_empty());
+    assert!(Groups::new(&[], MOST_GROUPS, 7).is_empty());
 }
 
 /// All floats of an assessment.
@@ -65,7 +65,7 @@ fn one_forecast_has_scores_and_no_intervals() {
     near(found.model.in_the_large.value, 20.0);
     assert!(found.model.brier.interval().is_none() && found.model.corp.miscalibration.low.is_none());
     assert!(found.model.slope.is_none() && found.model.calibration_error_debiased.is_none());
-    assert_eq!((found.events, found.draws, found.grid_draws), (1, 0, 0));
+    assert_eq!((found.events, found.groups, found.draws), (1, 1, 0));
     // Many forecasts of one event are one event.
     assert!(assessed(&[0.8, 0.3], &[true, false], &[4, 4]).brier_difference.interval().is_none());
 }
@@ -131,6 +131,11 @@ fn the_band_of_equal_forecasts_is_the_binomial_one() {
         assert!((band.low - low).abs() < 0.006 && (band.high - high).abs() < 0.006, "{band:?}");
         assert_eq!(consistency_band(&forecasts, &[p], 4_000, 7)[0], band, "the same seed");
     }
+    // The same of 2,500, whose variance of 525 is drawn as a normal one: ± 0.01796.
+    let (probability, outcome, event) = (vec![0.7; 2_500], [true; 2_500], own_events(2_500));
+    let forecasts = Forecasts::new(&probability, &outcome, &event).unwrap();
+    let band = consistency_band(&forecasts, &[0.7], 4_000, 7)[0];
+    assert!((band.low - 0.682_04).abs() < 0.0015 && (band.high - 0.717_96).abs() < 0.0015, "{band:?}");
     let certain = Forecasts::new(&[0.0, 1.0], &[true, false], &[0, 1]).unwrap();
     let band = consistency_band(&certain, &[0.0, 1.0], 50, 7);
     assert_eq!((band[0].high, band[1].low), (0.0, 1.0), "the impossible is not drawn");
@@ -143,7 +148,7 @@ fn the_band_of_many_forecasts_is_that_of_few() {
     let bands = [1_000_u32, 1_009].map(|different| {
         let p: Vec<f64> = (0..2_018).map(|i| f64::from(i % different) / f64::from(different)).collect();
         let (outcome, event) = (vec![true; p.len()], own_events(p.len()));
-        consistency_band(&Forecasts::new(&p, &outcome, &event).unwrap(), &grid, 1_000, 7)
+        consistency_band(&Forecasts::new(&p, &outcome, &event).unwrap(), &grid, 400, 7)
     });
     for (few, many) in bands[0].iter().zip(&bands[1]) {
         assert!((few.low - many.low).abs() < 0.02 && (few.high - many.high).abs() < 0.02, "{bands:?}");
@@ -203,7 +208,7 @@ fn a_bootstrap_of_two() {
 #[test]
 fn many_events_are_dealt_to_groups() {
     let event = own_events(10_000);
-    let groups = Groups::new(&event, 7);
+    let groups = Groups::new(&event, MOST_GROUPS, 7);
     assert_eq!((groups.len(), groups.events()), (MOST_GROUPS, 10_000));
     let mut rows = vec![[0.0; 2]; groups.len()];
     for (&event, &group) in event.iter().zip(groups.of()) {
