@@ -8,7 +8,7 @@ use rusqlite::Connection;
 use serde_json::Value;
 
 use super::parity;
-use super::support::{backtest, protogen, root, run, scenario};
+use super::support::{backtest, protogen, run, scenario};
 
 const QUESTIONS: [&str; 7] = [
     "Did I make money, after fees?",

@@ -2,8 +2,8 @@
 
 use serde::Serialize;
 
-use super::bootstrap::{DRAWS, Groups};
-use super::grid::{Grid, draws_for};
+use super::bootstrap::{DRAWS, Groups, MOST_GROUPS};
+use super::grid::{self, Grid};
 use super::paired::{Paired, Who};
 use super::scores::{Corp, Murphy, Spiegelhalter, spiegelhalter};
 use super::{Estimate, Forecasts};
@@ -23,10 +23,10 @@ pub struct Assessment {
     pub events: usize,
     /// Groups of events that were resampled; fewer than the events when those are many.
     pub groups: usize,
-    /// Draws behind most intervals.
+    /// The same for calibration errors and decompositions.
+    pub grid_groups: usize,
+    /// Draws behind each interval.
     pub draws: usize,
-    /// Draws behind those of calibration errors and decompositions; fewer when forecasts are many.
-    pub grid_draws: usize,
     /// Share of YES in this sample: the climatological forecast.
     pub yes_share: Estimate,
     /// The model's forecasts.
@@ -98,8 +98,8 @@ pub struct Rolling {
 /// Additive statistics and the recalibration have `BCa` intervals from [`DRAWS`] draws of events. The
 /// recalibration is not fitted anew in a draw: one Newton step is made from the sample's fit (the one-step
 /// bootstrap of Andrews 2002), which needs only sums. Calibration errors and the parts of decompositions are
-/// not functions of sums: for their draws forecasts are gathered in cells of 1/1000, and their intervals are
-/// pivotal, since they are biased upwards. Values are always those of the forecasts as they are.
+/// not functions of sums: for their draws forecasts are gathered in cells of 1/1000 and events in at most 200
+/// groups, and their intervals are pivotal, since they are biased upwards. Values are always those of the forecasts as they are.
 ///
 /// # Panics
 /// If the two are not about the same outcomes and events.
@@ -112,13 +112,13 @@ pub fn assess(model: &Forecasts, market: &Forecasts, seed: u64) -> Option<Assess
     if model.is_empty() {
         return None;
     }
-    let groups = Groups::new(model.event(), seed);
+    let groups = Groups::new(model.event(), MOST_GROUPS, seed);
+    let coarse = Groups::new(model.event(), grid::MOST_GROUPS, seed);
+    let draws = if groups.len() < 2 { 0 } else { DRAWS };
     let paired = Paired::new(model, market, &groups, DRAWS, seed);
-    let grids = [Grid::new(model, &groups), Grid::new(market, &groups)];
-    let grid_draws = draws_for(&grids, &groups);
     let climatology = paired.climatology();
-    let scores = |who: Who, forecasts: &Forecasts, grid: &Grid| {
-        let shape = grid.estimates(forecasts, grid_draws, seed);
+    let scores = |who: Who, forecasts: &Forecasts| {
+        let shape = Grid::new(forecasts, &coarse).estimates(forecasts, draws, seed);
         let uncertainty = climatology.brier;
         Scores {
             brier: paired.brier(who),
@@ -138,11 +138,11 @@ pub fn assess(model: &Forecasts, market: &Forecasts, seed: u64) -> Option<Assess
         forecasts: model.len(),
         events: groups.events(),
         groups: groups.len(),
-        draws: if groups.len() < 2 { 0 } else { DRAWS },
-        grid_draws,
+        grid_groups: coarse.len(),
+        draws,
         yes_share: paired.yes_share(),
-        model: scores(Who::Model, model, &grids[0]),
-        market: scores(Who::Market, market, &grids[1]),
+        model: scores(Who::Model, model),
+        market: scores(Who::Market, market),
         climatology,
         brier_difference: paired.brier_difference(),
         log_loss_difference: paired.log_loss_difference(),

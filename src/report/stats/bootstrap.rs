@@ -18,14 +18,14 @@ use super::{Estimate, normal_cdf, normal_quantile, quantile};
 /// Draws of a bootstrap.
 pub const DRAWS: usize = 2_000;
 
-/// Most groups that are resampled.
+/// Most groups that are resampled where a draw only adds up sums.
 pub const MOST_GROUPS: usize = 2_000;
 
-/// Forecasts sorted into the groups that are drawn: the events, or at most [`MOST_GROUPS`] sets of them.
+/// Forecasts sorted into the groups that are drawn: the events, or a given number of sets of them.
 ///
 /// More events are dealt to the groups at random. Groups of independent events are independent, and a sum
 /// over groups has the variance of the sum over events; what is lost is degrees of freedom, of which
-/// 2,000 are as good as infinitely many.
+/// 2,000 are as good as infinitely many, and 200 nearly so.
 #[derive(Clone, Debug)]
 pub struct Groups {
     of: Vec<u32>,
@@ -34,13 +34,13 @@ pub struct Groups {
 }
 
 impl Groups {
-    /// Groups for forecasts of these events.
+    /// At most `most` groups for forecasts of these events.
     #[must_use]
-    pub fn new(event: &[u32], seed: u64) -> Self {
+    pub fn new(event: &[u32], most: usize, seed: u64) -> Self {
         let mut events = event.to_vec();
         events.sort_unstable();
         events.dedup();
-        let groups = events.len().min(MOST_GROUPS);
+        let groups = events.len().min(most);
         let mut dealt: Vec<u32> = (0..).take(groups).cycle().take(events.len()).collect();
         if events.len() > groups {
             shuffle(&mut dealt, &mut ChaCha8Rng::seed_from_u64(seed));
@@ -207,7 +207,7 @@ pub(super) fn pivotal(value: f64, centre: f64, drawn: &mut [f64], least: f64) ->
 #[must_use]
 pub fn ratio(parts: &[(u32, f64, f64)], seed: u64) -> Option<Estimate> {
     let events: Vec<u32> = parts.iter().map(|part| part.0).collect();
-    let groups = Groups::new(&events, seed);
+    let groups = Groups::new(&events, MOST_GROUPS, seed);
     let mut rows = vec![[0.0; 2]; groups.len()];
     for (&group, (_, amount, units)) in groups.of().iter().zip(parts) {
         let row = &mut rows[group as usize];

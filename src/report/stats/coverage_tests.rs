@@ -7,7 +7,7 @@ use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
 use super::binned::wilson;
-use super::bootstrap::Groups;
+use super::bootstrap::{Groups, MOST_GROUPS};
 use super::paired::{Paired, Who};
 use super::{Estimate, Forecasts};
 
@@ -41,7 +41,7 @@ fn intervals(events: u32, seed: u64) -> [Estimate; 8] {
     }
     let model = Forecasts::new(&model, &outcome, &event).unwrap();
     let market = Forecasts::new(&market, &outcome, &event).unwrap();
-    let paired = Paired::new(&model, &market, &Groups::new(&event, seed), DRAWS, seed);
+    let paired = Paired::new(&model, &market, &Groups::new(&event, MOST_GROUPS, seed), DRAWS, seed);
     [
         paired.brier(Who::Model),
         paired.brier(Who::Market),

@@ -3,22 +3,16 @@
 //! A draw would have to bin and fit all forecasts anew. Instead forecasts are gathered once in cells of
 //! 1/1000, by group of events, each cell at its mean; a draw only adds up the cells of the groups in it.
 
-use super::bootstrap::{DRAWS, Groups, Resampler, pivotal};
+use super::bootstrap::{Groups, Resampler, pivotal};
 use super::isotonic::{GRID, Pooled, fit, pool};
 use super::scores::{
     BINS, Bin, Corp, Murphy, calibration_error, calibration_error_debiased, corp, equal_width, murphy,
 };
 use super::{Estimate, Forecasts, cell_of};
 
-/// Filled cells that all draws together may add up before there are fewer draws; and the fewest.
-const WORK: usize = 150_000_000;
-const FEWEST_DRAWS: usize = 200;
-
-/// How many draws these grids can have.
-pub(super) fn draws_for(grids: &[Grid], groups: &Groups) -> usize {
-    let filled = grids.iter().map(|grid| grid.filled.len()).max().unwrap_or_default();
-    if groups.len() < 2 { 0 } else { (WORK / filled.max(1)).clamp(FEWEST_DRAWS, DRAWS) }
-}
+/// Most groups here: rows of a table that every draw goes through. An interval from 200 groups of events is
+/// about half a percent wider than one from infinitely many.
+pub(super) const MOST_GROUPS: usize = 200;
 
 /// What is estimated here. `uncertainty` within is a function of sums, and has no interval yet.
 pub(super) struct Shape<T = f64> {
@@ -30,49 +24,50 @@ pub(super) struct Shape<T = f64> {
 
 /// Forecasts by group and cell.
 pub(super) struct Grid {
-    /// Mean forecast and mean square of each cell.
-    means: Vec<[f64; 2]>,
-    /// The filled cells of each group, one group after the other.
-    filled: Vec<Filled>,
-    ends: Vec<usize>,
+    cells: Vec<Cell>,
+    /// A row a group: the counts of all cells, then how many of each came true.
+    rows: Vec<Vec<u32>>,
 }
 
-#[derive(Clone, Copy, Default)]
-struct Filled {
-    cell: u32,
-    count: u32,
-    yes: u32,
+/// A cell with forecasts in it.
+struct Cell {
+    bin: usize,
+    mean: f64,
+    mean_square: f64,
 }
 
 impl Grid {
     pub fn new(forecasts: &Forecasts, groups: &Groups) -> Self {
-        let mut table = vec![[0_u32; 2]; groups.len() * GRID];
         let mut sums = vec![[0.0; 3]; GRID];
+        for &p in forecasts.probability() {
+            sums[cell_of(p, GRID)].iter_mut().zip([1.0, p, p * p]).for_each(|(sum, one)| *sum += one);
+        }
+        let (mut cells, mut columns) = (Vec::new(), vec![0; GRID]);
+        for (index, [count, p, square]) in
+            sums.into_iter().enumerate().filter(|(_, [count, ..])| *count > 0.0)
+        {
+            columns[index] = cells.len();
+            // the mean of equal numbers may round past 1
+            let [mean, mean_square] = [p, square].map(|sum| (sum / count).min(1.0));
+            cells.push(Cell { bin: index * BINS / GRID, mean, mean_square });
+        }
+        let mut rows = vec![vec![0; 2 * cells.len()]; groups.len()];
         let seen = forecasts.probability().iter().zip(forecasts.outcome());
         for ((&p, &yes), &group) in seen.zip(groups.of()) {
-            let cell = cell_of(p, GRID);
-            let [count, all_yes] = &mut table[group as usize * GRID + cell];
-            *count += 1;
-            *all_yes += u32::from(yes);
-            sums[cell].iter_mut().zip([1.0, p, p * p]).for_each(|(sum, one)| *sum += one);
+            let column = columns[cell_of(p, GRID)];
+            rows[group as usize][column] += 1;
+            rows[group as usize][cells.len() + column] += u32::from(yes);
         }
-        let (mut filled, mut ends) = (Vec::new(), Vec::with_capacity(groups.len()));
-        for group in table.chunks_exact(GRID) {
-            let cells = (0..).zip(group).filter(|(_, [count, _])| *count > 0);
-            filled.extend(cells.map(|(cell, &[count, yes])| Filled { cell, count, yes }));
-            ends.push(filled.len());
-        }
-        // the mean of equal numbers may round past 1
-        let mean = |[count, p, squared]: [f64; 3]| [p / count, squared / count].map(|mean| mean.min(1.0));
-        Self { means: sums.into_iter().map(mean).collect(), filled, ends }
+        assert!(forecasts.len() * groups.len() < u32::MAX as usize, "a draw's counts fit 32 bits");
+        Self { cells, rows }
     }
 
     /// Values of the forecasts as they are, with intervals from `draws` draws.
     pub fn estimates(&self, forecasts: &Forecasts, draws: usize, seed: u64) -> Shape<Estimate> {
         let pooled = pool(forecasts);
         let exact = shape(&equal_width(forecasts), &pooled);
-        let centre = self.drawn(&vec![1; self.ends.len()]);
-        let mut resampler = Resampler::new(self.ends.len(), seed);
+        let centre = self.drawn(&vec![1; self.rows.len()]);
+        let mut resampler = Resampler::new(self.rows.len(), seed);
         let shapes: Vec<Shape> = (0..draws).map(|_| self.drawn(resampler.draw())).collect();
         let estimate = |least: f64, of: &dyn Fn(&Shape) -> f64| {
             let mut values: Vec<f64> = shapes.iter().map(of).collect();
@@ -105,24 +100,18 @@ impl Grid {
 
     /// The statistics when each group is in the sample so many times.
     fn drawn(&self, times: &[u32]) -> Shape {
-        let mut cells = [[0_u32; 2]; GRID];
-        let mut start = 0;
-        for (&end, &times) in self.ends.iter().zip(times) {
-            if times > 0 {
-                for filled in &self.filled[start..end] {
-                    let [count, yes] = &mut cells[filled.cell as usize];
-                    *count += times * filled.count;
-                    *yes += times * filled.yes;
-                }
-            }
-            start = end;
+        let mut sums = vec![0_u32; 2 * self.cells.len()];
+        for (row, &times) in self.rows.iter().zip(times).filter(|(_, times)| **times > 0) {
+            // Cannot overflow, as `new` has asserted; a check here would cost most of the time.
+            sums.iter_mut().zip(row).for_each(|(sum, one)| *sum = sum.wrapping_add(times.wrapping_mul(*one)));
         }
+        let (counts, came_true) = sums.split_at(self.cells.len());
         let mut bins = [Bin::default(); BINS];
-        let mut pooled = Vec::with_capacity(GRID);
-        for (cell, (&[count, yes], &[mean, squared])) in cells.iter().zip(&self.means).enumerate() {
+        let mut pooled = Vec::with_capacity(self.cells.len());
+        for (cell, (&count, &yes)) in self.cells.iter().zip(counts.iter().zip(came_true)) {
             if count > 0 {
-                bins[cell * BINS / GRID].add(f64::from(count), mean, squared, f64::from(yes));
-                pooled.push(Pooled { forecast: mean, count: count.into(), yes: yes.into() });
+                bins[cell.bin].add(f64::from(count), cell.mean, cell.mean_square, f64::from(yes));
+                pooled.push(Pooled { forecast: cell.mean, count: count.into(), yes: yes.into() });
             }
         }
         shape(&bins, &pooled)

@@ -115,7 +115,8 @@ pub fn rate_at(blocks: &[Block], forecast: f64) -> Option<f64> {
 /// Dimitriadis et al. 2021). Outcomes are drawn **independently**: how markets of one event hang together
 /// is not known from forecasts alone. Where events have many markets that move together the true band is
 /// wider, and a chart should say that this one is for independent outcomes. Empty without forecasts or
-/// draws. More than a thousand different forecasts are gathered in cells of 1/1000, each at its mean.
+/// draws. More than a thousand different forecasts are gathered in cells of 1/1000, each at its mean, and
+/// counts of variance 100 or more are drawn from the normal approximation.
 #[must_use]
 pub fn consistency_band(forecasts: &Forecasts, grid: &[f64], draws: usize, seed: u64) -> Vec<Band> {
     let pooled = gathered(pool(forecasts));
@@ -154,8 +155,11 @@ fn gathered(pooled: Vec<Pooled>) -> Vec<Pooled> {
     gathered.collect()
 }
 
-/// How many of `count` independent trials of chance `p` succeed: failures are jumped over by the geometric
-/// distribution, which costs as many logarithms as there are successes.
+/// From this variance on a binomial count is drawn as a rounded normal one: its skewness is then below 0.1.
+const NORMAL_FROM: f64 = 100.0;
+
+/// How many of `count` independent trials of chance `p` succeed. Where they are few, failures are jumped over
+/// by the geometric distribution, which costs as many logarithms as there are successes.
 fn successes(count: u64, p: f64, random: &mut ChaCha8Rng) -> u64 {
     if p > 0.5 {
         return count - successes(count, 1.0 - p, random);
@@ -163,15 +167,29 @@ fn successes(count: u64, p: f64, random: &mut ChaCha8Rng) -> u64 {
     if p <= 0.0 {
         return 0;
     }
+    let trials = count as f64;
+    let variance = trials * p * (1.0 - p);
+    // 1 − u is in (0, 1], whose logarithm is finite
+    let logarithm = |random: &mut ChaCha8Rng| (1.0 - random.random::<f64>()).ln();
+    if variance >= NORMAL_FROM {
+        // Box & Muller (1958)
+        let radius = (-2.0 * logarithm(random)).sqrt();
+        let normal = radius * (std::f64::consts::TAU * random.random::<f64>()).cos();
+        return rounded((trials * p + variance.sqrt() * normal).clamp(0.0, trials));
+    }
     let (scale, mut seen, mut found) = ((-p).ln_1p(), 0.0, 0);
     loop {
-        // 1 − u is in (0, 1], whose logarithm is finite
-        seen += ((1.0 - random.random::<f64>()).ln() / scale).floor() + 1.0;
-        if seen > count as f64 {
+        seen += (logarithm(random) / scale).floor() + 1.0;
+        if seen > trials {
             return found;
         }
         found += 1;
     }
+}
+
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a count is whole and in range")]
+fn rounded(count: f64) -> u64 {
+    count.round() as u64
 }
 
 #[derive(Clone, Copy)]

@@ -34,6 +34,12 @@ pub(super) struct Slopes {
 }
 
 impl Slopes {
+    /// Of one forecast whose recalibrated probability is `fitted`.
+    fn of(fitted: f64, logit: f64, y: f64) -> Self {
+        let (error, weight) = (y - fitted, fitted * (1.0 - fitted));
+        Self { score: [error, error * logit], information: [weight, weight * logit, weight * logit * logit] }
+    }
+
     fn add(&mut self, more: Self) {
         self.score.iter_mut().zip(more.score).for_each(|(sum, one)| *sum += one);
         self.information.iter_mut().zip(more.information).for_each(|(sum, one)| *sum += one);
@@ -52,22 +58,22 @@ impl Slopes {
 impl Recalibration {
     /// The derivatives of one forecast, given its logit.
     pub(super) fn slopes(&self, logit: f64, y: f64) -> Slopes {
-        let fitted = 1.0 / (1.0 + (-(self.intercept + self.slope * logit)).exp());
-        let (error, weight) = (y - fitted, fitted * (1.0 - fitted));
-        Slopes {
-            score: [error, error * logit],
-            information: [weight, weight * logit, weight * logit * logit],
-        }
+        Slopes::of(1.0 / (1.0 + (-(self.intercept + self.slope * logit)).exp()), logit, y)
     }
 
-    fn log_likelihood(&self, logits: &[f64], forecasts: &Forecasts) -> f64 {
-        let one = |(&logit, &yes): (&f64, &bool)| {
+    /// Log likelihood and its derivatives over all forecasts, in one pass.
+    fn over(&self, logits: &[f64], forecasts: &Forecasts) -> (f64, Slopes) {
+        let mut likelihood = 0.0;
+        let mut sum = Slopes::default();
+        for (&logit, (_, y)) in logits.iter().zip(forecasts.pairs()) {
             let linear = self.intercept + self.slope * logit;
-            let against = if yes { -linear } else { linear };
-            // −ln(1 + e^against), without overflow
-            -(against.max(0.0) + (-against.abs()).exp().ln_1p())
-        };
-        logits.iter().zip(forecasts.outcome()).map(one).sum()
+            // the smaller side of the odds, without overflow
+            let small = (-linear.abs()).exp();
+            likelihood += y * linear - linear.max(0.0) - small.ln_1p();
+            let fitted = if linear < 0.0 { small / (1.0 + small) } else { 1.0 / (1.0 + small) };
+            sum.add(Slopes::of(fitted, logit, y));
+        }
+        (likelihood, sum)
     }
 }
 
@@ -81,32 +87,27 @@ pub fn recalibration(forecasts: &Forecasts) -> Option<Recalibration> {
         return None;
     }
     let mut fit = Recalibration { intercept: 0.0, slope: 1.0 };
-    let mut likelihood = None;
+    let (mut likelihood, mut slopes) = fit.over(&logits, forecasts);
     for _ in 0..ROUNDS {
-        let mut slopes = Slopes::default();
-        for (&logit, (_, y)) in logits.iter().zip(forecasts.pairs()) {
-            slopes.add(fit.slopes(logit, y));
-        }
         let step = slopes.step()?;
-        // The gain Newton's step promises, to which the likelihood would still grow.
-        let promised = step[0] * slopes.score[0] + step[1] * slopes.score[1];
         let moved = |part: f64| Recalibration {
             intercept: fit.intercept + part * step[0],
             slope: fit.slope + part * step[1],
         };
-        if promised < 1e-9 {
+        // Twice what the step promises to gain. Newton's method squares its error in a round: after this
+        // one it is far below what anybody reads.
+        if step[0] * slopes.score[0] + step[1] * slopes.score[1] < 1e-9 {
             return Some(moved(1.0));
         }
-        let before = likelihood.unwrap_or_else(|| fit.log_likelihood(&logits, forecasts));
+        // Long sums are rounded: only a real loss is a reason to go back.
+        let least = likelihood - 1e-9 * likelihood.abs();
         let mut part = 1.0;
         let mut next = moved(part);
-        likelihood = Some(next.log_likelihood(&logits, forecasts));
-        // Long sums are rounded: only a real loss is a reason to go back.
-        let least = before - 1e-9 * before.abs();
-        while likelihood < Some(least) && part > 1e-6 {
+        (likelihood, slopes) = next.over(&logits, forecasts);
+        while likelihood < least && part > 1e-6 {
             part /= 2.0;
             next = moved(part);
-            likelihood = Some(next.log_likelihood(&logits, forecasts));
+            (likelihood, slopes) = next.over(&logits, forecasts);
         }
         fit = next;
     }

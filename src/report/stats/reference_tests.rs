@@ -106,7 +106,7 @@ fn an_assessment_has_the_same_values() {
     near("miscalibration", model.corp.miscalibration.value, &set["corp"]["miscalibration"], 1e-9);
     near("climatology", assessment.climatology.brier.value, &set["murphy"]["uncertainty"], 1e-9);
     assert_eq!((assessment.forecasts, assessment.events, assessment.groups), (200, 50, 50));
-    assert_eq!((assessment.draws, assessment.grid_draws), (2_000, 2_000));
+    assert_eq!((assessment.draws, assessment.grid_groups), (2_000, 50));
     let difference = assessment.brier_difference;
     assert_eq!((difference.value, difference.interval()), (0.0, Some((0.0, 0.0))), "with itself");
 }
