@@ -9,7 +9,7 @@ use clap::Args;
 use crate::journal::reader::LedgerReader;
 use crate::live::place;
 use crate::report::export::{Document, tables};
-use crate::report::findings::Findings;
+use crate::report::findings::{Findings, trials};
 use crate::report::page::{comparison, page};
 
 use super::{Common, Failure, OutArgs, json, print, report_text};
@@ -70,7 +70,7 @@ impl Report {
         if common.json {
             return match all {
                 [one] => print(&json(one)),
-                many => print(&json(&serde_json::json!({ "runs": many }))),
+                many => print(&json(&serde_json::json!({ "runs": many, "trials": trials(many) }))),
             };
         }
         let mut text = String::new();

@@ -203,13 +203,15 @@ fn too_little_to_say_anything_is_said() {
 fn runs_are_compared_side_by_side() {
     let out = tempfile::tempdir().unwrap();
     let first = fomc(out.path());
-    backtest(&scenario("kill_switch"), out.path(), &[]);
-    let arguments =
-        ["report", &first.to_string_lossy(), "kill_switch", "--json", "--out", &out.path().to_string_lossy()];
+    backtest(&scenario("fomc"), out.path(), &["--set", "risk.kelly_fraction=0.1"]);
+    let place = out.path().to_string_lossy();
+    let arguments = ["report", &first.to_string_lossy(), "fomc", "--json", "--out", &place];
     let both: Value = serde_json::from_slice(&run(&mut protogen(&arguments)).stdout).unwrap();
     assert_eq!(both["runs"].as_array().unwrap().len(), 2);
+    let chance = number(&both["trials"]["deflated_sharpe"]);
+    assert!(chance < 0.5, "both lose, so the best of them is not better than luck: {chance}");
     let page = fs::read_to_string(out.path().join("comparison/report.html")).unwrap();
-    assert!(page.contains("2 runs compared") && page.contains("kill_switch"));
+    assert!(page.contains("2 runs compared") && page.contains("Is the best of them luck?"));
 }
 
 #[test]

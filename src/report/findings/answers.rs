@@ -3,7 +3,8 @@
 use serde::Serialize;
 
 use crate::report::forecasts::POOLED;
-use crate::report::stats::{Estimate, verdict};
+use crate::report::stats::assess::Assessment;
+use crate::report::stats::verdict::{self, Judgement};
 
 use crate::report::words::{count, dollars, percent, signed_cents, signed_dollars};
 
@@ -114,48 +115,45 @@ fn money(findings: &Findings) -> Answer {
     Answer { section: "money", question: "Did I make money, after fees?", tone, word, sentence }
 }
 
-/// Judged by what the intervals of slope and lean allow.
+/// The assessment with most forecasts, of all horizons together.
+fn largest(findings: &Findings) -> Option<(&str, &Assessment)> {
+    let pooled = findings.calibration.iter().filter(|of| of.which == POOLED);
+    let assessed = pooled.filter_map(|of| Some((&*of.strategy, of.assessment.as_ref()?)));
+    assessed.max_by_key(|(_, assessment)| assessment.forecasts)
+}
+
+const UNRESOLVED: &str = "No forecast beside a market price has been resolved.";
+
 fn calibrated(findings: &Findings) -> Answer {
     let (section, question) = ("calibration", "Are my probabilities calibrated?");
-    let pooled = findings.calibration.iter().filter(|of| of.which == POOLED);
-    let assessed: Vec<_> = pooled.filter_map(|of| Some((of, of.assessment.as_ref()?))).collect();
-    let Some((of, worst)) = assessed.iter().copied().max_by_key(|(_, assessment)| assessment.forecasts)
-    else {
-        let sentence = "No forecast beside a market price has been resolved.".into();
+    let Some((strategy, of)) = largest(findings) else {
+        let sentence = UNRESOLVED.into();
         return Answer { section, question, tone: Tone::Unknown, word: "Cannot tell", sentence };
     };
-    let sentence = verdict::calibration(worst.forecasts, worst.events, &worst.model);
-    let apart = |estimate: &Estimate, from: f64| {
-        estimate.interval().is_some_and(|(low, high)| high < from || low > from)
+    let said = verdict::calibration(of.forecasts, of.events, &of.model);
+    let (tone, word) = match said.judgement {
+        Judgement::TooFew => (Tone::Unknown, "Too early"),
+        Judgement::Bad => (Tone::Bad, "No"),
+        Judgement::Open | Judgement::Good => (Tone::Good, "No fault seen"),
     };
-    let wrong = apart(&worst.model.in_the_large, 0.0)
-        || worst.model.slope.as_ref().is_some_and(|slope| apart(slope, 1.0));
-    let (tone, word) = match (verdict::too_few(worst.forecasts, worst.events), wrong) {
-        (Some(_), _) => (Tone::Unknown, "Too early"),
-        (None, true) => (Tone::Bad, "No"),
-        (None, false) => (Tone::Good, "No fault seen"),
-    };
-    let whose = if assessed.len() > 1 { format!("{}: ", of.strategy) } else { String::new() };
-    Answer { section, question, tone, word, sentence: whose + &sentence }
+    let whose = if findings.strategies.len() > 1 { format!("{strategy}: ") } else { String::new() };
+    Answer { section, question, tone, word, sentence: whose + &said.words }
 }
 
 fn against_market(findings: &Findings) -> Answer {
     let (section, question) = ("market", "Am I better than the market's own price?");
-    let pooled = findings.calibration.iter().filter(|of| of.which == POOLED);
-    let Some(assessment) =
-        pooled.filter_map(|of| of.assessment.as_ref()).max_by_key(|assessment| assessment.forecasts)
-    else {
-        let sentence = "No forecast beside a market price has been resolved.".into();
+    let Some((_, of)) = largest(findings) else {
+        let sentence = UNRESOLVED.into();
         return Answer { section, question, tone: Tone::Unknown, word: "Cannot tell", sentence };
     };
-    let enough = verdict::too_few(assessment.forecasts, assessment.events).is_none();
-    let (tone, word) = match assessment.brier_difference.interval() {
-        Some((low, _)) if enough && low > 0.0 => (Tone::Bad, "No"),
-        Some((_, high)) if enough && high < 0.0 => (Tone::Good, "Yes"),
-        _ if enough => (Tone::Unknown, "Cannot tell"),
-        _ => (Tone::Unknown, "Too early"),
+    let said = verdict::against_market(of);
+    let (tone, word) = match said.judgement {
+        Judgement::TooFew => (Tone::Unknown, "Too early"),
+        Judgement::Open => (Tone::Unknown, "Cannot tell"),
+        Judgement::Bad => (Tone::Bad, "No"),
+        Judgement::Good => (Tone::Good, "Yes"),
     };
-    Answer { section, question, tone, word, sentence: verdict::against_market(assessment) }
+    Answer { section, question, tone, word, sentence: said.words }
 }
 
 fn luck(findings: &Findings) -> Answer {
@@ -189,11 +187,18 @@ fn luck(findings: &Findings) -> Answer {
         );
         (Tone::Bad, "No", words)
     } else if evidence.evidence_for >= LINE {
+        let better = ratio(evidence.evidence_for);
         let words = format!(
-            "There is an edge: over {markets} events the beliefs predicted {} times better than the market's prices.",
-            ratio(evidence.evidence_for)
+            "over {markets} events the beliefs predicted {better} times better than the market's mid"
         );
-        (Tone::Good, "No", words)
+        if findings.results.pnl > 0.0 {
+            (Tone::Good, "No", format!("There is an edge: {words}."))
+        } else {
+            let words = format!(
+                "The beliefs are not luck, {words}; but what was paid beyond the mid, and fees, were more."
+            );
+            (Tone::Bad, "No", words)
+        }
     } else {
         let words = format!(
             "{markets} settled events speak {} to 1 for the beliefs: between 1 to 20 and 20 to 1 nothing is shown.",
@@ -230,7 +235,8 @@ fn source(findings: &Findings) -> Answer {
 
 fn other_side(findings: &Findings) -> Answer {
     let (section, question) = ("other-side", "Who was on the other side?");
-    let mut later = findings.mark_outs.iter().skip(1);
+    let fills = findings.mark_outs.first().map_or(0, |at_fill| at_fill.fills);
+    let mut later = findings.mark_outs.iter().skip(1).filter(|after| after.fills * 2 >= fills);
     let Some((after, drift)) = later.find_map(|after| Some((after, after.drift?))) else {
         let sentence = "Nothing was bought whose market had a price then and afterwards.".into();
         return Answer { section, question, tone: Tone::Unknown, word: "Cannot tell", sentence };
@@ -238,7 +244,7 @@ fn other_side(findings: &Findings) -> Answer {
     let when = if after.after == super::mark_outs::SETTLEMENT {
         "From fill to settlement".to_owned()
     } else {
-        format!("In the first {} after a fill", after.after.trim_start_matches("1 "))
+        format!("Within {} of a fill", after.after)
     };
     let figure = format!("{when} the market's mid moved {} our way", signed_cents(drift.value));
     let (tone, word, verdict) = match drift.interval() {
@@ -251,7 +257,7 @@ fn other_side(findings: &Findings) -> Answer {
         question,
         tone,
         word,
-        sentence: format!("{figure} ({} fills), {verdict}.", after.fills),
+        sentence: format!("{figure} ({} fills), {verdict}.", count(after.fills)),
     }
 }
 

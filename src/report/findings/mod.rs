@@ -12,6 +12,7 @@ mod postmortem;
 mod prevented;
 mod sources;
 mod trades;
+mod trials;
 
 use serde::Serialize;
 
@@ -31,6 +32,7 @@ pub use postmortem::{Claim, Postmortem};
 pub use prevented::{Gate, Halted, Prevented, Sizes, Stop};
 pub use sources::{BANDS, Group, Source};
 pub use trades::Closed;
+pub use trials::{Trials, trials};
 
 use gather::Gathered;
 

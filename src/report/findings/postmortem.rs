@@ -171,7 +171,8 @@ fn competition_words(story: &Postmortem) -> String {
             .into();
     };
     let told = if words.is_empty() { latest } else { format!("{} and {latest}", words.join(", ")) };
-    let first = later().find_map(|after| after.drift.as_ref());
+    let fills = story.competition.first().map_or(0, |at_fill| at_fill.fills);
+    let first = later().filter(|after| after.fills * 2 >= fills).find_map(|after| after.drift.as_ref());
     let verdict = match first.and_then(Estimate::interval) {
         Some((_, high)) if high < 0.0 => {
             "The price went against it, beyond luck: it traded on what others had already acted upon."

@@ -10,9 +10,10 @@ use crate::report::charts::{
 use crate::report::findings::{BOUGHT, Calibration, Findings, Tone};
 use crate::report::forecasts::POOLED;
 use crate::report::html::{Cell, Column, Table, banner, details, figure};
+use crate::report::stats::Estimate;
 use crate::report::stats::assess::{Assessment, Scores, WINDOW};
 use crate::report::stats::isotonic::Block;
-use crate::report::stats::{Estimate, verdict};
+use crate::report::stats::verdict::{self, Judgement};
 
 use crate::report::words::{count, count_cell, estimate_cell, number, number_cell, percent};
 
@@ -36,10 +37,13 @@ pub fn calibrations(findings: &Findings) -> Markup {
 
 fn calibration(findings: &Findings, of: &Calibration, assessment: &Assessment) -> Markup {
     let said = verdict::calibration(assessment.forecasts, assessment.events, &assessment.model);
-    let few = verdict::too_few(assessment.forecasts, assessment.events).is_some();
     let bought = findings.calibration.iter().find(|one| one.which == BOUGHT && one.strategy == of.strategy);
     html! {
-        @if few { (banner(Tone::Unknown, &said, "")) } @else { p { (said) } }
+        @if said.judgement == Judgement::TooFew {
+            (banner(Tone::Unknown, &said.words, ""))
+        } @else {
+            p { (said.words) }
+        }
         (figure("Reliability", &reliability_chart(of, "Reliability of the beliefs"), &html! {
             "What was said against what happened: isotonic regression (CORP; Dimitriadis, Gneiting and Jordan 2021). "
             "In the band a calibrated forecaster's curve would lie in 95 % of cases if outcomes were independent. "
@@ -246,7 +250,7 @@ pub fn market(findings: &Findings) -> Markup {
         @for (of, assessment) in assessed.iter().filter(|(of, _)| of.which == POOLED) {
             p {
                 @if findings.strategies.len() > 1 { (of.strategy) ": " }
-                (verdict::against_market(assessment))
+                (verdict::against_market(assessment).words)
             }
         }
         (figure("Beliefs against prices", &bars(&input), &html! {

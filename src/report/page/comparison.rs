@@ -1,16 +1,16 @@
 //! Several runs side by side.
 
-use maud::html;
+use maud::{Markup, html};
 
 use crate::domain::Timestamp;
 use crate::report::charts::{Comparison, RunCurve, Unit, comparison as chart};
-use crate::report::findings::Findings;
+use crate::report::findings::{Findings, trials};
 use crate::report::forecasts::POOLED;
-use crate::report::html::{Cell, Column, Page, Table, figure};
+use crate::report::html::{Cell, Column, Fact, Page, Table, facts, figure};
 use crate::report::stats::assess::Assessment;
 
 use super::{foot, section};
-use crate::report::words::{count_cell, estimate_cell, number_cell, percent};
+use crate::report::words::{count, count_cell, estimate_cell, number, number_cell, percent};
 
 /// The page of several runs.
 #[must_use]
@@ -38,6 +38,7 @@ pub fn comparison(all: &[Findings]) -> String {
     let equity = figure("Return over time", &chart(&input), &html! { "Return on what each run began with." });
     let sections = vec![
         section("equity", "Money", equity),
+        section("luck", "Is the best of them luck?", best(all)),
         section(
             "answers",
             "The questions, run by run",
@@ -51,6 +52,29 @@ pub fn comparison(all: &[Findings]) -> String {
     ];
     let findings: Vec<&Findings> = all.iter().collect();
     Page { title: format!("{} runs compared", all.len()), head, sections, foot: foot(&findings) }.render()
+}
+
+/// What is left of the best run when one counts how many there were.
+fn best(all: &[Findings]) -> Markup {
+    let Some(trials) = trials(all) else {
+        return html! { p { "Fewer than two of these runs moved on days that all have in common." } };
+    };
+    let fact = |name: &str, value: String, note: String| Fact { name: name.into(), value, note: Some(note) };
+    let unknown = || "unknown".to_owned();
+    let chance = trials.deflated_sharpe.map_or_else(unknown, percent);
+    let overfitting = trials.overfitting.map_or_else(unknown, percent);
+    html! {
+        p {
+            "Whoever tries " (trials.runs) " settings and shows the best one shows luck, too. Taken as trials of one "
+            "idea, on the " (count(trials.days as u64)) " days they have in common:"
+        }
+        (facts(&[
+            fact("Best", name(&all[trials.best]), format!("Sharpe ratio {} a day", number(trials.sharpe, 3))),
+            fact("Best that luck makes", number(trials.best_by_luck, 3), format!("of {} trials", trials.runs)),
+            fact("Better than that", chance, "probability: the deflated Sharpe ratio".into()),
+            fact("Overfitting", overfitting, "probability that what is best in one half of time is not in the other".into()),
+        ]))
+    }
 }
 
 fn name(findings: &Findings) -> String {

@@ -4,6 +4,8 @@
 //! toward them. A claim is made from the rounded figures, so that what is printed bears it out; an interval
 //! that touches equality gives none.
 
+use serde::Serialize;
+
 use super::Estimate;
 use super::assess::{Assessment, Scores};
 use super::binned::Bin;
@@ -16,6 +18,35 @@ pub const ENOUGH_EVENTS: usize = 20;
 
 /// Resolved forecasts and events in a bin below which nothing is claimed of it.
 const ENOUGH_IN_BIN: u64 = 10;
+
+/// What the figures allow to be claimed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Judgement {
+    /// The sample is too small for any claim.
+    TooFew,
+    /// It is large enough, and decides nothing.
+    Open,
+    /// The beliefs are at fault, or worse.
+    Bad,
+    /// They are better.
+    Good,
+}
+
+/// A claim in words.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Verdict {
+    /// What it comes to.
+    pub judgement: Judgement,
+    /// In words, with the figures.
+    pub words: String,
+}
+
+impl Verdict {
+    fn new(judgement: Judgement, words: String) -> Self {
+        Self { judgement, words }
+    }
+}
 
 /// What keeps a sample from saying anything.
 #[must_use]
@@ -61,16 +92,20 @@ pub fn bin(bin: &Bin) -> String {
 
 /// Whether forecasts lie too far out or too near the middle, and whether they lean to one side.
 #[must_use]
-pub fn calibration(forecasts: usize, events: usize, scores: &Scores) -> String {
+pub fn calibration(forecasts: usize, events: usize, scores: &Scores) -> Verdict {
     if let Some(few) = too_few(forecasts, events) {
-        return few;
+        return Verdict::new(Judgement::TooFew, few);
     }
-    format!("{} {}", stretch(scores.slope.as_ref()), lean(&scores.in_the_large))
+    let (stretched, stretch) = stretch(scores.slope.as_ref());
+    let (leaning, lean) = lean(&scores.in_the_large);
+    let judgement = if stretched || leaning { Judgement::Bad } else { Judgement::Open };
+    Verdict::new(judgement, format!("{stretch} {lean}"))
 }
 
-fn stretch(slope: Option<&Estimate>) -> String {
+/// Whether the recalibration slope is off for certain, and in words.
+fn stretch(slope: Option<&Estimate>) -> (bool, String) {
     let Some((slope, interval)) = slope.and_then(|slope| Some((slope, slope.interval()?))) else {
-        return "Over- or underconfidence cannot be told: no recalibration fits.".to_owned();
+        return (false, "Over- or underconfidence cannot be told: no recalibration fits.".to_owned());
     };
     let (low, high) = outward(interval.0, interval.1, 2);
     let judgement = if high < 1.0 {
@@ -80,16 +115,21 @@ fn stretch(slope: Option<&Estimate>) -> String {
     } else {
         "neither over- nor underconfidence can be told"
     };
-    format!("Recalibration slope {:.2} ({low:.2} to {high:.2}), 1 when calibrated: {judgement}.", slope.value)
+    let words = format!(
+        "Recalibration slope {:.2} ({low:.2} to {high:.2}), 1 when calibrated: {judgement}.",
+        slope.value
+    );
+    (high < 1.0 || low > 1.0, words)
 }
 
-fn lean(in_the_large: &Estimate) -> String {
+/// Whether YES came more or less often than said for certain, and in words.
+fn lean(in_the_large: &Estimate) -> (bool, String) {
     let Some(interval) = in_the_large.interval() else {
-        return "A lean to one side cannot be told.".to_owned();
+        return (false, "A lean to one side cannot be told.".to_owned());
     };
     let (low, high) = outward(interval.0, interval.1, 1);
     let value = in_the_large.value.abs();
-    if low > 0.0 {
+    let words = if low > 0.0 {
         format!(
             "YES came {value:.1} points more often than said ({low:.1} to {high:.1}): too low on the whole."
         )
@@ -100,30 +140,32 @@ fn lean(in_the_large: &Estimate) -> String {
         )
     } else {
         format!("No lean to YES or NO can be told ({low:.1} to {high:.1} points).")
-    }
+    };
+    (low > 0.0 || high < 0.0, words)
 }
 
 /// The model's Brier score beside the market's.
 #[must_use]
-pub fn against_market(assessment: &Assessment) -> String {
+pub fn against_market(assessment: &Assessment) -> Verdict {
     if let Some(few) = too_few(assessment.forecasts, assessment.events) {
-        return few;
+        return Verdict::new(Judgement::TooFew, few);
     }
     let [model, market] = [&assessment.model, &assessment.market].map(|scores| scores.brier.value);
     let scores = format!("Brier {model:.3} against the market's {market:.3}");
     let difference = assessment.brier_difference;
     let Some(interval) = difference.interval() else {
-        return format!("{scores}; they cannot be told apart.");
+        return Verdict::new(Judgement::Open, format!("{scores}; they cannot be told apart."));
     };
     let (low, high) = outward(interval.0, interval.1, 3);
     let of = format!("the difference {:.3} ({low:.3} to {high:.3})", difference.value);
-    if low > 0.0 {
-        format!("{scores}; {of} is not luck: the market's prices were better.")
+    let (judgement, claim) = if low > 0.0 {
+        (Judgement::Bad, "is not luck: the market's prices were better")
     } else if high < 0.0 {
-        format!("{scores}; {of} is not luck: the model was better.")
+        (Judgement::Good, "is not luck: the model was better")
     } else {
-        format!("{scores}; {of} may be luck: they cannot be told apart.")
-    }
+        (Judgement::Open, "may be luck: they cannot be told apart")
+    };
+    Verdict::new(judgement, format!("{scores}; {of} {claim}."))
 }
 
 fn outward(low: f64, high: f64, decimals: usize) -> (f64, f64) {

@@ -46,10 +46,10 @@ fn too_few_is_said_first() {
     assert!(verdict::too_few(100, 20).is_none() && verdict::too_few(99, 20).is_some());
     let mut found = assessment();
     found.brier_difference = estimate(0.1, 0.05, 0.15);
-    assert!(directional(&verdict::against_market(&found)));
+    assert!(directional(&verdict::against_market(&found).words));
     found.events = 19;
-    assert!(!directional(&verdict::against_market(&found)));
-    assert!(!directional(&verdict::calibration(99, 99, &found.model)));
+    assert!(!directional(&verdict::against_market(&found).words));
+    assert!(!directional(&verdict::calibration(99, 99, &found.model).words));
 }
 
 #[test]
@@ -96,20 +96,20 @@ fn the_market_in_words() {
     found.market.brier = Estimate::bare(0.034);
     found.brier_difference = estimate(0.068, 0.0501, 0.0899);
     assert_eq!(
-        verdict::against_market(&found),
+        verdict::against_market(&found).words,
         "Brier 0.102 against the market's 0.034; the difference 0.068 (0.050 to 0.090) is not luck: \
          the market's prices were better."
     );
     found.brier_difference = estimate(-0.02, -0.031, -0.009);
-    assert!(verdict::against_market(&found).ends_with("is not luck: the model was better."));
+    assert!(verdict::against_market(&found).words.ends_with("is not luck: the model was better."));
     for (low, high) in [(-0.01, 0.09), (0.0, 0.09), (-0.09, 0.0), (0.0, 0.0), (0.0009, 0.1), (-0.1, -0.0009)]
     {
         found.brier_difference = estimate(f64::midpoint(low, high), low, high);
-        let words = verdict::against_market(&found);
+        let words = verdict::against_market(&found).words;
         assert!(!directional(&words) && words.ends_with("they cannot be told apart."), "{words}");
     }
     found.brier_difference = Estimate::bare(0.5);
-    assert!(!directional(&verdict::against_market(&found)));
+    assert!(!directional(&verdict::against_market(&found).words));
 }
 
 #[test]
@@ -118,7 +118,7 @@ fn calibration_in_words() {
     let mut words = |slope: Option<Estimate>, lean: Estimate| {
         scores.slope = slope;
         scores.in_the_large = lean;
-        verdict::calibration(120, 120, &scores)
+        verdict::calibration(120, 120, &scores).words
     };
     let (even, level) = (estimate(0.2, -3.0, 3.4), estimate(1.02, 0.8, 1.3));
     assert_eq!(
