@@ -162,3 +162,6 @@ fn facts(run: &Gathered) -> RunFacts {
         opportunities: run.evaluations.opportunities,
     }
 }
+
+#[cfg(test)]
+mod tests;
