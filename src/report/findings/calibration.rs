@@ -71,21 +71,32 @@ fn histogram(forecasts: &Forecasts) -> Vec<u64> {
 
 /// Of all strategies: every horizon, all horizons together, and the sides bought.
 pub fn calibrations(run: &Gathered, seed: u64) -> Vec<Calibration> {
-    let mut all = Vec::new();
-    for (id, name) in run.strategies.iter().enumerate() {
-        let strategy = StrategyId(u8::try_from(id).expect("at most 255 strategies"));
-        let mut columns: Vec<Columns> = (0..HORIZONS.len()).map(|_| Columns::default()).collect();
-        let mut pooled = Columns::default();
-        for one in run.forecasts.iter().filter(|one| one.strategy == strategy) {
-            let event = run.event_of[one.market.index()];
-            columns[one.horizon].add(one, event);
-            pooled.add(one, event);
-        }
-        all.push(calibration(name, POOLED, &pooled, seed));
-        let by_horizon = HORIZONS.iter().zip(&columns);
-        all.extend(by_horizon.map(|((which, _), columns)| calibration(name, which, columns, seed)));
-        all.push(calibration(name, BOUGHT, &bought(run, strategy), seed));
+    let sets = (0..).zip(&run.strategies).flat_map(|(id, name)| {
+        sets(run, StrategyId(id)).into_iter().map(move |(which, columns)| (name, which, columns))
+    });
+    let sets: Vec<_> = sets.collect();
+    // Each set is a task of its own; who works on it does not change what comes out.
+    std::thread::scope(|scope| {
+        let tasks: Vec<_> = sets
+            .iter()
+            .map(|(name, which, columns)| scope.spawn(|| calibration(name, which, columns, seed)))
+            .collect();
+        tasks.into_iter().map(|task| task.join().expect("statistics do not panic")).collect()
+    })
+}
+
+/// The sets of forecasts of a strategy that are looked at.
+fn sets(run: &Gathered, strategy: StrategyId) -> Vec<(&'static str, Columns)> {
+    let mut by_horizon: Vec<Columns> = (0..HORIZONS.len()).map(|_| Columns::default()).collect();
+    let mut pooled = Columns::default();
+    for one in run.forecasts.iter().filter(|one| one.strategy == strategy) {
+        let event = run.event_of[one.market.index()];
+        by_horizon[one.horizon].add(one, event);
+        pooled.add(one, event);
     }
+    let mut all = vec![(POOLED, pooled)];
+    all.extend(HORIZONS.iter().map(|(which, _)| *which).zip(by_horizon));
+    all.push((BOUGHT, bought(run, strategy)));
     all
 }
 

@@ -16,6 +16,10 @@ use super::gather::Gathered;
 use crate::report::forecasts::share;
 use crate::report::summary::dollars;
 
+/// Events drawn in all histories together, before histories are fewer; and the fewest.
+const WORK: usize = 20_000_000;
+const FEWEST: usize = 1_000;
+
 /// What speaks for and against one strategy.
 #[derive(Clone, Debug, Serialize)]
 pub struct Evidence {
@@ -64,9 +68,14 @@ fn of(run: &Gathered, strategy: StrategyId, seed: u64) -> Evidence {
         growth: log_growth(&profits, &events, seed),
         events_needed: trades_needed(&by_event),
         events: by_event.len() as u64,
-        luck: luck(&bets(run, &trades), DRAWS, seed),
+        luck: luck(&bets(run, &trades), draws(by_event.len()), seed),
         probabilistic_sharpe: Returns::of(&by_event).and_then(|returns| returns.probabilistic_sharpe(0.0)),
     }
+}
+
+/// Histories to draw: fewer where events are many, and each history is more work and less of a surprise.
+fn draws(events: usize) -> usize {
+    (WORK / events.max(1)).clamp(FEWEST, DRAWS)
 }
 
 /// The first entry of each event, where the market has paid all or nothing, in the order of settlement.

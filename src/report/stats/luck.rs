@@ -68,19 +68,16 @@ pub fn luck(bets: &[Bet], draws: usize, seed: u64) -> Option<Luck> {
         return None;
     }
     let events = events(bets);
-    // One order of summing, so that equal histories have equal profits to the last bit.
-    let profit_of = |bet: &Bet, yes: bool| {
-        if yes == bet.bought_yes { bet.payoff - bet.stake } else { -bet.stake }
-    };
     let observed = |event: &Vec<Stretch>| event.iter().map(|s| profit_of(&s.bet, s.bet.yes)).sum::<f64>();
     let profit: f64 = events.iter().map(observed).sum();
+    let steps: Vec<Vec<Step>> = events.iter().map(|event| steps(event)).collect();
     let mut random = ChaCha8Rng::seed_from_u64(seed);
     let mut history = || {
-        let one = |event: &Vec<Stretch>| {
+        let one = |steps: &Vec<Step>| {
             let u: f64 = random.random();
-            event.iter().map(|s| profit_of(&s.bet, s.from <= u && u < s.to)).sum::<f64>()
+            steps.iter().find(|step| u < step.to).map_or(0.0, |step| step.profit)
         };
-        events.iter().map(one).sum()
+        steps.iter().map(one).sum()
     };
     let profits: Vec<f64> = (0..draws).map(|_| history()).collect();
     let chance = |counts: &dyn Fn(f64) -> bool| {
@@ -102,6 +99,33 @@ struct Stretch {
     bet: Bet,
     from: f64,
     to: f64,
+}
+
+fn profit_of(bet: &Bet, yes: bool) -> f64 {
+    if yes == bet.bought_yes { bet.payoff - bet.stake } else { -bet.stake }
+}
+
+/// The profit of an event for every u from the last step's end up to this one's.
+struct Step {
+    to: f64,
+    profit: f64,
+}
+
+/// All steps of an event. Bets are summed in the order of `event`, as for the observed history, so that equal
+/// histories have equal profits to the last bit.
+fn steps(event: &[Stretch]) -> Vec<Step> {
+    let mut ends: Vec<f64> = event.iter().flat_map(|stretch| [stretch.from, stretch.to]).collect();
+    ends.push(1.0);
+    ends.sort_by(f64::total_cmp);
+    ends.dedup();
+    let mut from = 0.0;
+    let mut steps = Vec::new();
+    for to in ends.into_iter().filter(|end| *end > 0.0) {
+        let profit = event.iter().map(|s| profit_of(&s.bet, s.from <= from && from < s.to)).sum();
+        steps.push(Step { to, profit });
+        from = to;
+    }
+    steps
 }
 
 fn events(bets: &[Bet]) -> Vec<Vec<Stretch>> {
