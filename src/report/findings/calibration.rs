@@ -15,8 +15,10 @@ use super::gather::Gathered;
 pub const BOUGHT: &str = "bought";
 
 const BINS: usize = 10;
-/// Draws of the consistency band, and its places.
+/// Draws of the consistency band, fewer where forecasts are many; and its places.
 const BAND_DRAWS: usize = 1_000;
+const BAND_WORK: usize = 100_000_000;
+const FEWEST_DRAWS: usize = 200;
 const BAND_GRID: usize = 51;
 /// Bars of the histogram of forecasts.
 const BARS: usize = 20;
@@ -47,13 +49,14 @@ pub struct Calibration {
 fn calibration(strategy: &str, which: &'static str, columns: &Columns, seed: u64) -> Calibration {
     let (model, market) = (columns.model(), columns.market());
     let grid: Vec<f64> = (0..BAND_GRID).map(|place| place as f64 / (BAND_GRID - 1) as f64).collect();
+    let draws = (BAND_WORK / model.len().max(1)).clamp(FEWEST_DRAWS, BAND_DRAWS);
     Calibration {
         strategy: strategy.to_owned(),
         which,
         assessment: assess(&model, &market, seed),
         curve: fit(pool(&model)),
         market_curve: fit(pool(&market)),
-        band: consistency_band(&model, &grid, BAND_DRAWS, seed),
+        band: consistency_band(&model, &grid, draws, seed),
         bins: binned(&model, BINS),
         histogram: histogram(&model),
         market_histogram: histogram(&market),
