@@ -1,5 +1,7 @@
 //! Moments and spans in nanoseconds, UTC. `jiff` is used to read and to print, never to compute.
 
+// `core::time`, which has lengths but no clock.
+use core::time::Duration;
 use std::fmt;
 use std::ops::{Add, Sub};
 
@@ -214,6 +216,19 @@ impl Sub<Span> for Timestamp {
     }
 }
 
+impl From<Span> for Duration {
+    fn from(span: Span) -> Self {
+        Self::from_nanos(u64::try_from(span.0).expect("a span is never negative"))
+    }
+}
+
+impl From<Duration> for Span {
+    /// The longest span there is, 292 years, for what is longer.
+    fn from(duration: Duration) -> Self {
+        Self(i64::try_from(duration.as_nanos()).unwrap_or(i64::MAX))
+    }
+}
+
 impl fmt::Display for Timestamp {
     /// RFC 3339 in UTC.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -246,6 +261,14 @@ mod tests {
         for bad in ["", "15", "m", "-1h", "1.5h", "1 h", "1y", "99999999999d"] {
             assert!(Span::parse(bad).is_err(), "{bad:?} was accepted");
         }
+    }
+
+    #[test]
+    fn spans_are_the_same_lengths_elsewhere() {
+        let span = Span::SECOND.times(3);
+        assert_eq!(Duration::from(span), Duration::from_secs(3));
+        assert_eq!(Span::from(Duration::from_secs(3)), span);
+        assert_eq!(Span::from(Duration::MAX), Span(i64::MAX));
     }
 
     #[test]

@@ -10,7 +10,6 @@
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, TryRecvError};
-use std::time::Duration;
 
 use crate::domain::{Fact, MarketId, MarketStatus, OrderId, Span, Timestamp};
 use crate::engine::gateway::{Feed, GatewayError, News, Next};
@@ -147,7 +146,7 @@ impl LiveFeed {
             let planned = self.local.first_key_value().map_or(Timestamp::MAX, |(key, _)| key.0);
             let wait = until.min(planned).since(now).min(QUIET);
             let quiet = wait == QUIET;
-            match self.news.recv_timeout(Duration::from_nanos(u64::try_from(wait.nanos()).unwrap_or(0))) {
+            match self.news.recv_timeout(wait.into()) {
                 Ok(news) => {
                     let now = self.wall();
                     self.receive(news, now)?;

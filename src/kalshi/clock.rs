@@ -1,9 +1,9 @@
 //! The wall clock, in the one place of the crate that reads it: requests to the exchange are signed with
 //! the time, and what comes in live is stamped with it. Everything else is handed its time.
 
-use std::time::UNIX_EPOCH;
+use std::time::{Instant, UNIX_EPOCH};
 
-use crate::domain::Timestamp;
+use crate::domain::{Span, Timestamp};
 
 /// The present moment of this machine's clock.
 #[must_use]
@@ -14,5 +14,11 @@ use crate::domain::Timestamp;
 )]
 pub fn now() -> Timestamp {
     let since_1970 = std::time::SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    Timestamp::from_nanos(i64::try_from(since_1970.as_nanos()).unwrap_or(i64::MAX))
+    Timestamp::from_nanos(0) + since_1970.into()
+}
+
+/// Time since `start` for what must not jump when the wall's clock is set, counted from 0.
+#[must_use]
+pub fn monotonic(start: Instant) -> Timestamp {
+    Timestamp::from_nanos(0) + Span::from(start.elapsed())
 }

@@ -83,7 +83,8 @@ pub const fn seconds_of(at: Timestamp) -> i64 {
 /// # Errors
 /// When it lies outside the years 1678–2262.
 pub fn from_seconds(seconds: i64) -> Result<Timestamp, String> {
-    from_unix(seconds, 1_000_000_000)
+    let millis = seconds.checked_mul(1_000).and_then(Timestamp::from_millis);
+    millis.ok_or_else(|| outside(seconds))
 }
 
 /// A moment from Unix milliseconds.
@@ -91,12 +92,11 @@ pub fn from_seconds(seconds: i64) -> Result<Timestamp, String> {
 /// # Errors
 /// When it lies outside the years 1678–2262.
 pub fn from_millis(millis: i64) -> Result<Timestamp, String> {
-    from_unix(millis, 1_000_000)
+    Timestamp::from_millis(millis).ok_or_else(|| outside(millis))
 }
 
-fn from_unix(count: i64, nanos_each: i64) -> Result<Timestamp, String> {
-    let nanos = count.checked_mul(nanos_each);
-    nanos.map(Timestamp::from_nanos).ok_or_else(|| format!("{count} is outside the years 1678-2262"))
+fn outside(count: i64) -> String {
+    format!("{count} is outside the years 1678-2262")
 }
 
 /// Takes a string, and only a string, and hands it to `parse` without copying it.

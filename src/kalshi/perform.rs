@@ -2,13 +2,12 @@
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
-
-use tokio::time::Instant;
+use std::time::{Duration, Instant};
 
 use crate::domain::{Contracts, Order, OrderId, Span, Timestamp};
 use crate::event::{RejectReason, VenueEvent};
 
+use super::clock;
 use super::frame::{self, UserOrderStatus};
 use super::orders::{Failure, FillReport, OrderReport, OrderTracker, Task, end_of};
 use super::rest::{ApiError, FillFilter, MarketFilter, OrderFilter, Rest, StatusFilter};
@@ -185,7 +184,7 @@ pub async fn settle_orders(
     patience: Duration,
 ) -> Result<Vec<VenueEvent>, String> {
     let began = Instant::now();
-    let now = || Timestamp::from_nanos(i64::try_from(began.elapsed().as_nanos()).unwrap_or(i64::MAX));
+    let now = || clock::monotonic(began);
     let mut events = Vec::new();
     let mut last_error = None;
     loop {
@@ -207,7 +206,7 @@ pub async fn settle_orders(
             return Err(format!("what became of our orders could not be found out in {patience:?}: {why}"));
         }
         let wait = tracker.due().map_or(Span::MILLISECOND, |due| due.since(now()));
-        tokio::time::sleep(Duration::from_nanos(u64::try_from(wait.nanos()).unwrap_or(0))).await;
+        tokio::time::sleep(wait.into()).await;
     }
 }
 

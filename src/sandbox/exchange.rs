@@ -160,7 +160,7 @@ impl Exchange {
                 }
             }
             // Between moments there are only whole milliseconds: that is how time is asked for and told.
-            None => self.now = until.map_or(self.now, |until| self.now.max(wire::whole_millis(until))),
+            None => self.now = until.map_or(self.now, |until| self.now.max(until.floor_millis())),
         }
         Ok(Clock { now: self.now, end: self.next_moment().is_none() })
     }

@@ -159,7 +159,7 @@ impl Dice {
         } else {
             Fate::Answered
         };
-        (fate, Duration::from_nanos(u64::try_from(wait).unwrap_or(0)))
+        (fate, Span::from_nanos(wait).unwrap_or_default().into())
     }
 
     pub(super) fn message(&mut self) -> Delivery {

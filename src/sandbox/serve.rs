@@ -10,7 +10,7 @@ use axum::routing::any;
 use tokio::net::TcpListener;
 use tokio::sync::Notify;
 
-use crate::domain::Timestamp;
+use crate::domain::{Span, Timestamp};
 use crate::engine::gateway::GatewayError;
 
 use super::auth::Keys;
@@ -121,9 +121,8 @@ impl App {
         let mut ticks = tokio::time::interval(Duration::from_millis(2));
         loop {
             ticks.tick().await;
-            let passed = i64::try_from(began.elapsed().as_nanos()).unwrap_or(i64::MAX);
-            let now = start.nanos().saturating_add(passed.saturating_mul(i64::from(times)));
-            if let Err(error) = self.catch_up(Timestamp::from_nanos(now)) {
+            let passed = Span::from(began.elapsed()).times(i64::from(times));
+            if let Err(error) = self.catch_up(start + passed) {
                 return error;
             }
         }

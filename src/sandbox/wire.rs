@@ -67,12 +67,8 @@ pub(super) fn time(at: Timestamp) -> String {
     Timestamp::from_nanos(at.nanos().div_euclid(1_000) * 1_000).to_string()
 }
 
-pub(super) const fn whole_millis(at: Timestamp) -> Timestamp {
-    Timestamp::from_nanos(millis(at) * 1_000_000)
-}
-
 fn millis_time(at: Timestamp) -> String {
-    whole_millis(at).to_string()
+    at.floor_millis().to_string()
 }
 
 pub(super) const fn side_name(side: Side) -> &'static str {

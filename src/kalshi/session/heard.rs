@@ -1,0 +1,140 @@
+//! What the session hears: from the stream, and from the requests it began.
+
+use std::sync::atomic::Ordering;
+
+use tracing::{info, warn};
+
+use crate::domain::Order;
+use crate::kalshi::frame::Frame;
+use crate::kalshi::orders::Task;
+use crate::kalshi::perform::{Addressed, Report, perform, pushed_fill, pushed_order};
+use crate::kalshi::rest::ApiError;
+use crate::kalshi::stream::StreamEvent;
+
+use super::{Finished, Session};
+
+impl Session {
+    pub(super) fn begin(&mut self, task: Task) {
+        let order: Order = *task.order();
+        let Some(market) = self.watch.market(order.market) else {
+            return self.fail(format!("order {} is for a market that is not known", order.id.0));
+        };
+        let to = Addressed {
+            ticker: market.ticker.as_ref().into(),
+            client_id: self.tracker.client_id(order.id),
+            group: self.settings.group.clone(),
+        };
+        let rest = self.rest.clone();
+        self.jobs.spawn(async move {
+            let (done, error) = perform(rest, task, to).await;
+            Finished::Task(done, error)
+        });
+    }
+
+    pub(super) fn finished(&mut self, finished: Finished) {
+        match finished {
+            Finished::Task(done, error) => {
+                if let Some(error) = error {
+                    self.complain(&error);
+                }
+                let now = self.monotonic();
+                done.hand_to(&mut self.tracker, now);
+            }
+            Finished::Swept(reports, took) => {
+                self.sweeping = false;
+                // One that was asked for meanwhile comes at once.
+                if !self.settings.by_exchange && self.sweep_at.is_none() {
+                    self.plan_sweep(took);
+                }
+                if self.wants.is_none() {
+                    self.heard.store(reports.is_ok(), Ordering::Relaxed);
+                }
+                self.reported(reports, "a sweep of the markets");
+            }
+            Finished::Asked(reports) => {
+                self.reading -= 1;
+                self.reported(reports, "reading new markets");
+            }
+            Finished::WentOn(Ok(clock)) => self.arrived(clock),
+            Finished::WentOn(Err(error)) => self.fail(format!("the exchange's clock: {error}")),
+        }
+    }
+
+    pub(super) fn reported(&mut self, reports: Result<Vec<Report>, ApiError>, what: &str) {
+        let now = self.market_time();
+        let reported = match reports {
+            Ok(reports) => self.watch.reported(&reports, now).map_err(|error| error.to_string()),
+            Err(error) => {
+                self.complain(&error);
+                return;
+            }
+        };
+        if let Err(problem) = reported {
+            self.halt(format!("{what}: {problem}"));
+        }
+    }
+
+    /// What a failed request means beyond the order it was about.
+    pub(super) fn complain(&mut self, error: &ApiError) {
+        match error {
+            ApiError::Schema { .. } | ApiError::Refused { status: 401 | 403 | 410, .. } => {
+                self.halt(error.to_string());
+            }
+            _ => warn!(%error, "a request failed"),
+        }
+    }
+
+    pub(super) fn streamed(&mut self, event: StreamEvent) {
+        match event {
+            StreamEvent::Up => {
+                info!("the stream is up");
+                self.heard.store(true, Ordering::Relaxed);
+                self.tracker.doubt_all();
+                self.sweep_soon();
+            }
+            StreamEvent::Down { reason } => {
+                warn!(reason, "the stream is down");
+                self.heard.store(false, Ordering::Relaxed);
+                self.watch.all_stale();
+                self.tracker.doubt_all();
+            }
+            StreamEvent::Book { ticker, top, .. } => self.watch.book(&ticker, top),
+            StreamEvent::Stale { ticker } => self.watch.stale(&ticker),
+            StreamEvent::Missed { channel } => {
+                warn!(channel = channel.name(), "messages were lost; the state is read again");
+                self.tracker.doubt_all();
+                self.sweep_soon();
+            }
+            StreamEvent::Schema(problem) => self.halt(problem),
+            StreamEvent::Frame(frame) => self.frame(frame),
+        }
+    }
+
+    pub(super) fn frame(&mut self, frame: Frame) {
+        if let Some(at) = frame.at() {
+            self.exchange_now = self.exchange_now.max(at);
+        }
+        match frame {
+            Frame::Ticker(ticker) => self.watch.ticker(&ticker),
+            Frame::Lifecycle(message) => self.watch.lifecycle(&message),
+            Frame::Fill(fill) => {
+                let now = self.monotonic();
+                self.tracker.pushed_fill(fill.client_order_id.as_deref(), now, pushed_fill(&fill));
+            }
+            Frame::UserOrder(message) => {
+                let now = self.monotonic();
+                let order = self.tracker.order_of(&message.client_order_id);
+                let order = order.and_then(|id| self.tracker.order(id));
+                if let Some(report) = order.and_then(|order| pushed_order(&order, &message)) {
+                    self.tracker.pushed_order(&message.client_order_id, now, report);
+                }
+            }
+            Frame::SandboxClock(clock) => self.arrived(clock),
+            Frame::EventFeeUpdate(_) => self.sweep_soon(),
+            Frame::Error(refusal) => {
+                warn!(code = refusal.code, message = refusal.message, "the stream refused");
+            }
+            _ => {}
+        }
+    }
+}

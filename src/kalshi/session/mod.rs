@@ -1,0 +1,361 @@
+//! A live session's end at the network: one task that hears the stream, asks REST, follows our orders, and
+//! tells the engine's [`LiveFeed`](crate::feed::LiveFeed).
+//!
+//! The engine is never waited for: while it is behind, market news is held as "this market changed" and
+//! told once, with the latest prices; answers about orders are held in order.
+
+mod heard;
+#[cfg(test)]
+mod tests;
+mod told;
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{SyncSender, TrySendError};
+use std::time::Duration;
+
+use tokio::sync::mpsc;
+use tokio::task::JoinSet;
+use tokio::time::{Instant, sleep_until};
+use tracing::{debug, warn};
+
+use crate::domain::{Span, Timestamp};
+use crate::engine::gateway::{GatewayError, News};
+use crate::event::{Command, Control, Input, RejectReason, VenueEvent};
+
+use super::auth::Credentials;
+use super::clock;
+use super::frame::SandboxClock;
+use super::orders::OrderTracker;
+use super::perform::{Done, MarketReader, Report};
+use super::rest::{ApiError, Rest};
+use super::stream::{self, StreamEvent, StreamSettings, Want};
+use super::venue::Ask;
+use super::watch::MarketWatch;
+
+/// Stream events held while the session is busy; more would mean that it has stalled.
+const HELD_EVENTS: usize = 65_536;
+/// Our orders are looked up this often even if nothing seems lost.
+const LOOK_UP: Duration = Duration::from_mins(1);
+/// The same where no stream tells of them.
+const LOOK_UP_WITHOUT_STREAM: Duration = Duration::from_secs(5);
+/// Pause before the engine's full channel is tried again.
+const ENGINE_BUSY: Duration = Duration::from_millis(1);
+/// With so much news not taken, the engine is behind.
+const BEHIND: usize = 256;
+/// How long shutting down waits for the exchange to confirm what was cancelled.
+const DRAIN: Duration = Duration::from_secs(15);
+/// A sweep begins this long before the scan that wants its quotes, and longer if the last one took longer.
+const SWEEP_LEAD: Duration = Duration::from_secs(3);
+
+/// How a session runs.
+#[derive(Clone, Debug)]
+pub struct SessionSettings {
+    /// Whether market news comes over the WebSocket, or by sweeps alone.
+    pub stream: bool,
+    /// Time between sweeps.
+    pub interval: Span,
+    /// Whether time is the exchange's own, which goes on when asked.
+    pub by_exchange: bool,
+    /// The order group that stops our orders at the exchange.
+    pub group: Option<Arc<str>>,
+}
+
+/// What finished in the background.
+enum Finished {
+    Task(Done, Option<ApiError>),
+    Swept(Result<Vec<Report>, ApiError>, Duration),
+    Asked(Result<Vec<Report>, ApiError>),
+    WentOn(Result<SandboxClock, ApiError>),
+}
+
+/// Where the exchange's clock is on its way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Going {
+    /// Nobody waits.
+    Standing,
+    /// The engine asked.
+    Asked(Option<Timestamp>),
+    /// The exchange was asked.
+    Under,
+    /// It answered; what it told is being completed.
+    Arrived(SandboxClock),
+}
+
+/// The session.
+#[expect(clippy::struct_excessive_bools, reason = "they say independent things")]
+pub struct Session {
+    rest: Rest,
+    settings: SessionSettings,
+    reader: MarketReader,
+    watch: MarketWatch,
+    tracker: OrderTracker,
+    asks: mpsc::Receiver<Ask>,
+    news: SyncSender<News>,
+    heard: Arc<AtomicBool>,
+    outbox: VecDeque<News>,
+    wants: Option<mpsc::Sender<Want>>,
+    events: mpsc::Receiver<StreamEvent>,
+    /// Whether stream events were lost, as there were more than are held.
+    stalled: Arc<AtomicBool>,
+    jobs: JoinSet<Finished>,
+    started: Instant,
+    exchange_now: Timestamp,
+    going: Going,
+    /// Something was told about orders since the exchange's clock was last told.
+    answered: bool,
+    reading: usize,
+    sweep_at: Option<Instant>,
+    sweeping: bool,
+    look_up_at: Instant,
+    draining: Option<Instant>,
+    engine_gone: bool,
+    aborted: bool,
+    halted_for: Option<String>,
+}
+
+/// What a session is made of.
+pub struct Parts {
+    /// The REST client.
+    pub rest: Rest,
+    /// The key, for the stream.
+    pub credentials: Credentials,
+    /// What is known of markets.
+    pub watch: MarketWatch,
+    /// Reads markets.
+    pub reader: MarketReader,
+    /// What is known of our orders.
+    pub tracker: OrderTracker,
+    /// What the engine asks.
+    pub asks: mpsc::Receiver<Ask>,
+    /// What the engine is told.
+    pub news: SyncSender<News>,
+    /// Whether the exchange is heard, for whoever looks.
+    pub heard: Arc<AtomicBool>,
+}
+
+/// Runs a session to its end. To be awaited within a tokio runtime.
+pub async fn run(parts: Parts, settings: SessionSettings) {
+    let (told, events) = mpsc::channel(HELD_EVENTS);
+    let stalled = Arc::new(AtomicBool::new(false));
+    let wants = settings.stream.then(|| {
+        let (wants, wanted) = mpsc::channel(1_024);
+        let (environment, credentials) = (parts.rest.environment(), parts.credentials.clone());
+        let seed = clock::now().nanos().unsigned_abs();
+        let out = teller(told, Arc::clone(&stalled));
+        tokio::spawn(async move {
+            stream::run(&environment, &credentials, StreamSettings::new(seed), wanted, out).await;
+        });
+        wants
+    });
+    Session::new(parts, settings, wants, events, stalled).serve().await;
+}
+
+/// Hands stream events to the session without waiting. If the session does not keep up, `stalled` says that
+/// something is lost.
+fn teller(told: mpsc::Sender<StreamEvent>, stalled: Arc<AtomicBool>) -> impl FnMut(StreamEvent) {
+    use mpsc::error::TrySendError::{Closed, Full};
+    move |event| match told.try_send(event) {
+        // After its end nobody listens.
+        Ok(()) | Err(Closed(_)) => {}
+        Err(Full(_)) => stalled.store(true, Ordering::Relaxed),
+    }
+}
+
+impl Session {
+    fn new(
+        parts: Parts,
+        settings: SessionSettings,
+        wants: Option<mpsc::Sender<Want>>,
+        events: mpsc::Receiver<StreamEvent>,
+        stalled: Arc<AtomicBool>,
+    ) -> Self {
+        let Parts { rest, credentials: _, watch, reader, tracker, asks, news, heard } = parts;
+        let now = Instant::now();
+        Self {
+            rest,
+            settings,
+            reader,
+            watch,
+            tracker,
+            asks,
+            news,
+            heard,
+            outbox: VecDeque::new(),
+            wants,
+            events,
+            stalled,
+            jobs: JoinSet::new(),
+            started: now,
+            exchange_now: Timestamp::MIN,
+            going: Going::Standing,
+            answered: false,
+            reading: 0,
+            sweep_at: Some(now),
+            sweeping: false,
+            look_up_at: now + LOOK_UP,
+            draining: None,
+            engine_gone: false,
+            aborted: false,
+            halted_for: None,
+        }
+    }
+
+    async fn serve(&mut self) {
+        let known = self.watch.unsettled().map(|market| market.ticker.as_ref().into()).collect();
+        self.want(Want::Markets(known)).await;
+        loop {
+            self.step().await;
+            if self.is_over() {
+                self.push(News::End);
+                while !self.outbox.is_empty() {
+                    self.flush();
+                    tokio::time::sleep(ENGINE_BUSY).await;
+                }
+                return;
+            }
+            let until = self.next_moment();
+            tokio::select! {
+                biased;
+                ask = self.asks.recv(), if !self.engine_gone => match ask {
+                    Some(ask) => self.asked(ask),
+                    None => self.engine_gone = true,
+                },
+                Some(event) = self.events.recv() => self.streamed(event),
+                Some(finished) = self.jobs.join_next() => match finished {
+                    Ok(finished) => self.finished(finished),
+                    Err(error) => self.fail(format!("a request of the session broke off: {error}")),
+                },
+                () = sleep_until(until) => {}
+            }
+            while let Ok(event) = self.events.try_recv() {
+                self.streamed(event);
+            }
+        }
+    }
+
+    /// Everything that follows from what is known by now.
+    async fn step(&mut self) {
+        if self.engine_gone && self.draining.is_none() {
+            debug!("the engine has ended; what rests is taken back");
+            self.drain();
+        }
+        if self.stalled.swap(false, Ordering::Relaxed) {
+            self.tracker.doubt_all();
+            self.fail(format!(
+                "the session fell more than {HELD_EVENTS} messages behind the exchange's stream, and some are lost; \
+                 start it again, on a faster machine or with fewer series in scanner.series"
+            ));
+        }
+        let now = self.monotonic();
+        while let Some(task) = self.tracker.task(now) {
+            self.begin(task);
+        }
+        self.read_unknown();
+        // Until the exchange's clock has said which moment this is, nothing can be stamped.
+        if self.going != Going::Under {
+            self.tell_of_orders();
+            self.tell_of_markets().await;
+        }
+        self.sweep_if_due();
+        if Instant::now() >= self.look_up_at {
+            let often = if self.wants.is_some() { LOOK_UP } else { LOOK_UP_WITHOUT_STREAM };
+            self.look_up_at = Instant::now() + often;
+            self.tracker.doubt_all();
+        }
+        self.go_on().await;
+        self.flush();
+    }
+
+    fn is_over(&self) -> bool {
+        self.aborted || self.draining.is_some_and(|since| self.tracker.is_empty() || since.elapsed() >= DRAIN)
+    }
+
+    fn next_moment(&self) -> Instant {
+        let mut next = self.look_up_at;
+        if let Some(due) = self.tracker.due() {
+            next = next.min(Instant::now() + due.since(self.monotonic()).into());
+        }
+        if let Some(sweep_at) = self.sweep_at.filter(|_| !self.sweeping && !self.settings.by_exchange) {
+            next = next.min(sweep_at);
+        }
+        if !self.outbox.is_empty() {
+            next = next.min(Instant::now() + ENGINE_BUSY);
+        }
+        self.draining.map_or(next, |since| next.min(since + DRAIN))
+    }
+
+    /// Time for the order tracker: it must not jump when the wall's clock is set.
+    fn monotonic(&self) -> Timestamp {
+        clock::monotonic(self.started.into_std())
+    }
+
+    /// The stamp of what happens now: the exchange's, or left to the engine.
+    fn stamp(&self) -> Option<Timestamp> {
+        self.settings.by_exchange.then_some(self.exchange_now)
+    }
+
+    /// Now, as markets see it.
+    fn market_time(&self) -> Timestamp {
+        if self.settings.by_exchange { self.exchange_now } else { clock::now() }
+    }
+
+    fn asked(&mut self, ask: Ask) {
+        match ask {
+            Ask::Command(Command::Submit(order)) if self.draining.is_some() => {
+                let event = VenueEvent::Rejected { order: order.id, reason: RejectReason::NeverSent };
+                self.tell_venue(event);
+            }
+            Ask::Command(command) => self.tracker.command(&command),
+            Ask::GoOn(until) => self.going = Going::Asked(until),
+            Ask::Control(control) => {
+                let at = self.stamp();
+                self.push(News::Input { at, input: Input::Control(control) });
+                self.answered = true;
+            }
+            Ask::Drain => self.drain(),
+            Ask::Abort => self.aborted = true,
+        }
+    }
+
+    fn drain(&mut self) {
+        if self.draining.is_none() {
+            self.draining = Some(Instant::now());
+            self.tracker.cancel_all();
+        }
+    }
+
+    /// The exchange is not as we know it: nothing new is opened until a person has looked.
+    fn halt(&mut self, reason: String) {
+        if self.halted_for.as_ref() == Some(&reason) {
+            return;
+        }
+        warn!(reason, "new orders stop");
+        self.halted_for = Some(reason.clone());
+        let at = self.stamp();
+        self.push(News::Input { at, input: Input::Control(Control::Halt { reason }) });
+    }
+
+    fn fail(&mut self, message: String) {
+        self.push(News::Failed(GatewayError::venue(message)));
+    }
+
+    fn push(&mut self, news: News) {
+        self.outbox.push_back(news);
+    }
+
+    fn flush(&mut self) {
+        while let Some(news) = self.outbox.pop_front() {
+            match self.news.try_send(news) {
+                Ok(()) => {}
+                Err(TrySendError::Full(news)) => {
+                    self.outbox.push_front(news);
+                    return;
+                }
+                // The engine is gone; `step` notices by its other end.
+                Err(TrySendError::Disconnected(_)) => self.outbox.clear(),
+            }
+        }
+    }
+}

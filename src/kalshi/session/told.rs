@@ -1,0 +1,149 @@
+//! What the session tells: markets, answers about orders, and where the exchange's clock is; and the sweeps
+//! it makes to know.
+
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use crate::domain::{MarketStatus, Span, Timestamp};
+use crate::engine::gateway::News;
+use crate::event::{Input, MarketEvent, VenueEvent};
+use crate::kalshi::clock;
+use crate::kalshi::frame::SandboxClock;
+use crate::kalshi::stream::Want;
+
+use super::{BEHIND, Finished, Going, SWEEP_LEAD, Session};
+
+impl Session {
+    pub(super) fn arrived(&mut self, clock: SandboxClock) {
+        self.exchange_now = self.exchange_now.max(clock.now);
+        if self.going == Going::Under {
+            self.going = Going::Arrived(clock);
+        }
+    }
+
+    /// Moves the exchange's clock, or tells where it is, as soon as nothing is open before it.
+    pub(super) async fn go_on(&mut self) {
+        match self.going {
+            Going::Asked(until) if self.tracker.is_quiet() && self.reading == 0 && !self.sweeping => {
+                if std::mem::take(&mut self.answered) {
+                    // What was answered now comes before anything later.
+                    self.going = Going::Standing;
+                    self.push(News::Clock { now: self.exchange_now, end: false });
+                    return;
+                }
+                self.going = Going::Under;
+                if self.wants.is_some() {
+                    self.want(Want::Advance { until_ts_ms: until.map(Timestamp::millis) }).await;
+                } else {
+                    // Nothing else would tell what the next moment brings.
+                    self.sweep_soon();
+                    let rest = self.rest.clone();
+                    self.jobs.spawn(async move {
+                        let until = until.unwrap_or(Timestamp::MAX);
+                        let clock = rest.sandbox_advance(until).await;
+                        Finished::WentOn(clock.map(|clock| SandboxClock { now: clock.now, end: clock.end }))
+                    });
+                }
+            }
+            Going::Arrived(clock) if self.reading == 0 && !self.sweeping => {
+                if self.sweep_at.is_some_and(|at| at <= Instant::now()) {
+                    return self.sweep();
+                }
+                if !self.tracker.is_quiet() {
+                    return;
+                }
+                self.going = Going::Standing;
+                self.answered = false;
+                self.push(News::Clock { now: clock.now, end: clock.end });
+            }
+            _ => {}
+        }
+    }
+
+    pub(super) fn tell_of_orders(&mut self) {
+        while let Some(event) = self.tracker.event() {
+            self.tell_venue(event);
+        }
+    }
+
+    pub(super) fn tell_venue(&mut self, event: VenueEvent) {
+        self.answered = true;
+        let at = self.stamp();
+        self.push(News::Input { at, input: Input::Venue(event) });
+    }
+
+    pub(super) fn read_unknown(&mut self) {
+        let unknown = self.watch.unknown();
+        if !unknown.is_empty() {
+            self.reading += 1;
+            let reader = self.reader.clone();
+            let tickers = unknown.into_iter().collect();
+            self.jobs.spawn(async move { Finished::Asked(reader.markets(tickers).await) });
+        }
+    }
+
+    pub(super) async fn tell_of_markets(&mut self) {
+        // While the engine is behind, changes wait where they are and the latest counts.
+        if !self.settings.by_exchange && self.outbox.len() > BEHIND {
+            return;
+        }
+        let (now, stamp) = (self.market_time(), self.stamp());
+        let mut listed = Vec::new();
+        for event in self.watch.take(now) {
+            match &event {
+                MarketEvent::Listed(market) => listed.push(market.ticker.as_ref().into()),
+                MarketEvent::Settled { market, .. }
+                | MarketEvent::Status { market, status: MarketStatus::Closed | MarketStatus::Settled } => {
+                    self.tracker.doubt(*market);
+                }
+                _ => {}
+            }
+            self.push(News::Input { at: stamp, input: Input::Market(event) });
+        }
+        if !listed.is_empty() {
+            self.want(Want::Markets(listed)).await;
+        }
+    }
+
+    pub(super) async fn want(&mut self, want: Want) {
+        let empty = matches!(&want, Want::Markets(tickers) if tickers.is_empty());
+        if let Some(wants) = self.wants.as_ref().filter(|_| !empty)
+            && wants.send(want).await.is_err()
+        {
+            self.fail("the stream's task has ended".into());
+        }
+    }
+
+    pub(super) fn sweep_if_due(&mut self) {
+        let due = !self.sweeping && self.sweep_at.is_some_and(|at| at <= Instant::now());
+        // By the exchange's clock a sweep belongs to a moment, so `go_on` begins it.
+        if due && !self.settings.by_exchange && self.draining.is_none() {
+            self.sweep();
+        }
+    }
+
+    pub(super) fn sweep_soon(&mut self) {
+        self.sweep_at = Some(Instant::now());
+    }
+
+    pub(super) fn sweep(&mut self) {
+        self.sweeping = true;
+        self.sweep_at = None;
+        let others = self.watch.unsettled().map(|market| market.ticker.as_ref().into()).collect();
+        let reader = self.reader.clone();
+        self.jobs.spawn(async move {
+            let began = Instant::now();
+            let reports = reader.sweep(others).await;
+            Finished::Swept(reports, began.elapsed())
+        });
+    }
+
+    /// The next sweep ends just before the next scan, so that the scan sees fresh quotes.
+    pub(super) fn plan_sweep(&mut self, took: Duration) {
+        let now = clock::now();
+        let lead = SWEEP_LEAD.max(took * 2);
+        let next = (now + lead.into()).just_after().rounded_up_to(self.settings.interval.max(Span::MINUTE));
+        self.sweep_at = Some(Instant::now() + Duration::from(next.since(now)).saturating_sub(lead));
+    }
+}
