@@ -190,12 +190,12 @@ impl LiveFeed {
 
     /// Reads until the exchange's clock is heard. Returns whether time stood still and nothing happened.
     fn receive_until_told(&mut self) -> Result<bool, GatewayError> {
+        let (before, held) = (self.told, self.held.len());
         loop {
             let Ok(news) = self.news.recv() else {
                 self.ended = true;
                 return Ok(false);
             };
-            let (before, held) = (self.told, self.held.len());
             let told = matches!(news, News::Clock { .. } | News::End);
             self.receive(news, self.told)?;
             if told {

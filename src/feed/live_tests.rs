@@ -150,3 +150,22 @@ fn what_the_exchange_has_passed_is_told_even_if_its_stamp_has_to_be_later() {
     }
     assert_eq!(seen, [(ms(20).just_after(), 2), (ms(20).just_after(), 3), (ms(40), 3)]);
 }
+
+#[test]
+fn what_is_answered_at_the_end_of_the_data_comes_before_the_end() {
+    let (send, receive) = channel();
+    // The desk asks for something at the last moment; the exchange answers, and time stands still.
+    let answers = VecDeque::from([vec![quote(1)], vec![quote(2), quote(3)], vec![]]);
+    let mut answers = answers.into_iter();
+    let go_on = move |_| {
+        for input in answers.next().expect("it asks once more than there are answers") {
+            send.send(News::Input { at: Some(ms(40)), input }).unwrap();
+        }
+        send.send(News::Clock { now: ms(40), end: true }).unwrap();
+    };
+    let pace = Pace::Exchange(Box::new(go_on));
+    let mut feed = LiveFeed::new(receive, pace, Timestamp::MIN, vec![]);
+    let markets: Vec<Input> = (0..3).map(|_| item(feed.next(None).unwrap()).value).collect();
+    assert_eq!(markets, [quote(1), quote(2), quote(3)]);
+    assert!(matches!(feed.next(None).unwrap(), Next::End));
+}

@@ -37,9 +37,14 @@ impl Store {
         let store = Arc::downgrade(self);
         let task = tokio::spawn(async move {
             while let Some(store) = store.upgrade() {
-                let now_ms = clock::now().millis();
-                let headers = credentials.headers(now_ms, method, path);
-                *store.ready.lock().unwrap_or_else(PoisonError::into_inner) = Some((now_ms, headers));
+                let credentials = credentials.clone();
+                let sign = move || {
+                    let now_ms = clock::now().millis();
+                    (now_ms, credentials.headers(now_ms, method, path))
+                };
+                // Not on the threads that are about to send the order the last one was for.
+                let Ok(made) = tokio::task::spawn_blocking(sign).await else { return };
+                *store.ready.lock().unwrap_or_else(PoisonError::into_inner) = Some(made);
                 // Which of the two came first does not matter.
                 let _ = tokio::time::timeout(EVERY, store.taken.notified()).await;
             }
