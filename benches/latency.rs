@@ -17,7 +17,6 @@
 mod exchange;
 
 use std::path::{Path, PathBuf};
-use std::sync::atomic::AtomicBool;
 use std::sync::mpsc::{Sender, channel, sync_channel};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
@@ -206,7 +205,7 @@ fn trade(
         tracker: OrderTracker::new("latency"),
         asks: asked,
         news,
-        heard: Arc::<AtomicBool>::default(),
+        link: Arc::default(),
     };
     let settings = SessionSettings { stream: true, interval: Span::HOUR, by_exchange: false, group: None };
     runtime.spawn(session::run(parts, settings));

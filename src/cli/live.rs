@@ -2,7 +2,6 @@
 
 use std::fs::OpenOptions;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -13,27 +12,25 @@ use tracing::{info, warn};
 
 use crate::desk::Desk;
 use crate::desk::decision::{Output, Record};
-use crate::domain::{Fact, MarketId, StrategyId, Timestamp};
-use crate::event::{Control, Input, MarketEvent, Stamped};
-use crate::feed::facts;
+use crate::domain::{MarketId, Timestamp};
+use crate::event::{Input, MarketEvent, Stamped};
 use crate::kalshi::clock;
+use crate::kalshi::link::Link;
 use crate::kalshi::venue::Ask;
 use crate::live::health::{Facts, Health, NOTE, Recent};
-use crate::live::inbox::{Inbox, Request, read_stop};
 use crate::live::lock::LedgerLock;
 use crate::live::notify::{Event, Kind, Notifier};
+use crate::live::owner::{Owner, Strategies, read_facts, signals};
 use crate::live::place;
 use crate::live::shell::{self, Ended, Hooks, LiveError, LiveSettings};
+use crate::scenario::Scenario;
 use crate::scenario::raw::ScanWith;
-use crate::scenario::{Scenario, ScenarioError};
 use crate::telemetry::{self, Level, Style};
 
 use super::access::{EnvArgs, EnvName};
 use super::screen::Screen;
 use super::{Color, Common, Failure, ScenarioArgs, json, print};
 
-/// How often the owner's requests are looked for.
-const LOOK_EVERY: Duration = Duration::from_millis(250);
 /// How often health is written down.
 const HEALTH_EVERY: Duration = Duration::from_secs(2);
 /// How long the last notifications may take.
@@ -138,7 +135,7 @@ impl Live {
             scenario: scenario.name.clone(),
         };
         let settings = LiveSettings {
-            facts: Self::facts(&scenario)?,
+            facts: read_facts(&scenario.facts)?,
             environment: access.environment,
             credentials,
             ledger: ledger.clone(),
@@ -199,15 +196,6 @@ impl Live {
         Ok(())
     }
 
-    fn facts(scenario: &Scenario) -> Result<Vec<(Timestamp, Fact)>, Failure> {
-        let mut all = Vec::new();
-        for file in &scenario.facts {
-            all.extend(facts::read(file)?);
-        }
-        all.sort_by_key(|(at, _)| *at);
-        Ok(all)
-    }
-
     fn trade(
         &self,
         settings: LiveSettings,
@@ -218,7 +206,7 @@ impl Live {
     ) -> Result<Ended, Failure> {
         let shared = Arc::new(Mutex::new(Shared::default()));
         let mut hooks = Watcher { shared: Arc::clone(&shared), notifier };
-        let ledger = settings.ledger.clone();
+        let (ledger, facts) = (settings.ledger.clone(), settings.facts.clone());
         let start = format!("{} began on {}: {}", about.mode, about.environment, about.scenario);
         notifier.send(&Event::new(Kind::Start, clock::now(), start));
         let every = if screen.is_some() { DRAW_EVERY } else { HEALTH_EVERY };
@@ -231,9 +219,7 @@ impl Live {
             }
             last_health = Some(Instant::now());
             let now = clock::now();
-            if let Some(event) = lock(&shared).look_at_link(now) {
-                notifier.send(&event);
-            }
+            lock(&shared).look_at_link(now).iter().for_each(|event| notifier.send(event));
             let health = lock(&shared).health(desk, about);
             if day.is_some_and(|day| day < now.utc_day()) {
                 notifier.send(&daily_summary(&health, now));
@@ -241,14 +227,7 @@ impl Live {
             day = Some(now.utc_day());
             if last_beat.elapsed() >= HEARTBEAT {
                 last_beat = Instant::now();
-                let (open, orders) = (health.positions.len(), health.orders.len());
-                info!(
-                    equity = health.equity,
-                    positions = open,
-                    orders,
-                    markets = health.feed.markets,
-                    "alive"
-                );
+                say_alive(&health);
             }
             if let Some(Ok(true) | Err(_)) = screen.as_mut().map(|screen| {
                 screen.draw(&health)?;
@@ -260,20 +239,28 @@ impl Live {
             }
             let mut shared = lock(&shared);
             shared.note = Some(health.to_note());
-            shared.strategies = desk.active_strategies().collect();
+            *lock(&shared.strategies) = desk.active_strategies().collect();
         };
         let scenario_file = self.scenario.clone();
         let overrides = self.overrides.overrides.clone();
-        let ended = shell::run(settings, runtime, &mut hooks, &mut watch, |asks, heard, run_id, desk| {
+        let ended = shell::run(settings, runtime, &mut hooks, &mut watch, |asks, link, run_id, desk| {
             let mut known = lock(&shared);
-            known.strategies = desk.active_strategies().collect();
+            let strategies = Arc::clone(&known.strategies);
+            *lock(&strategies) = desk.active_strategies().collect();
             known.asks = Some(asks.clone());
             run_id.clone_into(&mut known.run_id);
-            known.heard = Arc::clone(heard);
+            known.link = Arc::clone(link);
             known.tickers = desk.books().iter().map(|book| book.market.ticker.clone()).collect();
             drop(known);
-            let owner =
-                Owner { ledger, asks: asks.clone(), shared: Arc::clone(&shared), scenario_file, overrides };
+            let owner = Owner {
+                ledger,
+                asks: asks.clone(),
+                strategies,
+                scenario_file,
+                overrides,
+                facts,
+                halted_for: desk.risk().trading_halted().map(ToOwned::to_owned),
+            };
             runtime.spawn(owner.listen());
             runtime.spawn(signals(asks.clone()));
         });
@@ -313,6 +300,16 @@ fn new_run_id() -> String {
     blake3::hash(seed.as_bytes()).to_hex()[..12].to_owned()
 }
 
+fn say_alive(health: &Health) {
+    info!(
+        equity = health.equity,
+        positions = health.positions.len(),
+        orders = health.orders.len(),
+        markets = health.feed.markets,
+        "alive"
+    );
+}
+
 /// How the desk stands when a UTC day has ended.
 fn daily_summary(health: &Health, now: Timestamp) -> Event {
     let open = health.positions.len();
@@ -335,35 +332,45 @@ struct Shared {
     recent: Recent,
     last_message_at: Option<Timestamp>,
     note: Option<String>,
-    strategies: Vec<(usize, Arc<str>)>,
+    strategies: Strategies,
     tickers: Vec<Box<str>>,
     asks: Option<mpsc::Sender<Ask>>,
-    heard: Arc<AtomicBool>,
+    link: Arc<Link>,
     run_id: String,
-    /// Whether it was heard when last looked at, and since when that has been so.
-    link: Option<(bool, Timestamp)>,
+    /// Whether the exchange was heard when last looked at, and since when that has been so.
+    heard: Option<(bool, Timestamp)>,
+    /// Why nothing was traded there.
+    paused: Option<Arc<str>>,
 }
 
 impl Shared {
-    /// Whether the exchange is heard and since when, and what to tell if that has changed.
-    fn look_at_link(&mut self, now: Timestamp) -> Option<Event> {
-        let heard = self.heard.load(Ordering::Relaxed);
+    /// What to tell of the link to the exchange, if it has changed.
+    fn look_at_link(&mut self, now: Timestamp) -> Vec<Event> {
+        let mut told = Vec::new();
+        let heard = self.link.is_heard();
         // What was never heard cannot be heard again.
-        if self.link.map_or(!heard, |(before, _)| before == heard) {
-            return None;
+        if self.heard.map_or(heard, |(before, _)| before != heard) {
+            let first = self.heard.replace((heard, now)).is_none();
+            let (kind, text) = if heard {
+                (Kind::Reconnect, "the exchange is heard again")
+            } else {
+                (Kind::Disconnect, "the exchange is not heard any more; nothing is traded on old quotes")
+            };
+            told.extend((!first).then(|| Event::new(kind, now, text)));
         }
-        let first = self.link.replace((heard, now)).is_none();
-        let (kind, text) = if heard {
-            (Kind::Reconnect, "the exchange is heard again")
-        } else {
-            (Kind::Disconnect, "the exchange is not heard any more; nothing is traded on old quotes")
-        };
-        (!first).then(|| Event::new(kind, now, text))
+        let paused = self.link.paused();
+        match (&self.paused, &paused) {
+            (None, Some(reason)) => told.push(Event::new(Kind::Pause, now, &**reason)),
+            (Some(_), None) => told.push(Event::new(Kind::Unpause, now, "the exchange trades again")),
+            (Some(_), Some(_)) | (None, None) => {}
+        }
+        self.paused = paused;
+        told
     }
 
     fn health(&self, desk: &Desk, about: &About) -> Health {
         let now = clock::now();
-        let (feed_up, feed_since) = self.link.unwrap_or((false, about.started_at));
+        let (feed_up, feed_since) = self.heard.unwrap_or((false, about.started_at));
         let facts = Facts {
             at: now,
             started_at: about.started_at,
@@ -373,6 +380,7 @@ impl Shared {
             run_id: &self.run_id,
             feed_up,
             feed_since,
+            paused: self.paused.as_deref(),
             last_message_at: self.last_message_at,
         };
         Health::of(desk, &self.recent, &facts)
@@ -443,95 +451,5 @@ impl Hooks for Watcher<'_> {
 
     fn note(&mut self) -> Option<(&'static str, String)> {
         lock(&self.shared).note.take().map(|note| (NOTE, note))
-    }
-}
-
-/// What the owner says while the desk runs: a STOP file, and requests of other processes.
-struct Owner {
-    ledger: PathBuf,
-    asks: mpsc::Sender<Ask>,
-    shared: Arc<Mutex<Shared>>,
-    scenario_file: PathBuf,
-    overrides: Vec<String>,
-}
-
-impl Owner {
-    async fn listen(self) {
-        let inbox = Inbox::new(&self.ledger);
-        let mut stopped = false;
-        loop {
-            let stop = read_stop(&self.ledger);
-            if let Some(reason) = stop.as_ref().filter(|_| !stopped) {
-                self.ask(Control::Halt { reason: format!("STOP: {reason}") }).await;
-            }
-            stopped = stop.is_some();
-            for found in inbox.take() {
-                match found {
-                    Ok((path, request)) => {
-                        match self.control(request) {
-                            Ok(control) => self.ask(control).await,
-                            Err(problem) => warn!("a request was not carried out: {problem}"),
-                        }
-                        if let Err(error) = inbox.done(&path) {
-                            warn!("{} cannot be removed: {error}", path.display());
-                        }
-                    }
-                    Err(problem) => warn!("{problem}"),
-                }
-            }
-            if self.asks.is_closed() {
-                return;
-            }
-            tokio::time::sleep(LOOK_EVERY).await;
-        }
-    }
-
-    async fn ask(&self, control: Control) {
-        if self.asks.send(Ask::Control(control)).await.is_err() {
-            warn!("a request came after the session's end");
-        }
-    }
-
-    fn control(&self, request: Request) -> Result<Control, String> {
-        match request {
-            Request::Halt { reason } => Ok(Control::Halt { reason }),
-            Request::Resume { strategy: None, reason } => Ok(Control::Resume { strategy: None, reason }),
-            Request::Resume { strategy: Some(name), reason } => {
-                let shared = lock(&self.shared);
-                let found = shared.strategies.iter().find(|(_, known)| **known == *name);
-                let number = found.and_then(|(number, _)| u8::try_from(*number).ok());
-                let number = number.ok_or_else(|| {
-                    let known: Vec<&str> = shared.strategies.iter().map(|(_, name)| &**name).collect();
-                    format!("no strategy is called `{name}`; there are {}", known.join(", "))
-                })?;
-                Ok(Control::Resume { strategy: Some(StrategyId(number)), reason })
-            }
-            Request::Reload { scenario } => {
-                let file = scenario.as_ref().unwrap_or(&self.scenario_file);
-                let loaded = Scenario::load(file, &self.overrides);
-                let scenario = loaded.map_err(|error: ScenarioError| error.to_string())?;
-                Ok(Control::Refit { scenario: scenario.to_toml().into() })
-            }
-        }
-    }
-}
-
-/// The first signal ends the session in order, a second one at once.
-async fn signals(asks: mpsc::Sender<Ask>) {
-    use tokio::signal::unix::{SignalKind, signal};
-    let Ok(mut terminate) = signal(SignalKind::terminate()) else {
-        return warn!("SIGTERM cannot be heard; stop with Ctrl-C or a STOP file");
-    };
-    for first in [true, false] {
-        tokio::select! {
-            _ = tokio::signal::ctrl_c() => {}
-            _ = terminate.recv() => {}
-        }
-        if first {
-            warn!("ending: resting orders are taken back; once more to end at once");
-            drop(asks.send(Ask::Drain).await);
-        } else {
-            drop(asks.send(Ask::Abort).await);
-        }
     }
 }

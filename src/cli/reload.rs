@@ -6,12 +6,13 @@ use clap::Args;
 use serde_json::json;
 
 use crate::live::inbox::Request;
+use crate::live::owner::read_facts;
 use crate::scenario::Scenario;
 
 use super::desk::{LedgerArgs, LiveLedger, Posted};
 use super::{Common, Failure, json, print};
 
-/// Give a live desk other settings without stopping it.
+/// Give a live desk other settings, and new rows of its facts files, without stopping it.
 ///
 /// Its positions, its money and what its kill switches have counted stay. A scenario that does not hold is
 /// refused here, before the desk hears of it.
@@ -31,7 +32,7 @@ impl Reload {
             match &self.scenario {
                 None => None,
                 Some(file) => {
-                    Scenario::load(file, &[])?;
+                    read_facts(&Scenario::load(file, &[])?.facts)?;
                     // The desk may stand in another folder.
                     let absolute = std::path::absolute(file);
                     Some(absolute.map_err(|error| {

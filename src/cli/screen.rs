@@ -98,7 +98,11 @@ fn summary(health: &Health, now: Timestamp) -> Vec<Text<'static>> {
     let real = health.environment == "prod" && health.mode == "live";
     let place = format!(" {} on {} ", health.mode, health.environment);
     let place = if real { place.white().on_red().bold() } else { place.black().on_cyan() };
-    let up = if health.feed.up { "feed up".green() } else { "feed DOWN".red().bold() };
+    let up = match (&health.feed.paused, health.feed.up) {
+        (Some(reason), _) => format!("PAUSED: {reason}; feed").red().bold(),
+        (None, true) => "feed up".green(),
+        (None, false) => "feed DOWN".red().bold(),
+    };
     let feed = &health.feed;
     let heard = feed
         .last_message_at

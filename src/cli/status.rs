@@ -71,6 +71,9 @@ fn told(health: &Health, short: bool) -> String {
         feed.stale_books,
         feed.last_message_at.map_or_else(|| "never".into(), |at| format!("{} ago", age(at.0)))
     );
+    if let Some(reason) = &feed.paused {
+        let _ = writeln!(text, "PAUSED: {reason}; nothing is sent until it trades again");
+    }
     for line in halts(health) {
         let _ = writeln!(text, "{line}");
     }

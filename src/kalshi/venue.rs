@@ -3,7 +3,7 @@
 
 use tokio::sync::mpsc;
 
-use crate::domain::Timestamp;
+use crate::domain::{Fact, Timestamp};
 use crate::engine::gateway::{GatewayError, Venue};
 use crate::event::{Command, Control};
 
@@ -16,6 +16,13 @@ pub enum Ask {
     GoOn(Option<Timestamp>),
     /// Something the owner says, on its way to the desk.
     Control(Control),
+    /// A fact that the owner has come to know of, told when it is public.
+    Fact {
+        /// When it is.
+        published: Timestamp,
+        /// What.
+        fact: Fact,
+    },
     /// Take back what rests, wait for its end, and end the session.
     Drain,
     /// End the session now.

@@ -81,6 +81,8 @@ pub struct MarketWatch {
     series: BTreeMap<Arc<str>, SeriesId>,
     fees: BTreeMap<Arc<str>, FeeSchedule>,
     dirty: Vec<MarketId>,
+    /// Nothing is traded: what is heard is kept, and told when trading goes on.
+    paused: bool,
     unknown: BTreeSet<Arc<str>>,
     out: Vec<MarketEvent>,
 }
@@ -131,7 +133,8 @@ impl MarketWatch {
 
     /// What follows for the desk.
     pub fn take(&mut self, now: Timestamp) -> Vec<MarketEvent> {
-        for id in std::mem::take(&mut self.dirty) {
+        let tellable = if self.paused { Vec::new() } else { std::mem::take(&mut self.dirty) };
+        for id in tellable {
             let known = &mut self.known[id.index()];
             known.dirty = false;
             known.told_at = now;
@@ -245,7 +248,8 @@ impl MarketWatch {
             }
             Source::Reports | Source::Nothing => {
                 known.source = Source::Reports;
-                std::mem::replace(&mut known.quote, reported) != reported
+                let untold = known.told_at == Timestamp::MIN;
+                std::mem::replace(&mut known.quote, reported) != reported || untold
             }
         };
         if report.status == wire::Status::Finalized {
@@ -295,9 +299,9 @@ impl MarketWatch {
 
     /// No book can be relied on any more.
     pub fn all_stale(&mut self) {
-        for index in 0..self.known.len() {
-            if self.known[index].source == Source::Book {
-                self.lose(MarketId(u32::try_from(index).expect("it is the number of a market")));
+        for id in self.every_id() {
+            if self.known[id.index()].source == Source::Book {
+                self.lose(id);
             }
         }
     }
@@ -306,8 +310,39 @@ impl MarketWatch {
         let known = &mut self.known[id.index()];
         if known.source != Source::Nothing {
             known.source = Source::Nothing;
-            self.out.push(MarketEvent::Gap { market: id });
+            self.unsay(id);
         }
+    }
+
+    /// What was told of a market does not hold any more; whatever is heard next is told, changed or not.
+    fn unsay(&mut self, id: MarketId) {
+        self.known[id.index()].told_at = Timestamp::MIN;
+        self.out.push(MarketEvent::Gap { market: id });
+    }
+
+    /// Nothing is traded until [`resume_trading`](Self::resume_trading): no quote holds.
+    pub fn pause_trading(&mut self) {
+        self.paused = true;
+        for id in self.every_id() {
+            let known = &self.known[id.index()];
+            if known.told_at > Timestamp::MIN && known.status != MarketStatus::Settled {
+                self.unsay(id);
+            }
+        }
+    }
+
+    /// Trading goes on. A book that was kept up holds; the rest is told when it is reported again.
+    pub fn resume_trading(&mut self) {
+        self.paused = false;
+        for id in self.every_id() {
+            if self.known[id.index()].source == Source::Book {
+                self.mark(id);
+            }
+        }
+    }
+
+    fn every_id(&self) -> impl Iterator<Item = MarketId> + use<> {
+        (0..self.known.len()).map(|index| MarketId(u32::try_from(index).expect("it is a market's number")))
     }
 
     /// A turn in a market's life.

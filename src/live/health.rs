@@ -64,6 +64,8 @@ pub struct Facts<'a> {
     pub feed_up: bool,
     /// Since when it is, or is not.
     pub feed_since: Timestamp,
+    /// Why nothing is traded at the exchange.
+    pub paused: Option<&'a str>,
     /// When anything last came.
     pub last_message_at: Option<Timestamp>,
 }
@@ -142,6 +144,8 @@ pub struct FeedHealth {
     pub up: bool,
     /// Since when it is, or is not.
     pub since: Moment,
+    /// Why nothing is traded at the exchange, if it is so.
+    pub paused: Option<String>,
     /// When anything last came.
     pub last_message_at: Option<Moment>,
     /// Markets that trade.
@@ -295,6 +299,7 @@ fn feed(desk: &Desk, facts: &Facts<'_>) -> FeedHealth {
     FeedHealth {
         up: facts.feed_up,
         since: Moment(facts.feed_since),
+        paused: facts.paused.map(ToOwned::to_owned),
         last_message_at: facts.last_message_at.map(Moment),
         markets: count(desk.books().iter().filter(trading).count()),
         stale_books: count(desk.books().iter().filter(trading).filter(stale).count()),

@@ -56,6 +56,7 @@ impl Bench {
             run_id: "r1",
             feed_up: true,
             feed_since: at(1),
+            paused: None,
             last_message_at: Some(at(2)),
         };
         Health::of(&self.desk, &self.recent, &facts)

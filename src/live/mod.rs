@@ -6,6 +6,7 @@ pub mod inbox;
 pub mod lock;
 pub mod notify;
 pub mod opening;
+pub mod owner;
 pub mod place;
 pub mod recover;
 pub mod rendezvous;

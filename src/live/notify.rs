@@ -46,6 +46,10 @@ pub enum Kind {
     Disconnect,
     /// The stream of the market is up again.
     Reconnect,
+    /// The exchange has paused trading.
+    Pause,
+    /// It trades again.
+    Unpause,
     /// The account is not what our books say.
     Discrepancy,
     /// How the day went.

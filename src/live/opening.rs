@@ -180,10 +180,13 @@ pub fn refit(scenario: &str) -> Result<(DeskSettings, Vec<Seat>), String> {
     Ok((scenario.desk, scenario.seats))
 }
 
-/// The facts among `all` that a desk has not been told yet.
+/// The facts among `all` that are not among those `told`. One that stands there twice may be told twice.
 #[must_use]
-pub fn untold(mut all: Vec<(Timestamp, Fact)>, desk: &Desk) -> Vec<(Timestamp, Fact)> {
-    let mut told: Vec<Fact> = desk.facts().iter().map(|(_, fact)| *fact).collect();
+pub fn untold(
+    mut all: Vec<(Timestamp, Fact)>,
+    told: impl IntoIterator<Item = Fact>,
+) -> Vec<(Timestamp, Fact)> {
+    let mut told: Vec<Fact> = told.into_iter().collect();
     all.retain(|(_, fact)| match told.iter().position(|known| known == fact) {
         Some(place) => {
             told.swap_remove(place);

@@ -12,7 +12,6 @@ use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::time::Duration;
 
@@ -35,6 +34,7 @@ use crate::journal::ledger::LedgerError;
 use crate::kalshi::auth::Credentials;
 use crate::kalshi::clock;
 use crate::kalshi::environment::Environment;
+use crate::kalshi::link::Link;
 use crate::kalshi::orders::OrderTracker;
 use crate::kalshi::perform::MarketReader;
 use crate::kalshi::rest::{ApiError, Rest};
@@ -219,8 +219,8 @@ impl Venue for Outlet {
 }
 
 /// Runs a live desk until it is told to end, or cannot go on. `watch` is called after every input and now
-/// and then in silence; `begun` when the session has begun, with what steers it, whether the exchange is heard,
-/// and the run's name, which is the ledger's.
+/// and then in silence; `begun` when the session has begun, with what steers it, how the link to the exchange
+/// stands, and the run's name, which is the ledger's.
 ///
 /// # Errors
 /// When it cannot begin, because the ledger or the exchange does not allow it, or cannot go on.
@@ -229,7 +229,7 @@ pub fn run(
     runtime: &Runtime,
     hooks: &mut dyn Hooks,
     watch: &mut dyn FnMut(Timestamp, &Desk),
-    begun: impl FnOnce(&mpsc::Sender<Ask>, &Arc<AtomicBool>, &str, &Desk),
+    begun: impl FnOnce(&mpsc::Sender<Ask>, &Arc<Link>, &str, &Desk),
 ) -> Result<Ended, LiveError> {
     let rest = {
         let _inside = runtime.enter();
@@ -246,7 +246,7 @@ pub fn run(
         // The session has just begun, so there is room; if it has ended already, that is heard next.
         drop(asks.blocking_send(Ask::Command(command)));
     }
-    begun(&asks, &shell.heard, &shell.run_id, &shell.engine.desk);
+    begun(&asks, &shell.link, &shell.run_id, &shell.engine.desk);
     let ended = shell.drive(&asks, watch);
     drop(shell.engine);
     // Whatever became of the engine, resting orders are taken back before the process ends. If the session
@@ -262,7 +262,7 @@ struct Shell<'a> {
     runtime: &'a Runtime,
     engine: Engine<Source, Outlet, Recorder<'a>>,
     rest: Rest,
-    heard: Arc<AtomicBool>,
+    link: Arc<Link>,
     credentials: Credentials,
     reader: MarketReader,
     watch: Option<MarketWatch>,
@@ -306,7 +306,7 @@ impl<'a> Shell<'a> {
         let opened = opening.open(scenario)?;
         info!(run = opened.run_id, ledger = %ledger.display(), "the ledger is open");
         let watch = resume_watch(MarketWatch::new(scope.clone(), half_age), &opened.desk);
-        let facts = untold(facts, &opened.desk);
+        let facts = untold(facts, opened.desk.facts().iter().map(|(_, fact)| *fact));
         let recorder = Recorder { ledger: opened.logger, hooks, inputs: 0 };
         let nothing =
             Merged { feed: Source::Given(Given(VecDeque::new())), venue: Outlet::Kept(Kept::default()) };
@@ -317,7 +317,7 @@ impl<'a> Shell<'a> {
             engine,
             reader: MarketReader::new(rest.clone(), scope),
             rest,
-            heard: Arc::default(),
+            link: Arc::default(),
             credentials,
             watch: Some(watch),
             tracker: Some(OrderTracker::new(&opened.run_id)),
@@ -464,7 +464,7 @@ impl<'a> Shell<'a> {
             tracker: self.tracker.take().expect("a session begins once"),
             asks,
             news,
-            heard: Arc::clone(&self.heard),
+            link: Arc::clone(&self.link),
         };
         let settings = SessionSettings { group: self.group.clone(), ..self.session.clone() };
         self.runtime.spawn(session::run(parts, settings))

@@ -1,9 +1,11 @@
 //! The live program against the sandbox program, over real sockets: faults, kill -9, replay.
 
 use std::fs;
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{Ipv4Addr, Shutdown, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use rand::{RngExt, SeedableRng};
@@ -39,10 +41,22 @@ impl Sandbox {
         self.home.path().join("ledger.sqlite")
     }
 
+    /// Id and file of the account's key.
+    fn key(&self) -> (String, String) {
+        let known = fs::read_to_string(self.home.path().join("protogen/sandbox.json")).unwrap();
+        let known: Value = serde_json::from_str(&known).unwrap();
+        let text = |name: &str| known[name].as_str().unwrap().to_owned();
+        (text("key_id"), text("key_path"))
+    }
+
     fn live(&self, extra: &[&str]) -> Command {
+        self.live_on(&self.port, extra)
+    }
+
+    fn live_on(&self, port: &str, extra: &[&str]) -> Command {
         let scenario = root().join("scenarios/fomc.toml");
         let (scenario, ledger) = (scenario.to_string_lossy(), self.ledger());
-        let mut command = protogen(&["live", &scenario, "--env", "sandbox", "--port", &self.port, "--json"]);
+        let mut command = protogen(&["live", &scenario, "--env", "sandbox", "--port", port, "--json"]);
         command.args(["--ledger", &ledger.to_string_lossy()]).args(extra);
         command.env("XDG_DATA_HOME", self.home.path()).stdout(Stdio::piped()).stderr(Stdio::piped());
         command
@@ -51,21 +65,21 @@ impl Sandbox {
     /// The exchange's own account: cash in millionths of a dollar, and positions by ticker.
     fn account(&self) -> Value {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-        let known: Value = serde_json::from_str(
-            &fs::read_to_string(self.home.path().join("protogen/sandbox.json")).unwrap(),
-        )
-        .unwrap();
-        let key_file = known["key_path"].as_str().unwrap();
-        let credentials = protogen::kalshi::auth::Credentials::from_file(
-            known["key_id"].as_str().unwrap(),
-            Path::new(key_file),
-        )
-        .unwrap();
+        let (key_id, key_file) = self.key();
+        let credentials =
+            protogen::kalshi::auth::Credentials::from_file(&key_id, Path::new(&key_file)).unwrap();
         let port = self.port.parse().unwrap();
         let environment = protogen::kalshi::environment::Environment::Sandbox { port };
         runtime.block_on(async {
             let rest = protogen::kalshi::rest::Rest::new(&environment, Some(credentials)).unwrap();
-            let account = protogen::live::recover::Account::read(&rest).await.unwrap();
+            // With faults this may go wrong, too.
+            let mut account = protogen::live::recover::Account::read(&rest).await;
+            for _ in 0..10 {
+                if account.is_err() {
+                    account = protogen::live::recover::Account::read(&rest).await;
+                }
+            }
+            let account = account.unwrap();
             let positions =
                 account.positions.iter().map(|(ticker, held)| (ticker.clone(), held.hundredths()));
             serde_json::json!({
@@ -158,6 +172,99 @@ fn a_live_run_is_replayed_without_a_difference_and_with_one_limit_changed_it_dif
     let (code, message) = replay(&sandbox.ledger(), &["--set", "risk.max_market_exposure=0.01"]);
     assert_eq!(code, 1);
     assert!(message.contains("the first difference is at 2022-"), "{message}");
+}
+
+/// Stands between a desk and the sandbox, and notes the first line of every request.
+struct Tap {
+    port: String,
+    asked: Arc<Mutex<Vec<String>>>,
+}
+
+impl Tap {
+    fn before(sandbox: &Sandbox) -> Self {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+        let port = listener.local_addr().unwrap().port().to_string();
+        let to: u16 = sandbox.port.parse().unwrap();
+        let asked = Arc::new(Mutex::new(Vec::new()));
+        let noted = Arc::clone(&asked);
+        std::thread::spawn(move || {
+            for client in listener.incoming().map(Result::unwrap) {
+                let server = TcpStream::connect((Ipv4Addr::LOCALHOST, to)).unwrap();
+                let (answers, answered) = (server.try_clone().unwrap(), client.try_clone().unwrap());
+                let noted = Arc::clone(&noted);
+                std::thread::spawn(move || pass(client, server, |bytes| note_requests(bytes, &noted)));
+                std::thread::spawn(move || pass(answers, answered, |_| ()));
+            }
+        });
+        Self { port, asked }
+    }
+
+    fn count(&self, beginning: &str) -> usize {
+        self.asked.lock().unwrap().iter().filter(|line| line.starts_with(beginning)).count()
+    }
+}
+
+fn pass(mut from: TcpStream, mut to: TcpStream, mut see: impl FnMut(&[u8])) {
+    let mut bytes = vec![0; 65_536];
+    while let Ok(count) = from.read(&mut bytes)
+        && count > 0
+    {
+        see(&bytes[..count]);
+        if to.write_all(&bytes[..count]).is_err() {
+            break;
+        }
+    }
+    // The other end may be gone already.
+    let _ = to.shutdown(Shutdown::Write);
+}
+
+/// A request's head comes in one piece: it is written at once, and is small.
+fn note_requests(bytes: &[u8], noted: &Mutex<Vec<String>>) {
+    let text = String::from_utf8_lossy(bytes);
+    let heads = text.lines().filter(|line| line.ends_with(" HTTP/1.1"));
+    noted.lock().unwrap().extend(heads.map(ToOwned::to_owned));
+}
+
+const SOCKET: &str = "GET /trade-api/ws/v2 ";
+const ORDER: &str = "POST /trade-api/v2/portfolio/events/orders ";
+
+fn count(ledger: &Path, table: &str) -> usize {
+    let connection = Connection::open(ledger).unwrap();
+    connection.query_row(&format!("SELECT count(*) FROM {table}"), [], |row| row.get(0)).unwrap()
+}
+
+#[test]
+fn without_the_stream_it_trades_on_sweeps_alone() {
+    let sandbox = Sandbox::start(&MONTHS);
+    let tap = Tap::before(&sandbox);
+    let (key_id, key_file) = sandbox.key();
+    let key = ["--key-id", &key_id, "--key-file", &key_file];
+    let rest = ["--set", "live.scan_with=rest"];
+    let output = sandbox.live_on(&tap.port, &[&key[..], &rest].concat()).output().unwrap();
+    let code = output.status.code().unwrap();
+    assert!(code == 0 || code == 1, "{code}: {}", String::from_utf8_lossy(&output.stderr));
+    assert_eq!(tap.count(SOCKET), 0, "no WebSocket is opened");
+    assert!(tap.count("GET /trade-api/v2/markets?") > 100 && tap.count(ORDER) > 10);
+    assert!(count(&sandbox.ledger(), "fill") > 10);
+    assert_books_agree(&sandbox, "with sweeps alone");
+    assert_eq!(replay(&sandbox.ledger(), &[]).0, 0);
+}
+
+#[test]
+fn on_paper_fills_are_simulated_and_no_order_reaches_the_exchange() {
+    let sandbox = Sandbox::start(&MONTHS);
+    let tap = Tap::before(&sandbox);
+    let (key_id, key_file) = sandbox.key();
+    let key = ["--key-id", &key_id, "--key-file", &key_file];
+    let output = sandbox.live_on(&tap.port, &[&key[..], &["--paper"]].concat()).output().unwrap();
+    let code = output.status.code().unwrap();
+    assert!(code == 0 || code == 1, "{code}: {}", String::from_utf8_lossy(&output.stderr));
+    let (orders, fills) = (count(&sandbox.ledger(), "placed"), count(&sandbox.ledger(), "fill"));
+    assert!(orders > 10 && fills > 10, "{orders} orders, {fills} fills");
+    assert_eq!((tap.count(SOCKET), tap.count("POST "), tap.count("DELETE ")), (1, 0, 0));
+    let untouched = serde_json::json!({"cash": 10_000_000_000_i64, "positions": {}, "resting": 0});
+    assert_eq!(sandbox.account(), untouched);
+    assert_eq!(replay(&sandbox.ledger(), &[]).0, 0);
 }
 
 const FAULTS: &str =

@@ -1,7 +1,5 @@
 //! What the session hears: from the stream, and from the requests it began.
 
-use std::sync::atomic::Ordering;
-
 use tracing::{info, warn};
 
 use crate::domain::Order;
@@ -47,7 +45,7 @@ impl Session {
                     self.plan_sweep(took);
                 }
                 if self.wants.is_none() {
-                    self.heard.store(reports.is_ok(), Ordering::Relaxed);
+                    self.link.set_heard(reports.is_ok());
                 }
                 self.reported(reports, "a sweep of the markets");
             }
@@ -55,6 +53,7 @@ impl Session {
                 self.reading -= 1;
                 self.reported(reports, "reading new markets");
             }
+            Finished::Hours(asked) => self.hours_told(asked),
             Finished::WentOn(Ok(clock)) => self.arrived(clock),
             Finished::WentOn(Err(error)) => self.fail(format!("the exchange's clock: {error}")),
         }
@@ -80,7 +79,13 @@ impl Session {
             ApiError::Schema { .. } | ApiError::Refused { status: 401 | 403 | 410, .. } => {
                 self.halt(error.to_string());
             }
-            _ => warn!(%error, "a request failed"),
+            _ => {
+                warn!(%error, "a request failed");
+                // A halted market answers the same as a pause of everything.
+                if error.market_not_trading() {
+                    self.ask_hours_soon();
+                }
+            }
         }
     }
 
@@ -88,15 +93,17 @@ impl Session {
         match event {
             StreamEvent::Up => {
                 info!("the stream is up");
-                self.heard.store(true, Ordering::Relaxed);
+                self.link.set_heard(true);
                 self.tracker.doubt_all();
                 self.sweep_soon();
+                self.ask_hours_soon();
             }
             StreamEvent::Down { reason } => {
                 warn!(reason, "the stream is down");
-                self.heard.store(false, Ordering::Relaxed);
+                self.link.set_heard(false);
                 self.watch.all_stale();
                 self.tracker.doubt_all();
+                self.ask_hours_soon();
             }
             StreamEvent::Book { ticker, top, .. } => self.watch.book(&ticker, top),
             StreamEvent::Stale { ticker } => self.watch.stale(&ticker),

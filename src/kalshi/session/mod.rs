@@ -5,6 +5,7 @@
 //! told once, with the latest prices; answers about orders are held in order.
 
 mod heard;
+mod pause;
 #[cfg(test)]
 mod tests;
 mod told;
@@ -22,17 +23,20 @@ use tracing::{debug, warn};
 
 use crate::domain::{Span, Timestamp};
 use crate::engine::gateway::{GatewayError, News};
-use crate::event::{Command, Control, Input, RejectReason, VenueEvent};
+use crate::event::{Command, Control, Input, RejectReason, Stamped, VenueEvent};
 
 use super::auth::Credentials;
 use super::clock;
 use super::frame::SandboxClock;
+use super::hours::TradingHours;
+use super::link::Link;
 use super::orders::OrderTracker;
 use super::perform::{Done, MarketReader, Report};
 use super::rest::{ApiError, Rest};
 use super::stream::{self, StreamEvent, StreamSettings, Want};
 use super::venue::Ask;
 use super::watch::MarketWatch;
+use super::wire::{ExchangeStatus, Schedule};
 
 /// Stream events held while the session is busy; more would mean that it has stalled.
 const HELD_EVENTS: usize = 65_536;
@@ -68,6 +72,7 @@ enum Finished {
     Swept(Result<Vec<Report>, ApiError>, Duration),
     Asked(Result<Vec<Report>, ApiError>),
     WentOn(Result<SandboxClock, ApiError>),
+    Hours(Result<(ExchangeStatus, Schedule), ApiError>),
 }
 
 /// Where the exchange's clock is on its way.
@@ -93,7 +98,7 @@ pub struct Session {
     tracker: OrderTracker,
     asks: mpsc::Receiver<Ask>,
     news: SyncSender<News>,
-    heard: Arc<AtomicBool>,
+    link: Arc<Link>,
     outbox: VecDeque<News>,
     wants: Option<mpsc::Sender<Want>>,
     events: mpsc::Receiver<StreamEvent>,
@@ -109,6 +114,13 @@ pub struct Session {
     sweep_at: Option<Instant>,
     sweeping: bool,
     look_up_at: Instant,
+    hours: TradingHours,
+    /// When it is next looked at whether the exchange trades.
+    hours_at: Instant,
+    /// Whether it is being asked.
+    asking_hours: bool,
+    /// Why nothing is traded at the exchange.
+    paused: Option<Arc<str>>,
     draining: Option<Instant>,
     engine_gone: bool,
     aborted: bool,
@@ -131,8 +143,8 @@ pub struct Parts {
     pub asks: mpsc::Receiver<Ask>,
     /// What the engine is told.
     pub news: SyncSender<News>,
-    /// Whether the exchange is heard, for whoever looks.
-    pub heard: Arc<AtomicBool>,
+    /// How the session stands, for whoever looks.
+    pub link: Arc<Link>,
 }
 
 /// Runs a session to its end. To be awaited within a tokio runtime.
@@ -171,7 +183,7 @@ impl Session {
         events: mpsc::Receiver<StreamEvent>,
         stalled: Arc<AtomicBool>,
     ) -> Self {
-        let Parts { rest, credentials: _, watch, reader, tracker, asks, news, heard } = parts;
+        let Parts { rest, credentials: _, watch, reader, tracker, asks, news, link } = parts;
         let now = Instant::now();
         Self {
             rest,
@@ -181,7 +193,7 @@ impl Session {
             tracker,
             asks,
             news,
-            heard,
+            link,
             outbox: VecDeque::new(),
             wants,
             events,
@@ -195,6 +207,10 @@ impl Session {
             sweep_at: Some(now),
             sweeping: false,
             look_up_at: now + LOOK_UP,
+            hours: TradingHours::default(),
+            hours_at: now,
+            asking_hours: false,
+            paused: None,
             draining: None,
             engine_gone: false,
             aborted: false,
@@ -205,6 +221,8 @@ impl Session {
     async fn serve(&mut self) {
         let known = self.watch.unsettled().map(|market| market.ticker.as_ref().into()).collect();
         self.want(Want::Markets(known)).await;
+        // Before anything is sent.
+        self.learn_hours().await;
         loop {
             self.step().await;
             if self.is_over() {
@@ -253,6 +271,7 @@ impl Session {
             self.begin(task);
         }
         self.read_unknown();
+        self.ask_hours_if_due();
         // Until the exchange's clock has said which moment this is, nothing can be stamped.
         if self.going != Going::Under {
             self.tell_of_orders();
@@ -274,6 +293,9 @@ impl Session {
 
     fn next_moment(&self) -> Instant {
         let mut next = self.look_up_at;
+        if !self.asking_hours {
+            next = next.min(self.hours_at);
+        }
         if let Some(due) = self.tracker.due() {
             next = next.min(Instant::now() + due.since(self.monotonic()).into());
         }
@@ -303,7 +325,7 @@ impl Session {
 
     fn asked(&mut self, ask: Ask) {
         match ask {
-            Ask::Command(Command::Submit(order)) if self.draining.is_some() => {
+            Ask::Command(Command::Submit(order)) if self.draining.is_some() || self.paused.is_some() => {
                 let event = VenueEvent::Rejected { order: order.id, reason: RejectReason::NeverSent };
                 self.tell_venue(event);
             }
@@ -312,6 +334,10 @@ impl Session {
             Ask::Control(control) => {
                 let at = self.stamp();
                 self.push(News::Input { at, input: Input::Control(control) });
+                self.answered = true;
+            }
+            Ask::Fact { published, fact } => {
+                self.push(News::Later(Stamped { at: published, value: Input::Fact(fact) }));
                 self.answered = true;
             }
             Ask::Drain => self.drain(),

@@ -27,7 +27,7 @@ async fn a_session_that_loses_stream_events_fails_and_says_why() {
         tracker: OrderTracker::new("run"),
         asks,
         news,
-        heard: Arc::default(),
+        link: Arc::default(),
     };
     let settings = SessionSettings { stream: true, interval: Span::MINUTE, by_exchange: false, group: None };
     let (told, events) = mpsc::channel(2);

@@ -1,0 +1,33 @@
+//! What others may ask of a session while it runs: whether the exchange is heard, and whether it trades.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// The state of the connection to the exchange.
+#[derive(Debug, Default)]
+pub struct Link {
+    heard: AtomicBool,
+    paused: Mutex<Option<Arc<str>>>,
+}
+
+impl Link {
+    /// Whether market news comes.
+    #[must_use]
+    pub fn is_heard(&self) -> bool {
+        self.heard.load(Ordering::Relaxed)
+    }
+
+    /// Why nothing is traded at the exchange; `None` while it trades.
+    #[must_use]
+    pub fn paused(&self) -> Option<Arc<str>> {
+        self.paused.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    pub(super) fn set_heard(&self, heard: bool) {
+        self.heard.store(heard, Ordering::Relaxed);
+    }
+
+    pub(super) fn set_paused(&self, reason: Option<Arc<str>>) {
+        *self.paused.lock().unwrap_or_else(PoisonError::into_inner) = reason;
+    }
+}

@@ -1,0 +1,93 @@
+//! Whether the exchange trades: asked now and then and when something hints at a pause. While it does not,
+//! no quote holds and no order is sent; when it does again, everything goes on by itself.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::Instant;
+use tracing::{info, warn};
+
+use crate::kalshi::rest::{ApiError, Rest};
+use crate::kalshi::wire::{ExchangeStatus, Schedule};
+
+use super::{Finished, Session};
+
+/// How often it is asked, and how often while nothing is traded.
+const ASK_EVERY: Duration = Duration::from_mins(1);
+const ASK_EVERY_IN_PAUSE: Duration = Duration::from_secs(5);
+/// It is not asked again sooner than this.
+const SOONEST: Duration = Duration::from_millis(50);
+/// How long the session waits for the first answer before it trades.
+const FIRST_ANSWER: Duration = Duration::from_secs(3);
+/// Hints come together.
+const HINTS: Duration = Duration::from_millis(500);
+
+/// What the exchange says of itself, and has announced.
+async fn ask(rest: &Rest) -> Result<(ExchangeStatus, Schedule), ApiError> {
+    Ok((rest.exchange_status().await?, rest.schedule().await?))
+}
+
+impl Session {
+    /// Something hints at a pause, or at its end.
+    pub(super) fn ask_hours_soon(&mut self) {
+        self.hours_at = self.hours_at.min(Instant::now() + HINTS);
+    }
+
+    /// The first look, before anything is sent. Without an answer the exchange is taken to trade: it would
+    /// refuse an order.
+    pub(super) async fn learn_hours(&mut self) {
+        let asking = ask(&self.rest);
+        if let Ok(asked) = tokio::time::timeout(FIRST_ANSWER, asking).await {
+            self.hours_told(asked);
+        } else {
+            warn!("whether the exchange trades is not known yet");
+        }
+    }
+
+    pub(super) fn ask_hours_if_due(&mut self) {
+        if self.asking_hours || Instant::now() < self.hours_at {
+            return;
+        }
+        // What was announced holds at its moment, whatever the answer takes.
+        self.keep_to_hours();
+        self.asking_hours = true;
+        let rest = self.rest.clone();
+        self.jobs.spawn(async move { Finished::Hours(ask(&rest).await) });
+    }
+
+    pub(super) fn hours_told(&mut self, asked: Result<(ExchangeStatus, Schedule), ApiError>) {
+        self.asking_hours = false;
+        match asked {
+            Ok((status, schedule)) => {
+                (self.hours.status, self.hours.schedule) = (Some(status), Some(schedule));
+            }
+            Err(error) => self.complain(&error),
+        }
+        self.keep_to_hours();
+        let often = if self.paused.is_some() { ASK_EVERY_IN_PAUSE } else { ASK_EVERY };
+        let now = self.market_time();
+        let change = self.hours.next_change(now).map_or(often, |change| change.since(now).into());
+        self.hours_at = Instant::now() + often.min(change).max(SOONEST);
+    }
+
+    fn keep_to_hours(&mut self) {
+        let closed: Option<Arc<str>> = self.hours.closed(self.market_time()).map(Into::into);
+        match (&self.paused, &closed) {
+            (None, Some(reason)) => {
+                warn!(%reason, "nothing is traded at the exchange");
+                self.watch.pause_trading();
+                // A pause cancels what rests.
+                self.tracker.doubt_all();
+            }
+            (Some(_), None) => {
+                info!("the exchange trades again");
+                self.watch.resume_trading();
+                self.tracker.doubt_all();
+                self.sweep_soon();
+            }
+            (Some(_), Some(_)) | (None, None) => {}
+        }
+        self.link.set_paused(closed.clone());
+        self.paused = closed;
+    }
+}
