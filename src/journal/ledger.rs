@@ -4,6 +4,7 @@
 //! else sees until it is complete; the file becomes a WAL database when it is. A live run keeps every
 //! input, and what was decided is on disk before it is acted upon.
 
+use std::fmt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -104,7 +105,7 @@ impl TradeLogger {
             insert_header(&connection, header)?;
             Ok(connection)
         };
-        let connection = prepare().map_err(|error| broken(file, &error))?;
+        let connection = prepare().map_err(|error| unusable(file, &error))?;
         Ok(Self::over(file, connection, Encoder::default(), 0, Keeping::Answers { uncommitted: 0 }))
     }
 
@@ -124,7 +125,7 @@ impl TradeLogger {
             connection.execute_batch("COMMIT; BEGIN")?;
             Ok(connection)
         };
-        let connection = prepare().map_err(|error| broken(file, &error))?;
+        let connection = prepare().map_err(|error| unusable(file, &error))?;
         Ok(Self::over(file, connection, Encoder::default(), 0, Keeping::Everything { since: None }))
     }
 
@@ -139,7 +140,7 @@ impl TradeLogger {
             connection.execute_batch("BEGIN; UPDATE run SET finished_at = NULL, digest = NULL")?;
             Ok(connection)
         };
-        let connection = prepare().map_err(|error| broken(file, &error))?;
+        let connection = prepare().map_err(|error| unusable(file, &error))?;
         Ok(Self::over(file, connection, encoder, evaluations, Keeping::Everything { since: None }))
     }
 
@@ -161,7 +162,7 @@ impl TradeLogger {
     pub fn note(&mut self, name: &str, value: &str) -> Result<(), LedgerError> {
         let sql = "INSERT INTO note VALUES (?1, ?2) ON CONFLICT DO UPDATE SET value = excluded.value";
         let written = self.connection.execute(sql, params![name, value]).map(drop);
-        written.map_err(|error| broken(&self.file, &error))
+        written.map_err(|error| unusable(&self.file, &error))
     }
 
     /// Makes safe what was written so far.
@@ -169,7 +170,7 @@ impl TradeLogger {
     /// # Errors
     /// When it cannot be written.
     pub fn commit(&mut self) -> Result<(), LedgerError> {
-        self.commit_now().map_err(|error| broken(&self.file, &error))
+        self.commit_now().map_err(|error| unusable(&self.file, &error))
     }
 
     /// Completes the run and returns its digest.
@@ -213,7 +214,7 @@ impl TradeLogger {
             // From here on others may read while someone writes.
             self.connection.execute_batch("PRAGMA journal_mode = WAL; PRAGMA wal_checkpoint(TRUNCATE);")
         };
-        finish().map_err(|error| LedgerError { file: self.file.clone(), problem: error.to_string() })?;
+        finish().map_err(|error| unusable(&self.file, &error))?;
         Ok(digest)
     }
 
@@ -335,8 +336,8 @@ impl Journal for TradeLogger {
     }
 }
 
-/// What SQLite says of a ledger.
-pub(super) fn broken(file: &Path, error: &rusqlite::Error) -> LedgerError {
+/// A ledger that cannot be used, and why.
+pub(super) fn unusable(file: &Path, error: &dyn fmt::Display) -> LedgerError {
     LedgerError { file: file.to_owned(), problem: error.to_string() }
 }
 
@@ -521,15 +522,14 @@ fn order_status(end: OrderEnd, nothing_filled: bool) -> &'static str {
 /// # Errors
 /// When there is none, or it is none of ours.
 pub fn open(file: &Path) -> Result<Connection, LedgerError> {
-    let fail = |problem: String| LedgerError { file: file.to_owned(), problem };
     if !file.is_file() {
-        return Err(fail("is not there".into()));
+        return Err(unusable(file, &"is not there"));
     }
-    let connection = Connection::open(file).map_err(|error| fail(error.to_string()))?;
+    let connection = Connection::open(file).map_err(|error| unusable(file, &error))?;
     let run = connection.query_row("SELECT run_id FROM runs", [], |row| row.get::<_, String>(0)).optional();
     match run {
         Ok(Some(_)) => Ok(connection),
-        Ok(None) => Err(fail("holds no run".into())),
-        Err(error) => Err(fail(format!("is not a ledger of protogen: {error}"))),
+        Ok(None) => Err(unusable(file, &"holds no run")),
+        Err(error) => Err(unusable(file, &format_args!("is not a ledger of protogen: {error}"))),
     }
 }

@@ -17,7 +17,7 @@ use crate::domain::{
 };
 
 use super::encode::{Basis, EVALUATION_WIDTH, RecordedEvaluation, decode_evaluation};
-use super::ledger::{LedgerError, broken, open};
+use super::ledger::{LedgerError, open, unusable};
 use super::replay::rows;
 
 /// The run a ledger is of.
@@ -186,7 +186,7 @@ impl LedgerReader {
     /// When there is none, or it is none of ours.
     pub fn open(file: &Path) -> Result<Self, LedgerError> {
         let connection = open(file)?;
-        connection.execute_batch("BEGIN").map_err(|error| broken(file, &error))?;
+        connection.execute_batch("BEGIN").map_err(|error| unusable(file, &error))?;
         Ok(Self { file: file.to_owned(), connection })
     }
 
@@ -213,7 +213,7 @@ impl LedgerReader {
                 digest: row.get(10)?,
             })
         };
-        self.connection.query_row(sql, [], read).map_err(|error| broken(&self.file, &error))
+        self.connection.query_row(sql, [], read).map_err(|error| unusable(&self.file, &error))
     }
 
     /// Data files with their content hashes.
@@ -310,7 +310,7 @@ impl LedgerReader {
             }
             Ok(Ok(()))
         };
-        let read = read().map_err(|error| broken(&self.file, &error))?;
+        let read = read().map_err(|error| unusable(&self.file, &error))?;
         read.map_err(|problem| self.refused(problem))
     }
 
@@ -435,13 +435,13 @@ impl LedgerReader {
     pub fn note(&self, name: &str) -> Result<Option<String>, LedgerError> {
         let sql = "SELECT value FROM note WHERE name = ?1";
         let read = self.connection.query_row(sql, [name], |row| row.get(0)).optional();
-        read.map_err(|error| broken(&self.file, &error))
+        read.map_err(|error| unusable(&self.file, &error))
     }
 
     /// An error about this ledger.
     #[must_use]
     pub fn refused(&self, problem: String) -> LedgerError {
-        LedgerError { file: self.file.clone(), problem }
+        unusable(&self.file, &problem)
     }
 
     fn rows<T>(
@@ -449,7 +449,7 @@ impl LedgerReader {
         sql: &str,
         read: impl FnMut(&Row<'_>) -> rusqlite::Result<T>,
     ) -> Result<Vec<T>, LedgerError> {
-        rows(&self.connection, sql, read).map_err(|error| broken(&self.file, &error))
+        rows(&self.connection, sql, read).map_err(|error| unusable(&self.file, &error))
     }
 }
 

@@ -16,7 +16,7 @@ use crate::event::{Command, Input, Stamped};
 
 use super::encode::{EVALUATION_WIDTH, Encoder, Line};
 use super::input;
-use super::ledger::{LedgerError, open};
+use super::ledger::{LedgerError, open, unusable};
 
 /// A recorded run, opened for comparison.
 pub struct Recording {
@@ -39,7 +39,7 @@ impl Recording {
     /// When there is none, or it cannot be read.
     pub fn open(file: &Path) -> Result<Self, LedgerError> {
         let connection = open(file)?;
-        let fail = |error: rusqlite::Error| LedgerError { file: file.to_owned(), problem: error.to_string() };
+        let fail = |error: rusqlite::Error| unusable(file, &error);
         let sql = "SELECT run_id, mode, digest FROM run";
         let (run_id, mode, digest) =
             connection.query_row(sql, [], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?))).map_err(fail)?;
@@ -58,7 +58,7 @@ impl Recording {
         let read = self
             .connection
             .query_row("SELECT lenient, ignore_halts FROM run", [], |row| Ok((row.get(0)?, row.get(1)?)));
-        read.map_err(|error| LedgerError { file: self.file.clone(), problem: error.to_string() })
+        read.map_err(|error| unusable(&self.file, &error))
     }
 
     /// A note of a live run.
@@ -68,7 +68,7 @@ impl Recording {
     pub fn note(&self, name: &str) -> Result<Option<String>, LedgerError> {
         let sql = "SELECT value FROM note WHERE name = ?1";
         let read = self.connection.query_row(sql, [name], |row| row.get(0)).optional();
-        read.map_err(|error| LedgerError { file: self.file.clone(), problem: error.to_string() })
+        read.map_err(|error| unusable(&self.file, &error))
     }
 
     /// Trades that were booked, by their numbers.
@@ -77,7 +77,7 @@ impl Recording {
     /// When the ledger cannot be read.
     pub fn booked_trades(&self) -> Result<Vec<u64>, LedgerError> {
         rows(&self.connection, "SELECT venue_trade FROM fill ORDER BY rowid", |row| row.get(0))
-            .map_err(|error| LedgerError { file: self.file.clone(), problem: error.to_string() })
+            .map_err(|error| unusable(&self.file, &error))
     }
 
     /// All inputs of a live run, as a feed. Wakes that led to nothing are not recorded; they follow from the rest.
@@ -97,14 +97,14 @@ impl Recording {
     /// # Errors
     /// When an answer cannot be read.
     pub fn venue(&self) -> Result<RecordedVenue, LedgerError> {
-        let fail = |problem: String| LedgerError { file: self.file.clone(), problem };
         let lines: Vec<(u64, i64, String)> =
             rows(&self.connection, "SELECT seq, ts, line FROM input ORDER BY seq", |row| {
                 Ok((row.get(0)?, row.get(1)?, row.get(2)?))
             })
-            .map_err(|error| fail(error.to_string()))?;
+            .map_err(|error| unusable(&self.file, &error))?;
         let answers = lines.into_iter().map(|(seq, ts, line)| {
-            let value = input::from_line(&line).map_err(|error| fail(format!("input {seq} {error}")))?;
+            let value = input::from_line(&line)
+                .map_err(|error| unusable(&self.file, &format_args!("input {seq} {error}")))?;
             Ok((seq, Stamped { at: Timestamp::from_nanos(ts), value }))
         });
         Ok(RecordedVenue { seen: 0, answers: answers.collect::<Result<_, LedgerError>>()? })

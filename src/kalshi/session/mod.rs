@@ -53,6 +53,9 @@ const DRAIN: Duration = Duration::from_secs(15);
 /// A sweep begins this long before the scan that wants its quotes, and longer if the last one took longer.
 const SWEEP_LEAD: Duration = Duration::from_secs(3);
 
+/// How long the first sweep waits for the stream to come up.
+const STREAM_FIRST: Duration = Duration::from_secs(2);
+
 /// How a session runs.
 #[derive(Clone, Debug)]
 pub struct SessionSettings {
@@ -185,6 +188,8 @@ impl Session {
     ) -> Self {
         let Parts { rest, credentials: _, watch, reader, tracker, asks, news, link } = parts;
         let now = Instant::now();
+        // The stream asks for a sweep as soon as it is up.
+        let first_sweep = if settings.stream { now + STREAM_FIRST } else { now };
         Self {
             rest,
             settings,
@@ -204,7 +209,7 @@ impl Session {
             going: Going::Standing,
             answered: false,
             reading: 0,
-            sweep_at: Some(now),
+            sweep_at: Some(first_sweep),
             sweeping: false,
             look_up_at: now + LOOK_UP,
             hours: TradingHours::default(),
