@@ -18,6 +18,9 @@ pub(super) type Headers = [(&'static str, String); 3];
 const EVERY: Duration = Duration::from_secs(1);
 const OLDEST_MS: i64 = 1_500;
 
+/// The next is not begun at once, as signing would take a processor from the order that the last was for.
+const ASIDE: Duration = Duration::from_millis(5);
+
 /// At most one signature, used at most once.
 #[derive(Debug, Default)]
 pub(super) struct Store {
@@ -45,8 +48,9 @@ impl Store {
                 // Not on the threads that are about to send the order the last one was for.
                 let Ok(made) = tokio::task::spawn_blocking(sign).await else { return };
                 *store.ready.lock().unwrap_or_else(PoisonError::into_inner) = Some(made);
-                // Which of the two came first does not matter.
-                let _ = tokio::time::timeout(EVERY, store.taken.notified()).await;
+                if tokio::time::timeout(EVERY, store.taken.notified()).await.is_ok() {
+                    tokio::time::sleep(ASIDE).await;
+                }
             }
         });
         *maker = Some(task.abort_handle());
