@@ -311,7 +311,7 @@ impl LedgerReader {
             Ok(Ok(()))
         };
         let read = read().map_err(|error| unusable(&self.file, &error))?;
-        read.map_err(|problem| self.refused(problem))
+        read.map_err(|problem| self.refused(&problem))
     }
 
     /// All orders in their order.
@@ -440,7 +440,7 @@ impl LedgerReader {
 
     /// An error about this ledger.
     #[must_use]
-    pub fn refused(&self, problem: String) -> LedgerError {
+    pub fn refused(&self, problem: &str) -> LedgerError {
         unusable(&self.file, &problem)
     }
 

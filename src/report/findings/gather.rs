@@ -118,7 +118,7 @@ impl Gathered {
             let problem = format!(
                 "the evaluation of {at} is of market {market} and basis {basis}, one of them unknown"
             );
-            return Err(ledger.refused(problem));
+            return Err(ledger.refused(&problem));
         }
         self.watch.end(&self.markets);
         for (market, row) in self.markets.iter().enumerate() {

@@ -1,7 +1,5 @@
 //! Findings of a handful of trades, against figures worked out by hand.
 
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
-
 use super::gather::Evaluations;
 use super::mark_outs::{Watch, mark_outs};
 use super::money::Results;
