@@ -1,8 +1,13 @@
 //! Horizontal bars with whiskers: any figure by category, series, side, price, horizon or reason.
 
-use super::frame::{Swatch, legend, nothing};
+use plotters::prelude::*;
+use plotters::style::text_anchor::HPos;
+
+use super::look::{Ink, Line, reference, series_color, whisker};
+use super::panel::Axis;
+use super::rows::{Measures, Rows};
 use super::scale::{Range, Unit};
-use super::svg::{Anchor, Area, Canvas, LINE, Svg, fitted, text_width};
+use super::sheet::{Drawn, LINE, Sheet, Svg, Swatch, WHISKER, widest};
 
 /// Rows that are drawn; the rest is counted beneath.
 const ROWS: usize = 40;
@@ -44,82 +49,55 @@ pub struct Bars {
 /// Draws it.
 #[must_use]
 pub fn bars(input: &Bars) -> Svg {
-    Svg::drawn(&input.title, &input.description, |canvas| draw(canvas, input))
+    Svg::drawn(&input.title, &input.description, |sheet| draw(sheet, input))
 }
 
-/// Where things lie across.
-struct Layout {
-    over: f64,
-    labels: f64,
-    start: f64,
-    end: f64,
-    range: Range,
-}
-
-impl Layout {
-    fn x(&self, value: f64) -> f64 {
-        let share = (value - self.range.low) / (self.range.high - self.range.low);
-        self.start + share.clamp(0.0, 1.0) * (self.end - self.start)
-    }
-}
-
-fn draw(canvas: &mut Canvas, input: &Bars) {
-    let rows = &input.rows[..input.rows.len().min(ROWS)];
-    let values = rows.iter().flat_map(|row| {
+fn draw(sheet: &mut Sheet<'_>, input: &Bars) -> Drawn {
+    let shown = &input.rows[..input.rows.len().min(ROWS)];
+    let values = shown.iter().flat_map(|row| {
         let (low, high) = row.interval.unwrap_or((f64::NAN, f64::NAN));
         [row.value, low, high, row.reference.unwrap_or(f64::NAN)]
     });
     let Some(range) = Range::of(values.clone()).and_then(|_| Range::of(values.chain([0.0]))) else {
-        return nothing(canvas);
+        return sheet.nothing();
     };
-    let (range, ticks) = range.rounded(if canvas.is_narrow() { 3 } else { 5 }, input.unit);
-    let texts: Vec<_> = rows.iter().map(|row| value_text(input, row)).collect();
-    let over = if canvas.is_narrow() { LINE + 2.0 } else { 0.0 };
-    let labels = rows.iter().map(|row| text_width(&row.label)).fold(0.0, f64::max).min(210.0);
-    let room = texts.iter().map(|text| text_width(text)).fold(0.0, f64::max) + 10.0;
-    let layout = Layout {
-        over,
-        labels,
-        start: if over > 0.0 { 12.0 } else { labels + 22.0 },
-        // On a phone the value stands at the end of the name's line.
-        end: if over > 0.0 { canvas.width - 12.0 } else { canvas.width - room - 8.0 },
-        range,
-    };
-    let top = head(canvas, input);
-    let height = 24.0 + over;
-    let bottom = top + rows.len() as f64 * height + 4.0;
-    for tick in &ticks {
-        let x = layout.x(tick.at);
-        let class = if tick.at == 0.0 { "zero" } else { "grid" };
-        for row in 0..rows.len() {
-            // On a phone the lines leave room for the names.
-            let row_top = top + row as f64 * height;
-            canvas.line(class, (x, row_top + over), (x, row_top + height));
-        }
-        canvas.text("mute", (x, bottom + 12.0), Anchor::Middle, &tick.label);
+    let is_narrow = sheet.is_narrow();
+    let (range, ticks) = range.rounded(if is_narrow { 3 } else { 5 }, input.unit);
+    let texts: Vec<_> = shown.iter().map(|row| value_text(input, row)).collect();
+    let values = widest(texts.iter().map(String::as_str)) + 12.0;
+    head(sheet, input)?;
+    // On a phone the value stands at the end of the name's line.
+    let half = widest(ticks.iter().map(|tick| tick.label.as_str())) / 2.0 + 1.0;
+    let room = (half, if is_narrow { half } else { half.max(values + 6.0) });
+    let measures = Measures { row: 24.0, bar: 14.0, room, after_name: values };
+    let names: Vec<_> = shown.iter().map(|row| row.label.as_str()).collect();
+    let rows = Rows::new(sheet, &names, &Axis { range, ticks }, measures)?;
+    rows.panel.upright(Line::Zero, 0.0)?;
+    for (index, (row, text)) in shown.iter().zip(&texts).enumerate() {
+        draw_row(&rows, index, row)?;
+        let (_, y) = rows.panel.at((0.0, rows.middle(index)));
+        let y = if is_narrow { y - 12.0 - LINE / 2.0 } else { y };
+        sheet.text(Ink::Plain, (sheet.width, y), HPos::Right, text)?;
     }
-    for (index, (row, text)) in rows.iter().zip(&texts).enumerate() {
-        draw_row(canvas, &layout, top + index as f64 * height, row, text);
-    }
-    canvas.height = bottom + 24.0;
     if input.rows.len() > ROWS {
-        let text = format!("and {} more, not drawn", Unit::Number.text((input.rows.len() - ROWS) as f64, 0));
-        canvas.text("mute", (0.0, canvas.height + 4.0), Anchor::Start, &text);
-        canvas.height += 18.0;
+        let left_out = Unit::Number.text((input.rows.len() - ROWS) as f64, 0);
+        sheet.line(Ink::Muted, &format!("and {left_out} more, not drawn"))?;
     }
+    Ok(())
 }
 
-/// The figure's name and the legend; returns where the rows begin.
-fn head(canvas: &mut Canvas, input: &Bars) -> f64 {
-    canvas.text("strong", (0.0, LINE / 2.0), Anchor::Start, &input.figure);
+/// The figure's name and the legend.
+fn head(sheet: &mut Sheet<'_>, input: &Bars) -> Drawn {
+    sheet.line(Ink::Strong, &input.figure)?;
     let mut entries = Vec::new();
     if input.rows.iter().any(|row| row.interval.is_some()) {
-        entries.push((Swatch::Line("whisker ink", 6), "95 % interval".to_owned()));
+        entries.push((Swatch::Whisker, "95 % interval".to_owned()));
     }
     if let Some(name) = &input.reference {
         entries.push((Swatch::Reference, name.clone()));
     }
-    if entries.is_empty() { LINE + 6.0 } else { legend(canvas, 0.0, LINE + 4.0, canvas.width, &entries) }
+    sheet.used += 3.0;
+    if entries.is_empty() { Ok(()) } else { sheet.legend(&entries) }
 }
 
 fn value_text(input: &Bars, row: &Bar) -> String {
@@ -138,35 +116,18 @@ fn value_text(input: &Bars, row: &Bar) -> String {
     row.count.map_or_else(|| value.clone(), count)
 }
 
-fn draw_row(canvas: &mut Canvas, layout: &Layout, top: f64, row: &Bar, text: &str) {
-    let middle = top + layout.over + 12.0;
-    if layout.over > 0.0 {
-        let label = fitted(&row.label, canvas.width - text_width(text) - 12.0);
-        canvas.text("halo", (0.0, top + LINE / 2.0 + 2.0), Anchor::Start, &label);
-        canvas.text("halo", (canvas.width, top + LINE / 2.0 + 2.0), Anchor::End, text);
-    } else {
-        canvas.text(
-            "",
-            (layout.labels + 10.0, middle),
-            Anchor::End,
-            &fitted(&row.label, layout.labels + 1.0),
-        );
-        canvas.text("", (canvas.width, middle), Anchor::End, text);
-    }
+fn draw_row(rows: &Rows<'_>, index: usize, row: &Bar) -> Drawn {
+    let middle = rows.middle(index);
     if row.value.is_finite() {
-        let (low, high) = (layout.x(row.value.min(0.0)), layout.x(row.value.max(0.0)));
-        let area = Area { left: low, top: middle - 7.0, right: high.max(low + 1.0), bottom: middle + 7.0 };
-        let class = if row.value < 0.0 { "bar ground s1" } else { "bar ground s0" };
-        canvas.rect(class, area, &format!("{}: {text}", row.label));
+        let color = series_color(usize::from(row.value < 0.0)).mix(0.65);
+        rows.bar(index, (0.0, row.value), &color)?;
     }
     if let Some((low, high)) = row.interval.filter(|(low, high)| low.is_finite() && high.is_finite()) {
-        let (low, high) = (layout.x(low), layout.x(high));
-        canvas.line("whisker ink", (low, middle), (high, middle));
-        for end in [low, high] {
-            canvas.line("whisker ink", (end, middle - 4.0), (end, middle + 4.0));
-        }
+        let value = if row.value.is_finite() { row.value } else { low };
+        rows.panel.draw(&ErrorBar::new_horizontal(middle, low, value, high, whisker(None), WHISKER))?;
     }
-    if let Some(reference) = row.reference.filter(|reference| reference.is_finite()) {
-        canvas.reference((layout.x(reference), middle));
+    match row.reference.filter(|value| value.is_finite()) {
+        Some(value) => rows.panel.draw(&reference((value, middle))),
+        None => Ok(()),
     }
 }

@@ -2,9 +2,10 @@
 
 use crate::domain::Timestamp;
 
-use super::frame::{Panel, SERIES, Swatch, Track, XAxis, legend, nothing, stack};
+use super::look::{Ink, Line, SERIES};
+use super::panel::{Axis, MARGIN, Panel, Track, stack};
 use super::scale::{Range, Unit, day_text, days};
-use super::svg::{Anchor, Area, Canvas, LINE, Svg, fitted};
+use super::sheet::{Drawn, Sheet, Svg, Swatch};
 
 /// Halts listed by name; the flags of all are drawn.
 const HALTS_LISTED: usize = 6;
@@ -73,19 +74,17 @@ pub struct Comparison {
 /// Draws a run's account.
 #[must_use]
 pub fn equity(input: &Equity) -> Svg {
-    Svg::drawn(&input.title, &input.description, |canvas| draw(canvas, input))
+    Svg::drawn(&input.title, &input.description, |sheet| draw(sheet, input))
 }
 
 /// Draws several runs' returns and drawdowns.
 #[must_use]
 pub fn comparison(input: &Comparison) -> Svg {
     let (returns, drawdowns): (Vec<_>, Vec<_>) = input.runs.iter().map(relative).unzip();
-    Svg::drawn(&input.title, &input.description, |canvas| {
-        draw_comparison(canvas, input, &returns, &drawdowns);
-    })
+    Svg::drawn(&input.title, &input.description, |sheet| draw_comparison(sheet, input, &returns, &drawdowns))
 }
 
-fn draw(canvas: &mut Canvas, input: &Equity) {
+fn draw(sheet: &mut Sheet<'_>, input: &Equity) -> Drawn {
     let points = &input.points;
     let curve = |of: fn(&EquityPoint) -> f64| {
         points.iter().map(|point| (days(point.at), of(point))).collect::<Vec<_>>()
@@ -94,19 +93,18 @@ fn draw(canvas: &mut Canvas, input: &Equity) {
     let drawdown = curve(|p| -p.drawdown);
     let range = |curve: &[(f64, f64)]| Range::of(curve.iter().map(|point| point.1));
     let Some(levels) = Range::of(equity.iter().chain(&peak).map(|point| point.1)) else {
-        return nothing(canvas);
+        return sheet.nothing();
     };
     let moments = points.iter().map(|p| p.at).chain(input.halts.iter().map(|halt| halt.at));
-    let Some(axis) = XAxis::time(canvas, moments.map(days)) else { return nothing(canvas) };
+    let Some(axis) = Axis::time(sheet, moments.map(days)) else { return sheet.nothing() };
     let mut entries = vec![
-        (Swatch::Line("curve", 0), "Equity".to_owned()),
-        (Swatch::Line("peak", 0), "High-water mark".to_owned()),
+        (Swatch::Line(Line::Series(0)), "Equity".to_owned()),
+        (Swatch::Line(Line::Reference), "High-water mark".to_owned()),
     ];
     if !input.halts.is_empty() {
-        entries.push((Swatch::Line("halt", 0), "Halt".to_owned()));
+        entries.push((Swatch::Line(Line::Halt), "Halt".to_owned()));
     }
-    let top =
-        legend(canvas, 0.0, 0.0, canvas.width, &entries) + if input.halts.is_empty() { 0.0 } else { 6.0 };
+    sheet.legend(&entries)?;
     let worst = range(&drawdown).map_or(0.0, |range| range.low).min(-0.01);
     let cap = input.exposure_cap.unwrap_or(0.0);
     let most = range(&exposure).map_or(0.0, |range| range.high).max(0.01).max(cap);
@@ -117,22 +115,20 @@ fn draw(canvas: &mut Canvas, input: &Equity) {
         Track::new("Drawdown from the peak", 84.0, Range { low: worst, high: 0.0 }, Unit::Share),
         Track::new(exposure_title, 84.0, Range { low: 0.0, high: most }, Unit::Share),
     ];
-    let panels = stack(canvas, top, canvas.width - 10.0, &axis, &tracks);
-    panels[0].curve(canvas, "peak", 6, &peak);
-    panels[0].curve(canvas, "curve", 0, &equity);
-    panels[1].ground(canvas, 1, &drawdown);
-    panels[1].curve(canvas, "curve", 0, &drawdown);
-    panels[2].ground(canvas, 0, &exposure);
-    panels[2].curve(canvas, "curve", 0, &exposure);
+    let mut panels = stack(sheet, (&axis, ""), MARGIN, &tracks)?;
+    panels[0].curve(Line::Reference, &peak)?;
+    panels[0].curve(Line::Series(0), &equity)?;
+    panels[1].area(1, &drawdown)?;
+    panels[2].area(0, &exposure)?;
     if let Some(cap) = input.exposure_cap {
-        panels[2].rule(canvas, "limit", cap);
+        panels[2].across(Line::Reference, cap)?;
     }
-    draw_halts(canvas, &panels, &input.halts);
+    draw_halts(sheet, &panels, &input.halts)
 }
 
 /// A numbered flag for each halt, those too close for two flags under one; the list is beneath.
-fn draw_halts(canvas: &mut Canvas, panels: &[Panel], halts: &[Halt]) {
-    let x_of = |halt: &Halt| panels[0].x(days(halt.at));
+fn draw_halts(sheet: &mut Sheet<'_>, panels: &[Panel<'_>], halts: &[Halt]) -> Drawn {
+    let x_of = |halt: &Halt| panels[0].at((days(halt.at), 0.0)).0;
     let mut groups: Vec<(usize, usize)> = Vec::new();
     for (index, halt) in halts.iter().enumerate() {
         match groups.last_mut() {
@@ -140,73 +136,70 @@ fn draw_halts(canvas: &mut Canvas, panels: &[Panel], halts: &[Halt]) {
             _ => groups.push((index, index)),
         }
     }
+    let [_, top, _, _] = panels[0].sides();
     for (first, last) in groups {
         let mut drawn = f64::NEG_INFINITY;
         for halt in &halts[first..=last] {
             let x = x_of(halt);
-            if x - drawn >= 1.0 {
-                for panel in panels {
-                    canvas.line("halt", (x, panel.area.top), (x, panel.area.bottom));
-                }
+            if x - drawn >= 2.0 {
+                panels.iter().try_for_each(|panel| panel.upright(Line::Halt, days(halt.at)))?;
                 drawn = x;
             }
         }
-        let (x, y) = (x_of(&halts[first]), panels[0].area.top - 7.0);
         let label =
             if first == last { (first + 1).to_string() } else { format!("{}–{}", first + 1, last + 1) };
-        let half = super::svg::text_width(&label) / 2.0 + 4.0;
-        let x = x.min(canvas.width - half - 1.0);
-        canvas.rect("flag", Area { left: x - half, top: y - 8.0, right: x + half, bottom: y + 8.0 }, "");
-        canvas.text("flagged", (x, y), Anchor::Middle, &label);
+        sheet.flag((x_of(&halts[first]), top - 7.0), &label)?;
     }
-    let mut y = canvas.height + LINE / 2.0;
     for (index, halt) in halts.iter().take(HALTS_LISTED).enumerate() {
         let text = format!("{}. {}: {}", index + 1, day_text(days(halt.at)), halt.label);
-        canvas.text("", (0.0, y), Anchor::Start, &fitted(&text, canvas.width));
-        y += LINE + 2.0;
+        sheet.line(Ink::Plain, &text)?;
     }
     if halts.len() > HALTS_LISTED {
-        let text = format!("and {} more halts", halts.len() - HALTS_LISTED);
-        canvas.text("mute", (0.0, y), Anchor::Start, &text);
-        y += LINE + 2.0;
+        sheet.line(Ink::Muted, &format!("and {} more halts", halts.len() - HALTS_LISTED))?;
     }
-    canvas.height = if halts.is_empty() { canvas.height } else { y };
+    Ok(())
 }
 
-fn draw_comparison(canvas: &mut Canvas, input: &Comparison, returns: &[Line], drawdowns: &[Line]) {
-    let range = |curves: &[Line]| Range::of(curves.iter().flatten().map(|point| point.1));
-    let axis = XAxis::time(canvas, returns.iter().flatten().map(|point| point.0));
+fn draw_comparison(
+    sheet: &mut Sheet<'_>,
+    input: &Comparison,
+    returns: &[Curve],
+    drawdowns: &[Curve],
+) -> Drawn {
+    let range = |curves: &[Curve]| Range::of(curves.iter().flatten().map(|point| point.1));
+    let axis = Axis::time(sheet, returns.iter().flatten().map(|point| point.0));
     let (Some(levels), Some(falls), Some(axis)) = (range(returns), range(drawdowns), axis) else {
-        return nothing(canvas);
+        return sheet.nothing();
     };
-    let named = input.runs.iter().take(SERIES).enumerate();
+    let named = input.runs.iter().take(SERIES.len()).enumerate();
     let mut entries: Vec<_> =
-        named.map(|(series, run)| (Swatch::Line("curve", series), run.name.clone())).collect();
-    if input.runs.len() > SERIES {
-        entries.push((Swatch::Line("others", 0), format!("{} other runs", input.runs.len() - SERIES)));
+        named.map(|(series, run)| (Swatch::Line(Line::Series(series)), run.name.clone())).collect();
+    if input.runs.len() > SERIES.len() {
+        entries.push((Swatch::Line(Line::Other), format!("{} other runs", input.runs.len() - SERIES.len())));
     }
-    let top = legend(canvas, 0.0, 0.0, canvas.width, &entries);
+    sheet.legend(&entries)?;
     let levels = Range { low: levels.low.min(0.0), high: levels.high.max(0.0) };
     let falls = Range { low: falls.low.min(-0.01), high: 0.0 };
     let tracks = [
         Track::new("Return on the bankroll", 230.0, levels, Unit::Share),
         Track::new("Drawdown from the peak", 100.0, falls, Unit::Share),
     ];
-    let panels = stack(canvas, top, canvas.width - 10.0, &axis, &tracks);
-    panels[0].rule(canvas, "zero", 0.0);
-    for (panel, curves) in panels.iter().zip([returns, drawdowns]) {
+    let mut panels = stack(sheet, (&axis, ""), MARGIN, &tracks)?;
+    panels[0].across(Line::Zero, 0.0)?;
+    for (panel, curves) in panels.iter_mut().zip([returns, drawdowns]) {
         for (series, curve) in curves.iter().enumerate().rev() {
-            let class = if series < SERIES { "curve" } else { "others" };
-            panel.curve(canvas, class, series.min(SERIES - 1), curve);
+            let line = if series < SERIES.len() { Line::Series(series) } else { Line::Other };
+            panel.curve(line, curve)?;
         }
     }
+    Ok(())
 }
 
 /// Points in order of time, in days since 1970.
-type Line = Vec<(f64, f64)>;
+type Curve = Vec<(f64, f64)>;
 
 /// Returns on the bankroll, and value / highest value so far − 1, the bankroll counting as a peak.
-pub(super) fn relative(run: &RunCurve) -> (Line, Line) {
+pub(super) fn relative(run: &RunCurve) -> (Curve, Curve) {
     let mut peak = 1.0f64;
     let relative = |&(at, equity): &(Timestamp, f64)| {
         let value = equity / run.bankroll;

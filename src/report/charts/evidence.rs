@@ -3,9 +3,12 @@
 //! Ten times as likely is one step up. With calibrated prices the ratio passes R : 1 with a probability of
 //! at most 1 / R, however long one looks (Ville's inequality), and so does its reverse.
 
-use super::frame::{SERIES, Swatch, Track, XAxis, legend, nothing, stack};
+use plotters::style::text_anchor::HPos;
+
+use super::look::{Ink, Line, SERIES};
+use super::panel::{Axis, MARGIN, Track, stack};
 use super::scale::{Range, Tick, Unit};
-use super::svg::{Anchor, Canvas, Svg};
+use super::sheet::{Drawn, Sheet, Svg, Swatch};
 
 /// One strategy's evidence.
 #[derive(Clone, Debug, Default)]
@@ -32,47 +35,50 @@ pub struct Evidence {
 /// Draws it.
 #[must_use]
 pub fn evidence(input: &Evidence) -> Svg {
-    Svg::drawn(&input.title, &input.description, |canvas| draw(canvas, input))
+    Svg::drawn(&input.title, &input.description, |sheet| draw(sheet, input))
 }
 
-fn draw(canvas: &mut Canvas, input: &Evidence) {
+fn draw(sheet: &mut Sheet<'_>, input: &Evidence) -> Drawn {
     let Some(found) = Range::of(input.curves.iter().flat_map(|curve| curve.log10.iter().copied())) else {
-        return nothing(canvas);
+        return sheet.nothing();
     };
     let settled = input.curves.iter().map(|curve| curve.log10.len()).max().unwrap_or(0);
     let line = input.threshold.max(1.0).log10();
     let room = line.max(0.5) * 1.35;
     let range = Range { low: found.low.min(-room) * 1.05, high: found.high.max(room) * 1.05 };
-    let count = if canvas.is_narrow() { 3 } else { 7 };
+    let count = if sheet.is_narrow() { 3 } else { 7 };
     let span = Range { low: 0.0, high: settled as f64 };
     let mut ticks = span.ticks(count.min(settled), Unit::Number);
     ticks.retain(|tick| tick.at.fract() == 0.0);
-    let axis = XAxis { range: span, ticks, title: "Settled markets, in order of settlement".to_owned() };
-    let top = if input.curves.len() > 1 {
-        let named = input.curves.iter().take(SERIES).enumerate();
-        let entries: Vec<_> =
-            named.map(|(series, curve)| (Swatch::Line("curve", series), curve.name.clone())).collect();
-        legend(canvas, 0.0, 0.0, canvas.width, &entries)
-    } else {
-        0.0
+    let axis = Axis { range: span, ticks };
+    if input.curves.len() > 1 {
+        let named = input.curves.iter().take(SERIES.len()).enumerate();
+        let entry = |(series, curve): (usize, &EvidenceCurve)| {
+            (Swatch::Line(Line::Series(series)), curve.name.clone())
+        };
+        sheet.legend(&named.map(entry).collect::<Vec<_>>())?;
+    }
+    let track = Track {
+        title: "Likelihood ratio, beliefs : market".to_owned(),
+        height: 260.0,
+        axis: Axis { range, ticks: odds_ticks(range, line) },
     };
-    let track =
-        Track::with_ticks("Likelihood ratio, beliefs : market", 260.0, range, odds_ticks(range, line));
-    let panels = stack(canvas, top, canvas.width - 10.0, &axis, &[track]);
-    let panel = &panels[0];
-    panel.rule(canvas, "zero", 0.0);
+    let title = "Settled markets, in order of settlement";
+    let mut panels = stack(sheet, (&axis, title), MARGIN, &[track])?;
+    let panel = &mut panels[0];
+    panel.across(Line::Zero, 0.0)?;
     for (series, curve) in input.curves.iter().enumerate().rev() {
         let points = (1..).zip(&curve.log10).map(|(n, log10)| (f64::from(n), *log10));
         let points: Vec<_> = std::iter::once((0.0, 0.0)).chain(points).collect();
-        panel.curve(canvas, "curve", series % SERIES, &points);
+        panel.curve(Line::Series(series), &points)?;
     }
     let ratio = Unit::Number.text(input.threshold, 0);
-    let names = [(line, -9.0, "for the beliefs"), (-line, 9.0, "against the beliefs")];
-    for (at, aside, name) in names {
-        panel.rule(canvas, "limit", at);
-        let text = format!("{ratio} : 1 {name}");
-        canvas.text("halo", (panel.area.left + 6.0, panel.y(at) + aside), Anchor::Start, &text);
+    for (at, aside, name) in [(line, -9.0, "for the beliefs"), (-line, 9.0, "against the beliefs")] {
+        panel.across(Line::Reference, at)?;
+        let (x, y) = panel.at((0.0, at));
+        sheet.text(Ink::Plain, (x + 6.0, y + aside), HPos::Left, &format!("{ratio} : 1 {name}"))?;
     }
+    Ok(())
 }
 
 /// Powers of ten as odds, every so many that a dozen fit; none where the threshold's own label is.

@@ -1,8 +1,12 @@
 //! Where prices went after the fills: what tells a bad entry from bad luck.
 
-use super::frame::{Track, XAxis, nothing, stack};
+use plotters::element::ErrorBar;
+use plotters::style::text_anchor::HPos;
+
+use super::look::{Ink, Line, marker, whisker};
+use super::panel::{Axis, MARGIN, Track, stack};
 use super::scale::{Range, Tick, Unit};
-use super::svg::{Anchor, Canvas, Svg, fitted, text_width};
+use super::sheet::{Drawn, Sheet, Svg, WHISKER, fitted, text_width};
 
 /// Horizons that find room; the later ones are left out, and the chart says so.
 const HORIZONS: usize = 8;
@@ -34,56 +38,52 @@ pub struct MarkOuts {
 /// Draws it.
 #[must_use]
 pub fn mark_outs(input: &MarkOuts) -> Svg {
-    Svg::drawn(&input.title, &input.description, |canvas| draw(canvas, input))
+    Svg::drawn(&input.title, &input.description, |sheet| draw(sheet, input))
 }
 
-fn draw(canvas: &mut Canvas, input: &MarkOuts) {
+fn draw(sheet: &mut Sheet<'_>, input: &MarkOuts) -> Drawn {
     let shown = &input.horizons[..input.horizons.len().min(HORIZONS)];
     let ends = |mark: &MarkOut| mark.interval.map_or([mark.cents; 2], |(low, high)| [low, high]);
     let values = shown.iter().flat_map(|mark| ends(mark).into_iter().chain([mark.cents]));
     let Some(range) = Range::of(values.clone()).and_then(|_| Range::of(values.chain([0.0]))) else {
-        return nothing(canvas);
+        return sheet.nothing();
     };
-    let slot = (canvas.width - 60.0) / shown.len() as f64;
-    let is_narrow = canvas.is_narrow();
+    let slot = (sheet.width - 60.0) / shown.len() as f64;
+    let is_narrow = sheet.is_narrow();
     let tick = |(index, mark): (usize, &MarkOut)| {
         let count = Unit::Number.text(mark.count as f64, 0);
         let below = Some(if is_narrow { count } else { format!("n = {count}") });
         Tick { at: index as f64, label: fitted(&mark.horizon, room(shown, index, slot)), below }
     };
-    let axis = XAxis {
+    let title = if is_narrow { "Time after the fill; number of fills" } else { "Time after the fill" };
+    let axis = Axis {
         range: Range { low: -0.5, high: shown.len() as f64 - 0.5 },
         ticks: shown.iter().enumerate().map(tick).collect(),
-        title: if is_narrow { "Time after the fill; number of fills" } else { "Time after the fill" }
-            .to_owned(),
     };
     let largest = range.low.abs().max(range.high.abs());
     let range = Range { low: range.low, high: range.high + (range.high - range.low) * 0.1 };
     let track = Track::new("Mean move in our favour, cents a contract", 220.0, range, Unit::Cents);
-    let panels = stack(canvas, 0.0, canvas.width - 10.0, &axis, &[track]);
+    let panels = stack(sheet, (&axis, title), MARGIN, &[track])?;
     let panel = &panels[0];
-    panel.rule(canvas, "zero", 0.0);
-    let path: Vec<_> = shown.iter().enumerate().map(|(index, mark)| (index as f64, mark.cents)).collect();
+    panel.across(Line::Zero, 0.0)?;
     let decimals = Unit::Cents.decimals(largest);
-    for (mark, point) in shown.iter().zip(&path).filter(|(mark, _)| mark.cents.is_finite()) {
-        let (x, y) = panel.at(*point);
+    for (index, mark) in shown.iter().enumerate().filter(|(_, mark)| mark.cents.is_finite()) {
+        let (x, mut top) = (index as f64, mark.cents);
         if let Some((low, high)) = mark.interval.filter(|(low, high)| low.is_finite() && high.is_finite()) {
-            canvas.line("whisker s0", (x, panel.y(low)), (x, panel.y(high)));
-            for end in [low, high] {
-                canvas.line("whisker s0", (x - 5.0, panel.y(end)), (x + 5.0, panel.y(end)));
-            }
+            panel.draw(&ErrorBar::new_vertical(x, low, mark.cents, high, whisker(Some(0)), WHISKER))?;
+            top = top.max(high);
         }
-        let text = Unit::Cents.signed(mark.cents, decimals);
-        canvas.marker(0, (x, y), &format!("{}: {text}, n = {}", mark.horizon, mark.count));
+        panel.draw(&marker(0, (x, mark.cents)))?;
         // Over the whisker, where nothing else is drawn.
-        let top = panel.y(ends(mark).into_iter().filter(|end| end.is_finite()).fold(mark.cents, f64::max));
-        canvas.text("halo", (x, top - 12.0), Anchor::Middle, &text);
+        let (x, y) = panel.at((x, top));
+        let text = Unit::Cents.signed(mark.cents, decimals);
+        sheet.text(Ink::Plain, (x, y - 12.0), HPos::Center, &text)?;
     }
     if input.horizons.len() > HORIZONS {
         let text = format!("{} later horizons are not shown", input.horizons.len() - HORIZONS);
-        canvas.text("mute", (0.0, canvas.height + 4.0), Anchor::Start, &text);
-        canvas.height += 16.0;
+        sheet.line(Ink::Muted, &text)?;
     }
+    Ok(())
 }
 
 /// How wide a horizon's name may be: what its wider neighbour leaves.

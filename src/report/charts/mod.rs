@@ -1,21 +1,22 @@
 //! The charts of the report: each a function from plain figures to an [`Svg`].
 //!
-//! Series are told apart by dash and marker as well as by colour (the palette of Okabe and Ito, "Color
-//! universal design", 2008). Colours are classes, so that the page's style turns them for the dark. What is
-//! not finite is left out, as a gap in a curve; long series are thinned so that their spikes stay; the same
-//! figures give the same bytes.
+//! plotters draws them. Series are told apart by dash and marker as well as by colour. What is not finite is
+//! left out, as a gap in a curve; long series are thinned so that their spikes stay; the same figures give the
+//! same bytes.
 
 mod bars;
 mod equity;
 mod evidence;
-mod frame;
+mod look;
 mod mark_outs;
 mod outcomes;
+mod panel;
 mod reduce;
 mod reliability;
 mod rolling;
+mod rows;
 mod scale;
-mod svg;
+mod sheet;
 mod waterfall;
 
 #[cfg(test)]
@@ -29,7 +30,7 @@ pub use outcomes::{Outcomes, outcomes};
 pub use reliability::{BandPoint, Bin, Reliability, ReliabilityCurve, reliability};
 pub use rolling::{Rolling, RollingPoint, rolling};
 pub use scale::Unit;
-pub use svg::Svg;
+pub use sheet::Svg;
 pub use waterfall::{Step, Waterfall, waterfall};
 
 /// The charts' part of the page's style sheet.

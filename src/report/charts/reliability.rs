@@ -3,9 +3,12 @@
 //! The curve is the isotonic regression of the outcomes on the forecasts (CORP: Dimitriadis, Gneiting and
 //! Jordan, PNAS 118(8), 2021); the band is where the curve of a calibrated forecaster would lie.
 
-use super::frame::{Swatch, Track, XAxis, legend, nothing, stack};
+use plotters::prelude::*;
+
+use super::look::{Line, band, marker, series_color, whisker};
+use super::panel::{Axis, Panel, Track, stack};
 use super::scale::{Range, Tick, Unit};
-use super::svg::{Area, Canvas, LINE, Svg};
+use super::sheet::{Drawn, LINE, Sheet, Svg, Swatch, WHISKER};
 
 /// Bars of the histogram at most; finer counts are added up.
 const HISTOGRAM_BARS: usize = 50;
@@ -67,111 +70,95 @@ pub struct Reliability {
 /// Draws it.
 #[must_use]
 pub fn reliability(input: &Reliability) -> Svg {
-    Svg::drawn(&input.title, &input.description, |canvas| draw(canvas, input))
+    Svg::drawn(&input.title, &input.description, |sheet| draw(sheet, input))
 }
 
-fn draw(canvas: &mut Canvas, input: &Reliability) {
+fn draw(sheet: &mut Sheet<'_>, input: &Reliability) -> Drawn {
     if input.curves.iter().all(|curve| curve.isotonic.is_empty() && curve.bins.is_empty()) {
-        return nothing(canvas);
+        return sheet.nothing();
     }
     let entries = entries(input);
     // A square; the wide drawing has the legend beside it.
-    let (top, right) = if canvas.is_narrow() {
-        (legend(canvas, 0.0, 0.0, canvas.width, &entries), canvas.width - 12.0)
+    let right = if sheet.is_narrow() {
+        sheet.legend(&entries)?;
+        12.0
     } else {
-        legend(canvas, 530.0, LINE, canvas.width, &entries);
-        (0.0, 500.0)
+        sheet.legend_at((530.0, LINE), &entries)?;
+        sheet.width - 500.0
     };
-    let side = right - 50.0;
-    let whole = Range { low: 0.0, high: 1.0 };
-    let grid = |steps: i32| {
-        let tick = |step| {
-            let at = f64::from(step) / f64::from(steps);
-            Tick::new(at, Unit::Share.text(at, 0))
-        };
-        (0..=steps).map(tick).collect::<Vec<_>>()
+    let side = sheet.width - right - 50.0;
+    let whole = || {
+        let tick = |at: f64| Tick::new(at, Unit::Share.text(at, 0));
+        let ticks = (0..=5).map(|step| tick(f64::from(step) / 5.0)).collect();
+        Axis { range: Range { low: 0.0, high: 1.0 }, ticks }
     };
-    let axis = XAxis { range: whole, ticks: grid(5), title: "Forecast probability of YES".to_owned() };
     let histograms: Vec<Vec<u64>> = input.curves.iter().map(|curve| coarser(&curve.histogram)).collect();
     let most = histograms.iter().flatten().copied().max().unwrap_or(0);
-    let mut tracks = vec![Track::with_ticks("Share that resolved YES", side, whole, grid(5))];
+    let mut tracks = vec![Track { title: "Share that resolved YES".to_owned(), height: side, axis: whole() }];
     if most > 0 {
         let range = Range { low: 0.0, high: most as f64 };
         tracks.push(Track::new("Forecasts", 76.0, range, Unit::Number));
     }
-    let panels = stack(canvas, top, right, &axis, &tracks);
-    let panel = &panels[0];
-    let band: Vec<_> =
+    let mut panels = stack(sheet, (&whole(), "Forecast probability of YES"), right, &tracks)?;
+    let panel = &mut panels[0];
+    let calibrated: Vec<_> =
         input.consistency.iter().map(|point| (point.forecast, point.low, point.high)).collect();
-    panel.band(canvas, "band", &band);
-    canvas.line("ideal", panel.at((0.0, 0.0)), panel.at((1.0, 1.0)));
+    panel.band(&calibrated)?;
+    panel.curve(Line::Reference, &[(0.0, 0.0), (1.0, 1.0)])?;
     // The model lies over the market.
     for (series, curve) in input.curves.iter().enumerate().rev() {
-        panel.curve(canvas, "curve", series, &curve.isotonic);
-        for bin in &curve.bins {
-            draw_bin(canvas, panel, series, &curve.name, bin);
-        }
+        panel.curve(Line::Series(series), &curve.isotonic)?;
+        curve.bins.iter().try_for_each(|bin| draw_bin(panel, series, bin))?;
     }
-    if let Some(panel) = panels.get(1) {
+    if let Some(panel) = panels.get_mut(1) {
         for (series, histogram) in histograms.iter().enumerate() {
-            draw_histogram(canvas, panel, series, histogram);
+            draw_histogram(panel, series, histogram)?;
         }
     }
+    Ok(())
 }
 
 fn entries(input: &Reliability) -> Vec<(Swatch, String)> {
     let mut entries = Vec::new();
     for (series, curve) in input.curves.iter().enumerate() {
         if !curve.isotonic.is_empty() {
-            entries.push((Swatch::Line("curve", series), format!("{}: isotonic fit", curve.name)));
+            entries.push((Swatch::Line(Line::Series(series)), format!("{}: isotonic fit", curve.name)));
         }
         if !curve.bins.is_empty() {
             entries.push((Swatch::Mark(series), format!("{}: equal-count bins", curve.name)));
         }
     }
     if !input.consistency.is_empty() {
-        entries.push((Swatch::Patch("band", 0), input.consistency_name.clone()));
+        entries.push((Swatch::Patch(band()), input.consistency_name.clone()));
     }
-    entries.push((Swatch::Line("ideal", 0), "Perfectly calibrated".to_owned()));
+    entries.push((Swatch::Line(Line::Reference), "Perfectly calibrated".to_owned()));
     entries
 }
 
-fn draw_bin(canvas: &mut Canvas, panel: &super::frame::Panel, series: usize, name: &str, bin: &Bin) {
+fn draw_bin(panel: &Panel<'_>, series: usize, bin: &Bin) -> Drawn {
     if ![bin.forecast, bin.observed, bin.low, bin.high].iter().all(|value| value.is_finite()) {
-        return;
+        return Ok(());
     }
-    let low = panel.at((bin.forecast, bin.low));
-    canvas.line(&format!("whisker s{series}"), low, panel.at((bin.forecast, bin.high)));
-    let share = |value| Unit::Share.text(value, 1);
-    let hover = format!(
-        "{name}: forecast {}, observed {} ({} to {}), n = {}",
-        share(bin.forecast),
-        share(bin.observed),
-        share(bin.low),
-        share(bin.high),
-        bin.count
-    );
-    canvas.marker(series, panel.at((bin.forecast, bin.observed)), &hover);
+    let style = whisker(Some(series));
+    panel.draw(&ErrorBar::new_vertical(bin.forecast, bin.low, bin.observed, bin.high, style, WHISKER))?;
+    panel.draw(&marker(series, (bin.forecast, bin.observed)))
 }
 
 /// The first forecaster as bars, others as outlines over them.
-fn draw_histogram(canvas: &mut Canvas, panel: &super::frame::Panel, series: usize, histogram: &[u64]) {
+fn draw_histogram(panel: &mut Panel<'_>, series: usize, histogram: &[u64]) -> Drawn {
     let width = 1.0 / histogram.len().max(1) as f64;
     let mut outline = vec![(0.0, 0.0)];
     for (index, count) in histogram.iter().enumerate() {
         let (low, high) = (index as f64 * width, (index + 1) as f64 * width);
-        let (left, top) = panel.at((low, *count as f64));
-        let area = Area { left: left + 0.5, top, right: panel.x(high) - 0.5, bottom: panel.area.bottom };
+        let top = *count as f64;
         if series == 0 && *count > 0 {
-            let share = |value| Unit::Share.text(value, 0);
-            canvas.rect("bar soft s0", area, &format!("{} to {}: {count}", share(low), share(high)));
+            let corners = [(low + width * 0.05, top), (high - width * 0.05, 0.0)];
+            panel.draw(&Rectangle::new(corners, series_color(0).mix(0.45).filled()))?;
         }
-        outline.extend([(low, *count as f64), (high, *count as f64)]);
+        outline.extend([(low, top), (high, top)]);
     }
     outline.push((1.0, 0.0));
-    if series > 0 {
-        panel.curve(canvas, "curve", series, &outline);
-    }
+    if series > 0 { panel.curve(Line::Series(series), &outline) } else { Ok(()) }
 }
 
 /// Neighbours added up until there are few enough.

@@ -133,7 +133,7 @@ impl Range {
     }
 
     /// A range that can be divided: equal values get room on both sides.
-    fn spread(self) -> Self {
+    pub fn spread(self) -> Self {
         // Narrower than what an f64 can tell apart many times over is equal.
         let size = self.low.abs().max(self.high.abs());
         if self.high - self.low > size * 1e-9 {

@@ -2,7 +2,7 @@
 
 use super::reduce::reduced;
 use super::scale::{Range, Tick, Unit, day_text, days, time_range, time_ticks};
-use super::svg::{fitted, text_width};
+use super::sheet::{fitted, text_width};
 use super::*;
 use crate::domain::Timestamp;
 
@@ -139,7 +139,7 @@ fn others(values: &[f64], moments: &[(Timestamp, f64)], name: &str) -> Vec<(&'st
     ]
 }
 
-/// Fails unless tags nest, attributes are quoted and every number lies within the drawing.
+/// Fails unless tags nest, attributes are quoted, and every number and text lies within the drawing.
 fn check(name: &str, svg: &str) {
     let (mut open, mut rest, mut size) = (Vec::new(), svg, (0.0, 0.0));
     while let Some((before, after)) = rest.split_once('<') {
@@ -154,30 +154,44 @@ fn check(name: &str, svg: &str) {
         assert_eq!(tag.matches('"').count() % 2, 0, "{name}: {tag}");
         let attribute =
             |key: &str| tag.split_once(&format!(" {key}=\"")).map(|(_, v)| v.split('"').next().unwrap());
+        let number = |key: &str| attribute(key).map(|value| value.parse::<f64>().unwrap());
         if let Some(whole) = attribute("viewBox") {
             let numbers: Vec<f64> = whole.split(' ').map(|n| n.parse().unwrap()).collect();
             size = (numbers[2], numbers[3]);
         }
-        let within = |value: &str, most: f64| {
-            let value: f64 = value.parse().unwrap();
-            assert!((-1.0..=most + 1.0).contains(&value), "{name}: {value} beyond {most} in {tag}");
+        // In tenths of a pixel.
+        let within = |value: f64, most: f64| {
+            assert!((-10.0..=most + 10.0).contains(&value), "{name}: {value} beyond {most} in {tag}");
         };
-        for (key, most) in [("x", size.0), ("x1", size.0), ("x2", size.0), ("cx", size.0)] {
-            attribute(key).inspect(|value| within(value, most));
+        for (keys, most) in [(["x", "x1", "x2", "cx"], size.0), (["y", "y1", "y2", "cy"], size.1)] {
+            keys.iter().filter_map(|key| number(key)).for_each(|value| within(value, most));
         }
-        for (key, most) in [("y", size.1), ("y1", size.1), ("y2", size.1), ("cy", size.1)] {
-            attribute(key).inspect(|value| within(value, most));
+        if let ("rect", Some(x), Some(y)) = (element, number("x"), number("y")) {
+            within(x + number("width").unwrap(), size.0);
+            within(y + number("height").unwrap(), size.1);
         }
-        for point in attribute("points").into_iter().flat_map(|points| points.split(' ')) {
+        for point in attribute("points").into_iter().flat_map(str::split_whitespace) {
             let (x, y) = point.split_once(',').unwrap();
-            within(x, size.0);
-            within(y, size.1);
+            within(x.parse().unwrap(), size.0);
+            within(y.parse().unwrap(), size.1);
+        }
+        if element == "text" {
+            let text = after.split('<').next().unwrap().trim();
+            let text = text.replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&");
+            let width = 10.0 * text_width(&text.replace("&quot;", "\"").replace("&apos;", "'"));
+            let before = match attribute("text-anchor").unwrap() {
+                "start" => 0.0,
+                "middle" => width / 2.0,
+                _ => width,
+            };
+            within(number("x").unwrap() - before, size.0);
+            within(number("x").unwrap() - before + width, size.0);
         }
         if !tag.ends_with('/') {
             open.push(element);
         }
     }
-    assert!(open.is_empty() && size.1 > 50.0, "{name}: {open:?} {size:?}");
+    assert!(open.is_empty() && size.1 > 500.0, "{name}: {open:?} {size:?}");
 }
 
 #[test]
@@ -215,9 +229,21 @@ fn names_cannot_leave_their_place() {
         check(chart, svg.as_str());
         assert!(!svg.as_str().contains("<script"), "{chart}");
         assert!(!svg.as_str().contains('\u{1}'), "{chart}");
-        let title =
-            "<title>&lt;script&gt;alert(1)&lt;/script&gt; &amp; &quot;q&quot; &#39;q&#39; \u{fffd}</title>";
+        let title = "<title>&lt;script&gt;alert(1)&lt;/script&gt; &amp; &quot;q&quot; 'q' \u{fffd}</title>";
         assert!(svg.as_str().contains(title), "{chart}");
+    }
+}
+
+#[test]
+fn every_colour_is_one_that_the_style_turns_for_the_dark() {
+    let drawings = all(&series("holes"), "a").into_iter().chain(all(&[], "a"));
+    for (chart, svg) in drawings {
+        for attribute in ["fill=\"#", "stroke=\"#"] {
+            let values = svg.as_str().split(attribute).skip(1).map(|rest| &rest[..6]);
+            for value in values {
+                assert!(STYLE.contains(&format!("[{attribute}{value}\"]")), "{chart}: {attribute}{value}");
+            }
+        }
     }
 }
 
@@ -304,8 +330,9 @@ fn a_waterfall_ends_at_the_sum_of_its_steps() {
     let steps = vec![step("gross", 100.0), step("fees", -30.25), step("exits", -80.0)];
     let input = Waterfall { total: "Net".to_owned(), steps, ..Waterfall::default() };
     let svg = waterfall(&input);
-    assert!(svg.as_str().contains("<title>fees: −$30.25</title>"));
-    assert!(svg.as_str().contains("<title>Net: −$10.25</title>"));
+    let text = |wanted: &str| svg.as_str().split(['<', '>']).any(|part| part.trim() == wanted);
+    assert!(text("+$100.00") && text("−$30.25") && text("−$80.00"));
+    assert!(text("Net") && text("−$10.25"));
 }
 
 #[test]

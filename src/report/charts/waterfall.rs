@@ -1,8 +1,13 @@
 //! Where the money went: from the gross edge, step by step, to the net result.
 
-use super::frame::nothing;
+use plotters::prelude::*;
+use plotters::style::text_anchor::HPos;
+
+use super::look::{Ink, Line, MUTED, series_color};
+use super::panel::Axis;
+use super::rows::{Measures, Rows};
 use super::scale::{Range, Unit};
-use super::svg::{Anchor, Area, Canvas, LINE, Svg, fitted, text_width};
+use super::sheet::{Drawn, Sheet, Svg, widest};
 
 /// What was added or taken.
 #[derive(Clone, Debug)]
@@ -29,61 +34,51 @@ pub struct Waterfall {
 /// Draws it, in dollars.
 #[must_use]
 pub fn waterfall(input: &Waterfall) -> Svg {
-    Svg::drawn(&input.title, &input.description, |canvas| draw(canvas, input))
+    Svg::drawn(&input.title, &input.description, |sheet| draw(sheet, input))
 }
 
 /// A bar from one level to another.
-struct Row<'a> {
-    label: &'a str,
+struct Bar<'a> {
+    name: &'a str,
     from: f64,
     to: f64,
-    class: &'static str,
+    color: RGBColor,
 }
 
-fn draw(canvas: &mut Canvas, input: &Waterfall) {
+fn draw(sheet: &mut Sheet<'_>, input: &Waterfall) -> Drawn {
     let mut level = 0.0;
-    let mut rows = Vec::new();
+    let mut bars = Vec::new();
     for step in input.steps.iter().filter(|step| step.amount.is_finite()) {
-        let class = if step.amount < 0.0 { "bar s1" } else { "bar s0" };
-        rows.push(Row { label: &step.label, from: level, to: level + step.amount, class });
+        let color = series_color(usize::from(step.amount < 0.0));
+        bars.push(Bar { name: &step.label, from: level, to: level + step.amount, color });
         level += step.amount;
     }
-    let Some(range) = Range::of(rows.iter().map(|row| row.to).chain([0.0])).filter(|_| !rows.is_empty())
+    let Some(range) = Range::of(bars.iter().map(|bar| bar.to).chain([0.0])).filter(|_| !bars.is_empty())
     else {
-        return nothing(canvas);
+        return sheet.nothing();
     };
-    rows.push(Row { label: &input.total, from: 0.0, to: level, class: "bar total" });
-    let largest = rows.iter().map(|row| (row.to - row.from).abs()).fold(0.0, f64::max);
+    bars.push(Bar { name: &input.total, from: 0.0, to: level, color: MUTED });
+    let largest = bars.iter().map(|bar| (bar.to - bar.from).abs()).fold(0.0, f64::max);
     let decimals = Unit::Dollars.decimals(largest);
-    let amounts: Vec<_> = rows.iter().map(|row| Unit::Dollars.signed(row.to - row.from, decimals)).collect();
-    let room = amounts.iter().map(|text| text_width(text)).fold(0.0, f64::max) + 8.0;
-    // On a phone a name stands over its bar.
-    let over = if canvas.is_narrow() { LINE + 2.0 } else { 0.0 };
-    let names = rows.iter().map(|row| text_width(row.label)).fold(0.0, f64::max).min(220.0);
-    let left = if canvas.is_narrow() { 0.0 } else { names + 16.0 };
-    let (start, end) = (left + room, canvas.width - room);
-    let span = (range.high - range.low).max(f64::MIN_POSITIVE);
-    let x = |value: f64| start + (value - range.low) / span * (end - start);
-    let row_height = 34.0 + over;
-    let bottom = rows.len() as f64 * row_height;
-    for (index, (row, amount)) in rows.iter().zip(&amounts).enumerate() {
-        let top = index as f64 * row_height + over + 5.0;
-        canvas.line("zero", (x(0.0), top - 5.0), (x(0.0), top + 29.0));
-        let class = if index + 1 == rows.len() { "strong" } else { "" };
-        let label_at = if over > 0.0 { (0.0, top - LINE / 2.0) } else { (0.0, top + 12.0) };
-        let label = fitted(row.label, if over > 0.0 { canvas.width } else { names + 8.0 });
-        canvas.text(&format!("{class} halo"), label_at, Anchor::Start, &label);
-        let (low, high) = (x(row.from.min(row.to)), x(row.from.max(row.to)));
-        let area = Area { left: low, top, right: high.max(low + 1.0), bottom: top + 24.0 };
-        canvas.rect(row.class, area, &format!("{}: {amount}", row.label));
-        if index + 1 < rows.len() {
-            let to = x(row.to);
-            canvas.line("axis", (to, top + 24.0), (to, top + row_height));
+    let amounts: Vec<_> = bars.iter().map(|bar| Unit::Dollars.signed(bar.to - bar.from, decimals)).collect();
+    let room = widest(amounts.iter().map(String::as_str)) + 8.0;
+    let names: Vec<_> = bars.iter().map(|bar| bar.name).collect();
+    let axis = Axis { range: range.spread(), ticks: Vec::new() };
+    let measures = Measures { row: 34.0, bar: 24.0, room: (room, room), after_name: 0.0 };
+    let rows = Rows::new(sheet, &names, &axis, measures)?;
+    rows.panel.upright(Line::Zero, 0.0)?;
+    for (index, (bar, amount)) in bars.iter().zip(&amounts).enumerate() {
+        let (row, is_last) = (rows.middle(index), index + 1 == bars.len());
+        if !is_last {
+            let path = [(bar.to, row), (bar.to, rows.middle(index + 1))];
+            rows.panel.draw(&PathElement::new(path, Line::Other.style()))?;
         }
+        rows.bar(index, (bar.from, bar.to), &bar.color)?;
         // The sign's side of the bar, so that the amount is read with the step's direction.
-        let (at, anchor) =
-            if row.to < row.from { (low - 5.0, Anchor::End) } else { (area.right + 5.0, Anchor::Start) };
-        canvas.text(&format!("{class} halo"), (at, top + 12.0), anchor, amount);
+        let (x, y) = rows.panel.at((bar.to, row));
+        let (x, side) = if bar.to < bar.from { (x - 5.0, HPos::Right) } else { (x + 5.0, HPos::Left) };
+        let ink = if is_last { Ink::Strong } else { Ink::Plain };
+        sheet.text(ink, (x, y), side, amount)?;
     }
-    canvas.height = bottom + 4.0;
+    Ok(())
 }

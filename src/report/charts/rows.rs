@@ -1,0 +1,73 @@
+//! Horizontal bars beneath one another, their names beside them, or above them on a phone.
+
+use plotters::prelude::*;
+use plotters::style::text_anchor::HPos;
+
+use super::look::Ink;
+use super::panel::{Axis, Labels, Panel};
+use super::scale::{Range, Tick};
+use super::sheet::{Drawn, LINE, Sheet, fitted, widest};
+
+/// The widest a name may be beside its bar, in pixels.
+const NAME: f64 = 210.0;
+
+/// Measures of the rows, in pixels.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Measures {
+    /// Height of a row beside a desktop's names, and of its bar.
+    pub row: f64,
+    pub bar: f64,
+    /// Left free on either side of the bars.
+    pub room: (f64, f64),
+    /// Left free at the end of a phone's names.
+    pub after_name: f64,
+}
+
+/// The panel of the bars; its y counts rows from the top.
+pub(super) struct Rows<'a> {
+    pub panel: Panel<'a>,
+    /// The middle of the bar in its row, and half the bar's height, in rows.
+    middle: f64,
+    half: f64,
+    /// The least length of a bar: a pixel, in values.
+    least: f64,
+}
+
+impl<'a> Rows<'a> {
+    /// Rows with their names drawn; the x axis has labels if it has ticks.
+    pub fn new(sheet: &mut Sheet<'a>, names: &[&str], x: &Axis, measures: Measures) -> Drawn<Self> {
+        let over = if sheet.is_narrow() { LINE + 2.0 } else { 0.0 };
+        let beside = if over > 0.0 { 0.0 } else { widest(names.iter().copied()).min(NAME) + 10.0 };
+        let height = measures.row + over;
+        let middle = (over + measures.row / 2.0) / height;
+        let labels = if x.ticks.is_empty() { 4.0 } else { LINE + 10.0 };
+        let tick = |(row, name): (usize, &&str)| Tick::new(row as f64 + middle, fitted(name, NAME));
+        let ticks = if over > 0.0 { Vec::new() } else { names.iter().enumerate().map(tick).collect() };
+        let y = Axis { range: Range { low: names.len() as f64, high: 0.0 }, ticks };
+        let top = sheet.used;
+        let strip = sheet.strip(height * names.len() as f64 + labels);
+        let labels = Labels { x: labels, x_title: "", y: beside, y_ink: Ink::Plain };
+        let (before, after) = measures.room;
+        let least = (x.range.high - x.range.low) / (sheet.width - beside - before - after);
+        let range = Range { low: x.range.low - before * least, high: x.range.high + after * least };
+        let panel = Panel::new(&strip, &Axis { range, ticks: x.ticks.clone() }, &y, labels, 0.0)?;
+        for (row, name) in names.iter().enumerate().filter(|_| over > 0.0) {
+            let at = (0.0, top + row as f64 * height + LINE / 2.0 + 2.0);
+            sheet.text(Ink::Plain, at, HPos::Left, &fitted(name, sheet.width - measures.after_name))?;
+        }
+        Ok(Self { panel, middle, half: measures.bar / 2.0 / height, least })
+    }
+
+    /// Where the middle of a row's bar is, in rows.
+    pub fn middle(&self, row: usize) -> f64 {
+        row as f64 + self.middle
+    }
+
+    /// A row's bar between two values, at least a pixel long.
+    pub fn bar(&self, row: usize, (from, to): (f64, f64), color: &impl Color) -> Drawn {
+        let (low, middle) = (from.min(to), self.middle(row));
+        let high = from.max(to).max(low + self.least);
+        let corners = [(low, middle - self.half), (high, middle + self.half)];
+        self.panel.draw(&Rectangle::new(corners, color.filled()))
+    }
+}

@@ -1,0 +1,244 @@
+//! The sheet a chart is drawn on: strips of it are given out from the top, and it ends with the last one.
+//!
+//! plotters knows whole pixels only, so it draws ten times as large and the view box scales it back.
+
+use maud::{Markup, PreEscaped, Render, html};
+use plotters::coord::Shift;
+use plotters::prelude::*;
+use plotters::style::text_anchor::{HPos, Pos, VPos};
+
+use super::look::{BAD, Ink, Line, PANEL, marker, reference, whisker};
+
+/// Units of the drawing in a pixel of the page.
+const SCALE: f64 = 10.0;
+/// Height of a sheet before it is cut, in units; no chart comes near it.
+const TALL: u32 = 100_000;
+/// Size of the charts' text in pixels; a phone shows the narrow drawing one to one.
+pub(super) const FONT: f64 = 12.0;
+/// Height of a line of text in pixels.
+pub(super) const LINE: f64 = 16.0;
+/// Length of a whisker's ends, in units.
+pub(super) const WHISKER: u32 = 70;
+
+/// Drawing into memory cannot fail, but plotters' elements say that they might.
+pub(super) type Drawn<T = ()> = Result<T, DrawingAreaErrorKind<std::io::Error>>;
+pub(super) type Backend<'a> = SVGBackend<'a>;
+pub(super) type Area<'a> = DrawingArea<Backend<'a>, Shift>;
+
+/// A chart, drawn for a desktop and for a phone; the page's style shows one of them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Svg(String);
+
+impl Svg {
+    /// The two `<svg>` elements, all text escaped.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// Draws for both widths. `title` and `description` are for readers who do not see the chart.
+    pub(super) fn drawn(title: &str, description: &str, draw: impl Fn(&mut Sheet<'_>) -> Drawn) -> Self {
+        let both = [("wide", 760.0), ("narrow", 360.0)].map(|(class, width)| {
+            let mut drawing = String::new();
+            let root = SVGBackend::with_string(&mut drawing, (px(width).unsigned_abs(), TALL));
+            let mut sheet = Sheet { root: root.into_drawing_area(), width, used: 0.0 };
+            draw(&mut sheet).expect("memory takes every element");
+            let view_box = format!("0 0 {} {}", px(width), px(sheet.used.ceil()));
+            drop(sheet);
+            // plotters fixes the size in its root element; ours has none, so that the page scales it.
+            let elements = drawing.split_once('>').and_then(|(_, rest)| rest.rsplit_once("</svg>"));
+            let (elements, _) = elements.expect("plotters closes its root element");
+            html! {
+                svg class={ "chart " (class) } role="img" viewBox=(view_box) xmlns="http://www.w3.org/2000/svg" {
+                    title { (printable(title)) }
+                    desc { (printable(description)) }
+                    (PreEscaped(elements))
+                }
+            }
+        });
+        Self(both.map(Markup::into_string).concat())
+    }
+}
+
+impl Render for Svg {
+    fn render(&self) -> Markup {
+        PreEscaped(self.0.clone())
+    }
+}
+
+/// Pixels in units of the drawing.
+pub(super) fn px(pixels: f64) -> i32 {
+    #[expect(clippy::cast_possible_truncation, reason = "a float's cast saturates, and sheets are small")]
+    let units = (pixels * SCALE).round() as i32;
+    units
+}
+
+/// Units of the drawing in pixels.
+pub(super) fn pixels(units: i32) -> f64 {
+    f64::from(units) / SCALE
+}
+
+/// What a legend shows beside a name.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Swatch {
+    Line(Line),
+    /// The marker of a series, with a whisker through it.
+    Mark(usize),
+    /// A whisker without a series.
+    Whisker,
+    Patch(RGBAColor),
+    /// The mark of a figure to compare with.
+    Reference,
+}
+
+/// One drawing; lengths and places are in pixels, and y grows downwards.
+pub(super) struct Sheet<'a> {
+    pub root: Area<'a>,
+    pub width: f64,
+    /// How much is given out.
+    pub used: f64,
+}
+
+impl<'a> Sheet<'a> {
+    /// Whether this is the drawing for a phone.
+    pub fn is_narrow(&self) -> bool {
+        self.width < 500.0
+    }
+
+    /// The next strip, across the whole sheet.
+    pub fn strip(&mut self, height: f64) -> Area<'a> {
+        let top = px(self.used);
+        self.used += height;
+        self.root.clone().shrink((0, top), (px(self.width), px(height)))
+    }
+
+    /// Text in the middle of a line of height; moved sideways where it would leave the sheet.
+    pub fn text(&self, ink: Ink, (x, y): (f64, f64), side: HPos, text: &str) -> Drawn {
+        let text = fitted(text, self.width);
+        let width = text_width(&text);
+        let before = match side {
+            HPos::Left => 0.0,
+            HPos::Center => width / 2.0,
+            HPos::Right => width,
+        };
+        let x = x.min(self.width - (width - before)).max(before);
+        self.root.draw_text(&text, &ink.style().pos(Pos::new(side, VPos::Center)), (px(x), px(y)))
+    }
+
+    /// A line of text in a strip of its own.
+    pub fn line(&mut self, ink: Ink, text: &str) -> Drawn {
+        self.text(ink, (0.0, self.used + LINE / 2.0), HPos::Left, text)?;
+        self.used += LINE + 2.0;
+        Ok(())
+    }
+
+    /// A filled box.
+    pub fn patch(&self, color: &impl Color, from: (f64, f64), to: (f64, f64)) -> Drawn {
+        self.root.draw(&Rectangle::new([from, to].map(|(x, y)| (px(x), px(y))), color.filled()))
+    }
+
+    /// Names and looks in strips of their own.
+    pub fn legend(&mut self, entries: &[(Swatch, String)]) -> Drawn {
+        self.used = self.legend_at((0.0, self.used), entries)?;
+        Ok(())
+    }
+
+    /// Names and looks from a place to the right edge, wrapped; returns where it ends. plotters' own
+    /// legend lies over the data, and its widths are guessed too roughly to wrap by.
+    pub fn legend_at(&self, (left, top): (f64, f64), entries: &[(Swatch, String)]) -> Drawn<f64> {
+        const SAMPLE: f64 = 26.0;
+        let (mut x, mut y) = (left, top + LINE / 2.0);
+        for (swatch, name) in entries {
+            let name = fitted(name, self.width - left - SAMPLE - 6.0);
+            let width = SAMPLE + 6.0 + text_width(&name);
+            if x > left && x + width > self.width {
+                (x, y) = (left, y + LINE + 4.0);
+            }
+            let middle = (px(x + SAMPLE / 2.0), px(y));
+            let across = |from: (f64, f64), to: (f64, f64), line: Line| {
+                PathElement::new([from, to].map(|(x, y)| (px(x), px(y))), line.style())
+            };
+            match *swatch {
+                Swatch::Line(line) => self.root.draw(&across((x, y), (x + SAMPLE, y), line))?,
+                Swatch::Mark(series) => {
+                    let ends = (px(y - 8.0), px(y + 8.0));
+                    let style = whisker(Some(series));
+                    let bar = ErrorBar::new_vertical(middle.0, ends.0, middle.1, ends.1, style, WHISKER);
+                    self.root.draw(&bar)?;
+                    self.root.draw(&marker(series, middle))?;
+                }
+                Swatch::Whisker => {
+                    let ends = (px(x + 2.0), px(x + SAMPLE - 2.0));
+                    let style = whisker(None);
+                    let bar = ErrorBar::new_horizontal(middle.1, ends.0, middle.0, ends.1, style, WHISKER);
+                    self.root.draw(&bar)?;
+                }
+                Swatch::Patch(color) => {
+                    self.patch(&color, (x + 4.0, y - FONT / 2.0), (x + SAMPLE, y + FONT / 2.0))?;
+                }
+                Swatch::Reference => self.root.draw(&reference(middle))?,
+            }
+            self.text(Ink::Plain, (x + SAMPLE + 6.0, y), HPos::Left, &name)?;
+            x += width + 16.0;
+        }
+        Ok(y + LINE / 2.0 + 8.0)
+    }
+
+    /// A label on a coloured ground, centred at a place or left of it where the sheet ends.
+    pub fn flag(&self, (x, y): (f64, f64), label: &str) -> Drawn {
+        let half = text_width(label) / 2.0 + 4.0;
+        let x = x.min(self.width - half - 1.0);
+        self.patch(&BAD, (x - half, y - 8.0), (x + half, y + 8.0))?;
+        self.text(Ink::Flag, (x, y), HPos::Center, label)
+    }
+
+    /// What a chart says that has nothing to draw.
+    pub fn nothing(&mut self) -> Drawn {
+        self.strip(96.0).fill(&PANEL)?;
+        self.text(Ink::Muted, (self.width / 2.0, 48.0), HPos::Center, "Nothing to draw: no data yet")
+    }
+}
+
+/// How wide a text is at most in the usual system fonts, in pixels. plotters without a font library takes
+/// every byte for 0.45 em.
+pub(super) fn text_width(text: &str) -> f64 {
+    let em = |c: char| match c {
+        'i' | 'j' | 'l' | 'I' | '.' | ',' | ':' | ';' | '\'' | '|' | '!' | '(' | ')' | '[' | ']' | ' '
+        | '\u{a0}' => 0.36,
+        'f' | 'r' | 't' | '-' | '/' => 0.42,
+        'm' | 'w' | 'M' | 'W' | '@' | '%' | '…' | '—' => 0.95,
+        'A'..='Z' | '&' => 0.72,
+        '−' | '+' | '=' | '<' | '>' => 0.84,
+        c if c >= '\u{1100}' => 1.0,
+        _ => 0.64,
+    };
+    text.chars().map(em).sum::<f64>() * FONT
+}
+
+/// The widest of some texts, in pixels.
+pub(super) fn widest<'t>(texts: impl IntoIterator<Item = &'t str>) -> f64 {
+    texts.into_iter().map(text_width).fold(0.0, f64::max)
+}
+
+/// The text as an SVG can carry it, cut with an ellipsis where it is wider than `width` pixels.
+pub(super) fn fitted(text: &str, width: f64) -> String {
+    let text = printable(text);
+    if text_width(&text) <= width {
+        return text;
+    }
+    let mut kept = String::new();
+    for c in text.chars() {
+        kept.push(c);
+        if text_width(&kept) + text_width("…") > width {
+            kept.pop();
+            break;
+        }
+    }
+    format!("{}…", kept.trim_end())
+}
+
+/// Without the characters that XML forbids.
+fn printable(text: &str) -> String {
+    let is_forbidden = |c: char| c.is_control() || matches!(c, '\u{fffe}' | '\u{ffff}');
+    text.chars().map(|c| if is_forbidden(c) { '\u{fffd}' } else { c }).collect()
+}
