@@ -1,11 +1,13 @@
 //! From values to pixels: ranges, ticks at round numbers and round dates, units as people write them.
 
-use jiff::civil::{Date, date};
+use jiff::SignedDuration;
+use jiff::civil::{Date, DateTime, date};
 
 use crate::domain::Timestamp;
 
 const DAY_NANOS: f64 = 86_400e9;
-const MINUTES_A_DAY: i64 = 24 * 60;
+const MINUTES_A_DAY: f64 = 24.0 * 60.0;
+const EPOCH: Date = date(1970, 1, 1);
 
 /// What a number counts, and so how it is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,37 +51,13 @@ impl Unit {
     /// Digits after the point that tell values up to `largest` apart.
     #[must_use]
     pub fn decimals(self, largest: f64) -> usize {
-        let largest = largest.abs();
-        match self {
-            Self::Dollars => {
-                if largest >= 1_000.0 {
-                    0
-                } else {
-                    2
-                }
-            }
-            Self::Cents => {
-                if largest >= 10.0 {
-                    1
-                } else {
-                    2
-                }
-            }
-            Self::Share => {
-                if largest >= 0.1 {
-                    1
-                } else {
-                    2
-                }
-            }
-            Self::Number => {
-                if largest >= 100.0 {
-                    0
-                } else {
-                    3
-                }
-            }
-        }
+        let (large, of_large, of_small) = match self {
+            Self::Dollars => (1_000.0, 0, 2),
+            Self::Cents => (10.0, 1, 2),
+            Self::Share => (0.1, 1, 2),
+            Self::Number => (100.0, 0, 3),
+        };
+        if largest.abs() >= large { of_large } else { of_small }
     }
 }
 
@@ -145,54 +123,42 @@ impl Range {
     /// Widened to round numbers, and the ticks at round numbers, about `count` of them.
     pub fn rounded(self, count: usize, unit: Unit) -> (Self, Vec<Tick>) {
         let range = self.spread();
-        let step = round_step((range.high - range.low) / count.max(1) as f64, unit);
-        let low = (range.low / step.size + 1e-9).floor();
-        let high = (range.high / step.size - 1e-9).ceil();
-        let wide = Self { low: low * step.size, high: high * step.size };
-        (wide, ticks(low, high, &step, unit))
+        let step = round_step((range.high - range.low) / count.max(1) as f64);
+        let low = (range.low / step + 1e-9).floor() * step;
+        let wide = Self { low, high: (range.high / step - 1e-9).ceil() * step };
+        (wide, wide.ticks_every(step, unit))
     }
 
     /// Ticks at round numbers within, about `count` of them.
     pub fn ticks(self, count: usize, unit: Unit) -> Vec<Tick> {
-        let step = round_step((self.high - self.low) / count.max(1) as f64, unit);
-        let low = (self.low / step.size - 1e-9).ceil();
-        ticks(low, (self.high / step.size + 1e-9).floor(), &step, unit)
+        self.ticks_every(round_step((self.high - self.low) / count.max(1) as f64), unit)
+    }
+
+    fn ticks_every(self, step: f64, unit: Unit) -> Vec<Tick> {
+        // Percent is written with two digits fewer after the point, and cents come in pairs.
+        let digits = -magnitude(if unit == Unit::Share { step * 100.0 } else { step });
+        let digits = usize::try_from(digits).unwrap_or(0);
+        let decimals = if unit == Unit::Dollars && digits == 1 { 2 } else { digits };
+        let (first, last) = ((self.low / step - 1e-9).ceil(), (self.high / step + 1e-9).floor());
+        let places = (0..50).map(|n| first + f64::from(n)).take_while(|multiple| *multiple <= last);
+        places.map(|multiple| Tick::new(multiple * step, unit.text(multiple * step, decimals))).collect()
     }
 }
 
-fn ticks(low: f64, high: f64, step: &Step, unit: Unit) -> Vec<Tick> {
-    let mut ticks = Vec::new();
-    let mut multiple = low;
-    while multiple <= high + 0.5 && ticks.len() < 50 {
-        let at = multiple * step.size;
-        ticks.push(Tick::new(at, unit.text(at, step.decimals)));
-        multiple += 1.0;
-    }
-    ticks
+/// The power of ten of a number's first digit.
+fn magnitude(value: f64) -> i32 {
+    #[expect(clippy::cast_possible_truncation, reason = "at most some hundreds")]
+    let power = (value.log10() + 1e-9).floor() as i32;
+    power
 }
 
-struct Step {
-    size: f64,
-    decimals: usize,
-}
-
-/// 1, 2 or 5 times a power of ten, at least `least`.
-fn round_step(least: f64, unit: Unit) -> Step {
-    let mut power = 0i32;
-    while 10f64.powi(power) > least && power > -12 {
-        power -= 1;
-    }
-    while 10f64.powi(power + 1) <= least && power < 30 {
-        power += 1;
-    }
-    let factor =
-        [1.0, 2.0, 5.0].into_iter().find(|factor| factor * 10f64.powi(power) >= least * (1.0 - 1e-9));
-    let (factor, power) = factor.map_or((1.0, power + 1), |factor| (factor, power));
-    // Percent is written with two digits fewer after the point.
-    let shown = if unit == Unit::Share { power + 2 } else { power };
-    let decimals = usize::try_from(-shown).unwrap_or(0);
-    let decimals = if unit == Unit::Dollars && decimals == 1 { 2 } else { decimals };
-    Step { size: factor * 10f64.powi(power), decimals }
+/// 1, 2 or 5 times a power of ten, at least `least`. plotters' own steps know no unit, and take what is
+/// smaller than an f64's epsilon for nothing.
+fn round_step(least: f64) -> f64 {
+    let least = least.clamp(1e-12, 1e30);
+    let power = 10f64.powi(magnitude(least));
+    let steps = [1.0, 2.0, 5.0].map(|factor| factor * power);
+    steps.into_iter().find(|step| *step >= least * (1.0 - 1e-9)).unwrap_or(10.0 * power)
 }
 
 /// A moment in days since 1970, the x of every time axis.
@@ -202,122 +168,68 @@ pub(super) fn days(at: Timestamp) -> f64 {
 
 /// A date as people write it: `Jan 5, 2024`.
 pub(super) fn day_text(at: f64) -> String {
-    let date = civil(at);
-    format!("{} {}, {}", month_name(date), date.day(), date.year())
+    civil(at.floor()).strftime("%b %-d, %Y").to_string()
 }
 
 /// A range of time that ticks can divide.
 pub(super) fn time_range(values: impl IntoIterator<Item = f64>) -> Option<Range> {
     let range = Range::of(values)?;
-    Some(if range.high > range.low {
-        range.at_least(5.0 / MINUTES_A_DAY as f64)
-    } else {
-        range.at_least(1.0)
-    })
+    Some(if range.high > range.low { range.at_least(5.0 / MINUTES_A_DAY) } else { range.at_least(1.0) })
 }
 
 /// At most `count` ticks at round times: whole minutes, hours, days, Mondays, months or years.
 pub(super) fn time_ticks(range: Range, count: usize) -> Vec<Tick> {
     let most = count.max(2);
-    for step in [1, 5, 15, 30, 60, 180, 360, 720] {
-        let found = minute_ticks(range, step, most);
-        if let Some(found) = found {
-            return found;
-        }
-    }
-    for step in [1, 2, 7, 14] {
-        if let Some(found) = day_ticks(range, step, most) {
-            return found;
-        }
-    }
-    [1, 3, 6, 12, 24, 60, 120, 240, 600, 1200, 6000]
-        .into_iter()
-        .find_map(|step| month_ticks(range, step, most))
+    let of_minutes = [1, 5, 15, 30, 60, 180, 360, 720, 1_440, 2_880, 10_080, 20_160];
+    let of_months = [1, 3, 6, 12, 24, 60, 120, 240, 600, 1_200, 6_000];
+    let found = of_minutes.into_iter().find_map(|step| minute_ticks(range, step, most));
+    found
+        .or_else(|| of_months.into_iter().find_map(|step| month_ticks(range, step, most)))
         .unwrap_or_default()
 }
 
 /// Labels of two lines; the second only where it changes.
-fn labelled(places: impl IntoIterator<Item = (f64, String, String)>) -> Vec<Tick> {
-    let mut ticks: Vec<Tick> = Vec::new();
+fn labelled(places: impl Iterator<Item = f64>, [label, below]: [&str; 2]) -> Vec<Tick> {
     let mut last = String::new();
-    for (at, label, below) in places {
-        let is_new = below != last && !below.is_empty();
-        ticks.push(Tick { at, label, below: is_new.then(|| below.clone()) });
-        last = below;
-    }
-    ticks
-}
-
-/// The whole multiples of `step`, shifted by `offset`, within the range; `None` if more than `most`.
-fn multiples(range: Range, step: f64, offset: f64, most: usize) -> Option<Vec<f64>> {
-    let first = ((range.low - offset) / step).ceil();
-    let last = ((range.high - offset) / step).floor();
-    if last - first + 1.0 > most as f64 {
-        return None;
-    }
-    let mut found = Vec::new();
-    let mut multiple = first;
-    while multiple <= last {
-        found.push(multiple * step + offset);
-        multiple += 1.0;
-    }
-    Some(found)
-}
-
-fn minute_ticks(range: Range, step: i64, most: usize) -> Option<Vec<Tick>> {
-    let minutes = Range { low: range.low * MINUTES_A_DAY as f64, high: range.high * MINUTES_A_DAY as f64 };
-    let found = multiples(minutes, step as f64, 0.0, most)?;
-    Some(labelled(found.into_iter().map(|minute| {
-        let of_day = minute.rem_euclid(MINUTES_A_DAY as f64);
-        let (hour, minute_of) = ((of_day / 60.0).floor(), of_day.rem_euclid(60.0));
-        let at = minute / MINUTES_A_DAY as f64;
-        let day = civil(at + 1e-9);
-        (at, format!("{hour:02}:{minute_of:02}"), format!("{} {}", month_name(day), day.day()))
-    })))
-}
-
-fn day_ticks(range: Range, step: i64, most: usize) -> Option<Vec<Tick>> {
-    // Weeks begin on Mondays; 1970-01-05 was one.
-    let found = multiples(range, step as f64, 4.0, most)?;
-    Some(labelled(found.into_iter().map(|at| {
-        let day = civil(at);
-        (at, format!("{} {}", month_name(day), day.day()), day.year().to_string())
-    })))
-}
-
-fn month_ticks(range: Range, step: i64, most: usize) -> Option<Vec<Tick>> {
-    let month_of = |at: f64| {
-        let day = civil(at);
-        i64::from(day.year()) * 12 + i64::from(day.month()) - 1
+    let tick = |at| {
+        let moment = civil(at);
+        let below = moment.strftime(below).to_string();
+        let is_new = !below.is_empty() && below != last;
+        last.clone_from(&below);
+        Tick { at, label: moment.strftime(label).to_string(), below: is_new.then_some(below) }
     };
-    let first = month_of(range.low).div_euclid(step);
-    let last = month_of(range.high).div_euclid(step);
-    if last - first > i64::try_from(most).unwrap_or(i64::MAX) {
-        return None;
-    }
-    let starts = (first..=last).filter_map(|multiple| {
-        let month = multiple * step;
+    places.map(tick).collect()
+}
+
+/// The multiples of some minutes within, counted from a Monday; `None` if more than `most`.
+fn minute_ticks(range: Range, minutes: u32, most: usize) -> Option<Vec<Tick>> {
+    const MONDAY: f64 = 4.0;
+    let in_range = |at: f64| (at - MONDAY) * MINUTES_A_DAY / f64::from(minutes);
+    let (first, last) = (in_range(range.low).ceil(), in_range(range.high).floor());
+    let count = (0..=most).take_while(|n| first + *n as f64 <= last).count();
+    let places = (0..count).map(|n| MONDAY + (first + n as f64) * f64::from(minutes) / MINUTES_A_DAY);
+    let formats = if minutes < 1_440 { ["%H:%M", "%b %-d"] } else { ["%b %-d", "%Y"] };
+    (count <= most).then(|| labelled(places, formats))
+}
+
+/// The first days of every so many months within; `None` if more than `most`.
+fn month_ticks(range: Range, months: i64, most: usize) -> Option<Vec<Tick>> {
+    let month_of = |at: f64| i64::from(civil(at).year()) * 12 + i64::from(civil(at).month()) - 1;
+    let (first, last) = (month_of(range.low).div_euclid(months), month_of(range.high).div_euclid(months));
+    let start = |multiple: i64| {
+        let month = multiple * months;
         let year = i16::try_from(month.div_euclid(12)).ok()?;
         let day = Date::new(year, i8::try_from(month.rem_euclid(12) + 1).ok()?, 1).ok()?;
-        let at = f64::from((day - date(1970, 1, 1)).get_days());
-        let year = day.year().to_string();
-        let is_within = at >= range.low && at <= range.high;
-        let texts = if step >= 12 { (year, String::new()) } else { (month_name(day).to_owned(), year) };
-        is_within.then_some((at, texts.0, texts.1))
-    });
-    let starts: Vec<_> = starts.collect();
-    (starts.len() <= most).then(|| labelled(starts))
+        Some(f64::from((day - EPOCH).get_days())).filter(|at| (range.low..=range.high).contains(at))
+    };
+    let starts: Vec<_> = (first..=last).filter_map(start).take(most + 1).collect();
+    let formats = if months < 12 { ["%b", "%Y"] } else { ["%Y", ""] };
+    (starts.len() <= most).then(|| labelled(starts.into_iter(), formats))
 }
 
-fn civil(at: f64) -> Date {
+/// The nearest minute to a moment in days since 1970.
+fn civil(at: f64) -> DateTime {
     #[expect(clippy::cast_possible_truncation, reason = "a float's cast saturates, and every Timestamp fits")]
-    let days = at.floor() as i32;
-    date(1970, 1, 1).saturating_add(jiff::Span::new().days(days))
-}
-
-fn month_name(day: Date) -> &'static str {
-    const NAMES: [&str; 12] =
-        ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
-    let index = usize::try_from(day.month() - 1).unwrap_or(0);
-    NAMES[index]
+    let minutes = (at * MINUTES_A_DAY).round() as i64;
+    EPOCH.at(0, 0, 0, 0).saturating_add(SignedDuration::from_mins(minutes))
 }
