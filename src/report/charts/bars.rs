@@ -3,7 +3,7 @@
 use plotters::prelude::*;
 use plotters::style::text_anchor::HPos;
 
-use super::look::{Ink, Line, reference, series_color, whisker};
+use super::look::{Ink, reference, series_color, whisker};
 use super::panel::Axis;
 use super::rows::{Measures, Rows};
 use super::scale::{Range, Unit};
@@ -72,7 +72,7 @@ fn draw(sheet: &mut Sheet<'_>, input: &Bars) -> Drawn {
     let measures = Measures { row: 24.0, bar: 14.0, room, after_name: values };
     let names: Vec<_> = shown.iter().map(|row| row.label.as_str()).collect();
     let rows = Rows::new(sheet, &names, &Axis { range, ticks }, measures)?;
-    rows.panel.upright(Line::Zero, 0.0)?;
+    rows.zero()?;
     for (index, (row, text)) in shown.iter().zip(&texts).enumerate() {
         draw_row(&rows, index, row)?;
         let (_, y) = rows.panel.at((0.0, rows.middle(index)));

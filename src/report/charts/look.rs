@@ -95,6 +95,11 @@ impl Ink {
         // plotters' SVG writes a font 1.24 times smaller than it was asked for.
         FontDesc::new(FontFamily::SansSerif, f64::from(px(FONT)) * 1.24, style).color(&color)
     }
+
+    /// How much wider its letters are than plain ones, at most.
+    pub fn stretch(self) -> f64 {
+        if matches!(self, Self::Strong | Self::Flag) { 1.12 } else { 1.0 }
+    }
 }
 
 /// The marker of a series at a place: each has its own shape, as it has its colour.

@@ -6,7 +6,7 @@ use plotters::style::text_anchor::HPos;
 use super::look::{Ink, Line, marker, whisker};
 use super::panel::{Axis, MARGIN, Track, stack};
 use super::scale::{Range, Tick, Unit};
-use super::sheet::{Drawn, Sheet, Svg, WHISKER, fitted, text_width};
+use super::sheet::{Drawn, Sheet, Svg, WHISKER, fitted, widest};
 
 /// Horizons that find room; the later ones are left out, and the chart says so.
 const HORIZONS: usize = 8;
@@ -50,10 +50,19 @@ fn draw(sheet: &mut Sheet<'_>, input: &MarkOuts) -> Drawn {
     };
     let slot = (sheet.width - 60.0) / shown.len() as f64;
     let is_narrow = sheet.is_narrow();
+    // On a phone a name has two lines.
+    let in_parts = |mark: &MarkOut| {
+        let parts = mark.horizon.rsplit_once(' ').filter(|_| is_narrow);
+        let (start, end) = parts.unwrap_or((&mark.horizon, ""));
+        [start.to_owned(), end.to_owned()]
+    };
+    let names: Vec<_> = shown.iter().map(in_parts).collect();
     let tick = |(index, mark): (usize, &MarkOut)| {
+        let room = room(&names, index, slot);
+        let [label, end] = names[index].each_ref().map(|part| fitted(part, room));
         let count = Unit::Number.text(mark.count as f64, 0);
-        let below = Some(if is_narrow { count } else { format!("n = {count}") });
-        Tick { at: index as f64, label: fitted(&mark.horizon, room(shown, index, slot)), below }
+        let below = if is_narrow { vec![end, count] } else { vec![format!("n = {count}")] };
+        Tick { at: index as f64, label, below }
     };
     let title = if is_narrow { "Time after the fill; number of fills" } else { "Time after the fill" };
     let axis = Axis {
@@ -87,8 +96,9 @@ fn draw(sheet: &mut Sheet<'_>, input: &MarkOuts) -> Drawn {
 }
 
 /// How wide a horizon's name may be: what its wider neighbour leaves.
-fn room(shown: &[MarkOut], index: usize, slot: f64) -> f64 {
-    let width = |index: usize| shown.get(index).map_or(0.0, |mark| text_width(&mark.horizon));
-    let widest = width(index + 1).max(if index > 0 { width(index - 1) } else { 0.0 });
-    (2.0 * (slot - 4.0) - widest).max(slot - 4.0)
+fn room(names: &[[String; 2]], index: usize, slot: f64) -> f64 {
+    let width = |name: &[String; 2]| widest(name.iter().map(String::as_str));
+    let before = index.checked_sub(1).and_then(|index| names.get(index));
+    let neighbour = before.into_iter().chain(names.get(index + 1)).map(width).fold(0.0, f64::max);
+    (2.0 * (slot - 4.0) - neighbour).max(slot - 4.0)
 }

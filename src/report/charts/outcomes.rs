@@ -76,7 +76,7 @@ fn mark(sheet: &Sheet<'_>, panel: &Panel<'_>, input: &Outcomes, range: Range) ->
     let largest = range.low.abs().max(range.high.abs());
     let amount = Unit::Dollars.signed(input.observed, Unit::Dollars.decimals(largest));
     let text = format!("came about: {amount}");
-    let is_left = x + 8.0 + text_width(&text) > right;
+    let is_left = x + 8.0 + text_width(&text) * Ink::Strong.stretch() > right;
     let (at, side) = if is_left { (x - 6.0, HPos::Right) } else { (x + 6.0, HPos::Left) };
     sheet.text(Ink::Strong, (at, top + 9.0), side, &text)
 }

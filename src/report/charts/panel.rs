@@ -223,8 +223,8 @@ pub(super) fn stack<'a>(
     let reach = |tick: &Tick, end: f64| text_width(&tick.label) / 2.0 - (end - tick.at).abs() * in_pixels;
     let left = x.ticks.first().map_or(left, |tick| left.max(reach(tick, x.range.low)));
     let right = x.ticks.last().map_or(right, |tick| right.max(reach(tick, x.range.high)));
-    let has_two = x.ticks.iter().any(|tick| tick.below.is_some());
-    let lines = 1 + usize::from(has_two) + usize::from(!x_title.is_empty());
+    let below = x.ticks.iter().map(|tick| tick.below.len()).max().unwrap_or(0);
+    let lines = 1 + below + usize::from(!x_title.is_empty());
     let x_title = fitted(x_title, sheet.width - left - right);
     let mut panels = Vec::new();
     for (index, track) in tracks.iter().enumerate() {
@@ -240,9 +240,12 @@ pub(super) fn stack<'a>(
     }
     if let Some(panel) = panels.last() {
         let [_, _, _, bottom] = panel.sides();
-        for (tick, below) in x.ticks.iter().filter_map(|tick| Some((tick, tick.below.as_ref()?))) {
-            let at = (panel.at((tick.at, 0.0)).0, bottom + 6.0 + LINE * 1.5);
-            sheet.text(Ink::Muted, at, HPos::Center, below)?;
+        for tick in &x.ticks {
+            let x = panel.at((tick.at, 0.0)).0;
+            for (line, text) in (1..).zip(&tick.below) {
+                let y = bottom + 6.0 + LINE * (f64::from(line) + 0.5);
+                sheet.text(Ink::Muted, (x, y), HPos::Center, text)?;
+            }
         }
     }
     Ok(panels)

@@ -3,7 +3,7 @@
 use plotters::prelude::*;
 use plotters::style::text_anchor::HPos;
 
-use super::look::Ink;
+use super::look::{Ink, Line};
 use super::panel::{Axis, Labels, Panel};
 use super::scale::{Range, Tick};
 use super::sheet::{Drawn, LINE, Sheet, fitted, widest};
@@ -26,6 +26,7 @@ pub(super) struct Measures {
 /// The panel of the bars; its y counts rows from the top.
 pub(super) struct Rows<'a> {
     pub panel: Panel<'a>,
+    count: usize,
     /// The middle of the bar in its row, and half the bar's height, in rows.
     middle: f64,
     half: f64,
@@ -55,12 +56,22 @@ impl<'a> Rows<'a> {
             let at = (0.0, top + row as f64 * height + LINE / 2.0 + 2.0);
             sheet.text(Ink::Plain, at, HPos::Left, &fitted(name, sheet.width - measures.after_name))?;
         }
-        Ok(Self { panel, middle, half: measures.bar / 2.0 / height, least })
+        Ok(Self { panel, count: names.len(), middle, half: measures.bar / 2.0 / height, least })
     }
 
     /// Where the middle of a row's bar is, in rows.
     pub fn middle(&self, row: usize) -> f64 {
         row as f64 + self.middle
+    }
+
+    /// The line at zero, which leaves room for a phone's names.
+    pub fn zero(&self) -> Drawn {
+        // The bar is in the middle between the name and the next row.
+        let top = 2.0 * self.middle - 1.0;
+        (0..self.count).map(|row| row as f64).try_for_each(|row| {
+            let path = [(0.0, row + top), (0.0, row + 1.0)];
+            self.panel.draw(&PathElement::new(path, Line::Zero.style()))
+        })
     }
 
     /// A row's bar between two values, at least a pixel long.

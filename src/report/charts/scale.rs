@@ -78,13 +78,13 @@ fn with_separators(digits: &str) -> String {
 pub(super) struct Tick {
     pub at: f64,
     pub label: String,
-    /// A second line, where it differs from the tick before.
-    pub below: Option<String>,
+    /// More lines; of a time only where they differ from the tick before.
+    pub below: Vec<String>,
 }
 
 impl Tick {
     pub fn new(at: f64, label: String) -> Self {
-        Self { at, label, below: None }
+        Self { at, label, below: Vec::new() }
     }
 }
 
@@ -196,7 +196,11 @@ fn labelled(places: impl Iterator<Item = f64>, [label, below]: [&str; 2]) -> Vec
         let below = moment.strftime(below).to_string();
         let is_new = !below.is_empty() && below != last;
         last.clone_from(&below);
-        Tick { at, label: moment.strftime(label).to_string(), below: is_new.then_some(below) }
+        Tick {
+            at,
+            label: moment.strftime(label).to_string(),
+            below: is_new.then_some(below).into_iter().collect(),
+        }
     };
     places.map(tick).collect()
 }

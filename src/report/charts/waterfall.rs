@@ -61,12 +61,12 @@ fn draw(sheet: &mut Sheet<'_>, input: &Waterfall) -> Drawn {
     let largest = bars.iter().map(|bar| (bar.to - bar.from).abs()).fold(0.0, f64::max);
     let decimals = Unit::Dollars.decimals(largest);
     let amounts: Vec<_> = bars.iter().map(|bar| Unit::Dollars.signed(bar.to - bar.from, decimals)).collect();
-    let room = widest(amounts.iter().map(String::as_str)) + 8.0;
+    let room = widest(amounts.iter().map(String::as_str)) * Ink::Strong.stretch() + 8.0;
     let names: Vec<_> = bars.iter().map(|bar| bar.name).collect();
     let axis = Axis { range: range.spread(), ticks: Vec::new() };
     let measures = Measures { row: 34.0, bar: 24.0, room: (room, room), after_name: 0.0 };
     let rows = Rows::new(sheet, &names, &axis, measures)?;
-    rows.panel.upright(Line::Zero, 0.0)?;
+    rows.zero()?;
     for (index, (bar, amount)) in bars.iter().zip(&amounts).enumerate() {
         let (row, is_last) = (rows.middle(index), index + 1 == bars.len());
         if !is_last {
