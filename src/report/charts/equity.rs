@@ -110,11 +110,14 @@ fn draw(sheet: &mut Sheet<'_>, input: &Equity) -> Drawn {
     let most = range(&exposure).map_or(0.0, |range| range.high).max(0.01).max(cap);
     let cap_name = |cap| format!("Exposure, share of equity (dashed: cap {})", Unit::Share.text(cap, 0));
     let exposure_title = input.exposure_cap.map_or_else(|| "Exposure, share of equity".to_owned(), cap_name);
-    let tracks = [
+    let mut tracks = [
         Track::new("Equity, dollars", 210.0, levels, Unit::Dollars),
         Track::new("Drawdown from the peak", 84.0, Range { low: worst, high: 0.0 }, Unit::Share),
         Track::new(exposure_title, 84.0, Range { low: 0.0, high: most }, Unit::Share),
     ];
+    if !input.halts.is_empty() {
+        tracks[0].gap = 16.0;
+    }
     let mut panels = stack(sheet, (&axis, ""), MARGIN, &tracks)?;
     panels[0].curve(Line::Reference, &peak)?;
     panels[0].curve(Line::Series(0), &equity)?;

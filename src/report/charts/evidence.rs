@@ -58,11 +58,8 @@ fn draw(sheet: &mut Sheet<'_>, input: &Evidence) -> Drawn {
         };
         sheet.legend(&named.map(entry).collect::<Vec<_>>())?;
     }
-    let track = Track {
-        title: "Likelihood ratio, beliefs : market".to_owned(),
-        height: 260.0,
-        axis: Axis { range, ticks: odds_ticks(range, line) },
-    };
+    let odds = Axis { range, ticks: odds_ticks(range, line) };
+    let track = Track::with_axis("Likelihood ratio, beliefs : market", 260.0, odds);
     let title = "Settled markets, in order of settlement";
     let mut panels = stack(sheet, (&axis, title), MARGIN, &[track])?;
     let panel = &mut panels[0];

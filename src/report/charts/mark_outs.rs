@@ -100,5 +100,5 @@ fn room(names: &[[String; 2]], index: usize, slot: f64) -> f64 {
     let width = |name: &[String; 2]| widest(name.iter().map(String::as_str));
     let before = index.checked_sub(1).and_then(|index| names.get(index));
     let neighbour = before.into_iter().chain(names.get(index + 1)).map(width).fold(0.0, f64::max);
-    (2.0 * (slot - 4.0) - neighbour).max(slot - 4.0)
+    (2.0 * (slot - 2.0) - neighbour).max(slot - 2.0)
 }

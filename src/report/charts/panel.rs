@@ -68,6 +68,8 @@ impl ValueFormatter<f64> for Axis {
 #[derive(Clone, Debug)]
 pub(super) struct Track {
     pub title: String,
+    /// Between its title and itself, in pixels.
+    pub gap: f64,
     pub height: f64,
     pub axis: Axis,
 }
@@ -75,7 +77,12 @@ pub(super) struct Track {
 impl Track {
     /// A panel `height` pixels high over a range, rounded up to ticks.
     pub fn new(title: impl Into<String>, height: f64, range: Range, unit: Unit) -> Self {
-        Self { title: title.into(), height, axis: Axis::rounded(range, height, unit) }
+        Self::with_axis(title, height, Axis::rounded(range, height, unit))
+    }
+
+    /// The same with the ticks given.
+    pub fn with_axis(title: impl Into<String>, height: f64, axis: Axis) -> Self {
+        Self { title: title.into(), gap: 6.0, height, axis }
     }
 }
 
@@ -229,7 +236,7 @@ pub(super) fn stack<'a>(
     let mut panels = Vec::new();
     for (index, track) in tracks.iter().enumerate() {
         sheet.line(Ink::Strong, &track.title)?;
-        sheet.used += 6.0;
+        sheet.used += track.gap;
         let is_last = index + 1 == tracks.len();
         let below = if is_last { 12.0 + lines as f64 * LINE } else { 0.0 };
         let strip = sheet.strip(track.height + below);

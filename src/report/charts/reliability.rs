@@ -94,7 +94,7 @@ fn draw(sheet: &mut Sheet<'_>, input: &Reliability) -> Drawn {
     };
     let histograms: Vec<Vec<u64>> = input.curves.iter().map(|curve| coarser(&curve.histogram)).collect();
     let most = histograms.iter().flatten().copied().max().unwrap_or(0);
-    let mut tracks = vec![Track { title: "Share that resolved YES".to_owned(), height: side, axis: whole() }];
+    let mut tracks = vec![Track::with_axis("Share that resolved YES", side, whole())];
     if most > 0 {
         let range = Range { low: 0.0, high: most as f64 };
         tracks.push(Track::new("Forecasts", 76.0, range, Unit::Number));

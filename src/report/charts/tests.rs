@@ -241,7 +241,10 @@ fn every_colour_is_one_that_the_style_turns_for_the_dark() {
         for attribute in ["fill=\"#", "stroke=\"#"] {
             let values = svg.as_str().split(attribute).skip(1).map(|rest| &rest[..6]);
             for value in values {
-                assert!(STYLE.contains(&format!("[{attribute}{value}\"]")), "{chart}: {attribute}{value}");
+                assert!(
+                    STYLE.contains(&format!(".chart [{attribute}{value}\"]")),
+                    "{chart}: {attribute}{value}"
+                );
             }
         }
     }
