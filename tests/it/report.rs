@@ -8,7 +8,7 @@ use rusqlite::Connection;
 use serde_json::Value;
 
 use super::parity;
-use super::support::{backtest, protogen, run, scenario};
+use super::support::{backtest, protogen, root, run, scenario};
 
 const QUESTIONS: [&str; 7] = [
     "Did I make money, after fees?",
@@ -232,6 +232,32 @@ fn the_terminal_shows_the_key_charts_and_the_three_lessons() {
         "win rate: under 25 % of the last 20",
     ] {
         assert!(text.contains(part), "`{part}` is missing in:\n{text}");
+    }
+}
+
+/// The drawing for a desktop under a heading of the page, to stand alone on white.
+fn drawing(page: &str, heading: &str) -> String {
+    let figure = &page[page.find(&format!("<h3>{heading}</h3>")).unwrap()..];
+    let figure = &figure[figure.find("<svg class=\"chart wide\"").unwrap()..];
+    let end = figure.find("</svg>").unwrap() + "</svg>".len();
+    let style = "<svg width=\"760\" style=\"background:#ffffff\" class=\"chart wide\"";
+    figure[..end].replacen("<svg class=\"chart wide\"", style, 1) + "\n"
+}
+
+/// `UPDATE_GOLDEN=1` writes them anew.
+#[test]
+fn the_pictures_of_the_readme_are_those_of_the_program() {
+    let out = tempfile::tempdir().unwrap();
+    let folder = fomc(out.path());
+    report(&folder, out.path());
+    let page = fs::read_to_string(folder.join("report.html")).unwrap();
+    for (heading, name) in [("Equity, drawdown and exposure", "equity"), ("Reliability", "reliability")] {
+        let file = root().join("reports").join(format!("sample_{name}.svg"));
+        let drawn = drawing(&page, heading);
+        if std::env::var_os("UPDATE_GOLDEN").is_some() {
+            fs::write(&file, &drawn).unwrap();
+        }
+        assert!(fs::read_to_string(&file).unwrap_or_default() == drawn, "{} is out of date", file.display());
     }
 }
 
