@@ -17,7 +17,7 @@ pub const BOUGHT: &str = "bought";
 const BINS: usize = 10;
 /// Draws of the consistency band, fewer where forecasts are many; and its places.
 const BAND_DRAWS: usize = 1_000;
-const BAND_WORK: usize = 100_000_000;
+const BAND_WORK: usize = 50_000_000;
 const FEWEST_DRAWS: usize = 200;
 const BAND_GRID: usize = 51;
 /// Bars of the histogram of forecasts.

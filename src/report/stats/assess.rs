@@ -14,6 +14,10 @@ pub const WINDOW: usize = 100;
 /// Most points of the rolling window that are kept.
 const MOST_POINTS: usize = 1_000;
 
+/// Forecasts beyond which a draw on the grid is so much work, and its interval so narrow, that a quarter of
+/// the draws must do for what must be fitted anew in each.
+const MANY: usize = 100_000;
+
 /// What is known of a model's forecasts beside the market's about the same questions.
 #[derive(Clone, Debug, Serialize)]
 pub struct Assessment {
@@ -27,6 +31,8 @@ pub struct Assessment {
     pub grid_groups: usize,
     /// Draws behind each interval.
     pub draws: usize,
+    /// Draws behind those of calibration errors and decompositions.
+    pub grid_draws: usize,
     /// Share of YES in this sample: the climatological forecast.
     pub yes_share: Estimate,
     /// The model's forecasts.
@@ -115,10 +121,11 @@ pub fn assess(model: &Forecasts, market: &Forecasts, seed: u64) -> Option<Assess
     let groups = Groups::new(model.event(), MOST_GROUPS, seed);
     let coarse = Groups::new(model.event(), grid::MOST_GROUPS, seed);
     let draws = if groups.len() < 2 { 0 } else { DRAWS };
+    let grid_draws = if model.len() > MANY { draws / 4 } else { draws };
     let paired = Paired::new(model, market, &groups, DRAWS, seed);
     let climatology = paired.climatology();
     let scores = |who: Who, forecasts: &Forecasts| {
-        let shape = Grid::new(forecasts, &coarse).estimates(forecasts, draws, seed);
+        let shape = Grid::new(forecasts, &coarse).estimates(forecasts, grid_draws, seed);
         let uncertainty = climatology.brier;
         Scores {
             brier: paired.brier(who),
@@ -140,6 +147,7 @@ pub fn assess(model: &Forecasts, market: &Forecasts, seed: u64) -> Option<Assess
         groups: groups.len(),
         grid_groups: coarse.len(),
         draws,
+        grid_draws,
         yes_share: paired.yes_share(),
         model: scores(Who::Model, model),
         market: scores(Who::Market, market),
