@@ -22,6 +22,7 @@
 //! | fees | [`domain::fee`] |
 //! | simulated fills and latency | [`sim`] |
 //! | the exchange, and a stand-in for it | [`kalshi`], [`sandbox`] |
+//! | many settings over one data set | [`sweep`] |
 //! | steering and watching a live desk | [`live`] |
 //!
 //! Invariants, as what is absent: no I/O, clock, randomness, environment, logging or async in `domain`,
@@ -50,5 +51,7 @@ pub mod sandbox;
 pub mod scenario;
 pub mod sim;
 pub mod strategies;
+#[cfg(feature = "cli")]
+pub mod sweep;
 #[cfg(feature = "cli")]
 pub mod telemetry;

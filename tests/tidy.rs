@@ -38,6 +38,10 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "scenario",
         ],
     ),
+    (
+        "sweep",
+        &["domain", "event", "desk", "strategies", "engine", "sim", "feed", "journal", "report", "scenario"],
+    ),
     ("telemetry", &[]),
     (
         "cli",
@@ -55,6 +59,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "scenario",
             "sandbox",
             "live",
+            "sweep",
             "telemetry",
         ],
     ),

@@ -21,6 +21,7 @@ mod run;
 mod sandbox;
 pub mod screen;
 mod status;
+mod sweep;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -32,6 +33,7 @@ use crate::engine::gateway::GatewayErrorKind;
 use crate::feed::DataError;
 use crate::journal::ledger::LedgerError;
 use crate::scenario::ScenarioError;
+use crate::sweep::SweepError;
 
 /// Finds mispriced contracts on Kalshi, sizes them under hard risk limits, trades them, and says honestly
 /// whether the edge is real.
@@ -82,6 +84,8 @@ enum Command {
     Report(report::Report),
     /// Replay a recorded run and compare every decision; exit code 1 and the first difference if one differs
     Replay(replay::Replay),
+    /// Run many parameter sets over one data set, and say whether the best is more than the luckiest
+    Sweep(sweep::Sweep),
     /// Look after data sets
     #[command(subcommand)]
     Data(data::Data),
@@ -160,6 +164,12 @@ impl From<LedgerError> for Failure {
     }
 }
 
+impl From<SweepError> for Failure {
+    fn from(error: SweepError) -> Self {
+        Self::new(Self::DATA, error.to_string())
+    }
+}
+
 impl From<EngineError> for Failure {
     fn from(error: EngineError) -> Self {
         let code = match &error {
@@ -199,6 +209,7 @@ fn dispatch(cli: &Cli) -> Result<(), Failure> {
         Command::Backtest(backtest) => backtest.run(&cli.common),
         Command::Report(report) => report.run(&cli.common),
         Command::Replay(replay) => replay.run(&cli.common),
+        Command::Sweep(sweep) => sweep.run(&cli.common),
         Command::Data(data) => data.run(&cli.common),
         Command::Live(live) => live.run(&cli.common),
         Command::Sandbox(sandbox) => sandbox.run(&cli.common),

@@ -23,13 +23,20 @@ pub struct RunFlags {
 
 /// Opens the feed of a scenario and hashes its files.
 pub fn open_feed(scenario: &Scenario, flags: RunFlags) -> Result<(HistoricalFeed, Manifest), DataError> {
-    let sets: Vec<DataSet> =
-        scenario.data.iter().map(|folder| DataSet::open(folder)).collect::<Result<_, _>>()?;
+    Ok((feed(scenario, flags)?, manifest(scenario)?))
+}
+
+/// Hashes the files of a scenario's data.
+pub fn manifest(scenario: &Scenario) -> Result<Manifest, DataError> {
+    let sets = data_sets(scenario)?;
     let files = sets.iter().flat_map(DataSet::files).chain(&scenario.facts);
-    let manifest =
-        files.map(|file| Ok((file.clone(), content_hash(file)?))).collect::<Result<_, DataError>>()?;
+    files.map(|file| Ok((file.clone(), content_hash(file)?))).collect()
+}
+
+/// Opens the feed of a scenario.
+pub fn feed(scenario: &Scenario, flags: RunFlags) -> Result<HistoricalFeed, DataError> {
     let settings = HistoricalSettings {
-        data: &sets,
+        data: &data_sets(scenario)?,
         facts: &scenario.facts,
         window: Window {
             start: scenario.start.unwrap_or(Timestamp::MIN),
@@ -38,8 +45,11 @@ pub fn open_feed(scenario: &Scenario, flags: RunFlags) -> Result<(HistoricalFeed
         half_spread: scenario.half_spread,
         lenient: flags.lenient,
     };
-    let feed = HistoricalFeed::open(&settings, |market| scenario.desk.scanner.covers(market))?;
-    Ok((feed, manifest))
+    HistoricalFeed::open(&settings, |market| scenario.desk.scanner.covers(market))
+}
+
+fn data_sets(scenario: &Scenario) -> Result<Vec<DataSet>, DataError> {
+    scenario.data.iter().map(|folder| DataSet::open(folder)).collect()
 }
 
 /// The run's id: a hash of binary version, resolved scenario (seed included), data and flags. Where the

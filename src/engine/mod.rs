@@ -100,12 +100,14 @@ pub struct Engine<F, V, J> {
     /// The number the next input gets.
     pub seq: u64,
     refit: Refit,
+    out: Output,
 }
 
 impl<F: Feed, V: Venue, J: Journal> Engine<F, V, J> {
     /// An engine before its first input.
     pub const fn new(desk: Desk, session: Session<F, V>, journal: J) -> Self {
-        Self { desk, session, journal, seq: 0, refit: |_| Err("this run keeps its settings".into()) }
+        let out = Output { commands: Vec::new(), records: Vec::new() };
+        Self { desk, session, journal, seq: 0, refit: |_| Err("this run keeps its settings".into()), out }
     }
 
     /// The same engine, able to take other settings while it runs.
@@ -119,11 +121,23 @@ impl<F: Feed, V: Venue, J: Journal> Engine<F, V, J> {
     ///
     /// # Errors
     /// What feed, venue or journal report.
-    pub fn run(&mut self, mut watch: impl FnMut(Timestamp, &Desk)) -> Result<(), EngineError> {
-        let mut out = Output::default();
+    pub fn run(&mut self, watch: impl FnMut(Timestamp, &Desk)) -> Result<(), EngineError> {
+        self.run_until(None, watch)
+    }
+
+    /// Runs as [`run`](Self::run) does, but stops when everything up to `end` has happened; it can go on from
+    /// there.
+    ///
+    /// # Errors
+    /// What feed, venue or journal report.
+    pub fn run_until(
+        &mut self,
+        end: Option<Timestamp>,
+        mut watch: impl FnMut(Timestamp, &Desk),
+    ) -> Result<(), EngineError> {
         loop {
-            let wake = self.desk.next_wake();
-            let input = match self.session.next(wake)? {
+            let wake = self.desk.next_wake().filter(|&wake| end.is_none_or(|end| wake <= end));
+            let input = match self.session.next(wake.or(end))? {
                 Next::Item(input) => input,
                 Next::Due => match wake {
                     Some(at) => Stamped { at, value: Input::Wake },
@@ -141,14 +155,14 @@ impl<F: Feed, V: Venue, J: Journal> Engine<F, V, J> {
                 let (settings, seats) = (self.refit)(scenario).map_err(EngineError::Refit)?;
                 self.desk.refit(input.at, settings, seats);
             }
-            self.desk.step(&input, &mut out);
+            self.desk.step(&input, &mut self.out);
             // Record before acting.
-            self.journal.record(self.seq, &input, &out).map_err(EngineError::Journal)?;
+            self.journal.record(self.seq, &input, &self.out).map_err(EngineError::Journal)?;
             self.seq += 1;
-            for command in &out.commands {
+            for command in &self.out.commands {
                 self.session.venue.submit(input.at, command)?;
             }
-            out.clear();
+            self.out.clear();
             watch(input.at, &self.desk);
         }
         Ok(())

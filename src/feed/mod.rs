@@ -21,6 +21,8 @@ pub mod problem;
 pub mod snapshots;
 pub mod synthetic;
 #[cfg(feature = "historical")]
+pub mod table;
+#[cfg(feature = "historical")]
 pub mod writer;
 
 #[cfg(feature = "historical")]

@@ -152,7 +152,7 @@ impl<'a> SnapshotWriter<'a> {
     }
 }
 
-fn open_writer(file: &Path, schema: &SchemaRef) -> Result<ArrowWriter<File>, DataError> {
+pub(super) fn open_writer(file: &Path, schema: &SchemaRef) -> Result<ArrowWriter<File>, DataError> {
     let failed =
         |error: &dyn std::fmt::Display| DataError::of_file(file, format!("cannot be written: {error}"));
     let handle = File::create(file).map_err(|error| failed(&error))?;

@@ -178,7 +178,7 @@ pub fn portion(fraction: Fraction) -> f64 {
 }
 
 /// Evidence as a float, for people; at most 1e300, which JSON can hold.
-fn number(evidence: Evidence) -> f64 {
+pub(crate) fn number(evidence: Evidence) -> f64 {
     let (mantissa, exponent) = evidence.parts();
     (mantissa as f64 * 2f64.powi(exponent.clamp(-2_000, 2_000))).min(1e300)
 }

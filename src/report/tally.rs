@@ -104,6 +104,12 @@ impl Tally {
         all
     }
 
+    /// The resolved forecasts of all horizons together.
+    #[must_use]
+    pub const fn pooled(&self) -> &Columns {
+        &self.pooled
+    }
+
     fn evaluation(&mut self, evaluation: &Evaluation) {
         self.assumed += u64::from(evaluation.assumed);
         if let Verdict::Refused(refusal) = evaluation.verdict {

@@ -15,6 +15,7 @@ mod published;
 mod replay;
 mod report;
 mod support;
+mod sweep;
 mod ticks;
 mod wall;
 mod weather;

@@ -1,0 +1,349 @@
+//! `protogen sweep SCENARIO`, `sweep merge` and `sweep plan`
+
+mod jobs;
+mod text;
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use clap::{Args, Subcommand, ValueEnum};
+use indicatif::{ProgressBar, ProgressStyle};
+
+use crate::domain::Span;
+use crate::scenario::Scenario;
+use crate::sweep::axes::{Grid, Range, Space};
+use crate::sweep::lane::Lane;
+use crate::sweep::plan::{Manifest, Shard, Task};
+use crate::sweep::result::{self, TaskResult};
+use crate::sweep::run::{lanes_a_pass, pass};
+use crate::sweep::verdict::{Verdict, Walk, Window};
+use crate::sweep::{page, table};
+
+use super::run::{self, RunFlags, run_id};
+use super::{Common, Failure, OutArgs, ScenarioArgs, json, print};
+
+/// Run many parameter sets over one data set, which is decoded once.
+///
+/// Results go to OUT/<scenario>/sweep-<id>/tasks, one file a set, written once: a sweep that was cut off goes on
+/// where it was. Beside them: table.csv, table.parquet, summary.json and report.html.
+#[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
+pub struct Sweep {
+    #[command(subcommand)]
+    command: Option<Part>,
+    #[command(flatten)]
+    run: Option<Run>,
+}
+
+#[derive(Debug, Subcommand)]
+enum Part {
+    /// Join the folders of a sweep's shards and write its report
+    Merge(Merge),
+    /// Print the job file that runs a sweep on many machines; runs nothing
+    Plan(jobs::Plan),
+}
+
+/// What a sweep is.
+#[derive(Debug, Args)]
+struct What {
+    /// Scenario file
+    #[arg(value_name = "SCENARIO")]
+    scenario: PathBuf,
+    /// Values of a scenario key, `risk.kelly_fraction=0.1,0.25`; several keys: every combination
+    #[arg(long, value_name = "KEY=A,B,…")]
+    grid: Vec<String>,
+    /// A range of a scenario key to draw from, `risk.kelly_fraction=0.05..0.5`
+    #[arg(long, value_name = "KEY=LOW..HIGH")]
+    random: Vec<String>,
+    /// How many sets to draw from the ranges
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    draws: usize,
+    /// Spread the draws evenly over every range (Latin hypercube)
+    #[arg(long)]
+    lhs: bool,
+    /// Seed of the draws; the scenario's unless given
+    #[arg(long)]
+    seed: Option<u64>,
+    /// Which earlier events choose the set that later ones judge
+    #[arg(long, value_name = "WINDOW", value_enum, default_value_t = WindowName::Anchored)]
+    walk_forward: WindowName,
+    /// How often a set is chosen
+    #[arg(long, value_name = "K", default_value_t = 5, value_parser = clap::value_parser!(u16).range(1..=1000))]
+    folds: u16,
+    /// Least time between the end of an event that chooses and the first entry that judges
+    #[arg(long, value_name = "TIME", default_value = "7d", value_parser = Span::parse)]
+    embargo: Span,
+    #[command(flatten)]
+    settings: ScenarioArgs,
+    #[command(flatten)]
+    out: OutArgs,
+    /// Record kill-switch halts without obeying them
+    #[arg(long)]
+    ignore_halts: bool,
+    /// Skip and count bad snapshot rows instead of refusing the data
+    #[arg(long)]
+    lenient: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum WindowName {
+    /// All earlier events
+    Anchored,
+    /// The latest of them, as many as the first choice had
+    Rolling,
+}
+
+/// `protogen sweep SCENARIO`
+#[derive(Debug, Args)]
+struct Run {
+    #[command(flatten)]
+    what: What,
+    /// Run one part of the sweep, `2/8`; `sweep merge` joins them
+    #[arg(long, value_name = "I/N", value_parser = Shard::parse)]
+    shard: Option<Shard>,
+    /// Threads; all cores unless given
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    threads: Option<u16>,
+    /// Sets stepped at the same time, between which results are written; as many as a gigabyte holds unless given
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    at_once: Option<u16>,
+}
+
+/// `protogen sweep merge`
+#[derive(Debug, Args)]
+pub struct Merge {
+    /// Folders of the same sweep; what is missing in the first is copied from the others
+    #[arg(required = true, value_name = "SWEEP")]
+    folders: Vec<PathBuf>,
+}
+
+impl Sweep {
+    pub(super) fn run(&self, common: &Common) -> Result<(), Failure> {
+        match (&self.command, &self.run) {
+            (Some(Part::Merge(merge)), _) => merge.run(common),
+            (Some(Part::Plan(plan)), _) => plan.run(),
+            (None, Some(run)) => run.run(common),
+            (None, None) => {
+                Err(Failure::new(Failure::USAGE, "sweep needs a scenario; see protogen sweep --help"))
+            }
+        }
+    }
+}
+
+/// A sweep as planned: its manifest, and which tasks read the same data.
+struct Planned {
+    manifest: Manifest,
+    folder: PathBuf,
+    /// Numbers of the tasks with the same feed.
+    groups: Vec<Vec<usize>>,
+}
+
+impl What {
+    const fn flags(&self) -> RunFlags {
+        RunFlags { lenient: self.lenient, ignore_halts: self.ignore_halts }
+    }
+
+    /// Reads every set before the first is run: nothing is half done because the last one does not hold.
+    fn plan(&self) -> Result<Planned, Failure> {
+        let usage = |problem: String| Failure::new(Failure::USAGE, problem);
+        let base = Scenario::load(&self.scenario, &self.settings.overrides)?;
+        let grids =
+            self.grid.iter().map(|text| Grid::parse(text).map_err(|problem| format!("--grid {problem}")));
+        let ranges = self
+            .random
+            .iter()
+            .map(|text| Range::parse(text).map_err(|problem| format!("--random {problem}")));
+        let space = Space {
+            grids: grids.collect::<Result<_, _>>().map_err(usage)?,
+            ranges: ranges.collect::<Result<_, _>>().map_err(usage)?,
+            draws: self.draws,
+            latin: self.lhs,
+            seed: self.seed.unwrap_or(base.seed),
+        };
+        if space.grids.is_empty() && space.ranges.is_empty() {
+            return Err(usage("nothing varies; give --grid key=a,b or --random key=low..high".into()));
+        }
+        let mut hashes: BTreeMap<Vec<PathBuf>, run::Manifest> = BTreeMap::new();
+        let mut groups: BTreeMap<String, usize> = BTreeMap::new();
+        let mut grouped: Vec<Vec<usize>> = Vec::new();
+        let mut tasks = Vec::new();
+        for (number, parameters) in space.sets().map_err(usage)?.into_iter().enumerate() {
+            let mut task = Task { id: String::new(), parameters };
+            let scenario = self.load(&task)?;
+            let files: Vec<PathBuf> = scenario.data.iter().chain(&scenario.facts).cloned().collect();
+            if !hashes.contains_key(&files) {
+                hashes.insert(files.clone(), run::manifest(&scenario)?);
+            }
+            task.id = run_id(&scenario, &hashes[&files], self.flags());
+            let next = grouped.len();
+            let group = *groups.entry(feed_key(&scenario)).or_insert(next);
+            if group == next {
+                grouped.push(Vec::new());
+            }
+            grouped[group].push(number);
+            tasks.push(task);
+        }
+        let manifest = Manifest {
+            scenario: base.name.clone(),
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            seed: space.seed,
+            walk: Walk {
+                window: match self.walk_forward {
+                    WindowName::Anchored => Window::Anchored,
+                    WindowName::Rolling => Window::Rolling,
+                },
+                folds: self.folds.into(),
+                embargo_ns: self.embargo.nanos(),
+            },
+            tasks,
+        };
+        let folder = self.out.out.join(&base.name).join(format!("sweep-{}", manifest.id()));
+        Ok(Planned { manifest, folder, groups: grouped })
+    }
+
+    fn load(&self, task: &Task) -> Result<Scenario, Failure> {
+        let overrides: Vec<String> =
+            self.settings.overrides.iter().cloned().chain(task.overrides()).collect();
+        let mut scenario = Scenario::load(&self.scenario, &overrides)?;
+        scenario.ignore_halts(self.ignore_halts);
+        Ok(scenario)
+    }
+}
+
+/// What determines the inputs of a run: sets that agree in it share a pass over the data.
+fn feed_key(scenario: &Scenario) -> String {
+    let scanner = &scenario.desk.scanner;
+    format!(
+        "{:?}",
+        (
+            (&scenario.data, &scenario.facts, scenario.start, scenario.end, scenario.half_spread),
+            (&scanner.series, &scanner.categories),
+        )
+    )
+}
+
+impl Run {
+    fn run(&self, common: &Common) -> Result<(), Failure> {
+        let planned = self.what.plan()?;
+        planned.manifest.write(&planned.folder)?;
+        let is_mine = |number: &usize| self.shard.is_none_or(|shard| shard.holds(*number));
+        let mut ran = 0;
+        for group in &planned.groups {
+            let mut todo = Vec::new();
+            for number in group.iter().copied().filter(is_mine) {
+                if result::read(&planned.folder, &planned.manifest.tasks[number].id)?.is_none() {
+                    todo.push(number);
+                }
+            }
+            ran += todo.len();
+            self.group(&planned, &todo, common)?;
+        }
+        let mine = (0..planned.manifest.tasks.len()).filter(is_mine).count();
+        match self.shard {
+            Some(shard) => print(&text::part(shard, mine, ran, &planned.folder, common)),
+            None => conclude(&planned.folder, &planned.manifest, ran, common),
+        }
+    }
+
+    /// Runs tasks that read the same data, as many at a time as memory allows.
+    fn group(&self, planned: &Planned, todo: &[usize], common: &Common) -> Result<(), Failure> {
+        let tasks = &planned.manifest.tasks;
+        let mut left = todo;
+        while let Some(&first) = left.first() {
+            let scenario = self.what.load(&tasks[first])?;
+            let feed = run::feed(&scenario, self.what.flags())?;
+            if feed.markets().is_empty() {
+                let problem = "no market of the data trades in the scenario's dates, series and categories";
+                return Err(Failure::new(
+                    Failure::DATA,
+                    format!("{}: {problem}", scenario.data[0].display()),
+                ));
+            }
+            let markets: Arc<[_]> = feed.markets().into();
+            let at_once = self.at_once.map_or_else(|| lanes_a_pass(markets.len()), usize::from);
+            let (now, later) = left.split_at(at_once.min(left.len()));
+            left = later;
+            let lanes =
+                now.iter().map(|&number| Ok(Lane::new(number, self.what.load(&tasks[number])?, &markets)));
+            let lanes = lanes.collect::<Result<Vec<_>, Failure>>()?;
+            let bar = progress(feed.rows(), now.len(), common);
+            let passed = pass(feed, lanes, self.threads(), |inputs| bar.set_position(inputs));
+            bar.finish_and_clear();
+            let (lanes, seen) = passed?;
+            for lane in lanes {
+                let task = &tasks[lane.number];
+                result::write(&planned.folder, &lane.finish(task, seen))?;
+            }
+        }
+        Ok(())
+    }
+
+    fn threads(&self) -> usize {
+        let cores = || std::thread::available_parallelism().map_or(1, usize::from);
+        self.threads.map_or_else(cores, usize::from)
+    }
+}
+
+fn progress(rows: u64, sets: usize, common: &Common) -> ProgressBar {
+    let bar = if common.quiet { ProgressBar::hidden() } else { ProgressBar::new(rows) };
+    let template = "{bar:30} {percent:>3} %  {human_pos} of {human_len} rows  {per_sec}  {msg}";
+    bar.set_style(ProgressStyle::with_template(template).expect("the template is valid"));
+    bar.set_message(format!("{sets} sets"));
+    bar
+}
+
+impl Merge {
+    fn run(&self, common: &Common) -> Result<(), Failure> {
+        let (into, others) = self.folders.split_first().expect("clap asks for one");
+        let manifest = Manifest::read(into)?;
+        for other in others {
+            if Manifest::read(other)? != manifest {
+                let problem = format!("{} and {} are not the same sweep", into.display(), other.display());
+                return Err(Failure::new(Failure::USAGE, problem));
+            }
+            for task in &manifest.tasks {
+                if let Some(found) = result::read(other, &task.id)? {
+                    result::write(into, &found)?;
+                }
+            }
+        }
+        conclude(into, &manifest, 0, common)
+    }
+}
+
+/// Reads all results, judges them, and writes table, summary and page.
+fn conclude(folder: &Path, manifest: &Manifest, ran: usize, common: &Common) -> Result<(), Failure> {
+    let mut results: Vec<TaskResult> = Vec::new();
+    let mut missing = Vec::new();
+    for (number, task) in (1..).zip(&manifest.tasks) {
+        match result::read(folder, &task.id)? {
+            Some(found) => results.push(found),
+            None => missing.push(number),
+        }
+    }
+    if let Some(first) = missing.first() {
+        let (count, of) = (missing.len(), manifest.tasks.len());
+        let problem = format!("{count} of {of} results are missing, the first is that of set {first}");
+        let problem =
+            format!("{}: {problem}; run the sweep again without --shard, or the shard", folder.display());
+        return Err(Failure::new(Failure::DATA, problem));
+    }
+    let verdict = Verdict::of(&results, &manifest.walk, manifest.seed)
+        .ok_or_else(|| Failure::new(Failure::USAGE, format!("{}: no sets", folder.display())))?;
+    let columns = table::columns(&results, &manifest.keys());
+    result::replace(&folder.join("table.csv"), &table::csv(&columns))?;
+    table::parquet(&folder.join("table.parquet"), &columns)?;
+    let summary = serde_json::json!({
+        "sweep": manifest.id(), "scenario": manifest.scenario, "version": manifest.version,
+        "walk_forward": manifest.walk, "verdict": verdict,
+    });
+    let pretty = serde_json::to_string_pretty(&summary).expect("a verdict is plain data") + "\n";
+    result::replace(&folder.join("summary.json"), pretty.as_bytes())?;
+    let page = page::page(manifest, &results, &verdict);
+    result::replace(&folder.join("report.html"), page.as_bytes())?;
+    if common.json {
+        return print(&json(&summary));
+    }
+    print(&text::summary(manifest, &results, &verdict, &text::Done { folder, ran }, common))
+}

@@ -1,0 +1,122 @@
+//! `protogen sweep plan`: the job file for a scheduler that is there already.
+
+use std::fmt::Write;
+
+use clap::{Args, ValueEnum};
+
+use crate::cli::{Failure, print};
+
+use super::{What, WindowName};
+
+/// `protogen sweep plan`
+#[derive(Debug, Args)]
+pub struct Plan {
+    #[command(flatten)]
+    what: What,
+    /// For which scheduler
+    #[arg(long, value_enum)]
+    emit: Scheduler,
+    /// Into how many parts the sweep is cut
+    #[arg(long, value_name = "N", default_value_t = 2, value_parser = clap::value_parser!(u16).range(1..))]
+    parts: u16,
+    /// Container image with protogen (kubernetes)
+    #[arg(long, default_value = concat!("protogen:", env!("CARGO_PKG_VERSION")))]
+    image: String,
+    /// Persistent volume claim, mounted as the working folder (kubernetes)
+    #[arg(long, default_value = "protogen")]
+    claim: String,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Scheduler {
+    /// GNU parallel, on one machine or over ssh
+    Parallel,
+    /// A Slurm job array
+    Slurm,
+    /// A Kubernetes indexed job
+    Kubernetes,
+}
+
+impl Plan {
+    /// Prints the job file. The sweep is planned first, so that a job file is only printed for one that runs.
+    pub fn run(&self) -> Result<(), Failure> {
+        let planned = self.what.plan()?;
+        let run = self.what.command();
+        let merge = format!("protogen sweep merge {}", quoted(&planned.folder.to_string_lossy()));
+        let (parts, id) = (self.parts, planned.manifest.id());
+        let sets = planned.manifest.tasks.len();
+        let note = format!(
+            "{sets} sets of {} in {parts} parts; a part run twice is harmless.",
+            planned.manifest.scenario
+        );
+        print(&match self.emit {
+            Scheduler::Parallel => format!(
+                "#!/bin/sh\n# {note}\nset -e\nparallel --retries 3 {} ::: $(seq {parts})\n{merge}\n",
+                quoted(&format!("{run} --threads 1 --shard {{}}/{parts}"))
+            ),
+            Scheduler::Slurm => format!(
+                "#!/bin/bash\n# {note}\n# Afterwards: {merge}\n#SBATCH --job-name=sweep-{id}\n#SBATCH --array=1-{parts}\n\
+                 #SBATCH --requeue\n#SBATCH --open-mode=append\nexec {run} --shard \"$SLURM_ARRAY_TASK_ID/{parts}\"\n"
+            ),
+            Scheduler::Kubernetes => self.kubernetes(&note, &merge, &run, &id),
+        })
+    }
+
+    fn kubernetes(&self, note: &str, merge: &str, run: &str, id: &str) -> String {
+        let parts = self.parts;
+        let script = format!("exec {run} --shard $((JOB_COMPLETION_INDEX + 1))/{parts}");
+        // JSON text is YAML text.
+        let text = |value: &str| serde_json::Value::from(value).to_string();
+        let mut job = format!("# {note}\n# Afterwards, on the same volume: {merge}\n");
+        let _ = write!(
+            job,
+            "apiVersion: batch/v1\nkind: Job\nmetadata:\n  name: sweep-{id}\nspec:\n  completionMode: Indexed\n  \
+             completions: {parts}\n  parallelism: {parts}\n  backoffLimitPerIndex: 3\n  template:\n    spec:\n      \
+             restartPolicy: Never\n      containers:\n      - name: sweep\n        image: {}\n        workingDir: /work\n        \
+             command: [\"/bin/sh\", \"-c\", {}]\n        volumeMounts:\n        - name: work\n          mountPath: /work\n      \
+             volumes:\n      - name: work\n        persistentVolumeClaim:\n          claimName: {}\n",
+            text(&self.image),
+            text(&script),
+            text(&self.claim)
+        );
+        job
+    }
+}
+
+impl What {
+    /// The command that runs it, for a shell.
+    fn command(&self) -> String {
+        let mut words = vec!["protogen sweep".to_owned(), quoted(&self.scenario.to_string_lossy())];
+        let mut option = |name: &str, value: &str| words.push(format!("--{name} {}", quoted(value)));
+        self.grid.iter().for_each(|text| option("grid", text));
+        self.random.iter().for_each(|text| option("random", text));
+        if self.draws > 0 {
+            option("draws", &self.draws.to_string());
+        }
+        if let Some(seed) = self.seed {
+            option("seed", &seed.to_string());
+        }
+        option(
+            "walk-forward",
+            if self.walk_forward == WindowName::Anchored { "anchored" } else { "rolling" },
+        );
+        option("folds", &self.folds.to_string());
+        option("embargo", &format!("{}s", self.embargo.nanos() / 1_000_000_000));
+        self.settings.overrides.iter().for_each(|text| option("set", text));
+        option("out", &self.out.out.to_string_lossy());
+        let flags = [("--lhs", self.lhs), ("--ignore-halts", self.ignore_halts), ("--lenient", self.lenient)];
+        words.extend(flags.iter().filter(|(_, given)| *given).map(|(flag, _)| (*flag).to_owned()));
+        words.push("-q".to_owned());
+        words.join(" ")
+    }
+}
+
+/// A word that a shell takes as it is.
+fn quoted(word: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./=,:".contains(c);
+    if !word.is_empty() && word.chars().all(plain) {
+        word.to_owned()
+    } else {
+        format!("'{}'", word.replace('\'', "'\\''"))
+    }
+}

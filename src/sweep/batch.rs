@@ -1,0 +1,281 @@
+//! Inputs decoded once for all desks, and which of them a desk needs.
+//!
+//! A desk that scans every quarter of an hour sees of a market it has nothing to do with only what its next
+//! scan sees. Such a desk is spared the quotes between: it gets the last quote of each market before the
+//! scan, everything that is not a quote, and every quote of the markets it holds or has orders in. Beside the
+//! last quote it gets the one before where sizes are unknown (the simulated exchange takes the volume between
+//! the two), and the last two-sided one (the mark). What it decides is the same, byte for byte: tests compare
+//! digests with a backtest's.
+
+use std::ops::Range;
+
+use crate::domain::{MarketId, Quote, Span, Timestamp};
+use crate::engine::gateway::{Feed, GatewayError, Next};
+use crate::event::{Input, MarketEvent, Stamped};
+
+/// Inputs a batch, about; a moment is never cut.
+const ROWS: usize = 65_536;
+
+/// A stretch of the timeline with what helps to read only parts of it.
+#[derive(Debug)]
+pub struct Batch {
+    /// All inputs, in order.
+    pub inputs: Vec<Stamped<Input>>,
+    /// Whether nothing comes after.
+    pub is_last: bool,
+    /// By interval between scans.
+    filters: Vec<(Span, Filter)>,
+    /// Where the quotes of a market are: `rows[starts[m]..starts[m + 1]]`.
+    starts: Vec<u32>,
+    rows: Vec<u32>,
+}
+
+impl Batch {
+    /// What desks that scan at this interval need.
+    #[must_use]
+    pub fn filter(&self, interval: Span) -> &Filter {
+        let found = self.filters.iter().find(|(known, _)| *known == interval);
+        &found.expect("every interval of the sweep is filtered for").1
+    }
+
+    /// The quotes of a market within a range of rows.
+    #[must_use]
+    pub fn quotes(&self, market: MarketId, within: &Range<u32>) -> &[u32] {
+        let index = market.index();
+        let bounds = self.starts.get(index).zip(self.starts.get(index + 1));
+        let Some((&from, &to)) = bounds else {
+            return &[];
+        };
+        let rows = &self.rows[from as usize..to as usize];
+        let low = rows.partition_point(|&row| row < within.start);
+        let high = rows.partition_point(|&row| row < within.end);
+        &rows[low..high]
+    }
+}
+
+/// The rows every desk of one interval needs, stretch by stretch.
+#[derive(Debug, Default)]
+pub struct Filter {
+    /// In order; none is empty.
+    pub stretches: Vec<Stretch>,
+    keep: Vec<u32>,
+}
+
+impl Filter {
+    /// The rows needed of a stretch.
+    #[must_use]
+    pub fn needed(&self, stretch: &Stretch) -> &[u32] {
+        &self.keep[stretch.keep.start as usize..stretch.keep.end as usize]
+    }
+}
+
+/// Inputs between two moments at which desks may scan.
+#[derive(Clone, Debug)]
+pub struct Stretch {
+    /// The earlier of the moments.
+    pub after: Timestamp,
+    /// Up to here everything has been told when the stretch is through.
+    pub until: Timestamp,
+    /// Its rows in the batch.
+    pub rows: Range<u32>,
+    keep: Range<u32>,
+}
+
+/// Cuts a feed into batches.
+pub struct Batches<F> {
+    feed: F,
+    ahead: Option<Stamped<Input>>,
+    intervals: Vec<Span>,
+    markets: usize,
+    sieve: Sieve,
+    day: i64,
+}
+
+impl<F: Feed> Batches<F> {
+    /// Over a feed of so many markets, for desks that scan at these intervals.
+    ///
+    /// # Errors
+    /// What the feed reports.
+    pub fn new(mut feed: F, markets: usize, intervals: Vec<Span>) -> Result<Self, GatewayError> {
+        let ahead = take(&mut feed)?;
+        Ok(Self { feed, ahead, intervals, markets, sieve: Sieve::new(markets), day: i64::MIN })
+    }
+
+    /// The next batch; `None` after the last.
+    ///
+    /// # Errors
+    /// What the feed reports.
+    pub fn next(&mut self) -> Result<Option<Batch>, GatewayError> {
+        let mut inputs: Vec<Stamped<Input>> = Vec::with_capacity(ROWS + 1);
+        while let Some(input) = self.ahead.take() {
+            if inputs.len() >= ROWS && inputs.last().is_some_and(|last| last.at < input.at) {
+                self.ahead = Some(input);
+                break;
+            }
+            inputs.push(input);
+            self.ahead = take(&mut self.feed)?;
+        }
+        if inputs.is_empty() {
+            return Ok(None);
+        }
+        let new_days = self.new_days(&inputs);
+        let is_last = self.ahead.is_none();
+        let next = self.ahead.as_ref().map(|input| input.at);
+        let filters = self.intervals.iter().map(|&interval| {
+            (interval, self.sieve.filter(&inputs, Cut { interval, next, new_days: &new_days }))
+        });
+        let filters = filters.collect();
+        let (starts, rows) = by_market(&inputs, self.markets);
+        Ok(Some(Batch { inputs, is_last, filters, starts, rows }))
+    }
+
+    /// The first row of each UTC day: it makes a desk note its equity.
+    fn new_days(&mut self, inputs: &[Stamped<Input>]) -> Vec<u32> {
+        let mut rows = Vec::new();
+        for (row, input) in (0..).zip(inputs) {
+            let day = input.at.utc_day();
+            if day != self.day {
+                self.day = day;
+                rows.push(row);
+            }
+        }
+        rows
+    }
+}
+
+fn take(feed: &mut impl Feed) -> Result<Option<Stamped<Input>>, GatewayError> {
+    Ok(match feed.next(None)? {
+        Next::Item(input) => Some(input),
+        Next::Due | Next::Quiet | Next::End => None,
+    })
+}
+
+fn quoted(input: &Input) -> Option<(MarketId, &Quote)> {
+    match input {
+        Input::Market(MarketEvent::Quote { market, quote }) => Some((*market, quote)),
+        _ => None,
+    }
+}
+
+/// Counting sort of the quotes by market.
+fn by_market(inputs: &[Stamped<Input>], markets: usize) -> (Vec<u32>, Vec<u32>) {
+    let mut starts = vec![0u32; markets + 1];
+    let quotes = || (0u32..).zip(inputs).filter_map(|(row, input)| Some((row, quoted(&input.value)?.0)));
+    quotes().for_each(|(_, market)| starts[market.index() + 1] += 1);
+    for market in 0..markets {
+        starts[market + 1] += starts[market];
+    }
+    let mut rows = vec![0; starts[markets] as usize];
+    let mut next = starts.clone();
+    for (row, market) in quotes() {
+        let place = &mut next[market.index()];
+        rows[*place as usize] = row;
+        *place += 1;
+    }
+    (starts, rows)
+}
+
+/// How a batch is cut.
+struct Cut<'a> {
+    interval: Span,
+    /// The first moment of the next batch.
+    next: Option<Timestamp>,
+    new_days: &'a [u32],
+}
+
+/// What is remembered of a market within a stretch.
+#[derive(Clone, Copy, Debug, Default)]
+struct Latest {
+    last: Option<u32>,
+    before: Option<u32>,
+    two_sided: Option<u32>,
+}
+
+/// Finds the needed rows; keeps its memory between batches.
+struct Sieve {
+    latest: Vec<Latest>,
+    touched: Vec<MarketId>,
+}
+
+impl Sieve {
+    fn new(markets: usize) -> Self {
+        Self { latest: vec![Latest::default(); markets], touched: Vec::new() }
+    }
+
+    fn filter(&mut self, inputs: &[Stamped<Input>], cut: Cut<'_>) -> Filter {
+        let mut filter = Filter::default();
+        let rows = u32::try_from(inputs.len()).expect("a batch is small");
+        if cut.interval == Span::ZERO {
+            // A scan on every change: all of it is needed.
+            filter.keep = (0..rows).collect();
+            let (first, last) = (inputs[0].at, inputs[inputs.len() - 1].at);
+            let stretch = Stretch { after: first.just_before(), until: last, rows: 0..rows, keep: 0..rows };
+            filter.stretches.push(stretch);
+            return filter;
+        }
+        let mut from = 0;
+        while from < rows {
+            let end = inputs[from as usize].at.rounded_up_to(cut.interval);
+            let beyond = inputs[from as usize..].partition_point(|input| input.at <= end);
+            let to = from + u32::try_from(beyond).expect("a batch is small");
+            let within = &inputs[from as usize..to as usize];
+            let kept = filter.keep.len();
+            self.sift(within, from, &mut filter.keep);
+            let is_end = to == rows && cut.next.is_none();
+            filter.keep.extend(cut.new_days.iter().filter(|row| (from..to).contains(row)));
+            // A desk must not take the end of its rows for the end of time before it is there.
+            filter.keep.extend(is_end.then_some(to - 1));
+            sort_from(&mut filter.keep, kept);
+            // Where the stretch goes on in the next batch, its end is not there yet.
+            let is_cut = to == rows && cut.next.is_some_and(|next| next <= end);
+            let until = if is_cut { within[within.len() - 1].at } else { end };
+            // Scans stand at whole multiples: the one before this stretch is over when it begins.
+            let after = Timestamp::from_nanos(end.nanos().saturating_sub(cut.interval.nanos()));
+            let count = |length: usize| u32::try_from(length).expect("a batch is small");
+            let keep = count(kept)..count(filter.keep.len());
+            filter.stretches.push(Stretch { after, until, rows: from..to, keep });
+            from = to;
+        }
+        filter
+    }
+
+    /// Appends the needed rows of a stretch that begins at row `from`.
+    fn sift(&mut self, within: &[Stamped<Input>], from: u32, keep: &mut Vec<u32>) {
+        for (row, input) in (from..).zip(within) {
+            let Some((market, quote)) = quoted(&input.value) else {
+                keep.push(row);
+                continue;
+            };
+            let latest = &mut self.latest[market.index()];
+            if latest.last.is_none() {
+                self.touched.push(market);
+            }
+            latest.before = latest.last.replace(row);
+            if quote.twice_mid().is_some() {
+                latest.two_sided = Some(row);
+            }
+        }
+        for market in self.touched.drain(..) {
+            let Latest { last, before, two_sided } = std::mem::take(&mut self.latest[market.index()]);
+            let last = last.expect("only quoted markets are touched");
+            let quote = quoted(&within[(last - from) as usize].value).expect("the row is a quote").1;
+            let sizes_known = quote.bid_size.is_some() && quote.ask_size.is_some();
+            keep.push(last);
+            keep.extend(before.filter(|_| !sizes_known));
+            keep.extend(two_sided);
+        }
+    }
+}
+
+/// Sorts the rows from a place on and leaves each there once.
+fn sort_from(keep: &mut Vec<u32>, from: usize) {
+    keep[from..].sort_unstable();
+    let mut write = from;
+    for read in from..keep.len() {
+        if write == from || keep[write - 1] != keep[read] {
+            keep[write] = keep[read];
+            write += 1;
+        }
+    }
+    keep.truncate(write);
+}

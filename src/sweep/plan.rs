@@ -1,0 +1,120 @@
+//! The manifest of a sweep: its tasks, each named by what determines its result.
+
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use super::SweepError;
+use super::axes::Set;
+use super::result;
+use super::verdict::Walk;
+
+/// One parameter set to run.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Task {
+    /// Hash of scenario, parameters, data and engine version: the id the backtest of the set would have.
+    pub id: String,
+    /// Scenario keys and their values.
+    pub parameters: Set,
+}
+
+impl Task {
+    /// Its parameters as a scenario takes them.
+    #[must_use]
+    pub fn overrides(&self) -> Vec<String> {
+        self.parameters.iter().map(|(key, value)| format!("{key}={value}")).collect()
+    }
+}
+
+/// All tasks of a sweep, in order.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Manifest {
+    /// The scenario's name.
+    pub scenario: String,
+    /// Version of protogen.
+    pub version: String,
+    /// Seed of everything random about the evaluation.
+    pub seed: u64,
+    /// How sets are chosen and judged.
+    pub walk: Walk,
+    /// The tasks.
+    pub tasks: Vec<Task>,
+}
+
+impl Manifest {
+    /// The sweep's id: a hash of its tasks in order and of how they are judged.
+    #[must_use]
+    pub fn id(&self) -> String {
+        let mut hasher = blake3::Hasher::new();
+        hasher.update(&self.seed.to_le_bytes());
+        hasher.update(format!("{:?}", self.walk).as_bytes());
+        self.tasks.iter().for_each(|task| {
+            hasher.update(task.id.as_bytes());
+        });
+        hasher.finalize().to_hex()[..16].to_owned()
+    }
+
+    /// The keys that vary, in order.
+    #[must_use]
+    pub fn keys(&self) -> Vec<&str> {
+        self.tasks
+            .first()
+            .map_or_else(Vec::new, |task| task.parameters.iter().map(|(key, _)| &**key).collect())
+    }
+
+    /// Reads the manifest of a sweep's folder.
+    ///
+    /// # Errors
+    /// When there is none, or it cannot be read.
+    pub fn read(folder: &Path) -> Result<Self, SweepError> {
+        let file = Self::file(folder);
+        let text = std::fs::read(&file).map_err(|error| {
+            SweepError::of(&file, format!("cannot be read: {error}; is this a sweep's folder?"))
+        })?;
+        serde_json::from_slice(&text).map_err(|error| SweepError::of(&file, error.to_string()))
+    }
+
+    /// Writes it into a sweep's folder, unless it is there.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn write(&self, folder: &Path) -> Result<(), SweepError> {
+        let text = serde_json::to_string_pretty(self).expect("a manifest is plain data") + "\n";
+        result::create(&Self::file(folder), text.as_bytes())
+    }
+
+    fn file(folder: &Path) -> PathBuf {
+        folder.join("manifest.json")
+    }
+}
+
+/// A part of a sweep: every `of`-th task.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Shard {
+    /// Which, from 0.
+    pub index: usize,
+    /// Of how many.
+    pub of: usize,
+}
+
+impl Shard {
+    /// Reads `2/8`, the second of eight.
+    ///
+    /// # Errors
+    /// When it is no such part.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        let parts = text.split_once('/').and_then(|(index, of)| {
+            Some((index.trim().parse::<usize>().ok()?, of.trim().parse::<usize>().ok()?))
+        });
+        match parts {
+            Some((index, of)) if (1..=of).contains(&index) => Ok(Self { index: index - 1, of }),
+            _ => Err(format!("`{text}` is no part; write 2/8 for the second of eight")),
+        }
+    }
+
+    /// Whether the task of a number belongs to it.
+    #[must_use]
+    pub const fn holds(self, number: usize) -> bool {
+        number % self.of == self.index
+    }
+}

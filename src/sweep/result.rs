@@ -1,0 +1,168 @@
+//! What one parameter set came to: a file, written once.
+//!
+//! Nothing in it depends on when, where or beside what it was computed, so that a task run twice, or on
+//! another machine, writes the same bytes.
+
+use std::fs;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use super::SweepError;
+use super::axes::Set;
+
+/// The result of one task.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct TaskResult {
+    /// The id of the task: that of the backtest with these parameters.
+    pub id: String,
+    /// The parameters.
+    pub parameters: Set,
+    /// The run in figures.
+    pub figures: Figures,
+    /// Closed positions by event.
+    pub events: Vec<EventResult>,
+    /// Equity by day.
+    pub days: Days,
+}
+
+/// A run in figures. Money in millionths of a dollar.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[expect(missing_docs, reason = "the names are those of summary.json, with units")]
+pub struct Figures {
+    pub bankroll_micros: i64,
+    pub final_equity_micros: i64,
+    pub fees_micros: i64,
+    pub trades: u64,
+    pub wins: u64,
+    pub open_positions: u64,
+    pub max_drawdown_ppm: u32,
+    pub max_exposure_micros: i64,
+    pub inputs: u64,
+    pub evaluations: u64,
+    pub opportunities: u64,
+    pub orders: u64,
+    pub fills: u64,
+    pub refusals: u64,
+    pub halts: u64,
+    pub brier: Option<f64>,
+    pub brier_market: Option<f64>,
+    pub log_loss: Option<f64>,
+    pub evidence_for: f64,
+    pub digest: String,
+}
+
+impl Figures {
+    /// Profit as a share of the bankroll.
+    #[must_use]
+    pub fn total_return(&self) -> f64 {
+        (self.final_equity_micros - self.bankroll_micros) as f64 / self.bankroll_micros as f64
+    }
+}
+
+/// The closed positions of one event.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct EventResult {
+    /// Its ticker.
+    pub event: String,
+    /// First entry, nanoseconds since 1970.
+    pub opened: i64,
+    /// Last exit or settlement.
+    pub closed: i64,
+    /// Closed positions.
+    pub trades: u64,
+    /// Profit after fees in millionths of a dollar.
+    pub pnl_micros: i64,
+}
+
+/// Equity at the beginning of days. Days are counted from 1970, UTC.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Days {
+    /// Day of the data's first input.
+    pub first: i64,
+    /// Day of its last.
+    pub last: i64,
+    /// Millionths of a dollar, where it changed.
+    pub equity: Vec<(i64, i64)>,
+}
+
+impl TaskResult {
+    /// The return of every UTC day of the data.
+    #[must_use]
+    pub fn daily_returns(&self) -> Vec<f64> {
+        let mut equity = self.figures.bankroll_micros;
+        let mut changes = self.days.equity.iter().peekable();
+        // Equity at the beginning of a day is what the day before ended with.
+        (self.days.first..=self.days.last)
+            .map(|day| {
+                let before = equity;
+                if day == self.days.last {
+                    equity = self.figures.final_equity_micros;
+                } else {
+                    while let Some((_, value)) = changes.next_if(|(at, _)| *at <= day + 1) {
+                        equity = *value;
+                    }
+                }
+                if before > 0 { (equity - before) as f64 / before as f64 } else { 0.0 }
+            })
+            .collect()
+    }
+}
+
+/// The file of a task's result.
+#[must_use]
+pub fn file(folder: &Path, id: &str) -> PathBuf {
+    folder.join("tasks").join(format!("{id}.json"))
+}
+
+/// Reads a task's result; `None` if it is not there yet.
+///
+/// # Errors
+/// When it is there and cannot be read.
+pub fn read(folder: &Path, id: &str) -> Result<Option<TaskResult>, SweepError> {
+    let file = file(folder, id);
+    let text = match fs::read(&file) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+        other => other.map_err(|error| SweepError::of(&file, format!("cannot be read: {error}")))?,
+    };
+    let broken =
+        |problem: String| SweepError::of(&file, format!("{problem}; remove it and run its task again"));
+    let result: TaskResult = serde_json::from_slice(&text).map_err(|error| broken(error.to_string()))?;
+    if result.id == id { Ok(Some(result)) } else { Err(broken(format!("holds task {}", result.id))) }
+}
+
+/// Writes a task's result, unless it is there. A half-written one never has the result's name.
+///
+/// # Errors
+/// When it cannot be written.
+pub fn write(folder: &Path, result: &TaskResult) -> Result<(), SweepError> {
+    let text = serde_json::to_string(result).expect("results are plain data") + "\n";
+    create(&file(folder, &result.id), text.as_bytes())
+}
+
+/// Creates a file if there is none of its name, whole or not at all.
+///
+/// # Errors
+/// When it cannot be written.
+pub fn create(file: &Path, content: &[u8]) -> Result<(), SweepError> {
+    if file.exists() { Ok(()) } else { replace(file, content) }
+}
+
+/// Puts a file in place, whole or not at all.
+///
+/// # Errors
+/// When it cannot be written.
+pub fn replace(file: &Path, content: &[u8]) -> Result<(), SweepError> {
+    let put = || -> std::io::Result<()> {
+        let folder = file.parent().unwrap_or(Path::new("."));
+        fs::create_dir_all(folder)?;
+        let name = file.file_name().unwrap_or_default().to_string_lossy();
+        let partial = folder.join(format!(".{name}.{}.partial", std::process::id()));
+        let mut handle = fs::File::create(&partial)?;
+        handle.write_all(content)?;
+        handle.sync_all()?;
+        fs::rename(&partial, file)
+    };
+    put().map_err(|error| SweepError::of(file, format!("cannot be written: {error}")))
+}
