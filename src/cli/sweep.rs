@@ -33,7 +33,7 @@ pub struct Sweep {
     #[command(subcommand)]
     command: Option<Part>,
     #[command(flatten)]
-    run: Option<Run>,
+    run: Run,
 }
 
 #[derive(Debug, Subcommand)]
@@ -48,8 +48,8 @@ enum Part {
 #[derive(Debug, Args)]
 struct What {
     /// Scenario file
-    #[arg(value_name = "SCENARIO")]
-    scenario: PathBuf,
+    #[arg(value_name = "SCENARIO", required = true)]
+    scenario: Option<PathBuf>,
     /// Values of a scenario key, `risk.kelly_fraction=0.1,0.25`; several keys: every combination
     #[arg(long, value_name = "KEY=A,B,…")]
     grid: Vec<String>,
@@ -120,13 +120,10 @@ pub struct Merge {
 
 impl Sweep {
     pub(super) fn run(&self, common: &Common) -> Result<(), Failure> {
-        match (&self.command, &self.run) {
-            (Some(Part::Merge(merge)), _) => merge.run(common),
-            (Some(Part::Plan(plan)), _) => plan.run(),
-            (None, Some(run)) => run.run(common),
-            (None, None) => {
-                Err(Failure::new(Failure::USAGE, "sweep needs a scenario; see protogen sweep --help"))
-            }
+        match &self.command {
+            Some(Part::Merge(merge)) => merge.run(common),
+            Some(Part::Plan(plan)) => plan.run(),
+            None => self.run.run(common),
         }
     }
 }
@@ -140,6 +137,10 @@ struct Planned {
 }
 
 impl What {
+    fn scenario(&self) -> &Path {
+        self.scenario.as_deref().expect("clap asks for it where no subcommand stands")
+    }
+
     const fn flags(&self) -> RunFlags {
         RunFlags { lenient: self.lenient, ignore_halts: self.ignore_halts }
     }
@@ -147,7 +148,7 @@ impl What {
     /// Reads every set before the first is run: nothing is half done because the last one does not hold.
     fn plan(&self) -> Result<Planned, Failure> {
         let usage = |problem: String| Failure::new(Failure::USAGE, problem);
-        let base = Scenario::load(&self.scenario, &self.settings.overrides)?;
+        let base = Scenario::load(self.scenario(), &self.settings.overrides)?;
         let grids =
             self.grid.iter().map(|text| Grid::parse(text).map_err(|problem| format!("--grid {problem}")));
         let ranges = self
@@ -205,7 +206,7 @@ impl What {
     fn load(&self, task: &Task) -> Result<Scenario, Failure> {
         let overrides: Vec<String> =
             self.settings.overrides.iter().cloned().chain(task.overrides()).collect();
-        let mut scenario = Scenario::load(&self.scenario, &overrides)?;
+        let mut scenario = Scenario::load(self.scenario(), &overrides)?;
         scenario.ignore_halts(self.ignore_halts);
         Ok(scenario)
     }
@@ -303,9 +304,7 @@ impl Merge {
                 return Err(Failure::new(Failure::USAGE, problem));
             }
             for task in &manifest.tasks {
-                if let Some(found) = result::read(other, &task.id)? {
-                    result::write(into, &found)?;
-                }
+                result::copy(other, into, &task.id)?;
             }
         }
         conclude(into, &manifest, 0, common)

@@ -92,8 +92,8 @@ pub struct Space {
     pub ranges: Vec<Range>,
     /// How many points are drawn from the ranges.
     pub draws: usize,
-    /// Whether every draw lies in its own of `draws` equal parts of each range (McKay, Beckman & Conover
-    /// 1979), or anywhere.
+    /// Whether every draw lies in its own of `draws` equal parts of each range (Latin hypercube sampling,
+    /// Technometrics 21, 1979), or anywhere.
     pub latin: bool,
     /// Seed of the draws.
     pub seed: u64,

@@ -105,7 +105,7 @@ impl<F: Feed> Batches<F> {
     ///
     /// # Errors
     /// What the feed reports.
-    pub fn next(&mut self) -> Result<Option<Batch>, GatewayError> {
+    pub fn read(&mut self) -> Result<Option<Batch>, GatewayError> {
         let mut inputs: Vec<Stamped<Input>> = Vec::with_capacity(ROWS + 1);
         while let Some(input) = self.ahead.take() {
             if inputs.len() >= ROWS && inputs.last().is_some_and(|last| last.at < input.at) {
@@ -122,7 +122,7 @@ impl<F: Feed> Batches<F> {
         let is_last = self.ahead.is_none();
         let next = self.ahead.as_ref().map(|input| input.at);
         let filters = self.intervals.iter().map(|&interval| {
-            (interval, self.sieve.filter(&inputs, Cut { interval, next, new_days: &new_days }))
+            (interval, self.sieve.filter(&inputs, &Cut { interval, next, new_days: &new_days }))
         });
         let filters = filters.collect();
         let (starts, rows) = by_market(&inputs, self.markets);
@@ -202,7 +202,7 @@ impl Sieve {
         Self { latest: vec![Latest::default(); markets], touched: Vec::new() }
     }
 
-    fn filter(&mut self, inputs: &[Stamped<Input>], cut: Cut<'_>) -> Filter {
+    fn filter(&mut self, inputs: &[Stamped<Input>], cut: &Cut<'_>) -> Filter {
         let mut filter = Filter::default();
         let rows = u32::try_from(inputs.len()).expect("a batch is small");
         if cut.interval == Span::ZERO {

@@ -59,13 +59,11 @@ impl Scale {
 
     /// From 0 to 1.
     fn place(&self, value: &str) -> f64 {
-        match (self.ends, number(value)) {
-            (Some((low, high)), Some(value)) => (value - low) / (high - low),
-            _ => {
-                let at = self.values.iter().position(|known| known == value).unwrap_or(0);
-                if self.values.len() > 1 { at as f64 / (self.values.len() - 1) as f64 } else { 0.5 }
-            }
+        if let (Some((low, high)), Some(value)) = (self.ends, number(value)) {
+            return (value - low) / (high - low);
         }
+        let at = self.values.iter().position(|known| known == value).unwrap_or(0);
+        if self.values.len() > 1 { at as f64 / (self.values.len() - 1) as f64 } else { 0.5 }
     }
 
     /// Values to name, with their places.

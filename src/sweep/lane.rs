@@ -23,7 +23,7 @@ use super::result::{Days, EventResult, Figures, TaskResult};
 #[derive(Debug, Default)]
 struct Rows {
     batch: Option<Arc<Batch>>,
-    rows: Vec<u32>,
+    chosen: Vec<u32>,
     next: usize,
     is_over: bool,
     told: u64,
@@ -32,7 +32,7 @@ struct Rows {
 impl Feed for Rows {
     #[inline]
     fn next(&mut self, until: Option<Timestamp>) -> Result<Next<Stamped<Input>>, GatewayError> {
-        let input = self.rows.get(self.next).zip(self.batch.as_ref());
+        let input = self.chosen.get(self.next).zip(self.batch.as_ref());
         let Some(input) = input.map(|(&row, batch)| &batch.inputs[row as usize]) else {
             return Ok(if self.is_over { Next::End } else { Next::Due });
         };
@@ -51,6 +51,9 @@ struct Notes {
     tally: Tally,
     encoder: Encoder,
     events: BTreeMap<u32, EventResult>,
+    /// Latest equity that was noted, and the day of the latest input.
+    noted: i64,
+    day: i64,
     equity: Vec<(i64, i64)>,
 }
 
@@ -73,14 +76,24 @@ impl Notes {
 }
 
 impl Journal for Notes {
-    fn record(&mut self, _seq: u64, _input: &Stamped<Input>, out: &Output) -> Result<(), JournalError> {
+    fn record(&mut self, _seq: u64, input: &Stamped<Input>, out: &Output) -> Result<(), JournalError> {
+        let day = input.at.utc_day();
+        if day != self.day {
+            self.day = day;
+            // The desk notes equity before anything else of a new day, if it is another than it noted last.
+            let before = match out.records.first() {
+                Some(Record::Equity(point)) => point.equity.micros(),
+                _ => self.noted,
+            };
+            if self.equity.last().is_none_or(|(_, known)| *known != before) {
+                self.equity.push((day, before));
+            }
+        }
         self.tally.observe(out);
         for record in &out.records {
             match record {
                 Record::Trade(trade) => self.trade(trade),
-                Record::Equity(point) => {
-                    self.equity.push((point.at.utc_day(), point.equity.micros()));
-                }
+                Record::Equity(point) => self.noted = point.equity.micros(),
                 _ => {}
             }
             self.encoder.encode(record, |_, _| Ok::<(), JournalError>(()))?;
@@ -102,14 +115,16 @@ impl Lane {
     /// A set before its first input.
     #[must_use]
     pub fn new(number: usize, scenario: Scenario, markets: &Arc<[Arc<Market>]>) -> Self {
+        let (interval, bankroll) = (scenario.desk.scanner.interval, scenario.desk.bankroll.micros());
         let notes = Notes {
             markets: Arc::clone(markets),
             tally: Tally::new(markets, scenario.seats.len()),
             encoder: Encoder::default(),
             events: BTreeMap::new(),
+            noted: bankroll,
+            day: i64::MIN,
             equity: Vec::new(),
         };
-        let (interval, bankroll) = (scenario.desk.scanner.interval, scenario.desk.bankroll.micros());
         let session = Session { feed: Rows::default(), venue: SimExchange::new(scenario.sim) };
         let engine = Engine::new(Desk::new(scenario.desk, scenario.seats), session, notes);
         Self { number, interval, bankroll, engine }
@@ -146,7 +161,7 @@ impl Lane {
     /// The rows all need, and those of the markets this desk is in.
     fn choose(&mut self, batch: &Batch, needed: &[u32], stretch: &Stretch) {
         let Engine { desk, session, .. } = &mut self.engine;
-        let rows = &mut session.feed.rows;
+        let rows = &mut session.feed.chosen;
         session.feed.next = 0;
         rows.clear();
         rows.extend_from_slice(needed);

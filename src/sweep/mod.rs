@@ -37,3 +37,6 @@ impl SweepError {
         Self { file: file.to_owned(), problem: problem.into() }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -141,6 +141,21 @@ pub fn write(folder: &Path, result: &TaskResult) -> Result<(), SweepError> {
     create(&file(folder, &result.id), text.as_bytes())
 }
 
+/// Copies a task's result from another folder, unless it is there. Nothing is done where the other has none.
+///
+/// # Errors
+/// When it cannot be read or written.
+pub fn copy(from: &Path, to: &Path, id: &str) -> Result<(), SweepError> {
+    if read(from, id)?.is_none() {
+        return Ok(());
+    }
+    let source = file(from, id);
+    // As bytes: a number that is read and written again may lose its last digit.
+    let content =
+        fs::read(&source).map_err(|error| SweepError::of(&source, format!("cannot be read: {error}")))?;
+    create(&file(to, id), &content)
+}
+
 /// Creates a file if there is none of its name, whole or not at all.
 ///
 /// # Errors

@@ -50,7 +50,7 @@ pub fn pass(
         });
         let (senders, workers): (Vec<SyncSender<Arc<Batch>>>, Vec<_>) = workers.unzip();
         let mut read = || -> Result<(), EngineError> {
-            while let Some(batch) = batches.next()? {
+            while let Some(batch) = batches.read()? {
                 if seen.inputs == 0 {
                     seen.first_day = batch.inputs[0].at.utc_day();
                 }

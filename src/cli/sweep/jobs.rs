@@ -86,7 +86,7 @@ impl Plan {
 impl What {
     /// The command that runs it, for a shell.
     fn command(&self) -> String {
-        let mut words = vec!["protogen sweep".to_owned(), quoted(&self.scenario.to_string_lossy())];
+        let mut words = vec!["protogen sweep".to_owned(), quoted(&self.scenario().to_string_lossy())];
         let mut option = |name: &str, value: &str| words.push(format!("--{name} {}", quoted(value)));
         self.grid.iter().for_each(|text| option("grid", text));
         self.random.iter().for_each(|text| option("random", text));

@@ -66,7 +66,7 @@ fn table(results: &[TaskResult]) -> String {
             "{:>9} {:>7} {:>9} {:>7}  {}",
             percent(figures.total_return()),
             figures.trades,
-            percent(f64::from(figures.max_drawdown_ppm) / 1e6),
+            format!("{:.2} %", f64::from(figures.max_drawdown_ppm) / 1e4),
             figures.halts,
             set(&result.parameters)
         );
