@@ -232,6 +232,7 @@ mod tests {
     /// A set that made these profits in dollars, one event a day, each open for `length` days.
     fn set(profits: &[f64], length: i64) -> TaskResult {
         const DAY: i64 = 86_400_000_000_000;
+        #[expect(clippy::cast_possible_truncation, reason = "a few dollars")]
         let micros = |dollars: f64| (dollars * 1e6).round() as i64;
         let event = |(day, profit): (i64, &f64)| EventResult {
             event: format!("E-{day:04}"),
@@ -246,7 +247,7 @@ mod tests {
             (day, micros(equity))
         });
         let days: Vec<_> = days.collect();
-        let last = profits.len() as i64 - 1;
+        let last = i64::try_from(profits.len()).unwrap() - 1;
         let text = r#"{"bankroll_micros":1000000000,"final_equity_micros":0,"fees_micros":0,"trades":0,"wins":0,
             "open_positions":0,"max_drawdown_ppm":0,"max_exposure_micros":0,"inputs":0,"evaluations":0,
             "opportunities":0,"orders":0,"fills":0,"refusals":0,"halts":0,"brier":null,"brier_market":null,
