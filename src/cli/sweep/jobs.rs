@@ -1,7 +1,5 @@
 //! `protogen sweep plan`: the job file for a scheduler that is there already.
 
-use std::fmt::Write;
-
 use clap::{Args, ValueEnum};
 
 use crate::cli::{Failure, print};
@@ -67,19 +65,30 @@ impl Plan {
         let script = format!("exec {run} --shard $((JOB_COMPLETION_INDEX + 1))/{parts}");
         // JSON text is YAML text.
         let text = |value: &str| serde_json::Value::from(value).to_string();
-        let mut job = format!("# {note}\n# Afterwards, on the same volume: {merge}\n");
-        let _ = write!(
-            job,
-            "apiVersion: batch/v1\nkind: Job\nmetadata:\n  name: sweep-{id}\nspec:\n  completionMode: Indexed\n  \
-             completions: {parts}\n  parallelism: {parts}\n  backoffLimitPerIndex: 3\n  template:\n    spec:\n      \
-             restartPolicy: Never\n      containers:\n      - name: sweep\n        image: {}\n        workingDir: /work\n        \
-             command: [\"/bin/sh\", \"-c\", {}]\n        volumeMounts:\n        - name: work\n          mountPath: /work\n      \
-             volumes:\n      - name: work\n        persistentVolumeClaim:\n          claimName: {}\n",
-            text(&self.image),
-            text(&script),
-            text(&self.claim)
-        );
-        job
+        let (image, command, claim) = (text(&self.image), text(&script), text(&self.claim));
+        let lines = [
+            format!("# {note}"),
+            format!("# Afterwards, on the same volume: {merge}"),
+            "apiVersion: batch/v1".into(),
+            "kind: Job".into(),
+            format!("metadata: {{ name: sweep-{id} }}"),
+            "spec:".into(),
+            "  completionMode: Indexed".into(),
+            format!("  completions: {parts}"),
+            format!("  parallelism: {parts}"),
+            "  backoffLimitPerIndex: 3".into(),
+            "  template:".into(),
+            "    spec:".into(),
+            "      restartPolicy: Never".into(),
+            "      containers:".into(),
+            "      - name: sweep".into(),
+            format!("        image: {image}"),
+            "        workingDir: /work".into(),
+            format!("        command: [\"/bin/sh\", \"-c\", {command}]"),
+            "        volumeMounts: [{ name: work, mountPath: /work }]".into(),
+            format!("      volumes: [{{ name: work, persistentVolumeClaim: {{ claimName: {claim} }} }}]"),
+        ];
+        lines.join("\n") + "\n"
     }
 }
 
