@@ -22,6 +22,7 @@
 //! | fees | [`domain::fee`] |
 //! | simulated fills and latency | [`sim`] |
 //! | the exchange, and a stand-in for it | [`kalshi`], [`sandbox`] |
+//! | what a recorded run says: statistics, charts, page | [`report`] |
 //! | many settings over one data set | [`sweep`] |
 //! | steering and watching a live desk | [`live`] |
 //!
