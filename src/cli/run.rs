@@ -23,7 +23,9 @@ pub struct RunFlags {
 
 /// Opens the feed of a scenario and hashes its files.
 pub fn open_feed(scenario: &Scenario, flags: RunFlags) -> Result<(HistoricalFeed, Manifest), DataError> {
-    Ok((feed(scenario, flags)?, manifest(scenario)?))
+    // Hashed first: a file that cannot be read at all is told before one that is wrong.
+    let manifest = manifest(scenario)?;
+    Ok((feed(scenario, flags)?, manifest))
 }
 
 /// Hashes the files of a scenario's data.
