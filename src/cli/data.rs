@@ -1,4 +1,4 @@
-//! `protogen data check|show`
+//! `protogen data check|show`; `import` has a file of its own.
 
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
@@ -9,16 +9,21 @@ use serde_json::json;
 use crate::domain::{Price, Timestamp};
 use crate::feed::dataset::DataSet;
 use crate::feed::inspect::{self, EventOverview, MarketCourse};
+use crate::feed::soundness::{Remark, Soundness};
 
+use super::import::Import;
 use super::{Common, Failure, json, print, render};
 
 /// Look after data sets.
 #[derive(Debug, Subcommand)]
 pub enum Data {
-    /// List everything that is wrong with data sets or fact files; exit code 3 if anything is
+    /// List everything that is wrong with data sets or fact files; exit code 3 if anything is. Of sound data
+    /// sets, what is worth a look (prices off the grid, gaps, winners, results) and the days they cover
     Check(Check),
     /// Show what a data set holds, or the price of one market over time
     Show(Show),
+    #[command(subcommand)]
+    Import(Import),
 }
 
 /// `protogen data check`
@@ -45,6 +50,7 @@ impl Data {
         match self {
             Self::Check(check) => check.run(common),
             Self::Show(show) => show.run(common),
+            Self::Import(import) => import.run(common),
         }
     }
 }
@@ -60,7 +66,8 @@ impl Check {
                 let problems: Vec<_> = found.problems.iter().map(ToString::to_string).collect();
                 checked.push(json!({
                     "path": path, "markets": found.markets, "rows": found.rows,
-                    "count": found.count, "problems": problems,
+                    "count": found.count, "problems": problems, "remarks": remarks_json(&found.soundness),
+                    "coverage": coverage_json(&found.soundness),
                 }));
                 continue;
             }
@@ -77,6 +84,10 @@ impl Check {
             let markets =
                 if found.markets > 0 { format!("{} markets, ", found.markets) } else { String::new() };
             let _ = writeln!(text, "{}: {markets}{} rows: {verdict}", path.display(), found.rows);
+            if found.count == 0 && !common.quiet {
+                text += &remarks(&found.soundness);
+                text += &coverage(&found.soundness);
+            }
             print(&text)?;
         }
         if common.json {
@@ -88,6 +99,56 @@ impl Check {
             Err(Failure::new(Failure::DATA, format!("{total} problems in the data")))
         }
     }
+}
+
+/// What is odd about data in which nothing is wrong.
+fn remarks(found: &Soundness) -> String {
+    let mut text = String::new();
+    for (kind, remark) in &found.remarks {
+        let _ = writeln!(text, "worth a look: {} ({})", kind.replace('_', " "), remark.count);
+        for example in &remark.examples {
+            let _ = writeln!(text, "  {example}");
+        }
+    }
+    text
+}
+
+fn remarks_json(found: &Soundness) -> serde_json::Value {
+    let remark = |remark: &Remark| json!({ "count": remark.count, "examples": remark.examples });
+    found.remarks.iter().map(|(kind, found)| ((*kind).to_owned(), remark(found))).collect()
+}
+
+/// A line a month, a character a day: the more snapshots, the higher.
+fn coverage(found: &Soundness) -> String {
+    const LEVELS: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
+    let most = found.days.values().copied().max().unwrap_or(0).max(1);
+    let level = |&rows: &u64| match rows {
+        0 => '·',
+        // The square root, so that quiet days can be told from empty ones beside busy ones.
+        rows => LEVELS[usize::try_from((rows * 64 / most).isqrt().min(7)).unwrap_or(0)],
+    };
+    let months = found.calendar();
+    let mut text = String::new();
+    if !months.is_empty() {
+        let _ = writeln!(text, "snapshots a day, at most {most}; · = none");
+    }
+    for month in months {
+        let days: String = month.days.iter().map(level).collect();
+        let rows: u64 = month.days.iter().sum();
+        let _ = writeln!(
+            text,
+            "  {} {}{days:<width$} {rows:>10}",
+            month.name,
+            " ".repeat(month.first_day - 1),
+            width = 32 - month.first_day
+        );
+    }
+    text
+}
+
+fn coverage_json(found: &Soundness) -> serde_json::Value {
+    let days = found.days.iter().map(|(&day, rows)| (Timestamp::start_of_utc_day(day).date(), json!(rows)));
+    days.collect()
 }
 
 impl Show {

@@ -8,6 +8,7 @@ mod desk;
 mod doctor;
 mod halt;
 mod halts;
+mod import;
 mod init;
 mod live;
 mod positions;

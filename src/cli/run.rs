@@ -9,7 +9,7 @@ use crate::feed::snapshots::Window;
 use crate::feed::{DataError, HistoricalFeed};
 use crate::scenario::Scenario;
 
-/// The data files of a scenario with their content hashes.
+/// The data files a run reads with their content hashes.
 pub type Manifest = Vec<(PathBuf, String)>;
 
 /// Flags that change what a run does.
@@ -21,24 +21,27 @@ pub struct RunFlags {
     pub ignore_halts: bool,
 }
 
-/// Opens the feed of a scenario and hashes its files.
+/// Opens the feed of a scenario and hashes the files it reads.
 pub fn open_feed(scenario: &Scenario, flags: RunFlags) -> Result<(HistoricalFeed, Manifest), DataError> {
-    // Hashed first: a file that cannot be read at all is told before one that is wrong.
-    let manifest = manifest(scenario)?;
-    Ok((feed(scenario, flags)?, manifest))
-}
-
-/// Hashes the files of a scenario's data.
-pub fn manifest(scenario: &Scenario) -> Result<Manifest, DataError> {
+    let hashed = |file: &PathBuf| Ok::<_, DataError>((file.clone(), content_hash(file)?));
+    // Facts first: one that cannot be read at all is told before one that is wrong.
+    let facts = scenario.facts.iter().map(hashed).collect::<Result<Vec<_>, _>>()?;
     let sets = data_sets(scenario)?;
-    let files = sets.iter().flat_map(DataSet::files).chain(&scenario.facts);
-    files.map(|file| Ok((file.clone(), content_hash(file)?))).collect()
+    let feed = feed_of(scenario, &sets, flags)?;
+    // What a run does not read does not make it another run, and is not read for its hash.
+    let files = sets.iter().flat_map(DataSet::files).filter(|file| !feed.passes_over(file));
+    let manifest = files.map(hashed).chain(facts.into_iter().map(Ok)).collect::<Result<_, _>>()?;
+    Ok((feed, manifest))
 }
 
 /// Opens the feed of a scenario.
 pub fn feed(scenario: &Scenario, flags: RunFlags) -> Result<HistoricalFeed, DataError> {
+    feed_of(scenario, &data_sets(scenario)?, flags)
+}
+
+fn feed_of(scenario: &Scenario, sets: &[DataSet], flags: RunFlags) -> Result<HistoricalFeed, DataError> {
     let settings = HistoricalSettings {
-        data: &data_sets(scenario)?,
+        data: sets,
         facts: &scenario.facts,
         window: Window {
             start: scenario.start.unwrap_or(Timestamp::MIN),

@@ -4,6 +4,7 @@ mod jobs;
 mod text;
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -165,24 +166,21 @@ impl What {
         if space.grids.is_empty() && space.ranges.is_empty() {
             return Err(usage("nothing varies; give --grid key=a,b or --random key=low..high".into()));
         }
-        let mut hashes: BTreeMap<Vec<PathBuf>, run::Manifest> = BTreeMap::new();
-        let mut groups: BTreeMap<String, usize> = BTreeMap::new();
+        let mut feeds: BTreeMap<String, (usize, run::Manifest)> = BTreeMap::new();
         let mut grouped: Vec<Vec<usize>> = Vec::new();
         let mut tasks = Vec::new();
         for (number, parameters) in space.sets().map_err(usage)?.into_iter().enumerate() {
             let mut task = Task { id: String::new(), parameters };
             let scenario = self.load(&task)?;
-            let files: Vec<PathBuf> = scenario.data.iter().chain(&scenario.facts).cloned().collect();
-            if !hashes.contains_key(&files) {
-                hashes.insert(files.clone(), run::manifest(&scenario)?);
-            }
-            task.id = run_id(&scenario, &hashes[&files], self.flags());
-            let next = grouped.len();
-            let group = *groups.entry(feed_key(&scenario)).or_insert(next);
-            if group == next {
-                grouped.push(Vec::new());
-            }
-            grouped[group].push(number);
+            let (group, files) = match feeds.entry(feed_key(&scenario)) {
+                Entry::Occupied(known) => known.into_mut(),
+                Entry::Vacant(new) => {
+                    grouped.push(Vec::new());
+                    new.insert((grouped.len() - 1, run::open_feed(&scenario, self.flags())?.1))
+                }
+            };
+            task.id = run_id(&scenario, files, self.flags());
+            grouped[*group].push(number);
             tasks.push(task);
         }
         let manifest = Manifest {

@@ -36,6 +36,8 @@ pub struct MarketRow {
     pub market: Market,
     /// How it ended, if it has.
     pub settlement: Option<Settlement>,
+    /// Whether at most one market of its event pays; a run does not use it, a check does.
+    pub mutually_exclusive: bool,
 }
 
 /// The markets of a run.
@@ -149,6 +151,7 @@ struct Columns<'a> {
     fee_type: &'a StringChunked,
     fee_multiplier: &'a Float64Chunked,
     price_ranges: &'a StringChunked,
+    mutually_exclusive: &'a BooleanChunked,
 }
 
 impl<'a> Columns<'a> {
@@ -182,7 +185,7 @@ impl<'a> Columns<'a> {
         // Not used by a run, but part of the schema.
         text("yes_sub_title")?;
         let exclusive = column("mutually_exclusive")?;
-        let _flags: &BooleanChunked =
+        let mutually_exclusive =
             exclusive.bool().map_err(|_| wrong("mutually_exclusive", "bool", exclusive))?;
         let settled = column("settlement_value")?;
         Ok(Self {
@@ -202,6 +205,7 @@ impl<'a> Columns<'a> {
             fee_type: text("fee_type")?,
             fee_multiplier: real("fee_multiplier")?,
             price_ranges: text("price_ranges")?,
+            mutually_exclusive,
         })
     }
 
@@ -231,7 +235,8 @@ impl<'a> Columns<'a> {
         if settlement.is_some_and(|settlement| settlement.at < market.open_time) {
             return Err("settlement_time is before open_time".into());
         }
-        Ok(MarketRow { market, settlement })
+        let mutually_exclusive = self.mutually_exclusive.get(row).unwrap_or(false);
+        Ok(MarketRow { market, settlement, mutually_exclusive })
     }
 
     fn strike(&self, row: usize) -> Result<Strike, String> {
@@ -241,56 +246,80 @@ impl<'a> Columns<'a> {
         };
         let floor = || value(self.floor_strike, "floor_strike");
         let cap = || value(self.cap_strike, "cap_strike");
-        Ok(match self.strike_type.get(row).unwrap_or_default() {
-            "greater" => Strike::Greater(floor()?),
-            "greater_or_equal" => Strike::GreaterOrEqual(floor()?),
-            "less" => Strike::Less(cap()?),
-            "less_or_equal" => Strike::LessOrEqual(cap()?),
-            "between" => {
-                let (floor, cap) = (floor()?, cap()?);
-                if floor > cap {
-                    return Err(format!("floor_strike {floor} is above cap_strike {cap}"));
-                }
-                Strike::Between(floor, cap)
-            }
-            "functional" | "custom" | "structured" | "" => Strike::Other,
-            other => return Err(format!("strike_type `{other}` is unknown")),
-        })
+        strike_of(self.strike_type.get(row).unwrap_or_default(), floor, cap)
     }
 
     fn fees(&self, row: usize) -> Result<FeeSchedule, String> {
         let name = required(self.fee_type, row, "fee_type")?;
-        let fee_type = FeeType::from_name(name)
-            .ok_or_else(|| format!("fee_type `{name}` is no fee type protogen knows"))?;
         let multiplier = self.fee_multiplier.get(row).ok_or("fee_multiplier is missing")?;
         let multiplier = decimal_of(multiplier).map_err(|error| format!("fee_multiplier: {error}"))?;
-        FeeSchedule::with_multiplier(fee_type, multiplier).map_err(|error| format!("fee_multiplier: {error}"))
+        fees_of(name, multiplier)
     }
 
     fn settlement(&self, row: usize) -> Result<Option<Settlement>, String> {
-        let value = self.settlement_value.get(row);
-        let price = value.map(|value| {
-            u16::try_from(value)
-                .ok()
-                .and_then(Price::new)
-                .ok_or_else(|| format!("settlement_value = {value} is not between 0 and 10000"))
-        });
-        let price = price.transpose()?;
-        let value = match self.result.get(row).unwrap_or_default() {
-            "" => return Ok(None),
-            "yes" if price.is_none_or(|price| price == Price::ONE) => Price::ONE,
-            "no" if price.is_none_or(|price| price == Price::ZERO) => Price::ZERO,
-            "scalar" => price.ok_or("result is scalar without a settlement_value")?,
-            result @ ("yes" | "no") => {
-                return Err(format!("result {result} does not fit settlement_value {}", value.unwrap_or(0)));
-            }
-            other => return Err(format!("result `{other}` is none of yes, no, scalar or empty")),
+        let at = || {
+            let there = self.settlement_time.get(row);
+            there.map(|_| moment(&self.settlement_time, row, "settlement_time")).transpose()
         };
-        if self.settlement_time.get(row).is_none() {
-            return Err("has a result but no settlement_time".into());
-        }
-        Ok(Some(Settlement { at: moment(&self.settlement_time, row, "settlement_time")?, value }))
+        settlement_of(self.result.get(row).unwrap_or_default(), self.settlement_value.get(row), at)
     }
+}
+
+/// When a market pays, from the exchange's name of the comparison and its bounds.
+pub(super) fn strike_of(
+    kind: &str,
+    floor: impl FnOnce() -> Result<Decimal6, String>,
+    cap: impl FnOnce() -> Result<Decimal6, String>,
+) -> Result<Strike, String> {
+    Ok(match kind {
+        "greater" => Strike::Greater(floor()?),
+        "greater_or_equal" => Strike::GreaterOrEqual(floor()?),
+        "less" => Strike::Less(cap()?),
+        "less_or_equal" => Strike::LessOrEqual(cap()?),
+        "between" => {
+            let (floor, cap) = (floor()?, cap()?);
+            if floor > cap {
+                return Err(format!("floor_strike {floor} is above cap_strike {cap}"));
+            }
+            Strike::Between(floor, cap)
+        }
+        "functional" | "custom" | "structured" | "" => Strike::Other,
+        other => return Err(format!("strike_type `{other}` is unknown")),
+    })
+}
+
+/// A fee schedule from the exchange's name of it.
+pub(super) fn fees_of(name: &str, multiplier: Decimal6) -> Result<FeeSchedule, String> {
+    let fee_type =
+        FeeType::from_name(name).ok_or_else(|| format!("fee_type `{name}` is no fee type protogen knows"))?;
+    FeeSchedule::with_multiplier(fee_type, multiplier).map_err(|error| format!("fee_multiplier: {error}"))
+}
+
+/// How a market ended, from the exchange's word for it, what YES paid in ten-thousandths, and when.
+pub(super) fn settlement_of(
+    result: &str,
+    value: Option<i32>,
+    at: impl FnOnce() -> Result<Option<Timestamp>, String>,
+) -> Result<Option<Settlement>, String> {
+    let price = value.map(|value| {
+        u16::try_from(value)
+            .ok()
+            .and_then(Price::new)
+            .ok_or_else(|| format!("settlement_value = {value} is not between 0 and 10000"))
+    });
+    let price = price.transpose()?;
+    let value = match result {
+        "" => return Ok(None),
+        "yes" if price.is_none_or(|price| price == Price::ONE) => Price::ONE,
+        "no" if price.is_none_or(|price| price == Price::ZERO) => Price::ZERO,
+        "scalar" => price.ok_or("result is scalar without a settlement_value")?,
+        result @ ("yes" | "no") => {
+            return Err(format!("result {result} does not fit settlement_value {}", value.unwrap_or(0)));
+        }
+        other => return Err(format!("result `{other}` is none of yes, no, scalar or empty")),
+    };
+    let at = at()?.ok_or("has a result but no settlement_time")?;
+    Ok(Some(Settlement { at, value }))
 }
 
 fn required<'a>(column: &'a StringChunked, row: usize, name: &str) -> Result<&'a str, String> {
@@ -315,7 +344,7 @@ struct PriceRange {
     step: String,
 }
 
-fn grid(json: &str) -> Result<PriceGrid, String> {
+pub(super) fn grid(json: &str) -> Result<PriceGrid, String> {
     if json.is_empty() {
         return Ok(PriceGrid::whole_cents());
     }

@@ -117,6 +117,13 @@ impl FilePlan {
         let first = first.unwrap_or(Timestamp::MAX);
         Ok(Self { file: file.to_owned(), metadata, groups, first, rows })
     }
+
+    /// Bytes of the row groups to be read.
+    #[must_use]
+    pub fn bytes(&self) -> u64 {
+        let groups = self.groups.iter().map(|&(group, _)| self.metadata.metadata().row_group(group));
+        groups.map(|group| u64::try_from(group.compressed_size()).unwrap_or(0)).sum()
+    }
 }
 
 fn load_metadata(file: &Path) -> Result<ArrowReaderMetadata, DataError> {

@@ -4,8 +4,8 @@
 //! close, markets are paid out. A snapshot stands at the moment it was taken, a fact at the moment it
 //! was published, a result at the moment of payment: nothing is told before.
 
-use std::collections::BTreeMap;
-use std::path::Path;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::domain::{Fact, FeeSchedule, Market, MarketId, MarketStatus, Price, Quote, SeriesId, Timestamp};
@@ -25,7 +25,7 @@ pub struct HistoricalSettings<'a> {
     /// Data sets.
     pub data: &'a [DataSet],
     /// Files of facts.
-    pub facts: &'a [std::path::PathBuf],
+    pub facts: &'a [PathBuf],
     /// Dates.
     pub window: Window,
     /// Assumed distance of bid and ask from the midpoint where neither is known.
@@ -71,6 +71,7 @@ pub struct HistoricalFeed {
     snapshots: SnapshotStream,
     half_spread: Option<Price>,
     rows: u64,
+    passed_over: BTreeSet<PathBuf>,
 }
 
 impl HistoricalFeed {
@@ -109,6 +110,8 @@ impl HistoricalFeed {
             .flat_map(|set| &set.snapshots)
             .map(|file| FilePlan::new(file, &tickers, window))
             .collect::<Result<_, _>>()?;
+        let (plans, idle): (Vec<_>, Vec<_>) = plans.into_iter().partition(|plan| plan.rows > 0);
+        let passed_over = idle.into_iter().map(|plan| plan.file).collect();
         let rows = plans.iter().map(|plan| plan.rows).sum();
         Ok(Self {
             markets: catalogue.markets,
@@ -117,6 +120,7 @@ impl HistoricalFeed {
             snapshots: SnapshotStream::new(plans, tickers, window, settings.lenient),
             half_spread: settings.half_spread,
             rows,
+            passed_over,
         })
     }
 
@@ -124,6 +128,12 @@ impl HistoricalFeed {
     #[must_use]
     pub fn markets(&self) -> &[Arc<Market>] {
         &self.markets
+    }
+
+    /// Whether nothing of a file of snapshots is read, because it holds none of the run's markets and dates.
+    #[must_use]
+    pub fn passes_over(&self, file: &Path) -> bool {
+        self.passed_over.contains(file)
     }
 
     /// Snapshot rows that will be looked at.

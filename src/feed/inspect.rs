@@ -1,5 +1,6 @@
 //! Looking at data sets: everything that is wrong with one, and what is in it.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use polars::prelude::{
@@ -14,6 +15,7 @@ use super::dataset::DataSet;
 use super::decode::FilePlan;
 use super::facts;
 use super::snapshots::{SnapshotStream, Tickers, Window};
+use super::soundness::{Look, Soundness};
 use super::{DataError, parquet_file};
 
 const EVERYTHING: Window = Window { start: Timestamp::MIN, end: Timestamp::MAX };
@@ -29,6 +31,8 @@ pub struct Findings {
     pub markets: u64,
     /// Snapshot rows looked at.
     pub rows: u64,
+    /// What is odd without making the data unusable.
+    pub soundness: Soundness,
 }
 
 impl Findings {
@@ -61,15 +65,24 @@ pub fn check(path: &Path) -> Findings {
     let rows = found.take(read_market_rows(&set.markets)).unwrap_or_default();
     let rows: Vec<MarketRow> = rows.into_iter().filter_map(|row| found.take(row)).collect();
     found.markets = rows.len() as u64;
+    let exclusive: BTreeSet<Box<str>> =
+        rows.iter().filter(|row| row.mutually_exclusive).map(|row| row.market.ticker.clone()).collect();
     let Some(catalogue) = found.take(Catalogue::new(vec![(&set.markets, rows)], EVERYTHING, |_| true)) else {
         return found;
     };
-    check_snapshots(&set, catalogue, &mut found);
+    check_snapshots(&set, catalogue, &exclusive, &mut found);
     found
 }
 
-fn check_snapshots(set: &DataSet, catalogue: Catalogue, found: &mut Findings) {
-    let tickers = catalogue.tickers;
+fn check_snapshots(
+    set: &DataSet,
+    catalogue: Catalogue,
+    exclusive: &BTreeSet<Box<str>>,
+    found: &mut Findings,
+) {
+    let Catalogue { markets, settlements, tickers, .. } = catalogue;
+    let exclusive: Vec<_> = markets.iter().map(|market| exclusive.contains(&market.ticker)).collect();
+    let mut look = Look::new(&markets);
     let mut plans = Vec::new();
     for file in &set.snapshots {
         plans.extend(found.take(FilePlan::new(file, &tickers, EVERYTHING)));
@@ -77,7 +90,7 @@ fn check_snapshots(set: &DataSet, catalogue: Catalogue, found: &mut Findings) {
     let mut stream = SnapshotStream::new(plans, tickers, EVERYTHING, true);
     loop {
         match stream.peek() {
-            Ok(Some(_)) => drop(stream.take()),
+            Ok(Some(_)) => stream.take().iter().for_each(|snapshot| look.take(snapshot)),
             Ok(None) => break,
             Err(problem) => {
                 found.add(problem);
@@ -85,6 +98,7 @@ fn check_snapshots(set: &DataSet, catalogue: Catalogue, found: &mut Findings) {
             }
         }
     }
+    found.soundness = look.finish(&settlements, &exclusive);
     found.rows = stream.rows_read();
     for (_, skipped) in stream.into_skipped() {
         found.count += skipped.count;

@@ -11,6 +11,8 @@ pub mod facts;
 #[cfg(feature = "historical")]
 pub mod historical;
 #[cfg(feature = "historical")]
+pub mod import;
+#[cfg(feature = "historical")]
 pub mod inspect;
 pub mod live;
 #[cfg(feature = "historical")]
@@ -19,6 +21,8 @@ mod parquet_file;
 pub mod problem;
 #[cfg(feature = "historical")]
 pub mod snapshots;
+#[cfg(feature = "historical")]
+pub mod soundness;
 pub mod synthetic;
 #[cfg(feature = "historical")]
 pub mod table;

@@ -6,6 +6,7 @@ use std::fmt;
 use std::fs::File;
 use std::path::Path;
 
+use arrow_array::{Array, StringArray};
 use arrow_schema::DataType;
 use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions};
 use parquet::file::metadata::{ColumnChunkMetaData, RowGroupMetaData};
@@ -50,6 +51,13 @@ pub fn check_for_polars(file: &Path) -> Result<(), DataError> {
         let problem = format!("column {} is {}, a type that cannot be read", field.name(), field.data_type());
         Err(DataError::of_file(file, problem))
     })
+}
+
+/// Whether two dictionaries are one: batches of one row group share its buffers, not the array around them.
+pub fn same_strings(known: &StringArray, names: &StringArray) -> bool {
+    known.len() == names.len()
+        && known.value_data().as_ptr() == names.value_data().as_ptr()
+        && known.value_offsets().as_ptr() == names.value_offsets().as_ptr()
 }
 
 fn lies_within(column: &ColumnChunkMetaData, length: u64) -> bool {

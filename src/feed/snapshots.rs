@@ -4,7 +4,8 @@
 //! ([`decode`](super::decode)); here the files are merged by time, ties by file order, and every row is
 //! checked.
 
-use std::collections::{BTreeMap, HashMap};
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BinaryHeap, HashMap};
 use std::sync::mpsc::Receiver;
 
 use arrow_array::cast::AsArray;
@@ -126,13 +127,7 @@ impl Source {
 
     fn learn_dictionary(&mut self, dictionary: &ArrayRef, tickers: &Tickers) {
         let names: &StringArray = dictionary.as_string::<i32>();
-        // Batches of one row group share the buffers of their dictionary, not the array around them.
-        let same = |known: &StringArray| {
-            known.len() == names.len()
-                && known.value_data().as_ptr() == names.value_data().as_ptr()
-                && known.value_offsets().as_ptr() == names.value_offsets().as_ptr()
-        };
-        if self.meanings_of.as_ref().is_some_and(same) {
+        if self.meanings_of.as_ref().is_some_and(|known| parquet_file::same_strings(known, names)) {
             return;
         }
         self.meanings.clear();
@@ -256,7 +251,9 @@ pub struct SnapshotStream {
     tickers: Tickers,
     window: Window,
     rows_a_batch: usize,
-    current: usize,
+    current: Option<usize>,
+    /// The others by the time of their next row, or a lower bound of it; at a tie by file order.
+    others: BinaryHeap<Reverse<(Timestamp, usize)>>,
     /// How far the current source may go before another is asked.
     limit: Option<Timestamp>,
     head: Option<Snapshot>,
@@ -270,12 +267,16 @@ impl SnapshotStream {
     #[must_use]
     pub fn new(plans: Vec<FilePlan>, tickers: Tickers, window: Window, lenient: bool) -> Self {
         let rows_a_batch = (ROWS_IN_FLIGHT / plans.len().max(1)).clamp(FEWEST_ROWS, MOST_ROWS);
+        let sources: Vec<_> = plans.into_iter().map(Source::new).collect();
+        let heads =
+            sources.iter().zip(0..).filter_map(|(source, index)| Some(Reverse((source.head()?, index))));
         Self {
-            sources: plans.into_iter().map(Source::new).collect(),
+            others: heads.collect(),
+            sources,
             tickers,
             window,
             rows_a_batch,
-            current: 0,
+            current: None,
             limit: None,
             head: None,
             skipped: lenient.then(BTreeMap::new),
@@ -321,10 +322,10 @@ impl SnapshotStream {
     #[inline]
     fn advance(&mut self) -> Result<Option<Snapshot>, DataError> {
         loop {
-            if !self.choose()? {
+            let Some(current) = self.choose()? else {
                 return Ok(None);
-            }
-            let source = &mut self.sources[self.current];
+            };
+            let source = &mut self.sources[current];
             self.rows_read += 1;
             match source.row(&self.tickers) {
                 Ok(Some(snapshot)) if snapshot.at < self.window.start => {}
@@ -350,40 +351,41 @@ impl SnapshotStream {
         }
     }
 
-    /// Makes the source with the earliest row current. Returns whether there is any.
+    /// Makes the source with the earliest row current. `None` = there is no row left.
     #[inline]
-    fn choose(&mut self) -> Result<bool, DataError> {
-        if let Some(source) = self.sources.get_mut(self.current)
+    fn choose(&mut self) -> Result<Option<usize>, DataError> {
+        if let Some(current) = self.current
+            && let Some(source) = self.sources.get(current)
             && let Some(batch) = &source.batch
             && source.next < batch.len()
             && self.limit.is_none_or(|limit| source.head().is_some_and(|head| head <= limit))
         {
-            return Ok(true);
+            return Ok(self.current);
         }
         self.choose_again()
     }
 
-    fn choose_again(&mut self) -> Result<bool, DataError> {
-        loop {
-            let earliest =
-                (0..self.sources.len()).filter_map(|index| Some((self.sources[index].head()?, index))).min();
-            let Some((_, index)) = earliest else {
-                return Ok(false);
-            };
-            if !self.sources[index].fill(self.rows_a_batch, &self.tickers)? {
+    fn choose_again(&mut self) -> Result<Option<usize>, DataError> {
+        if let Some(current) = self.current.take() {
+            self.others.extend(self.sources[current].head().map(|head| Reverse((head, current))));
+        }
+        while let Some(Reverse((_, index))) = self.others.pop() {
+            let source = &mut self.sources[index];
+            if !source.fill(self.rows_a_batch, &self.tickers)? {
                 continue;
             }
             // The bound before filling may have been too low; look again with the real head.
-            let real = self.sources[index].head().unwrap_or(Timestamp::MAX);
-            let others = (0..self.sources.len()).filter(|&other| other != index);
-            let next = others.filter_map(|other| Some((self.sources[other].head()?, other))).min();
-            if next.is_none_or(|(head, other)| (real, index) <= (head, other)) {
-                self.current = index;
+            let real = source.head().unwrap_or(Timestamp::MAX);
+            let next = self.others.peek().map(|&Reverse(next)| next);
+            if next.is_none_or(|next| (real, index) <= next) {
+                self.current = Some(index);
                 // At a tie the earlier file goes first, so a later one may only run to just before it.
                 self.limit = next.map(|(head, other)| if index < other { head } else { head.just_before() });
-                return Ok(true);
+                return Ok(self.current);
             }
+            self.others.push(Reverse((real, index)));
         }
+        Ok(None)
     }
 }
 

@@ -1,7 +1,7 @@
 //! Writes data sets in the project's schema: Parquet, zstd, snapshots sorted by time.
 
 use std::fs::File;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use arrow_array::builder::{
@@ -15,7 +15,7 @@ use parquet::arrow::ArrowWriter;
 use parquet::basic::{Compression, ZstdLevel};
 use parquet::file::properties::WriterProperties;
 
-use crate::domain::{Decimal6, FeeType, Market, Price, Quote, Strike, Timestamp};
+use crate::domain::{Contracts, Decimal6, FeeType, Market, Price, Quote, Strike, Timestamp};
 
 use super::DataError;
 use super::catalogue::Settlement;
@@ -47,12 +47,13 @@ pub struct SnapshotRow<'a> {
 }
 
 /// Writes `snapshots.parquet` row by row.
-pub struct SnapshotWriter<'a> {
-    file: &'a Path,
+pub struct SnapshotWriter {
+    file: PathBuf,
     writer: ArrowWriter<File>,
     schema: SchemaRef,
     columns: SnapshotColumns,
     rows: usize,
+    row_group: usize,
 }
 
 struct SnapshotColumns {
@@ -73,12 +74,12 @@ impl Default for SnapshotColumns {
     }
 }
 
-impl<'a> SnapshotWriter<'a> {
+impl SnapshotWriter {
     /// Starts a file.
     ///
     /// # Errors
     /// When it cannot be written.
-    pub fn create(file: &'a Path) -> Result<Self, DataError> {
+    pub fn create(file: &Path) -> Result<Self, DataError> {
         let keys = DataType::Dictionary(Box::new(DataType::Int32), Box::new(DataType::Utf8));
         let price = |name: &str| Field::new(name, DataType::Int32, true);
         let count = |name: &str| Field::new(name, DataType::Int64, true);
@@ -95,7 +96,14 @@ impl<'a> SnapshotWriter<'a> {
             count("open_interest"),
         ]));
         let writer = open_writer(file, &schema)?;
-        Ok(Self { file, writer, schema, columns: SnapshotColumns::default(), rows: 0 })
+        let columns = SnapshotColumns::default();
+        Ok(Self { file: file.to_owned(), writer, schema, columns, rows: 0, row_group: ROW_GROUP })
+    }
+
+    /// With fewer rows a row group: what is kept in memory of a file that is being written.
+    #[must_use]
+    pub fn with_row_group(self, rows: usize) -> Self {
+        Self { row_group: rows.clamp(1, ROW_GROUP), ..self }
     }
 
     /// Appends a row.
@@ -103,20 +111,32 @@ impl<'a> SnapshotWriter<'a> {
     /// # Errors
     /// When it cannot be written.
     pub fn write(&mut self, row: &SnapshotRow<'_>) -> Result<(), DataError> {
+        self.write_with(row, None)
+    }
+
+    /// Appends a row with the contracts that are held.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn write_with(
+        &mut self,
+        row: &SnapshotRow<'_>,
+        open_interest: Option<Contracts>,
+    ) -> Result<(), DataError> {
         let price = |price: Option<Price>| price.map(|price| i32::from(price.get()));
         let quote = &row.quote;
         self.columns.ts.append_value(row.at.nanos() / 1_000);
-        self.columns.ticker.append(row.ticker).map_err(|error| DataError::of_file(self.file, error))?;
+        self.columns.ticker.append(row.ticker).map_err(|error| DataError::of_file(&self.file, error))?;
         let prices = [quote.bid, quote.ask, quote.last, quote.recorded_mid];
         for (column, value) in self.columns.prices.iter_mut().zip(prices) {
             column.append_option(price(value));
         }
-        let counts = [quote.bid_size, quote.ask_size, quote.volume, None];
+        let counts = [quote.bid_size, quote.ask_size, quote.volume, open_interest];
         for (column, value) in self.columns.counts.iter_mut().zip(counts) {
-            column.append_option(value.map(crate::domain::Contracts::hundredths));
+            column.append_option(value.map(Contracts::hundredths));
         }
         self.rows += 1;
-        if self.rows == ROW_GROUP { self.flush() } else { Ok(()) }
+        if self.rows == self.row_group { self.flush() } else { Ok(()) }
     }
 
     /// Finishes the file.
@@ -125,7 +145,7 @@ impl<'a> SnapshotWriter<'a> {
     /// When it cannot be written.
     pub fn finish(mut self) -> Result<(), DataError> {
         self.flush()?;
-        self.writer.close().map(drop).map_err(|error| DataError::of_file(self.file, error))
+        self.writer.close().map(drop).map_err(|error| DataError::of_file(&self.file, error))
     }
 
     fn flush(&mut self) -> Result<(), DataError> {
@@ -145,7 +165,7 @@ impl<'a> SnapshotWriter<'a> {
             Arc::new(volume.finish()),
             Arc::new(open_interest.finish()),
         ];
-        let failed = |error: &dyn std::fmt::Display| DataError::of_file(self.file, error);
+        let failed = |error: &dyn std::fmt::Display| DataError::of_file(&self.file, error);
         let batch = RecordBatch::try_new(Arc::clone(&self.schema), arrays).map_err(|error| failed(&error))?;
         self.writer.write(&batch).map_err(|error| failed(&error))?;
         self.writer.flush().map_err(|error| failed(&error))
@@ -160,6 +180,21 @@ pub(super) fn open_writer(file: &Path, schema: &SchemaRef) -> Result<ArrowWriter
     ArrowWriter::try_new(handle, Arc::clone(schema), Some(properties)).map_err(|error| failed(&error))
 }
 
+/// A row of `markets.parquet`.
+#[derive(Clone, Debug)]
+pub struct Listing {
+    /// Everything known at listing, but for its grid, which is written as `price_ranges`.
+    pub market: Market,
+    /// How it ended, if it has.
+    pub settlement: Option<Settlement>,
+    /// What YES means, for people.
+    pub yes_sub_title: String,
+    /// Whether at most one market of its event pays.
+    pub mutually_exclusive: bool,
+    /// Its grid as JSON, as the exchange sends it; empty = whole cents.
+    pub price_ranges: String,
+}
+
 /// Writes `markets.parquet`. The grid is written as whole cents: finer grids come from the exchange.
 /// `exclusive` says whether at most one market of each event pays.
 ///
@@ -170,40 +205,56 @@ pub fn write_markets(
     rows: &[(Market, Option<Settlement>)],
     exclusive: bool,
 ) -> Result<(), DataError> {
+    let listing = |(market, settlement): &(Market, Option<Settlement>)| Listing {
+        market: market.clone(),
+        settlement: *settlement,
+        yes_sub_title: String::new(),
+        mutually_exclusive: exclusive,
+        price_ranges: String::new(),
+    };
+    write_listings(file, &rows.iter().map(listing).collect::<Vec<_>>())
+}
+
+/// Writes `markets.parquet`.
+///
+/// # Errors
+/// When it cannot be written.
+pub fn write_listings(file: &Path, rows: &[Listing]) -> Result<(), DataError> {
     let failed = |error: &dyn std::fmt::Display| DataError::of_file(file, error);
-    let text = |value: fn(&Market) -> &str| -> ArrayRef {
+    let text = |value: fn(&Listing) -> &str| -> ArrayRef {
         let mut builder = StringBuilder::new();
-        rows.iter().for_each(|(market, _)| builder.append_value(value(market)));
+        rows.iter().for_each(|listing| builder.append_value(value(listing)));
         Arc::new(builder.finish())
     };
     let real = |value: &dyn Fn(&Market) -> Option<Decimal6>| -> ArrayRef {
         let mut builder = Float64Builder::new();
-        rows.iter().for_each(|(market, _)| builder.append_option(value(market).map(to_f64)));
+        rows.iter().for_each(|listing| builder.append_option(value(&listing.market).map(to_f64)));
         Arc::new(builder.finish())
     };
     let time = |value: &dyn Fn(&Market, Option<Settlement>) -> Option<Timestamp>| -> ArrayRef {
         let mut builder = TimestampMicrosecondBuilder::new().with_timezone("UTC");
-        rows.iter().for_each(|(market, end)| {
-            builder.append_option(value(market, *end).map(|at| at.nanos() / 1_000));
+        rows.iter().for_each(|listing| {
+            let at = value(&listing.market, listing.settlement);
+            builder.append_option(at.map(|at| at.nanos() / 1_000));
         });
         Arc::new(builder.finish())
     };
     let mut results = StringBuilder::new();
     let mut values = Int32Builder::new();
-    for (_, settlement) in rows {
+    let mut exclusives = BooleanBuilder::new();
+    for Listing { settlement, mutually_exclusive, .. } in rows {
         results.append_value(settlement.map_or("", |end| result_name(end.value)));
         values.append_option(settlement.map(|end| i32::from(end.value.get())));
+        exclusives.append_value(*mutually_exclusive);
     }
-    let mut exclusives = BooleanBuilder::new();
-    exclusives.append_n(rows.len(), exclusive);
     let columns: Vec<(&str, ArrayRef)> = vec![
-        ("ticker", text(|market| &market.ticker)),
-        ("event_ticker", text(|market| &market.event_ticker)),
-        ("series_ticker", text(|market| &market.series_ticker)),
-        ("category", text(|market| &market.category)),
-        ("title", text(|market| &market.title)),
-        ("yes_sub_title", text(|_| "")),
-        ("strike_type", text(|market| strike_name(market.strike))),
+        ("ticker", text(|listing| &listing.market.ticker)),
+        ("event_ticker", text(|listing| &listing.market.event_ticker)),
+        ("series_ticker", text(|listing| &listing.market.series_ticker)),
+        ("category", text(|listing| &listing.market.category)),
+        ("title", text(|listing| &listing.market.title)),
+        ("yes_sub_title", text(|listing| &listing.yes_sub_title)),
+        ("strike_type", text(|listing| strike_name(listing.market.strike))),
         ("floor_strike", real(&|market| strike_bounds(market.strike).0)),
         ("cap_strike", real(&|market| strike_bounds(market.strike).1)),
         ("open_time", time(&|market, _| Some(market.open_time))),
@@ -211,13 +262,13 @@ pub fn write_markets(
         ("settlement_time", time(&|_, end| end.map(|end| end.at))),
         ("result", Arc::new(results.finish())),
         ("settlement_value", Arc::new(values.finish())),
-        ("fee_type", text(|market| fee_name(market.fees.fee_type))),
+        ("fee_type", text(|listing| fee_name(listing.market.fees.fee_type))),
         (
             "fee_multiplier",
             real(&|market| Some(Decimal6::from_millionths(market.fees.multiplier_ppm.into()))),
         ),
         ("mutually_exclusive", Arc::new(exclusives.finish())),
-        ("price_ranges", text(|_| "")),
+        ("price_ranges", text(|listing| &listing.price_ranges)),
     ];
     let batch = RecordBatch::try_from_iter(columns).map_err(|error| failed(&error))?;
     let mut writer = open_writer(file, &batch.schema())?;

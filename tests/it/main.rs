@@ -5,6 +5,7 @@
 mod bad_input;
 mod determinism;
 mod golden;
+mod import;
 mod live;
 mod look_ahead;
 mod merge;

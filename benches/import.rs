@@ -1,0 +1,139 @@
+//! Rows per CPU-second of `data import`, from Parquet with Snappy, as the public dump is, to a data set.
+//!
+//! `cargo bench --bench import -- [MILLIONS]` (10 unless told otherwise). Linux only: CPU time and peak memory
+//! are read from /proc. The trades are random: 2,000 markets of 200 series, market by market, newest first, in
+//! files of a million.
+#![expect(
+    clippy::print_stdout,
+    clippy::unwrap_used,
+    reason = "a benchmark prints, and stops when it cannot go on"
+)]
+
+use std::fmt::Write;
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::Arc;
+
+use arrow_array::{ArrayRef, Int64Array, RecordBatch, StringArray, TimestampNanosecondArray};
+use parquet::arrow::ArrowWriter;
+use parquet::basic::Compression;
+use parquet::file::properties::WriterProperties;
+use protogen::domain::Span;
+use protogen::feed::import::{self, Selection, Settings};
+use rand::{RngExt, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+
+/// As in the program itself.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+const MARKETS: usize = 2_000;
+const SERIES: usize = 200;
+const A_FILE: usize = 1_000_000;
+/// 2024-01-01T00:00:00Z in microseconds, and a year.
+const START: i64 = 1_704_067_200_000_000;
+const LENGTH: i64 = 366 * 86_400_000_000;
+
+fn ticker(market: usize) -> String {
+    format!("S{:03}-24-{:02}", market / (MARKETS / SERIES), market % (MARKETS / SERIES))
+}
+
+fn write_input(folder: &Path, millions: usize) {
+    let mut random = ChaCha8Rng::seed_from_u64(7);
+    let rows = millions * A_FILE;
+    for file in 0..millions {
+        let markets: Vec<usize> =
+            (file * A_FILE..(file + 1) * A_FILE).map(|row| row * MARKETS / rows).collect();
+        let text = |cells: Vec<String>| Arc::new(StringArray::from(cells)) as ArrayRef;
+        let prices: Vec<i64> = markets.iter().map(|_| random.random_range(30..70)).collect();
+        let a_market = i64::try_from(rows / MARKETS).unwrap();
+        let times = (file * A_FILE..(file + 1) * A_FILE).map(|row| {
+            let back = i64::try_from(row).unwrap() % a_market;
+            (START + LENGTH - back * (LENGTH / a_market) - random.random_range(0..1_000_000)) * 1_000
+        });
+        let times = TimestampNanosecondArray::from_iter_values(times).with_timezone("UTC");
+        let ids = markets.iter().map(|_| format!("{:032x}", random.random::<u128>())).collect();
+        let sides = markets.iter().map(|_| if random.random() { "yes" } else { "no" }.to_owned()).collect();
+        let counts = markets.iter().map(|_| random.random_range(1..500)).collect::<Vec<i64>>();
+        let batch = RecordBatch::try_from_iter([
+            ("trade_id", text(ids)),
+            ("ticker", text(markets.iter().map(|&market| ticker(market)).collect())),
+            ("count", Arc::new(Int64Array::from(counts)) as ArrayRef),
+            ("no_price", Arc::new(prices.iter().map(|price| 100 - price).collect::<Int64Array>())),
+            ("yes_price", Arc::new(Int64Array::from(prices))),
+            ("taker_side", text(sides)),
+            ("created_time", Arc::new(times)),
+        ]);
+        let batch = batch.unwrap();
+        let properties = WriterProperties::builder().set_compression(Compression::SNAPPY).build();
+        let handle = File::create(folder.join(format!("trades-{file:03}.parquet"))).unwrap();
+        let mut writer = ArrowWriter::try_new(handle, batch.schema(), Some(properties)).unwrap();
+        writer.write(&batch).unwrap();
+        writer.close().unwrap();
+    }
+    let mut markets = String::from("ticker,event_ticker,open_time,close_time\n");
+    for market in 0..MARKETS {
+        let ticker = ticker(market);
+        let event = ticker.rsplit_once('-').unwrap().0;
+        writeln!(markets, "{ticker},{event},2023-12-01T00:00:00Z,2025-02-01T00:00:00Z").unwrap();
+    }
+    fs::write(folder.join("markets.csv"), markets).unwrap();
+    let map = "[columns]\nts='created_time'\nticker='ticker'\nyes_price='yes_price'\nno_price='no_price'\n\
+               count='count'\ntaker_side='taker_side'\ntrade_id='trade_id'\n";
+    fs::write(folder.join("map.toml"), map).unwrap();
+}
+
+fn run(folder: &Path, millions: usize) {
+    let files: Vec<PathBuf> =
+        (0..millions).map(|file| folder.join(format!("trades-{file:03}.parquet"))).collect();
+    let out = folder.join("out");
+    let _old = fs::remove_dir_all(&out);
+    let mut settings = Settings {
+        out: &out,
+        selection: Selection::default(),
+        lenient: false,
+        trusted: Span::HOUR,
+        settled_after: Span::HOUR,
+        records_in_memory: Settings::RECORDS_IN_MEMORY,
+        progress: &mut |_, _, _| {},
+    };
+    let (map, markets) = (folder.join("map.toml"), folder.join("markets.csv"));
+    let report = import::trades(&files, &map, &markets, &mut settings).unwrap();
+    let (seconds, peak) = cost();
+    println!(
+        "{} trades, {} snapshots in {} files: {:.2} million rows per CPU-second, {seconds:.2} CPU-s, peak {peak:.0} MB",
+        report.rows.taken,
+        report.snapshots,
+        report.files,
+        report.rows.read as f64 / 1e6 / seconds
+    );
+}
+
+/// CPU seconds and peak resident megabytes of this process so far.
+fn cost() -> (f64, f64) {
+    let stat = fs::read_to_string("/proc/self/stat").unwrap();
+    let fields: Vec<&str> = stat.rsplit(')').next().unwrap().split_whitespace().collect();
+    let ticks: u64 = fields[11].parse::<u64>().unwrap() + fields[12].parse::<u64>().unwrap();
+    let status = fs::read_to_string("/proc/self/status").unwrap();
+    let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
+    let kilobytes: f64 = peak.trim().trim_end_matches("kB").trim().parse().unwrap();
+    (ticks as f64 / 100.0, kilobytes / 1024.0)
+}
+
+fn main() {
+    let arguments: Vec<String> = std::env::args().skip(1).filter(|argument| argument != "--bench").collect();
+    if let [millions, folder] = &*arguments {
+        return run(Path::new(folder), millions.parse().unwrap());
+    }
+    let millions: usize = arguments.first().map_or(10, |text| text.parse().unwrap());
+    let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("import-{millions}"));
+    if !folder.join("map.toml").exists() {
+        fs::create_dir_all(&folder).unwrap();
+        write_input(&folder, millions);
+    }
+    // In a process of its own, so that making the input is not measured.
+    let mut child = Command::new(std::env::current_exe().unwrap());
+    let status = child.arg(millions.to_string()).arg(&folder).status().unwrap();
+    assert!(status.success());
+}

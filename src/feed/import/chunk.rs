@@ -1,0 +1,474 @@
+//! Foreign tables, some rows at a time: the mapped columns of a Parquet or CSV file as integers and names.
+//!
+//! Types drift between files and chunks of the same source (whole numbers here, floats there, nothing at
+//! all in a third), so a column is read by what its values are, not by the type it was given.
+
+use std::collections::HashMap;
+use std::fs::File;
+use std::path::Path;
+use std::sync::Arc;
+
+use arrow_array::cast::AsArray;
+use arrow_array::types::{
+    ArrowPrimitiveType, Date32Type, Float32Type, Float64Type, Int8Type, Int16Type, Int32Type, Int64Type,
+    TimestampMicrosecondType, TimestampMillisecondType, TimestampNanosecondType, TimestampSecondType,
+    UInt8Type, UInt16Type, UInt32Type,
+};
+use arrow_array::{Array, ArrayRef, RecordBatch, StringArray};
+use arrow_schema::{DataType, Field, Schema, TimeUnit};
+use csv::StringRecord;
+use parquet::arrow::ProjectionMask;
+use parquet::arrow::arrow_reader::{
+    ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReaderBuilder,
+};
+
+use crate::domain::Timestamp;
+use crate::domain::decimal::parse_scaled;
+
+use super::super::{DataError, parquet_file};
+
+/// Rows of a chunk.
+const ROWS: usize = 16_384;
+const DAY: i64 = 86_400_000_000;
+
+/// A column to be read.
+#[derive(Clone, Debug)]
+pub struct Wanted {
+    /// Our name of it.
+    pub name: &'static str,
+    /// Its name in the file.
+    pub column: String,
+    /// What its cells become.
+    pub kind: Kind,
+}
+
+/// What cells become.
+#[derive(Clone, Copy, Debug)]
+pub enum Kind {
+    /// Names from a small set, as keys.
+    Text,
+    /// Names of which only equality matters, as 64 bits of hash.
+    Id,
+    /// Exact decimals times ten to this power.
+    Number(u32),
+    /// Microseconds since 1970.
+    Time(TimeRules),
+}
+
+/// How times are read that do not say all by themselves.
+#[derive(Clone, Copy, Debug)]
+pub struct TimeRules {
+    /// Microseconds a unit of whole numbers, as a fraction.
+    pub per_micro: Option<(i64, i64)>,
+    /// Whether times without a zone are UTC.
+    pub unzoned_is_utc: bool,
+}
+
+/// A number or a time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Cell {
+    /// Nothing there.
+    Missing,
+    /// Something there that does not fit.
+    Unreadable,
+    /// The value.
+    Value(i64),
+}
+
+/// A column of a chunk.
+#[derive(Debug)]
+pub enum Data {
+    /// Names.
+    Text(Texts),
+    /// Numbers, times, ids.
+    Cells(Vec<Cell>),
+}
+
+/// Names as keys of a dictionary.
+#[derive(Debug)]
+pub struct Texts {
+    keys: Vec<Option<u32>>,
+    /// What the keys mean.
+    pub names: StringArray,
+}
+
+impl Texts {
+    /// The key of a row.
+    #[inline]
+    #[must_use]
+    pub fn key(&self, row: usize) -> Option<usize> {
+        self.keys[row].map(|key| key as usize)
+    }
+
+    /// The name in a row.
+    #[must_use]
+    pub fn name(&self, row: usize) -> Option<&str> {
+        self.key(row).map(|key| self.names.value(key))
+    }
+}
+
+/// Some rows of a file.
+#[derive(Debug)]
+pub struct Chunk<'a> {
+    /// The file.
+    pub file: &'a Path,
+    /// Number of its first row, from 1.
+    pub first_row: u64,
+    /// How many.
+    pub rows: usize,
+    columns: Vec<Option<Data>>,
+}
+
+impl Chunk<'_> {
+    /// File and number of a row.
+    #[must_use]
+    pub fn place(&self, row: usize) -> (&Path, u64) {
+        (self.file, self.first_row + row as u64)
+    }
+
+    /// The names of a column that was asked for as text.
+    #[must_use]
+    pub fn texts(&self, column: usize) -> &Texts {
+        match &self.columns[column] {
+            Some(Data::Text(texts)) => texts,
+            _ => unreachable!("column {column} was asked for as text, and is required"),
+        }
+    }
+
+    /// The cells of a column that was asked for as numbers, times or ids; `None` if it is not mapped.
+    #[must_use]
+    pub fn cells(&self, column: usize) -> Option<&[Cell]> {
+        match &self.columns[column] {
+            Some(Data::Cells(cells)) => Some(cells),
+            _ => None,
+        }
+    }
+}
+
+/// Reads the wanted columns of a file, chunk by chunk.
+///
+/// # Errors
+/// When the file cannot be read, a column is not there or not of a usable type, and whatever `take` returns.
+pub fn each_chunk(
+    file: &Path,
+    wanted: &[Option<Wanted>],
+    take: &mut dyn FnMut(&Chunk<'_>) -> Result<(), DataError>,
+) -> Result<(), DataError> {
+    match file.extension().and_then(|extension| extension.to_str()) {
+        Some("parquet") => from_parquet(file, wanted, take),
+        Some("csv") => from_csv(file, wanted, take),
+        _ => Err(DataError::of_file(file, "is neither *.parquet nor *.csv")),
+    }
+}
+
+fn no_column(file: &Path, wanted: &Wanted, there: &[&str]) -> DataError {
+    let problem =
+        format!("has no column {} (for {}); it has {}", wanted.column, wanted.name, there.join(", "));
+    DataError::of_file(file, problem)
+}
+
+fn from_parquet(
+    file: &Path,
+    wanted: &[Option<Wanted>],
+    take: &mut dyn FnMut(&Chunk<'_>) -> Result<(), DataError>,
+) -> Result<(), DataError> {
+    let (handle, metadata) = parquet_file::open(file)?;
+    let metadata = with_dictionaries(file, &handle, &metadata, wanted)?;
+    let names: Vec<&str> = wanted.iter().flatten().map(|wanted| &*wanted.column).collect();
+    let rows = u64::try_from(metadata.metadata().file_metadata().num_rows()).unwrap_or(0);
+    let projection = ProjectionMask::columns(metadata.parquet_schema(), names);
+    let builder = ParquetRecordBatchReaderBuilder::new_with_metadata(handle, metadata);
+    let broken = |row: u64, error: &dyn std::fmt::Display| {
+        DataError::of_row(file, row, format!("cannot be decoded from here on: {error}"))
+    };
+    let reader = builder.with_projection(projection).with_batch_size(ROWS).build();
+    let mut first_row = 1;
+    for batch in reader.map_err(|error| broken(first_row, &error))? {
+        let batch = batch.map_err(|error| broken(first_row, &error))?;
+        let columns = wanted.iter().map(|wanted| {
+            let Some(wanted) = wanted else { return Ok(None) };
+            data_of(&batch, wanted).map(Some).map_err(|problem| DataError::of_file(file, problem))
+        });
+        let columns = columns.collect::<Result<_, _>>()?;
+        take(&Chunk { file, first_row, rows: batch.num_rows(), columns })?;
+        first_row += batch.num_rows() as u64;
+    }
+    if first_row - 1 == rows {
+        Ok(())
+    } else {
+        Err(broken(first_row, &format!("it was to have {rows} rows")))
+    }
+}
+
+/// Asks for names as keys, so that a row costs an integer and not a string.
+fn with_dictionaries(
+    file: &Path,
+    handle: &File,
+    metadata: &ArrowReaderMetadata,
+    wanted: &[Option<Wanted>],
+) -> Result<ArrowReaderMetadata, DataError> {
+    let there: Vec<&str> = metadata.schema().fields().iter().map(|field| field.name().as_str()).collect();
+    let mut fields: Vec<Field> =
+        metadata.schema().fields().iter().map(|field| field.as_ref().clone()).collect();
+    for wanted in wanted.iter().flatten() {
+        let Some(at) = there.iter().position(|name| *name == wanted.column) else {
+            return Err(no_column(file, wanted, &there));
+        };
+        if matches!(wanted.kind, Kind::Text) && is_text(fields[at].data_type()) {
+            let keys = DataType::Dictionary(Box::new(DataType::Int32), Box::new(DataType::Utf8));
+            fields[at] = Field::new(&wanted.column, keys, fields[at].is_nullable());
+        }
+    }
+    let options = ArrowReaderOptions::new().with_schema(Arc::new(Schema::new(fields)));
+    ArrowReaderMetadata::load(handle, options).map_err(|error| parquet_file::broken(file, error))
+}
+
+fn is_text(found: &DataType) -> bool {
+    match found {
+        DataType::Dictionary(_, value) => is_text(value),
+        DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View => true,
+        _ => false,
+    }
+}
+
+fn data_of(batch: &RecordBatch, wanted: &Wanted) -> Result<Data, String> {
+    let column = batch.column_by_name(&wanted.column).ok_or("lost a column while it was decoded")?;
+    let found = column.data_type();
+    let wrong = |what: &str| Err(format!("column {} must be {what}, is {found}", wanted.column));
+    if *found == DataType::Null && !matches!(wanted.kind, Kind::Text) {
+        return Ok(Data::Cells(vec![Cell::Missing; column.len()]));
+    }
+    match wanted.kind {
+        Kind::Text => texts_of(column).map_or_else(|| wrong("text"), |texts| Ok(Data::Text(texts))),
+        Kind::Id => ids_of(column).map_or_else(|| wrong("text or whole numbers"), |ids| Ok(Data::Cells(ids))),
+        Kind::Number(places) => {
+            numbers_of(column, places).map_or_else(|| wrong("numbers"), |cells| Ok(Data::Cells(cells)))
+        }
+        Kind::Time(rules) => times_of(column, rules).map_or_else(
+            || wrong("a time with a zone, RFC 3339 text, or what [time] of the map says"),
+            |cells| Ok(Data::Cells(cells)),
+        ),
+    }
+}
+
+fn texts_of(column: &ArrayRef) -> Option<Texts> {
+    if *column.data_type() == DataType::Null {
+        return Some(Texts { keys: vec![None; column.len()], names: StringArray::new_null(0) });
+    }
+    let dictionary = column.as_dictionary_opt::<Int32Type>()?;
+    let names = dictionary.values().as_string_opt::<i32>()?.clone();
+    let keys = dictionary.keys().iter().map(|key| key.and_then(|key| u32::try_from(key).ok())).collect();
+    Some(Texts { keys, names })
+}
+
+/// A hash of a name for telling equal rows of one market and moment; nothing else relies on it.
+fn hash(text: &[u8]) -> i64 {
+    let mut state = 0xcbf2_9ce4_8422_2325_u64;
+    for part in text.chunks(8) {
+        let mut word = [0; 8];
+        word[..part.len()].copy_from_slice(part);
+        state = (state.rotate_left(5) ^ u64::from_le_bytes(word)).wrapping_mul(0x517c_c1b7_2722_0a95);
+    }
+    state.cast_signed()
+}
+
+fn ids_of(column: &ArrayRef) -> Option<Vec<Cell>> {
+    let cell = |text: Option<&str>| text.map_or(Cell::Missing, |text| Cell::Value(hash(text.as_bytes())));
+    Some(match column.data_type() {
+        DataType::Utf8 => column.as_string::<i32>().iter().map(cell).collect(),
+        DataType::LargeUtf8 => column.as_string::<i64>().iter().map(cell).collect(),
+        DataType::Utf8View => column.as_string_view().iter().map(cell).collect(),
+        DataType::Int64 => integers::<Int64Type>(column, 1),
+        _ => return None,
+    })
+}
+
+fn integers<T: ArrowPrimitiveType>(column: &ArrayRef, scale: i64) -> Vec<Cell>
+where
+    T::Native: Into<i64>,
+{
+    let array = column.as_primitive::<T>();
+    let scaled = |value: T::Native| match value.into().checked_mul(scale) {
+        Some(value) => Cell::Value(value),
+        None => Cell::Unreadable,
+    };
+    if array.null_count() == 0 {
+        return array.values().iter().map(|&value| scaled(value)).collect();
+    }
+    array.iter().map(|value| value.map_or(Cell::Missing, scaled)).collect()
+}
+
+/// Floats that are meant to be decimals; a NaN is how some tools write that nothing is there.
+fn decimals<T: ArrowPrimitiveType>(column: &ArrayRef, scale: f64) -> Vec<Cell>
+where
+    T::Native: Into<f64>,
+{
+    let cell = |value: Option<T::Native>| {
+        let Some(value) = value.map(Into::into).filter(|value: &f64| !value.is_nan()) else {
+            return Cell::Missing;
+        };
+        let scaled = value * scale;
+        let whole = scaled.round();
+        // Less than half a digit of what six decimals of a dollar would show.
+        if (scaled - whole).abs() > 1e-4 || whole.abs() > 9e15 {
+            return Cell::Unreadable;
+        }
+        #[expect(clippy::cast_possible_truncation, reason = "whole, and far below 2^63")]
+        let exact = whole as i64;
+        Cell::Value(exact)
+    };
+    column.as_primitive::<T>().iter().map(cell).collect()
+}
+
+fn numbers_of(column: &ArrayRef, places: u32) -> Option<Vec<Cell>> {
+    let scale = 10_i64.pow(places);
+    let text = |text: Option<&str>| text.map_or(Cell::Missing, |text| number(text, places));
+    Some(match column.data_type() {
+        DataType::Int64 => integers::<Int64Type>(column, scale),
+        DataType::Int32 => integers::<Int32Type>(column, scale),
+        DataType::Int16 => integers::<Int16Type>(column, scale),
+        DataType::Int8 => integers::<Int8Type>(column, scale),
+        DataType::UInt32 => integers::<UInt32Type>(column, scale),
+        DataType::UInt16 => integers::<UInt16Type>(column, scale),
+        DataType::UInt8 => integers::<UInt8Type>(column, scale),
+        DataType::Float64 => decimals::<Float64Type>(column, scale as f64),
+        DataType::Float32 => decimals::<Float32Type>(column, scale as f64),
+        DataType::Utf8 => column.as_string::<i32>().iter().map(text).collect(),
+        DataType::LargeUtf8 => column.as_string::<i64>().iter().map(text).collect(),
+        _ => return None,
+    })
+}
+
+fn times_of(column: &ArrayRef, rules: TimeRules) -> Option<Vec<Cell>> {
+    let text = |text: Option<&str>| text.map_or(Cell::Missing, |text| time(text, rules));
+    let divided = |mut cells: Vec<Cell>, by: i64| {
+        for cell in &mut cells {
+            if let Cell::Value(value) = cell {
+                *value = value.div_euclid(by);
+            }
+        }
+        cells
+    };
+    Some(match column.data_type() {
+        DataType::Timestamp(_, None) if !rules.unzoned_is_utc => return None,
+        DataType::Timestamp(TimeUnit::Second, _) => integers::<TimestampSecondType>(column, 1_000_000),
+        DataType::Timestamp(TimeUnit::Millisecond, _) => integers::<TimestampMillisecondType>(column, 1_000),
+        DataType::Timestamp(TimeUnit::Microsecond, _) => integers::<TimestampMicrosecondType>(column, 1),
+        // What is less than a microsecond is cut off: a data set holds whole ones.
+        DataType::Timestamp(TimeUnit::Nanosecond, _) => {
+            divided(integers::<TimestampNanosecondType>(column, 1), 1_000)
+        }
+        DataType::Date32 if rules.unzoned_is_utc => integers::<Date32Type>(column, DAY),
+        DataType::Int64 => {
+            let (times, by) = rules.per_micro?;
+            divided(integers::<Int64Type>(column, times), by)
+        }
+        DataType::Utf8 => column.as_string::<i32>().iter().map(text).collect(),
+        DataType::LargeUtf8 => column.as_string::<i64>().iter().map(text).collect(),
+        _ => return None,
+    })
+}
+
+fn number(text: &str, places: u32) -> Cell {
+    if text.is_empty() {
+        return Cell::Missing;
+    }
+    parse_scaled(text, places as usize).map_or(Cell::Unreadable, Cell::Value)
+}
+
+fn time(text: &str, rules: TimeRules) -> Cell {
+    if text.is_empty() {
+        return Cell::Missing;
+    }
+    if let (Some((times, by)), Ok(whole)) = (rules.per_micro, text.parse::<i64>()) {
+        return whole.checked_mul(times).map_or(Cell::Unreadable, |value| Cell::Value(value.div_euclid(by)));
+    }
+    let moment = Timestamp::parse(text).ok();
+    let unzoned = || {
+        let read = || Timestamp::parse_date(text).or_else(|_| Timestamp::parse(&format!("{text}Z"))).ok();
+        rules.unzoned_is_utc.then(read).flatten()
+    };
+    moment.or_else(unzoned).map_or(Cell::Unreadable, |at| Cell::Value(at.nanos().div_euclid(1_000)))
+}
+
+fn from_csv(
+    file: &Path,
+    wanted: &[Option<Wanted>],
+    take: &mut dyn FnMut(&Chunk<'_>) -> Result<(), DataError>,
+) -> Result<(), DataError> {
+    let unreadable = |error: csv::Error| DataError::of_file(file, format!("cannot be read: {error}"));
+    let mut reader = csv::ReaderBuilder::new().trim(csv::Trim::All).from_path(file).map_err(unreadable)?;
+    let header = reader.headers().map_err(unreadable)?.clone();
+    let there: Vec<&str> = header.iter().collect();
+    let at = |wanted: &Option<Wanted>| {
+        let Some(wanted) = wanted else { return Ok(None) };
+        let found = there.iter().position(|name| *name == wanted.column);
+        found.map(Some).ok_or_else(|| no_column(file, wanted, &there))
+    };
+    let places = wanted.iter().map(at).collect::<Result<Vec<_>, _>>()?;
+    let mut first_row = 1;
+    let mut records = Vec::new();
+    for record in reader.records() {
+        let row = first_row + records.len() as u64;
+        records.push(record.map_err(|error| csv_problem(file, row, &error))?);
+        if records.len() == ROWS {
+            take(&csv_chunk(file, first_row, &records, wanted, &places))?;
+            first_row += records.len() as u64;
+            records.clear();
+        }
+    }
+    if records.is_empty() { Ok(()) } else { take(&csv_chunk(file, first_row, &records, wanted, &places)) }
+}
+
+/// A row that is not one of its table.
+pub fn csv_problem(file: &Path, row: u64, error: &csv::Error) -> DataError {
+    match error.kind() {
+        csv::ErrorKind::UnequalLengths { expected_len, len, .. } => {
+            DataError::of_row(file, row, format!("has {len} cells, must have {expected_len}"))
+        }
+        _ => DataError::of_row(file, row, error),
+    }
+}
+
+fn csv_chunk<'a>(
+    file: &'a Path,
+    first_row: u64,
+    records: &[StringRecord],
+    wanted: &[Option<Wanted>],
+    places: &[Option<usize>],
+) -> Chunk<'a> {
+    let column = |(wanted, place): (&Option<Wanted>, &Option<usize>)| {
+        let (kind, place) = (wanted.as_ref()?.kind, (*place)?);
+        let cells = records.iter().map(|record| record.get(place).unwrap_or_default());
+        Some(match kind {
+            Kind::Text => Data::Text(interned(cells)),
+            Kind::Number(digits) => Data::Cells(cells.map(|text| number(text, digits)).collect()),
+            Kind::Time(rules) => Data::Cells(cells.map(|text| time(text, rules)).collect()),
+            Kind::Id => Data::Cells(
+                cells
+                    .map(
+                        |text| {
+                            if text.is_empty() { Cell::Missing } else { Cell::Value(hash(text.as_bytes())) }
+                        },
+                    )
+                    .collect(),
+            ),
+        })
+    };
+    Chunk { file, first_row, rows: records.len(), columns: wanted.iter().zip(places).map(column).collect() }
+}
+
+fn interned<'a>(cells: impl Iterator<Item = &'a str>) -> Texts {
+    let mut known: HashMap<&str, u32> = HashMap::new();
+    let mut names = Vec::new();
+    let mut key = |text: &'a str| {
+        (!text.is_empty()).then(|| {
+            *known.entry(text).or_insert_with(|| {
+                names.push(text);
+                u32::try_from(names.len() - 1).expect("a chunk has few rows")
+            })
+        })
+    };
+    let keys = cells.map(&mut key).collect();
+    Texts { keys, names: StringArray::from(names) }
+}

@@ -1,0 +1,184 @@
+//! How snapshots are laid into files, so that a run reads little of what it does not need.
+//!
+//! A file holds one month of some neighbouring series, sorted by time. Each has at most a 64th of the month's
+//! rows, or 4,096 if that is more, or the one series that has more than that by itself. A run of one series
+//! out of many thus reads its own files and the names of the others' tickers, which the footers give. A data
+//! set of one row group or less is one file.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use crate::domain::{Contracts, Timestamp};
+
+use super::super::DataError;
+use super::super::writer::{SnapshotRow, SnapshotWriter};
+
+/// Rows up to which a data set is one file.
+const ONE_FILE: u64 = 131_072;
+const FEWEST: u64 = 4_096;
+const FILES_A_MONTH: u64 = 64;
+/// Rows of a row group where many files are open at once.
+const ROW_GROUP: usize = 32_768;
+
+/// The calendar months of all times there are, as microseconds since 1970.
+#[derive(Debug)]
+pub struct Months {
+    starts: Vec<i64>,
+}
+
+impl Default for Months {
+    fn default() -> Self {
+        let first = |(year, month): (i32, i32)| {
+            let at = Timestamp::parse_date(&format!("{year}-{month:02}-01"));
+            at.expect("the first of a month is a date").nanos() / 1_000
+        };
+        let months = (1678..=2261).flat_map(|year| (1..=12).map(move |month| (year, month)));
+        Self { starts: months.map(first).collect() }
+    }
+}
+
+impl Months {
+    /// The number of the month of a time; times before the first are counted to it.
+    #[inline]
+    #[must_use]
+    pub fn of(&self, micros: i64) -> usize {
+        self.starts.partition_point(|&start| start <= micros).saturating_sub(1)
+    }
+
+    /// `2024-01`
+    fn name(&self, month: usize) -> String {
+        let date = Timestamp::from_micros(self.starts[month]).unwrap_or(Timestamp::MIN).date();
+        date.get(..7).unwrap_or_default().to_owned()
+    }
+}
+
+/// Rows by month and series.
+#[derive(Debug, Default)]
+pub struct Counts {
+    by_month: BTreeMap<usize, Vec<u64>>,
+    last: Option<(usize, usize, u64)>,
+}
+
+impl Counts {
+    /// Counts a row. Neighbours are mostly of one month and series.
+    #[inline]
+    pub fn add(&mut self, month: usize, series: usize) {
+        match &mut self.last {
+            Some((last_month, last_series, rows)) if *last_month == month && *last_series == series => {
+                *rows += 1;
+            }
+            _ => {
+                self.settle();
+                self.last = Some((month, series, 1));
+            }
+        }
+    }
+
+    fn settle(&mut self) {
+        if let Some((month, series, rows)) = self.last.take() {
+            let by_series = self.by_month.entry(month).or_default();
+            if by_series.len() <= series {
+                by_series.resize(series + 1, 0);
+            }
+            by_series[series] += rows;
+        }
+    }
+
+    /// The files that rows go to.
+    #[must_use]
+    pub fn plan(mut self) -> Layout {
+        self.settle();
+        let all: u64 = self.by_month.values().flatten().sum();
+        if all <= ONE_FILE {
+            return Layout { parts: None };
+        }
+        let parts = self.by_month.iter().map(|(&month, by_series)| {
+            let most = (by_series.iter().sum::<u64>() / FILES_A_MONTH).max(FEWEST);
+            let (mut part, mut filled) = (0, 0);
+            let part_of = |&rows: &u64| {
+                if filled > 0 && filled + rows > most {
+                    part += 1;
+                    filled = 0;
+                }
+                filled += rows;
+                part
+            };
+            (month, by_series.iter().map(part_of).collect())
+        });
+        Layout { parts: Some(parts.collect()) }
+    }
+}
+
+/// Which file a month and series is in.
+#[derive(Debug)]
+pub struct Layout {
+    /// Number of the part by month and series; `None` = one file.
+    parts: Option<BTreeMap<usize, Vec<u32>>>,
+}
+
+/// Writes rows, in order of time, into the files of a layout.
+pub struct PartWriter<'a> {
+    folder: PathBuf,
+    layout: Layout,
+    months: &'a Months,
+    month: usize,
+    open: BTreeMap<u32, SnapshotWriter>,
+    /// Files written.
+    files: u64,
+}
+
+impl<'a> PartWriter<'a> {
+    /// Writes into an existing folder.
+    #[must_use]
+    pub fn new(folder: PathBuf, layout: Layout, months: &'a Months) -> Self {
+        Self { folder, layout, months, month: 0, open: BTreeMap::new(), files: 0 }
+    }
+
+    /// Appends a row of a series.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn write(
+        &mut self,
+        series: usize,
+        row: &SnapshotRow<'_>,
+        open_interest: Option<Contracts>,
+    ) -> Result<(), DataError> {
+        let month = self.months.of(row.at.nanos() / 1_000);
+        if self.layout.parts.is_some() && month != self.month {
+            self.finish_month()?;
+            self.month = month;
+        }
+        let part = self.layout.parts.as_ref().map_or(0, |parts| parts[&month][series]);
+        if !self.open.contains_key(&part) {
+            let writer = self.start(part)?;
+            self.open.insert(part, writer);
+        }
+        self.open.get_mut(&part).expect("it was opened").write_with(row, open_interest)
+    }
+
+    fn start(&mut self, part: u32) -> Result<SnapshotWriter, DataError> {
+        self.files += 1;
+        if self.layout.parts.is_none() {
+            return SnapshotWriter::create(&self.folder.join("snapshots.parquet"));
+        }
+        let folder = self.folder.join("snapshots");
+        std::fs::create_dir_all(&folder)
+            .map_err(|error| DataError::of_file(&folder, format!("cannot be created: {error}")))?;
+        let file: PathBuf = folder.join(format!("{}.{part:03}.parquet", self.months.name(self.month)));
+        Ok(SnapshotWriter::create(&file)?.with_row_group(ROW_GROUP))
+    }
+
+    fn finish_month(&mut self) -> Result<(), DataError> {
+        std::mem::take(&mut self.open).into_values().try_for_each(SnapshotWriter::finish)
+    }
+
+    /// Finishes all files and says how many there are.
+    ///
+    /// # Errors
+    /// When they cannot be written.
+    pub fn finish(mut self) -> Result<u64, DataError> {
+        self.finish_month()?;
+        Ok(self.files)
+    }
+}

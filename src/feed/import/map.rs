@@ -1,0 +1,242 @@
+//! Which column of a foreign file means what, in which unit: a small TOML file.
+//!
+//! ```toml
+//! [columns]                # our name = theirs
+//! ts = "created_time"
+//! ticker = "ticker"
+//! yes_price = "yes_price_cents"
+//! count = "count"
+//! taker_side = "taker_side"
+//!
+//! [units]
+//! price = "cents"          # or "dollars", "ten_thousandths"
+//! count = "contracts"      # or "hundredths"
+//!
+//! [time]
+//! unit = "ms"              # of whole numbers: "s", "ms", "us", "ns"
+//! zone = "UTC"             # of times that name no zone; without it they are refused
+//! ```
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
+
+use serde::Deserialize;
+
+use crate::domain::Span;
+
+use super::super::DataError;
+use super::chunk::{Kind, TimeRules, Wanted};
+
+/// A column that an import knows.
+#[derive(Clone, Copy, Debug)]
+pub struct Known {
+    /// Our name of it.
+    pub name: &'static str,
+    /// What its cells are.
+    pub meaning: Meaning,
+    /// Whether it cannot do without.
+    pub required: bool,
+}
+
+/// What the cells of a column are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Meaning {
+    /// A moment.
+    Time,
+    /// A name from a small set.
+    Text,
+    /// A name that is different in each row.
+    Id,
+    /// A price.
+    Price,
+    /// A number of contracts.
+    Count,
+}
+
+/// A column map.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ColumnMap {
+    columns: BTreeMap<String, String>,
+    #[serde(default)]
+    units: Units,
+    #[serde(default)]
+    time: Time,
+    #[serde(default)]
+    candles: Candles,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Units {
+    #[serde(default)]
+    price: PriceUnit,
+    #[serde(default)]
+    count: CountUnit,
+}
+
+#[derive(Clone, Copy, Debug, Default, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum PriceUnit {
+    #[default]
+    Cents,
+    Dollars,
+    TenThousandths,
+}
+
+#[derive(Clone, Copy, Debug, Default, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum CountUnit {
+    #[default]
+    Contracts,
+    Hundredths,
+}
+
+#[derive(Clone, Copy, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Time {
+    unit: Option<TimeUnit>,
+    zone: Option<Zone>,
+}
+
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum TimeUnit {
+    S,
+    Ms,
+    Us,
+    Ns,
+}
+
+#[derive(Clone, Copy, Debug, Deserialize)]
+enum Zone {
+    #[serde(rename = "UTC")]
+    Utc,
+}
+
+/// What the times and volumes of candles stand for.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Candles {
+    #[serde(default)]
+    ts_is: Edge,
+    period: Option<String>,
+    #[serde(default)]
+    volume: Volume,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Edge {
+    #[default]
+    End,
+    Start,
+}
+
+/// Whether a candle's volume is that of its period or of the market's life so far.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Volume {
+    /// Contracts traded within the candle.
+    #[default]
+    Period,
+    /// Contracts traded since the market opened.
+    Lifetime,
+}
+
+impl ColumnMap {
+    /// Reads a map and checks that it names the columns that are needed, and none that is unknown.
+    ///
+    /// # Errors
+    /// Says which key is wrong and what may stand there.
+    pub fn load(file: &Path, known: &[Known]) -> Result<Self, DataError> {
+        let text = fs::read_to_string(file)
+            .map_err(|error| DataError::of_file(file, format!("cannot be read: {error}")))?;
+        Self::parse(&text, known).map_err(|problem| DataError::of_file(file, problem))
+    }
+
+    /// As [`load`](Self::load), from text.
+    ///
+    /// # Errors
+    /// As [`load`](Self::load).
+    pub fn parse(text: &str, known: &[Known]) -> Result<Self, String> {
+        let map: Self = toml::from_str(text).map_err(|error| error.to_string().trim_end().to_owned())?;
+        let names = || known.iter().map(|column| column.name).collect::<Vec<_>>().join(", ");
+        for name in map.columns.keys() {
+            if !known.iter().any(|column| column.name == name) {
+                return Err(format!("[columns] {name} is unknown; it may be one of {}", names()));
+            }
+        }
+        if let Some(column) = known.iter().find(|column| column.required && !map.has(column.name)) {
+            return Err(format!("[columns] {} is missing: name the column that holds it", column.name));
+        }
+        map.known_after()?;
+        Ok(map)
+    }
+
+    /// Whether a column is mapped.
+    #[must_use]
+    pub fn has(&self, name: &str) -> bool {
+        self.columns.contains_key(name)
+    }
+
+    /// How long after its time a candle is known.
+    ///
+    /// # Errors
+    /// When the times are those at which candles begin and their length is not said.
+    pub fn known_after(&self) -> Result<Span, String> {
+        match (self.candles.ts_is, &self.candles.period) {
+            (Edge::End, None) => Ok(Span::ZERO),
+            (Edge::End, Some(_)) => Err("[candles] period is only for ts_is = \"start\"".into()),
+            (Edge::Start, Some(period)) => {
+                Span::parse(period).map_err(|problem| format!("[candles] period: {problem}"))
+            }
+            (Edge::Start, None) => Err("[candles] ts_is = \"start\" needs a period such as \"1d\": \
+                 a candle is known only when it has ended"
+                .into()),
+        }
+    }
+
+    /// What volumes are.
+    #[must_use]
+    pub const fn volume(&self) -> Volume {
+        self.candles.volume
+    }
+
+    /// The mapped columns in the order of `known`; `None` where one is not mapped.
+    #[must_use]
+    pub fn wanted(&self, known: &[Known]) -> Vec<Option<Wanted>> {
+        let want = |column: &Known| {
+            let theirs = self.columns.get(column.name)?.clone();
+            Some(Wanted { name: column.name, column: theirs, kind: self.kind(column.meaning) })
+        };
+        known.iter().map(want).collect()
+    }
+
+    const fn kind(&self, meaning: Meaning) -> Kind {
+        match meaning {
+            Meaning::Text => Kind::Text,
+            Meaning::Id => Kind::Id,
+            Meaning::Price => Kind::Number(match self.units.price {
+                PriceUnit::Cents => 2,
+                PriceUnit::Dollars => 4,
+                PriceUnit::TenThousandths => 0,
+            }),
+            Meaning::Count => Kind::Number(match self.units.count {
+                CountUnit::Contracts => 2,
+                CountUnit::Hundredths => 0,
+            }),
+            Meaning::Time => Kind::Time(TimeRules {
+                per_micro: match self.time.unit {
+                    None => None,
+                    Some(TimeUnit::S) => Some((1_000_000, 1)),
+                    Some(TimeUnit::Ms) => Some((1_000, 1)),
+                    Some(TimeUnit::Us) => Some((1, 1)),
+                    Some(TimeUnit::Ns) => Some((1, 1_000)),
+                },
+                unzoned_is_utc: self.time.zone.is_some(),
+            }),
+        }
+    }
+}

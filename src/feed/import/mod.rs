@@ -1,0 +1,236 @@
+//! Foreign layouts into data sets: trades, candles, and the public dump of Kalshi's history.
+//!
+//! Rows are read once, in any order, held against the markets, and sorted outside of memory; then quotes
+//! are written by time. Nothing is repaired: a row is taken as it is, or refused, counted and reported; what a
+//! source is not known to have ends the import at that row. The data set appears only when it is whole.
+//!
+//! | file | what |
+//! |---|---|
+//! | `map.rs` | which column means what |
+//! | `chunk.rs` | reading them from Parquet or CSV |
+//! | `listing.rs` | the markets |
+//! | `trades.rs`, `tape.rs` | trades, and what they say about bid and ask |
+//! | `candles.rs` | candles |
+//! | `becker.rs` | the dump |
+//! | `sorter.rs` | sorting more than fits into memory |
+//! | `layout.rs` | which rows go into which file |
+//! | `target.rs` | how the data set appears at once |
+//! | `refusal.rs` | what is not taken |
+
+mod becker;
+mod candles;
+mod chunk;
+mod layout;
+mod listing;
+mod map;
+mod refusal;
+mod sorter;
+mod tape;
+mod target;
+#[cfg(test)]
+mod tests;
+mod trades;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use crate::domain::{Span, Timestamp};
+
+use super::DataError;
+use super::writer::write_listings;
+
+pub use listing::Selection;
+pub use refusal::{Refused, Tally};
+
+use becker::Dump;
+use listing::Markets;
+use map::ColumnMap;
+use refusal::Expected;
+use target::Target;
+
+/// Rows between two reports of progress while writing.
+const PROGRESS_EVERY: u64 = 65_536;
+
+/// What is being done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stage {
+    /// Reading; progress in bytes.
+    Reading,
+    /// Writing; progress in rows.
+    Writing,
+}
+
+/// Told how far an import is: stage, done, of.
+pub type Progress<'a> = &'a mut dyn FnMut(Stage, u64, u64);
+
+/// How to import.
+pub struct Settings<'a> {
+    /// The data set to be made; must not be there yet.
+    pub out: &'a Path,
+    /// What is asked for.
+    pub selection: Selection,
+    /// Count every row that cannot be used, instead of ending at the first that a source is not known to have.
+    pub lenient: bool,
+    /// How long a side that trades have shown is trusted.
+    pub trusted: Span,
+    /// How long after its close a market of the dump is taken to be paid out.
+    pub settled_after: Span,
+    /// Records sorted in memory; the rest waits on the disk.
+    pub records_in_memory: usize,
+    /// Told how far it is.
+    pub progress: Progress<'a>,
+}
+
+impl Settings<'_> {
+    /// Records sorted in memory unless there is a reason for another number: 160 MB.
+    pub const RECORDS_IN_MEMORY: usize = sorter::RUN;
+
+    const fn expected(&self, kinds: &'static [&'static str]) -> Expected {
+        if self.lenient { Expected::All } else { Expected::Kinds(kinds) }
+    }
+}
+
+/// What an import did.
+#[derive(Clone, Debug, Default)]
+pub struct Report {
+    /// Trades or candles.
+    pub rows: Tally,
+    /// Records of markets; only of the dump.
+    pub markets: Tally,
+    /// Snapshots written.
+    pub snapshots: u64,
+    /// Files of snapshots.
+    pub files: u64,
+    /// Markets written.
+    pub markets_written: u64,
+    /// Markets left out because nothing is known of their prices; only of the dump.
+    pub markets_without_rows: u64,
+    /// First snapshot.
+    pub first: Option<Timestamp>,
+    /// Last snapshot.
+    pub last: Option<Timestamp>,
+    /// What is assumed because the source does not say it.
+    pub assumed: Vec<String>,
+    seen: Vec<bool>,
+}
+
+impl Report {
+    /// Notes a snapshot; they come in order of time.
+    fn saw(&mut self, market: usize, at: Timestamp) {
+        self.snapshots += 1;
+        self.first.get_or_insert(at);
+        self.last = Some(at);
+        self.seen[market] = true;
+    }
+}
+
+/// Imports trades. `map` says which column means what, `markets` is a CSV file of markets.
+///
+/// # Errors
+/// Names file and row of what cannot be used.
+pub fn trades(
+    files: &[PathBuf],
+    map: &Path,
+    markets: &Path,
+    settings: &mut Settings<'_>,
+) -> Result<Report, DataError> {
+    let target = Target::begin(settings.out)?;
+    let map = ColumnMap::load(map, &trades::COLUMNS)?;
+    let markets = Markets::from_csv(markets, &settings.selection)?;
+    let mut report = Report { seen: vec![false; markets.lives.len()], ..Report::default() };
+    report.assumed.push(trust(settings.trusted));
+    let source = trades::Source {
+        files,
+        wanted: map.wanted(&trades::COLUMNS),
+        expected: settings.expected(trades::EXPECTED),
+        truncated_since: None,
+    };
+    trades::import(&source, &markets, &target, settings, &mut report)?;
+    finish(target, markets, false, report, settings.out)
+}
+
+/// Imports candles. `map` says which column means what, `markets` is a CSV file of markets.
+///
+/// # Errors
+/// Names file and row of what cannot be used.
+pub fn candles(
+    files: &[PathBuf],
+    map: &Path,
+    markets: &Path,
+    settings: &mut Settings<'_>,
+) -> Result<Report, DataError> {
+    let target = Target::begin(settings.out)?;
+    let map = ColumnMap::load(map, &candles::COLUMNS)?;
+    let markets = Markets::from_csv(markets, &settings.selection)?;
+    let mut report = Report { seen: vec![false; markets.lives.len()], ..Report::default() };
+    let source = candles::Source { files, map: &map, expected: settings.expected(candles::EXPECTED) };
+    candles::import(&source, &markets, &target, settings, &mut report)?;
+    finish(target, markets, false, report, settings.out)
+}
+
+/// Imports the dump in a folder.
+///
+/// # Errors
+/// Names file and row of what cannot be used and is not known of the dump.
+pub fn becker(folder: &Path, settings: &mut Settings<'_>) -> Result<Report, DataError> {
+    let target = Target::begin(settings.out)?;
+    let dump = Dump::find(folder)?;
+    let mut report = Report::default();
+    let markets = dump.markets(&settings.selection, settings.settled_after, &mut report.markets)?;
+    report.seen = vec![false; markets.lives.len()];
+    report.assumed = vec![
+        trust(settings.trusted),
+        format!("settlement: {} after the close; the dump does not say", settings.settled_after),
+        "fees: quadratic, multiplier 1, in all series; the dump does not say".into(),
+        "strikes: none; the dump has none, and models that need one abstain".into(),
+        "events: not taken to be exclusive; the dump does not say".into(),
+    ];
+    trades::import(&dump.trades(settings.lenient), &markets, &target, settings, &mut report)?;
+    finish(target, markets, true, report, settings.out)
+}
+
+fn trust(trusted: Span) -> String {
+    format!(
+        "quotes: last print by YES takers = ask, by NO takers = bid, each trusted for {trusted}; no sizes"
+    )
+}
+
+fn finish(
+    target: Target,
+    mut markets: Markets,
+    only_with_rows: bool,
+    mut report: Report,
+    out: &Path,
+) -> Result<Report, DataError> {
+    if report.snapshots == 0 {
+        let why: Vec<_> =
+            report.rows.refused.values().map(|refused| format!("\n  {}", refused.first)).collect();
+        let problem = format!(
+            "would be empty: of {} rows {} are not of the series and times asked for, {} cannot be used{}",
+            report.rows.read,
+            report.rows.not_asked_for,
+            report.rows.refused_rows(),
+            why.concat()
+        );
+        return Err(DataError::of_file(out, problem));
+    }
+    if only_with_rows {
+        let mut seen = report.seen.iter();
+        let all = markets.listings.len();
+        markets.listings.retain(|_| seen.next() == Some(&true));
+        report.markets_without_rows = (all - markets.listings.len()) as u64;
+    }
+    report.markets_written = markets.listings.len() as u64;
+    write_listings(&target.path("markets.parquet"), &markets.listings)?;
+    target.publish()?;
+    Ok(report)
+}
+
+/// Sizes of files together.
+fn bytes_of(files: &[PathBuf]) -> Result<u64, DataError> {
+    let size = |file: &PathBuf| {
+        let size = fs::metadata(file).map(|metadata| metadata.len());
+        size.map_err(|error| DataError::of_file(file, format!("cannot be read: {error}")))
+    };
+    files.iter().map(size).sum()
+}

@@ -1,0 +1,166 @@
+//! Sorting more records than fit into memory: sorted runs in files, merged as they are read.
+//!
+//! Memory is bounded by [`RUN`] records and a buffer a run, whatever the size of the data. The order is that
+//! of the records themselves, so it depends neither on the order of arrival nor on where a run ends.
+
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+use std::collections::binary_heap::PeekMut;
+use std::fs::File;
+use std::io::{BufReader, BufWriter, Read, Write};
+use std::path::{Path, PathBuf};
+
+use super::super::DataError;
+
+/// Records sorted in memory at once, unless a caller says otherwise.
+pub const RUN: usize = 4 << 20;
+const BUFFER: usize = 1 << 18;
+
+/// Something that can be laid into a file.
+pub trait Record: Copy + Ord {
+    /// How many bytes it takes.
+    const SIZE: usize;
+    /// Appends its bytes, exactly [`SIZE`](Self::SIZE).
+    fn put(self, bytes: &mut Vec<u8>);
+    /// Reads it from as many bytes.
+    fn get(bytes: &[u8]) -> Self;
+}
+
+/// Takes the next bytes, for [`Record::get`].
+pub fn take<const N: usize>(bytes: &mut &[u8]) -> [u8; N] {
+    let (head, rest) = bytes.split_first_chunk().expect("a record has all its bytes");
+    *bytes = rest;
+    *head
+}
+
+/// Collects records.
+#[derive(Debug)]
+pub struct Sorter<R> {
+    folder: PathBuf,
+    limit: usize,
+    buffer: Vec<R>,
+    runs: Vec<PathBuf>,
+}
+
+impl<R: Record> Sorter<R> {
+    /// A sorter that holds at most `limit` records in memory and lays the others into `folder`.
+    #[must_use]
+    pub fn new(folder: &Path, limit: usize) -> Self {
+        Self { folder: folder.to_owned(), limit, buffer: Vec::new(), runs: Vec::new() }
+    }
+
+    /// Takes a record.
+    ///
+    /// # Errors
+    /// When a run cannot be written.
+    #[inline]
+    pub fn push(&mut self, record: R) -> Result<(), DataError> {
+        if self.buffer.len() == self.limit {
+            self.spill()?;
+        }
+        self.buffer.push(record);
+        Ok(())
+    }
+
+    fn spill(&mut self) -> Result<(), DataError> {
+        self.buffer.sort_unstable();
+        let path = self.folder.join(format!("run-{:06}.tmp", self.runs.len()));
+        let cannot = |error| DataError::of_file(&path, format!("cannot be written: {error}"));
+        let mut file = BufWriter::with_capacity(BUFFER, File::create(&path).map_err(cannot)?);
+        let mut bytes = Vec::with_capacity(R::SIZE);
+        for record in self.buffer.drain(..) {
+            bytes.clear();
+            record.put(&mut bytes);
+            file.write_all(&bytes).map_err(cannot)?;
+        }
+        file.flush().map_err(cannot)?;
+        self.runs.push(path);
+        Ok(())
+    }
+
+    /// All records in order.
+    ///
+    /// # Errors
+    /// When a run cannot be written or read.
+    pub fn sorted(mut self) -> Result<Sorted<R>, DataError> {
+        if self.runs.is_empty() {
+            self.buffer.sort_unstable();
+            return Ok(Sorted {
+                memory: self.buffer.into_iter(),
+                runs: Vec::new(),
+                heads: BinaryHeap::new(),
+            });
+        }
+        if !self.buffer.is_empty() {
+            self.spill()?;
+        }
+        let mut runs = self.runs.iter().map(|path| Run::open(path)).collect::<Result<Vec<_>, _>>()?;
+        let mut heads = BinaryHeap::new();
+        for (number, run) in runs.iter_mut().enumerate() {
+            heads.extend(run.next()?.map(|record| Reverse((record, number))));
+        }
+        Ok(Sorted { memory: Vec::new().into_iter(), runs, heads })
+    }
+}
+
+#[derive(Debug)]
+struct Run {
+    path: PathBuf,
+    file: BufReader<File>,
+    left: u64,
+    bytes: Vec<u8>,
+}
+
+impl Run {
+    fn open(path: &Path) -> Result<Self, DataError> {
+        let cannot = |error| DataError::of_file(path, format!("cannot be read: {error}"));
+        let file = File::open(path).map_err(cannot)?;
+        let left = file.metadata().map_err(cannot)?.len();
+        Ok(Self {
+            path: path.to_owned(),
+            file: BufReader::with_capacity(BUFFER, file),
+            left,
+            bytes: Vec::new(),
+        })
+    }
+
+    fn next<R: Record>(&mut self) -> Result<Option<R>, DataError> {
+        if self.left == 0 {
+            return Ok(None);
+        }
+        self.bytes.resize(R::SIZE, 0);
+        let read = self.file.read_exact(&mut self.bytes);
+        read.map_err(|error| DataError::of_file(&self.path, format!("cannot be read: {error}")))?;
+        self.left = self.left.saturating_sub(R::SIZE as u64);
+        Ok(Some(R::get(&self.bytes)))
+    }
+}
+
+/// Records in order.
+#[derive(Debug)]
+pub struct Sorted<R> {
+    memory: std::vec::IntoIter<R>,
+    runs: Vec<Run>,
+    heads: BinaryHeap<Reverse<(R, usize)>>,
+}
+
+impl<R: Record> Sorted<R> {
+    /// The next record.
+    ///
+    /// # Errors
+    /// When a run cannot be read.
+    pub fn next(&mut self) -> Result<Option<R>, DataError> {
+        if self.runs.is_empty() {
+            return Ok(self.memory.next());
+        }
+        let Some(mut head) = self.heads.peek_mut() else {
+            return Ok(None);
+        };
+        let Reverse((record, number)) = *head;
+        match self.runs[number].next()? {
+            Some(next) => *head = Reverse((next, number)),
+            None => drop(PeekMut::pop(head)),
+        }
+        Ok(Some(record))
+    }
+}

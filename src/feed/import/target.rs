@@ -1,0 +1,140 @@
+//! Where a data set is written: under another name until it is whole, by one process at a time.
+//!
+//! Files go into `.NAME.importing` beside the data set; when all of them are on the disk, the folder gets its
+//! name in one step. So what bears the name is complete, and what a killed import leaves behind is in
+//! nobody's way: the next one clears it.
+
+use std::fs::{self, File, OpenOptions, TryLockError};
+use std::io::{self, Read, Write};
+use std::path::{Path, PathBuf};
+
+use super::super::DataError;
+
+const LOCK: &str = "lock";
+
+/// A data set in the making. Dropped before [`publish`](Self::publish), nothing of it remains.
+#[derive(Debug)]
+pub struct Target {
+    out: PathBuf,
+    partial: PathBuf,
+    lock: File,
+    published: bool,
+}
+
+impl Target {
+    /// Takes a place for a data set.
+    ///
+    /// # Errors
+    /// When something is there already, another process is writing it, or it cannot be written.
+    pub fn begin(out: &Path) -> Result<Self, DataError> {
+        let cannot = |error: io::Error| DataError::of_file(out, format!("cannot be created: {error}"));
+        let Some(name) = out.file_name().filter(|_| out.parent().is_some()) else {
+            return Err(DataError::of_file(out, "is no name for a new folder"));
+        };
+        let partial = out.with_file_name(format!(".{}.importing", name.to_string_lossy()));
+        fs::create_dir_all(&partial).map_err(cannot)?;
+        let lock =
+            OpenOptions::new().read(true).write(true).create(true).truncate(false).open(partial.join(LOCK));
+        let mut lock = lock.map_err(cannot)?;
+        match lock.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => return Err(taken(out, &mut lock)),
+            Err(TryLockError::Error(error)) => return Err(cannot(error)),
+        }
+        let target = Self { out: out.to_owned(), partial, lock, published: false };
+        // Only now is it certain that no other import is about to give the folder its name.
+        target.must_be_free()?;
+        target.clear().map_err(cannot)?;
+        let said = writeln!(&target.lock, "{}", std::process::id());
+        said.map_err(cannot)?;
+        Ok(target)
+    }
+
+    fn must_be_free(&self) -> Result<(), DataError> {
+        let is_free = match fs::read_dir(&self.out) {
+            Ok(mut entries) => entries.next().is_none(),
+            Err(error) => error.kind() == io::ErrorKind::NotFound,
+        };
+        if is_free {
+            return Ok(());
+        }
+        Err(DataError::of_file(&self.out, "is there already; remove it, or give another --out"))
+    }
+
+    /// Removes what a killed import has left.
+    fn clear(&self) -> io::Result<()> {
+        self.lock.set_len(0)?;
+        for entry in fs::read_dir(&self.partial)? {
+            let entry = entry?;
+            if entry.file_type()?.is_dir() {
+                fs::remove_dir_all(entry.path())?;
+            } else if entry.file_name() != LOCK {
+                fs::remove_file(entry.path())?;
+            }
+        }
+        Ok(())
+    }
+
+    /// A file or folder of the data set while it is being written.
+    #[must_use]
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.partial.join(name)
+    }
+
+    /// Makes a folder in it.
+    ///
+    /// # Errors
+    /// When it cannot be made.
+    pub fn folder(&self, name: &str) -> Result<PathBuf, DataError> {
+        let path = self.path(name);
+        fs::create_dir(&path)
+            .map_err(|error| DataError::of_file(&path, format!("cannot be created: {error}")))?;
+        Ok(path)
+    }
+
+    /// Puts everything on the disk and gives the data set its name.
+    ///
+    /// # Errors
+    /// When that fails; then nothing bears the name.
+    pub fn publish(mut self) -> Result<(), DataError> {
+        let cannot =
+            |error: io::Error| DataError::of_file(&self.out, format!("cannot be completed: {error}"));
+        sync(&self.partial).map_err(cannot)?;
+        fs::rename(&self.partial, &self.out).map_err(cannot)?;
+        self.published = true;
+        fs::remove_file(self.out.join(LOCK)).map_err(cannot)?;
+        let parent = self.out.parent().filter(|parent| !parent.as_os_str().is_empty());
+        File::open(parent.unwrap_or(Path::new("."))).and_then(|folder| folder.sync_all()).map_err(cannot)
+    }
+}
+
+impl Drop for Target {
+    fn drop(&mut self) {
+        if !self.published {
+            let _stays_for_the_next_to_clear = fs::remove_dir_all(&self.partial);
+        }
+    }
+}
+
+/// Puts a folder and everything in it on the disk.
+fn sync(folder: &Path) -> io::Result<()> {
+    for entry in fs::read_dir(folder)? {
+        let entry = entry?;
+        if entry.file_type()?.is_dir() {
+            sync(&entry.path())?;
+        } else {
+            File::open(entry.path())?.sync_all()?;
+        }
+    }
+    File::open(folder)?.sync_all()
+}
+
+fn taken(out: &Path, lock: &mut File) -> DataError {
+    let mut holder = String::new();
+    let read = lock.take(20).read_to_string(&mut holder);
+    let holder = match read.ok().and_then(|_| holder.trim().parse::<u32>().ok()) {
+        Some(pid) => format!("process {pid}"),
+        None => "another process".into(),
+    };
+    DataError::of_file(out, format!("is being written by {holder}; wait for it, or give another --out"))
+}
