@@ -7,6 +7,7 @@ use clap::{Args, Subcommand};
 use serde_json::json;
 
 use crate::domain::{Price, Timestamp};
+use crate::feed::catalogue::MarketRow;
 use crate::feed::dataset::DataSet;
 use crate::feed::inspect::{self, EventOverview, MarketCourse};
 use crate::feed::soundness::{Remark, Soundness};
@@ -20,7 +21,7 @@ pub enum Data {
     /// List everything that is wrong with data sets or fact files; exit code 3 if anything is. Of sound data
     /// sets, what is worth a look (prices off the grid, gaps, winners, results) and the days they cover
     Check(Check),
-    /// Show what a data set holds, or the price of one market over time
+    /// Show what a data set holds, the markets of an event or series, or the price of one market over time
     Show(Show),
     #[command(subcommand)]
     Import(Import),
@@ -40,7 +41,7 @@ pub struct Show {
     /// Data set folder
     #[arg(value_name = "DIR")]
     folder: PathBuf,
-    /// A market of it
+    /// A market of it, for its price over time; or an event or series, for its markets
     #[arg(value_name = "TICKER")]
     ticker: Option<String>,
 }
@@ -166,8 +167,13 @@ impl Show {
             Some(course) if common.json => print(&course_json(&course)),
             Some(course) => print(&show_course(&course)),
             None => {
-                let problem = format!("{} has no market {ticker}", self.folder.display());
-                Err(Failure::new(Failure::DATA, problem))
+                let markets = inspect::markets_of(&set, ticker)?;
+                if markets.is_empty() {
+                    let problem =
+                        format!("{} has no market, event or series {ticker}", self.folder.display());
+                    return Err(Failure::new(Failure::DATA, problem));
+                }
+                print(&if common.json { markets_json(&markets) } else { show_markets(&markets) })
             }
         }
     }
@@ -212,8 +218,36 @@ fn overview_json(events: &[EventOverview]) -> String {
     json(&json!({ "events": rows }))
 }
 
-fn result(course: &MarketCourse) -> String {
-    match course.row.settlement {
+fn show_markets(rows: &[MarketRow]) -> String {
+    let mut table = render::table();
+    table.set_header(["market", "pays YES if", "open", "close", "ended"]);
+    for row in rows {
+        let market = &row.market;
+        table.add_row([
+            market.ticker.to_string(),
+            market.strike.to_string(),
+            market.open_time.date(),
+            market.close_time.to_string(),
+            result(row),
+        ]);
+    }
+    format!("{}{} markets\n", render::show(&table), rows.len())
+}
+
+fn markets_json(rows: &[MarketRow]) -> String {
+    let market = |row: &MarketRow| {
+        let market = &row.market;
+        json!({
+            "ticker": market.ticker, "event_ticker": market.event_ticker, "series_ticker": market.series_ticker,
+            "title": market.title, "strike": market.strike.to_string(), "result": result(row),
+            "open_time": market.open_time.to_string(), "close_time": market.close_time.to_string(),
+        })
+    };
+    json(&json!({ "markets": rows.iter().map(market).collect::<Vec<_>>() }))
+}
+
+fn result(row: &MarketRow) -> String {
+    match row.settlement {
         None => "not settled in this data".into(),
         Some(end) if end.value == Price::ONE => format!("settled YES at {}", end.at),
         Some(end) if end.value == Price::ZERO => format!("settled NO at {}", end.at),
@@ -225,7 +259,7 @@ fn show_course(course: &MarketCourse) -> String {
     let market = &course.row.market;
     let mut text = format!("{} · {}\n", market.ticker, market.title);
     let _ = writeln!(text, "pays YES if the value is {}", market.strike);
-    let _ = writeln!(text, "open {} to {}; {}", market.open_time, market.close_time, result(course));
+    let _ = writeln!(text, "open {} to {}; {}", market.open_time, market.close_time, result(&course.row));
     let points: Vec<(f64, f64)> =
         course.course.iter().map(|(at, twice)| (at.nanos() as f64 / 1e9, f64::from(*twice) / 2e4)).collect();
     let (Some((first, _)), Some((last, _))) = (course.course.first(), course.course.last()) else {
@@ -243,6 +277,6 @@ fn course_json(course: &MarketCourse) -> String {
     json(&json!({
         "ticker": market.ticker, "event_ticker": market.event_ticker, "title": market.title,
         "open_time": market.open_time.to_string(), "close_time": market.close_time.to_string(),
-        "result": result(course), "prices": prices,
+        "result": result(&course.row), "prices": prices,
     }))
 }

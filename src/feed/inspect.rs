@@ -204,6 +204,20 @@ fn read_overview(frame: &DataFrame) -> Result<Vec<EventOverview>, PolarsError> {
         .collect()
 }
 
+/// The markets of an event or series, in order of close and ticker; none if the data set has neither.
+///
+/// # Errors
+/// When the data cannot be used.
+pub fn markets_of(set: &DataSet, name: &str) -> Result<Vec<MarketRow>, DataError> {
+    let rows: Vec<MarketRow> = read_market_rows(&set.markets)?.into_iter().collect::<Result<_, _>>()?;
+    let of_it = |row: &MarketRow| *row.market.event_ticker == *name || *row.market.series_ticker == *name;
+    let mut rows: Vec<_> = rows.into_iter().filter(of_it).collect();
+    rows.sort_by(|a, b| {
+        (a.market.close_time, &a.market.ticker).cmp(&(b.market.close_time, &b.market.ticker))
+    });
+    Ok(rows)
+}
+
 /// A market and the course of its price.
 #[derive(Debug)]
 pub struct MarketCourse {

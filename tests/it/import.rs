@@ -88,8 +88,11 @@ fn an_imported_data_set_checks_clean_and_runs() {
     );
     let mut backtest = protogen(&["backtest", "case.toml", "--json", "--no-report", "--out", "runs"]);
     let summary = json_of(&run(backtest.current_dir(place.0.path())));
-    // The second quote of the first market has both sides; of the other only the bid is known.
-    assert_eq!(summary["evaluations"], 1, "{summary}");
+    // Both moments of the first market; the second has traded fewer contracts than the scanner wants.
+    assert_eq!(summary["evaluations"], 2, "{summary}");
+    let mut show = protogen(&["data", "show", "mine", "KXA-24JAN"]);
+    let shown = String::from_utf8(run(show.current_dir(place.0.path())).stdout).unwrap();
+    assert!(shown.contains("KXA-24JAN-1") && !shown.contains("KXB-24JAN-1"), "{shown}");
     // Another import must not write over it.
     let (code, message) = (place.import("trades", "mine", &[]).output().unwrap(), "mine: is there already");
     assert!(code.status.code() == Some(3) && said(&code).contains(message), "{}", said(&code));

@@ -148,7 +148,7 @@ impl Dump {
                     listings.push(listing);
                 }
                 Err(refusal) => {
-                    let place = (&*self.markets[fetched.file], fetched.row);
+                    let place = (&*self.markets[fetched.file], Some(fetched.row));
                     tally.refuse(place, &refusal, Expected::Kinds(EXPECTED))?;
                     refused.push((ticker, Meaning::Refused));
                 }

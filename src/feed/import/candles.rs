@@ -127,7 +127,7 @@ pub fn import(
         let at = moment(candle.at);
         if before.is_some_and(|before| (before.at, before.market) == (candle.at, candle.market)) {
             let place = format!("a candle of {} at {at}", markets.ticker(market));
-            report.rows.refuse((Path::new(&place), 1), &Refusal::Duplicate, expected)?;
+            report.rows.refuse((Path::new(&place), None), &Refusal::Duplicate, expected)?;
             continue;
         }
         before = Some(candle);

@@ -122,8 +122,8 @@ pub struct Chunk<'a> {
 impl Chunk<'_> {
     /// File and number of a row.
     #[must_use]
-    pub fn place(&self, row: usize) -> (&Path, u64) {
-        (self.file, self.first_row + row as u64)
+    pub fn place(&self, row: usize) -> (&Path, Option<u64>) {
+        (self.file, Some(self.first_row + row as u64))
     }
 
     /// The names of a column that was asked for as text.

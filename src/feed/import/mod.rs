@@ -82,7 +82,7 @@ pub struct Settings<'a> {
 }
 
 impl Settings<'_> {
-    /// Records sorted in memory unless there is a reason for another number: 160 MB.
+    /// Records sorted in memory unless there is a reason for another number: trades take 134 MB.
     pub const RECORDS_IN_MEMORY: usize = sorter::RUN;
 
     const fn expected(&self, kinds: &'static [&'static str]) -> Expected {

@@ -135,17 +135,18 @@ pub struct Tally {
 }
 
 impl Tally {
-    /// Counts a row that cannot be used.
+    /// Counts a row that cannot be used, found at a place: its file, and its number there if it is known.
     ///
     /// # Errors
     /// Says what is wrong with which row if its kind is not one of `expected`.
     pub fn refuse(
         &mut self,
-        place: (&Path, u64),
+        place: (&Path, Option<u64>),
         refusal: &Refusal,
         expected: Expected,
     ) -> Result<(), DataError> {
-        let error = || DataError::of_row(place.0, place.1, refusal);
+        let (file, row) = place;
+        let error = || DataError { row, ..DataError::of_file(file, refusal) };
         if !expected.allows(refusal.kind()) {
             return Err(error());
         }

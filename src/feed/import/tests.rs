@@ -290,6 +290,8 @@ fn the_dump_with_all_its_traps() {
             ("unknown_ticker", 1),  // u3
         ]
     );
+    let twice = &report.rows.refused["duplicate"].first;
+    assert_eq!(twice, "a trade of FED-24MAR-T5.25 at 2024-03-01T12:01:00Z: is there twice");
     assert_eq!((report.rows.read, report.rows.taken, report.rows.not_asked_for), (19, 6, 2));
     assert_eq!(refused(&report.markets), [("market_not_final", 1), ("market_without_result", 1)]);
     assert_eq!((report.markets_written, report.markets_without_rows), (2, 1));

@@ -326,7 +326,7 @@ impl Quoting<'_> {
                 if trade.id != 0 && before.is_some_and(|before| before.id == trade.id) {
                     let ticker = markets.ticker(trade.market as usize);
                     let place = format!("a trade of {ticker} at {}", moment(trade.at));
-                    report.rows.refuse((Path::new(&place), 1), &Refusal::Duplicate, self.expected)?;
+                    report.rows.refuse((Path::new(&place), None), &Refusal::Duplicate, self.expected)?;
                 } else {
                     let price = Price::new(trade.price).expect("it was a price when it was read");
                     prints.add(trade.taker_is_yes, price, trade.count);
