@@ -9,13 +9,15 @@ use arrow_array::builder::{
     TimestampMicrosecondBuilder,
 };
 use arrow_array::types::Int32Type;
-use arrow_array::{ArrayRef, RecordBatch};
+use arrow_array::{
+    ArrayRef, DictionaryArray, Int32Array, Int64Array, RecordBatch, StringArray, TimestampMicrosecondArray,
+};
 use arrow_schema::{DataType, Field, Schema, SchemaRef, TimeUnit};
 use parquet::arrow::ArrowWriter;
-use parquet::basic::{Compression, ZstdLevel};
+use parquet::basic::{Compression, Encoding, ZstdLevel};
 use parquet::file::properties::WriterProperties;
 
-use crate::domain::{Contracts, Decimal6, FeeType, Market, Price, Quote, Strike, Timestamp};
+use crate::domain::{Decimal6, FeeType, Market, Price, Quote, Strike, Timestamp};
 
 use super::DataError;
 use super::catalogue::Settlement;
@@ -32,6 +34,10 @@ fn properties() -> Result<WriterProperties, parquet::errors::ParquetError> {
     Ok(WriterProperties::builder()
         .set_compression(Compression::ZSTD(ZstdLevel::try_new(3)?))
         .set_max_row_group_row_count(Some(ROW_GROUP))
+        // Hardly a value of these occurs twice: a dictionary would be built and thrown away.
+        .set_column_dictionary_enabled("ts".into(), false)
+        .set_column_encoding("ts".into(), Encoding::DELTA_BINARY_PACKED)
+        .set_column_dictionary_enabled("volume".into(), false)
         .build())
 }
 
@@ -46,6 +52,32 @@ pub struct SnapshotRow<'a> {
     pub quote: Quote,
 }
 
+/// A snapshot in little room, for writers that keep many files open: prices in ten-thousandths of a dollar,
+/// 0 = none; counts in hundredths of a contract, negative = none.
+#[derive(Clone, Copy, Debug)]
+pub struct PackedRow {
+    /// Microseconds since 1970.
+    pub at: i64,
+    /// Number of its market.
+    pub market: u32,
+    /// Best YES bid.
+    pub bid: u16,
+    /// Best YES ask.
+    pub ask: u16,
+    /// Last trade.
+    pub last: u16,
+    /// Midpoint, where only that is known.
+    pub mid: u16,
+    /// Contracts at the bid.
+    pub bid_size: i64,
+    /// Contracts at the ask.
+    pub ask_size: i64,
+    /// Contracts traded in the market's life.
+    pub volume: i64,
+    /// Contracts held by either side.
+    pub open_interest: i64,
+}
+
 /// Writes `snapshots.parquet` row by row.
 pub struct SnapshotWriter {
     file: PathBuf,
@@ -53,7 +85,6 @@ pub struct SnapshotWriter {
     schema: SchemaRef,
     columns: SnapshotColumns,
     rows: usize,
-    row_group: usize,
 }
 
 struct SnapshotColumns {
@@ -97,13 +128,7 @@ impl SnapshotWriter {
         ]));
         let writer = open_writer(file, &schema)?;
         let columns = SnapshotColumns::default();
-        Ok(Self { file: file.to_owned(), writer, schema, columns, rows: 0, row_group: ROW_GROUP })
-    }
-
-    /// With fewer rows a row group: what is kept in memory of a file that is being written.
-    #[must_use]
-    pub fn with_row_group(self, rows: usize) -> Self {
-        Self { row_group: rows.clamp(1, ROW_GROUP), ..self }
+        Ok(Self { file: file.to_owned(), writer, schema, columns, rows: 0 })
     }
 
     /// Appends a row.
@@ -111,18 +136,6 @@ impl SnapshotWriter {
     /// # Errors
     /// When it cannot be written.
     pub fn write(&mut self, row: &SnapshotRow<'_>) -> Result<(), DataError> {
-        self.write_with(row, None)
-    }
-
-    /// Appends a row with the contracts that are held.
-    ///
-    /// # Errors
-    /// When it cannot be written.
-    pub fn write_with(
-        &mut self,
-        row: &SnapshotRow<'_>,
-        open_interest: Option<Contracts>,
-    ) -> Result<(), DataError> {
         let price = |price: Option<Price>| price.map(|price| i32::from(price.get()));
         let quote = &row.quote;
         self.columns.ts.append_value(row.at.nanos() / 1_000);
@@ -131,12 +144,55 @@ impl SnapshotWriter {
         for (column, value) in self.columns.prices.iter_mut().zip(prices) {
             column.append_option(price(value));
         }
-        let counts = [quote.bid_size, quote.ask_size, quote.volume, open_interest];
+        let counts = [quote.bid_size, quote.ask_size, quote.volume, None];
         for (column, value) in self.columns.counts.iter_mut().zip(counts) {
-            column.append_option(value.map(Contracts::hundredths));
+            column.append_option(value.map(crate::domain::Contracts::hundredths));
         }
         self.rows += 1;
-        if self.rows == self.row_group { self.flush() } else { Ok(()) }
+        if self.rows == ROW_GROUP { self.flush() } else { Ok(()) }
+    }
+
+    /// Appends rows as a row group of their own; `ticker` names their markets.
+    ///
+    /// # Errors
+    /// When they cannot be written.
+    pub fn write_block<'a>(
+        &mut self,
+        rows: &[PackedRow],
+        ticker: impl Fn(u32) -> &'a str,
+    ) -> Result<(), DataError> {
+        let mut markets: Vec<u32> = rows.iter().map(|row| row.market).collect();
+        markets.sort_unstable();
+        markets.dedup();
+        let key = |row: &PackedRow| {
+            let key = markets.partition_point(|&market| market < row.market);
+            i32::try_from(key).expect("a row group has few markets")
+        };
+        let keys: Int32Array = rows.iter().map(|row| Some(key(row))).collect();
+        let names: StringArray = markets.iter().map(|&market| Some(ticker(market))).collect();
+        let tickers = DictionaryArray::try_new(keys, Arc::new(names));
+        let tickers = tickers.map_err(|error| DataError::of_file(&self.file, error))?;
+        let times: TimestampMicrosecondArray = rows.iter().map(|row| Some(row.at)).collect();
+        let price = |get: fn(&PackedRow) -> u16| -> ArrayRef {
+            let price = |row: &PackedRow| Some(get(row)).filter(|&price| price > 0).map(i32::from);
+            Arc::new(rows.iter().map(price).collect::<Int32Array>())
+        };
+        let count = |get: fn(&PackedRow) -> i64| -> ArrayRef {
+            let count = |row: &PackedRow| Some(get(row)).filter(|&count| count >= 0);
+            Arc::new(rows.iter().map(count).collect::<Int64Array>())
+        };
+        self.write_batch(vec![
+            Arc::new(times.with_timezone("UTC")),
+            Arc::new(tickers),
+            price(|row| row.bid),
+            price(|row| row.ask),
+            count(|row| row.bid_size),
+            count(|row| row.ask_size),
+            price(|row| row.last),
+            price(|row| row.mid),
+            count(|row| row.volume),
+            count(|row| row.open_interest),
+        ])
     }
 
     /// Finishes the file.
@@ -165,6 +221,11 @@ impl SnapshotWriter {
             Arc::new(volume.finish()),
             Arc::new(open_interest.finish()),
         ];
+        self.write_batch(arrays)
+    }
+
+    /// Writes columns as a row group.
+    fn write_batch(&mut self, arrays: Vec<ArrayRef>) -> Result<(), DataError> {
         let failed = |error: &dyn std::fmt::Display| DataError::of_file(&self.file, error);
         let batch = RecordBatch::try_new(Arc::clone(&self.schema), arrays).map_err(|error| failed(&error))?;
         self.writer.write(&batch).map_err(|error| failed(&error))?;

@@ -8,7 +8,6 @@ use std::path::{Path, PathBuf};
 use crate::domain::{Contracts, Price, Quote, Timestamp};
 
 use super::super::DataError;
-use super::super::writer::SnapshotRow;
 use super::chunk::{Cell, Chunk, each_chunk};
 use super::layout::{Counts, Months, PartWriter};
 use super::listing::{Lookup, Markets, Meaning};
@@ -16,7 +15,7 @@ use super::map::{self, ColumnMap, Known, Volume};
 use super::refusal::{Expected, Refusal, Tally};
 use super::sorter::{Record, Sorter, take};
 use super::target::Target;
-use super::trades::{moment, price, value, within_life};
+use super::trades::{moment, packed, price, value, within_life};
 use super::{Report, Settings, Stage};
 
 /// Columns of candles, in the order in which chunks have them.
@@ -119,7 +118,7 @@ pub fn import(
     let Reader { counts, sorter, mut volumes, tally, .. } = reader;
     report.rows = tally;
     let mut candles = sorter.sorted()?;
-    let mut writer = PartWriter::new(target.path(""), counts.plan(), &months);
+    let mut writer = PartWriter::new(target.path(""), counts.plan(), &months, markets);
     let mut before: Option<Candle> = None;
     let total = report.rows.read - report.rows.not_asked_for - report.rows.refused_rows();
     while let Some(candle) = candles.next()? {
@@ -132,8 +131,8 @@ pub fn import(
         }
         before = Some(candle);
         let volume = volume(candle.counts[2], map.volume(), &mut volumes[market]);
-        let row = SnapshotRow { at, ticker: markets.ticker(market), quote: quote(&candle, volume) };
-        writer.write(markets.lives[market].series, &row, contracts(candle.counts[3]))?;
+        let quote = quote(&candle, volume);
+        writer.write(packed(candle.at, candle.market, &quote, contracts(candle.counts[3])))?;
         report.saw(market, at);
         report.rows.taken += 1;
         if report.rows.taken.is_multiple_of(super::PROGRESS_EVERY) {
@@ -206,7 +205,7 @@ impl Reader<'_> {
                 }
                 Ok(candle) => {
                     let series = self.markets.lives[candle.market as usize].series;
-                    self.counts.add(self.months.of(candle.at), series);
+                    self.counts.add(self.months, candle.at, series);
                     self.sorter.push(candle)?;
                 }
                 Err(refusal) => self.tally.refuse(chunk.place(row), &refusal, self.expected)?,

@@ -173,7 +173,7 @@ fn from_parquet(
     take: &mut dyn FnMut(&Chunk<'_>) -> Result<(), DataError>,
 ) -> Result<(), DataError> {
     let (handle, metadata) = parquet_file::open(file)?;
-    let metadata = with_dictionaries(file, &handle, &metadata, wanted)?;
+    let metadata = with_cheap_names(file, &handle, &metadata, wanted)?;
     let names: Vec<&str> = wanted.iter().flatten().map(|wanted| &*wanted.column).collect();
     let rows = u64::try_from(metadata.metadata().file_metadata().num_rows()).unwrap_or(0);
     let projection = ProjectionMask::columns(metadata.parquet_schema(), names);
@@ -200,8 +200,8 @@ fn from_parquet(
     }
 }
 
-/// Asks for names as keys, so that a row costs an integer and not a string.
-fn with_dictionaries(
+/// Asks for names in the form that costs least, so that a row is an integer and not a string.
+fn with_cheap_names(
     file: &Path,
     handle: &File,
     metadata: &ArrowReaderMetadata,
@@ -214,9 +214,15 @@ fn with_dictionaries(
         let Some(at) = there.iter().position(|name| *name == wanted.column) else {
             return Err(no_column(file, wanted, &there));
         };
-        if matches!(wanted.kind, Kind::Text) && is_text(fields[at].data_type()) {
-            let keys = DataType::Dictionary(Box::new(DataType::Int32), Box::new(DataType::Utf8));
-            fields[at] = Field::new(&wanted.column, keys, fields[at].is_nullable());
+        let keys = DataType::Dictionary(Box::new(DataType::Int32), Box::new(DataType::Utf8));
+        let cheapest = match wanted.kind {
+            Kind::Text => keys,
+            // Looked at where it was decoded to, without a copy.
+            Kind::Id => DataType::Utf8View,
+            Kind::Number(_) | Kind::Time(_) => continue,
+        };
+        if is_text(fields[at].data_type()) {
+            fields[at] = Field::new(&wanted.column, cheapest, fields[at].is_nullable());
         }
     }
     let options = ArrowReaderOptions::new().with_schema(Arc::new(Schema::new(fields)));
@@ -275,8 +281,6 @@ fn hash(text: &[u8]) -> i64 {
 fn ids_of(column: &ArrayRef) -> Option<Vec<Cell>> {
     let cell = |text: Option<&str>| text.map_or(Cell::Missing, |text| Cell::Value(hash(text.as_bytes())));
     Some(match column.data_type() {
-        DataType::Utf8 => column.as_string::<i32>().iter().map(cell).collect(),
-        DataType::LargeUtf8 => column.as_string::<i64>().iter().map(cell).collect(),
         DataType::Utf8View => column.as_string_view().iter().map(cell).collect(),
         DataType::Int64 => integers::<Int64Type>(column, 1),
         _ => return None,

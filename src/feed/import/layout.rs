@@ -8,10 +8,11 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use crate::domain::{Contracts, Timestamp};
+use crate::domain::Timestamp;
 
 use super::super::DataError;
-use super::super::writer::{SnapshotRow, SnapshotWriter};
+use super::super::writer::{PackedRow, SnapshotWriter};
+use super::listing::Markets;
 
 /// Rows up to which a data set is one file.
 const ONE_FILE: u64 = 131_072;
@@ -38,10 +39,15 @@ impl Default for Months {
 }
 
 impl Months {
-    /// The number of the month of a time; times before the first are counted to it.
+    /// The number of the month of a time, given that of another, which mostly is the same; times before the
+    /// first month are counted to it.
     #[inline]
     #[must_use]
-    pub fn of(&self, micros: i64) -> usize {
+    pub fn of(&self, micros: i64, guess: usize) -> usize {
+        let after = |start: Option<&i64>| start.is_none_or(|&start| micros < start);
+        if !after(self.starts.get(guess)) && after(self.starts.get(guess + 1)) {
+            return guess;
+        }
         self.starts.partition_point(|&start| start <= micros).saturating_sub(1)
     }
 
@@ -62,7 +68,8 @@ pub struct Counts {
 impl Counts {
     /// Counts a row. Neighbours are mostly of one month and series.
     #[inline]
-    pub fn add(&mut self, month: usize, series: usize) {
+    pub fn add(&mut self, months: &Months, micros: i64, series: usize) {
+        let month = months.of(micros, self.last.map_or(0, |(month, ..)| month));
         match &mut self.last {
             Some((last_month, last_series, rows)) if *last_month == month && *last_series == series => {
                 *rows += 1;
@@ -121,43 +128,65 @@ pub struct PartWriter<'a> {
     folder: PathBuf,
     layout: Layout,
     months: &'a Months,
+    markets: &'a Markets,
     month: usize,
-    open: BTreeMap<u32, SnapshotWriter>,
-    /// Files written.
+    /// The files of the month by number.
+    open: Vec<Part>,
     files: u64,
+}
+
+/// A file that is being written, and rows on the way to it.
+#[derive(Default)]
+struct Part {
+    writer: Option<SnapshotWriter>,
+    rows: Vec<PackedRow>,
 }
 
 impl<'a> PartWriter<'a> {
     /// Writes into an existing folder.
     #[must_use]
-    pub fn new(folder: PathBuf, layout: Layout, months: &'a Months) -> Self {
-        Self { folder, layout, months, month: 0, open: BTreeMap::new(), files: 0 }
+    pub fn new(folder: PathBuf, layout: Layout, months: &'a Months, markets: &'a Markets) -> Self {
+        Self { folder, layout, months, markets, month: 0, open: Vec::new(), files: 0 }
     }
 
-    /// Appends a row of a series.
+    /// Appends a row.
     ///
     /// # Errors
     /// When it cannot be written.
-    pub fn write(
-        &mut self,
-        series: usize,
-        row: &SnapshotRow<'_>,
-        open_interest: Option<Contracts>,
-    ) -> Result<(), DataError> {
-        let month = self.months.of(row.at.nanos() / 1_000);
-        if self.layout.parts.is_some() && month != self.month {
-            self.finish_month()?;
-            self.month = month;
+    #[inline]
+    pub fn write(&mut self, row: PackedRow) -> Result<(), DataError> {
+        let mut number = 0;
+        if let Some(parts) = &self.layout.parts {
+            let month = self.months.of(row.at, self.month);
+            if month != self.month {
+                self.finish_month()?;
+                self.month = month;
+                return self.write(row);
+            }
+            let series = self.markets.lives[row.market as usize].series;
+            number = parts[&month][series] as usize;
         }
-        let part = self.layout.parts.as_ref().map_or(0, |parts| parts[&month][series]);
-        if !self.open.contains_key(&part) {
-            let writer = self.start(part)?;
-            self.open.insert(part, writer);
+        if number >= self.open.len() {
+            self.open.resize_with(number + 1, Part::default);
         }
-        self.open.get_mut(&part).expect("it was opened").write_with(row, open_interest)
+        let part = &mut self.open[number];
+        part.rows.push(row);
+        if part.rows.len() == ROW_GROUP { self.write_block(number) } else { Ok(()) }
     }
 
-    fn start(&mut self, part: u32) -> Result<SnapshotWriter, DataError> {
+    fn write_block(&mut self, number: usize) -> Result<(), DataError> {
+        let rows = std::mem::take(&mut self.open[number].rows);
+        if rows.is_empty() {
+            return Ok(());
+        }
+        if self.open[number].writer.is_none() {
+            self.open[number].writer = Some(self.start(number)?);
+        }
+        let writer = self.open[number].writer.as_mut().expect("it was just started");
+        writer.write_block(&rows, |market| self.markets.ticker(market as usize))
+    }
+
+    fn start(&mut self, number: usize) -> Result<SnapshotWriter, DataError> {
         self.files += 1;
         if self.layout.parts.is_none() {
             return SnapshotWriter::create(&self.folder.join("snapshots.parquet"));
@@ -165,12 +194,15 @@ impl<'a> PartWriter<'a> {
         let folder = self.folder.join("snapshots");
         std::fs::create_dir_all(&folder)
             .map_err(|error| DataError::of_file(&folder, format!("cannot be created: {error}")))?;
-        let file: PathBuf = folder.join(format!("{}.{part:03}.parquet", self.months.name(self.month)));
-        Ok(SnapshotWriter::create(&file)?.with_row_group(ROW_GROUP))
+        let month = self.months.name(self.month);
+        SnapshotWriter::create(&folder.join(format!("{month}.{number:03}.parquet")))
     }
 
     fn finish_month(&mut self) -> Result<(), DataError> {
-        std::mem::take(&mut self.open).into_values().try_for_each(SnapshotWriter::finish)
+        for number in 0..self.open.len() {
+            self.write_block(number)?;
+        }
+        self.open.drain(..).filter_map(|part| part.writer).try_for_each(SnapshotWriter::finish)
     }
 
     /// Finishes all files and says how many there are.

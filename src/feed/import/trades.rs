@@ -2,10 +2,10 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::domain::{Contracts, Price, Timestamp};
+use crate::domain::{Contracts, Price, Quote, Timestamp};
 
 use super::super::DataError;
-use super::super::writer::SnapshotRow;
+use super::super::writer::PackedRow;
 use super::chunk::{Cell, Chunk, Texts, Wanted, each_chunk};
 use super::layout::{Counts, Months, PartWriter};
 use super::listing::{Lookup, Markets, Meaning};
@@ -124,7 +124,7 @@ pub fn import(
     let Reader { counts, sorter, tapes, tally, .. } = reader;
     report.rows = tally;
     let trades = sorter.sorted()?;
-    let writer = PartWriter::new(target.path(""), counts.plan(), &months);
+    let writer = PartWriter::new(target.path(""), counts.plan(), &months, markets);
     let quoting = Quoting {
         trades,
         tapes,
@@ -205,7 +205,7 @@ impl Reader<'_> {
                 }
                 Ok(trade) => {
                     let series = self.markets.lives[trade.market as usize].series;
-                    self.counts.add(self.months.of(trade.at), series);
+                    self.counts.add(self.months, trade.at, series);
                     self.sorter.push(trade)?;
                 }
                 Err(refusal) => self.tally.refuse(chunk.place(row), &refusal, self.source.expected)?,
@@ -340,12 +340,29 @@ impl Quoting<'_> {
             }
             let market = first.market as usize;
             let quote = self.tapes[market].quote(first.at, &prints, self.trusted);
-            let row = SnapshotRow { at: moment(first.at), ticker: markets.ticker(market), quote };
-            self.writer.write(markets.lives[market].series, &row, None::<Contracts>)?;
-            report.saw(market, row.at);
+            self.writer.write(packed(first.at, first.market, &quote, None))?;
+            report.saw(market, moment(first.at));
         }
         report.files = self.writer.finish()?;
         Ok(())
+    }
+}
+
+/// A quote in little room.
+pub(super) fn packed(at: i64, market: u32, quote: &Quote, open_interest: Option<Contracts>) -> PackedRow {
+    let price = |price: Option<Price>| price.map_or(0, Price::get);
+    let count = |count: Option<Contracts>| count.map_or(-1, Contracts::hundredths);
+    PackedRow {
+        at,
+        market,
+        bid: price(quote.bid),
+        ask: price(quote.ask),
+        last: price(quote.last),
+        mid: price(quote.recorded_mid),
+        bid_size: count(quote.bid_size),
+        ask_size: count(quote.ask_size),
+        volume: count(quote.volume),
+        open_interest: count(open_interest),
     }
 }
 
