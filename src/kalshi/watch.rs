@@ -131,6 +131,11 @@ impl MarketWatch {
         std::mem::take(&mut self.unknown)
     }
 
+    /// Markets have to be asked for, once more.
+    pub fn ask_for(&mut self, tickers: impl IntoIterator<Item = Arc<str>>) {
+        self.unknown.extend(tickers);
+    }
+
     /// What follows for the desk.
     pub fn take(&mut self, now: Timestamp) -> Vec<MarketEvent> {
         let tellable = if self.paused { Vec::new() } else { std::mem::take(&mut self.dirty) };

@@ -110,6 +110,10 @@ fn backtest(scenario: Scenario) -> (Vec<String>, Money) {
 
 /// The live desk over it, on a sandbox of its own; its ledger is `ledger.sqlite` in `folder`.
 pub fn live(scenario: Scenario, folder: &Path) -> (Vec<String>, Money) {
+    live_with(scenario, folder, Faults::default())
+}
+
+fn live_with(scenario: Scenario, folder: &Path, faults: Faults) -> (Vec<String>, Money) {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
     let mut keys = Keys::default();
     let key_file = folder.join("key.pem");
@@ -120,7 +124,7 @@ pub fn live(scenario: Scenario, folder: &Path) -> (Vec<String>, Money) {
     let exchange = Exchange::new(Box::new(history(&scenario, &[])), settings).unwrap();
     let listener = runtime.block_on(tokio::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0))).unwrap();
     let port = listener.local_addr().unwrap().port();
-    let serving = ServeSettings { speed: Speed::Max, start: None, faults: Faults::default(), tier: None };
+    let serving = ServeSettings { speed: Speed::Max, start: None, faults, tier: None };
     runtime.spawn(serve(listener, exchange, keys, serving, std::future::pending()));
     let facts = scenario.facts.iter().flat_map(|file| facts::read(file).unwrap());
     let end = scenario.end.unwrap();
@@ -152,4 +156,16 @@ fn a_live_session_on_recorded_data_trades_like_the_backtest() {
     }
     assert_eq!(live.len(), backtest.len());
     assert_eq!(live_equity, equity);
+}
+
+#[test]
+fn requests_that_fail_for_a_while_change_no_decision() {
+    let folder = tempfile::tempdir().unwrap();
+    let days = || scenario("2022-01-01", "2022-01-03");
+    let (backtest, equity) = backtest(days());
+    // A market is read in three requests, each tried four times: every sixth read fails altogether.
+    let faults = Faults::parse("seed=11,http_500=0.5").unwrap();
+    let (live, live_equity) = live_with(days(), folder.path(), faults);
+    assert!(backtest.len() > 10, "{backtest:#?}");
+    assert_eq!((live, live_equity), (backtest, equity));
 }

@@ -40,6 +40,9 @@ impl Session {
             }
             Finished::Swept(reports, took) => {
                 self.sweeping = false;
+                if reports.as_ref().is_err_and(may_pass) {
+                    self.sweep_soon();
+                }
                 // One that was asked for meanwhile comes at once.
                 if !self.settings.by_exchange && self.sweep_at.is_none() {
                     self.plan_sweep(took);
@@ -49,8 +52,12 @@ impl Session {
                 }
                 self.reported(reports, "a sweep of the markets");
             }
-            Finished::Asked(reports) => {
+            Finished::Asked(tickers, reports) => {
                 self.reading -= 1;
+                // Nothing else would tell of them, and the clock of a sandbox must not go on without them.
+                if reports.as_ref().is_err_and(may_pass) {
+                    self.watch.ask_for(tickers);
+                }
                 self.reported(reports, "reading new markets");
             }
             Finished::Hours(asked) => self.hours_told(asked),
@@ -75,17 +82,13 @@ impl Session {
 
     /// What a failed request means beyond the order it was about.
     pub(super) fn complain(&mut self, error: &ApiError) {
-        match error {
-            ApiError::Schema { .. } | ApiError::Refused { status: 401 | 403 | 410, .. } => {
-                self.halt(error.to_string());
-            }
-            _ => {
-                warn!(%error, "a request failed");
-                // A halted market answers the same as a pause of everything.
-                if error.market_not_trading() {
-                    self.ask_hours_soon();
-                }
-            }
+        if !may_pass(error) {
+            return self.halt(error.to_string());
+        }
+        warn!(%error, "a request failed");
+        // A halted market answers the same as a pause of everything.
+        if error.market_not_trading() {
+            self.ask_hours_soon();
         }
     }
 
@@ -144,4 +147,10 @@ impl Session {
             _ => {}
         }
     }
+}
+
+/// Whether a failed request may be answered if it is made again: not where the exchange is another than we
+/// know, or we are not who it takes us for.
+const fn may_pass(error: &ApiError) -> bool {
+    !matches!(error, ApiError::Schema { .. } | ApiError::Refused { status: 401 | 403 | 410, .. })
 }

@@ -53,6 +53,8 @@ const DRAIN: Duration = Duration::from_secs(15);
 /// A sweep begins this long before the scan that wants its quotes, and longer if the last one took longer.
 const SWEEP_LEAD: Duration = Duration::from_secs(3);
 
+/// Pause before markets that could not be read are asked for again.
+const READ_AGAIN: Duration = Duration::from_secs(1);
 /// How long the first sweep waits for the stream to come up.
 const STREAM_FIRST: Duration = Duration::from_secs(2);
 
@@ -73,7 +75,7 @@ pub struct SessionSettings {
 enum Finished {
     Task(Done, Option<ApiError>),
     Swept(Result<Vec<Report>, ApiError>, Duration),
-    Asked(Result<Vec<Report>, ApiError>),
+    Asked(Vec<Arc<str>>, Result<Vec<Report>, ApiError>),
     WentOn(Result<SandboxClock, ApiError>),
     Hours(Result<(ExchangeStatus, Schedule), ApiError>),
 }

@@ -10,9 +10,10 @@ use crate::engine::gateway::News;
 use crate::event::{Input, MarketEvent, VenueEvent};
 use crate::kalshi::clock;
 use crate::kalshi::frame::SandboxClock;
+use crate::kalshi::rest::ApiError;
 use crate::kalshi::stream::Want;
 
-use super::{BEHIND, Finished, Going, SWEEP_LEAD, Session};
+use super::{BEHIND, Finished, Going, READ_AGAIN, SWEEP_LEAD, Session};
 
 impl Session {
     pub(super) fn arrived(&mut self, clock: SandboxClock) {
@@ -78,8 +79,11 @@ impl Session {
         if !unknown.is_empty() {
             self.reading += 1;
             let reader = self.reader.clone();
-            let tickers = unknown.into_iter().collect();
-            self.jobs.spawn(async move { Finished::Asked(reader.markets(tickers).await) });
+            let tickers: Vec<_> = unknown.into_iter().collect();
+            self.jobs.spawn(async move {
+                let read = unhurried(reader.markets(tickers.clone()).await).await;
+                Finished::Asked(tickers, read)
+            });
         }
     }
 
@@ -134,7 +138,7 @@ impl Session {
         let reader = self.reader.clone();
         self.jobs.spawn(async move {
             let began = Instant::now();
-            let reports = reader.sweep(others).await;
+            let reports = unhurried(reader.sweep(others).await).await;
             Finished::Swept(reports, began.elapsed())
         });
     }
@@ -146,4 +150,12 @@ impl Session {
         let next = (now + lead.into()).just_after().rounded_up_to(self.settings.interval.max(Span::MINUTE));
         self.sweep_at = Some(Instant::now() + Duration::from(next.since(now)).saturating_sub(lead));
     }
+}
+
+/// A failure is handed on after a pause, since what failed is asked for again at once.
+async fn unhurried<T>(read: Result<T, ApiError>) -> Result<T, ApiError> {
+    if read.is_err() {
+        tokio::time::sleep(READ_AGAIN).await;
+    }
+    read
 }
