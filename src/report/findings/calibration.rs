@@ -78,7 +78,7 @@ pub fn calibrations(run: &Gathered, seed: u64) -> Vec<Calibration> {
         sets(run, StrategyId(id)).into_iter().map(move |(which, columns)| (name, which, columns))
     });
     let sets: Vec<_> = sets.collect();
-    // Each set is a task of its own; who works on it does not change what comes out.
+    // Each set is a task of its own.
     std::thread::scope(|scope| {
         let tasks: Vec<_> = sets
             .iter()

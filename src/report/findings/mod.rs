@@ -118,17 +118,34 @@ impl Findings {
     pub fn of(ledger: &LedgerReader) -> Result<Self, LedgerError> {
         let run = Gathered::from(ledger)?;
         let seed = run.run.seed;
-        let prevented = Prevented::of(&run, seed);
+        // Who works on what, and when, does not change what comes out.
+        let (calibration, evidence, sources, mark_outs, (prevented, postmortems)) =
+            std::thread::scope(|scope| {
+                let done = "statistics do not panic";
+                let calibration = scope.spawn(|| calibration::calibrations(&run, seed));
+                let evidence = scope.spawn(|| luck::evidence(&run, seed));
+                let sources = scope.spawn(|| sources::sources(&run, seed));
+                let mark_outs = scope.spawn(|| mark_outs::mark_outs(&run, |_| true, seed));
+                let prevented = Prevented::of(&run, seed);
+                let postmortems = postmortem::postmortems(&run, &prevented.halts, seed);
+                (
+                    calibration.join().expect(done),
+                    evidence.join().expect(done),
+                    sources.join().expect(done),
+                    mark_outs.join().expect(done),
+                    (prevented, postmortems),
+                )
+            });
         let mut findings = Self {
             run: facts(&run),
             warnings: Vec::new(),
             answers: Vec::new(),
             results: Results::of(&run),
-            calibration: calibration::calibrations(&run, seed),
-            evidence: luck::evidence(&run, seed),
-            sources: sources::sources(&run, seed),
-            mark_outs: mark_outs::mark_outs(&run, |_| true, seed),
-            postmortems: postmortem::postmortems(&run, &prevented.halts, seed),
+            calibration,
+            evidence,
+            sources,
+            mark_outs,
+            postmortems,
             prevented,
             discrepancies: run.discrepancies.iter().map(|(at, what)| (at.nanos(), what.clone())).collect(),
             trades: trades::trades(&run),

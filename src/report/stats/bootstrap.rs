@@ -19,13 +19,13 @@ use super::{Estimate, normal_cdf, normal_quantile, quantile};
 pub const DRAWS: usize = 2_000;
 
 /// Most groups that are resampled where a draw only adds up sums.
-pub const MOST_GROUPS: usize = 2_000;
+pub const MOST_GROUPS: usize = 1_000;
 
 /// Forecasts sorted into the groups that are drawn: the events, or a given number of sets of them.
 ///
 /// More events are dealt to the groups at random. Groups of independent events are independent, and a sum
 /// over groups has the variance of the sum over events; what is lost is degrees of freedom, of which
-/// 2,000 are as good as infinitely many, and 200 nearly so.
+/// 1,000 are as good as infinitely many, and 200 nearly so.
 #[derive(Clone, Debug)]
 pub struct Groups {
     of: Vec<u32>,
@@ -140,7 +140,7 @@ impl<const C: usize> Bootstrap<C> {
         if drawn.is_empty() {
             return Some(Estimate::bare(value));
         }
-        drawn.sort_by(f64::total_cmp);
+        drawn.sort_unstable_by(f64::total_cmp);
         let left_out = self.rows.iter().filter_map(|row| {
             let mut sums = self.total;
             add(&mut sums, row, -1.0);
@@ -198,7 +198,7 @@ pub(super) fn pivotal(value: f64, centre: f64, drawn: &mut [f64], least: f64) ->
     if drawn.is_empty() {
         return Estimate::bare(value);
     }
-    drawn.sort_by(f64::total_cmp);
+    drawn.sort_unstable_by(f64::total_cmp);
     let end = |share| (value + centre - quantile(drawn, share)).max(least);
     Estimate { value, low: Some(end(0.975)), high: Some(end(0.025)) }
 }

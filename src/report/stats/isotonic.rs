@@ -116,7 +116,7 @@ pub fn rate_at(blocks: &[Block], forecast: f64) -> Option<f64> {
 /// is not known from forecasts alone. Where events have many markets that move together the true band is
 /// wider, and a chart should say that this one is for independent outcomes. Empty without forecasts or
 /// draws. More than a thousand different forecasts are gathered in cells of 1/1000, each at its mean, and
-/// counts of variance 100 or more are drawn from the normal approximation.
+/// counts of variance 25 or more are drawn from the normal approximation.
 #[must_use]
 pub fn consistency_band(forecasts: &Forecasts, grid: &[f64], draws: usize, seed: u64) -> Vec<Band> {
     let pooled = gathered(pool(forecasts));
@@ -125,17 +125,19 @@ pub fn consistency_band(forecasts: &Forecasts, grid: &[f64], draws: usize, seed:
     }
     let mut random = ChaCha8Rng::seed_from_u64(seed);
     let mut rates = vec![Vec::with_capacity(draws); grid.len()];
+    let trials: Vec<Trials> = pooled.iter().map(|cell| Trials::new(cell.count, cell.forecast)).collect();
     for _ in 0..draws {
         let resampled = pooled
             .iter()
-            .map(|cell| Pooled { yes: successes(cell.count, cell.forecast, &mut random), ..*cell });
+            .zip(&trials)
+            .map(|(cell, trials)| Pooled { yes: trials.successes(&mut random), ..*cell });
         let blocks = fit(resampled);
         for (rates, &forecast) in rates.iter_mut().zip(grid) {
             rates.push(rate_at(&blocks, forecast).expect("there are forecasts"));
         }
     }
     let band = grid.iter().zip(&mut rates).map(|(&forecast, rates)| {
-        rates.sort_by(f64::total_cmp);
+        rates.sort_unstable_by(f64::total_cmp);
         Band { forecast, low: quantile(rates, 0.025), high: quantile(rates, 0.975) }
     });
     band.collect()
@@ -155,35 +157,59 @@ fn gathered(pooled: Vec<Pooled>) -> Vec<Pooled> {
     gathered.collect()
 }
 
-/// From this variance on a binomial count is drawn as a rounded normal one: its skewness is then below 0.1.
-const NORMAL_FROM: f64 = 100.0;
+/// From this variance on a binomial count is drawn as a rounded normal one: its skewness is then below 0.2, and
+/// a fit goes through many of them.
+const NORMAL_FROM: f64 = 25.0;
 
-/// How many of `count` independent trials of chance `p` succeed. Where they are few, failures are jumped over
-/// by the geometric distribution, which costs as many logarithms as there are successes.
-fn successes(count: u64, p: f64, random: &mut ChaCha8Rng) -> u64 {
-    if p > 0.5 {
-        return count - successes(count, 1.0 - p, random);
+/// Independent trials of one chance, many times over.
+struct Trials {
+    count: u64,
+    /// Mean and standard deviation of the rarer outcome.
+    mean: f64,
+    deviation: f64,
+    /// ln(1 − p) of the rarer outcome.
+    log_failure: f64,
+    success_is_rarer: bool,
+}
+
+impl Trials {
+    fn new(count: u64, p: f64) -> Self {
+        let success_is_rarer = p <= 0.5;
+        let rarer = if success_is_rarer { p } else { 1.0 - p };
+        let mean = count as f64 * rarer;
+        let deviation = (mean * (1.0 - rarer)).sqrt();
+        Self { count, mean, deviation, log_failure: (-rarer).ln_1p(), success_is_rarer }
     }
-    if p <= 0.0 {
-        return 0;
+
+    /// How many succeed.
+    fn successes(&self, random: &mut ChaCha8Rng) -> u64 {
+        let rarer = self.rarer(random);
+        if self.success_is_rarer { rarer } else { self.count - rarer }
     }
-    let trials = count as f64;
-    let variance = trials * p * (1.0 - p);
-    // 1 − u is in (0, 1], whose logarithm is finite
-    let logarithm = |random: &mut ChaCha8Rng| (1.0 - random.random::<f64>()).ln();
-    if variance >= NORMAL_FROM {
-        // Box & Muller (1958)
-        let radius = (-2.0 * logarithm(random)).sqrt();
-        let normal = radius * (std::f64::consts::TAU * random.random::<f64>()).cos();
-        return rounded((trials * p + variance.sqrt() * normal).clamp(0.0, trials));
-    }
-    let (scale, mut seen, mut found) = ((-p).ln_1p(), 0.0, 0);
-    loop {
-        seen += (logarithm(random) / scale).floor() + 1.0;
-        if seen > trials {
-            return found;
+
+    /// Where they are few, those between are jumped over by the geometric distribution, which costs as many
+    /// logarithms as there are.
+    fn rarer(&self, random: &mut ChaCha8Rng) -> u64 {
+        if self.mean <= 0.0 {
+            return 0;
         }
-        found += 1;
+        let trials = self.count as f64;
+        // 1 − u is in (0, 1], whose logarithm is finite
+        let logarithm = |random: &mut ChaCha8Rng| (1.0 - random.random::<f64>()).ln();
+        if self.deviation * self.deviation >= NORMAL_FROM {
+            // Box & Muller (1958)
+            let radius = (-2.0 * logarithm(random)).sqrt();
+            let normal = radius * (std::f64::consts::TAU * random.random::<f64>()).cos();
+            return rounded((self.mean + self.deviation * normal).clamp(0.0, trials));
+        }
+        let (mut seen, mut found) = (0.0, 0);
+        loop {
+            seen += (logarithm(random) / self.log_failure).floor() + 1.0;
+            if seen > trials {
+                return found;
+            }
+            found += 1;
+        }
     }
 }
 

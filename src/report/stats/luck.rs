@@ -70,14 +70,24 @@ pub fn luck(bets: &[Bet], draws: usize, seed: u64) -> Option<Luck> {
     let events = events(bets);
     let observed = |event: &Vec<Stretch>| event.iter().map(|s| profit_of(&s.bet, s.bet.yes)).sum::<f64>();
     let profit: f64 = events.iter().map(observed).sum();
-    let steps: Vec<Vec<Step>> = events.iter().map(|event| steps(event)).collect();
+    // All in one row, where each history runs over them, and how many are each event's.
+    let (mut row, mut counts) = (Vec::new(), Vec::with_capacity(events.len()));
+    for event in &events {
+        let before = row.len();
+        row.extend(steps(event));
+        counts.push(row.len() - before);
+    }
     let mut random = ChaCha8Rng::seed_from_u64(seed);
     let mut history = || {
-        let one = |steps: &Vec<Step>| {
-            let u: f64 = random.random();
-            steps.iter().find(|step| u < step.to).map_or(0.0, |step| step.profit)
-        };
-        steps.iter().map(one).sum()
+        let (mut left, mut profit) = (row.as_slice(), 0.0);
+        for &count in &counts {
+            let (steps, others) = left.split_at(count);
+            // 32 bits are fine enough for prices, which are stated in ten-thousandths.
+            let u = f64::from(random.random::<u32>()) / 4_294_967_296.0;
+            profit += steps.iter().find(|step| u < step.to).map_or(0.0, |step| step.profit);
+            left = others;
+        }
+        profit
     };
     let profits: Vec<f64> = (0..draws).map(|_| history()).collect();
     let chance = |counts: &dyn Fn(f64) -> bool| {
