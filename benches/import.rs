@@ -1,7 +1,8 @@
-//! Rows per CPU-second of `data import`, from Parquet with Snappy, as the public dump is, to a data set.
+//! Rows per CPU-second of `data import`, from Parquet with Snappy, as the public dump is, to a data set; and
+//! which share of its bytes a run of one of its series reads, footers and markets included.
 //!
-//! `cargo bench --bench import -- [MILLIONS]` (10 unless told otherwise). Linux only: CPU time and peak memory
-//! are read from /proc. The trades are random: 2,000 markets of 200 series, market by market, newest first, in
+//! `cargo bench --bench import -- [MILLIONS]` (10 unless told otherwise). Linux only: CPU time, peak
+//! memory and bytes read are from /proc. The trades are random: 2,000 markets of 200 series, market by market, newest first, in
 //! files of a million.
 #![expect(
     clippy::print_stdout,
@@ -19,8 +20,13 @@ use arrow_array::{ArrayRef, Int64Array, RecordBatch, StringArray, TimestampNanos
 use parquet::arrow::ArrowWriter;
 use parquet::basic::Compression;
 use parquet::file::properties::WriterProperties;
-use protogen::domain::Span;
+use protogen::domain::{Span, Timestamp};
+use protogen::engine::gateway::{Feed, Next};
+use protogen::feed::HistoricalFeed;
+use protogen::feed::dataset::DataSet;
+use protogen::feed::historical::HistoricalSettings;
 use protogen::feed::import::{self, Selection, Settings};
+use protogen::feed::snapshots::Window;
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
@@ -110,6 +116,30 @@ fn run(folder: &Path, millions: usize) {
     );
 }
 
+/// Reads one series as a run does.
+fn one_series(folder: &Path) {
+    let set = [DataSet::open(&folder.join("out")).unwrap()];
+    let window = Window { start: Timestamp::MIN, end: Timestamp::MAX };
+    let settings = HistoricalSettings { data: &set, facts: &[], window, half_spread: None, lenient: false };
+    let before = bytes_read();
+    let mut feed = HistoricalFeed::open(&settings, |market| &*market.series_ticker == "S117").unwrap();
+    let footers = bytes_read() - before;
+    while let Next::Item(_) = feed.next(None).unwrap() {}
+    let read = bytes_read() - before;
+    let all: u64 = set[0].files().map(|file| fs::metadata(file).unwrap().len()).sum();
+    println!(
+        "one of {SERIES} series: {} rows, {read} of {all} bytes read, {:.2} % ({footers} of footers and markets)",
+        feed.rows_read(),
+        read as f64 * 100.0 / all as f64
+    );
+}
+
+/// Bytes this process has read from files, cached or not.
+fn bytes_read() -> u64 {
+    let io = fs::read_to_string("/proc/self/io").unwrap();
+    io.lines().find_map(|line| line.strip_prefix("rchar: ")).unwrap().parse().unwrap()
+}
+
 /// CPU seconds and peak resident megabytes of this process so far.
 fn cost() -> (f64, f64) {
     let stat = fs::read_to_string("/proc/self/stat").unwrap();
@@ -124,7 +154,11 @@ fn cost() -> (f64, f64) {
 fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).filter(|argument| argument != "--bench").collect();
     if let [millions, folder] = &*arguments {
-        return run(Path::new(folder), millions.parse().unwrap());
+        match millions.as_str() {
+            "one-series" => one_series(Path::new(folder)),
+            millions => run(Path::new(folder), millions.parse().unwrap()),
+        }
+        return;
     }
     let millions: usize = arguments.first().map_or(10, |text| text.parse().unwrap());
     let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("import-{millions}"));
@@ -132,8 +166,9 @@ fn main() {
         fs::create_dir_all(&folder).unwrap();
         write_input(&folder, millions);
     }
-    // In a process of its own, so that making the input is not measured.
-    let mut child = Command::new(std::env::current_exe().unwrap());
-    let status = child.arg(millions.to_string()).arg(&folder).status().unwrap();
-    assert!(status.success());
+    // In processes of their own, so that making the input is not measured.
+    for what in [&*millions.to_string(), "one-series"] {
+        let mut child = Command::new(std::env::current_exe().unwrap());
+        assert!(child.arg(what).arg(&folder).status().unwrap().success());
+    }
 }

@@ -12,6 +12,7 @@ use arrow_array::types::Int32Type;
 use arrow_array::{
     ArrayRef, DictionaryArray, Int32Array, Int64Array, RecordBatch, StringArray, TimestampMicrosecondArray,
 };
+use arrow_buffer::{BooleanBuffer, NullBuffer};
 use arrow_schema::{DataType, Field, Schema, SchemaRef, TimeUnit};
 use parquet::arrow::ArrowWriter;
 use parquet::basic::{Compression, Encoding, ZstdLevel};
@@ -168,18 +169,18 @@ impl SnapshotWriter {
             let key = markets.partition_point(|&market| market < row.market);
             i32::try_from(key).expect("a row group has few markets")
         };
-        let keys: Int32Array = rows.iter().map(|row| Some(key(row))).collect();
+        let keys = Int32Array::from_iter_values(rows.iter().map(key));
         let names: StringArray = markets.iter().map(|&market| Some(ticker(market))).collect();
         let tickers = DictionaryArray::try_new(keys, Arc::new(names));
         let tickers = tickers.map_err(|error| DataError::of_file(&self.file, error))?;
-        let times: TimestampMicrosecondArray = rows.iter().map(|row| Some(row.at)).collect();
+        let times = TimestampMicrosecondArray::from_iter_values(rows.iter().map(|row| row.at));
         let price = |get: fn(&PackedRow) -> u16| -> ArrayRef {
-            let price = |row: &PackedRow| Some(get(row)).filter(|&price| price > 0).map(i32::from);
-            Arc::new(rows.iter().map(price).collect::<Int32Array>())
+            let nulls = nulls(rows.len(), |row| get(&rows[row]) > 0);
+            Arc::new(Int32Array::new(rows.iter().map(|row| i32::from(get(row))).collect(), nulls))
         };
         let count = |get: fn(&PackedRow) -> i64| -> ArrayRef {
-            let count = |row: &PackedRow| Some(get(row)).filter(|&count| count >= 0);
-            Arc::new(rows.iter().map(count).collect::<Int64Array>())
+            let nulls = nulls(rows.len(), |row| get(&rows[row]) >= 0);
+            Arc::new(Int64Array::new(rows.iter().map(get).collect(), nulls))
         };
         self.write_batch(vec![
             Arc::new(times.with_timezone("UTC")),
@@ -231,6 +232,11 @@ impl SnapshotWriter {
         self.writer.write(&batch).map_err(|error| failed(&error))?;
         self.writer.flush().map_err(|error| failed(&error))
     }
+}
+
+/// Which of some rows are there; `None` if all are.
+fn nulls(rows: usize, is_there: impl Fn(usize) -> bool) -> Option<NullBuffer> {
+    Some(NullBuffer::new(BooleanBuffer::collect_bool(rows, is_there))).filter(|nulls| nulls.null_count() > 0)
 }
 
 pub(super) fn open_writer(file: &Path, schema: &SchemaRef) -> Result<ArrowWriter<File>, DataError> {

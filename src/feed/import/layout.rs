@@ -130,6 +130,8 @@ pub struct PartWriter<'a> {
     months: &'a Months,
     markets: &'a Markets,
     month: usize,
+    /// Number of the part by series in that month.
+    parts: Vec<u32>,
     /// The files of the month by number.
     open: Vec<Part>,
     files: u64,
@@ -146,7 +148,7 @@ impl<'a> PartWriter<'a> {
     /// Writes into an existing folder.
     #[must_use]
     pub fn new(folder: PathBuf, layout: Layout, months: &'a Months, markets: &'a Markets) -> Self {
-        Self { folder, layout, months, markets, month: 0, open: Vec::new(), files: 0 }
+        Self { folder, layout, months, markets, month: 0, parts: Vec::new(), open: Vec::new(), files: 0 }
     }
 
     /// Appends a row.
@@ -156,15 +158,14 @@ impl<'a> PartWriter<'a> {
     #[inline]
     pub fn write(&mut self, row: PackedRow) -> Result<(), DataError> {
         let mut number = 0;
-        if let Some(parts) = &self.layout.parts {
+        if let Some(parts) = &mut self.layout.parts {
             let month = self.months.of(row.at, self.month);
-            if month != self.month {
+            if month != self.month || self.parts.is_empty() {
+                self.parts = parts.remove(&month).expect("every month of the rows was planned");
                 self.finish_month()?;
                 self.month = month;
-                return self.write(row);
             }
-            let series = self.markets.lives[row.market as usize].series;
-            number = parts[&month][series] as usize;
+            number = self.parts[self.markets.lives[row.market as usize].series] as usize;
         }
         if number >= self.open.len() {
             self.open.resize_with(number + 1, Part::default);
@@ -175,15 +176,17 @@ impl<'a> PartWriter<'a> {
     }
 
     fn write_block(&mut self, number: usize) -> Result<(), DataError> {
-        let rows = std::mem::take(&mut self.open[number].rows);
-        if rows.is_empty() {
+        if self.open[number].rows.is_empty() {
             return Ok(());
         }
         if self.open[number].writer.is_none() {
             self.open[number].writer = Some(self.start(number)?);
         }
-        let writer = self.open[number].writer.as_mut().expect("it was just started");
-        writer.write_block(&rows, |market| self.markets.ticker(market as usize))
+        let Part { writer, rows } = &mut self.open[number];
+        let writer = writer.as_mut().expect("it was just started");
+        writer.write_block(rows, |market| self.markets.ticker(market as usize))?;
+        rows.clear();
+        Ok(())
     }
 
     fn start(&mut self, number: usize) -> Result<SnapshotWriter, DataError> {
@@ -202,7 +205,8 @@ impl<'a> PartWriter<'a> {
         for number in 0..self.open.len() {
             self.write_block(number)?;
         }
-        self.open.drain(..).filter_map(|part| part.writer).try_for_each(SnapshotWriter::finish)
+        let mut writers = self.open.iter_mut().filter_map(|part| part.writer.take());
+        writers.try_for_each(SnapshotWriter::finish)
     }
 
     /// Finishes all files and says how many there are.

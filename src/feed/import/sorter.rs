@@ -7,7 +7,7 @@ use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 use std::collections::binary_heap::PeekMut;
 use std::fs::File;
-use std::io::{BufReader, BufWriter, Read, Write};
+use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 
 use super::super::DataError;
@@ -66,14 +66,14 @@ impl<R: Record> Sorter<R> {
         self.buffer.sort_unstable();
         let path = self.folder.join(format!("run-{:06}.tmp", self.runs.len()));
         let cannot = |error| DataError::of_file(&path, format!("cannot be written: {error}"));
-        let mut file = BufWriter::with_capacity(BUFFER, File::create(&path).map_err(cannot)?);
-        let mut bytes = Vec::with_capacity(R::SIZE);
-        for record in self.buffer.drain(..) {
+        let mut file = File::create(&path).map_err(cannot)?;
+        let mut bytes = Vec::with_capacity(BUFFER);
+        for records in self.buffer.chunks(BUFFER / R::SIZE) {
             bytes.clear();
-            record.put(&mut bytes);
+            records.iter().for_each(|record| record.put(&mut bytes));
             file.write_all(&bytes).map_err(cannot)?;
         }
-        file.flush().map_err(cannot)?;
+        self.buffer.clear();
         self.runs.push(path);
         Ok(())
     }
@@ -106,9 +106,12 @@ impl<R: Record> Sorter<R> {
 #[derive(Debug)]
 struct Run {
     path: PathBuf,
-    file: BufReader<File>,
+    file: File,
+    /// Bytes that have not been read from the file.
     left: u64,
+    /// Whole records, of which those before `next` have been given out.
     bytes: Vec<u8>,
+    next: usize,
 }
 
 impl Run {
@@ -116,23 +119,31 @@ impl Run {
         let cannot = |error| DataError::of_file(path, format!("cannot be read: {error}"));
         let file = File::open(path).map_err(cannot)?;
         let left = file.metadata().map_err(cannot)?.len();
-        Ok(Self {
-            path: path.to_owned(),
-            file: BufReader::with_capacity(BUFFER, file),
-            left,
-            bytes: Vec::new(),
-        })
+        Ok(Self { path: path.to_owned(), file, left, bytes: Vec::new(), next: 0 })
     }
 
     fn next<R: Record>(&mut self) -> Result<Option<R>, DataError> {
-        if self.left == 0 {
-            return Ok(None);
+        if self.next == self.bytes.len() {
+            if self.left == 0 {
+                return Ok(None);
+            }
+            self.refill(R::SIZE)?;
         }
-        self.bytes.resize(R::SIZE, 0);
+        let end = self.next + R::SIZE;
+        let record = R::get(&self.bytes[self.next..end]);
+        self.next = end;
+        Ok(Some(record))
+    }
+
+    fn refill(&mut self, size: usize) -> Result<(), DataError> {
+        let most = BUFFER / size * size;
+        let bytes = usize::try_from(self.left).map_or(most, |left| left.next_multiple_of(size).min(most));
+        self.bytes.resize(bytes, 0);
         let read = self.file.read_exact(&mut self.bytes);
         read.map_err(|error| DataError::of_file(&self.path, format!("cannot be read: {error}")))?;
-        self.left = self.left.saturating_sub(R::SIZE as u64);
-        Ok(Some(R::get(&self.bytes)))
+        self.left = self.left.saturating_sub(bytes as u64);
+        self.next = 0;
+        Ok(())
     }
 }
 
