@@ -7,7 +7,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use crate::domain::{
-    Contracts, Fact, FeeSchedule, Market, MarketId, MarketStatus, Money, Order, OrderId, Price, Quote,
+    Contracts, Depth, Fact, FeeSchedule, Market, MarketId, MarketStatus, Money, Order, OrderId, Price, Quote,
     SeriesId, StrategyId, Timestamp,
 };
 
@@ -41,6 +41,14 @@ pub enum Input {
 pub enum MarketEvent {
     /// A market became known, or its definition changed.
     Listed(Arc<Market>),
+    /// What stands behind the best prices of its next quote, which has the same moment. Only a simulated
+    /// exchange uses it.
+    Depth {
+        /// The market.
+        market: MarketId,
+        /// Its further levels.
+        depth: Arc<Depth>,
+    },
     /// Its best prices changed.
     Quote {
         /// The market.

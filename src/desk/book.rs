@@ -74,6 +74,8 @@ impl Books {
                 affected.for_each(|book| book.fees = *fees);
                 true
             }
+            // Decisions look at the best prices alone.
+            MarketEvent::Depth { market, .. } => self.change(*market, |_| {}),
             MarketEvent::Quote { market, quote } => self.change(*market, |book| {
                 book.quote = *quote;
                 book.quoted_at = Some(at);

@@ -227,7 +227,8 @@ impl Desk {
                 return true;
             }
             MarketEvent::Settled { market, value } => self.paid_out(*market, *value, out),
-            MarketEvent::Gap { .. }
+            MarketEvent::Depth { .. }
+            | MarketEvent::Gap { .. }
             | MarketEvent::Status { .. }
             | MarketEvent::CloseTime { .. }
             | MarketEvent::Fees { .. } => {}

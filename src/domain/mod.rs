@@ -17,6 +17,7 @@
 
 pub mod contracts;
 pub mod decimal;
+pub mod depth;
 pub mod fact;
 pub mod fee;
 pub mod market;
@@ -29,6 +30,7 @@ pub mod time;
 
 pub use contracts::Contracts;
 pub use decimal::Decimal6;
+pub use depth::{Depth, Level};
 pub use fact::Fact;
 pub use fee::{FeeRounding, FeeSchedule, FeeType, UnitCost};
 pub use market::{EventId, Market, MarketId, MarketStatus, SeriesId, Strike};

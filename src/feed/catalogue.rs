@@ -94,6 +94,7 @@ impl Catalogue {
             ids.insert(ticker.to_string(), Some(market.id));
             catalogue.tickers.wanted.push(ticker.into());
             catalogue.tickers.opens.push(market.open_time);
+            catalogue.tickers.grids.push(market.grid.clone());
             catalogue.tickers.settles.push(row.settlement.map(|end| end.at));
             catalogue.markets.push(Arc::new(market));
             catalogue.settlements.push(row.settlement);

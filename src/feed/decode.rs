@@ -24,6 +24,7 @@ use parquet::file::statistics::Statistics;
 
 use crate::domain::Timestamp;
 
+use super::levels::{Levels, Names, named};
 use super::snapshots::{Tickers, Window};
 use super::{DataError, parquet_file};
 
@@ -80,6 +81,8 @@ impl ColumnKind {
 pub struct FilePlan {
     pub(super) file: PathBuf,
     metadata: ArrowReaderMetadata,
+    /// Columns of further levels, bids and asks.
+    levels: [&'static [Names]; 2],
     /// Index and first row of each.
     groups: Vec<(usize, u64)>,
     pub(super) first: Timestamp,
@@ -95,6 +98,7 @@ impl FilePlan {
     pub fn new(file: &Path, tickers: &Tickers, window: Window) -> Result<Self, DataError> {
         let metadata = load_metadata(file)?;
         check_columns(file, metadata.schema())?;
+        let levels = check_levels(file, metadata.schema())?;
         // Statistics are by leaf: a nested column before these counts as many as it has leaves.
         let leaf = |name: &str| {
             let leaves = metadata.parquet_schema().columns();
@@ -115,7 +119,7 @@ impl FilePlan {
             base += count;
         }
         let first = first.unwrap_or(Timestamp::MAX);
-        Ok(Self { file: file.to_owned(), metadata, groups, first, rows })
+        Ok(Self { file: file.to_owned(), metadata, levels, groups, first, rows })
     }
 
     /// Bytes of the row groups to be read.
@@ -147,6 +151,21 @@ fn root_index(schema: &Schema, name: &str) -> Option<usize> {
 
 fn check_columns(file: &Path, schema: &Schema) -> Result<(), DataError> {
     COLUMNS.into_iter().chain([UNREAD_COLUMN]).try_for_each(|column| check_column(file, schema, column))
+}
+
+fn check_levels(file: &Path, schema: &Schema) -> Result<[&'static [Names]; 2], DataError> {
+    let levels = named(schema);
+    levels.into_iter().flatten().try_for_each(|names| {
+        if let Some(missing) = [names.price, names.size].iter().find(|name| root_index(schema, name).is_none())
+        {
+            let rule = "the levels of a book are bid_2, bid_2_size, bid_3, … and ask_2, ask_2_size, … up to 10, \
+                        without a hole";
+            return Err(DataError::of_file(file, format!("has no column {missing}; {rule}")));
+        }
+        check_column(file, schema, (names.price, ColumnKind::Price))?;
+        check_column(file, schema, (names.size, ColumnKind::Count))
+    })?;
+    Ok(levels)
 }
 
 fn check_column(file: &Path, schema: &Schema, (name, kind): (&str, ColumnKind)) -> Result<(), DataError> {
@@ -198,6 +217,8 @@ pub(super) struct Batch {
     pub(super) last: Values<i32>,
     pub(super) mid: Values<i32>,
     pub(super) volume: Values<i64>,
+    /// `None` where the file has no columns for them.
+    pub(super) levels: Option<Levels>,
 }
 
 /// A column's values and which of them are there, for reading one at a time.
@@ -213,6 +234,14 @@ impl<T: ArrowNativeType> Values<T> {
         Self { values: column.values().clone(), nulls }
     }
 
+    /// A column of a batch; `None` if it is not there or of another type.
+    pub(super) fn named(batch: &RecordBatch, name: &str) -> Option<Self>
+    where
+        T: Primitive,
+    {
+        Some(Self::new(batch.column_by_name(name)?.as_primitive_opt::<T::Arrow>()?))
+    }
+
     pub(super) fn len(&self) -> usize {
         self.values.len()
     }
@@ -226,11 +255,23 @@ impl<T: ArrowNativeType> Values<T> {
     }
 }
 
+/// What the columns of prices and counts hold.
+pub(super) trait Primitive: ArrowNativeType {
+    /// Arrow's name of the type.
+    type Arrow: ArrowPrimitiveType<Native = Self>;
+}
+
+impl Primitive for i32 {
+    type Arrow = Int32Type;
+}
+
+impl Primitive for i64 {
+    type Arrow = Int64Type;
+}
+
 impl Batch {
-    fn new(base: u64, batch: &RecordBatch) -> Option<Self> {
+    fn new(base: u64, batch: &RecordBatch, levels: [&[Names]; 2]) -> Option<Self> {
         let column = |name: &str| batch.column_by_name(name);
-        let price = |name: &str| Some(Values::new(column(name)?.as_primitive_opt::<Int32Type>()?));
-        let count = |name: &str| Some(Values::new(column(name)?.as_primitive_opt::<Int64Type>()?));
         let tickers = column("ticker")?.as_dictionary_opt::<Int32Type>()?;
         let ts = column("ts")?.as_primitive_opt::<TimestampMicrosecondType>()?;
         Some(Self {
@@ -238,13 +279,14 @@ impl Batch {
             ts: Values::new(ts),
             keys: Values::new(tickers.keys()),
             dictionary: Arc::clone(tickers.values()),
-            bid: price("yes_bid")?,
-            ask: price("yes_ask")?,
-            bid_size: count("yes_bid_size")?,
-            ask_size: count("yes_ask_size")?,
-            last: price("last_price")?,
-            mid: price("mid")?,
-            volume: count("volume")?,
+            bid: Values::named(batch, "yes_bid")?,
+            ask: Values::named(batch, "yes_ask")?,
+            bid_size: Values::named(batch, "yes_bid_size")?,
+            ask_size: Values::named(batch, "yes_ask_size")?,
+            last: Values::named(batch, "last_price")?,
+            mid: Values::named(batch, "mid")?,
+            volume: Values::named(batch, "volume")?,
+            levels: if levels.concat().is_empty() { None } else { Some(Levels::of(batch, levels)?) },
         })
     }
 
@@ -280,7 +322,8 @@ fn decode(plan: &FilePlan, rows: usize, sender: &SyncSender<Decoded>) -> Result<
         let mut base = first;
         for batch in open_group(plan, group, rows)? {
             let batch = batch.map_err(|error| broken(base, &error))?;
-            let batch = Batch::new(base, &batch).ok_or_else(|| broken(base, &"wrong column type"))?;
+            let batch =
+                Batch::new(base, &batch, plan.levels).ok_or_else(|| broken(base, &"wrong column type"))?;
             base += u64::try_from(batch.len()).unwrap_or(0);
             if sender.send(Ok(Some(batch))).is_err() {
                 return Ok(());
@@ -299,7 +342,8 @@ fn open_group(plan: &FilePlan, group: usize, rows: usize) -> Result<ParquetRecor
         |error: &dyn std::fmt::Display| DataError::of_file(&plan.file, format!("cannot be decoded: {error}"));
     let handle = File::open(&plan.file).map_err(|error| broken(&error))?;
     let builder = ParquetRecordBatchReaderBuilder::new_with_metadata(handle, plan.metadata.clone());
-    let columns = COLUMNS.map(|(name, _)| name);
+    let levels = plan.levels.into_iter().flatten().flat_map(|names| [names.price, names.size]);
+    let columns = COLUMNS.map(|(name, _)| name).into_iter().chain(levels);
     let projection = ProjectionMask::columns(builder.parquet_schema(), columns);
     builder
         .with_projection(projection)

@@ -218,6 +218,8 @@ impl Feed for HistoricalFeed {
         }
         let input = if first_scheduled {
             self.scheduled()
+        } else if let Some((market, depth)) = self.snapshots.take_depth() {
+            at.map(|at| Stamped { at, value: Input::Market(MarketEvent::Depth { market, depth }) })
         } else {
             self.snapshots.take().map(|snapshot| {
                 let (market, quote) = (snapshot.market, self.quote(&snapshot));

@@ -14,6 +14,8 @@ pub mod historical;
 pub mod import;
 #[cfg(feature = "historical")]
 pub mod inspect;
+#[cfg(feature = "historical")]
+mod levels;
 pub mod live;
 #[cfg(feature = "historical")]
 mod parquet_file;

@@ -20,6 +20,12 @@ pub enum Problem {
     Negative(&'static str, i64),
     /// A bid at or above the ask.
     Crossed(i32, i32),
+    /// A price or a size where its level or the level above lacks the other.
+    HalfLevel(&'static str, &'static str),
+    /// A level that is not worse than the one above.
+    LevelOrder(&'static str, i32, i32),
+    /// A level between two ticks.
+    OffGrid(&'static str, i32),
     /// Before its market opened.
     BeforeOpen(String),
     /// After its market was paid out.
@@ -39,6 +45,9 @@ impl Problem {
             Self::PriceOutOfRange(..) => "price_out_of_range",
             Self::Negative(..) => "negative_size",
             Self::Crossed(..) => "crossed",
+            Self::HalfLevel(..) => "half_level",
+            Self::LevelOrder(..) => "level_order",
+            Self::OffGrid(..) => "off_grid",
             Self::BeforeOpen(_) => "before_open",
             Self::AfterSettlement(_) => "after_settlement",
             Self::TimeOutOfRange(_) => "time_out_of_range",
@@ -57,6 +66,15 @@ impl fmt::Display for Problem {
             }
             Self::Negative(column, value) => write!(f, "{column} = {value} is negative"),
             Self::Crossed(bid, ask) => write!(f, "yes_bid {bid} is not below yes_ask {ask}"),
+            Self::HalfLevel(column, lacks) => {
+                write!(f, "{column} is given without {lacks}; a level needs price, size and the level above")
+            }
+            Self::LevelOrder(column, value, above) => {
+                write!(f, "{column} = {value} is not behind the level above, {above}")
+            }
+            Self::OffGrid(column, value) => {
+                write!(f, "{column} = {value} is between two ticks of the market's price_ranges")
+            }
             Self::BeforeOpen(ticker) => write!(f, "snapshot before {ticker} opened"),
             Self::AfterSettlement(ticker) => write!(f, "snapshot after {ticker} was settled"),
             Self::TimeOutOfRange(value) => write!(f, "ts = {value} µs is outside the years 1678-2262"),

@@ -6,12 +6,13 @@
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap, HashMap};
+use std::sync::Arc;
 use std::sync::mpsc::Receiver;
 
 use arrow_array::cast::AsArray;
 use arrow_array::{Array, ArrayRef, StringArray};
 
-use crate::domain::{Contracts, MarketId, Price, Quote, Timestamp};
+use crate::domain::{Contracts, Depth, MarketId, Price, PriceGrid, Quote, Timestamp};
 
 use super::decode::{Batch, Decoded, FilePlan, Values, decode_ahead};
 use super::{DataError, Problem, parquet_file};
@@ -30,6 +31,8 @@ pub struct Tickers {
     pub wanted: Vec<String>,
     /// First moment of trading by market.
     pub opens: Vec<Timestamp>,
+    /// Valid prices by market.
+    pub grids: Vec<PriceGrid>,
     /// Payment by market.
     pub settles: Vec<Option<Timestamp>>,
 }
@@ -44,7 +47,7 @@ pub struct Window {
 }
 
 /// A snapshot with what it says, before assumptions are made.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Snapshot {
     /// When.
     pub at: Timestamp,
@@ -52,6 +55,8 @@ pub struct Snapshot {
     pub market: MarketId,
     /// Its quote as recorded.
     pub quote: Quote,
+    /// What stands behind it; `None` where the file has no columns for it.
+    pub depth: Option<Arc<Depth>>,
 }
 
 /// What a dictionary key means.
@@ -174,7 +179,11 @@ impl Source {
             return Err(Problem::AfterSettlement(named()));
         }
         let quote = read_quote(batch, row)?;
-        Ok(Some(Snapshot { at, market, quote }))
+        let depth = match &batch.levels {
+            Some(levels) => Some(Arc::new(levels.read(row, &quote, &tickers.grids[market.index()])?)),
+            None => None,
+        };
+        Ok(Some(Snapshot { at, market, quote, depth }))
     }
 
     /// Number of the row read last, counted from 1.
@@ -213,7 +222,11 @@ fn read_quote(batch: &Batch, row: usize) -> Result<Quote, Problem> {
 }
 
 #[inline]
-fn price_at(column: &Values<i32>, row: usize, name: &'static str) -> Result<Option<Price>, Problem> {
+pub(super) fn price_at(
+    column: &Values<i32>,
+    row: usize,
+    name: &'static str,
+) -> Result<Option<Price>, Problem> {
     let Some(value) = column.get(row) else {
         return Ok(None);
     };
@@ -225,7 +238,11 @@ fn price_at(column: &Values<i32>, row: usize, name: &'static str) -> Result<Opti
 }
 
 #[inline]
-fn count_at(column: &Values<i64>, row: usize, name: &'static str) -> Result<Option<Contracts>, Problem> {
+pub(super) fn count_at(
+    column: &Values<i64>,
+    row: usize,
+    name: &'static str,
+) -> Result<Option<Contracts>, Problem> {
     match column.get(row) {
         Some(value) if value < 0 => Err(Problem::Negative(name, value)),
         value => Ok(value.map(Contracts::from_hundredths)),
@@ -311,6 +328,13 @@ impl SnapshotStream {
             self.head = self.advance()?;
         }
         Ok(self.head.as_ref())
+    }
+
+    /// Takes what stands behind the snapshot that was peeked at, and its market.
+    #[inline]
+    pub fn take_depth(&mut self) -> Option<(MarketId, Arc<Depth>)> {
+        let head = self.head.as_mut()?;
+        head.depth.take().map(|depth| (head.market, depth))
     }
 
     /// Takes the snapshot that was peeked at.

@@ -26,7 +26,12 @@ fn market(number: u32, event: &str) -> Arc<Market> {
 /// A last price, in ten-thousandths, of a market, so many days after the first.
 fn snapshot(market: u32, days: i64, last: u16) -> Snapshot {
     let at = Timestamp::parse(DAY).unwrap() + Span::DAY.times(days);
-    Snapshot { at, market: MarketId(market), quote: Quote { last: Price::new(last), ..Quote::default() } }
+    Snapshot {
+        at,
+        market: MarketId(market),
+        quote: Quote { last: Price::new(last), ..Quote::default() },
+        depth: None,
+    }
 }
 
 fn paid(yes: bool) -> Settlement {

@@ -220,7 +220,7 @@ impl Exchange {
             MarketEvent::CloseTime { market, close } => self.move_close(*market, *close),
             MarketEvent::Fees { series, fees } => self.set_fees(*series, *fees),
             MarketEvent::Settled { market, value } => return self.settle(*market, *value),
-            MarketEvent::Gap { .. } => {}
+            MarketEvent::Depth { .. } | MarketEvent::Gap { .. } => {}
         }
         self.drain();
     }

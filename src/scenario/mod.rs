@@ -358,6 +358,7 @@ fn simulation(raw: &Raw) -> Result<SimSettings, Wrong> {
     Ok(SimSettings {
         fill: match raw.simulation.fill {
             raw::FillName::TopOfBook => FillModel::TopOfBook,
+            raw::FillName::Book => FillModel::Book,
             raw::FillName::Unlimited => FillModel::Unlimited,
         },
         latency,

@@ -250,6 +250,8 @@ keys_with_defaults! {
 pub enum FillName {
     /// Displayed size only.
     TopOfBook,
+    /// A share of every level within the limit.
+    Book,
     /// Everything at the quote.
     Unlimited,
 }
@@ -259,7 +261,7 @@ keys_with_defaults! {
     SimulationKeys {
         /// Fill model.
         fill: FillName = FillName::TopOfBook,
-        /// Share of the traded volume that is ours where sizes are unknown.
+        /// Share that is ours: of the traded volume where sizes are unknown, of each level of a book.
         participation: f64 = 0.25,
         /// How fees round.
         fee_rounding: FeeRounding = FeeRounding::Centicent,

@@ -6,21 +6,27 @@
 //! the market trades through them: a later ask below (for a buyer), or a later trade beyond the limit.
 //! A trade at exactly the limit does not fill them, since the queue ahead is unknown.
 //!
-//! Known limits: one level of depth; no queue position; a market's own price does not react to us.
+//! With `book`, where the data show further levels, a taker walks them as far as its limit goes, a fill a
+//! level, and gets `participation` of what each level shows, the best one included; resting orders get that
+//! of the best. Where the data have no levels, `book` is `top_of_book`.
+//!
+//! Known limits: no queue position; a market's own price does not react to us.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
 
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 
 use crate::domain::fee::{FeeAccumulator, Role};
 use crate::domain::{
-    Action, Contracts, FeeSchedule, Fraction, MarketId, MarketStatus, Money, Order, OrderId, Price,
-    PriceGrid, Quote, SeriesId, Side, TimeInForce, Timestamp,
+    Action, Contracts, Depth, FeeSchedule, Fraction, Level, MarketId, MarketStatus, Money, Order, OrderId,
+    Price, PriceGrid, Quote, SeriesId, Side, TimeInForce, Timestamp,
 };
 use crate::engine::gateway::{GatewayError, Venue};
 use crate::event::{CloseReason, Command, Fill, Input, MarketEvent, RejectReason, Stamped, VenueEvent};
 
+use super::ladder::{Ladder, walk};
 use super::models::{FillModel, SimSettings};
 
 /// A market as the exchange sees it.
@@ -34,6 +40,10 @@ struct SimMarket {
     traded: Contracts,
     /// Left of our share of that, where sizes are unknown; worked out when first needed.
     share_left: Option<Contracts>,
+    /// The levels of the snapshot that is being told, until its quote comes.
+    behind: Option<Arc<Depth>>,
+    /// Left of our share of the snapshot's levels, if it has any that we use.
+    ladder: Option<Ladder>,
     last_volume: Option<Contracts>,
     status: MarketStatus,
     close: Timestamp,
@@ -105,6 +115,8 @@ impl SimExchange {
             ask_left: None,
             traded: Contracts::ZERO,
             share_left: None,
+            behind: None,
+            ladder: None,
             last_volume: None,
             status: MarketStatus::Active,
             close: market.close_time,
@@ -115,11 +127,21 @@ impl SimExchange {
         });
     }
 
+    fn announce(&mut self, market: MarketId, depth: &Arc<Depth>) {
+        if self.settings.fill == FillModel::Book
+            && let Some(state) = self.market(market)
+        {
+            state.behind = Some(Arc::clone(depth));
+        }
+    }
+
     #[inline]
     fn quote(&mut self, at: Timestamp, market: MarketId, quote: &Quote) {
+        let participation = self.settings.participation;
         let Some(state) = self.market(market) else {
             return;
         };
+        state.ladder = state.behind.take().map(|depth| Ladder::new(quote, &depth, participation));
         state.traded = match (state.last_volume, quote.volume) {
             (Some(before), Some(now)) => (now - before).max(Contracts::ZERO),
             _ => Contracts::ZERO,
@@ -173,6 +195,11 @@ impl SimExchange {
         };
         if fill == FillModel::Unlimited {
             return wanted;
+        }
+        if let Some([best, ..]) = state.ladder.as_mut().and_then(|ladder| ladder.side(order)) {
+            let taken = wanted.min(best.size);
+            best.size -= taken;
+            return taken;
         }
         let left = if takes_yes_ask(order) { &mut state.ask_left } else { &mut state.bid_left };
         let traded = state.traded;
@@ -255,11 +282,19 @@ impl SimExchange {
     }
 
     fn match_at_once(&mut self, at: Timestamp, order: &Order, marketable: Option<Price>) {
-        if let Some(price) = marketable {
-            let contracts = self.take(order, order.contracts);
-            if !contracts.is_none() {
-                self.trade(at, order, price, contracts, Role::Taker);
+        let Some(price) = marketable else {
+            return;
+        };
+        let ladder = self.market(order.market).and_then(|state| state.ladder.as_mut());
+        if let Some(levels) = ladder.and_then(|ladder| ladder.side(order)) {
+            for Level { price, size } in walk(levels, order) {
+                self.trade(at, order, price, size, Role::Taker);
             }
+            return;
+        }
+        let contracts = self.take(order, order.contracts);
+        if !contracts.is_none() {
+            self.trade(at, order, price, contracts, Role::Taker);
         }
     }
 
@@ -316,7 +351,7 @@ impl SimExchange {
     }
 }
 
-fn takes_yes_ask(order: &Order) -> bool {
+pub(super) fn takes_yes_ask(order: &Order) -> bool {
     (order.side == Side::Yes) == (order.action == Action::Buy)
 }
 
@@ -328,10 +363,15 @@ fn marketable(quote: &Quote, order: &Order) -> Option<Price> {
     }
 }
 
+/// A part of some contracts, in whole contracts.
+pub(super) fn portion(contracts: Contracts, participation: Fraction) -> Contracts {
+    let part = Money::from_micros(contracts.hundredths()).portion(participation);
+    Contracts::from_hundredths(part.micros()).floor_whole()
+}
+
 /// Our share of a traded volume: whole contracts, at least one where any whole one traded.
 fn share(traded: Contracts, participation: Fraction) -> Contracts {
-    let share = Money::from_micros(traded.hundredths()).portion(participation);
-    let share = Contracts::from_hundredths(share.micros()).floor_whole();
+    let share = portion(traded, participation);
     if traded >= Contracts::ONE { share.max(Contracts::ONE) } else { share }
 }
 
@@ -350,6 +390,7 @@ impl Venue for SimExchange {
         };
         match event {
             MarketEvent::Listed(market) => self.list(market),
+            MarketEvent::Depth { market, depth } => self.announce(*market, depth),
             MarketEvent::Quote { market, quote } => self.quote(seen.at, *market, quote),
             MarketEvent::Status { market, status } => self.set_status(seen.at, *market, *status),
             MarketEvent::Fees { series, fees } => {

@@ -11,6 +11,8 @@ pub enum FillModel {
     /// What the top of the book displays; where the size is unknown, a share of what traded since the
     /// previous snapshot.
     TopOfBook,
+    /// Our share of every level within the limit; where the data have no further levels, the top of the book.
+    Book,
     /// All of it, at the top of the book: the upper bound, for measuring what liquidity costs.
     Unlimited,
 }
@@ -49,7 +51,7 @@ pub struct SimSettings {
     pub fill: FillModel,
     /// Latency model.
     pub latency: LatencyModel,
-    /// Share of the traded volume that is ours to take where sizes are unknown.
+    /// Share that is ours to take: of the traded volume where sizes are unknown, of each level of a book.
     pub participation: Fraction,
     /// How fees round.
     pub fee_rounding: FeeRounding,

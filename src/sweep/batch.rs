@@ -3,7 +3,7 @@
 //! A desk that scans every quarter of an hour sees of a market it has nothing to do with only what its next
 //! scan sees. Such a desk is spared the quotes between: it gets the last quote of each market before the
 //! scan, everything that is not a quote, and every quote of the markets it holds or has orders in. Beside the
-//! last quote it gets the one before where sizes are unknown (the simulated exchange takes the volume between
+//! last quote (with its levels, which stand right before it) it gets the one before where sizes are unknown (the simulated exchange takes the volume between
 //! the two), and the last two-sided one (the mark). What it decides is the same, byte for byte: tests compare
 //! digests with a backtest's.
 
@@ -25,7 +25,7 @@ pub struct Batch {
     pub is_last: bool,
     /// By interval between scans.
     filters: Vec<(Span, Filter)>,
-    /// Where the quotes of a market are: `rows[starts[m]..starts[m + 1]]`.
+    /// Where the quotes of a market, with their levels, are: `rows[starts[m]..starts[m + 1]]`.
     starts: Vec<u32>,
     rows: Vec<u32>,
 }
@@ -38,7 +38,7 @@ impl Batch {
         &found.expect("every interval of the sweep is filtered for").1
     }
 
-    /// The quotes of a market within a range of rows.
+    /// The quotes of a market, with their levels, within a range of rows.
     #[must_use]
     pub fn quotes(&self, market: MarketId, within: &Range<u32>) -> &[u32] {
         let index = market.index();
@@ -136,7 +136,8 @@ impl<F: Feed> Batches<F> {
             let day = input.at.utc_day();
             if day != self.day {
                 self.day = day;
-                rows.push(row);
+                // Levels are of no use without their quote, which is of the same moment.
+                rows.push(row + u32::from(is_depth(&input.value)));
             }
         }
         rows
@@ -157,10 +158,22 @@ fn quoted(input: &Input) -> Option<(MarketId, &Quote)> {
     }
 }
 
-/// Counting sort of the quotes by market.
+/// The market whose snapshot a row belongs to; the levels of a snapshot stand right before its quote.
+fn of_snapshot(input: &Input) -> Option<MarketId> {
+    match input {
+        Input::Market(MarketEvent::Quote { market, .. } | MarketEvent::Depth { market, .. }) => Some(*market),
+        _ => None,
+    }
+}
+
+const fn is_depth(input: &Input) -> bool {
+    matches!(input, Input::Market(MarketEvent::Depth { .. }))
+}
+
+/// Counting sort of the snapshots by market.
 fn by_market(inputs: &[Stamped<Input>], markets: usize) -> (Vec<u32>, Vec<u32>) {
     let mut starts = vec![0u32; markets + 1];
-    let quotes = || (0u32..).zip(inputs).filter_map(|(row, input)| Some((row, quoted(&input.value)?.0)));
+    let quotes = || (0u32..).zip(inputs).filter_map(|(row, input)| Some((row, of_snapshot(&input.value)?)));
     quotes().for_each(|(_, market)| starts[market.index() + 1] += 1);
     for market in 0..markets {
         starts[market + 1] += starts[market];
@@ -243,7 +256,10 @@ impl Sieve {
     fn sift(&mut self, within: &[Stamped<Input>], from: u32, keep: &mut Vec<u32>) {
         for (row, input) in (from..).zip(within) {
             let Some((market, quote)) = quoted(&input.value) else {
-                keep.push(row);
+                // Levels go with their quote.
+                if of_snapshot(&input.value).is_none() {
+                    keep.push(row);
+                }
                 continue;
             };
             let latest = &mut self.latest[market.index()];
@@ -260,9 +276,13 @@ impl Sieve {
             let last = last.expect("only quoted markets are touched");
             let quote = quoted(&within[(last - from) as usize].value).expect("the row is a quote").1;
             let sizes_known = quote.bid_size.is_some() && quote.ask_size.is_some();
-            keep.push(last);
-            keep.extend(before.filter(|_| !sizes_known));
-            keep.extend(two_sided);
+            let mut needs = |row: u32| {
+                let before = (row - from).checked_sub(1).map(|before| &within[before as usize].value);
+                keep.extend(before.filter(|input| is_depth(input)).map(|_| row - 1));
+                keep.push(row);
+            };
+            needs(last);
+            before.filter(|_| !sizes_known).into_iter().chain(two_sided).for_each(needs);
         }
     }
 }

@@ -9,7 +9,7 @@ mod good;
 mod markets;
 mod scenario;
 mod snapshots;
-mod world;
+pub mod world;
 
 use world::World;
 

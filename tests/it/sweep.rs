@@ -51,7 +51,7 @@ fn same(one: &Path, other: &Path) {
 }
 
 /// Every set of a sweep beside the backtest with the same settings: same id, same decisions.
-fn equals_its_backtests(name: &str, arguments: &[&str], always: &[&str]) {
+pub fn equals_its_backtests(name: &str, arguments: &[&str], always: &[&str]) {
     let out = tempfile::tempdir().unwrap();
     let folder = sweep(&scenario(name), out.path(), &[arguments, always].concat());
     let manifest = json(&folder.join("manifest.json"));

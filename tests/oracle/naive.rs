@@ -218,6 +218,7 @@ impl<'w> Oracle<'w> {
                     self.quote(market.index(), *quote);
                 }
             }
+            Input::Market(MarketEvent::Depth { .. }) => {}
             Input::Market(MarketEvent::Gap { market }) => self.books[market.index()].gap = true,
             Input::Market(MarketEvent::Status { market, status }) => {
                 self.books[market.index()].active = *status == MarketStatus::Active;

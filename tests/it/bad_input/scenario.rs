@@ -127,7 +127,7 @@ const UNKNOWN: &[Case] = &[
     (
         "fill model",
         |w| w.add("[simulation]\nfill = \"all\""),
-        "[DIR]/case.toml, line 14: simulation.fill = `all` is none of top_of_book, unlimited",
+        "[DIR]/case.toml, line 14: simulation.fill = `all` is none of top_of_book, book, unlimited",
     ),
     (
         "time in force",

@@ -5,8 +5,8 @@ use std::fs;
 use std::sync::Arc;
 
 use arrow_array::cast::AsArray;
-use arrow_array::types::{Int64Type, TimestampMicrosecondType};
-use arrow_array::{Array, ArrayRef, Int64Array, LargeStringArray, StringArray, StructArray};
+use arrow_array::types::{Int32Type, Int64Type, TimestampMicrosecondType};
+use arrow_array::{Array, ArrayRef, Float64Array, Int64Array, LargeStringArray, StringArray, StructArray};
 use arrow_schema::{DataType, Field, Fields};
 use protogen::domain::Span;
 use protogen::feed::writer::{SnapshotRow, SnapshotWriter};
@@ -145,7 +145,88 @@ const ROWS: &[Row] = &[
         "yes_bid_size = -100 is negative",
         "negative_size",
     ),
+    row(
+        "a second bid at the price of the first",
+        8,
+        |t, row| levels(t).price("bid_2", row, 1_000),
+        "bid_2 = 1000 is not behind the level above, 1000",
+        "level_order",
+    ),
+    row(
+        "a third ask between the first two",
+        5,
+        |t, row| levels(t).price("ask_3", row, 5_450),
+        "ask_3 = 5450 is not behind the level above, 5500",
+        "level_order",
+    ),
+    row(
+        "a level without a size",
+        3,
+        |t, row| levels(t).number::<Int64Type>("bid_2_size", row, None),
+        "bid_2 is given without bid_2_size; a level needs price, size and the level above",
+        "half_level",
+    ),
+    row(
+        "a level without a price",
+        3,
+        |t, row| levels(t).price("ask_3", row, None),
+        "ask_3_size is given without ask_3; a level needs price, size and the level above",
+        "half_level",
+    ),
+    row(
+        "a third level without a second",
+        3,
+        |t, row| levels(t).price("bid_2", row, None).number::<Int64Type>("bid_2_size", row, None),
+        "bid_3 is given without bid_2; a level needs price, size and the level above",
+        "half_level",
+    ),
+    row(
+        "a second level behind a best price of unknown size",
+        6,
+        |t, row| levels(t).number::<Int64Type>("yes_ask_size", row, None),
+        "ask_2 is given without yes_ask and yes_ask_size; a level needs price, size and the level above",
+        "half_level",
+    ),
+    row(
+        "a level between two ticks",
+        5,
+        |t, row| levels(t).price("ask_2", row, 5_450),
+        "ask_2 = 5450 is between two ticks of the market's price_ranges",
+        "off_grid",
+    ),
+    row(
+        "a level of a dollar",
+        1,
+        |t, row| levels(t).price("ask_3", row, 10_000),
+        "ask_3 = 10000 is not between 1 and 9999 ten-thousandths of a dollar",
+        "price_out_of_range",
+    ),
+    row(
+        "a level of less than nothing",
+        1,
+        |t, row| count(levels(t), "bid_3_size", row, -100),
+        "bid_3_size = -100 is negative",
+        "negative_size",
+    ),
 ];
+
+fn floats(rows: usize) -> ArrayRef {
+    Arc::new(Float64Array::from(vec![5.0; rows]))
+}
+
+/// With a second and a third level on either side, a cent apart, of five contracts each.
+fn levels(mut table: Table) -> Table {
+    for (side, best, step) in [("bid", "yes_bid", -100), ("ask", "yes_ask", 100)] {
+        for level in 2..=3 {
+            let prices = table.column(best).as_primitive::<Int32Type>();
+            let prices = prices.unary::<_, Int32Type>(|price| price + step * (level - 1));
+            let sizes = Int64Array::from(vec![500; prices.len()]);
+            table = table.led_by(&format!("{side}_{level}_size"), Arc::new(sizes));
+            table = table.led_by(&format!("{side}_{level}"), Arc::new(prices));
+        }
+    }
+    table
+}
 
 fn ts(table: Table, row: usize, micros: Option<i64>) -> Table {
     table.number::<TimestampMicrosecondType>("ts", row, micros)
@@ -251,6 +332,30 @@ fn a_row_deep_in_the_file_is_named() {
         assert_eq!((outcome.code, &*outcome.stderr), (DATA, expected));
         assert_eq!((outcome.stdout, world.runs()), (String::new(), Vec::new()));
     }
+}
+
+#[test]
+fn columns_of_levels_come_in_pairs_and_without_holes() {
+    refused(
+        DATA,
+        &[
+            (
+                "no sizes",
+                |w| w.snapshots(|t| levels(t).without("bid_2_size")),
+                "[DIR]/data/snapshots.parquet: has no column bid_2_size; the levels of a book are bid_2, bid_2_size, bid_3, … and ask_2, ask_2_size, … up to 10, without a hole",
+            ),
+            (
+                "a hole",
+                |w| w.snapshots(|t| levels(t).without("ask_2").without("ask_2_size")),
+                "[DIR]/data/snapshots.parquet: has no column ask_2; the levels of a book are bid_2, bid_2_size, bid_3, … and ask_2, ask_2_size, … up to 10, without a hole",
+            ),
+            (
+                "sizes as floats",
+                |w| w.snapshots(|t| levels(t).with_all("ask_3_size", floats)),
+                "[DIR]/data/snapshots.parquet: column ask_3_size must be i64, is Float64",
+            ),
+        ],
+    );
 }
 
 #[test]

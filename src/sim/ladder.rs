@@ -1,0 +1,58 @@
+//! What is on offer level by level, where the data show more of a book than its best prices.
+
+use crate::domain::{Action, Contracts, Depth, Fraction, Level, Order, Price, Quote};
+
+use super::exchange::{portion, takes_yes_ask};
+
+/// What is left for us of a snapshot's levels, best first, in YES prices.
+#[derive(Debug, Default)]
+pub(super) struct Ladder {
+    bids: Vec<Level>,
+    asks: Vec<Level>,
+}
+
+impl Ladder {
+    /// Our share of what each level of a snapshot shows, in whole contracts. A side whose best size is not
+    /// known has no levels.
+    pub(super) fn new(quote: &Quote, depth: &Depth, participation: Fraction) -> Self {
+        let side = |price: Option<Price>, size: Option<Contracts>, behind: &[Level]| {
+            let best = price.zip(size).map(|(price, size)| Level { price, size });
+            let levels = best.iter().chain(behind);
+            levels.map(|level| Level { size: portion(level.size, participation), ..*level }).collect()
+        };
+        Self {
+            bids: side(quote.bid, quote.bid_size, &depth.bids),
+            asks: side(quote.ask, quote.ask_size, &depth.asks),
+        }
+    }
+
+    /// What an order meets; `None` where that side shows no levels.
+    pub(super) fn side(&mut self, order: &Order) -> Option<&mut [Level]> {
+        let side = if takes_yes_ask(order) { &mut self.asks } else { &mut self.bids };
+        (!side.is_empty()).then_some(side)
+    }
+}
+
+/// Takes an order's contracts from levels, best first, as far as its limit goes. What was taken is gone from
+/// them; it is returned by level, in prices of the order's side.
+pub(super) fn walk(levels: &mut [Level], order: &Order) -> Vec<Level> {
+    let mut left = order.contracts;
+    let mut taken = Vec::new();
+    for level in levels {
+        let price = order.side.price(level.price);
+        let within = match order.action {
+            Action::Buy => price <= order.limit,
+            Action::Sell => price >= order.limit,
+        };
+        if !within || left.is_none() {
+            break;
+        }
+        let size = left.min(level.size);
+        if !size.is_none() {
+            level.size -= size;
+            left -= size;
+            taken.push(Level { price, size });
+        }
+    }
+    taken
+}
