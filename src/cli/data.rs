@@ -11,9 +11,11 @@ use crate::feed::catalogue::MarketRow;
 use crate::feed::dataset::DataSet;
 use crate::feed::inspect::{self, EventOverview, MarketCourse};
 use crate::feed::soundness::{Remark, Soundness};
+use crate::feed::survey;
+use crate::sweep::result;
 
 use super::import::Import;
-use super::{Common, Failure, json, print, render};
+use super::{Common, Failure, data_page, json, print, render};
 
 /// Look after data sets.
 #[derive(Debug, Subcommand)]
@@ -44,6 +46,11 @@ pub struct Show {
     /// A market of it, for its price over time; or an event or series, for its markets
     #[arg(value_name = "TICKER")]
     ticker: Option<String>,
+    /// Write a page to look through instead: every market with its price, coverage, what is worth a look.
+    /// Without FILE it is data.html
+    #[arg(long, value_name = "FILE", num_args = 0..=1, default_missing_value = "data.html")]
+    #[arg(conflicts_with = "ticker")]
+    html: Option<PathBuf>,
 }
 
 impl Data {
@@ -155,6 +162,9 @@ fn coverage_json(found: &Soundness) -> serde_json::Value {
 impl Show {
     fn run(&self, common: &Common) -> Result<(), Failure> {
         let set = DataSet::open(&self.folder)?;
+        if let Some(file) = &self.html {
+            return self.write_page(&set, file, common);
+        }
         let Some(ticker) = &self.ticker else {
             let events = inspect::overview(&set)?;
             return print(&if common.json {
@@ -176,6 +186,24 @@ impl Show {
                 print(&if common.json { markets_json(&markets) } else { show_markets(&markets) })
             }
         }
+    }
+}
+
+impl Show {
+    fn write_page(&self, set: &DataSet, file: &Path, common: &Common) -> Result<(), Failure> {
+        // Whatever else is there must not be written over by a slip.
+        if file.extension().is_none_or(|extension| extension != "html") {
+            let problem = format!("--html {}: must end in .html", file.display());
+            return Err(Failure::new(Failure::USAGE, problem));
+        }
+        let survey = survey::survey(set)?;
+        let page = data_page::page(&self.folder, &survey);
+        result::replace(file, page.as_bytes())?;
+        print(&if common.json {
+            json(&json!({ "html": file, "bytes": page.len(), "markets": survey.markets.len() }))
+        } else {
+            format!("{}: {} markets, {} kB\n", file.display(), survey.markets.len(), page.len() / 1_000)
+        })
     }
 }
 

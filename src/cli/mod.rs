@@ -4,6 +4,7 @@ mod access;
 mod backtest;
 mod completions;
 mod data;
+mod data_page;
 mod desk;
 mod doctor;
 mod halt;

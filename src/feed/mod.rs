@@ -25,6 +25,8 @@ pub mod problem;
 pub mod snapshots;
 #[cfg(feature = "historical")]
 pub mod soundness;
+#[cfg(feature = "historical")]
+pub mod survey;
 pub mod synthetic;
 #[cfg(feature = "historical")]
 pub mod table;

@@ -39,6 +39,8 @@ pub fn page(manifest: &Manifest, results: &[TaskResult], verdict: &Verdict) -> S
         },
         sections: sections.into_iter().map(section).collect(),
         foot: html! { p { "protogen " (manifest.version) " · sweep " (manifest.id()) } },
+        style: "",
+        script: "",
     }
     .render()
 }

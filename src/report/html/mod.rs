@@ -42,6 +42,10 @@ pub struct Page {
     pub sections: Vec<Section>,
     /// What made the page, and from what.
     pub foot: Markup,
+    /// Styles of its own.
+    pub style: &'static str,
+    /// A script of its own.
+    pub script: &'static str,
 }
 
 impl Page {
@@ -57,7 +61,7 @@ impl Page {
                     meta http-equiv="Content-Security-Policy" content=(POLICY);
                     meta name="color-scheme" content="light dark";
                     title { (self.title) }
-                    style { (PreEscaped(STYLE)) (PreEscaped(charts::STYLE)) }
+                    style { (PreEscaped(STYLE)) (PreEscaped(charts::STYLE)) (PreEscaped(self.style)) }
                 }
                 body {
                     a.skip href="#content" { "Skip to the content" }
@@ -74,7 +78,7 @@ impl Page {
                         }
                         footer { (self.foot) }
                     }
-                    script { (PreEscaped(SORT)) }
+                    script { (PreEscaped(SORT)) (PreEscaped(self.script)) }
                 }
             }
         }

@@ -24,6 +24,8 @@ fn page() -> Page {
         head: html! { (banner(Tone::Unknown, EVIL, EVIL)) (answers(&[answer])) (facts(&[fact])) },
         sections: vec![Section { id: "luck".to_owned(), title: EVIL.to_owned(), body }],
         foot: html! { p { (EVIL) } },
+        style: "",
+        script: "",
     }
 }
 

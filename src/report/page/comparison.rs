@@ -51,7 +51,15 @@ pub fn comparison(all: &[Findings]) -> String {
         ),
     ];
     let findings: Vec<&Findings> = all.iter().collect();
-    Page { title: format!("{} runs compared", all.len()), head, sections, foot: foot(&findings) }.render()
+    Page {
+        title: format!("{} runs compared", all.len()),
+        head,
+        sections,
+        foot: foot(&findings),
+        style: "",
+        script: "",
+    }
+    .render()
 }
 
 /// What is left of the best run when one counts how many there were.

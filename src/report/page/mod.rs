@@ -37,7 +37,15 @@ pub fn page(findings: &Findings) -> String {
         ));
     }
     sections.push(section("trades", "Trades", trades(findings)));
-    Page { title: title(findings), head: head(findings), sections, foot: foot(&[findings]) }.render()
+    Page {
+        title: title(findings),
+        head: head(findings),
+        sections,
+        foot: foot(&[findings]),
+        style: "",
+        script: "",
+    }
+    .render()
 }
 
 fn section(id: &str, title: &str, body: Markup) -> Section {
