@@ -44,7 +44,15 @@ impl DataSet {
         if snapshots.is_empty() {
             return Err(DataError::of_file(&parts, "holds no *.parquet file"));
         }
-        let fee_changes = Some(folder.join("fee_changes.csv")).filter(|file| file.is_file());
+        let fee_changes = folder.join("fee_changes.csv");
+        // Something of that name that is passed over would be fees that nobody applies.
+        if fee_changes.symlink_metadata().is_ok() && !fee_changes.is_file() {
+            return Err(DataError::of_file(
+                &fee_changes,
+                "is not a file that can be read; mend or remove it",
+            ));
+        }
+        let fee_changes = Some(fee_changes).filter(|file| file.is_file());
         Ok(Self { folder: folder.to_owned(), markets, snapshots, fee_changes })
     }
 

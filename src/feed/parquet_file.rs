@@ -23,6 +23,10 @@ pub fn broken(file: &Path, error: impl fmt::Display) -> DataError {
 /// # Errors
 /// When the file is not Parquet, or its footer speaks of bytes that the file does not have.
 pub fn open(file: &Path) -> Result<(File, ArrowReaderMetadata), DataError> {
+    // To open a pipe would be to wait for whoever writes to it.
+    if file.metadata().is_ok_and(|found| !found.is_file()) {
+        return Err(DataError::of_file(file, "is not a file; it must be one in Parquet format"));
+    }
     let handle = File::open(file).map_err(|error| broken(file, error))?;
     let length = handle.metadata().map_err(|error| broken(file, error))?.len();
     let metadata =

@@ -1,5 +1,6 @@
 //! Any table of plain columns as Parquet.
 
+use std::fs;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -68,11 +69,24 @@ impl Column {
     }
 }
 
-/// Writes columns of equal length.
+/// Writes columns of equal length; the file is there whole, or as it was before.
 ///
 /// # Errors
 /// When the file cannot be written.
 pub fn write(file: &Path, columns: &[(String, Column)]) -> Result<(), DataError> {
+    let name = file.file_name().unwrap_or_default().to_string_lossy();
+    let partial = file.with_file_name(format!(".{name}.{}.partial", std::process::id()));
+    let put = || {
+        fill(&partial, columns)?;
+        fs::rename(&partial, file).map_err(|error| DataError::of_file(file, error))
+    };
+    put().map_err(|error: DataError| {
+        let _left_over = fs::remove_file(&partial);
+        DataError::of_file(file, format!("cannot be written: {}", error.problem))
+    })
+}
+
+fn fill(file: &Path, columns: &[(String, Column)]) -> Result<(), DataError> {
     let failed = |error: &dyn std::fmt::Display| DataError::of_file(file, error);
     let arrays = columns.iter().map(|(name, column)| (name, column.array(), true));
     let batch = RecordBatch::try_from_iter_with_nullable(arrays).map_err(|error| failed(&error))?;

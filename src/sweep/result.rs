@@ -169,15 +169,18 @@ pub fn create(file: &Path, content: &[u8]) -> Result<(), SweepError> {
 /// # Errors
 /// When it cannot be written.
 pub fn replace(file: &Path, content: &[u8]) -> Result<(), SweepError> {
+    let folder = file.parent().unwrap_or(Path::new("."));
+    let name = file.file_name().unwrap_or_default().to_string_lossy();
+    let partial = folder.join(format!(".{name}.{}.partial", std::process::id()));
     let put = || -> std::io::Result<()> {
-        let folder = file.parent().unwrap_or(Path::new("."));
         fs::create_dir_all(folder)?;
-        let name = file.file_name().unwrap_or_default().to_string_lossy();
-        let partial = folder.join(format!(".{name}.{}.partial", std::process::id()));
         let mut handle = fs::File::create(&partial)?;
         handle.write_all(content)?;
         handle.sync_all()?;
         fs::rename(&partial, file)
     };
-    put().map_err(|error| SweepError::of(file, format!("cannot be written: {error}")))
+    put().map_err(|error| {
+        let _left_over = fs::remove_file(&partial);
+        SweepError::of(file, format!("cannot be written: {error}"))
+    })
 }

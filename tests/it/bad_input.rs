@@ -7,6 +7,7 @@ mod data;
 mod facts;
 mod good;
 mod markets;
+mod places;
 mod scenario;
 mod snapshots;
 pub mod world;

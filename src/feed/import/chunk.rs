@@ -406,8 +406,13 @@ fn from_csv(
     let there: Vec<&str> = header.iter().collect();
     let at = |wanted: &Option<Wanted>| {
         let Some(wanted) = wanted else { return Ok(None) };
-        let found = there.iter().position(|name| *name == wanted.column);
-        found.map(Some).ok_or_else(|| no_column(file, wanted, &there))
+        let mut found = there.iter().zip(0..).filter(|(name, _)| **name == wanted.column);
+        let (_, place) = found.next().ok_or_else(|| no_column(file, wanted, &there))?;
+        if found.next().is_some() {
+            let problem = format!("has two columns {} (for {}); rename one", wanted.column, wanted.name);
+            return Err(DataError::of_file(file, problem));
+        }
+        Ok(Some(place))
     };
     let places = wanted.iter().map(at).collect::<Result<Vec<_>, _>>()?;
     let mut first_row = 1;

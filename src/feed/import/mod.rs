@@ -31,6 +31,7 @@ mod target;
 mod tests;
 mod trades;
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -134,6 +135,7 @@ pub fn trades(
     markets: &Path,
     settings: &mut Settings<'_>,
 ) -> Result<Report, DataError> {
+    each_once(files)?;
     let target = Target::begin(settings.out)?;
     let map = ColumnMap::load(map, &trades::COLUMNS)?;
     let markets = Markets::from_csv(markets, &settings.selection)?;
@@ -159,6 +161,7 @@ pub fn candles(
     markets: &Path,
     settings: &mut Settings<'_>,
 ) -> Result<Report, DataError> {
+    each_once(files)?;
     let target = Target::begin(settings.out)?;
     let map = ColumnMap::load(map, &candles::COLUMNS)?;
     let markets = Markets::from_csv(markets, &settings.selection)?;
@@ -224,6 +227,14 @@ fn finish(
     write_listings(&target.path("markets.parquet"), &markets.listings)?;
     target.publish()?;
     Ok(report)
+}
+
+/// Checks that no file is given twice: its rows would count twice.
+fn each_once(files: &[PathBuf]) -> Result<(), DataError> {
+    let mut seen = BTreeSet::new();
+    let twice =
+        files.iter().find(|file| !seen.insert(file.canonicalize().unwrap_or_else(|_| (*file).clone())));
+    twice.map_or(Ok(()), |file| Err(DataError::of_file(file, "is given twice; name each file once")))
 }
 
 /// Sizes of files together.
