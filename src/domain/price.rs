@@ -141,6 +141,12 @@ impl PriceGrid {
         Ok(Self { bands: bands.into() })
     }
 
+    /// The bands beside whole cents.
+    #[must_use]
+    pub fn bands(&self) -> &[Band] {
+        &self.bands
+    }
+
     /// Whether an order may carry this price.
     #[must_use]
     pub fn contains(&self, price: Price) -> bool {

@@ -105,6 +105,12 @@ impl Timestamp {
         Self(self.0.saturating_sub(self.0.rem_euclid(1_000_000)))
     }
 
+    /// This moment without what is less than a microsecond.
+    #[must_use]
+    pub const fn floor_micros(self) -> Self {
+        Self(self.0.saturating_sub(self.0.rem_euclid(1_000)))
+    }
+
     /// Reads RFC 3339 (`2024-01-31T19:00:00Z`).
     ///
     /// # Errors
@@ -149,6 +155,8 @@ impl Timestamp {
 impl Span {
     /// No time.
     pub const ZERO: Self = Self(0);
+    /// A microsecond.
+    pub const MICROSECOND: Self = Self(1_000);
     /// A millisecond.
     pub const MILLISECOND: Self = Self(1_000_000);
     /// A second.

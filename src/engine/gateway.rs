@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::domain::Timestamp;
+use crate::domain::{Contracts, MarketId, Price, Side, Timestamp};
 use crate::event::{Command, Input, Stamped};
 
 /// What a source of inputs has next.
@@ -77,6 +77,8 @@ pub enum News {
     },
     /// Something will happen at a known time.
     Later(Stamped<Input>),
+    /// What a recorder keeps and a desk has no use for; told only to who asked for it.
+    Aside(Aside),
     /// The exchange's clock: everything up to here has been told.
     Clock {
         /// Now, there.
@@ -88,6 +90,51 @@ pub enum News {
     End,
     /// The session cannot go on.
     Failed(GatewayError),
+}
+
+/// More of what the exchange says than a desk needs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Aside {
+    /// More of the book whose quote comes next.
+    Book {
+        /// Contracts held by either side.
+        open_interest: Option<Contracts>,
+        /// Levels from the second on, the best first.
+        deeper: Vec<Level>,
+    },
+    /// A trade of anybody's.
+    Trade {
+        /// Its market.
+        market: MarketId,
+        /// The exchange's name of it.
+        id: String,
+        /// Price of YES.
+        yes_price: Price,
+        /// How many.
+        contracts: Contracts,
+        /// What the taker bought.
+        taker: Side,
+    },
+}
+
+/// One level of a book, at YES prices.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Level {
+    /// Price and contracts wanted.
+    pub bid: Option<(Price, Contracts)>,
+    /// Price and contracts on offer.
+    pub ask: Option<(Price, Contracts)>,
+}
+
+impl Level {
+    /// The bids for YES, or those for NO, which are the asks.
+    #[must_use]
+    pub const fn on(&self, side: Side) -> Option<(Price, Contracts)> {
+        match side {
+            Side::Yes => self.bid,
+            Side::No => self.ask,
+        }
+    }
 }
 
 /// An exchange that takes commands and answers with inputs.

@@ -9,7 +9,7 @@ use polars::prelude::{
     BooleanChunked, Column, DataFrame, Float64Chunked, Int32Chunked, Int64Chunked, LazyFrame, PlRefPath,
     ScanArgsParquet, StringChunked,
 };
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use crate::domain::price::Band;
 use crate::domain::{
@@ -19,6 +19,9 @@ use crate::domain::{
 
 use super::snapshots::{Tickers, Window};
 use super::{DataError, parquet_file};
+
+/// The column of markets.parquet that only recordings have.
+pub(super) const LISTED_TIME: &str = "listed_time";
 
 /// How a market ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,6 +41,16 @@ pub struct MarketRow {
     pub settlement: Option<Settlement>,
     /// Whether at most one market of its event pays; a run does not use it, a check does.
     pub mutually_exclusive: bool,
+    /// When whoever recorded it came to know of it, as it is here; `None` = with its opening.
+    pub listed: Option<Timestamp>,
+}
+
+impl MarketRow {
+    /// From when on the market is there.
+    #[must_use]
+    pub fn listed_at(&self) -> Timestamp {
+        self.listed.unwrap_or(self.market.open_time)
+    }
 }
 
 /// The markets of a run.
@@ -47,6 +60,8 @@ pub struct Catalogue {
     pub markets: Vec<Arc<Market>>,
     /// How each ended.
     pub settlements: Vec<Option<Settlement>>,
+    /// Definitions that took the place of earlier ones, and when.
+    pub redefined: Vec<(Timestamp, Arc<Market>)>,
     /// Series by name.
     pub series: BTreeMap<String, SeriesId>,
     /// For reading snapshots.
@@ -63,19 +78,27 @@ impl Catalogue {
         window: Window,
         covers: impl Fn(&Market) -> bool,
     ) -> Result<Self, DataError> {
-        let mut rows: BTreeMap<(Timestamp, Box<str>), MarketRow> = BTreeMap::new();
-        let mut ids = HashMap::new();
+        // At one moment in the order of their opening and name; those recorded, as they were told.
+        let mut rows: BTreeMap<(Timestamp, u64, Timestamp, Box<str>), MarketRow> = BTreeMap::new();
+        let mut later: Vec<MarketRow> = Vec::new();
+        let (mut firsts, mut ids) = (HashMap::new(), HashMap::new());
         for (file, list) in files {
             for (number, row) in (1u64..).zip(list) {
                 let ticker = row.market.ticker.clone();
+                let first: Option<Timestamp> = *firsts.entry(ticker.clone()).or_insert(row.listed);
+                if first.is_some() && first < row.listed {
+                    later.push(row);
+                    continue;
+                }
                 if ids.insert(ticker.to_string(), None).is_some() {
                     return Err(DataError::of_row(file, number, format!("ticker {ticker} is there twice")));
                 }
                 let ends =
                     row.settlement.map_or(row.market.close_time, |end| end.at.max(row.market.close_time));
-                let trades = ends >= window.start && row.market.open_time <= window.end;
+                let trades = ends >= window.start && row.listed_at() <= window.end;
                 if trades && covers(&row.market) {
-                    rows.insert((row.market.open_time, ticker), row);
+                    let told = row.listed.map_or(0, |_| number);
+                    rows.insert((row.listed_at(), told, row.market.open_time, ticker), row);
                 }
             }
         }
@@ -86,19 +109,29 @@ impl Catalogue {
         let events = ids_of(|market| &market.event_ticker);
         let series = ids_of(|market| &market.series_ticker);
         let mut catalogue = Self::default();
-        for (id, ((_, ticker), row)) in (0u32..).zip(rows) {
+        for (id, ((listed, .., ticker), row)) in (0u32..).zip(rows) {
             let mut market = row.market;
             market.id = MarketId(id);
             market.event = EventId(events[&market.event_ticker]);
             market.series = SeriesId(series[&market.series_ticker]);
             ids.insert(ticker.to_string(), Some(market.id));
             catalogue.tickers.wanted.push(ticker.into());
-            catalogue.tickers.opens.push(market.open_time);
+            catalogue.tickers.opens.push(listed);
             catalogue.tickers.grids.push(market.grid.clone());
             catalogue.tickers.settles.push(row.settlement.map(|end| end.at));
             catalogue.markets.push(Arc::new(market));
             catalogue.settlements.push(row.settlement);
         }
+        for row in later {
+            if let Some(Some(id)) = ids.get(&*row.market.ticker) {
+                let known = &catalogue.markets[id.index()];
+                let (id, event, series) = (known.id, known.event, known.series);
+                let at = row.listed_at();
+                catalogue.redefined.push((at, Arc::new(Market { id, event, series, ..row.market })));
+            }
+        }
+        // Row groups are skipped by a search in these, which must not be in the order of listing.
+        catalogue.tickers.wanted.sort_unstable();
         catalogue.tickers.ids = ids;
         catalogue.series = series.into_iter().map(|(name, id)| (name.to_string(), SeriesId(id))).collect();
         Ok(catalogue)
@@ -153,6 +186,7 @@ struct Columns<'a> {
     fee_multiplier: &'a Float64Chunked,
     price_ranges: &'a StringChunked,
     mutually_exclusive: &'a BooleanChunked,
+    listed_time: Option<Int64Chunked>,
 }
 
 impl<'a> Columns<'a> {
@@ -207,6 +241,8 @@ impl<'a> Columns<'a> {
             fee_multiplier: real("fee_multiplier")?,
             price_ranges: text("price_ranges")?,
             mutually_exclusive,
+            // Only recordings have it.
+            listed_time: frame.column(LISTED_TIME).is_ok().then(|| time(LISTED_TIME)).transpose()?,
         })
     }
 
@@ -237,7 +273,9 @@ impl<'a> Columns<'a> {
             return Err("settlement_time is before open_time".into());
         }
         let mutually_exclusive = self.mutually_exclusive.get(row).unwrap_or(false);
-        Ok(MarketRow { market, settlement, mutually_exclusive })
+        let listed = self.listed_time.as_ref().filter(|column| column.get(row).is_some());
+        let listed = listed.map(|column| moment(column, row, LISTED_TIME)).transpose()?;
+        Ok(MarketRow { market, settlement, mutually_exclusive, listed })
     }
 
     fn strike(&self, row: usize) -> Result<Strike, String> {
@@ -338,11 +376,23 @@ fn decimal_of(value: f64) -> Result<Decimal6, String> {
 }
 
 /// A price range as the exchange sends it.
-#[derive(Deserialize)]
+#[derive(Deserialize, Serialize)]
 struct PriceRange {
     start: String,
     end: String,
     step: String,
+}
+
+/// A grid as the exchange sends it, the reverse of [`grid`].
+pub(super) fn price_ranges(grid: &PriceGrid) -> String {
+    if grid.bands().is_empty() {
+        return String::new();
+    }
+    let text = |price: Price| format!("{}.{:04}", price.get() / 10_000, price.get() % 10_000);
+    let range =
+        |band: &Band| PriceRange { start: text(band.start), end: text(band.end), step: text(band.step) };
+    let ranges: Vec<PriceRange> = grid.bands().iter().map(range).collect();
+    serde_json::to_string(&ranges).expect("a grid is plain data")
 }
 
 pub(super) fn grid(json: &str) -> Result<PriceGrid, String> {

@@ -12,7 +12,7 @@ use std::thread;
 
 use arrow_array::cast::AsArray;
 use arrow_array::types::{Int32Type, Int64Type, TimestampMicrosecondType};
-use arrow_array::{Array, ArrayRef, ArrowPrimitiveType, PrimitiveArray, RecordBatch};
+use arrow_array::{Array, ArrayRef, ArrowPrimitiveType, PrimitiveArray, RecordBatch, StringArray};
 use arrow_buffer::{ArrowNativeType, NullBuffer, ScalarBuffer};
 use arrow_schema::{DataType, Field, Schema, TimeUnit};
 use parquet::arrow::ProjectionMask;
@@ -25,8 +25,8 @@ use parquet::file::statistics::Statistics;
 use crate::domain::Timestamp;
 
 use super::levels::{Levels, Names, named};
-use super::snapshots::{Tickers, Window};
-use super::{DataError, parquet_file};
+use super::snapshots::{RowEvent, Tickers, Window};
+use super::{DataError, Problem, parquet_file};
 
 /// The columns a run reads, in this order in every batch.
 const COLUMNS: [(&str, ColumnKind); 9] = [
@@ -43,6 +43,11 @@ const COLUMNS: [(&str, ColumnKind); 9] = [
 
 /// Part of the schema too, though a run does not need it.
 const UNREAD_COLUMN: (&str, ColumnKind) = ("open_interest", ColumnKind::Count);
+
+/// What only recordings have: turns in a market's life between its quotes.
+const EVENT: &str = "event";
+const CLOSE_TIME: &str = "close_time";
+const OPTIONAL_COLUMNS: [(&str, ColumnKind); 2] = [(EVENT, ColumnKind::Text), (CLOSE_TIME, ColumnKind::Time)];
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum ColumnKind {
@@ -132,14 +137,15 @@ impl FilePlan {
 
 fn load_metadata(file: &Path) -> Result<ArrowReaderMetadata, DataError> {
     let (handle, plain) = parquet_file::open(file)?;
-    let Some(ticker) = root_index(plain.schema(), "ticker") else {
-        return Ok(plain);
-    };
-    // Ask for tickers as dictionary keys, so that a row costs an integer and not a string.
+    // Ask for names as dictionary keys, so that a row costs an integer and not a string.
     let mut fields: Vec<Field> = plain.schema().fields().iter().map(|field| field.as_ref().clone()).collect();
-    if ColumnKind::Text.accepts(fields[ticker].data_type()) {
-        let keys = DataType::Dictionary(Box::new(DataType::Int32), Box::new(DataType::Utf8));
-        fields[ticker] = Field::new("ticker", keys, fields[ticker].is_nullable());
+    for name in ["ticker", EVENT] {
+        if let Some(index) = root_index(plain.schema(), name)
+            && ColumnKind::Text.accepts(fields[index].data_type())
+        {
+            let keys = DataType::Dictionary(Box::new(DataType::Int32), Box::new(DataType::Utf8));
+            fields[index] = Field::new(name, keys, fields[index].is_nullable());
+        }
     }
     let options = ArrowReaderOptions::new().with_schema(Arc::new(Schema::new(fields)));
     ArrowReaderMetadata::load(&handle, options).map_err(|error| parquet_file::broken(file, error))
@@ -150,7 +156,10 @@ fn root_index(schema: &Schema, name: &str) -> Option<usize> {
 }
 
 fn check_columns(file: &Path, schema: &Schema) -> Result<(), DataError> {
-    COLUMNS.into_iter().chain([UNREAD_COLUMN]).try_for_each(|column| check_column(file, schema, column))
+    let there = |(name, _): &(&str, ColumnKind)| root_index(schema, name).is_some();
+    let optional = OPTIONAL_COLUMNS.into_iter().filter(there);
+    let mut columns = COLUMNS.into_iter().chain([UNREAD_COLUMN]).chain(optional);
+    columns.try_for_each(|column| check_column(file, schema, column))
 }
 
 fn check_levels(file: &Path, schema: &Schema) -> Result<[&'static [Names]; 2], DataError> {
@@ -219,6 +228,15 @@ pub(super) struct Batch {
     pub(super) volume: Values<i64>,
     /// `None` where the file has no columns for them.
     pub(super) levels: Option<Levels>,
+    events: Option<Events>,
+}
+
+/// Turns in markets' lives among the rows of a batch.
+#[derive(Debug)]
+struct Events {
+    keys: Values<i32>,
+    names: StringArray,
+    close: Option<Values<i64>>,
 }
 
 /// A column's values and which of them are there, for reading one at a time.
@@ -273,10 +291,22 @@ impl Batch {
     fn new(base: u64, batch: &RecordBatch, levels: [&[Names]; 2]) -> Option<Self> {
         let column = |name: &str| batch.column_by_name(name);
         let tickers = column("ticker")?.as_dictionary_opt::<Int32Type>()?;
-        let ts = column("ts")?.as_primitive_opt::<TimestampMicrosecondType>()?;
+        let time =
+            |array: &ArrayRef| Some(Values::new(array.as_primitive_opt::<TimestampMicrosecondType>()?));
+        let events = match column(EVENT) {
+            None => None,
+            Some(event) => {
+                let event = event.as_dictionary_opt::<Int32Type>()?;
+                Some(Events {
+                    keys: Values::new(event.keys()),
+                    names: event.values().as_string_opt::<i32>()?.clone(),
+                    close: column(CLOSE_TIME).and_then(time),
+                })
+            }
+        };
         Some(Self {
             base,
-            ts: Values::new(ts),
+            ts: time(column("ts")?)?,
             keys: Values::new(tickers.keys()),
             dictionary: Arc::clone(tickers.values()),
             bid: Values::named(batch, "yes_bid")?,
@@ -287,7 +317,24 @@ impl Batch {
             mid: Values::named(batch, "mid")?,
             volume: Values::named(batch, "volume")?,
             levels: if levels.concat().is_empty() { None } else { Some(Levels::of(batch, levels)?) },
+            events,
         })
+    }
+
+    /// What a row tells besides a quote, if that is what it is for.
+    #[inline]
+    pub(super) fn event(&self, row: usize) -> Result<Option<RowEvent>, Problem> {
+        let Some(events) = &self.events else { return Ok(None) };
+        let Some(key) = events.keys.get(row) else { return Ok(None) };
+        let name = usize::try_from(key).ok().filter(|&key| key < events.names.len());
+        let name = name.map_or("", |key| events.names.value(key));
+        if name == RowEvent::CLOSE_TIME {
+            let close = events.close.as_ref().and_then(|close| close.get(row));
+            let close = close.ok_or(Problem::Missing(CLOSE_TIME))?;
+            let close = Timestamp::from_micros(close).ok_or(Problem::TimeOutOfRange(close))?;
+            return Ok(Some(RowEvent::CloseTime(close)));
+        }
+        RowEvent::named(name).map(Some).ok_or_else(|| Problem::UnknownEvent(name.to_owned()))
     }
 
     pub(super) fn len(&self) -> usize {
@@ -343,7 +390,7 @@ fn open_group(plan: &FilePlan, group: usize, rows: usize) -> Result<ParquetRecor
     let handle = File::open(&plan.file).map_err(|error| broken(&error))?;
     let builder = ParquetRecordBatchReaderBuilder::new_with_metadata(handle, plan.metadata.clone());
     let levels = plan.levels.into_iter().flatten().flat_map(|names| [names.price, names.size]);
-    let columns = COLUMNS.map(|(name, _)| name).into_iter().chain(levels);
+    let columns = COLUMNS.into_iter().chain(OPTIONAL_COLUMNS).map(|(name, _)| name).chain(levels);
     let projection = ProjectionMask::columns(builder.parquet_schema(), columns);
     builder
         .with_projection(projection)

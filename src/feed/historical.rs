@@ -17,7 +17,7 @@ use super::catalogue::{Catalogue, read_markets};
 use super::dataset::DataSet;
 use super::decode::FilePlan;
 use super::facts::{read, read_fee_changes};
-use super::snapshots::{Snapshot, SnapshotStream, Window};
+use super::snapshots::{RowEvent, Snapshot, SnapshotStream, Window};
 
 /// What to replay.
 #[derive(Clone, Debug)]
@@ -39,6 +39,8 @@ pub struct HistoricalSettings<'a> {
 #[derive(Clone, Copy, Debug)]
 enum Scheduled {
     Listed(MarketId),
+    /// By its place among the later definitions.
+    Redefined(usize),
     Fees(SeriesId, FeeSchedule),
     Fact(Fact),
     Closed(MarketId),
@@ -48,7 +50,7 @@ enum Scheduled {
 impl Scheduled {
     const fn rank(&self) -> u8 {
         match self {
-            Self::Listed(_) => 0,
+            Self::Listed(_) | Self::Redefined(_) => 0,
             Self::Fees(..) => 1,
             Self::Fact(_) => 2,
             Self::Closed(_) => 4,
@@ -66,8 +68,10 @@ impl Scheduled {
 #[derive(Debug)]
 pub struct HistoricalFeed {
     markets: Vec<Arc<Market>>,
+    redefined: Vec<Arc<Market>>,
     timeline: Vec<(Timestamp, Scheduled)>,
     next: usize,
+    end: Timestamp,
     snapshots: SnapshotStream,
     half_spread: Option<Price>,
     rows: u64,
@@ -115,8 +119,10 @@ impl HistoricalFeed {
         let rows = plans.iter().map(|plan| plan.rows).sum();
         Ok(Self {
             markets: catalogue.markets,
+            redefined: catalogue.redefined.into_iter().map(|(_, market)| market).collect(),
             timeline,
             next: 0,
+            end: window.end,
             snapshots: SnapshotStream::new(plans, tickers, window, settings.lenient),
             half_spread: settings.half_spread,
             rows,
@@ -162,12 +168,45 @@ impl HistoricalFeed {
             Scheduled::Listed(market) => {
                 Input::Market(MarketEvent::Listed(Arc::clone(&self.markets[market.index()])))
             }
+            Scheduled::Redefined(place) => {
+                let market = Arc::clone(&self.redefined[place]);
+                self.plan_close(at, market.id, market.close_time);
+                Input::Market(MarketEvent::Listed(market))
+            }
             Scheduled::Fees(series, fees) => Input::Market(MarketEvent::Fees { series, fees }),
             Scheduled::Fact(fact) => Input::Fact(fact),
             Scheduled::Closed(market) => Input::Market(status(market, MarketStatus::Closed)),
             Scheduled::Settled(market, value) => Input::Market(MarketEvent::Settled { market, value }),
         };
         Some(Stamped { at, value })
+    }
+
+    /// What a recording has between quotes.
+    fn event(&mut self, at: Timestamp, market: MarketId, event: RowEvent) -> MarketEvent {
+        match event {
+            RowEvent::Gap => MarketEvent::Gap { market },
+            RowEvent::Status(status) => MarketEvent::Status { market, status },
+            RowEvent::CloseTime(close) => {
+                self.plan_close(at, market, close);
+                MarketEvent::CloseTime { market, close }
+            }
+        }
+    }
+
+    /// Closes a market at another moment than was planned, but not before now.
+    fn plan_close(&mut self, now: Timestamp, market: MarketId, close: Timestamp) {
+        let is_planned =
+            |(_, item): &(Timestamp, Scheduled)| matches!(item, Scheduled::Closed(id) if *id == market);
+        if let Some(planned) = self.timeline[self.next..].iter().position(is_planned) {
+            self.timeline.remove(self.next + planned);
+        }
+        let (at, item) = (close.max(now), Scheduled::Closed(market));
+        if at <= self.end {
+            let before =
+                |&(other, known): &(Timestamp, Scheduled)| (other, known.rank()) <= (at, item.rank());
+            let place = self.next + self.timeline[self.next..].partition_point(before);
+            self.timeline.insert(place, (at, item));
+        }
     }
 
     #[inline]
@@ -188,9 +227,11 @@ impl HistoricalFeed {
 
 fn lifecycle(catalogue: &Catalogue, window: Window) -> Vec<(Timestamp, Scheduled)> {
     let mut timeline = Vec::with_capacity(catalogue.markets.len() * 3);
+    let redefined = catalogue.redefined.iter().enumerate();
+    timeline.extend(redefined.map(|(place, &(at, _))| (at, Scheduled::Redefined(place))));
     for (market, settlement) in catalogue.markets.iter().zip(&catalogue.settlements) {
-        // A market that opened before the window is simply there when it begins.
-        let listed = market.open_time;
+        // A market that was listed before the window is simply there when it begins.
+        let listed = catalogue.tickers.opens[market.id.index()];
         timeline.push((listed, Scheduled::Listed(market.id)));
         timeline.push((market.close_time, Scheduled::Closed(market.id)));
         if let Some(settlement) = settlement {
@@ -222,8 +263,12 @@ impl Feed for HistoricalFeed {
             at.map(|at| Stamped { at, value: Input::Market(MarketEvent::Depth { market, depth }) })
         } else {
             self.snapshots.take().map(|snapshot| {
-                let (market, quote) = (snapshot.market, self.quote(&snapshot));
-                Stamped { at: snapshot.at, value: Input::Market(MarketEvent::Quote { market, quote }) }
+                let market = snapshot.market;
+                let event = match snapshot.event {
+                    None => MarketEvent::Quote { market, quote: self.quote(&snapshot) },
+                    Some(event) => self.event(snapshot.at, market, event),
+                };
+                Stamped { at: snapshot.at, value: Input::Market(event) }
             })
         };
         Ok(input.map_or(Next::End, Next::Item))

@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 use polars::prelude::{
-    DataFrame, IntoLazy, LazyFrame, PlRefPath, PolarsError, ScanArgsParquet, SortMultipleOptions, col, len,
-    lit,
+    DataFrame, IntoLazy, LazyFrame, PlRefPath, PolarsError, ScanArgsParquet, SortMultipleOptions,
+    UniqueKeepStrategy, col, cols, len, lit,
 };
 
 use crate::domain::{Market, Timestamp};
@@ -158,7 +158,9 @@ pub fn overview(set: &DataSet) -> Result<Vec<EventOverview>, DataError> {
     }
     let broken = |error: PolarsError| DataError::of_file(&set.folder, error);
     let quoted = quoted.unwrap_or_default().lazy();
-    let markets = scan(&set.markets).map_err(broken)?;
+    // A market whose definition changed while it was recorded is there more than once.
+    let by_ticker = Some(cols(["ticker"]));
+    let markets = scan(&set.markets).map_err(broken)?.unique_stable(by_ticker, UniqueKeepStrategy::First);
     let joined = markets.left_join(quoted, col("ticker"), col("ticker"));
     let by_event = joined
         .group_by([col("event_ticker")])

@@ -5,6 +5,9 @@
 //! input carries the exchange's stamp, and time goes on only when the feed asks for it: so years can be
 //! traded in minutes, and no order meets a later book than the one it was decided on.
 //!
+//! Stamps of the wall's clock are whole microseconds, as data sets have them, and no two arrivals have the
+//! same, nor that of a wake before them: so what a session saw can be written down and told again in order.
+//!
 //! What happens at a known time (facts, closes) is merged in at that time; the order at one moment is that
 //! of [`HistoricalFeed`](super::HistoricalFeed).
 
@@ -17,6 +20,8 @@ use crate::event::{Input, MarketEvent, Stamped, VenueEvent};
 
 /// Longest silence before the engine may tidy up.
 const QUIET: Span = Span::MILLISECOND.times(500);
+/// What a data set can tell apart.
+const RESOLUTION: Span = Span::MICROSECOND;
 
 /// Whose time it is.
 pub enum Pace {
@@ -36,6 +41,8 @@ pub struct LiveFeed {
     held: VecDeque<Stamped<Input>>,
     /// No stamp may be earlier.
     floor: Timestamp,
+    /// The last stamp by the wall's clock.
+    arrived: Timestamp,
     /// Up to here the exchange has told everything.
     told: Timestamp,
     /// The exchange's data is told to its end.
@@ -55,6 +62,7 @@ impl LiveFeed {
             closes: BTreeMap::new(),
             held: VecDeque::new(),
             floor: from,
+            arrived: Timestamp::MIN,
             told: Timestamp::MIN,
             exhausted: false,
             ended: false,
@@ -129,12 +137,15 @@ impl LiveFeed {
             let now = self.wall();
             while !self.ended {
                 match self.news.try_recv() {
-                    Ok(news) => self.receive(news, now)?,
+                    Ok(news) => {
+                        let at = self.arrival(now);
+                        self.receive(news, at)?;
+                    }
                     Err(TryRecvError::Empty) => break,
                     Err(TryRecvError::Disconnected) => self.ended = true,
                 }
             }
-            if let Some(next) = self.take(now.max(self.floor), until) {
+            if let Some(next) = self.take(now.max(self.floor).max(self.arrived), until) {
                 return Ok(next);
             }
             if self.ended {
@@ -149,7 +160,8 @@ impl LiveFeed {
             match self.news.recv_timeout(wait.into()) {
                 Ok(news) => {
                     let now = self.wall();
-                    self.receive(news, now)?;
+                    let at = self.arrival(now);
+                    self.receive(news, at)?;
                 }
                 Err(RecvTimeoutError::Timeout) if quiet => return Ok(Next::Quiet),
                 Err(RecvTimeoutError::Timeout) => {}
@@ -160,9 +172,16 @@ impl LiveFeed {
 
     fn wall(&mut self) -> Timestamp {
         match &mut self.pace {
-            Pace::Wall(clock) => clock(),
+            Pace::Wall(clock) => clock().floor_micros(),
             Pace::Exchange(_) => self.told,
         }
+    }
+
+    /// The stamp of what arrives now: later than any other's, and than the last wake.
+    fn arrival(&mut self, now: Timestamp) -> Timestamp {
+        let last = self.arrived.max(self.floor).floor_micros();
+        self.arrived = if last == Timestamp::MIN { now } else { now.max(last + RESOLUTION) };
+        self.arrived
     }
 
     fn next_by_exchange(&mut self, until: Timestamp) -> Result<Next<Stamped<Input>>, GatewayError> {
@@ -222,6 +241,8 @@ impl LiveFeed {
                 self.told = self.held.back().map_or(self.told, |last| last.at.max(self.told));
                 self.ended = true;
             }
+            // Not asked for.
+            News::Aside(_) => {}
             News::Failed(error) => return Err(error),
         }
         Ok(())

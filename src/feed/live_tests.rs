@@ -49,11 +49,13 @@ fn arrivals_are_stamped_and_what_was_overtaken_by_a_wake_is_held() {
     send.send(news(2)).unwrap();
     assert!(matches!(feed.next(Some(ms(20))).unwrap(), Next::Due));
     assert_eq!(item(feed.next(Some(ms(30))).unwrap()).at, ms(25));
-    // Nothing that comes after the wake is stamped earlier than it.
+    // What comes after the wake, or after another arrival, is stamped later, by what a data set can tell apart.
     clock.store(30, Ordering::SeqCst);
     assert!(matches!(feed.next(Some(ms(30))).unwrap(), Next::Due));
     send.send(news(3)).unwrap();
-    assert_eq!(item(feed.next(None).unwrap()).at, ms(30));
+    send.send(news(4)).unwrap();
+    assert_eq!(item(feed.next(None).unwrap()).at, ms(30) + Span::MICROSECOND);
+    assert_eq!(item(feed.next(None).unwrap()).at, ms(30) + Span::MICROSECOND.times(2));
     drop(send);
     assert!(matches!(feed.next(None).unwrap(), Next::End));
 }

@@ -18,9 +18,13 @@ pub mod inspect;
 mod levels;
 pub mod live;
 #[cfg(feature = "historical")]
+pub mod lock;
+#[cfg(feature = "historical")]
 mod parquet_file;
 #[cfg(feature = "historical")]
 pub mod problem;
+#[cfg(feature = "historical")]
+pub mod recorded;
 #[cfg(feature = "historical")]
 pub mod snapshots;
 #[cfg(feature = "historical")]

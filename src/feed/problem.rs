@@ -32,6 +32,10 @@ pub enum Problem {
     AfterSettlement(String),
     /// A time outside the years 1678–2262.
     TimeOutOfRange(i64),
+    /// An event by a name that none has.
+    UnknownEvent(String),
+    /// A row that tells an event and a quote.
+    EventWithQuote,
 }
 
 impl Problem {
@@ -51,6 +55,8 @@ impl Problem {
             Self::BeforeOpen(_) => "before_open",
             Self::AfterSettlement(_) => "after_settlement",
             Self::TimeOutOfRange(_) => "time_out_of_range",
+            Self::UnknownEvent(_) => "unknown_event",
+            Self::EventWithQuote => "event_with_quote",
         }
     }
 }
@@ -78,6 +84,12 @@ impl fmt::Display for Problem {
             Self::BeforeOpen(ticker) => write!(f, "snapshot before {ticker} opened"),
             Self::AfterSettlement(ticker) => write!(f, "snapshot after {ticker} was settled"),
             Self::TimeOutOfRange(value) => write!(f, "ts = {value} µs is outside the years 1678-2262"),
+            Self::UnknownEvent(name) => {
+                write!(f, "event `{name}` is none of gap, active, halted, closed, close_time or empty")
+            }
+            Self::EventWithQuote => f.write_str(
+                "has an event and a quote; what happened and what was quoted are rows of their own",
+            ),
         }
     }
 }

@@ -12,7 +12,7 @@ use std::sync::mpsc::Receiver;
 use arrow_array::cast::AsArray;
 use arrow_array::{Array, ArrayRef, StringArray};
 
-use crate::domain::{Contracts, Depth, MarketId, Price, PriceGrid, Quote, Timestamp};
+use crate::domain::{Contracts, Depth, MarketId, MarketStatus, Price, PriceGrid, Quote, Timestamp};
 
 use super::decode::{Batch, Decoded, FilePlan, Values, decode_ahead};
 use super::{DataError, Problem, parquet_file};
@@ -29,7 +29,7 @@ pub struct Tickers {
     pub ids: HashMap<String, Option<MarketId>>,
     /// Tickers of the run, sorted.
     pub wanted: Vec<String>,
-    /// First moment of trading by market.
+    /// When each market was listed.
     pub opens: Vec<Timestamp>,
     /// Valid prices by market.
     pub grids: Vec<PriceGrid>,
@@ -57,6 +57,49 @@ pub struct Snapshot {
     pub quote: Quote,
     /// What stands behind it; `None` where the file has no columns for it.
     pub depth: Option<Arc<Depth>>,
+    /// What the row tells instead of a quote, if it is not for one.
+    pub event: Option<RowEvent>,
+}
+
+/// A turn in a market's life that a recording has between quotes, in its column `event`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RowEvent {
+    /// The book could not be relied on from here to the next quote.
+    Gap,
+    /// The market was opened, halted or closed.
+    Status(MarketStatus),
+    /// Its close moved.
+    CloseTime(Timestamp),
+}
+
+impl RowEvent {
+    /// The name of a moved close, whose moment is in the column `close_time`.
+    pub const CLOSE_TIME: &str = "close_time";
+    const GAP: &str = "gap";
+    const STATUS: [(&str, MarketStatus); 3] = [
+        ("active", MarketStatus::Active),
+        ("halted", MarketStatus::Halted),
+        ("closed", MarketStatus::Closed),
+    ];
+
+    /// As it is written; `None` for what is no row: a payment is a result in `markets.parquet`.
+    #[must_use]
+    pub fn name(self) -> Option<&'static str> {
+        match self {
+            Self::Gap => Some(Self::GAP),
+            Self::CloseTime(_) => Some(Self::CLOSE_TIME),
+            Self::Status(status) => {
+                Self::STATUS.iter().find(|(_, known)| *known == status).map(|(name, _)| *name)
+            }
+        }
+    }
+
+    /// The event of a name, but for a moved close, which is more than its name.
+    #[must_use]
+    pub fn named(name: &str) -> Option<Self> {
+        let status = || Self::STATUS.iter().find(|(known, _)| *known == name).map(|(_, status)| *status);
+        if name == Self::GAP { Some(Self::Gap) } else { status().map(Self::Status) }
+    }
 }
 
 /// What a dictionary key means.
@@ -179,11 +222,18 @@ impl Source {
             return Err(Problem::AfterSettlement(named()));
         }
         let quote = read_quote(batch, row)?;
+        let event = batch.event(row)?;
+        if event.is_some() && quote != Quote::default() {
+            return Err(Problem::EventWithQuote);
+        }
         let depth = match &batch.levels {
-            Some(levels) => Some(Arc::new(levels.read(row, &quote, &tickers.grids[market.index()])?)),
-            None => None,
+            // A row that tells of something else has no book.
+            Some(levels) if event.is_none() => {
+                Some(Arc::new(levels.read(row, &quote, &tickers.grids[market.index()])?))
+            }
+            _ => None,
         };
-        Ok(Some(Snapshot { at, market, quote, depth }))
+        Ok(Some(Snapshot { at, market, quote, depth, event }))
     }
 
     /// Number of the row read last, counted from 1.

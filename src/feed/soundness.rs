@@ -10,7 +10,7 @@ use std::sync::Arc;
 use crate::domain::{Market, Price, Span, Timestamp};
 
 use super::catalogue::Settlement;
-use super::snapshots::Snapshot;
+use super::snapshots::{RowEvent, Snapshot};
 
 /// A last price this far on the wrong side of the result is remarked on.
 const SURPRISE: u16 = 9_000;
@@ -100,6 +100,14 @@ impl<'a> Look<'a> {
     /// Takes a snapshot.
     pub fn take(&mut self, snapshot: &Snapshot) {
         let market = &self.markets[snapshot.market.index()];
+        if let Some(event) = snapshot.event {
+            if event == RowEvent::Gap {
+                self.found.remark("recorded_gap", || {
+                    format!("{} from {} on, until the next snapshot", market.ticker, snapshot.at)
+                });
+            }
+            return;
+        }
         let quote = &snapshot.quote;
         for (name, price) in [("yes_bid", quote.bid), ("yes_ask", quote.ask), ("last_price", quote.last)] {
             if let Some(price) = price.filter(|&price| !market.grid.contains(price)) {

@@ -31,6 +31,7 @@ fn snapshot(market: u32, days: i64, last: u16) -> Snapshot {
         market: MarketId(market),
         quote: Quote { last: Price::new(last), ..Quote::default() },
         depth: None,
+        event: None,
     }
 }
 

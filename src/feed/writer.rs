@@ -21,7 +21,7 @@ use parquet::file::properties::WriterProperties;
 use crate::domain::{Decimal6, FeeType, Market, Price, Quote, Strike, Timestamp};
 
 use super::DataError;
-use super::catalogue::Settlement;
+use super::catalogue::{LISTED_TIME, Settlement, price_ranges};
 use super::synthetic::{SyntheticSettings, Walk};
 
 /// Rows a row group: what a reader decodes or skips as one.
@@ -112,10 +112,18 @@ impl SnapshotWriter {
     /// # Errors
     /// When it cannot be written.
     pub fn create(file: &Path) -> Result<Self, DataError> {
+        Self::create_with(file, Vec::new())
+    }
+
+    /// Starts a file with further columns.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn create_with(file: &Path, further: Vec<Field>) -> Result<Self, DataError> {
         let keys = DataType::Dictionary(Box::new(DataType::Int32), Box::new(DataType::Utf8));
         let price = |name: &str| Field::new(name, DataType::Int32, true);
         let count = |name: &str| Field::new(name, DataType::Int64, true);
-        let schema: SchemaRef = Arc::new(Schema::new(vec![
+        let mut fields = vec![
             Field::new("ts", utc(), false),
             Field::new("ticker", keys, false),
             price("yes_bid"),
@@ -126,7 +134,9 @@ impl SnapshotWriter {
             price("mid"),
             count("volume"),
             count("open_interest"),
-        ]));
+        ];
+        fields.extend(further);
+        let schema: SchemaRef = Arc::new(Schema::new(fields));
         let writer = open_writer(file, &schema)?;
         let columns = SnapshotColumns::default();
         Ok(Self { file: file.to_owned(), writer, schema, columns, rows: 0 })
@@ -153,7 +163,7 @@ impl SnapshotWriter {
         if self.rows == ROW_GROUP { self.flush() } else { Ok(()) }
     }
 
-    /// Appends rows as a row group of their own; `ticker` names their markets.
+    /// Appends rows as a row group of their own; `ticker` names their markets, `further` are the further columns.
     ///
     /// # Errors
     /// When they cannot be written.
@@ -161,6 +171,7 @@ impl SnapshotWriter {
         &mut self,
         rows: &[PackedRow],
         ticker: impl Fn(u32) -> &'a str,
+        further: Vec<ArrayRef>,
     ) -> Result<(), DataError> {
         let mut markets: Vec<u32> = rows.iter().map(|row| row.market).collect();
         markets.sort_unstable();
@@ -182,7 +193,7 @@ impl SnapshotWriter {
             let nulls = nulls(rows.len(), |row| get(&rows[row]) >= 0);
             Arc::new(Int64Array::new(rows.iter().map(get).collect(), nulls))
         };
-        self.write_batch(vec![
+        let mut columns: Vec<ArrayRef> = vec![
             Arc::new(times.with_timezone("UTC")),
             Arc::new(tickers),
             price(|row| row.bid),
@@ -193,7 +204,9 @@ impl SnapshotWriter {
             price(|row| row.mid),
             count(|row| row.volume),
             count(|row| row.open_interest),
-        ])
+        ];
+        columns.extend(further);
+        self.write_batch(columns)
     }
 
     /// Finishes the file.
@@ -206,6 +219,9 @@ impl SnapshotWriter {
     }
 
     fn flush(&mut self) -> Result<(), DataError> {
+        if self.rows == 0 {
+            return Ok(());
+        }
         let mut columns = std::mem::take(&mut self.columns);
         self.rows = 0;
         let [bid, ask, last, mid] = &mut columns.prices;
@@ -237,6 +253,13 @@ impl SnapshotWriter {
 /// Which of some rows are there; `None` if all are.
 fn nulls(rows: usize, is_there: impl Fn(usize) -> bool) -> Option<NullBuffer> {
     Some(NullBuffer::new(BooleanBuffer::collect_bool(rows, is_there))).filter(|nulls| nulls.null_count() > 0)
+}
+
+/// The listing of a market as it was told, its grid as the exchange sends one.
+#[must_use]
+pub fn listing_of(market: Market, settlement: Option<Settlement>) -> Listing {
+    let price_ranges = price_ranges(&market.grid);
+    Listing { market, settlement, yes_sub_title: String::new(), mutually_exclusive: false, price_ranges }
 }
 
 pub(super) fn open_writer(file: &Path, schema: &SchemaRef) -> Result<ArrowWriter<File>, DataError> {
@@ -287,7 +310,31 @@ pub fn write_markets(
 /// # Errors
 /// When it cannot be written.
 pub fn write_listings(file: &Path, rows: &[Listing]) -> Result<(), DataError> {
+    write_columns(file, listing_columns(rows))
+}
+
+/// Writes `markets.parquet` of a recording: each market, and each later definition of one, from the moment on
+/// at which it became known.
+///
+/// # Errors
+/// When it cannot be written.
+pub fn write_recorded(file: &Path, rows: &[(Timestamp, Listing)]) -> Result<(), DataError> {
+    let (listed, rows): (Vec<_>, Vec<_>) = rows.iter().cloned().unzip();
+    let listed: TimestampMicrosecondArray = listed.iter().map(|at| Some(at.nanos() / 1_000)).collect();
+    let mut columns = listing_columns(&rows);
+    columns.push((LISTED_TIME, Arc::new(listed.with_timezone("UTC"))));
+    write_columns(file, columns)
+}
+
+fn write_columns(file: &Path, columns: Vec<(&str, ArrayRef)>) -> Result<(), DataError> {
     let failed = |error: &dyn std::fmt::Display| DataError::of_file(file, error);
+    let batch = RecordBatch::try_from_iter(columns).map_err(|error| failed(&error))?;
+    let mut writer = open_writer(file, &batch.schema())?;
+    writer.write(&batch).map_err(|error| failed(&error))?;
+    writer.close().map(drop).map_err(|error| failed(&error))
+}
+
+fn listing_columns(rows: &[Listing]) -> Vec<(&'static str, ArrayRef)> {
     let text = |value: fn(&Listing) -> &str| -> ArrayRef {
         let mut builder = StringBuilder::new();
         rows.iter().for_each(|listing| builder.append_value(value(listing)));
@@ -314,7 +361,7 @@ pub fn write_listings(file: &Path, rows: &[Listing]) -> Result<(), DataError> {
         values.append_option(settlement.map(|end| i32::from(end.value.get())));
         exclusives.append_value(*mutually_exclusive);
     }
-    let columns: Vec<(&str, ArrayRef)> = vec![
+    vec![
         ("ticker", text(|listing| &listing.market.ticker)),
         ("event_ticker", text(|listing| &listing.market.event_ticker)),
         ("series_ticker", text(|listing| &listing.market.series_ticker)),
@@ -336,11 +383,7 @@ pub fn write_listings(file: &Path, rows: &[Listing]) -> Result<(), DataError> {
         ),
         ("mutually_exclusive", Arc::new(exclusives.finish())),
         ("price_ranges", text(|listing| &listing.price_ranges)),
-    ];
-    let batch = RecordBatch::try_from_iter(columns).map_err(|error| failed(&error))?;
-    let mut writer = open_writer(file, &batch.schema())?;
-    writer.write(&batch).map_err(|error| failed(&error))?;
-    writer.close().map(drop).map_err(|error| failed(&error))
+    ]
 }
 
 fn to_f64(value: Decimal6) -> f64 {

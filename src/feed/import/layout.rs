@@ -17,7 +17,7 @@ use super::listing::Markets;
 /// Rows up to which a data set is one file.
 const ONE_FILE: u64 = 131_072;
 const FEWEST: u64 = 4_096;
-const FILES_A_MONTH: u64 = 64;
+const FILES_A_STRETCH: u64 = 64;
 /// Rows of a row group where many files are open at once.
 const ROW_GROUP: usize = 32_768;
 
@@ -99,21 +99,25 @@ impl Counts {
         if all <= ONE_FILE {
             return Layout { parts: None };
         }
-        let parts = self.by_month.iter().map(|(&month, by_series)| {
-            let most = (by_series.iter().sum::<u64>() / FILES_A_MONTH).max(FEWEST);
-            let (mut part, mut filled) = (0, 0);
-            let part_of = |&rows: &u64| {
-                if filled > 0 && filled + rows > most {
-                    part += 1;
-                    filled = 0;
-                }
-                filled += rows;
-                part
-            };
-            (month, by_series.iter().map(part_of).collect())
-        });
+        let parts = self.by_month.iter().map(|(&month, by_series)| (month, share_out(by_series)));
         Layout { parts: Some(parts.collect()) }
     }
+}
+
+/// The file of each series, given the rows of each, of one stretch of time.
+#[must_use]
+pub fn share_out(by_series: &[u64]) -> Vec<u32> {
+    let most = (by_series.iter().sum::<u64>() / FILES_A_STRETCH).max(FEWEST);
+    let (mut part, mut filled) = (0, 0);
+    let part_of = |&rows: &u64| {
+        if filled > 0 && filled + rows > most {
+            part += 1;
+            filled = 0;
+        }
+        filled += rows;
+        part
+    };
+    by_series.iter().map(part_of).collect()
 }
 
 /// Which file a month and series is in.
@@ -184,7 +188,7 @@ impl<'a> PartWriter<'a> {
         }
         let Part { writer, rows } = &mut self.open[number];
         let writer = writer.as_mut().expect("it was just started");
-        writer.write_block(rows, |market| self.markets.ticker(market as usize))?;
+        writer.write_block(rows, |market| self.markets.ticker(market as usize), Vec::new())?;
         rows.clear();
         Ok(())
     }

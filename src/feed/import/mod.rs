@@ -20,13 +20,13 @@
 mod becker;
 mod candles;
 mod chunk;
-mod layout;
+pub mod layout;
 mod listing;
 mod map;
 mod refusal;
 mod sorter;
 mod tape;
-mod target;
+pub mod target;
 #[cfg(test)]
 mod tests;
 mod trades;

@@ -4,11 +4,11 @@
 //! name in one step. So what bears the name is complete, and what a killed import leaves behind is in
 //! nobody's way: the next one clears it.
 
-use std::fs::{self, File, OpenOptions, TryLockError};
-use std::io::{self, Read, Write};
+use std::fs::{self, File};
+use std::io;
 use std::path::{Path, PathBuf};
 
-use super::super::DataError;
+use super::super::{DataError, lock};
 
 const LOCK: &str = "lock";
 
@@ -17,7 +17,7 @@ const LOCK: &str = "lock";
 pub struct Target {
     out: PathBuf,
     partial: PathBuf,
-    lock: File,
+    _lock: File,
     published: bool,
 }
 
@@ -33,20 +33,11 @@ impl Target {
         };
         let partial = out.with_file_name(format!(".{}.importing", name.to_string_lossy()));
         fs::create_dir_all(&partial).map_err(cannot)?;
-        let lock =
-            OpenOptions::new().read(true).write(true).create(true).truncate(false).open(partial.join(LOCK));
-        let mut lock = lock.map_err(cannot)?;
-        match lock.try_lock() {
-            Ok(()) => {}
-            Err(TryLockError::WouldBlock) => return Err(taken(out, &mut lock)),
-            Err(TryLockError::Error(error)) => return Err(cannot(error)),
-        }
-        let target = Self { out: out.to_owned(), partial, lock, published: false };
+        let lock = lock::take(&partial.join(LOCK), out)?;
+        let target = Self { out: out.to_owned(), partial, _lock: lock, published: false };
         // Only now is it certain that no other import is about to give the folder its name.
         target.must_be_free()?;
         target.clear().map_err(cannot)?;
-        let said = writeln!(&target.lock, "{}", std::process::id());
-        said.map_err(cannot)?;
         Ok(target)
     }
 
@@ -63,7 +54,6 @@ impl Target {
 
     /// Removes what a killed import has left.
     fn clear(&self) -> io::Result<()> {
-        self.lock.set_len(0)?;
         for entry in fs::read_dir(&self.partial)? {
             let entry = entry?;
             if entry.file_type()?.is_dir() {
@@ -90,6 +80,28 @@ impl Target {
         fs::create_dir(&path)
             .map_err(|error| DataError::of_file(&path, format!("cannot be created: {error}")))?;
         Ok(path)
+    }
+
+    /// Takes a file or folder from elsewhere into it, if it is there.
+    ///
+    /// # Errors
+    /// When it cannot be moved.
+    pub fn adopt(&self, from: &Path, name: &str) -> Result<(), DataError> {
+        match fs::rename(from, self.path(name)) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                Err(DataError::of_file(from, format!("cannot be moved: {error}")))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Removes a folder of it.
+    ///
+    /// # Errors
+    /// When it cannot be removed.
+    pub fn remove(&self, folder: &Path) -> Result<(), DataError> {
+        fs::remove_dir_all(folder)
+            .map_err(|error| DataError::of_file(folder, format!("cannot be removed: {error}")))
     }
 
     /// Puts everything on the disk and gives the data set its name.
@@ -127,14 +139,4 @@ fn sync(folder: &Path) -> io::Result<()> {
         }
     }
     File::open(folder)?.sync_all()
-}
-
-fn taken(out: &Path, lock: &mut File) -> DataError {
-    let mut holder = String::new();
-    let read = lock.take(20).read_to_string(&mut holder);
-    let holder = match read.ok().and_then(|_| holder.trim().parse::<u32>().ok()) {
-        Some(pid) => format!("process {pid}"),
-        None => "another process".into(),
-    };
-    DataError::of_file(out, format!("is being written by {holder}; wait for it, or give another --out"))
 }
