@@ -207,7 +207,8 @@ fn trade(
         news,
         link: Arc::default(),
     };
-    let settings = SessionSettings { stream: true, interval: Span::HOUR, by_exchange: false, group: None };
+    let settings =
+        SessionSettings { stream: true, interval: Span::HOUR, by_exchange: false, group: None, levels: 0 };
     runtime.spawn(session::run(parts, settings));
     let feed = LiveFeed::new(heard, Pace::Wall(Box::new(clock::now)), Timestamp::MIN, Vec::new());
     let venue = KalshiVenue::new(asks.clone());

@@ -22,6 +22,7 @@
 //! | fees | [`domain::fee`] |
 //! | simulated fills and latency | [`sim`] |
 //! | the exchange, and a stand-in for it | [`kalshi`], [`sandbox`] |
+//! | what it said, as a data set | [`record`] |
 //! | what a recorded run says: statistics, charts, page | [`report`] |
 //! | many settings over one data set | [`sweep`] |
 //! | steering and watching a live desk | [`live`] |
@@ -44,6 +45,8 @@ pub mod journal;
 pub mod kalshi;
 #[cfg(feature = "cli")]
 pub mod live;
+#[cfg(feature = "cli")]
+pub mod record;
 #[cfg(feature = "report")]
 pub mod report;
 #[cfg(feature = "live")]

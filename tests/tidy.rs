@@ -42,6 +42,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
         "sweep",
         &["domain", "event", "desk", "strategies", "engine", "sim", "feed", "journal", "report", "scenario"],
     ),
+    ("record", &["domain", "event", "engine", "feed", "kalshi", "journal"]),
     ("telemetry", &[]),
     (
         "cli",
@@ -59,6 +60,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "scenario",
             "sandbox",
             "live",
+            "record",
             "sweep",
             "telemetry",
         ],

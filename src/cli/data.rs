@@ -1,4 +1,4 @@
-//! `protogen data check|show`; `import` has a file of its own.
+//! `protogen data check|show`; `import` and `record` have files of their own.
 
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
@@ -15,6 +15,7 @@ use crate::feed::survey;
 use crate::sweep::result;
 
 use super::import::Import;
+use super::record::Record;
 use super::{Common, Failure, data_page, json, print, render};
 
 /// Look after data sets.
@@ -27,6 +28,7 @@ pub enum Data {
     Show(Show),
     #[command(subcommand)]
     Import(Import),
+    Record(Record),
 }
 
 /// `protogen data check`
@@ -59,6 +61,7 @@ impl Data {
             Self::Check(check) => check.run(common),
             Self::Show(show) => show.run(common),
             Self::Import(import) => import.run(common),
+            Self::Record(record) => record.run(common),
         }
     }
 }

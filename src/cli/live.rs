@@ -262,7 +262,7 @@ impl Live {
                 halted_for: desk.risk().trading_halted().map(ToOwned::to_owned),
             };
             runtime.spawn(owner.listen());
-            runtime.spawn(signals(asks.clone()));
+            runtime.spawn(signals(asks.clone(), "resting orders are taken back"));
         });
         let text = match &ended {
             Ok(ended) => format!("ended in order, equity {}", ended.equity),

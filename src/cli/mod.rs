@@ -13,6 +13,7 @@ mod import;
 mod init;
 mod live;
 mod positions;
+mod record;
 mod reload;
 mod render;
 mod replay;

@@ -10,6 +10,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use crate::domain::{Contracts, Price, Side};
+use crate::engine::gateway::Level;
 
 use super::frame::{BookDelta, BookFrame, BookSnapshot};
 
@@ -88,6 +89,21 @@ impl OrderBook {
         }
     }
 
+    /// The levels from the second to the `levels`th, at YES prices, the best first.
+    #[must_use]
+    pub fn deeper(&self, levels: usize) -> Vec<Level> {
+        let of = |ladder: &Ladder, level: usize| {
+            let place = ladder.0.len().checked_sub(level)?;
+            ladder.0.get(place).copied()
+        };
+        let deepest = self.yes.0.len().max(self.no.0.len()).min(levels);
+        let level = |level: usize| Level {
+            bid: of(&self.yes, level),
+            ask: of(&self.no, level).map(|(price, contracts)| (price.complement(), contracts)),
+        };
+        (2..=deepest).map(level).collect()
+    }
+
     /// The bids of one side, the best last, at prices of that side.
     #[must_use]
     pub fn bids(&self, side: Side) -> &[(Price, Contracts)] {
@@ -154,7 +170,7 @@ impl BookId {
 /// What a message did to a book.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Applied {
-    /// Its best prices, or the contracts at them, are others now.
+    /// Its best prices, or the contracts at them, are others now; or, of several levels, may be.
     Changed,
     /// They are not.
     Unchanged,
@@ -190,9 +206,17 @@ const UNKNOWN: State = State::Waiting { kept: Vec::new(), least: None };
 pub struct Books {
     ids: HashMap<Arc<str>, BookId>,
     markets: Vec<(Arc<str>, State)>,
+    /// Levels that are looked at; the best always is.
+    levels: usize,
 }
 
 impl Books {
+    /// Books of which so many levels are looked at.
+    #[must_use]
+    pub fn of_levels(levels: usize) -> Self {
+        Self { levels, ..Self::default() }
+    }
+
     /// Adds a market, whose book waits for a snapshot. No change if it is there.
     pub fn watch(&mut self, ticker: &Arc<str>) {
         if !self.ids.contains_key(ticker) {
@@ -226,6 +250,12 @@ impl Books {
     #[must_use]
     pub fn top(&self, id: BookId) -> Option<Top> {
         self.live(id).map(OrderBook::top)
+    }
+
+    /// Levels beneath the best of a market, as far as they are looked at.
+    #[must_use]
+    pub fn deeper(&self, id: BookId) -> Vec<Level> {
+        self.live(id).map(|book| book.deeper(self.levels)).unwrap_or_default()
     }
 
     /// The markets whose books wait for a snapshot.
@@ -275,7 +305,8 @@ impl Books {
         }
         let applied = match self.top(id) {
             None => Applied::Stale,
-            after if after == before => Applied::Unchanged,
+            // Beneath the best a change is found by whoever told the levels.
+            after if after == before && self.levels < 2 => Applied::Unchanged,
             Some(_) => Applied::Changed,
         };
         Some((id, applied))

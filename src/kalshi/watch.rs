@@ -7,8 +7,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use crate::domain::{
-    EventId, FeeSchedule, Market, MarketId, MarketStatus, Price, Quote, SeriesId, Span, Timestamp,
+    Contracts, EventId, FeeSchedule, Market, MarketId, MarketStatus, Price, Quote, SeriesId, Span, Timestamp,
 };
+use crate::engine::gateway::{Aside, Level};
 use crate::event::MarketEvent;
 
 use super::book::Top;
@@ -66,6 +67,10 @@ struct Known {
     status: MarketStatus,
     close: Timestamp,
     determined: Option<Price>,
+    /// Contracts held by either side.
+    open_interest: Option<Contracts>,
+    /// Levels beneath the best prices, if they are told.
+    deeper: Vec<Level>,
     dirty: bool,
 }
 
@@ -225,6 +230,8 @@ impl MarketWatch {
             status,
             close,
             determined: None,
+            open_interest: None,
+            deeper: Vec::new(),
             dirty: false,
         });
     }
@@ -281,10 +288,26 @@ impl MarketWatch {
         }
     }
 
+    /// The levels beneath the best prices of a book that is kept up.
+    pub fn deepen(&mut self, ticker: &str, deeper: Vec<Level>) {
+        let Some(id) = self.id(ticker) else { return };
+        self.known[id.index()].deeper = deeper;
+        self.mark(id);
+    }
+
+    /// What is known of a market's book beside its quote.
+    #[must_use]
+    pub fn beside(&self, market: MarketId) -> Option<Aside> {
+        let known = self.known.get(market.index())?;
+        let deeper = if known.source == Source::Book { known.deeper.clone() } else { Vec::new() };
+        Some(Aside::Book { open_interest: known.open_interest, deeper })
+    }
+
     /// A ticker message: always told on, since the exchange only sends it when something changed.
     pub fn ticker(&mut self, ticker: &Ticker) {
         let Some(id) = self.id(&ticker.ticker) else { return };
         let known = &mut self.known[id.index()];
+        known.open_interest = Some(ticker.open_interest);
         let quote = &mut known.quote;
         (quote.last, quote.volume) = (ticker.last, Some(ticker.volume));
         (quote.recorded_mid, quote.assumed) = (ticker.mid, ticker.mid.is_some());

@@ -149,8 +149,8 @@ pub fn read_facts(files: &[PathBuf]) -> Result<Vec<(Timestamp, Fact)>, DataError
     Ok(all)
 }
 
-/// The first signal ends the session in order, a second one at once.
-pub async fn signals(asks: mpsc::Sender<Ask>) {
+/// The first signal ends the session in order, after what comes `first_of_all`; a second one at once.
+pub async fn signals(asks: mpsc::Sender<Ask>, first_of_all: &str) {
     use tokio::signal::unix::{SignalKind, signal};
     let Ok(mut terminate) = signal(SignalKind::terminate()) else {
         return warn!("SIGTERM cannot be heard; stop with Ctrl-C or a STOP file");
@@ -161,7 +161,7 @@ pub async fn signals(asks: mpsc::Sender<Ask>) {
             _ = terminate.recv() => {}
         }
         if first {
-            warn!("ending: resting orders are taken back; once more to end at once");
+            warn!("ending: {first_of_all}; once more to end at once");
             drop(asks.send(Ask::Drain).await);
         } else {
             drop(asks.send(Ask::Abort).await);

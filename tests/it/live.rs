@@ -16,14 +16,14 @@ use serde_json::Value;
 use super::support::{protogen, root};
 
 /// A sandbox in a process of its own, with folders for itself and a desk.
-struct Sandbox {
+pub struct Sandbox {
     process: Child,
-    port: String,
-    home: tempfile::TempDir,
+    pub port: String,
+    pub home: tempfile::TempDir,
 }
 
 impl Sandbox {
-    fn start(extra: &[&str]) -> Self {
+    pub fn start(extra: &[&str]) -> Self {
         let home = tempfile::tempdir().unwrap();
         let data = root().join("data/fomc");
         let mut command = protogen(&["sandbox", "--data", &data.to_string_lossy(), "--port", "0"]);

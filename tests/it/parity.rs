@@ -27,9 +27,9 @@ use super::support::root;
 
 /// What a run did, in words that do not depend on how markets are numbered.
 #[derive(Default)]
-struct Deeds {
+pub struct Deeds {
     tickers: BTreeMap<u32, String>,
-    lines: Vec<String>,
+    pub lines: Vec<String>,
 }
 
 impl Deeds {
@@ -99,7 +99,8 @@ fn history(scenario: &Scenario, facts: &[std::path::PathBuf]) -> HistoricalFeed 
     HistoricalFeed::open(&settings, |market| scenario.desk.scanner.covers(market)).unwrap()
 }
 
-fn backtest(scenario: Scenario) -> (Vec<String>, Money) {
+/// A backtest of it.
+pub fn backtest(scenario: Scenario) -> (Vec<String>, Money) {
     let feed = history(&scenario, &scenario.facts);
     let desk = Desk::new(scenario.desk, scenario.seats);
     let session = Session { feed, venue: SimExchange::new(scenario.sim) };

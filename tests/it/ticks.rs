@@ -45,7 +45,7 @@ struct Ticks {
     ticks: Vec<Tick>,
 }
 
-fn table() -> Option<PathBuf> {
+pub fn table() -> Option<PathBuf> {
     #[expect(clippy::disallowed_methods, reason = "where the machine keeps a large table")]
     let folder = std::env::var("PROTOGEN_SHARED_DATA").map(PathBuf::from);
     let folder = folder.unwrap_or_else(|_| root().join("../shared/data"));

@@ -3,7 +3,8 @@
 use tracing::{info, warn};
 
 use crate::domain::Order;
-use crate::kalshi::frame::Frame;
+use crate::engine::gateway::{Aside, News};
+use crate::kalshi::frame::{Frame, Trade};
 use crate::kalshi::orders::Task;
 use crate::kalshi::perform::{Addressed, Report, perform, pushed_fill, pushed_order};
 use crate::kalshi::rest::ApiError;
@@ -108,7 +109,12 @@ impl Session {
                 self.tracker.doubt_all();
                 self.ask_hours_soon();
             }
-            StreamEvent::Book { ticker, top, .. } => self.watch.book(&ticker, top),
+            StreamEvent::Book { ticker, top, deeper, .. } => {
+                self.watch.book(&ticker, top);
+                if self.settings.levels > 1 {
+                    self.watch.deepen(&ticker, deeper);
+                }
+            }
             StreamEvent::Stale { ticker } => self.watch.stale(&ticker),
             StreamEvent::Missed { channel } => {
                 warn!(channel = channel.name(), "messages were lost; the state is read again");
@@ -137,6 +143,12 @@ impl Session {
                 let order = order.and_then(|id| self.tracker.order(id));
                 if let Some(report) = order.and_then(|order| pushed_order(&order, &message)) {
                     self.tracker.pushed_order(&message.client_order_id, now, report);
+                }
+            }
+            Frame::Trade(trade) if self.settings.levels > 0 => {
+                if let Some(market) = self.watch.id(&trade.ticker) {
+                    let Trade { id, yes_price, contracts, taker, .. } = trade;
+                    self.push(News::Aside(Aside::Trade { market, id, yes_price, contracts, taker }));
                 }
             }
             Frame::SandboxClock(clock) => self.arrived(clock),

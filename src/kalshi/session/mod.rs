@@ -69,6 +69,8 @@ pub struct SessionSettings {
     pub by_exchange: bool,
     /// The order group that stops our orders at the exchange.
     pub group: Option<Arc<str>>,
+    /// For a recorder, which is told trades too: so many levels of each book. 0 = for a desk.
+    pub levels: usize,
 }
 
 /// What finished in the background.
@@ -160,9 +162,11 @@ pub async fn run(parts: Parts, settings: SessionSettings) {
         let (wants, wanted) = mpsc::channel(1_024);
         let (environment, credentials) = (parts.rest.environment(), parts.credentials.clone());
         let seed = clock::now().nanos().unsigned_abs();
+        let levels = settings.levels.max(1);
         let out = teller(told, Arc::clone(&stalled));
         tokio::spawn(async move {
-            stream::run(&environment, &credentials, StreamSettings::new(seed), wanted, out).await;
+            let stream = StreamSettings { levels, ..StreamSettings::new(seed) };
+            stream::run(&environment, &credentials, stream, wanted, out).await;
         });
         wants
     });

@@ -103,6 +103,11 @@ impl Session {
                 }
                 _ => {}
             }
+            if let MarketEvent::Quote { market, .. } = &event
+                && self.settings.levels > 0
+            {
+                self.outbox.extend(self.watch.beside(*market).map(News::Aside));
+            }
             self.push(News::Input { at: stamp, input: Input::Market(event) });
         }
         if !listed.is_empty() {

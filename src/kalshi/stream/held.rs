@@ -8,6 +8,7 @@
 use std::sync::Arc;
 
 use crate::domain::Timestamp;
+use crate::engine::gateway::Level;
 use crate::kalshi::book::{BookId, Books, Top};
 use crate::kalshi::frame::Frame;
 
@@ -17,10 +18,12 @@ use super::StreamEvent;
 const MOST_HELD: usize = 4_096;
 
 /// What was told of a book.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 struct Told {
     /// Its best prices; `None` = that it cannot be relied on.
     top: Option<Top>,
+    /// Levels beneath, as far as they are told.
+    deeper: Vec<Level>,
     /// Its place among what is held.
     place: Option<usize>,
 }
@@ -86,9 +89,13 @@ impl Held {
                 Item::Book { id, at, .. } => {
                     let told = self.told(id);
                     told.place = None;
-                    if let Some(top) = books.top(id).filter(|top| told.top != Some(*top)) {
+                    let deeper = books.deeper(id);
+                    if let Some(top) =
+                        books.top(id).filter(|top| told.top != Some(*top) || told.deeper != deeper)
+                    {
                         told.top = Some(top);
-                        tell(StreamEvent::Book { ticker: Arc::clone(books.ticker(id)), top, at });
+                        told.deeper.clone_from(&deeper);
+                        tell(StreamEvent::Book { ticker: Arc::clone(books.ticker(id)), top, deeper, at });
                     }
                 }
             }

@@ -28,6 +28,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::domain::Timestamp;
+use crate::engine::gateway::Level;
 
 use super::book::Top;
 use super::frame::Frame;
@@ -61,12 +62,14 @@ pub enum StreamEvent {
     },
     /// A message that is not about a book.
     Frame(Frame),
-    /// The best prices of a market changed. Changes that belong together are told as one.
+    /// The best prices of a market, or the levels asked for, changed. Changes that belong together are told as one.
     Book {
         /// The market.
         ticker: Arc<str>,
         /// Its best prices now.
         top: Top,
+        /// Levels beneath, if they were asked for, the best first.
+        deeper: Vec<Level>,
         /// When, by the exchange's clock, if it was sent.
         at: Option<Timestamp>,
     },
@@ -103,6 +106,8 @@ pub struct StreamSettings {
     pub healthy: Duration,
     /// Most markets in one command.
     pub chunk: usize,
+    /// Levels of each book that are told; 1 = the best prices alone.
+    pub levels: usize,
     /// Seed of the chance in the pauses.
     pub seed: u64,
 }
@@ -120,6 +125,7 @@ impl StreamSettings {
             longest_pause: Duration::from_secs(30),
             healthy: Duration::from_mins(1),
             chunk: 100,
+            levels: 1,
             seed,
         }
     }

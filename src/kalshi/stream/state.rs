@@ -87,7 +87,7 @@ impl StreamState {
             commands: BTreeMap::new(),
             subscriptions: Channel::ALL.map(Subscription::new),
             wanted: BTreeSet::new(),
-            books: Books::default(),
+            books: Books::of_levels(settings.levels),
             held: Held::default(),
             recovery: None,
             last_recovery: Duration::ZERO,

@@ -1,0 +1,77 @@
+//! The data set of a live run: its ledger has every input with the moment at which it came, which is all that a
+//! backtest needs to decide as the run did.
+
+use std::path::Path;
+use std::time::Duration;
+
+use crate::domain::Timestamp;
+use crate::engine::gateway::{Feed, Next};
+use crate::event::Input;
+use crate::feed::DataError;
+use crate::feed::import::target::Target;
+use crate::journal::replay::Recording;
+
+use super::part::Layout;
+use super::recorder::{RecordSettings, Recorder, Totals};
+
+/// What a run came to as a data set.
+#[derive(Clone, Copy, Debug)]
+pub struct Exported {
+    /// What was written.
+    pub totals: Totals,
+    /// First and last input of the market.
+    pub span: Option<(Timestamp, Timestamp)>,
+    /// Inputs of the owner, which no data set holds: a backtest does without them.
+    pub steered: u64,
+    /// Facts, which come from the scenario's files.
+    pub facts: u64,
+}
+
+/// So much of a spool becomes one part: a run's inputs stay in one file, and so in their order.
+const PART: u64 = 1 << 40;
+
+/// Makes a data set of the ledger of a live or paper run. `out` appears when it is complete.
+///
+/// # Errors
+/// When the ledger cannot be read or is of a backtest, or the data set cannot be written.
+pub fn export(ledger: &Path, out: &Path) -> Result<Exported, DataError> {
+    let unread = |problem: &dyn std::fmt::Display| DataError::of_file(ledger, problem);
+    let recording = Recording::open(ledger).map_err(|error| unread(&error.problem))?;
+    if recording.mode == "backtest" {
+        let problem = "is of a backtest, which read a data set; only a live or paper run has one of its own";
+        return Err(unread(&problem));
+    }
+    let target = Target::begin(out)?;
+    let settings =
+        RecordSettings { levels: 1, rotate_after: Duration::MAX, rotate_bytes: PART, layout: Layout::AsTold };
+    let work = target.folder("work")?;
+    let mut recorder = Recorder::open(&work, settings)?;
+    let mut feed = recording.inputs();
+    let (mut span, mut steered, mut facts) = (None, 0, 0);
+    loop {
+        match feed.next(Some(Timestamp::MAX)).map_err(|error| unread(&error.message))? {
+            Next::Item(input) => {
+                match &input.value {
+                    Input::Market(_) => {
+                        let first = span.map_or(input.at, |(first, _)| first);
+                        span = Some((first, input.at));
+                    }
+                    Input::Control(_) => steered += 1,
+                    Input::Fact(_) => facts += 1,
+                    Input::Venue(_) | Input::Wake => {}
+                }
+                recorder.take(input.at, &input.value, None);
+                recorder.tick(Duration::ZERO)?;
+            }
+            Next::Due | Next::Quiet => {}
+            Next::End => break,
+        }
+    }
+    let totals = recorder.finish()?;
+    for name in ["markets.parquet", "fee_changes.csv", "snapshots"] {
+        target.adopt(&work.join(name), name)?;
+    }
+    target.remove(&work)?;
+    target.publish()?;
+    Ok(Exported { totals, span, steered, facts })
+}

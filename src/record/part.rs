@@ -1,0 +1,337 @@
+//! A part of a recording: what one spool holds, as Parquet files that appear when they are whole.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write;
+use std::fs::{self, File};
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use crate::domain::{Decimal6, FeeType, Timestamp};
+use crate::feed::DataError;
+use crate::feed::import::layout::share_out;
+use crate::feed::recorded::{RecordedRow, RecordedWriter, TradeRow, TradeWriter};
+use crate::feed::writer::write_recorded;
+
+use super::line;
+use super::spool::SpoolReader;
+use super::state::{Kept, Reading, State};
+
+/// Rows of all row groups that are being filled together: what bounds the memory.
+const ROWS_IN_FLIGHT: usize = 262_144;
+const FEWEST_ROWS: usize = 4_096;
+const MOST_ROWS: usize = 32_768;
+/// A part of fewer rows is one file.
+const ONE_FILE: u64 = 16_384;
+
+/// How rows are laid into files.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Layout {
+    /// A file for some neighbouring series each: a run of one series reads little of the others.
+    BySeries,
+    /// One file in the order in which everything was told, also where two things have one moment.
+    AsTold,
+}
+
+/// What a part came to.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Published {
+    /// Parquet files of snapshots and trades.
+    pub files: u64,
+    /// Their bytes.
+    pub bytes: u64,
+    /// Rows of snapshots.
+    pub rows: u64,
+    /// Of these, gaps.
+    pub gaps: u64,
+    /// Trades.
+    pub trades: u64,
+    /// Quotes whose bid was not below their ask, kept as gaps.
+    pub crossed: u64,
+    /// Bytes at the end of the spool that are no whole frame, and are lost.
+    pub torn: u64,
+}
+
+/// Makes the part of a spool, and takes what is known of markets on to where it ends.
+///
+/// # Errors
+/// When the spool cannot be read or the part cannot be written; then nothing of it is published but whole files
+/// that the next attempt replaces.
+pub fn publish(
+    folder: &Path,
+    spool: &Path,
+    number: u64,
+    layout: Layout,
+    state: &mut State,
+) -> Result<Published, DataError> {
+    let plan = Plan::of(spool, layout, state.clone())?;
+    let mut after = plan.state;
+    after.next_part = number + 1;
+    let mut files = Files::default();
+    let named = after.markets.iter().map(|known| known.definitions.len()).sum::<usize>();
+    if named > 0 {
+        files.add(folder.join("markets.parquet"), |file| write_recorded(file, &after.listings()))?;
+    }
+    if !after.fees.is_empty() {
+        files.add(folder.join("fee_changes.csv"), |file| write_text(file, &fee_changes(&after)))?;
+    }
+    let mut published = plan.published;
+    let first = files.todo.len();
+    Writer::new(folder, number, plan.first, &plan.file_of, state, &mut files)
+        .write(spool, published.trades)?;
+    published.files = (files.todo.len() - first) as u64;
+    for (file, _) in &files.todo[first..] {
+        let length = fs::metadata(file).map_err(|error| DataError::of_file(file, error))?;
+        published.bytes += length.len();
+    }
+    let text = serde_json::to_string(&after).expect("what is known is plain data");
+    files.add(folder.join(super::recorder::STATE), |file| write_text(file, &text))?;
+    files.publish()?;
+    *state = after;
+    fs::remove_file(spool)
+        .map_err(|error| DataError::of_file(spool, format!("cannot be removed: {error}")))?;
+    Ok(published)
+}
+
+/// What a first reading of a spool shows.
+struct Plan {
+    state: State,
+    published: Published,
+    first: Option<Timestamp>,
+    /// The file of each market.
+    file_of: Vec<u32>,
+}
+
+impl Plan {
+    fn of(spool: &Path, layout: Layout, before: State) -> Result<Self, DataError> {
+        let (mut published, mut first, mut by_market) = (Published::default(), None, Vec::new());
+        let (reading, torn) = read(spool, before, |at, _, kept| {
+            match kept {
+                Kept::Row(row) => {
+                    first = first.or(Some(at));
+                    published.rows += 1;
+                    published.gaps += u64::from(row.event == Some(crate::feed::snapshots::RowEvent::Gap));
+                    let market = row.packed.market as usize;
+                    by_market.resize(by_market.len().max(market + 1), 0u64);
+                    by_market[market] += 1;
+                }
+                Kept::Trade(_) => {
+                    first = first.or(Some(at));
+                    published.trades += 1;
+                }
+                Kept::Nothing => {}
+            }
+            Ok(())
+        })?;
+        (published.torn, published.crossed) = (torn, reading.crossed);
+        let state = reading.state;
+        by_market.resize(state.markets.len(), 0);
+        let series = |place: usize| Arc::clone(&state.markets[place].market().series_ticker);
+        let file_of = if layout == Layout::AsTold || published.rows < ONE_FILE {
+            vec![0; by_market.len()]
+        } else {
+            let mut rows: BTreeMap<Arc<str>, u64> = BTreeMap::new();
+            for (place, count) in by_market.iter().enumerate() {
+                *rows.entry(series(place)).or_default() += count;
+            }
+            let counts: Vec<u64> = rows.values().copied().collect();
+            let files: BTreeMap<_, _> = rows.into_keys().zip(share_out(&counts)).collect();
+            (0..by_market.len()).map(|place| files[&series(place)]).collect()
+        };
+        Ok(Self { state, published, first, file_of })
+    }
+}
+
+/// Reads a spool to its last whole frame; returns what is known then, and the bytes that are left.
+fn read(
+    spool: &Path,
+    before: State,
+    mut take: impl FnMut(Timestamp, &State, Kept) -> Result<(), DataError>,
+) -> Result<(Reading, u64), DataError> {
+    let mut reader = SpoolReader::open(spool)?;
+    let mut reading = Reading::new(before);
+    let mut number = 0;
+    while let Some(frame) = reader.next_frame()? {
+        for text in frame.lines() {
+            number += 1;
+            let damaged = |problem| DataError::of_row(spool, number, problem);
+            let (at, line) = line::read(text).map_err(damaged)?;
+            let kept = reading.take(at, line).map_err(damaged)?;
+            take(at, &reading.state, kept)?;
+        }
+    }
+    Ok((reading, reader.torn()))
+}
+
+/// Writes the rows of a part.
+struct Writer<'a> {
+    folder: &'a Path,
+    name: String,
+    levels: usize,
+    file_of: &'a [u32],
+    before: &'a State,
+    rows_a_group: usize,
+    parts: BTreeMap<u32, (RecordedWriter, Vec<RecordedRow>)>,
+    trades: Option<(TradeWriter, Vec<TradeRow>)>,
+    files: &'a mut Files,
+}
+
+impl<'a> Writer<'a> {
+    fn new(
+        folder: &'a Path,
+        number: u64,
+        first: Option<Timestamp>,
+        file_of: &'a [u32],
+        before: &'a State,
+        files: &'a mut Files,
+    ) -> Self {
+        let date = first.map(Timestamp::date).unwrap_or_default();
+        let used = file_of.iter().collect::<BTreeSet<_>>().len();
+        Self {
+            folder,
+            name: format!("{date}.{number:06}"),
+            levels: before.levels,
+            file_of,
+            before,
+            rows_a_group: (ROWS_IN_FLIGHT / used.max(1)).clamp(FEWEST_ROWS, MOST_ROWS),
+            parts: BTreeMap::new(),
+            trades: None,
+            files,
+        }
+    }
+
+    fn write(mut self, spool: &Path, trades: u64) -> Result<(), DataError> {
+        if trades > 0 {
+            let file = self.files.begin(self.folder.join("trades").join(format!("{}.parquet", self.name)))?;
+            self.trades = Some((TradeWriter::create(&file)?, Vec::new()));
+        }
+        let (reading, _) = read(spool, self.before.clone(), |_, state, kept| match kept {
+            Kept::Row(row) => self.row(row, state),
+            Kept::Trade(trade) => self.trade(trade),
+            Kept::Nothing => Ok(()),
+        })?;
+        for (mut writer, rows) in self.parts.into_values() {
+            write_rows(&mut writer, &rows, &reading.state)?;
+            writer.finish()?;
+        }
+        if let Some((mut writer, rows)) = self.trades {
+            if !rows.is_empty() {
+                writer.write_block(&rows)?;
+            }
+            writer.finish()?;
+        }
+        Ok(())
+    }
+
+    fn row(&mut self, row: RecordedRow, state: &State) -> Result<(), DataError> {
+        let number = self.file_of[row.packed.market as usize];
+        if !self.parts.contains_key(&number) {
+            let name = format!("{}.{number:03}.parquet", self.name);
+            let file = self.files.begin(self.folder.join("snapshots").join(name))?;
+            self.parts.insert(number, (RecordedWriter::create(&file, self.levels)?, Vec::new()));
+        }
+        let (writer, rows) = self.parts.get_mut(&number).expect("it was just put there");
+        rows.push(row);
+        if rows.len() == self.rows_a_group {
+            write_rows(writer, rows, state)?;
+            rows.clear();
+        }
+        Ok(())
+    }
+
+    fn trade(&mut self, trade: TradeRow) -> Result<(), DataError> {
+        let (writer, rows) = self.trades.as_mut().expect("a first reading has counted them");
+        rows.push(trade);
+        if rows.len() == FEWEST_ROWS {
+            writer.write_block(rows)?;
+            rows.clear();
+        }
+        Ok(())
+    }
+}
+
+fn write_rows(writer: &mut RecordedWriter, rows: &[RecordedRow], state: &State) -> Result<(), DataError> {
+    if rows.is_empty() {
+        return Ok(());
+    }
+    writer.write_block(rows, |market| &state.markets[market as usize].market().ticker)
+}
+
+/// `fee_changes.csv` of what is known.
+fn fee_changes(state: &State) -> String {
+    let mut text = "series_ticker,effective_at,fee_type,fee_multiplier\n".to_owned();
+    for change in &state.fees {
+        let name = match change.fees.fee_type {
+            FeeType::Quadratic => "quadratic",
+            FeeType::QuadraticWithMakerFees => "quadratic_with_maker_fees",
+            FeeType::QuadraticWithComboMakerFees => "quadratic_with_combo_maker_fees",
+        };
+        let multiplier = Decimal6::from_millionths(change.fees.multiplier_ppm.into());
+        let _infallible = writeln!(text, "{},{},{name},{multiplier}", change.series, change.at);
+    }
+    text
+}
+
+fn write_text(file: &Path, text: &str) -> Result<(), DataError> {
+    fs::write(file, text).map_err(|error| DataError::of_file(file, format!("cannot be written: {error}")))
+}
+
+/// Files under other names until all of them are on the disk. Dropped before that, nothing of them remains.
+#[derive(Default)]
+struct Files {
+    /// Where each is now, and where it is to be.
+    todo: Vec<(PathBuf, PathBuf)>,
+}
+
+impl Files {
+    fn begin(&mut self, path: PathBuf) -> Result<PathBuf, DataError> {
+        if let Some(folder) = path.parent() {
+            fs::create_dir_all(folder)
+                .map_err(|error| DataError::of_file(folder, format!("cannot be created: {error}")))?;
+        }
+        let mut name = path.file_name().unwrap_or_default().to_owned();
+        name.push(".partial");
+        let partial = path.with_file_name(name);
+        self.todo.push((partial.clone(), path));
+        Ok(partial)
+    }
+
+    fn add(
+        &mut self,
+        path: PathBuf,
+        write: impl FnOnce(&Path) -> Result<(), DataError>,
+    ) -> Result<(), DataError> {
+        let partial = self.begin(path)?;
+        write(&partial)
+    }
+
+    /// What is renamed first: the markets before what refers to them, and last what says that all is done.
+    fn publish(mut self) -> Result<(), DataError> {
+        let mut folders = BTreeSet::new();
+        for (partial, _) in &self.todo {
+            let synced = File::open(partial).and_then(|file| file.sync_all());
+            synced.map_err(|error| unpublished(partial, &error))?;
+        }
+        for (partial, path) in std::mem::take(&mut self.todo) {
+            fs::rename(&partial, &path).map_err(|error| unpublished(&path, &error))?;
+            folders.extend(path.parent().map(Path::to_owned));
+        }
+        for folder in folders {
+            let synced = File::open(&folder).and_then(|folder| folder.sync_all());
+            synced.map_err(|error| unpublished(&folder, &error))?;
+        }
+        Ok(())
+    }
+}
+
+impl Drop for Files {
+    fn drop(&mut self) {
+        for (partial, _) in &self.todo {
+            let _may_not_be_there = fs::remove_file(partial);
+        }
+    }
+}
+
+fn unpublished(path: &Path, error: &io::Error) -> DataError {
+    DataError::of_file(path, format!("cannot be completed: {error}"))
+}

@@ -1,0 +1,380 @@
+//! The recorder: takes what is told, keeps it in a spool, and lets a thread make parts of full ones.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, Sender, TryRecvError, channel};
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+
+use crate::domain::{Market, MarketId, MarketStatus, Span, Timestamp};
+use crate::engine::gateway::Aside;
+use crate::event::{Input, MarketEvent};
+use crate::feed::{DataError, lock};
+
+use super::line;
+use super::part::{Layout, Published, publish};
+use super::spool::Spool;
+use super::state::State;
+
+/// What is the recorder's own in the folder of a data set.
+const FOLDER: &str = ".recording";
+pub(super) const STATE: &str = ".recording/state.json";
+const SPOOL: &str = "spool";
+/// Lines are handed to the operating system so often, and to the disk.
+const WRITE_EVERY: Duration = Duration::from_millis(100);
+const SYNC_EVERY: Duration = Duration::from_secs(1);
+
+/// How a recording is kept.
+#[derive(Clone, Copy, Debug)]
+pub struct RecordSettings {
+    /// Levels of each book, the best counted.
+    pub levels: usize,
+    /// A part is made after so long,
+    pub rotate_after: Duration,
+    /// or when its spool has so many bytes.
+    pub rotate_bytes: u64,
+    /// How rows are laid into files.
+    pub layout: Layout,
+}
+
+/// What was recorded.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Totals {
+    /// Lines taken.
+    pub lines: u64,
+    /// Parts made.
+    pub parts: u64,
+    /// What they came to together.
+    pub published: Published,
+}
+
+impl Totals {
+    fn add(&mut self, part: Published) {
+        let all = &mut self.published;
+        self.parts += 1;
+        all.files += part.files;
+        all.bytes += part.bytes;
+        all.rows += part.rows;
+        all.gaps += part.gaps;
+        all.trades += part.trades;
+        all.crossed += part.crossed;
+        all.torn += part.torn;
+    }
+}
+
+/// Records into a data set until it is finished. Dropped before that, the rest is completed by the next one.
+pub struct Recorder {
+    folder: PathBuf,
+    settings: RecordSettings,
+    spool: Spool,
+    number: u64,
+    began: Duration,
+    wrote: Duration,
+    synced: Duration,
+    /// The session's markets, and whether this spool has named them.
+    markets: Vec<Option<(Arc<Market>, bool)>>,
+    unpaid: Vec<(Arc<Market>, MarketStatus, Timestamp)>,
+    last: Option<Timestamp>,
+    converter: Converter,
+    totals: Totals,
+    _lock: fs::File,
+}
+
+impl Recorder {
+    /// Begins a data set in a folder, or goes on with the one there. What an earlier recorder has left unfinished
+    /// is completed first, and from its last moment on no book counts as known.
+    ///
+    /// # Errors
+    /// When another process records there, the folder holds something else, or it cannot be written.
+    pub fn open(folder: &Path, settings: RecordSettings) -> Result<Self, DataError> {
+        let own = folder.join(FOLDER);
+        let cannot = |error: io::Error| DataError::of_file(folder, format!("cannot be created: {error}"));
+        if folder.join("markets.parquet").exists() && !own.exists() {
+            let problem = "holds a data set that was not recorded; give another --out";
+            return Err(DataError::of_file(folder, problem));
+        }
+        fs::create_dir_all(&own).map_err(cannot)?;
+        let lock = lock::take(&own.join("lock"), folder)?;
+        let mut state = read_state(folder)?;
+        state.levels = settings.levels;
+        let mut totals = Totals::default();
+        for (number, spool) in spools(&own)? {
+            if number < state.next_part {
+                // Its part was made; only its removal was not.
+                fs::remove_file(&spool).map_err(|error| DataError::of_file(&spool, error))?;
+            } else {
+                totals.add(publish(folder, &spool, number, settings.layout, &mut state)?);
+            }
+        }
+        let (number, last, unpaid) = (state.next_part, state.last, state.unpaid());
+        let spool = Spool::create(&own.join(format!("{number:06}.{SPOOL}")))?;
+        let converter = Converter::start(folder.to_owned(), settings.layout, state)?;
+        let zero = Duration::ZERO;
+        let markets = unpaid.iter().map(|(market, ..)| Some((Arc::clone(market), false))).collect();
+        let (began, wrote, synced) = (zero, zero, zero);
+        let mut recorder = Self {
+            folder: folder.to_owned(),
+            settings,
+            spool,
+            number,
+            began,
+            wrote,
+            synced,
+            markets,
+            unpaid,
+            last,
+            converter,
+            totals,
+            _lock: lock,
+        };
+        recorder.tell_silence();
+        Ok(recorder)
+    }
+
+    /// Markets that are known and were not paid out, numbered as the session has to number them.
+    #[must_use]
+    pub fn unpaid(&self) -> &[(Arc<Market>, MarketStatus, Timestamp)] {
+        &self.unpaid
+    }
+
+    /// What was recorded by this process, and completed of what was found.
+    #[must_use]
+    pub const fn totals(&self) -> Totals {
+        self.totals
+    }
+
+    /// The moment of the last line.
+    #[must_use]
+    pub const fn last(&self) -> Option<Timestamp> {
+        self.last
+    }
+
+    /// The first moment after all lines that a data set can tell from theirs.
+    #[must_use]
+    pub fn after_last(&self) -> Timestamp {
+        self.last.map_or(Timestamp::MIN, |last| last.floor_micros() + Span::MICROSECOND)
+    }
+
+    /// Nobody listened from the last moment on.
+    fn tell_silence(&mut self) {
+        let at = self.after_last();
+        for (market, ..) in self.unpaid.clone() {
+            self.take(at, &Input::Market(MarketEvent::Gap { market: market.id }), None);
+        }
+    }
+
+    /// Takes what was told, if it is of the market; `beside` is more of the book of a quote. Stamps do not go
+    /// back and are kept in whole microseconds.
+    pub fn take(&mut self, at: Timestamp, input: &Input, beside: Option<&Aside>) {
+        let Input::Market(event) = input else { return };
+        match event {
+            MarketEvent::Listed(market) => self.remember(market),
+            MarketEvent::Fees { series, .. } => {
+                let of_it = |slot: &&Option<(Arc<Market>, bool)>| {
+                    slot.as_ref().is_some_and(|(market, _)| market.series == *series)
+                };
+                let found = self.markets.iter().find(of_it);
+                let Some(id) = found.and_then(Option::as_ref).map(|(market, _)| market.id) else { return };
+                self.name(at, id);
+            }
+            MarketEvent::Quote { market, .. }
+            | MarketEvent::Gap { market }
+            | MarketEvent::Status { market, .. }
+            | MarketEvent::CloseTime { market, .. }
+            | MarketEvent::Settled { market, .. } => {
+                if !self.name(at, *market) {
+                    return;
+                }
+            }
+        }
+        line::put(self.spool.lines(), at, input, beside);
+        self.count(at);
+    }
+
+    /// Takes a trade of anybody's.
+    pub fn take_trade(&mut self, at: Timestamp, trade: &Aside) {
+        if let Aside::Trade { market, .. } = trade
+            && self.name(at, *market)
+        {
+            line::put_trade(self.spool.lines(), at, trade);
+            self.count(at);
+        }
+    }
+
+    fn count(&mut self, at: Timestamp) {
+        self.last = Some(at);
+        self.totals.lines += 1;
+    }
+
+    fn remember(&mut self, market: &Arc<Market>) {
+        let index = market.id.index();
+        if self.markets.len() <= index {
+            self.markets.resize(index + 1, None);
+        }
+        self.markets[index] = Some((Arc::clone(market), true));
+    }
+
+    /// Makes sure that this spool has named a market; whether it is known at all.
+    fn name(&mut self, at: Timestamp, market: MarketId) -> bool {
+        let Some((market, named)) = self.markets.get_mut(market.index()).and_then(Option::as_mut) else {
+            return false;
+        };
+        if !std::mem::replace(named, true) {
+            let listed = Input::Market(MarketEvent::Listed(Arc::clone(market)));
+            line::put(self.spool.lines(), at, &listed, None);
+        }
+        true
+    }
+
+    /// Makes safe what was taken, and begins another part if it is time; `now` is the time since any start.
+    ///
+    /// # Errors
+    /// When something cannot be written. What was made safe before is completed by the next recorder.
+    pub fn tick(&mut self, now: Duration) -> Result<(), DataError> {
+        self.spool.write_if_much()?;
+        if now.saturating_sub(self.wrote) >= WRITE_EVERY {
+            self.wrote = now;
+            self.spool.write()?;
+        }
+        if now.saturating_sub(self.synced) >= SYNC_EVERY {
+            self.synced = now;
+            self.spool.sync()?;
+        }
+        let old = now.saturating_sub(self.began) >= self.settings.rotate_after && !self.spool.is_empty();
+        if old || self.spool.len() >= self.settings.rotate_bytes {
+            self.began = now;
+            self.rotate()?;
+        }
+        while let Some(part) = self.converter.done()? {
+            self.totals.add(part);
+        }
+        Ok(())
+    }
+
+    /// Begins another spool and lets a part be made of the present one.
+    fn rotate(&mut self) -> Result<(), DataError> {
+        self.spool.sync()?;
+        let full = self.number;
+        self.number += 1;
+        self.spool = Spool::create(&spool_file(&self.folder, self.number))?;
+        self.markets.iter_mut().flatten().for_each(|(_, named)| *named = false);
+        self.converter.convert(full);
+        Ok(())
+    }
+
+    /// Completes the data set.
+    ///
+    /// # Errors
+    /// When something cannot be written. What was made safe before is completed by the next recorder.
+    pub fn finish(mut self) -> Result<Totals, DataError> {
+        self.spool.sync()?;
+        self.converter.convert(self.number);
+        for part in self.converter.finish()? {
+            self.totals.add(part);
+        }
+        Ok(self.totals)
+    }
+}
+
+fn spool_file(folder: &Path, number: u64) -> PathBuf {
+    folder.join(FOLDER).join(format!("{number:06}.{SPOOL}"))
+}
+
+fn read_state(folder: &Path) -> Result<State, DataError> {
+    let file = folder.join(STATE);
+    match fs::read_to_string(&file) {
+        Ok(text) => serde_json::from_str(&text).map_err(|error| {
+            DataError::of_file(
+                &file,
+                format!("is not what a recorder has written: {error}; give another --out"),
+            )
+        }),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(State::default()),
+        Err(error) => Err(DataError::of_file(&file, format!("cannot be read: {error}"))),
+    }
+}
+
+/// Spools that were left, in order.
+fn spools(own: &Path) -> Result<Vec<(u64, PathBuf)>, DataError> {
+    let unread = |error: io::Error| DataError::of_file(own, format!("cannot be listed: {error}"));
+    let mut found = Vec::new();
+    for entry in fs::read_dir(own).map_err(unread)? {
+        let path = entry.map_err(unread)?.path();
+        let number = path.file_stem().and_then(|stem| stem.to_str()?.parse().ok());
+        if let Some(number) = number.filter(|_| path.extension().is_some_and(|end| end == SPOOL)) {
+            found.push((number, path));
+        }
+    }
+    found.sort();
+    Ok(found)
+}
+
+/// A thread that makes parts of spools, one after another.
+struct Converter {
+    folder: PathBuf,
+    todo: Option<Sender<u64>>,
+    parts: Receiver<Result<Published, DataError>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Converter {
+    fn start(folder: PathBuf, layout: Layout, mut state: State) -> Result<Self, DataError> {
+        let (todo, numbers) = channel::<u64>();
+        let (done, parts) = channel();
+        let own = folder.clone();
+        let work = move || {
+            for number in numbers {
+                let part = publish(&own, &spool_file(&own, number), number, layout, &mut state);
+                let failed = part.is_err();
+                if done.send(part).is_err() || failed {
+                    return;
+                }
+            }
+        };
+        let thread = thread::Builder::new().name("record".into()).spawn(work);
+        let thread = thread.map_err(|error| DataError::of_file(&folder, format!("no thread: {error}")))?;
+        Ok(Self { folder, todo: Some(todo), parts, thread: Some(thread) })
+    }
+
+    fn convert(&self, number: u64) {
+        // A thread that has ended has said why, which is heard next.
+        let _ended = self.todo.as_ref().map(|todo| todo.send(number));
+    }
+
+    /// A part that was made meanwhile.
+    fn done(&self) -> Result<Option<Published>, DataError> {
+        match self.parts.try_recv() {
+            Ok(part) => part.map(Some),
+            Err(TryRecvError::Empty) => Ok(None),
+            Err(TryRecvError::Disconnected) => Err(DataError::of_file(
+                &self.folder,
+                "the thread that makes Parquet files has ended; start again",
+            )),
+        }
+    }
+
+    /// Waits for the rest.
+    fn finish(&mut self) -> Result<Vec<Published>, DataError> {
+        self.todo = None;
+        let parts = self.parts.iter().collect::<Result<_, _>>()?;
+        if self.join().is_err() {
+            let problem = "the thread that makes Parquet files broke off; start again to complete them";
+            return Err(DataError::of_file(&self.folder, problem));
+        }
+        Ok(parts)
+    }
+
+    fn join(&mut self) -> thread::Result<()> {
+        self.todo = None;
+        self.thread.take().map_or(Ok(()), JoinHandle::join)
+    }
+}
+
+impl Drop for Converter {
+    fn drop(&mut self) {
+        // What it is about to publish must not meet what the next recorder publishes.
+        let _makes_way = self.join();
+    }
+}

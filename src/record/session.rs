@@ -1,0 +1,211 @@
+//! Recording what the exchange says while it says it: a session as a desk has one, without orders.
+
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
+use std::time::{Duration, Instant};
+
+use tokio::runtime::Runtime;
+use tokio::sync::mpsc;
+use tracing::warn;
+
+use crate::domain::{Span, Timestamp};
+use crate::engine::gateway::{Aside, News};
+use crate::event::{Control, Input};
+use crate::feed::DataError;
+use crate::kalshi::auth::Credentials;
+use crate::kalshi::clock;
+use crate::kalshi::environment::Environment;
+use crate::kalshi::link::Link;
+use crate::kalshi::orders::OrderTracker;
+use crate::kalshi::perform::MarketReader;
+use crate::kalshi::rest::{ApiError, Rest};
+use crate::kalshi::session::{self, Parts, SessionSettings};
+use crate::kalshi::venue::Ask;
+use crate::kalshi::watch::{MarketWatch, Scope};
+
+use super::recorder::{Recorder, Totals};
+
+/// News held for the recorder.
+const NEWS: usize = 16_384;
+/// So many are taken between looks at the clock.
+const AT_ONCE: usize = 4_096;
+/// How long silence lasts before what was taken is made safe.
+const QUIET: Duration = Duration::from_millis(50);
+/// How often all markets are looked at, for new ones and for what the stream does not say.
+const SWEEP: Span = Span::MINUTE.times(15);
+/// A quiet market is confirmed this often, so that its quote does not count as old: half of what scenarios
+/// usually allow.
+const CONFIRM: Span = Span::MINUTE.times(30);
+/// How long the end of a session is waited for.
+const ENDING: Duration = Duration::from_secs(20);
+
+/// What is recorded from where.
+#[derive(Clone, Debug)]
+pub struct Source {
+    /// The exchange.
+    pub environment: Environment,
+    /// The key.
+    pub credentials: Credentials,
+    /// Which markets.
+    pub scope: Scope,
+    /// Levels of each book, the best counted.
+    pub levels: usize,
+    /// Whether time is the exchange's own, which goes on when asked.
+    pub by_exchange: bool,
+}
+
+/// Why a recording could not begin or go on. What was recorded before is safe.
+#[derive(Debug, thiserror::Error)]
+pub enum RecordError {
+    /// The data set.
+    #[error(transparent)]
+    Data(#[from] DataError),
+    /// The exchange.
+    #[error(transparent)]
+    Exchange(#[from] ApiError),
+    /// The session.
+    #[error("{0}")]
+    Session(String),
+}
+
+/// How a recording stands.
+#[derive(Clone, Copy, Debug)]
+pub struct Standing {
+    /// What was recorded.
+    pub totals: Totals,
+    /// Whether the exchange is heard.
+    pub heard: bool,
+}
+
+/// Records until it is told to end by what `begun` is handed, or cannot go on. `watch` is called now and then.
+///
+/// # Errors
+/// When it cannot begin or go on; it says why, and what was recorded is safe.
+pub fn record(
+    source: Source,
+    mut recorder: Recorder,
+    runtime: &Runtime,
+    begun: impl FnOnce(&mpsc::Sender<Ask>),
+    watch: &mut dyn FnMut(Standing),
+) -> Result<Totals, RecordError> {
+    let rest = {
+        let _inside = runtime.enter();
+        Rest::new(&source.environment, Some(source.credentials.clone()))?
+    };
+    runtime.block_on(rest.learn_limits())?;
+    let confirm = Some(CONFIRM).filter(|_| !source.by_exchange);
+    let mut known = MarketWatch::new(source.scope.clone(), confirm);
+    for (market, status, close) in recorder.unpaid() {
+        known.resume(market, *status, *close);
+    }
+    let (news, heard) = sync_channel(NEWS);
+    let (asks, asked) = mpsc::channel(16);
+    let link = Arc::new(Link::default());
+    let parts = Parts {
+        reader: MarketReader::new(rest.clone(), source.scope),
+        rest,
+        credentials: source.credentials,
+        watch: known,
+        // No order is ever sent.
+        tracker: OrderTracker::new("recorder"),
+        asks: asked,
+        news,
+        link: Arc::clone(&link),
+    };
+    let settings = SessionSettings {
+        stream: true,
+        interval: SWEEP,
+        by_exchange: source.by_exchange,
+        group: None,
+        levels: source.levels,
+    };
+    let session = runtime.spawn(session::run(parts, settings));
+    begun(&asks);
+    let mut listener = Listener { recorder: &mut recorder, start: Instant::now(), beside: None, asks: &asks };
+    let ended = listener.listen(&heard, source.by_exchange, |totals| {
+        watch(Standing { totals, heard: link.is_heard() });
+    });
+    drop(asks.blocking_send(Ask::Abort));
+    drop((asks, heard));
+    let _ends_with_the_process = runtime.block_on(async { tokio::time::timeout(ENDING, session).await });
+    // What was heard is kept, whatever ended the session; of two errors the first counts.
+    if let Err(error @ RecordError::Data(_)) = ended {
+        return Err(error);
+    }
+    let totals = recorder.finish()?;
+    ended.map(|()| totals)
+}
+
+/// The end of a session at which a recorder listens.
+struct Listener<'a> {
+    recorder: &'a mut Recorder,
+    start: Instant,
+    /// What belongs to the quote that comes next.
+    beside: Option<Aside>,
+    asks: &'a mpsc::Sender<Ask>,
+}
+
+impl Listener<'_> {
+    fn listen(
+        &mut self,
+        heard: &Receiver<News>,
+        by_exchange: bool,
+        mut watch: impl FnMut(Totals),
+    ) -> Result<(), RecordError> {
+        if by_exchange {
+            drop(self.asks.blocking_send(Ask::GoOn(None)));
+        }
+        loop {
+            let mut next = heard.recv_timeout(QUIET);
+            for _ in 0..AT_ONCE {
+                let Ok(news) = next else { break };
+                if !self.take(news)? {
+                    return Ok(());
+                }
+                next = heard.try_recv().map_err(|_| RecvTimeoutError::Timeout);
+            }
+            if let Err(RecvTimeoutError::Disconnected) = next {
+                return Err(RecordError::Session(
+                    "the session with the exchange broke off; start again".into(),
+                ));
+            }
+            self.recorder.tick(self.start.elapsed())?;
+            watch(self.recorder.totals());
+        }
+    }
+
+    /// Returns whether there is more to come.
+    fn take(&mut self, news: News) -> Result<bool, RecordError> {
+        match news {
+            News::Input { input: Input::Control(Control::Halt { reason }), .. } => {
+                warn!(reason, "the exchange said what is not understood; it is not in the recording");
+            }
+            News::Input { at, input } => {
+                let at = self.stamp(at);
+                let beside = self.beside.take();
+                self.recorder.take(at, &input, beside.as_ref());
+            }
+            News::Aside(beside @ Aside::Book { .. }) => self.beside = Some(beside),
+            News::Aside(trade @ Aside::Trade { .. }) => {
+                let at = self.stamp(None);
+                self.recorder.take_trade(at, &trade);
+            }
+            News::Clock { end: false, .. } => drop(self.asks.blocking_send(Ask::GoOn(None))),
+            News::Clock { end: true, .. } => drop(self.asks.blocking_send(Ask::Drain)),
+            News::Failed(error) => return Err(RecordError::Session(error.message)),
+            News::End => return Ok(false),
+            News::Later(_) => {}
+        }
+        Ok(true)
+    }
+
+    /// The exchange's stamp, or that of arrival: whole microseconds, each later than the one before, so that
+    /// time alone tells the order.
+    fn stamp(&self, at: Option<Timestamp>) -> Timestamp {
+        let after = self.recorder.after_last();
+        match at {
+            Some(at) => at.max(self.recorder.last().unwrap_or(at)),
+            None => clock::now().floor_micros().max(after),
+        }
+    }
+}

@@ -1,0 +1,258 @@
+//! What is known of the markets of a recording, and what each line of its spool means.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use crate::domain::{
+    Contracts, EventId, FeeSchedule, Market, MarketId, MarketStatus, Price, Quote, SeriesId, Timestamp,
+};
+use crate::event::{Input, MarketEvent};
+use crate::feed::catalogue::Settlement;
+use crate::feed::recorded::{RecordedRow, TradeRow};
+use crate::feed::snapshots::RowEvent;
+use crate::feed::writer::{Listing, PackedRow, listing_of};
+
+use super::line::Line;
+
+/// What is known after the last part.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct State {
+    /// The number of the next part.
+    pub next_part: u64,
+    /// Levels of each book that are kept.
+    pub levels: usize,
+    /// The last moment of which something is written.
+    pub last: Option<Timestamp>,
+    /// Changes of fees by series.
+    pub fees: Vec<FeeChange>,
+    /// Markets in the order in which they became known.
+    pub markets: Vec<Known>,
+}
+
+/// A change of the fees of a series.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FeeChange {
+    /// The series.
+    pub series: Arc<str>,
+    /// When it was told.
+    pub at: Timestamp,
+    /// The fees from then on.
+    pub fees: FeeSchedule,
+}
+
+/// A market of a recording.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Known {
+    /// What was said of it, and when.
+    pub definitions: Vec<(Timestamp, Market)>,
+    /// Where it is in its life.
+    pub status: MarketStatus,
+    /// Its close as last told.
+    pub close: Timestamp,
+    /// When and what it paid.
+    pub paid: Option<(Timestamp, Price)>,
+}
+
+impl Known {
+    /// What was said of it last.
+    #[must_use]
+    pub fn market(&self) -> &Market {
+        &self.definitions.last().expect("a market is known by its definition").1
+    }
+}
+
+/// What is to be written of a line.
+#[derive(Debug)]
+pub enum Kept {
+    /// A row of the snapshots.
+    Row(RecordedRow),
+    /// A trade.
+    Trade(TradeRow),
+    /// What is known of markets has changed, or the line adds nothing.
+    Nothing,
+}
+
+/// Lines of one spool, on top of what was known before it.
+#[derive(Debug)]
+pub struct Reading {
+    /// What is known so far.
+    pub state: State,
+    places: BTreeMap<Box<str>, usize>,
+    /// Markets by their number in this spool.
+    numbers: BTreeMap<MarketId, usize>,
+    series: BTreeMap<SeriesId, Arc<str>>,
+    /// Quotes whose bid was not below their ask; they are kept as gaps.
+    pub crossed: u64,
+}
+
+impl Reading {
+    /// Before the first line.
+    #[must_use]
+    pub fn new(state: State) -> Self {
+        let place = |(place, known): (usize, &Known)| (known.market().ticker.clone(), place);
+        let places = state.markets.iter().enumerate().map(place).collect();
+        Self { state, places, numbers: BTreeMap::new(), series: BTreeMap::new(), crossed: 0 }
+    }
+
+    /// Takes the next line.
+    ///
+    /// # Errors
+    /// When it is about a market that no line before it has named.
+    pub fn take(&mut self, at: Timestamp, line: Line) -> Result<Kept, String> {
+        self.state.last = Some(at);
+        match line {
+            Line::Told(Input::Market(event), open_interest, deeper) => {
+                let Some(mut row) = self.told(at, event)? else { return Ok(Kept::Nothing) };
+                row.packed.open_interest = open_interest.map_or(-1, Contracts::hundredths);
+                row.deeper = if row.event.is_none() { deeper } else { Vec::new() };
+                Ok(Kept::Row(row))
+            }
+            Line::Told(..) => Ok(Kept::Nothing),
+            Line::Trade { market, yes_price, contracts, taker, id } => {
+                let ticker = (&*self.state.markets[self.place(market)?].market().ticker).into();
+                Ok(Kept::Trade(TradeRow { at: at.nanos() / 1_000, ticker, id, yes_price, contracts, taker }))
+            }
+        }
+    }
+
+    fn place(&self, market: MarketId) -> Result<usize, String> {
+        self.numbers.get(&market).copied().ok_or_else(|| format!("market {} was never named", market.0))
+    }
+
+    fn told(&mut self, at: Timestamp, event: MarketEvent) -> Result<Option<RecordedRow>, String> {
+        let (market, told) = match event {
+            MarketEvent::Listed(market) => {
+                self.list(at, &market);
+                return Ok(None);
+            }
+            MarketEvent::Fees { series, fees } => {
+                let series =
+                    self.series.get(&series).ok_or_else(|| format!("series {} was never named", series.0))?;
+                self.state.fees.push(FeeChange { series: Arc::clone(series), at, fees });
+                return Ok(None);
+            }
+            MarketEvent::Quote { market, quote } => (market, Ok(quote)),
+            MarketEvent::Gap { market } => (market, Err(RowEvent::Gap)),
+            MarketEvent::Status { market, status } => (market, Err(RowEvent::Status(status))),
+            MarketEvent::CloseTime { market, close } => (market, Err(RowEvent::CloseTime(close))),
+            MarketEvent::Settled { market, value } => {
+                let place = self.place(market)?;
+                let known = &mut self.state.markets[place];
+                known.paid = known.paid.or(Some((at, value)));
+                known.status = MarketStatus::Settled;
+                return Ok(None);
+            }
+        };
+        let place = self.place(market)?;
+        let known = &mut self.state.markets[place];
+        if known.paid.is_some() {
+            // Nothing is traded any more, and a data set ends with the payment.
+            return Ok(None);
+        }
+        match told {
+            Err(RowEvent::CloseTime(close)) => known.close = close,
+            // Whoever reads the data closes it at its close by itself.
+            Err(RowEvent::Status(MarketStatus::Closed)) if at >= known.close => {
+                known.status = MarketStatus::Closed;
+                return Ok(None);
+            }
+            Err(RowEvent::Status(status)) => known.status = status,
+            Err(RowEvent::Gap) | Ok(_) => {}
+        }
+        Ok(Some(self.row(at, place, told)))
+    }
+
+    fn list(&mut self, at: Timestamp, market: &Arc<Market>) {
+        // Numbers are those of one session and mean nothing in the data set.
+        let (id, event, series) = (MarketId(0), EventId(0), SeriesId(0));
+        let plain = Market { id, event, series, ..Market::clone(market) };
+        self.series.entry(market.series).or_insert_with(|| Arc::clone(&market.series_ticker));
+        let place = *self.places.entry(market.ticker.clone()).or_insert(self.state.markets.len());
+        self.numbers.insert(market.id, place);
+        let close = plain.close_time;
+        match self.state.markets.get_mut(place) {
+            // Each spool names its markets.
+            Some(known) if *known.market() == plain => {}
+            Some(known) => {
+                // Of two at one moment the later counts.
+                known.definitions.retain(|(told, _)| *told != at);
+                known.definitions.push((at, plain));
+                known.close = close;
+            }
+            None => {
+                let (definitions, status) = (vec![(at, plain)], MarketStatus::Active);
+                self.state.markets.push(Known { definitions, status, close, paid: None });
+            }
+        }
+    }
+
+    fn row(&mut self, at: Timestamp, place: usize, told: Result<Quote, RowEvent>) -> RecordedRow {
+        let market = u32::try_from(place).expect("there are fewer markets than numbers");
+        let crossed = |quote: &Quote| quote.bid.zip(quote.ask).is_some_and(|(bid, ask)| bid >= ask);
+        let told = if told.as_ref().is_ok_and(crossed) {
+            self.crossed += 1;
+            Err(RowEvent::Gap)
+        } else {
+            told
+        };
+        let quote = told.unwrap_or_default();
+        let price = |price: Option<Price>| price.map_or(0, |price| price.get() % Price::ONE.get());
+        let count = |count: Option<Contracts>| count.map_or(-1, Contracts::hundredths);
+        // Sides that were assumed, with what was on offer there, are assumed again by whoever reads them.
+        let side = |side: Option<Price>| if quote.assumed { 0 } else { price(side) };
+        let on_offer = |size: Option<Contracts>| if quote.assumed { -1 } else { count(size) };
+        let packed = PackedRow {
+            at: at.nanos() / 1_000,
+            market,
+            bid: side(quote.bid),
+            ask: side(quote.ask),
+            last: price(quote.last),
+            mid: price(quote.recorded_mid),
+            bid_size: on_offer(quote.bid_size),
+            ask_size: on_offer(quote.ask_size),
+            volume: count(quote.volume),
+            open_interest: -1,
+        };
+        RecordedRow { packed, event: told.err(), deeper: Vec::new() }
+    }
+}
+
+impl State {
+    /// The rows of `markets.parquet`, each with the moment at which it became known, in that order.
+    #[must_use]
+    pub fn listings(&self) -> Vec<(Timestamp, Listing)> {
+        let rows = self.markets.iter().flat_map(|known| {
+            let paid = known.paid.map(|(at, value)| Settlement { at, value });
+            known.definitions.iter().map(move |(at, market)| (*at, listing_of(market.clone(), paid)))
+        });
+        let mut rows: Vec<_> = rows.collect();
+        rows.sort_by_key(|(at, _)| *at);
+        rows
+    }
+
+    /// Markets that were not paid out, numbered for a session that goes on with them, with their status and close.
+    #[must_use]
+    pub fn unpaid(&self) -> Vec<(Arc<Market>, MarketStatus, Timestamp)> {
+        let (mut events, mut series) = (BTreeMap::new(), BTreeMap::new());
+        let mut next = |known: &Known| {
+            let market = known.market();
+            (number(&mut events, &market.event_ticker), number(&mut series, &market.series_ticker))
+        };
+        let unpaid = self.markets.iter().filter(|known| known.paid.is_none());
+        let numbered = (0u32..).zip(unpaid).map(|(id, known)| {
+            let (event, series) = next(known);
+            let (id, event, series) = (MarketId(id), EventId(event), SeriesId(series));
+            let market = Market { id, event, series, ..known.market().clone() };
+            (Arc::new(market), known.status, known.close)
+        });
+        numbered.collect()
+    }
+}
+
+fn number(numbers: &mut BTreeMap<Arc<str>, u32>, name: &Arc<str>) -> u32 {
+    let next = u32::try_from(numbers.len()).expect("there are fewer names than numbers");
+    *numbers.entry(Arc::clone(name)).or_insert(next)
+}

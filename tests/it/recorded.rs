@@ -1,0 +1,274 @@
+//! What was seen is by itself a data set: a backtest of what a session saw decides as the session did, and a
+//! recording survives faults, kill -9 and a full disk.
+
+use std::fs;
+use std::io::Read;
+use std::net::Ipv4Addr;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use protogen::desk::Desk;
+use protogen::domain::{Span, Timestamp};
+use protogen::feed::HistoricalFeed;
+use protogen::feed::dataset::DataSet;
+use protogen::feed::historical::HistoricalSettings;
+use protogen::feed::inspect;
+use protogen::feed::snapshots::Window;
+use protogen::feed::synthetic::SyntheticSettings;
+use protogen::feed::writer::write_synthetic;
+use protogen::kalshi::auth::Credentials;
+use protogen::kalshi::clock;
+use protogen::kalshi::environment::Environment;
+use protogen::kalshi::venue::Ask;
+use protogen::live::shell::{self, LiveSettings};
+use protogen::record::ledger::export;
+use protogen::sandbox::{Exchange, Faults, Keys, SandboxSettings, ServeSettings, Speed, serve};
+use protogen::scenario::Scenario;
+use serde_json::Value;
+
+use super::live::Sandbox;
+use super::parity::{Deeds, backtest, live, scenario};
+use super::support::{protogen, run};
+
+#[path = "../../benches/record/storm.rs"]
+mod storm;
+
+fn assert_sound(data: &Path) {
+    let found = inspect::check(data);
+    assert!(found.count == 0, "{:?}", found.problems);
+}
+
+fn assert_same(then: &[String], now: &[String]) {
+    for (number, (then, now)) in then.iter().zip(now).enumerate() {
+        assert_eq!(now, then, "line {number}");
+    }
+    assert_eq!(now.len(), then.len());
+}
+
+/// By the exchange's clock: an exchange that serves recorded data.
+#[test]
+fn a_backtest_of_what_a_session_saw_trades_like_the_session() {
+    let folder = tempfile::tempdir().unwrap();
+    let (live, equity) = live(scenario("2022-01-01", "2022-05-31"), folder.path());
+    assert!(live.len() > 50, "the months were chosen because there is something to compare");
+    let data = folder.path().join("seen");
+    let exported = export(&folder.path().join("ledger.sqlite"), &data).unwrap();
+    assert!(exported.totals.published.rows > 1_000 && exported.steered == 0, "{exported:?}");
+    assert_sound(&data);
+    let mut scenario = scenario("2022-01-01", "2022-05-31");
+    scenario.data = vec![data];
+    let (again, equity_again) = backtest(scenario);
+    assert_same(&live, &again);
+    assert_eq!(equity_again, equity);
+}
+
+/// Fifty changes a second, some at the same microsecond; every quote is looked at when it comes.
+const RULES: &str = "[scenario]\nname = \"wall\"\n[feed]\ndata = \"none\"\n[scanner]\ninterval = \"0s\"\n\
+    min_time_to_close = \"1m\"\nmin_volume = 0\n[strategy]\nname = \"fixed_rate\"\nprobability = 0.5\n\
+    min_edge = 0.05\n[execution]\nlatency = \"37ms\"\n[kill_switch]\nmin_win_rate = 0.0\nevidence = 1e12\n\
+    [risk]\nkelly_fraction = 0.05\n";
+
+fn rules() -> Scenario {
+    Scenario::parse(RULES, &[], Path::new("")).unwrap()
+}
+
+/// By the wall's clock, with simulated fills: what a paper desk does, a backtest of what it saw does again.
+#[test]
+fn a_backtest_of_what_a_paper_desk_saw_trades_like_the_desk() {
+    let folder = tempfile::tempdir().unwrap();
+    let source = folder.path().join("source");
+    fs::create_dir(&source).unwrap();
+    let start = clock::now().floor_micros();
+    let walk = SyntheticSettings {
+        seed: 7,
+        markets: 12,
+        markets_per_event: 4,
+        series: 3,
+        quotes: 2_000,
+        start,
+        length: Span::SECOND.times(8),
+    };
+    write_synthetic(&source, walk).unwrap();
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+    let mut keys = Keys::default();
+    let key_file = folder.path().join("key.pem");
+    let key_id = keys.generate(&key_file).unwrap();
+    let sets = [DataSet::open(&source).unwrap()];
+    let window = Window { start: Timestamp::MIN, end: Timestamp::MAX };
+    let settings = HistoricalSettings { data: &sets, facts: &[], window, half_spread: None, lenient: false };
+    let feed = HistoricalFeed::open(&settings, |_| true).unwrap();
+    let scenario = rules();
+    let settings = SandboxSettings { sim: scenario.sim, bankroll: scenario.desk.bankroll };
+    let exchange = Exchange::new(Box::new(feed), settings).unwrap();
+    let listener = runtime.block_on(tokio::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0))).unwrap();
+    let port = listener.local_addr().unwrap().port();
+    // A gap now and then: it is part of what was seen.
+    let faults = Faults::parse("seed=3,ws_gap=0.01").unwrap();
+    let serving = ServeSettings { speed: Speed::Times(1), start: None, faults, tier: None };
+    runtime.spawn(serve(listener, exchange, keys, serving, std::future::pending()));
+    let ledger = folder.path().join("ledger.sqlite");
+    let settings = LiveSettings {
+        facts: Vec::new(),
+        environment: Environment::Sandbox { port },
+        credentials: Credentials::from_file(&key_id, &key_file).unwrap(),
+        ledger: ledger.clone(),
+        run_id: "wall".into(),
+        paper: true,
+        adopt: false,
+        stream: true,
+        by_exchange: false,
+        scenario,
+    };
+    let mut deeds = Deeds::default();
+    let ended =
+        shell::run(settings, &runtime, &mut deeds, &mut |_: Timestamp, _: &Desk| (), |asks, _, _, _| {
+            let asks = asks.clone();
+            runtime.spawn(async move {
+                tokio::time::sleep(Duration::from_secs(9)).await;
+                drop(asks.send(Ask::Drain).await);
+            });
+        });
+    let equity = ended.unwrap().equity;
+    assert!(deeds.lines.len() > 30, "there is something to compare: {:?}", deeds.lines);
+    let data = folder.path().join("seen");
+    let exported = export(&ledger, &data).unwrap();
+    assert!(exported.totals.published.rows > 1_000 && exported.totals.published.gaps > 0, "{exported:?}");
+    assert_sound(&data);
+    let mut scenario = rules();
+    scenario.data = vec![data];
+    (scenario.start, scenario.end) = (Some(Timestamp::MIN), exported.span.map(|span| span.1));
+    let (again, equity_again) = backtest(scenario);
+    assert_same(&deeds.lines, &again);
+    assert_eq!(equity_again, equity);
+}
+
+/// `protogen data record` of a sandbox.
+fn recorder(sandbox: &Sandbox, out: &Path) -> Command {
+    let out = out.to_string_lossy();
+    let mut command =
+        protogen(&["data", "record", "--env", "sandbox", "--port", &sandbox.port, "--out", &out, "--json"]);
+    command.env("XDG_DATA_HOME", sandbox.home.path()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    command
+}
+
+fn spooled(out: &Path) -> u64 {
+    let files = fs::read_dir(out.join(".recording")).into_iter().flatten().map(Result::unwrap);
+    let spools = files.filter(|file| file.path().extension().is_some_and(|end| end == "spool"));
+    spools.map(|file| file.metadata().unwrap().len()).sum()
+}
+
+fn wait_for(what: &str, mut done: impl FnMut() -> bool) {
+    let start = Instant::now();
+    while !done() {
+        assert!(start.elapsed() < Duration::from_mins(1), "{what} did not happen");
+        #[expect(clippy::disallowed_methods, reason = "another process is waited for")]
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
+fn told(command: &mut Command) -> Value {
+    serde_json::from_slice(&run(command).stdout).unwrap()
+}
+
+const YEAR: [&str; 4] = ["--start", "2022-01-01", "--end", "2022-12-31"];
+
+#[test]
+fn a_recording_that_is_killed_goes_on_and_two_at_once_are_refused() {
+    let mut faulty = YEAR.to_vec();
+    faulty.extend(["--faults", "seed=5,ws_gap=0.002"]);
+    let sandbox = Sandbox::start(&faulty);
+    let out = sandbox.home.path().join("recorded");
+    let mut first = recorder(&sandbox, &out).spawn().unwrap();
+    wait_for("recording", || spooled(&out) > 50_000);
+    let refused = recorder(&sandbox, &out).output().unwrap();
+    let message = String::from_utf8_lossy(&refused.stderr).into_owned();
+    assert_eq!(refused.status.code(), Some(3), "{message}");
+    assert!(message.contains(&format!("process {}", first.id())) && message.contains("--out"), "{message}");
+    first.kill().unwrap();
+    first.wait().unwrap();
+    // The last frame is torn, as it is when the machine dies.
+    let spool = out.join(".recording/000000.spool");
+    let whole = fs::read(&spool).unwrap();
+    fs::write(&spool, &whole[..whole.len() - 5]).unwrap();
+    let all = told(&mut recorder(&sandbox, &out));
+    assert!(all["torn_bytes"].as_u64().unwrap() > 0 && all["gaps"].as_u64().unwrap() > 10, "{all}");
+    assert!(all["rows"].as_u64().unwrap() > 2_000, "{all}");
+    assert_sound(&out);
+    let show =
+        String::from_utf8(run(&mut protogen(&["data", "show", &out.to_string_lossy()])).stdout).unwrap();
+    assert!(show.contains("FED-22DEC") && spooled(&out) == 0, "{show}");
+}
+
+/// A sandbox has its data from a data set; what is recorded of it is that data set again.
+#[test]
+fn a_backtest_of_a_recording_trades_like_one_of_what_was_recorded() {
+    let sandbox = Sandbox::start(&["--start", "2022-01-01", "--end", "2022-05-31"]);
+    let out = sandbox.home.path().join("recorded");
+    told(&mut recorder(&sandbox, &out));
+    assert_sound(&out);
+    let (source, equity) = backtest(scenario("2022-01-02", "2022-05-31"));
+    let mut again = scenario("2022-01-02", "2022-05-31");
+    again.data = vec![out];
+    let (lines, equity_again) = backtest(again);
+    assert!(source.len() > 50);
+    assert_same(&source, &lines);
+    assert_eq!(equity_again, equity);
+}
+
+/// A file may not grow: what a full disk is to whoever writes. Nothing is lost but what was not written yet.
+#[test]
+fn a_full_disk_ends_a_recording_and_damages_nothing() {
+    let sandbox = Sandbox::start(&YEAR);
+    let out = sandbox.home.path().join("recorded");
+    let limited = recorder(&sandbox, &out);
+    let mut shell = Command::new("sh");
+    // Blocks of 512 bytes, or 1024, according to the shell.
+    shell.args(["-c", "trap '' XFSZ; ulimit -f 100; exec \"$0\" \"$@\""]).arg(limited.get_program());
+    shell.args(limited.get_args()).args(["--rotate", "1h"]).env("XDG_DATA_HOME", sandbox.home.path());
+    let stopped = shell.stdout(Stdio::piped()).stderr(Stdio::piped()).output().unwrap();
+    let message = String::from_utf8_lossy(&stopped.stderr).into_owned();
+    assert_eq!(stopped.status.code(), Some(3), "{message}");
+    let named = ["recording stopped", "000000.spool", "make room and start again"];
+    assert!(named.iter().all(|part| message.contains(part)), "{message}");
+    let all = told(&mut recorder(&sandbox, &out));
+    assert!(all["rows"].as_u64().unwrap() > 1_000, "{all}");
+    assert_sound(&out);
+}
+
+/// Run in a process of its own by the test below.
+#[test]
+#[ignore = "a part of the next test"]
+fn storm_of_messages() {
+    let folder = tempfile::tempdir().unwrap();
+    let (totals, most) = storm::storm(&folder.path().join("set"), storm::settings(5, 4_000_000), 150_000);
+    assert_sound(&folder.path().join("set"));
+    println!("{}", serde_json::json!({ "rows": totals.published.rows, "parts": totals.parts, "most": most }));
+}
+
+#[test]
+fn memory_stays_small_in_a_storm_of_messages() {
+    let itself: PathBuf = std::env::current_exe().unwrap();
+    let mut worker = Command::new(itself);
+    worker.args(["--exact", "recorded::storm_of_messages", "--ignored", "--nocapture"]);
+    let mut worker = worker.stdout(Stdio::piped()).spawn().unwrap();
+    let mut text = String::new();
+    worker.stdout.take().unwrap().read_to_string(&mut text).unwrap();
+    assert!(worker.wait().unwrap().success(), "{text}");
+    let line = text.lines().find(|line| line.starts_with('{')).unwrap();
+    let found: Value = serde_json::from_str(line).unwrap();
+    assert!(found["rows"].as_u64().unwrap() > 60_000 && found["parts"].as_u64().unwrap() > 3, "{found}");
+    assert!(found["most"].as_u64().unwrap() < 150_000_000, "{found}");
+}
+
+#[test]
+fn a_change_of_the_best_prices_takes_six_bytes_at_most() {
+    let Some(file) = super::ticks::table() else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let all = storm::ticks(&file, &folder.path().join("set")).published;
+    let bytes = all.bytes as f64 / all.rows as f64;
+    println!("{} rows, {bytes:.2} bytes each", all.rows);
+    assert_eq!(all.rows, 415_569);
+    assert!(bytes <= 6.0, "{bytes:.2} bytes for each change of the best prices");
+    assert_sound(&folder.path().join("set"));
+}
