@@ -24,6 +24,7 @@
 //! | the exchange, and a stand-in for it | [`kalshi`], [`sandbox`] |
 //! | what it said, as a data set | [`record`] |
 //! | what a recorded run says: statistics, charts, page | [`report`] |
+//! | data from the exchange | [`pull`] |
 //! | many settings over one data set | [`sweep`] |
 //! | steering and watching a live desk | [`live`] |
 //!
@@ -45,6 +46,8 @@ pub mod journal;
 pub mod kalshi;
 #[cfg(feature = "cli")]
 pub mod live;
+#[cfg(feature = "cli")]
+pub mod pull;
 #[cfg(feature = "cli")]
 pub mod record;
 #[cfg(feature = "report")]

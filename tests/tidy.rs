@@ -42,6 +42,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
         "sweep",
         &["domain", "event", "desk", "strategies", "engine", "sim", "feed", "journal", "report", "scenario"],
     ),
+    ("pull", &["domain", "event", "feed", "kalshi"]),
     ("record", &["domain", "event", "engine", "feed", "kalshi", "journal"]),
     ("telemetry", &[]),
     (
@@ -60,6 +61,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "scenario",
             "sandbox",
             "live",
+            "pull",
             "record",
             "sweep",
             "telemetry",

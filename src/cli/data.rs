@@ -1,4 +1,4 @@
-//! `protogen data check|show`; `import` and `record` have files of their own.
+//! `protogen data check|show`; `import`, `pull` and `record` have files of their own.
 
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
@@ -15,6 +15,7 @@ use crate::feed::survey;
 use crate::sweep::result;
 
 use super::import::Import;
+use super::pull::Pull;
 use super::record::Record;
 use super::{Common, Failure, data_page, json, print, render};
 
@@ -28,6 +29,7 @@ pub enum Data {
     Show(Show),
     #[command(subcommand)]
     Import(Import),
+    Pull(Pull),
     Record(Record),
 }
 
@@ -61,6 +63,7 @@ impl Data {
             Self::Check(check) => check.run(common),
             Self::Show(show) => show.run(common),
             Self::Import(import) => import.run(common),
+            Self::Pull(pull) => pull.run(common),
             Self::Record(record) => record.run(common),
         }
     }

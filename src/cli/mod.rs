@@ -13,6 +13,7 @@ mod import;
 mod init;
 mod live;
 mod positions;
+mod pull;
 mod record;
 mod reload;
 mod render;

@@ -68,6 +68,10 @@ pub struct SandboxCommand {
     /// What goes wrong and how often, for example `seed=7,drop_ack=0.05,ws_gap=0.01,latency=50ms..2s`
     #[arg(long, default_value = "", value_name = "SPEC", value_parser = Faults::parse, hide_default_value = true)]
     faults: Faults,
+    /// How long settled markets and trades stay with the live endpoints before they are served below
+    /// /historical alone, as the exchange does after 3 months, for example `90d` [default: for ever]
+    #[arg(long, value_name = "SPAN", value_parser = Span::parse)]
+    live_window: Option<Span>,
     /// Rate limits of the users' tier
     #[arg(long, default_value = "off", value_parser = PossibleValuesParser::new(tiers()))]
     tier: String,
@@ -194,7 +198,7 @@ impl SandboxCommand {
         let settings = SandboxSettings { sim, bankroll: self.bankroll };
         let exchange = Exchange::new(Box::new(feed), settings);
         exchange
-            .map(|exchange| (exchange, markets))
+            .map(|exchange| (exchange.with_live_window(self.live_window), markets))
             .map_err(|error| Failure::new(Failure::DATA, error.message))
     }
 

@@ -141,7 +141,7 @@ impl PriceGrid {
         Ok(Self { bands: bands.into() })
     }
 
-    /// The bands beside whole cents.
+    /// The bands; none where whole cents are all there is.
     #[must_use]
     pub fn bands(&self) -> &[Band] {
         &self.bands

@@ -11,6 +11,7 @@ use crate::domain::fact::{Day, Month, Station};
 use crate::domain::{Decimal6, Fact, FeeSchedule, FeeType, Timestamp};
 
 use super::DataError;
+use super::writer::fee_name;
 
 const DECISIONS: &[&str] =
     &["published_at", "meeting_date", "scheduled", "target_upper_before", "target_upper_after", "change_bp"];
@@ -207,6 +208,24 @@ pub fn read_fee_changes(file: &Path) -> Result<Vec<FeeChange>, DataError> {
             })?,
         })
     })
+}
+
+/// Writes `fee_changes.csv`.
+///
+/// # Errors
+/// When it cannot be written.
+pub fn write_fee_changes(file: &Path, changes: &[FeeChange]) -> Result<(), DataError> {
+    let cannot =
+        |error: &dyn std::fmt::Display| DataError::of_file(file, format!("cannot be written: {error}"));
+    let mut writer = csv::Writer::from_path(file).map_err(|error| cannot(&error))?;
+    writer.write_record(FEE_CHANGES).map_err(|error| cannot(&error))?;
+    for FeeChange { series_ticker, effective_at, fees } in changes {
+        let multiplier = Decimal6::from_millionths(fees.multiplier_ppm.into());
+        let (at, multiplier) = (effective_at.to_string(), multiplier.to_string());
+        let record = [series_ticker.as_str(), &at, fee_name(fees.fee_type), &multiplier];
+        writer.write_record(record).map_err(|error| cannot(&error))?;
+    }
+    writer.flush().map_err(|error| cannot(&error))
 }
 
 type Reader = csv::Reader<std::fs::File>;

@@ -35,6 +35,8 @@ pub mod synthetic;
 #[cfg(feature = "historical")]
 pub mod table;
 #[cfg(feature = "historical")]
+pub mod trades;
+#[cfg(feature = "historical")]
 pub mod writer;
 
 #[cfg(feature = "historical")]

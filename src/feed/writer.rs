@@ -27,7 +27,7 @@ use super::synthetic::{SyntheticSettings, Walk};
 /// Rows a row group: what a reader decodes or skips as one.
 const ROW_GROUP: usize = 131_072;
 
-fn utc() -> DataType {
+pub(super) fn utc() -> DataType {
     DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into()))
 }
 
@@ -419,7 +419,7 @@ const fn strike_bounds(strike: Strike) -> (Option<Decimal6>, Option<Decimal6>) {
     }
 }
 
-const fn fee_name(fee_type: FeeType) -> &'static str {
+pub(super) const fn fee_name(fee_type: FeeType) -> &'static str {
     match fee_type {
         FeeType::Quadratic => "quadratic",
         FeeType::QuadraticWithMakerFees => "quadratic_with_maker_fees",

@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 
 use crate::domain::{
     Action, Contracts, FeeSchedule, Market, MarketId, MarketStatus, Money, Order, OrderId, Price, Quote,
-    SeriesId, Side, TimeInForce, Timestamp,
+    SeriesId, Side, Span, TimeInForce, Timestamp,
 };
 use crate::engine::gateway::{Feed, GatewayError, Next, Venue};
 use crate::event::{Input, MarketEvent, RejectReason, Stamped};
@@ -20,7 +20,7 @@ use crate::sim::{SimExchange, SimSettings};
 
 use super::accounts::{Account, FillRecord};
 use super::state::{Channel, Clock, Event, Level, MarketState, Message, SeriesState, Shown};
-use super::wire;
+use super::{candles, wire};
 
 /// How the exchange matches, and what its users begin with.
 #[derive(Clone, Copy, Debug)]
@@ -46,6 +46,8 @@ pub struct Exchange {
     pub(super) sim: SimExchange,
     pub(super) settings: SandboxSettings,
     pub(super) now: Timestamp,
+    /// How long what is over stays with the live endpoints; `None` = for ever.
+    live_window: Option<Span>,
     markets: Vec<Option<MarketState>>,
     tickers: BTreeMap<Box<str>, MarketId>,
     pub(super) series: BTreeMap<Arc<str>, SeriesState>,
@@ -87,6 +89,7 @@ impl Exchange {
             sim: SimExchange::new(settings.sim),
             settings,
             now: Timestamp::from_nanos(0),
+            live_window: None,
             markets: Vec::new(),
             tickers: BTreeMap::new(),
             series: BTreeMap::new(),
@@ -106,6 +109,14 @@ impl Exchange {
         exchange.hold_next()?;
         exchange.now = exchange.held.as_ref().map_or(exchange.now, |input| input.at);
         Ok(exchange)
+    }
+
+    /// The same with an older half: markets paid out longer ago than `window`, and trades older than it, are
+    /// served below `/historical` alone.
+    #[must_use]
+    pub fn with_live_window(mut self, window: Option<Span>) -> Self {
+        self.live_window = window;
+        self
     }
 
     /// Opens an account for a key, or finds it.
@@ -257,6 +268,7 @@ impl Exchange {
             close: market.close_time,
             quote: Quote::default(),
             book: Shown::default(),
+            history: Vec::new(),
             clock: 0,
             settled: None,
             updated: now,
@@ -283,6 +295,7 @@ impl Exchange {
             return;
         };
         let before = std::mem::replace(&mut state.book, Shown { bid, ask });
+        state.history.push(candles::Shown::new(now, quote, state.history.last()));
         state.quote = *quote;
         state.clock += 1;
         let mut changes = Vec::new();
@@ -458,6 +471,15 @@ impl Exchange {
 impl Exchange {
     pub(super) fn state(&self, market: MarketId) -> Option<&MarketState> {
         self.markets.get(market.index())?.as_ref()
+    }
+
+    /// What was over before this moment is history.
+    pub(super) fn cutoff(&self) -> Timestamp {
+        self.live_window.map_or(Timestamp::from_nanos(0), |window| self.now - window)
+    }
+
+    pub(super) fn is_historical(&self, state: &MarketState) -> bool {
+        state.settled.is_some_and(|(_, at)| at < self.cutoff())
     }
 
     pub(super) fn states(&self) -> impl Iterator<Item = &MarketState> {

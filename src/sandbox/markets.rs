@@ -2,9 +2,10 @@
 
 use serde_json::{Value, json};
 
-use crate::domain::MarketStatus;
+use crate::domain::{MarketStatus, Timestamp};
 
 use super::exchange::Exchange;
+use super::history;
 use super::query::{Paging, Query};
 use super::refused::Refused;
 use super::rest::{Answer, Answered};
@@ -28,11 +29,20 @@ pub(super) fn answer(core: &Core, method: &str, segments: &[&str], query: &Query
             let series = exchange.series.get(*ticker).ok_or(Refused::NOT_FOUND)?;
             json!({"series": wire::series(series)})
         }
+        ["series", series, "markets", ticker, "candlesticks"] => {
+            history::candles(exchange, (series, ticker), query)?
+        }
+        ["historical", "cutoff"] => history::cutoff(exchange),
+        ["historical", "markets"] => history::markets(exchange, query)?,
+        ["historical", "markets", ticker] => history::one(exchange, ticker)?,
+        ["historical", "markets", ticker, "candlesticks"] => history::old_candles(exchange, ticker, query)?,
+        ["historical", "trades"] => history::trades(exchange, query)?,
         ["events"] => events(exchange, query)?,
         ["events", "fee_changes"] => json!({"event_fee_changes": [], "cursor": ""}),
         ["events", ticker] => event(exchange, ticker, query)?,
         ["markets"] => markets(exchange, query)?,
         ["markets", "trades"] => trades(exchange, query)?,
+        ["markets", "candlesticks"] => history::batch(exchange, query)?,
         ["markets", "orderbooks"] => order_books(exchange, query)?,
         ["markets", ticker] => json!({"market": wire::market(market(exchange, ticker)?)}),
         ["markets", ticker, "orderbook"] => order_book(exchange, ticker)?,
@@ -47,9 +57,10 @@ pub(super) fn answer(core: &Core, method: &str, segments: &[&str], query: &Query
     Ok(Answer::ok(body))
 }
 
-fn market<'a>(exchange: &'a Exchange, ticker: &str) -> Result<&'a MarketState, Refused> {
+/// A market of the live half of the exchange.
+pub(super) fn market<'a>(exchange: &'a Exchange, ticker: &str) -> Result<&'a MarketState, Refused> {
     let market = exchange.market_of(ticker).and_then(|market| exchange.state(market));
-    market.ok_or(Refused::NOT_FOUND)
+    market.filter(|state| !exchange.is_historical(state)).ok_or(Refused::NOT_FOUND)
 }
 
 fn status(exchange: &Exchange) -> Value {
@@ -121,19 +132,26 @@ fn markets_of<'a>(exchange: &'a Exchange, event: &'a Event) -> Vec<&'a MarketSta
     event.markets.iter().filter_map(|&market| exchange.state(market)).collect()
 }
 
+/// Its markets that are shown with it; an event itself is listed for ever.
+fn nested(exchange: &Exchange, event: &Event) -> Value {
+    let states = markets_of(exchange, event).into_iter().filter(|state| !exchange.is_historical(state));
+    states.map(wire::market).collect()
+}
+
 fn events(exchange: &Exchange, query: &Query) -> Result<Value, Refused> {
     let paging = Paging { default: 200, most: 200, ..Paging::of("GetEvents") };
-    let (fits, nested) = (status_filter(query)?, query.flag("with_nested_markets"));
+    let (fits, with_markets) = (status_filter(query)?, query.flag("with_nested_markets"));
+    let closes = query.within(["min_close_ts", "max_close_ts"], paging.endpoint)?;
     let events = (1..).zip(exchange.events.values()).filter(|(_, event)| {
         query.lists("series_ticker", &event.series)
             && query.lists("tickers", &event.ticker)
-            && markets_of(exchange, event).into_iter().any(&fits)
+            && markets_of(exchange, event).into_iter().any(|state| fits(state) && closes(state.close))
     });
     let (events, cursor) = query.page(paging, events)?;
     let body = |event: &Event| {
         let mut body = wire::event(event);
-        if nested {
-            body["markets"] = markets_of(exchange, event).into_iter().map(wire::market).collect();
+        if with_markets {
+            body["markets"] = nested(exchange, event);
         }
         body
     };
@@ -142,10 +160,10 @@ fn events(exchange: &Exchange, query: &Query) -> Result<Value, Refused> {
 
 fn event(exchange: &Exchange, ticker: &str, query: &Query) -> Result<Value, Refused> {
     let event = exchange.events.get(ticker).ok_or(Refused::NOT_FOUND)?;
-    let (nested, without) = (query.flag("with_nested_markets"), query.flag("exclude_markets"));
-    let markets: Value = markets_of(exchange, event).into_iter().map(wire::market).collect();
+    let (inside, without) = (query.flag("with_nested_markets"), query.flag("exclude_markets"));
+    let markets = nested(exchange, event);
     let mut body = json!({"event": wire::event(event)});
-    match (nested, without) {
+    match (inside, without) {
         (true, true) => {
             let details = "with_nested_markets and exclude_markets exclude each other";
             return Err(Refused::with(400, "invalid_parameters", details));
@@ -169,6 +187,7 @@ fn markets(exchange: &Exchange, query: &Query) -> Result<Value, Refused> {
     let markets = exchange.states().filter(|state| {
         let market = &state.market;
         !combos_only
+            && !exchange.is_historical(state)
             && query.lists("event_ticker", &market.event_ticker)
             && query.lists("series_ticker", &market.series_ticker)
             && query.lists("tickers", &market.ticker)
@@ -204,11 +223,24 @@ fn order_books(exchange: &Exchange, query: &Query) -> Result<Value, Refused> {
 }
 
 fn trades(exchange: &Exchange, query: &Query) -> Result<Value, Refused> {
-    let paging = Paging::newest_first("GetTrades");
+    trades_where(exchange, query, "GetTrades", |at| at >= exchange.cutoff())
+}
+
+/// The trades of the half of the exchange in which a trade of a time is.
+pub(super) fn trades_where(
+    exchange: &Exchange,
+    query: &Query,
+    endpoint: &'static str,
+    here: impl Fn(Timestamp) -> bool,
+) -> Result<Value, Refused> {
+    let paging = Paging::newest_first(endpoint);
     let within = query.within(["min_ts", "max_ts"], paging.endpoint)?;
     let blocks_only = query.flag("is_block_trade");
     let trades = exchange.trades.iter().rev().filter(|trade| {
-        !blocks_only && query.lists("ticker", exchange.ticker(trade.market)) && within(trade.at)
+        !blocks_only
+            && here(trade.at)
+            && query.lists("ticker", exchange.ticker(trade.market))
+            && within(trade.at)
     });
     let (trades, cursor) = query.page(paging, trades.map(|trade| (trade.trade, trade)))?;
     let bodies: Vec<Value> = trades.into_iter().map(|trade| wire::trade(exchange, trade, false)).collect();

@@ -14,6 +14,8 @@
 //! - A user's own orders never meet on placing, as `self_trade_prevention_type` says; an amend does not look.
 //! - Users do not trade with each other; `/markets/trades` lists only trades of users.
 //! - A market is finalized in the moment it is determined, without a dispute window, and pays exactly.
+//! - Nothing is history (`/historical/…`) unless a live window is set, and then it moves with every moment.
+//! - Candles are made of quotes: a trade is a rise of the volume, and a period without a quote has no candle.
 //! - A change of a series' fees reaches sockets as `event_fee_update` of each of its events.
 //! - Extensions: `mid_dollars` where only a midpoint was recorded and `quotes_assumed` where bid and ask are
 //!   assumed around it (market object and ticker), `sandbox_advance` on sockets, and `/sandbox/*`.
@@ -22,10 +24,12 @@ pub mod accounts;
 mod amend;
 pub mod auth;
 mod booking;
+mod candles;
 pub mod control;
 pub mod exchange;
 pub mod faults;
 pub mod groups;
+mod history;
 mod limits;
 mod markets;
 pub mod orders;

@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use crate::domain::{Contracts, FeeSchedule, Market, MarketId, MarketStatus, Price, Quote, Timestamp};
 
-use super::wire;
+use super::{candles, wire};
 
 /// One level of the book.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,6 +39,8 @@ pub struct MarketState {
     pub quote: Quote,
     /// What the book shows.
     pub book: Shown,
+    /// All it has shown so far, for candles.
+    pub history: Vec<candles::Shown>,
     /// Rises with every quote.
     pub clock: u64,
     /// What YES paid, and when.

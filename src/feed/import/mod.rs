@@ -24,7 +24,7 @@ pub mod layout;
 mod listing;
 mod map;
 mod refusal;
-mod sorter;
+pub(crate) mod sorter;
 mod tape;
 pub mod target;
 #[cfg(test)]

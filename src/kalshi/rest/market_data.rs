@@ -14,9 +14,9 @@ use crate::kalshi::wire::{
 /// Most tickers in one request.
 const TICKERS: usize = 100;
 /// Most items of one page, by list.
-const EVENTS: &str = "200";
+pub(super) const EVENTS: &str = "200";
 const MARKETS: &str = "1000";
-const TRADES: &str = "1000";
+pub(super) const TRADES: &str = "1000";
 
 /// The states of markets that can be asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -54,6 +54,8 @@ pub struct MarketFilter {
     pub event_ticker: Option<String>,
     /// In this state.
     pub status: Option<StatusFilter>,
+    /// Closing in this second or later.
+    pub closing_since: Option<Timestamp>,
     /// These; all if empty.
     pub tickers: Vec<String>,
 }
@@ -71,12 +73,18 @@ pub struct EventFilter {
 
 impl MarketFilter {
     fn call(&self, tickers: &[String]) -> Call {
-        Call::get("/markets")
+        self.call_to("/markets", tickers)
+            .with_some("status", self.status.map(StatusFilter::name))
+            .with_some("min_close_ts", self.closing_since.map(seconds_of))
+    }
+
+    /// What any list of markets can be asked.
+    pub(super) fn call_to(&self, path: &str, tickers: &[String]) -> Call {
+        Call::get(path)
             .with("limit", MARKETS)
             .with("mve_filter", "exclude")
             .with_some("series_ticker", self.series_ticker.as_ref())
             .with_some("event_ticker", self.event_ticker.as_ref())
-            .with_some("status", self.status.map(StatusFilter::name))
             .with_some("tickers", (!tickers.is_empty()).then(|| tickers.join(",")))
     }
 }

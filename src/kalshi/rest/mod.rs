@@ -4,6 +4,7 @@
 
 mod call;
 mod error;
+mod history;
 mod market_data;
 mod orders;
 mod portfolio;
@@ -30,6 +31,7 @@ use super::wire::{ApiErrorBody, ExchangeStatus, Page};
 use crate::domain::Timestamp;
 
 pub use self::error::ApiError;
+pub use self::history::{CandleSpan, Half, Paged};
 pub use self::market_data::{EventFilter, MarketFilter, StatusFilter};
 pub use self::orders::Decrease;
 pub use self::portfolio::{FillFilter, OrderFilter};

@@ -232,8 +232,16 @@ pub struct Trade {
 
 /// A best price: $0 and $1 are no prices but say that there is none.
 fn quoted<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Price>, D::Error> {
-    let price = number::price(deserializer)?;
-    Ok((price > Price::ZERO && price < Price::ONE).then_some(price))
+    number::price(deserializer).map(|price| Some(price).filter(|&price| is_quote(price)))
+}
+
+/// The same where it may be `null`.
+pub(super) fn optional_quoted<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Price>, D::Error> {
+    Ok(number::optional_price(deserializer)?.filter(|&price| is_quote(price)))
+}
+
+fn is_quote(price: Price) -> bool {
+    price > Price::ZERO && price < Price::ONE
 }
 
 fn result<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<MarketResult>, D::Error> {

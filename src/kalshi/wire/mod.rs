@@ -2,6 +2,7 @@
 //! never looks at may come and go; of what it uses, everything required must be there.
 
 mod account;
+mod candle;
 mod exchange;
 mod market;
 mod order;
@@ -11,6 +12,8 @@ mod series;
 pub use account::{
     AccountLimits, Balance, EndpointCost, EndpointCosts, MarketPosition, RateLimit, Settlement, ShardBalance,
 };
+pub use candle::Candle;
+pub(crate) use candle::{CandleBatch, OldCandles};
 pub use exchange::{
     DayHours, ExchangeStatus, HistoricalCutoff, Maintenance, Schedule, ShardStatus, WeeklyHours,
 };
@@ -88,6 +91,13 @@ mod envelope {
         OneSchedule { schedule: Schedule }
         BatchCreatedList { orders: Vec<BatchItem<Created>> }
         BatchCancelledList { orders: Vec<BatchItem<Cancelled>> }
+    }
+
+    /// The time as of which the exchange answers.
+    #[derive(Debug, Deserialize)]
+    pub(crate) struct AsOf {
+        #[serde(rename = "as_of_time", deserialize_with = "crate::kalshi::number::time")]
+        pub as_of: crate::domain::Timestamp,
     }
 
     #[derive(Debug, Deserialize)]

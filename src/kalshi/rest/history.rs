@@ -1,0 +1,142 @@
+//! What was: candles, trades, settled markets and past fees, live and below `/historical`. Lists come page by
+//! page, so that what was fetched can be kept before more is asked for.
+#![expect(clippy::missing_errors_doc, reason = "every request fails in the ways of `ApiError`")]
+
+use super::call::{Call, part};
+use super::market_data::{EVENTS, MarketFilter, TRADES};
+use super::{ApiError, Rest};
+use crate::domain::Timestamp;
+use crate::kalshi::number::seconds_of;
+use crate::kalshi::wire::{
+    AsOf, Candle, CandleBatch, Event, EventsPage, FeeChange, FeeChanges, Market, MarketsPage, OldCandles,
+    OneMarket, Page, Trade, TradesPage,
+};
+
+/// A page, and the cursor of the next; `None` after the last.
+pub type Paged<T> = (Vec<T>, Option<String>);
+
+/// Which of the exchange's halves is asked: what is over since the cutoff, or before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Half {
+    /// What is going on, and what was over only lately.
+    Live,
+    /// What is older.
+    Historical,
+}
+
+/// Which candles: those that end from second `from` to second `until`, both included.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CandleSpan {
+    /// First end of a period, in Unix seconds.
+    pub from: i64,
+    /// Last end of a period, in Unix seconds.
+    pub until: i64,
+    /// Minutes of a period: 1, 60 or 1440.
+    pub minutes: u16,
+}
+
+impl CandleSpan {
+    fn call(self, path: impl AsRef<str>) -> Call {
+        Call::get(path)
+            .with("start_ts", self.from.to_string())
+            .with("end_ts", self.until.to_string())
+            .with("period_interval", self.minutes.to_string())
+    }
+}
+
+impl Rest {
+    async fn page<P: Page + serde::de::DeserializeOwned>(
+        &self,
+        call: Call,
+        cursor: Option<&str>,
+    ) -> Result<Paged<P::Item>, ApiError> {
+        let (items, next) = self.call::<P>(call.with_some("cursor", cursor)).await?.split();
+        Ok((items, Some(next).filter(|next| !next.is_empty())))
+    }
+
+    /// The exchange's time, as of which it answers.
+    pub async fn as_of(&self) -> Result<Timestamp, ApiError> {
+        Ok(self.call::<AsOf>(Call::get("/exchange/user_data_timestamp")).await?.as_of)
+    }
+
+    /// Past and announced fee changes of a series.
+    pub async fn all_fee_changes(&self, series_ticker: &str) -> Result<Vec<FeeChange>, ApiError> {
+        let call = Call::get("/series/fee_changes").with("series_ticker", series_ticker);
+        let changes = self.call::<FeeChanges>(call.with("show_historical", "true")).await?;
+        Ok(changes.series_fee_change_arr)
+    }
+
+    /// Events of a series, without markets; with `closing_since`, those with a market that closes then or later.
+    pub async fn events_page(
+        &self,
+        series_ticker: &str,
+        closing_since: Option<Timestamp>,
+        cursor: Option<&str>,
+    ) -> Result<Paged<Event>, ApiError> {
+        let call = Call::get("/events")
+            .with("limit", EVENTS)
+            .with("series_ticker", series_ticker)
+            .with_some("min_close_ts", closing_since.map(seconds_of));
+        self.page::<EventsPage>(call, cursor).await
+    }
+
+    /// Markets that were settled before the cutoff. Of the filter, only series, event or tickers are used, and
+    /// only one of them may be given.
+    pub async fn historical_markets_page(
+        &self,
+        filter: &MarketFilter,
+        cursor: Option<&str>,
+    ) -> Result<Paged<Market>, ApiError> {
+        self.page::<MarketsPage>(filter.call_to("/historical/markets", &filter.tickers), cursor).await
+    }
+
+    /// One market that was settled before the cutoff.
+    pub async fn historical_market(&self, ticker: &str) -> Result<Market, ApiError> {
+        let call = Call::get(format!("/historical/markets/{}", part(ticker)?));
+        Ok(self.call::<OneMarket>(call).await?.market)
+    }
+
+    /// Candles of at most 100 live markets and 10,000 periods in all, by ticker.
+    pub async fn candles(
+        &self,
+        tickers: &[&str],
+        span: CandleSpan,
+    ) -> Result<Vec<(String, Vec<Candle>)>, ApiError> {
+        let call = span.call("/markets/candlesticks").with("market_tickers", tickers.join(","));
+        let batch = self.call::<CandleBatch>(call).await?;
+        let of = |candles: Vec<_>| candles.into_iter().map(Candle::from).collect();
+        Ok(batch.markets.into_iter().map(|market| (market.market_ticker, of(market.candlesticks))).collect())
+    }
+
+    /// Candles of a market that was settled before the cutoff; at most 5,000 periods.
+    pub async fn historical_candles(&self, ticker: &str, span: CandleSpan) -> Result<Vec<Candle>, ApiError> {
+        let call = span.call(format!("/historical/markets/{}/candlesticks", part(ticker)?));
+        let endpoint = call.endpoint();
+        let answer = self.call::<OldCandles>(call).await?;
+        if answer.ticker != ticker {
+            let problem = format!("ticker: it is {}, not {ticker}", answer.ticker);
+            return Err(ApiError::Schema { endpoint, problem });
+        }
+        Ok(answer.candlesticks.into_iter().map(Candle::from).collect())
+    }
+
+    /// A market's trades from second `from` to second `until`, newest first.
+    pub async fn trades_page(
+        &self,
+        half: Half,
+        ticker: &str,
+        (from, until): (i64, i64),
+        cursor: Option<&str>,
+    ) -> Result<Paged<Trade>, ApiError> {
+        let path = match half {
+            Half::Live => "/markets/trades",
+            Half::Historical => "/historical/trades",
+        };
+        let call = Call::get(path)
+            .with("limit", TRADES)
+            .with("ticker", ticker)
+            .with("min_ts", from.to_string())
+            .with("max_ts", until.to_string());
+        self.page::<TradesPage>(call, cursor).await
+    }
+}

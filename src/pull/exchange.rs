@@ -1,0 +1,380 @@
+//! Asking the exchange: what was answered before is not asked again, and what fails in passing is asked until it
+//! does not. Answers are kept as what is used of them, in a few integers.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+
+use crate::domain::{FeeSchedule, FeeType, Price, PriceGrid, Strike, Timestamp};
+use crate::kalshi::rest::{ApiError, CandleSpan, Half, MarketFilter, Paged, Rest};
+use crate::kalshi::wire::{self, BookSide, Candle, Market, MarketResult, Status, Trade};
+
+use super::PullError;
+use super::answers::Answers;
+
+/// Pauses between tries of what fails in passing; the client itself has tried several times before each.
+const PAUSES: [u64; 6] = [1, 2, 5, 10, 30, 60];
+
+/// A market as it is listed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Listed {
+    pub ticker: String,
+    pub event: String,
+    pub title: String,
+    pub yes_sub_title: String,
+    pub strike: Strike,
+    pub open: Timestamp,
+    pub close: Timestamp,
+    pub grid: PriceGrid,
+    /// When it was paid out and what YES got.
+    pub settled: Option<(Timestamp, Price)>,
+    /// Whether it is over, and nothing about it will change.
+    pub over: bool,
+}
+
+/// What belongs to a market through its event.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EventFacts {
+    pub ticker: String,
+    pub series: String,
+    pub exclusive: bool,
+    pub fee_type: Option<FeeType>,
+    pub multiplier_ppm: Option<u32>,
+}
+
+/// What belongs to a market through its series.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SeriesFacts {
+    pub ticker: String,
+    pub category: String,
+    pub fees: FeeSchedule,
+}
+
+/// A candle: its end in Unix seconds; bid, ask and last in ten-thousandths, 0 = none; volume of its period and open
+/// interest in hundredths.
+pub type CandleRow = (i64, u16, u16, u16, i64, i64);
+/// A trade: microseconds, id, YES price in ten-thousandths, hundredths, whether the taker bought YES.
+pub type TradeRow = (i64, String, u16, i64, bool);
+
+/// A page of trades.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct TradePage {
+    pub trades: Vec<TradeRow>,
+    /// Trades agreed outside the book, which are left out.
+    pub blocks: u64,
+    pub next: Option<String>,
+}
+
+/// The exchange and what it has answered.
+#[derive(Debug)]
+pub struct Exchange {
+    rest: Rest,
+    answers: Mutex<Answers>,
+    asked: AtomicU64,
+    remembered: AtomicU64,
+}
+
+impl Exchange {
+    pub fn new(rest: Rest, answers: Answers) -> Self {
+        let (asked, remembered) = Default::default();
+        Self { rest, answers: Mutex::new(answers), asked, remembered }
+    }
+
+    /// Requests sent, and requests that an earlier, unfinished pull had sent.
+    pub fn requests(&self) -> (u64, u64) {
+        (self.asked.load(Ordering::Relaxed), self.remembered.load(Ordering::Relaxed))
+    }
+
+    fn answers(&self) -> MutexGuard<'_, Answers> {
+        // A record is written as a whole or not at all, whoever panics.
+        self.answers.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The answer to a request, and how many bytes it takes on the disk.
+    async fn ask<T: Serialize + DeserializeOwned>(
+        &self,
+        key: &str,
+        request: impl AsyncFn() -> Result<T, ApiError>,
+    ) -> Result<(T, u64), PullError> {
+        if let Some(known) = self.answers().get(key)? {
+            self.remembered.fetch_add(1, Ordering::Relaxed);
+            return Ok(known);
+        }
+        let mut pauses = PAUSES.into_iter();
+        let value = loop {
+            match request().await {
+                Ok(value) => break value,
+                Err(error) if passes(&error) => {
+                    let Some(pause) = pauses.next() else { return Err(error.into()) };
+                    tracing::info!(%error, "asking again in {pause} s");
+                    tokio::time::sleep(Duration::from_secs(pause)).await;
+                }
+                Err(error) => return Err(error.into()),
+            }
+        };
+        self.asked.fetch_add(1, Ordering::Relaxed);
+        let bytes = self.answers().keep(key, &value)?;
+        Ok((value, bytes))
+    }
+
+    async fn value<T: Serialize + DeserializeOwned>(
+        &self,
+        key: &str,
+        request: impl AsyncFn() -> Result<T, ApiError>,
+    ) -> Result<T, PullError> {
+        self.ask(key, request).await.map(|(value, _)| value)
+    }
+
+    /// All pages of a list.
+    async fn all<T: Serialize + DeserializeOwned>(
+        &self,
+        key: &str,
+        page: impl AsyncFn(Option<&str>) -> Result<Paged<T>, ApiError>,
+    ) -> Result<Vec<T>, PullError> {
+        let mut items = Vec::new();
+        let mut cursors: Vec<String> = Vec::new();
+        loop {
+            let cursor = cursors.last().map(String::as_str);
+            let place = format!("{key} from {}", cursor.unwrap_or("the first page"));
+            let (mut more, next) = self.value(&place, async || page(cursor).await).await?;
+            items.append(&mut more);
+            match next {
+                None => return Ok(items),
+                Some(next) if cursors.contains(&next) => return Err(endless(key)),
+                Some(next) => cursors.push(next),
+            }
+        }
+    }
+
+    /// The exchange's time.
+    pub async fn as_of(&self) -> Result<Timestamp, PullError> {
+        self.value("time", async || self.rest.as_of().await).await
+    }
+
+    /// What was settled before this is history.
+    pub async fn cutoff(&self) -> Result<Cutoff, PullError> {
+        let cutoff = async || {
+            let cutoff = self.rest.historical_cutoff().await?;
+            Ok(Cutoff { settled: cutoff.market_settled, traded: cutoff.trades_created })
+        };
+        self.value("cutoff", cutoff).await
+    }
+
+    pub async fn series(&self, ticker: &str) -> Result<Option<SeriesFacts>, PullError> {
+        let facts = |series: wire::Series| SeriesFacts {
+            fees: series.fees(),
+            ticker: series.ticker,
+            category: series.category,
+        };
+        let key = format!("series {ticker}");
+        self.value(&key, async || found(self.rest.series(ticker).await.map(facts))).await
+    }
+
+    /// Fee changes of a series: from when on, and which.
+    pub async fn fee_changes(&self, series: &str) -> Result<Vec<(Timestamp, FeeSchedule)>, PullError> {
+        let changes = async || {
+            let changes = self.rest.all_fee_changes(series).await?;
+            Ok(changes.iter().map(|change| (change.at, change.fees())).collect())
+        };
+        self.value(&format!("fee changes of {series}"), changes).await
+    }
+
+    pub async fn event(&self, ticker: &str) -> Result<Option<EventFacts>, PullError> {
+        let key = format!("event {ticker}");
+        self.value(&key, async || found(self.rest.event(ticker).await.map(event_facts))).await
+    }
+
+    pub async fn events(&self, series: &str, since: Option<Timestamp>) -> Result<Vec<EventFacts>, PullError> {
+        let key = format!("events of {series} closing since {since:?}");
+        let page = async |cursor: Option<&str>| {
+            let (events, next) = self.rest.events_page(series, since, cursor).await?;
+            Ok((events.into_iter().map(event_facts).collect(), next))
+        };
+        self.all(&key, page).await
+    }
+
+    /// Markets of one half of the exchange.
+    pub async fn markets(&self, half: Half, filter: &MarketFilter) -> Result<Vec<Listed>, PullError> {
+        let key = format!("{half:?} markets {filter:?}");
+        let page = async |cursor: Option<&str>| {
+            let (markets, next) = match half {
+                Half::Live => self.rest.markets_page(filter, cursor).await?,
+                Half::Historical => self.rest.historical_markets_page(filter, cursor).await?,
+            };
+            Ok((markets.into_iter().map(listed).collect::<Result<_, _>>()?, next))
+        };
+        self.all(&key, page).await
+    }
+
+    pub async fn market(&self, half: Half, ticker: &str) -> Result<Option<Listed>, PullError> {
+        let market = async || {
+            let market = match half {
+                Half::Live => self.rest.market(ticker).await,
+                Half::Historical => self.rest.historical_market(ticker).await,
+            };
+            found(market)?.map(listed).transpose()
+        };
+        self.value(&format!("{half:?} market {ticker}"), market).await
+    }
+
+    /// Candles of several live markets; a market that is not live has none. Also how many bytes they take.
+    pub async fn candles(
+        &self,
+        tickers: &[&str],
+        span: CandleSpan,
+    ) -> Result<(Option<Vec<(String, Vec<CandleRow>)>>, u64), PullError> {
+        let candles = async || {
+            let markets = found(self.rest.candles(tickers, span).await)?;
+            let rows =
+                |(ticker, candles): (String, Vec<Candle>)| (ticker, candles.iter().map(candle_row).collect());
+            Ok(markets.map(|markets| markets.into_iter().map(rows).collect()))
+        };
+        self.ask(&format!("candles of {} {span:?}", tickers.join(",")), candles).await
+    }
+
+    /// Candles of a historical market; `None` if there is no such market.
+    pub async fn old_candles(
+        &self,
+        ticker: &str,
+        span: CandleSpan,
+    ) -> Result<(Option<Vec<CandleRow>>, u64), PullError> {
+        let candles = async || {
+            let candles = found(self.rest.historical_candles(ticker, span).await)?;
+            Ok(candles.map(|candles| candles.iter().map(candle_row).collect()))
+        };
+        self.ask(&format!("historical candles of {ticker} {span:?}"), candles).await
+    }
+
+    /// All trades of a market from one second to another in one half of the exchange, with the number of those left
+    /// out and of the bytes they take.
+    pub async fn trades(
+        &self,
+        half: Half,
+        ticker: &str,
+        span: (i64, i64),
+    ) -> Result<(Vec<TradeRow>, u64, u64), PullError> {
+        let (mut trades, mut blocks, mut bytes) = (Vec::new(), 0, 0);
+        let mut cursors: Vec<String> = Vec::new();
+        let list = format!("{half:?} trades of {ticker} {span:?}");
+        loop {
+            let cursor = cursors.last().map(String::as_str);
+            let key = format!("{list} from {}", cursor.unwrap_or("the first page"));
+            let page = async || {
+                let (trades, next) = self.rest.trades_page(half, ticker, span, cursor).await?;
+                let blocks = trades.iter().filter(|trade| trade.is_block_trade).count() as u64;
+                let trades = trades.iter().filter(|trade| !trade.is_block_trade).map(trade_row).collect();
+                Ok(TradePage { trades, blocks, next })
+            };
+            let (mut page, size) = self.ask(&key, page).await?;
+            trades.append(&mut page.trades);
+            (blocks, bytes) = (blocks + page.blocks, bytes + size);
+            match page.next {
+                None => return Ok((trades, blocks, bytes)),
+                Some(next) if cursors.contains(&next) => return Err(endless(&list)),
+                Some(next) => cursors.push(next),
+            }
+        }
+    }
+}
+
+/// From when on the live half knows things.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+pub struct Cutoff {
+    pub settled: Timestamp,
+    pub traded: Timestamp,
+}
+
+/// Whether the same request may do better a while later.
+const fn passes(error: &ApiError) -> bool {
+    matches!(error, ApiError::NotSent(_) | ApiError::RateLimited(_) | ApiError::Unknown(_))
+}
+
+/// What the exchange does not have is an answer, too.
+fn found<T>(answer: Result<T, ApiError>) -> Result<Option<T>, ApiError> {
+    match answer {
+        Ok(value) => Ok(Some(value)),
+        Err(error) if error.is_not_found() => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+fn endless(list: &str) -> PullError {
+    PullError::Exchange(format!(
+        "{list}: a cursor repeats, so the list has no end; report this to the exchange"
+    ))
+}
+
+fn event_facts(event: wire::Event) -> EventFacts {
+    EventFacts {
+        ticker: event.event_ticker,
+        series: event.series_ticker,
+        exclusive: event.mutually_exclusive,
+        fee_type: event.fee_type,
+        multiplier_ppm: event.fee_multiplier_ppm,
+    }
+}
+
+fn listed(market: Market) -> Result<Listed, ApiError> {
+    let schema = |problem| ApiError::Schema { endpoint: format!("market {}", market.ticker), problem };
+    let strike = market.strike().map_err(|error| schema(error.problem))?;
+    if let Strike::Between(floor, cap) = strike
+        && floor > cap
+    {
+        return Err(schema(format!("floor_strike {floor} is above cap_strike {cap}")));
+    }
+    let over = market.status == Status::Finalized;
+    let value = match market.result.filter(|_| over) {
+        None => None,
+        Some(MarketResult::Yes) => Some(Price::ONE),
+        Some(MarketResult::No) => Some(Price::ZERO),
+        Some(MarketResult::Scalar) => market.settlement_price(),
+    };
+    let told = market.settlement_value.filter(|_| over);
+    if let (Some(value), Some(told)) = (value, told)
+        && i64::from(value.get()) * 100 != told.micros()
+    {
+        return Err(schema(format!("settlement_value_dollars {told} does not fit its result")));
+    }
+    Ok(Listed {
+        strike,
+        settled: market.settlement_ts.map(whole_micros).zip(value),
+        over,
+        open: whole_micros(market.open_time),
+        close: whole_micros(market.close_time),
+        title: market.title.unwrap_or_default(),
+        ticker: market.ticker,
+        event: market.event_ticker,
+        yes_sub_title: market.yes_sub_title,
+        grid: market.grid,
+    })
+}
+
+/// A data set holds whole microseconds.
+fn whole_micros(at: Timestamp) -> Timestamp {
+    Timestamp::from_nanos(at.nanos().div_euclid(1_000) * 1_000)
+}
+
+fn candle_row(candle: &Candle) -> CandleRow {
+    let price = |price: Option<Price>| price.map_or(0, Price::get);
+    (
+        candle.end.nanos() / 1_000_000_000,
+        price(candle.yes_bid),
+        price(candle.yes_ask),
+        price(candle.last),
+        candle.volume.hundredths(),
+        candle.open_interest.hundredths(),
+    )
+}
+
+fn trade_row(trade: &Trade) -> TradeRow {
+    (
+        trade.at.nanos().div_euclid(1_000),
+        trade.trade_id.clone(),
+        trade.yes_price.get(),
+        trade.count.hundredths(),
+        trade.taker_book_side == BookSide::Bid,
+    )
+}

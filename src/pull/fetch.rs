@@ -1,0 +1,263 @@
+//! Making the requests of a plan, several at a time, and taking the answers in the plan's order.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use futures_util::{StreamExt, TryStreamExt, stream};
+
+use crate::domain::Span;
+use crate::feed::DataError;
+use crate::feed::import::sorter::Sorter;
+use crate::kalshi::number::seconds_of;
+use crate::kalshi::rest::{CandleSpan, Half};
+
+use super::exchange::{CandleRow, Cutoff, Exchange, TradeRow};
+use super::plan::{Job, Unit};
+use super::state::{Entry, State};
+use super::write::{Snapshot, Trade};
+use super::{Notes, Progress, PullError};
+
+/// Rows sorted in memory, 60 MB of candles; the rest waits on the disk.
+const IN_MEMORY: usize = 1 << 20;
+/// The cutoff moves on while a pull goes on, or waits to be run again. Trades that may be moved until then are
+/// asked for in both halves.
+const MOVING: Span = Span::DAY.times(14);
+
+/// All rows that were fetched.
+pub struct Rows {
+    pub snapshots: Sorter<Snapshot>,
+    pub trades: Sorter<Trade>,
+}
+
+impl Rows {
+    /// None yet; what does not fit into memory goes into these folders.
+    pub fn new(snapshots: &Path, trades: &Path) -> Self {
+        Self { snapshots: Sorter::new(snapshots, IN_MEMORY), trades: Sorter::new(trades, IN_MEMORY) }
+    }
+}
+
+/// The answer to a unit.
+#[derive(Default)]
+struct Answer {
+    candles: Vec<(usize, Vec<CandleRow>)>,
+    trades: Option<(usize, Vec<TradeRow>)>,
+    /// Trades left out, as they were agreed outside the book.
+    blocks: u64,
+    /// On the disk.
+    bytes: u64,
+}
+
+/// Where and how it is fetched.
+pub struct Fetcher<'a> {
+    pub exchange: &'a Exchange,
+    pub cutoff: Cutoff,
+    /// Requests on the way at a time.
+    pub at_once: usize,
+    /// After so many bytes no further job is begun.
+    pub max_bytes: Option<u64>,
+    pub progress: &'a (dyn Fn(Progress) + Sync),
+}
+
+/// A market, for those who ask.
+struct Asked {
+    ticker: String,
+    over: bool,
+    old: bool,
+}
+
+impl Fetcher<'_> {
+    /// Fetches jobs in order, notes in the state how far each market is, and says how many jobs were done.
+    pub async fn fetch(
+        &self,
+        jobs: &[Job],
+        old: &std::collections::BTreeSet<String>,
+        state: &mut State,
+        rows: &mut Rows,
+        notes: &mut Notes,
+    ) -> Result<usize, PullError> {
+        let asked = |entry: &Entry| Asked {
+            ticker: entry.listed.ticker.clone(),
+            over: entry.listed.over,
+            old: old.contains(&entry.listed.ticker),
+        };
+        let markets: Vec<Asked> = state.markets.values().map(asked).collect();
+        let mut entries: Vec<&mut Entry> = state.markets.values_mut().collect();
+        let units: Vec<&Unit> = jobs.iter().flat_map(|job| &job.units).collect();
+        let answers = stream::iter(units.iter().map(|unit| self.unit(unit, &markets)));
+        let mut answers = answers.buffered(self.at_once);
+        let since = state.terms.since.map_or(i64::MIN, seconds_of);
+        let (mut bytes, mut done) = (0, 0);
+        for (number, job) in jobs.iter().enumerate() {
+            if self.max_bytes.is_some_and(|most| bytes >= most) {
+                return Ok(number);
+            }
+            for unit in &job.units {
+                let Some(answer) = answers.try_next().await? else { break };
+                bytes += answer.bytes;
+                done += 1;
+                (self.progress)(Progress::Fetching { done, of: units.len() });
+                notes.count("trades agreed outside the book, left out", answer.blocks);
+                for (market, candles) in answer.candles {
+                    let Unit::Candles { span, .. } = unit else { continue };
+                    take_candles((market, candles), (*span, since), entries[market], rows, notes)?;
+                }
+                if let (Some((market, trades)), Unit::Trades { span, .. }) = (answer.trades, unit) {
+                    take_trades((market, trades), *span, &mut rows.trades)?;
+                }
+            }
+            for &market in &job.markets {
+                let entry = &mut *entries[market];
+                entry.candles_until = entry.candles_until.max(Some(job.until));
+                if state.terms.trades {
+                    entry.trades_until = entry.trades_until.max(Some(job.until));
+                }
+            }
+        }
+        Ok(jobs.len())
+    }
+
+    async fn unit(&self, unit: &Unit, markets: &[Asked]) -> Result<Answer, PullError> {
+        match unit {
+            Unit::Trades { market, span } => self.trades(*market, &markets[*market].ticker, *span).await,
+            Unit::Candles { markets: numbers, span } => match numbers.as_slice() {
+                [alone] if markets[*alone].old => self.old_candles(*alone, &markets[*alone], *span).await,
+                _ => self.candles(numbers, markets, *span).await,
+            },
+        }
+    }
+
+    async fn old_candles(
+        &self,
+        number: usize,
+        market: &Asked,
+        span: CandleSpan,
+    ) -> Result<Answer, PullError> {
+        let (candles, bytes) = self.exchange.old_candles(&market.ticker, span).await?;
+        let problem = || PullError::Exchange(format!("{} is listed, but has no candlesticks", market.ticker));
+        let candles = vec![(number, candles.ok_or_else(problem)?)];
+        Ok(Answer { candles, bytes, ..Answer::default() })
+    }
+
+    /// Candles of markets that were live when they were listed.
+    async fn candles(
+        &self,
+        numbers: &[usize],
+        markets: &[Asked],
+        span: CandleSpan,
+    ) -> Result<Answer, PullError> {
+        let tickers: Vec<&str> = numbers.iter().map(|&number| &*markets[number].ticker).collect();
+        let mut answer = Answer::default();
+        let mut candles = BTreeMap::new();
+        let (together, size) = self.exchange.candles(&tickers, span).await?;
+        answer.bytes += size;
+        match together {
+            Some(found) => candles.extend(found),
+            // One that has gone may spoil the answer for all.
+            None if tickers.len() > 1 => {
+                for &ticker in &tickers {
+                    let (alone, size) = self.exchange.candles(&[ticker], span).await?;
+                    answer.bytes += size;
+                    candles.extend(alone.into_iter().flatten());
+                }
+            }
+            None => {}
+        }
+        for &number in numbers {
+            let market = &markets[number];
+            let mut rows = candles.remove(&market.ticker).unwrap_or_default();
+            // It may have become history since it was listed.
+            if rows.is_empty() && market.over {
+                let (old, size) = self.exchange.old_candles(&market.ticker, span).await?;
+                rows = old.unwrap_or_default();
+                answer.bytes += size;
+            }
+            answer.candles.push((number, rows));
+        }
+        match candles.into_keys().next() {
+            None => Ok(answer),
+            Some(ticker) => Err(PullError::Exchange(format!(
+                "GET /markets/candlesticks: it answers with {ticker}, unasked"
+            ))),
+        }
+    }
+
+    async fn trades(&self, market: usize, ticker: &str, span: (i64, i64)) -> Result<Answer, PullError> {
+        let mut answer = Answer::default();
+        let mut all = Vec::new();
+        // A second more, as it is not told whether the last one counts as a whole.
+        let wide = (span.0, span.1 + 1);
+        // The live half first: what moves meanwhile is then found in the other.
+        let live = wide.1 >= seconds_of(self.cutoff.traded);
+        let old = wide.0 < seconds_of(self.cutoff.traded + MOVING);
+        for half in [Half::Live, Half::Historical] {
+            if if half == Half::Live { live } else { old } {
+                let (trades, blocks, bytes) = self.exchange.trades(half, ticker, wide).await?;
+                all.extend(trades);
+                answer.blocks += blocks;
+                answer.bytes += bytes;
+            }
+        }
+        answer.trades = Some((market, all));
+        Ok(answer)
+    }
+}
+
+/// Candles become snapshots at their ends. Those before what is wanted only tell the volume until then.
+fn take_candles(
+    (market, mut candles): (usize, Vec<CandleRow>),
+    (span, since): (CandleSpan, i64),
+    entry: &mut Entry,
+    rows: &mut Rows,
+    notes: &mut Notes,
+) -> Result<(), PullError> {
+    candles.sort_unstable();
+    candles.dedup();
+    let mut before = None;
+    for (end, bid, ask, last, volume, open_interest) in candles {
+        let place = || format!("{} at {end}", entry.listed.ticker);
+        if before.replace(end) == Some(end) {
+            return Err(PullError::Exchange(format!("{}: two candlesticks that differ", place())));
+        }
+        if end < span.from || end > span.until {
+            notes.add("candlesticks that were not asked for, left out", place);
+            continue;
+        }
+        if volume < 0 || open_interest < 0 {
+            return Err(PullError::Exchange(format!("{}: a candlestick's volume is negative", place())));
+        }
+        entry.volume += volume;
+        if end <= since {
+            continue;
+        }
+        if bid > 0 && ask > 0 && bid >= ask {
+            notes.add("candlesticks whose bid is not below the ask, left out", place);
+            continue;
+        }
+        rows.snapshots.push(Snapshot {
+            at: end * 1_000_000,
+            market: number(market),
+            prices: [bid, ask, last],
+            counts: [entry.volume, open_interest],
+        })?;
+    }
+    Ok(())
+}
+
+fn number(market: usize) -> u32 {
+    u32::try_from(market).expect("markets are far fewer than 2^32")
+}
+
+fn take_trades(
+    (market, trades): (usize, Vec<TradeRow>),
+    (from, until): (i64, i64),
+    rows: &mut Sorter<Trade>,
+) -> Result<(), PullError> {
+    let wanted = from * 1_000_000..(until + 1) * 1_000_000;
+    for row in trades.iter().filter(|row| wanted.contains(&row.0)) {
+        let trade = Trade::new(number(market), row);
+        let trade = trade
+            .ok_or_else(|| PullError::Exchange(format!("trade id `{}` is longer than any was", row.1)))?;
+        rows.push(trade).map_err(|error: DataError| PullError::Data(error))?;
+    }
+    Ok(())
+}

@@ -1,0 +1,329 @@
+//! `data pull`: markets, candles and trades of the exchange as a data set that grows.
+//!
+//! A pull lists markets, plans what each lacks, fetches it, and adds files to the data set. It looks at no clock but
+//! the exchange's and is otherwise a function of the answers it gets, which are on the disk before they are used: run
+//! again after a kill, it goes through the same steps and asks only for what was not answered yet.
+//!
+//! A candle stands at its end, when it was known; those that end after a market's close or its payment are not asked
+//! for. Nothing of the last two minutes is taken, as it may still change.
+//!
+//! | file | what |
+//! |---|---|
+//! | `exchange.rs` | asking, with patience, and only once |
+//! | `answers.rs` | what was answered, on the disk |
+//! | `listing.rs` | which markets there are, and their fees |
+//! | `plan.rs` | which requests that makes |
+//! | `fetch.rs` | making them |
+//! | `write.rs` | rows by time into files by month |
+//! | `place.rs` | how the data set appears and grows, and who may do it |
+//! | `state.rs` | how far it is |
+
+mod answers;
+mod exchange;
+mod fetch;
+mod listing;
+mod place;
+mod plan;
+mod state;
+#[cfg(test)]
+mod tests;
+mod write;
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use crate::domain::{Span, Timestamp};
+use crate::feed::DataError;
+use crate::feed::facts::{FeeChange, write_fee_changes};
+use crate::feed::import::Refused;
+use crate::feed::writer::write_listings;
+use crate::kalshi::rest::{ApiError, Rest};
+
+use answers::Answers;
+use exchange::Exchange;
+use fetch::{Fetcher, Rows};
+use listing::{Found, Lister, Scope};
+use place::Place;
+use state::{Entry, State};
+use write::{Written, by_month};
+
+pub use state::Terms;
+
+/// So long after its end a candle may still change.
+const SETTLING: Span = Span::MINUTE.times(2);
+/// Minutes of a candle, unless something else is asked for.
+const MINUTES: u16 = 60;
+
+/// Why a pull ended without a result. What was fetched is kept, and the same command goes on from there.
+#[derive(Debug, thiserror::Error)]
+pub enum PullError {
+    /// What was asked for.
+    #[error("{0}")]
+    Usage(String),
+    /// The exchange.
+    #[error("{0}; what was fetched is kept: run the same command again to go on")]
+    Exchange(String),
+    /// The disk.
+    #[error(transparent)]
+    Data(#[from] DataError),
+}
+
+impl From<ApiError> for PullError {
+    fn from(error: ApiError) -> Self {
+        Self::Exchange(error.to_string())
+    }
+}
+
+/// How far a pull is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Progress {
+    /// So many markets were listed.
+    Listing {
+        /// Markets.
+        markets: usize,
+    },
+    /// So many steps of all were made; a step is one request, or all pages of a market's trades.
+    Fetching {
+        /// Steps.
+        done: usize,
+        /// All of them.
+        of: usize,
+    },
+    /// Files are being written.
+    Writing,
+}
+
+/// What to pull.
+pub struct Settings<'a> {
+    /// The exchange.
+    pub rest: Rest,
+    /// Whether requests are signed, and the account's limits known.
+    pub signed: bool,
+    /// Its name, which a data set remembers.
+    pub environment: &'a str,
+    /// The data set.
+    pub out: &'a Path,
+    /// Series, events, markets; those of the data set are pulled anyway.
+    pub targets: &'a [String],
+    /// Nothing before this moment; `None` = as before, or everything.
+    pub since: Option<Timestamp>,
+    /// Nothing from this moment on.
+    pub until: Option<Timestamp>,
+    /// Minutes of a candle; `None` = as before, or an hour.
+    pub minutes: Option<u16>,
+    /// Trades, too; `false` = as before.
+    pub trades: bool,
+    /// No further market is begun after so many bytes of answers.
+    pub max_bytes: Option<u64>,
+    /// At most so many markets that are not in the data set yet.
+    pub max_markets: Option<usize>,
+    /// Told how far it is.
+    pub progress: &'a (dyn Fn(Progress) + Sync),
+}
+
+/// What is worth knowing about what was pulled: how often, and where first.
+#[derive(Debug, Default)]
+pub struct Notes(pub BTreeMap<&'static str, Refused>);
+
+impl Notes {
+    fn add(&mut self, kind: &'static str, place: impl FnOnce() -> String) {
+        let note = self.0.entry(kind).or_default();
+        if note.count == 0 {
+            note.first = place();
+        }
+        note.count += 1;
+    }
+
+    fn count(&mut self, kind: &'static str, count: u64) {
+        if count > 0 {
+            self.0.entry(kind).or_default().count += count;
+        }
+    }
+}
+
+/// What a pull did.
+#[derive(Debug, Default)]
+pub struct Report {
+    /// The exchange's time as of which the data set is complete.
+    pub as_of: Option<Timestamp>,
+    /// Markets in the data set.
+    pub markets: usize,
+    /// Of them, those that are over and whole.
+    pub whole: usize,
+    /// Of them, those that were added now.
+    pub new_markets: usize,
+    /// Markets that were left for the next pull, as a maximum was reached.
+    pub waiting: usize,
+    /// Snapshots added, with the first and the last.
+    pub snapshots: u64,
+    /// Trades added.
+    pub trades: u64,
+    /// Files added.
+    pub files: u64,
+    /// First and last snapshot added.
+    pub times: Option<(Timestamp, Timestamp)>,
+    /// Requests sent.
+    pub requests: u64,
+    /// Requests that a pull which was not finished had sent.
+    pub remembered: u64,
+    /// What is worth knowing.
+    pub notes: Notes,
+}
+
+/// Pulls.
+///
+/// # Errors
+/// When something cannot be asked for, the exchange does not answer as documented, or the disk fails.
+pub async fn pull(settings: Settings<'_>) -> Result<Report, PullError> {
+    let place = Place::take(settings.out)?;
+    let answers = Answers::open(&place.answers())?;
+    let begun = !answers.is_empty();
+    match run(&settings, &place, answers).await {
+        Ok(report) => {
+            place.publish()?;
+            Ok(report)
+        }
+        // Nothing was fetched that another command could use.
+        Err(PullError::Usage(problem)) if !begun => {
+            place.give_up()?;
+            Err(PullError::Usage(problem))
+        }
+        Err(error) => Err(error),
+    }
+}
+
+/// Everything until the files that are to be added are written.
+async fn run(settings: &Settings<'_>, place: &Place, answers: Answers) -> Result<Report, PullError> {
+    let before = State::load(settings.out)?;
+    let terms = terms(settings, before.as_ref())?;
+    let exchange = Exchange::new(settings.rest.clone(), answers);
+    let at_once =
+        if settings.signed { at_once(settings.rest.learn_limits().await?.read.refill_rate) } else { 4 };
+    let is_new = before.is_none();
+    let mut state = before.unwrap_or_else(|| State::new(terms));
+    state.as_of = exchange.as_of().await?;
+    for target in settings.targets {
+        state.targets.entry(target.clone()).or_default();
+    }
+    if state.targets.is_empty() {
+        return Err(PullError::Usage("name a series, an event or a market to pull".into()));
+    }
+    let (settled, end) = (state.as_of - SETTLING, settings.until.map(Timestamp::just_before));
+    let until = end.map_or(settled, |end| end.min(settled));
+    let scope = Scope { since: state.terms.since, until, max_markets: settings.max_markets };
+    let (cutoff, progress) = (exchange.cutoff().await?, settings.progress);
+    let mut notes = Notes::default();
+    let lister =
+        Lister { exchange: &exchange, state: &mut state, scope, cutoff, notes: &mut notes, progress };
+    let mut found = lister.list().await?;
+    let jobs = plan::jobs(&state, &found.old, until);
+    let mut rows = Rows::new(&place.sorting("snapshots")?, &place.sorting("trades")?);
+    let fetcher = Fetcher { exchange: &exchange, cutoff, at_once, max_bytes: settings.max_bytes, progress };
+    let done = fetcher.fetch(&jobs, &found.old, &mut state, &mut rows, &mut notes).await?;
+    let tickers: Vec<String> = state.markets.keys().cloned().collect();
+    drop_unfetched(&jobs[done..], &tickers, &mut state, &mut found);
+    if found.waiting == 0 {
+        state.targets.values_mut().for_each(|complete| *complete = (*complete).max(Some(until)));
+    }
+    progress(Progress::Writing);
+    let mut report =
+        Report { notes, waiting: found.waiting, new_markets: found.new.len(), ..Report::default() };
+    (report.requests, report.remembered) = exchange.requests();
+    add(place, state, (rows, &tickers), &found.fee_changes, &mut report)?;
+    if is_new && report.snapshots == 0 {
+        let (targets, markets) = (settings.targets.join(", "), report.markets);
+        let problem = format!(
+            "{targets}: {markets} markets without a candlestick until {until}: there is nothing to write"
+        );
+        return Err(PullError::Usage(problem));
+    }
+    Ok(report)
+}
+
+/// Requests on the way at a time: enough for the account's limit however far away the exchange is, and few enough
+/// that a kill loses little. A request costs 10 tokens.
+fn at_once(tokens_a_second: u32) -> usize {
+    (tokens_a_second as usize / 40).clamp(4, 64)
+}
+
+/// What the data set is pulled with: as before, if there is one.
+fn terms(settings: &Settings<'_>, before: Option<&State>) -> Result<Terms, PullError> {
+    let new = Terms {
+        environment: settings.environment.to_owned(),
+        minutes: settings.minutes.unwrap_or(MINUTES),
+        since: settings.since,
+        trades: settings.trades,
+    };
+    let Some(State { terms: old, .. }) = before else { return Ok(new) };
+    let other = |what: &str, old: String| {
+        let out = settings.out.display();
+        Err(PullError::Usage(format!(
+            "{out} was pulled {what} {old}; pull with the same, or into another --out"
+        )))
+    };
+    if new.environment != old.environment {
+        return other("from", old.environment.clone());
+    }
+    if settings.minutes.is_some_and(|minutes| minutes != old.minutes) {
+        return other("with candles of minutes:", old.minutes.to_string());
+    }
+    if settings.since.is_some() && settings.since != old.since {
+        let since = old.since.map_or_else(|| "the beginning".into(), Timestamp::date);
+        return other("since", since);
+    }
+    if settings.trades && !old.trades {
+        return other("without", "trades".into());
+    }
+    Ok(old.clone())
+}
+
+/// Takes out the markets of jobs that were not done, if they are not in the data set yet.
+fn drop_unfetched(jobs: &[plan::Job], tickers: &[String], state: &mut State, found: &mut Found) {
+    for &market in jobs.iter().flat_map(|job| &job.markets) {
+        let ticker = &tickers[market];
+        found.waiting += 1;
+        if found.new.remove(ticker) {
+            state.markets.remove(ticker);
+        }
+    }
+    let left: std::collections::BTreeSet<&str> =
+        state.markets.values().map(|entry| entry.series.as_str()).collect();
+    found.fee_changes.retain(|change| left.contains(change.series_ticker.as_str()));
+}
+
+/// Writes the files that are to be added.
+fn add(
+    place: &Place,
+    mut state: State,
+    (rows, tickers): (Rows, &[String]),
+    fee_changes: &[FeeChange],
+    report: &mut Report,
+) -> Result<(), PullError> {
+    let draft = place.draft()?;
+    let generation = state.generation + 1;
+    let tickers: Vec<&str> = tickers.iter().map(String::as_str).collect();
+    let snapshots = by_month(rows.snapshots, &draft.join("snapshots"), generation, &tickers)?;
+    let trades = by_month(rows.trades, &draft.join("trades"), generation, &tickers)?;
+    add_up(report, snapshots, trades);
+    if report.files > 0 {
+        state.generation = generation;
+    }
+    report.as_of = Some(state.as_of);
+    report.markets = state.markets.len();
+    report.whole = state.markets.values().filter(|entry| entry.is_whole(state.terms.trades)).count();
+    let listings: Vec<_> = state.markets.values().map(Entry::listing).collect();
+    write_listings(&draft.join("markets.parquet"), &listings)?;
+    if !fee_changes.is_empty() {
+        write_fee_changes(&draft.join("fee_changes.csv"), fee_changes)?;
+    }
+    state.save(&draft)?;
+    Ok(())
+}
+
+fn add_up(report: &mut Report, snapshots: Written, trades: Written) {
+    report.snapshots = snapshots.rows;
+    report.trades = trades.rows;
+    report.files = snapshots.files + trades.files;
+    let moment = |micros: i64| Timestamp::from_micros(micros).unwrap_or(Timestamp::MIN);
+    report.times = snapshots.times.map(|(first, last)| (moment(first), moment(last)));
+}

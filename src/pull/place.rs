@@ -1,0 +1,306 @@
+//! Where a pull works, and how its result appears: beside the data set until it is whole, by one process at a time.
+//!
+//! `.NAME.pulling` holds the answers so far, and later the files that are to be added. These are written into
+//! `next`, put on the disk, and committed by renaming that folder to `ready`; from then on they are only moved to
+//! where they belong, however often the process dies on the way. A data set that is there never loses a file: its
+//! list of markets is replaced in one step, then files of snapshots and trades are added.
+
+use std::fs::{self, File, OpenOptions, TryLockError};
+use std::io::{self, Read, Write};
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+
+use crate::feed::DataError;
+
+use super::state::STATE;
+
+const LOCK: &str = "lock";
+const ANSWERS: &str = "answers";
+const NEXT: &str = "next";
+const READY: &str = "ready";
+/// What is replaced, in this order; the state is last, as it speaks of all the others.
+const REPLACED: [&str; 2] = ["markets.parquet", "fee_changes.csv"];
+/// Folders to which files are added.
+const ADDED_TO: [&str; 2] = ["snapshots", "trades"];
+
+/// The place of a pull, taken until dropped.
+#[derive(Debug)]
+pub struct Place {
+    out: PathBuf,
+    work: PathBuf,
+    _lock: File,
+}
+
+impl Place {
+    /// Takes the place of a data set, and completes what an earlier pull had committed.
+    ///
+    /// # Errors
+    /// When another process is at it, something is there that was not pulled, or it cannot be written.
+    pub fn take(out: &Path) -> Result<Self, DataError> {
+        let cannot = |error: io::Error| DataError::of_file(out, format!("cannot be pulled to: {error}"));
+        let Some(name) = out.file_name().filter(|_| out.parent().is_some()) else {
+            return Err(DataError::of_file(out, "is no name for a folder"));
+        };
+        let work = out.with_file_name(format!(".{}.pulling", name.to_string_lossy()));
+        let lock = lock(out, &work)?;
+        let place = Self { out: out.to_owned(), work, _lock: lock };
+        place.recover().map_err(cannot)?;
+        if is_empty(out).map_err(cannot)? || out.join(STATE).is_file() {
+            return Ok(place);
+        }
+        place.clear().map_err(cannot)?;
+        Err(DataError::of_file(
+            out,
+            format!("is there, but has no {STATE}: it was not pulled; give another --out"),
+        ))
+    }
+
+    fn recover(&self) -> io::Result<()> {
+        if self.path(READY).is_dir() {
+            self.install()?;
+        }
+        // Died between moving the answers and the commit.
+        let moved = self.path(NEXT).join(ANSWERS);
+        if moved.is_file() {
+            fs::rename(moved, self.answers())?;
+        }
+        remove_folder(&self.path(NEXT))
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.work.join(name)
+    }
+
+    /// The file of answers.
+    pub fn answers(&self) -> PathBuf {
+        self.path(ANSWERS)
+    }
+
+    /// An empty folder for what is to be added, or for what is sorted on the way.
+    fn fresh(&self, name: &str) -> Result<PathBuf, DataError> {
+        let folder = self.path(name);
+        let made = remove_folder(&folder).and_then(|()| fs::create_dir(&folder));
+        made.map_err(|error| DataError::of_file(&folder, format!("cannot be created: {error}")))?;
+        Ok(folder)
+    }
+
+    /// A folder for what is sorted.
+    pub fn sorting(&self, what: &str) -> Result<PathBuf, DataError> {
+        self.fresh(&format!("sort-{what}"))
+    }
+
+    /// A folder for the files to be added.
+    pub fn draft(&self) -> Result<PathBuf, DataError> {
+        self.fresh(NEXT)
+    }
+
+    /// Makes the draft part of the data set, and ends the pull.
+    ///
+    /// # Errors
+    /// When that fails; the next pull carries on.
+    pub fn publish(self) -> Result<(), DataError> {
+        self.commit().and_then(|()| self.install()).and_then(|()| self.clear()).map_err(|error| {
+            let problem = format!("cannot be completed: {error}; run the same command again");
+            DataError::of_file(&self.out, problem)
+        })
+    }
+
+    fn commit(&self) -> io::Result<()> {
+        let next = self.path(NEXT);
+        sync(&next)?;
+        // Committed answers are used up.
+        fs::rename(self.answers(), next.join(ANSWERS))?;
+        fs::rename(&next, self.path(READY))?;
+        sync_folder(&self.work)
+    }
+
+    fn install(&self) -> io::Result<()> {
+        let ready = self.path(READY);
+        remove_file(&ready.join(ANSWERS))?;
+        if is_empty(&self.out)? {
+            fs::rename(&ready, &self.out)?;
+            let parent = self.out.parent().filter(|parent| !parent.as_os_str().is_empty());
+            return sync_folder(parent.unwrap_or(Path::new(".")));
+        }
+        for name in REPLACED {
+            move_file(&ready.join(name), &self.out.join(name))?;
+        }
+        for folder in ADDED_TO.iter().filter(|folder| ready.join(folder).is_dir()) {
+            fs::create_dir_all(self.out.join(folder))?;
+            for entry in fs::read_dir(ready.join(folder))? {
+                let name = entry?.file_name();
+                move_file(&ready.join(folder).join(&name), &self.out.join(folder).join(&name))?;
+            }
+            sync_folder(&self.out.join(folder))?;
+        }
+        move_file(&ready.join(STATE), &self.out.join(STATE))?;
+        sync_folder(&self.out)?;
+        remove_folder(&ready)
+    }
+
+    /// Ends the pull without a result; what was answered is thrown away.
+    ///
+    /// # Errors
+    /// When it cannot be removed.
+    pub fn give_up(self) -> Result<(), DataError> {
+        self.clear().map_err(|error| DataError::of_file(&self.work, format!("cannot be removed: {error}")))
+    }
+
+    fn clear(&self) -> io::Result<()> {
+        remove_folder(&self.work)
+    }
+}
+
+fn lock(out: &Path, work: &Path) -> Result<File, DataError> {
+    let cannot = |error: io::Error| DataError::of_file(out, format!("cannot be pulled to: {error}"));
+    loop {
+        fs::create_dir_all(work).map_err(cannot)?;
+        let path = work.join(LOCK);
+        let mut file =
+            match OpenOptions::new().read(true).write(true).create(true).truncate(false).open(&path) {
+                // Another process was just done and has removed the folder.
+                Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+                file => file.map_err(cannot)?,
+            };
+        match file.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => return Err(taken(out, &mut file)),
+            Err(TryLockError::Error(error)) => return Err(cannot(error)),
+        }
+        let ours = file.metadata().map_err(cannot)?.ino();
+        if fs::metadata(&path).is_ok_and(|there| there.ino() == ours) {
+            file.set_len(0).and_then(|()| writeln!(file, "{}", std::process::id())).map_err(cannot)?;
+            return Ok(file);
+        }
+    }
+}
+
+fn taken(out: &Path, lock: &mut File) -> DataError {
+    let mut holder = String::new();
+    let read = lock.take(20).read_to_string(&mut holder);
+    let holder = match read.ok().and_then(|_| holder.trim().parse::<u32>().ok()) {
+        Some(pid) => format!("process {pid}"),
+        None => "another process".into(),
+    };
+    DataError::of_file(out, format!("is being pulled to by {holder}; wait for it, or give another --out"))
+}
+
+fn absent_is_fine(result: io::Result<()>) -> io::Result<()> {
+    result.or_else(|error| if error.kind() == io::ErrorKind::NotFound { Ok(()) } else { Err(error) })
+}
+
+fn remove_folder(folder: &Path) -> io::Result<()> {
+    absent_is_fine(fs::remove_dir_all(folder))
+}
+
+fn remove_file(file: &Path) -> io::Result<()> {
+    absent_is_fine(fs::remove_file(file))
+}
+
+/// Moves a file that may have been moved already.
+fn move_file(from: &Path, to: &Path) -> io::Result<()> {
+    absent_is_fine(fs::rename(from, to))
+}
+
+fn is_empty(folder: &Path) -> io::Result<bool> {
+    match fs::read_dir(folder) {
+        Ok(mut entries) => Ok(entries.next().is_none()),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(true),
+        Err(error) => Err(error),
+    }
+}
+
+fn sync_folder(folder: &Path) -> io::Result<()> {
+    File::open(folder)?.sync_all()
+}
+
+/// Puts a folder and everything in it on the disk.
+fn sync(folder: &Path) -> io::Result<()> {
+    for entry in fs::read_dir(folder)? {
+        let entry = entry?;
+        if entry.file_type()?.is_dir() {
+            sync(&entry.path())?;
+        } else {
+            sync_folder(&entry.path())?;
+        }
+    }
+    sync_folder(folder)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Writes a draft of the given files.
+    fn draft(place: &Place, files: &[(&str, &str)]) {
+        let next = place.draft().unwrap();
+        for (name, text) in files {
+            fs::create_dir_all(next.join(name).parent().unwrap()).unwrap();
+            fs::write(next.join(name), text).unwrap();
+        }
+        fs::write(place.answers(), "").unwrap();
+    }
+
+    fn read(out: &Path, name: &str) -> Option<String> {
+        fs::read_to_string(out.join(name)).ok()
+    }
+
+    const FIRST: [(&str, &str); 3] = [("markets.parquet", "1"), ("snapshots/a.1", "1"), ("pull.json", "1")];
+    const SECOND: [(&str, &str); 4] =
+        [("markets.parquet", "2"), ("snapshots/a.2", "2"), ("trades/a.2", "2"), ("pull.json", "2")];
+
+    #[test]
+    fn what_was_committed_is_completed_wherever_the_process_died() {
+        // Files that had been moved when it died: none, the markets, the markets and the snapshots.
+        for moved in 0..3 {
+            let folder = tempfile::tempdir().unwrap();
+            let out = folder.path().join("mine");
+            let place = Place::take(&out).unwrap();
+            draft(&place, &FIRST);
+            place.publish().unwrap();
+            let place = Place::take(&out).unwrap();
+            draft(&place, &SECOND);
+            place.commit().unwrap();
+            let ready = place.path(READY);
+            drop(place);
+            for name in ["markets.parquet", "snapshots/a.2"].iter().take(moved) {
+                fs::rename(ready.join(name), out.join(name)).unwrap();
+            }
+            Place::take(&out).unwrap().give_up().unwrap();
+            for (name, text) in SECOND.iter().chain(&FIRST[1..2]) {
+                assert_eq!(read(&out, name).as_deref(), Some(*text), "{moved}: {name}");
+            }
+            assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1, "{moved}: nothing is left behind");
+        }
+    }
+
+    #[test]
+    fn what_was_not_committed_is_not_there_and_its_answers_are_kept() {
+        let folder = tempfile::tempdir().unwrap();
+        let out = folder.path().join("mine");
+        let place = Place::take(&out).unwrap();
+        draft(&place, &FIRST);
+        fs::rename(place.answers(), place.path(NEXT).join(ANSWERS)).unwrap();
+        drop(place);
+        assert!(!out.exists());
+        let place = Place::take(&out).unwrap();
+        assert!(place.answers().is_file() && !place.path(NEXT).exists() && !out.exists());
+    }
+
+    #[test]
+    fn only_one_pulls_and_nothing_of_someone_else_is_touched() {
+        let folder = tempfile::tempdir().unwrap();
+        let out = folder.path().join("mine");
+        let place = Place::take(&out).unwrap();
+        let refused = Place::take(&out).unwrap_err().to_string();
+        let expected = format!("is being pulled to by process {}", std::process::id());
+        assert!(refused.contains(&expected), "{refused}");
+        drop(place);
+        Place::take(&out).unwrap().give_up().unwrap();
+        fs::create_dir(&out).unwrap();
+        fs::write(out.join("thesis.txt"), "years of work").unwrap();
+        let refused = Place::take(&out).unwrap_err().to_string();
+        assert!(refused.contains("was not pulled"), "{refused}");
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
+}

@@ -1,0 +1,243 @@
+//! Rows of all markets, in any order, into files by month: sorted by time, each moment of a market once.
+
+use std::path::Path;
+
+use crate::domain::Timestamp;
+use crate::feed::DataError;
+use crate::feed::import::sorter::{Record, Sorter, take};
+use crate::feed::trades::{TradeRow, TradeWriter};
+use crate::feed::writer::{PackedRow, SnapshotWriter};
+
+/// Rows of a row group.
+const ROW_GROUP: usize = 32_768;
+/// Bytes of a trade's id; the exchange's are UUIDs of 36.
+const ID: usize = 48;
+
+/// A candle as a snapshot at its end. The order is that of the file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Snapshot {
+    /// Microseconds since 1970.
+    pub at: i64,
+    /// Number of the market, in order of tickers.
+    pub market: u32,
+    /// Bid, ask, last trade in ten-thousandths of a dollar; 0 = none.
+    pub prices: [u16; 3],
+    /// Volume of its life and open interest, in hundredths.
+    pub counts: [i64; 2],
+}
+
+impl Record for Snapshot {
+    const SIZE: usize = 34;
+
+    fn put(self, bytes: &mut Vec<u8>) {
+        bytes.extend(self.at.to_le_bytes());
+        bytes.extend(self.market.to_le_bytes());
+        self.prices.iter().for_each(|price| bytes.extend(price.to_le_bytes()));
+        self.counts.iter().for_each(|count| bytes.extend(count.to_le_bytes()));
+    }
+
+    fn get(mut bytes: &[u8]) -> Self {
+        let bytes = &mut bytes;
+        Self {
+            at: i64::from_le_bytes(take(bytes)),
+            market: u32::from_le_bytes(take(bytes)),
+            prices: std::array::from_fn(|_| u16::from_le_bytes(take(bytes))),
+            counts: std::array::from_fn(|_| i64::from_le_bytes(take(bytes))),
+        }
+    }
+}
+
+/// A trade. The order is that of the file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Trade {
+    /// Microseconds since 1970.
+    pub at: i64,
+    /// Number of the market, in order of tickers.
+    pub market: u32,
+    id: [u8; ID],
+    yes_price: u16,
+    count: i64,
+    taker_yes: bool,
+}
+
+impl Trade {
+    /// A trade of the exchange; `None` if its id is too long to be one.
+    pub fn new(market: u32, row: &super::exchange::TradeRow) -> Option<Self> {
+        let (at, ref name, yes_price, count, taker_yes) = *row;
+        let mut id = [0; ID];
+        id.get_mut(..name.len())?.copy_from_slice(name.as_bytes());
+        Some(Self { at, market, id, yes_price, count, taker_yes })
+    }
+}
+
+impl Record for Trade {
+    const SIZE: usize = 23 + ID;
+
+    fn put(self, bytes: &mut Vec<u8>) {
+        bytes.extend(self.at.to_le_bytes());
+        bytes.extend(self.market.to_le_bytes());
+        bytes.extend(self.id);
+        bytes.extend(self.yes_price.to_le_bytes());
+        bytes.extend(self.count.to_le_bytes());
+        bytes.push(self.taker_yes.into());
+    }
+
+    fn get(mut bytes: &[u8]) -> Self {
+        let bytes = &mut bytes;
+        Self {
+            at: i64::from_le_bytes(take(bytes)),
+            market: u32::from_le_bytes(take(bytes)),
+            id: take(bytes),
+            yes_price: u16::from_le_bytes(take(bytes)),
+            count: i64::from_le_bytes(take(bytes)),
+            taker_yes: take(bytes) == [1],
+        }
+    }
+}
+
+/// What can be laid into files by month.
+pub trait Dated: Record {
+    /// Writes one file.
+    type File;
+    /// When, in microseconds since 1970.
+    fn at(&self) -> i64;
+    /// Whether it says the same moment, or the same trade, as another.
+    fn is_again(&self, other: &Self) -> bool;
+    /// Starts a file.
+    fn create(path: &Path) -> Result<Self::File, DataError>;
+    /// Writes a row group.
+    fn write(file: &mut Self::File, rows: &[Self], tickers: &[&str]) -> Result<(), DataError>;
+    /// Finishes a file.
+    fn finish(file: Self::File) -> Result<(), DataError>;
+}
+
+impl Dated for Snapshot {
+    type File = SnapshotWriter;
+
+    fn at(&self) -> i64 {
+        self.at
+    }
+
+    fn is_again(&self, other: &Self) -> bool {
+        (self.at, self.market) == (other.at, other.market)
+    }
+
+    fn create(path: &Path) -> Result<SnapshotWriter, DataError> {
+        SnapshotWriter::create(path)
+    }
+
+    fn write(file: &mut SnapshotWriter, rows: &[Self], tickers: &[&str]) -> Result<(), DataError> {
+        let packed = |row: &Self| PackedRow {
+            at: row.at,
+            market: row.market,
+            bid: row.prices[0],
+            ask: row.prices[1],
+            last: row.prices[2],
+            mid: 0,
+            bid_size: -1,
+            ask_size: -1,
+            volume: row.counts[0],
+            open_interest: row.counts[1],
+        };
+        let packed: Vec<_> = rows.iter().map(packed).collect();
+        file.write_block(&packed, |market| tickers[market as usize])
+    }
+
+    fn finish(file: SnapshotWriter) -> Result<(), DataError> {
+        file.finish()
+    }
+}
+
+impl Dated for Trade {
+    type File = TradeWriter;
+
+    fn at(&self) -> i64 {
+        self.at
+    }
+
+    fn is_again(&self, other: &Self) -> bool {
+        (self.market, self.id) == (other.market, other.id)
+    }
+
+    fn create(path: &Path) -> Result<TradeWriter, DataError> {
+        TradeWriter::create(path)
+    }
+
+    fn write(file: &mut TradeWriter, rows: &[Self], tickers: &[&str]) -> Result<(), DataError> {
+        file.write_block(rows.iter().map(|row| TradeRow {
+            at: row.at,
+            ticker: tickers[row.market as usize],
+            id: std::str::from_utf8(&row.id).unwrap_or_default().trim_end_matches('\0'),
+            yes_price: row.yes_price,
+            count: row.count,
+            taker_yes: row.taker_yes,
+        }))
+    }
+
+    fn finish(file: TradeWriter) -> Result<(), DataError> {
+        file.finish()
+    }
+}
+
+/// What became of rows.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Written {
+    /// Rows written.
+    pub rows: u64,
+    /// Rows that were there twice.
+    pub again: u64,
+    /// Files written.
+    pub files: u64,
+    /// First and last, in microseconds since 1970.
+    pub times: Option<(i64, i64)>,
+}
+
+/// Writes all records into files of a month each, `FOLDER/2024-01.001.parquet`; the number is the generation.
+pub fn by_month<R: Dated>(
+    records: Sorter<R>,
+    folder: &Path,
+    generation: u32,
+    tickers: &[&str],
+) -> Result<Written, DataError> {
+    let mut sorted = records.sorted()?;
+    let mut written = Written::default();
+    let mut open: Option<(String, R::File)> = None;
+    let mut rows: Vec<R> = Vec::with_capacity(ROW_GROUP);
+    let mut last: Option<R> = None;
+    while let Some(record) = sorted.next()? {
+        if last.is_some_and(|last| last.is_again(&record)) {
+            written.again += 1;
+            continue;
+        }
+        last = Some(record);
+        let month = month_of(record.at());
+        let same = open.as_ref().is_some_and(|(name, _)| *name == month);
+        let full = rows.len() == ROW_GROUP || !same;
+        if let Some((_, file)) = open.as_mut().filter(|_| full && !rows.is_empty()) {
+            R::write(file, &rows, tickers)?;
+            rows.clear();
+        }
+        if !same {
+            open.take().map(|(_, file)| R::finish(file)).transpose()?;
+            std::fs::create_dir_all(folder)
+                .map_err(|error| DataError::of_file(folder, format!("cannot be created: {error}")))?;
+            let file = R::create(&folder.join(format!("{month}.{generation:03}.parquet")))?;
+            open = Some((month, file));
+            written.files += 1;
+        }
+        rows.push(record);
+        written.rows += 1;
+        written.times = Some((written.times.map_or(record.at(), |(first, _)| first), record.at()));
+    }
+    if let Some((_, mut file)) = open {
+        R::write(&mut file, &rows, tickers)?;
+        R::finish(file)?;
+    }
+    Ok(written)
+}
+
+/// `2024-01`
+fn month_of(micros: i64) -> String {
+    let (year, month) = Timestamp::from_micros(micros).unwrap_or(Timestamp::MIN).year_month();
+    format!("{year:04}-{month:02}")
+}

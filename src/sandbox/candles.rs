@@ -1,0 +1,164 @@
+//! Candles out of the quotes a market has shown, as the exchange writes them: those of live markets with
+//! suffixes at their fields, those of `/historical` without.
+//!
+//! A candle ends at a whole multiple of its period and holds what was shown after the last multiple and until
+//! its own. Periods without a quote have none. The one under way holds what was shown so far.
+
+use serde_json::{Map, Value, json};
+
+use crate::domain::{Contracts, Price, Quote, Span, Timestamp};
+
+use super::query::Query;
+use super::refused::Refused;
+use super::state::MarketState;
+use super::wire;
+
+/// Periods a request may span, by market and in all.
+const MOST_A_MARKET: i64 = 5_000;
+const MOST: i64 = 10_000;
+
+/// What a market showed at one moment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Shown {
+    /// When.
+    pub at: Timestamp,
+    /// Best bid; $0 = none.
+    pub bid: Price,
+    /// Best ask; $1 = none.
+    pub ask: Price,
+    /// The last trade.
+    pub last: Option<Price>,
+    /// Contracts traded in its life.
+    pub volume: Contracts,
+}
+
+impl Shown {
+    pub(super) fn new(at: Timestamp, quote: &Quote, before: Option<&Self>) -> Self {
+        let volume = quote.volume.or(before.map(|before| before.volume)).unwrap_or_default();
+        let (bid, ask) = (quote.bid.unwrap_or(Price::ZERO), quote.ask.unwrap_or(Price::ONE));
+        Self { at, bid, ask, last: quote.last, volume }
+    }
+}
+
+/// How fields are named.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Names {
+    Live,
+    Historical,
+}
+
+impl Names {
+    fn dollars(self, name: &str) -> String {
+        if self == Self::Live { format!("{name}_dollars") } else { name.to_owned() }
+    }
+
+    fn count(self, name: &str) -> String {
+        if self == Self::Live { format!("{name}_fp") } else { name.to_owned() }
+    }
+}
+
+/// Which candles.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Asked {
+    /// First and last end of a period, in Unix seconds.
+    ends: (i64, i64),
+    period: Span,
+    latest_before: bool,
+}
+
+impl Asked {
+    /// Reads a request for candles of so many markets.
+    pub(super) fn read(query: &Query, endpoint: &str, markets: i64) -> Result<Self, Refused> {
+        let get = |name: &str| query.integer(name, endpoint)?.ok_or_else(|| Refused::missing(name));
+        let (first, last, minutes) = (get("start_ts")?, get("end_ts")?, get("period_interval")?);
+        if ![1, 60, 1_440].contains(&minutes) {
+            return Err(Refused::with(400, "invalid_parameters", "period_interval: 1, 60 or 1440"));
+        }
+        let periods = last.saturating_sub(first).max(0) / (60 * minutes);
+        if periods > MOST_A_MARKET || periods.saturating_mul(markets) > MOST {
+            return Err(Refused::with(400, "invalid_parameters", "too many candles; shorten the time range"));
+        }
+        let latest_before = query.flag("include_latest_before_start");
+        Ok(Self { ends: (first, last), period: Span::MINUTE.times(minutes), latest_before })
+    }
+
+    /// The candles of a market.
+    pub(super) fn candles(&self, state: &MarketState, names: Names) -> Vec<Value> {
+        let end = |shown: &Shown| wire::seconds(shown.at.rounded_up_to(self.period));
+        let history = &state.history;
+        let begin = history.partition_point(|shown| end(shown) < self.ends.0);
+        let stop = history.partition_point(|shown| end(shown) <= self.ends.1);
+        let mut before = history[..begin].last();
+        let mut candles = Vec::new();
+        if let Some(latest) = before.filter(|_| self.latest_before) {
+            let period = self.period.nanos() / 1_000_000_000;
+            let boundary = -(-self.ends.0).div_euclid(period) * period;
+            if history.get(begin).is_none_or(|next| end(next) != boundary) {
+                candles.push(body(boundary, &[], Some(latest), names));
+            }
+        }
+        for shown in history.get(begin..stop).unwrap_or_default().chunk_by(|a, b| end(a) == end(b)) {
+            candles.push(body(end(&shown[0]), shown, before, names));
+            before = shown.last();
+        }
+        candles
+    }
+}
+
+/// One candle of what was shown in its period, after what was shown before.
+fn body(end: i64, shown: &[Shown], before: Option<&Shown>, names: Names) -> Value {
+    // What stood at the beginning of the period was shown in it, too.
+    let side = |price: fn(&Shown) -> Price| {
+        let prices: Vec<Price> = before.into_iter().chain(shown).map(price).collect();
+        ohlc(&prices, names).into_iter().collect::<Map<_, _>>()
+    };
+    let volume_before = before.map_or(Contracts::ZERO, |before| before.volume);
+    let volume = shown.last().map_or(Contracts::ZERO, |last| last.volume - volume_before);
+    let mut body = json!({
+        "end_period_ts": end,
+        "yes_bid": side(|shown| shown.bid), "yes_ask": side(|shown| shown.ask),
+        "price": traded(shown, before, names),
+    });
+    body[names.count("volume")] = wire::count(volume).into();
+    body[names.count("open_interest")] = "0.00".into();
+    body
+}
+
+fn ohlc(prices: &[Price], names: Names) -> Vec<(String, Value)> {
+    let (open, close) = (prices.first(), prices.last());
+    let (low, high) = (prices.iter().min(), prices.iter().max());
+    [("open", open), ("low", low), ("high", high), ("close", close)]
+        .map(|(name, price)| {
+            (names.dollars(name), price.map_or(Value::Null, |&price| wire::price(price).into()))
+        })
+        .into()
+}
+
+/// The prices of the period's trades. A trade is a rise of the volume.
+fn traded(shown: &[Shown], before: Option<&Shown>, names: Names) -> Map<String, Value> {
+    let mut volume = before.map_or(Contracts::ZERO, |before| before.volume);
+    let mut trades: Vec<(Price, i64)> = Vec::new();
+    for now in shown {
+        trades.extend(
+            now.last
+                .filter(|_| now.volume > volume)
+                .map(|price| (price, now.volume.hundredths() - volume.hundredths())),
+        );
+        volume = now.volume;
+    }
+    let prices: Vec<Price> = trades.iter().map(|&(price, _)| price).collect();
+    let mut body: Map<_, _> = ohlc(&prices, names).into_iter().collect();
+    let contracts: i64 = trades.iter().map(|(_, contracts)| contracts).sum();
+    let paid: i64 = trades.iter().map(|(price, contracts)| i64::from(price.get()) * contracts).sum();
+    let mean = paid.checked_div(contracts).and_then(|mean| Price::new(u16::try_from(mean).ok()?));
+    let previous = before.and_then(|before| before.last);
+    for (name, price) in [("mean", mean), ("previous", previous)] {
+        body.insert(names.dollars(name), price.map_or(Value::Null, |price| wire::price(price).into()));
+    }
+    if names == Names::Live && !prices.is_empty() {
+        for (name, like) in [("min_dollars", "low_dollars"), ("max_dollars", "high_dollars")] {
+            body.insert(name.to_owned(), body[like].clone());
+        }
+    }
+    body
+}
