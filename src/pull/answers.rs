@@ -32,6 +32,8 @@ pub struct Answers {
     file: File,
     /// End of the last whole record.
     end: u64,
+    /// Where it was when it was opened.
+    begin: u64,
     places: BTreeMap<String, Place>,
 }
 
@@ -44,19 +46,25 @@ impl Answers {
         let cannot = |error: io::Error| DataError::of_file(path, format!("cannot be opened: {error}"));
         let file = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path);
         let file = file.map_err(cannot)?;
-        let mut answers = Self { path: path.to_owned(), file, end: 0, places: BTreeMap::new() };
+        let mut answers = Self { path: path.to_owned(), file, end: 0, begin: 0, places: BTreeMap::new() };
         let mut reader = BufReader::new(File::open(path).map_err(cannot)?);
         while let Some((key, place)) = read_record(&mut reader, answers.end).map_err(cannot)? {
             answers.end = place.at + u64::from(place.length);
             answers.places.insert(key, place);
         }
         answers.file.set_len(answers.end).map_err(cannot)?;
+        answers.begin = answers.end;
         Ok(answers)
     }
 
     /// Whether nothing was asked yet.
     pub fn is_empty(&self) -> bool {
         self.places.is_empty()
+    }
+
+    /// Whether a request was answered before the file was opened.
+    pub fn is_from_before(&self, key: &str) -> bool {
+        self.places.get(key).is_some_and(|place| place.at < self.begin)
     }
 
     /// The answer to a request and how many bytes it takes; `None` if it was not asked yet.

@@ -99,8 +99,13 @@ impl Exchange {
         key: &str,
         request: impl AsyncFn() -> Result<T, ApiError>,
     ) -> Result<(T, u64), PullError> {
-        if let Some(known) = self.answers().get(key)? {
-            self.remembered.fetch_add(1, Ordering::Relaxed);
+        let known = {
+            let answers = self.answers();
+            let known = answers.get(key)?;
+            self.remembered.fetch_add(answers.is_from_before(key).into(), Ordering::Relaxed);
+            known
+        };
+        if let Some(known) = known {
             return Ok(known);
         }
         let mut pauses = PAUSES.into_iter();

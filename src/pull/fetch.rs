@@ -203,7 +203,7 @@ impl Fetcher<'_> {
 }
 
 /// Candles become snapshots at their ends. Those before what is wanted only tell the volume until then.
-fn take_candles(
+pub fn take_candles(
     (market, mut candles): (usize, Vec<CandleRow>),
     (span, since): (CandleSpan, i64),
     entry: &mut Entry,

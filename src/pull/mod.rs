@@ -164,7 +164,7 @@ pub struct Report {
     pub times: Option<(Timestamp, Timestamp)>,
     /// Requests sent.
     pub requests: u64,
-    /// Requests that a pull which was not finished had sent.
+    /// Answers used that a pull which was not finished had got.
     pub remembered: u64,
     /// What is worth knowing.
     pub notes: Notes,

@@ -140,7 +140,7 @@ impl Dated for Snapshot {
             open_interest: row.counts[1],
         };
         let packed: Vec<_> = rows.iter().map(packed).collect();
-        file.write_block(&packed, |market| tickers[market as usize])
+        file.write_block(&packed, |market| tickers[market as usize], Vec::new())
     }
 
     fn finish(file: SnapshotWriter) -> Result<(), DataError> {

@@ -171,6 +171,8 @@ impl Recorder {
         let Input::Market(event) = input else { return };
         match event {
             MarketEvent::Listed(market) => self.remember(market),
+            // Only recorded data tells it so; the stream's levels come beside their quote.
+            MarketEvent::Depth { .. } => return,
             MarketEvent::Fees { series, .. } => {
                 let of_it = |slot: &&Option<(Arc<Market>, bool)>| {
                     slot.as_ref().is_some_and(|(market, _)| market.series == *series)

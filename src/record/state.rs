@@ -128,6 +128,7 @@ impl Reading {
                 self.list(at, &market);
                 return Ok(None);
             }
+            MarketEvent::Depth { .. } => return Ok(None),
             MarketEvent::Fees { series, fees } => {
                 let series =
                     self.series.get(&series).ok_or_else(|| format!("series {} was never named", series.0))?;

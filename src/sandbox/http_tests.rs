@@ -5,6 +5,8 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 
+use crate::domain::Span;
+
 use super::auth::Keys;
 use super::client_tests::{Client, QUIET, start};
 use super::core_tests::{at, exchange, quote};
@@ -102,6 +104,81 @@ async fn public_bodies_are_those_of_the_examples() {
     assert_like(&client.get("/account/endpoint_costs").await, "account_endpoint_costs.json", "", &[]);
     let (status, body) = client.api("GET", "/markets?limit=1001", &Value::Null).await;
     assert_eq!((status, body), (400, example("error_msg_400_param_validation.json")));
+}
+
+/// Quotes: 0.42/0.44 after a minute, volume 1; 0.43/0.44 after two, volume 2; 0.40/0.41 after three, volume 3.
+#[tokio::test]
+async fn candles_show_what_was_and_nothing_of_the_future() {
+    let client = open_market(QUIET).await;
+    client.advance(millis(at(2))).await;
+    let second = |minute| at(minute).nanos() / 1_000_000_000;
+    let span = format!("start_ts={}&end_ts={}", second(0), second(60));
+    let path = format!("/series/KXHIGHNY/markets/{TICKER}/candlesticks?{span}&period_interval=");
+    let minutes = client.get(&format!("{path}1")).await;
+    assert_like(&minutes, "candlesticks.json", "", &[]);
+    let candle = &minutes["candlesticks"][1];
+    assert_like(candle, "candlesticks.json", "/candlesticks/0", &[]);
+    for part in ["yes_bid", "yes_ask", "price"] {
+        assert_like(&candle[part], "candlesticks.json", &format!("/candlesticks/0/{part}"), &[]);
+    }
+    assert_eq!(minutes["candlesticks"].as_array().unwrap().len(), 2);
+    assert_eq!((&candle["end_period_ts"], &candle["volume_fp"]), (&second(2).into(), &json!("1.00")));
+    let bid = json!({"open_dollars": "0.4200", "low_dollars": "0.4200", "high_dollars": "0.4300", "close_dollars": "0.4300"});
+    assert_eq!(candle["yes_bid"], bid);
+    // The hour is under way: it has seen two of the three quotes.
+    let hours = client.get(&format!("{path}60")).await["candlesticks"].clone();
+    assert_eq!(
+        (&hours[0]["end_period_ts"], &hours[0]["yes_bid"]["close_dollars"]),
+        (&second(60).into(), &json!("0.4300"))
+    );
+    let batch = client
+        .get(&format!("/markets/candlesticks?market_tickers={TICKER},X&{span}&period_interval=1"))
+        .await;
+    assert_like(&batch["markets"][0], "candlesticks_batch.json", "/markets/0", &[]);
+    assert_eq!(batch["markets"], json!([{"market_ticker": TICKER, "candlesticks": minutes["candlesticks"]}]));
+    // One that carries the last values to the first boundary.
+    let late = format!("start_ts={}&end_ts={}&period_interval=1", second(5), second(6));
+    let path =
+        format!("/series/KXHIGHNY/markets/{TICKER}/candlesticks?{late}&include_latest_before_start=true");
+    let carried = client.get(&path).await["candlesticks"].clone();
+    assert_eq!((&carried[0]["end_period_ts"], &carried[0]["volume_fp"]), (&second(5).into(), &json!("0.00")));
+    assert_eq!(carried[0]["price"]["previous_dollars"], "0.4400");
+    let long = "start_ts=0&end_ts=400000&period_interval=1";
+    let long = format!("/markets/candlesticks?market_tickers={TICKER}&{long}");
+    assert_eq!(client.api("GET", &long, &Value::Null).await.0, 400);
+}
+
+#[tokio::test]
+async fn what_is_over_for_long_is_history_and_nowhere_else() {
+    let quotes = [quote(1, 42, 44, Some(4))];
+    let exchange = exchange("100", &quotes).with_live_window(Some(Span::HOUR));
+    let client = start(exchange, QUIET).await;
+    client.advance(millis(at(150))).await;
+    let listed = async |path: &str| client.get(path).await["markets"].as_array().unwrap().len();
+    let (live, old) = ("/markets?series_ticker=KXHIGHNY", "/historical/markets?series_ticker=KXHIGHNY");
+    assert_eq!((listed(live).await, listed(old).await), (2, 0));
+    client.advance(millis(at(300))).await;
+    // The other market has no result.
+    assert_eq!((listed(live).await, listed(old).await), (1, 1));
+    assert_like(&client.get("/historical/cutoff").await, "historical_cutoff.json", "", &[]);
+    let market = client.get(&format!("/historical/markets/{TICKER}")).await;
+    assert_eq!(market["market"]["status"], "finalized");
+    assert_eq!(client.api("GET", &format!("/markets/{TICKER}"), &Value::Null).await.0, 404);
+    let span = format!("start_ts=0&end_ts={}&period_interval=1440", at(3_000).nanos() / 1_000_000_000);
+    let span = span.replace("start_ts=0", &format!("start_ts={}", at(0).nanos() / 1_000_000_000));
+    let candles = client.get(&format!("/historical/markets/{TICKER}/candlesticks?{span}")).await;
+    assert_like(&candles, "candlesticks_historical.json", "", &[]);
+    for part in ["", "/yes_bid", "/yes_ask", "/price"] {
+        let ours = candles.pointer(&format!("/candlesticks/0{part}")).unwrap();
+        assert_like(ours, "candlesticks_historical.json", &format!("/candlesticks/0{part}"), &[]);
+    }
+    let gone = client.get(&format!("/markets/candlesticks?market_tickers={TICKER}&{span}")).await;
+    assert_eq!(gone, json!({"markets": []}));
+    let event = client.get("/events/KXHIGHNY-26NOV20").await;
+    assert_eq!(event["event"]["event_ticker"], "KXHIGHNY-26NOV20");
+    let markets: Vec<_> =
+        event["markets"].as_array().unwrap().iter().map(|market| &market["ticker"]).collect();
+    assert_eq!(markets, ["KXHIGHNY-26NOV20-T56"]);
 }
 
 #[tokio::test]

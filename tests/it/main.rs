@@ -14,6 +14,7 @@ mod mutants;
 mod operating;
 mod parity;
 mod published;
+mod pull;
 mod recorded;
 mod replay;
 mod report;

@@ -59,6 +59,40 @@ async fn the_exchange_its_series_and_events() {
     assert_eq!(mock.lines(), ["GET /trade-api/v2/events/fee_changes?event_ticker=E&limit=200"]);
 }
 
+#[tokio::test]
+async fn what_was() {
+    let span = CandleSpan { from: 1, until: 7_200, minutes: 60 };
+    let line = "GET /markets/candlesticks?start_ts=1&end_ts=7200&period_interval=60&market_tickers=A%2CB";
+    asks!(line, 200 "candlesticks_batch", |rest| rest.candles(&["A", "B"], span));
+    let old = "KXHIGHNY-26JUL01-T85";
+    let line =
+        format!("GET /historical/markets/{old}/candlesticks?start_ts=1&end_ts=7200&period_interval=60");
+    asks!(line, 200 "candlesticks_historical", |rest| rest.historical_candles(old, span));
+    let (rest, _) = mock([reply(200, fixture("candlesticks_historical"))]).await;
+    let other = rest.historical_candles("T", span).await.unwrap_err().to_string();
+    assert!(other.contains("ticker: it is KXHIGHNY-26JUL01-T85, not T"), "{other}");
+    let filter = MarketFilter { event_ticker: Some("E".into()), ..MarketFilter::default() };
+    let line = "GET /historical/markets?limit=1000&mve_filter=exclude&event_ticker=E&cursor=c";
+    asks!(line, 200 "markets_page", |rest| rest.historical_markets_page(&filter, Some("c")));
+    asks!("GET /historical/markets/T", 200 "market_get_finalized", |rest| rest.historical_market("T"));
+    let since = Some(at("1970-01-01T00:01:40Z"));
+    let filter = MarketFilter { closing_since: since, ..MarketFilter::default() };
+    let line = "GET /markets?limit=1000&mve_filter=exclude&min_close_ts=100";
+    asks!(line, 200 "markets_page", |rest| rest.markets_page(&filter, None));
+    let line = "GET /events?limit=200&series_ticker=S&min_close_ts=100";
+    asks!(line, 200 "events_page_nested", |rest| rest.events_page("S", since, None));
+    for (half, path) in [(Half::Live, "markets"), (Half::Historical, "historical")] {
+        let line = format!("GET /{path}/trades?limit=1000&ticker=T&min_ts=1&max_ts=2");
+        let ((trades, next), _) =
+            asks!(line, 200 "trades_page", |rest| rest.trades_page(half, "T", (1, 2), None));
+        assert_eq!((trades.len(), next), (2, Some(cursor_of("trades_page"))));
+    }
+    let line = "GET /series/fee_changes?series_ticker=KXCPI&show_historical=true";
+    asks!(line, 200 "series_fee_changes", |rest| rest.all_fee_changes("KXCPI"));
+    let (rest, _) = mock([reply(200, r#"{"as_of_time": "2026-11-19T15:53:20Z"}"#)]).await;
+    assert_eq!(rest.as_of().await.unwrap(), at("2026-11-19T15:53:20Z"));
+}
+
 fn cursor_of(name: &str) -> String {
     value(name)["cursor"].as_str().unwrap().to_owned()
 }

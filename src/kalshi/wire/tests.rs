@@ -57,6 +57,45 @@ fn the_exchange_and_its_hours() {
 }
 
 #[test]
+fn candles_say_the_same_in_both_halves() {
+    let CandleBatch { markets } = read("candlesticks_batch");
+    assert_eq!(markets[0].market_ticker, "KXHIGHNY-26NOV20-T55");
+    // Nothing was traded, and only the price before is there.
+    let quiet = Candle::from(markets.into_iter().next().unwrap().candlesticks.remove(0));
+    assert_eq!(
+        (quiet.yes_bid, quiet.yes_ask, quiet.last),
+        (Some(price(4_200)), Some(price(4_400)), Some(price(4_000)))
+    );
+    let OldCandles { ticker, mut candlesticks } = read("candlesticks_historical");
+    assert_eq!(ticker, "KXHIGHNY-26JUL01-T85");
+    let candle = Candle::from(candlesticks.remove(0));
+    assert_eq!(candle.end, at("2026-07-02T00:00:00Z"));
+    assert_eq!(
+        (candle.yes_bid, candle.yes_ask, candle.last),
+        (Some(price(4_200)), Some(price(4_400)), Some(price(4_300)))
+    );
+    assert_eq!((candle.volume.hundredths(), candle.open_interest.hundredths()), (13_340, 98_000));
+    // An empty side is no price, and neither is one that is null.
+    let empty = text("candlesticks_historical").replace(r#""close": "0.4200""#, r#""close": "0.0000""#);
+    let empty = empty.replace(r#""close": "0.4400""#, r#""close": null"#);
+    let OldCandles { mut candlesticks, .. } = decode("x", empty.as_bytes()).unwrap();
+    let candle = Candle::from(candlesticks.remove(0));
+    assert_eq!((candle.yes_bid, candle.yes_ask), (None, None));
+    for (name, fields) in [
+        ("candlesticks_batch", "end_period_ts yes_bid yes_ask price volume_fp open_interest_fp"),
+        ("candlesticks_historical", "end_period_ts yes_bid yes_ask price volume open_interest"),
+    ] {
+        if name.ends_with("batch") {
+            misses::<CandleBatch>(name, "/markets/0/candlesticks/0", fields);
+            misses::<CandleBatch>(name, "/markets/0/candlesticks/0/yes_bid", "close_dollars");
+        } else {
+            misses::<OldCandles>(name, "/candlesticks/0", fields);
+            misses::<OldCandles>(name, "/candlesticks/0/yes_ask", "close");
+        }
+    }
+}
+
+#[test]
 fn series_and_events_with_their_fees() {
     let OneSeries { series } = read("series_get");
     assert_eq!((&*series.ticker, series.fees()), ("KXHIGHNY", FeeSchedule::STANDARD));
