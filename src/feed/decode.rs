@@ -4,7 +4,6 @@
 //! decode is arrow's Parquet reader, not polars': it is faster, its memory does not grow with the data, and
 //! it hands out tickers as dictionary keys (figures in ARCHITECTURE.md).
 
-use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
@@ -26,6 +25,7 @@ use crate::domain::Timestamp;
 
 use super::levels::{Levels, Names, named};
 use super::snapshots::{RowEvent, Tickers, Window};
+use super::stored::Stored;
 use super::{DataError, Problem, parquet_file};
 
 /// The columns a run reads, in this order in every batch.
@@ -127,6 +127,12 @@ impl FilePlan {
         Ok(Self { file: file.to_owned(), metadata, levels, groups, first, rows })
     }
 
+    /// Whether the file has columns for further levels of the book.
+    #[must_use]
+    pub fn has_levels(&self) -> bool {
+        self.levels.iter().any(|side| !side.is_empty())
+    }
+
     /// Bytes of the row groups to be read.
     #[must_use]
     pub fn bytes(&self) -> u64 {
@@ -136,7 +142,7 @@ impl FilePlan {
 }
 
 fn load_metadata(file: &Path) -> Result<ArrowReaderMetadata, DataError> {
-    let (handle, plain) = parquet_file::open(file)?;
+    let (_, plain) = parquet_file::open(file)?;
     // Ask for names as dictionary keys, so that a row costs an integer and not a string.
     let mut fields: Vec<Field> = plain.schema().fields().iter().map(|field| field.as_ref().clone()).collect();
     for name in ["ticker", EVENT] {
@@ -148,7 +154,9 @@ fn load_metadata(file: &Path) -> Result<ArrowReaderMetadata, DataError> {
         }
     }
     let options = ArrowReaderOptions::new().with_schema(Arc::new(Schema::new(fields)));
-    ArrowReaderMetadata::load(&handle, options).map_err(|error| parquet_file::broken(file, error))
+    // Of the footer that was read: a run of one series reads hundreds of them.
+    let metadata = ArrowReaderMetadata::try_new(Arc::clone(plain.metadata()), options);
+    metadata.map_err(|error| parquet_file::broken(file, error))
 }
 
 fn root_index(schema: &Schema, name: &str) -> Option<usize> {
@@ -387,8 +395,9 @@ fn decode(plan: &FilePlan, rows: usize, sender: &SyncSender<Decoded>) -> Result<
 fn open_group(plan: &FilePlan, group: usize, rows: usize) -> Result<ParquetRecordBatchReader, DataError> {
     let broken =
         |error: &dyn std::fmt::Display| DataError::of_file(&plan.file, format!("cannot be decoded: {error}"));
-    let handle = File::open(&plan.file).map_err(|error| broken(&error))?;
-    let builder = ParquetRecordBatchReaderBuilder::new_with_metadata(handle, plan.metadata.clone());
+    let stored = Stored::read(&plan.file, plan.metadata.metadata().row_group(group));
+    let stored = stored.map_err(|error| broken(&error))?;
+    let builder = ParquetRecordBatchReaderBuilder::new_with_metadata(stored, plan.metadata.clone());
     let levels = plan.levels.into_iter().flatten().flat_map(|names| [names.price, names.size]);
     let columns = COLUMNS.into_iter().chain(OPTIONAL_COLUMNS).map(|(name, _)| name).chain(levels);
     let projection = ProjectionMask::columns(builder.parquet_schema(), columns);

@@ -30,6 +30,8 @@ pub mod snapshots;
 #[cfg(feature = "historical")]
 pub mod soundness;
 #[cfg(feature = "historical")]
+mod stored;
+#[cfg(feature = "historical")]
 pub mod survey;
 pub mod synthetic;
 #[cfg(feature = "historical")]

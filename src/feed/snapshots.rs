@@ -47,7 +47,7 @@ pub struct Window {
 }
 
 /// A snapshot with what it says, before assumptions are made.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Snapshot {
     /// When.
     pub at: Timestamp,
@@ -55,8 +55,6 @@ pub struct Snapshot {
     pub market: MarketId,
     /// Its quote as recorded.
     pub quote: Quote,
-    /// What stands behind it; `None` where the file has no columns for it.
-    pub depth: Option<Arc<Depth>>,
     /// What the row tells instead of a quote, if it is not for one.
     pub event: Option<RowEvent>,
 }
@@ -121,6 +119,8 @@ struct Source {
     /// The dictionary they are of, kept so that its address cannot come to mean another.
     meanings_of: Option<StringArray>,
     last_ts: i64,
+    /// What stands behind the row read last; `None` where the file has no columns for it.
+    depth: Option<Arc<Depth>>,
     done: bool,
 }
 
@@ -134,6 +134,7 @@ impl Source {
             meanings: Vec::new(),
             meanings_of: None,
             last_ts: i64::MIN,
+            depth: None,
             done: false,
         }
     }
@@ -226,14 +227,12 @@ impl Source {
         if event.is_some() && quote != Quote::default() {
             return Err(Problem::EventWithQuote);
         }
-        let depth = match &batch.levels {
-            // A row that tells of something else has no book.
-            Some(levels) if event.is_none() => {
-                Some(Arc::new(levels.read(row, &quote, &tickers.grids[market.index()])?))
-            }
-            _ => None,
-        };
-        Ok(Some(Snapshot { at, market, quote, depth, event }))
+        // Beside the snapshot, which is small and passed by value millions of times. A row that tells of
+        // something else has no book.
+        if let Some(levels) = batch.levels.as_ref().filter(|_| event.is_none()) {
+            self.depth = Some(Arc::new(levels.read(row, &quote, &tickers.grids[market.index()])?));
+        }
+        Ok(Some(Snapshot { at, market, quote, event }))
     }
 
     /// Number of the row read last, counted from 1.
@@ -324,6 +323,8 @@ pub struct SnapshotStream {
     /// How far the current source may go before another is asked.
     limit: Option<Timestamp>,
     head: Option<Snapshot>,
+    /// Whether any file has columns for further levels.
+    has_levels: bool,
     /// `Some` = skip bad rows and count them by kind.
     skipped: Option<BTreeMap<&'static str, Skipped>>,
     rows_read: u64,
@@ -334,6 +335,7 @@ impl SnapshotStream {
     #[must_use]
     pub fn new(plans: Vec<FilePlan>, tickers: Tickers, window: Window, lenient: bool) -> Self {
         let rows_a_batch = (ROWS_IN_FLIGHT / plans.len().max(1)).clamp(FEWEST_ROWS, MOST_ROWS);
+        let has_levels = plans.iter().any(FilePlan::has_levels);
         let sources: Vec<_> = plans.into_iter().map(Source::new).collect();
         let heads =
             sources.iter().zip(0..).filter_map(|(source, index)| Some(Reverse((source.head()?, index))));
@@ -346,6 +348,7 @@ impl SnapshotStream {
             current: None,
             limit: None,
             head: None,
+            has_levels,
             skipped: lenient.then(BTreeMap::new),
             rows_read: 0,
         }
@@ -383,8 +386,13 @@ impl SnapshotStream {
     /// Takes what stands behind the snapshot that was peeked at, and its market.
     #[inline]
     pub fn take_depth(&mut self) -> Option<(MarketId, Arc<Depth>)> {
-        let head = self.head.as_mut()?;
-        head.depth.take().map(|depth| (head.market, depth))
+        if !self.has_levels {
+            return None;
+        }
+        // The head is of the current source.
+        let market = self.head.as_ref()?.market;
+        let depth = self.sources.get_mut(self.current?)?.depth.take();
+        depth.map(|depth| (market, depth))
     }
 
     /// Takes the snapshot that was peeked at.

@@ -30,7 +30,6 @@ fn snapshot(market: u32, days: i64, last: u16) -> Snapshot {
         at,
         market: MarketId(market),
         quote: Quote { last: Price::new(last), ..Quote::default() },
-        depth: None,
         event: None,
     }
 }

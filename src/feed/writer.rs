@@ -15,6 +15,7 @@ use arrow_array::{
 use arrow_buffer::{BooleanBuffer, NullBuffer};
 use arrow_schema::{DataType, Field, Schema, SchemaRef, TimeUnit};
 use parquet::arrow::ArrowWriter;
+use parquet::arrow::arrow_writer::ArrowWriterOptions;
 use parquet::basic::{Compression, Encoding, ZstdLevel};
 use parquet::file::properties::WriterProperties;
 
@@ -267,7 +268,10 @@ pub(super) fn open_writer(file: &Path, schema: &SchemaRef) -> Result<ArrowWriter
         |error: &dyn std::fmt::Display| DataError::of_file(file, format!("cannot be written: {error}"));
     let handle = File::create(file).map_err(|error| failed(&error))?;
     let properties = properties().map_err(|error| failed(&error))?;
-    ArrowWriter::try_new(handle, Arc::clone(schema), Some(properties)).map_err(|error| failed(&error))
+    // The types are all plain; arrow's own description of them would be half of a small file's footer.
+    let options = ArrowWriterOptions::new().with_properties(properties).with_skip_arrow_metadata(true);
+    let writer = ArrowWriter::try_new_with_options(handle, Arc::clone(schema), options);
+    writer.map_err(|error| failed(&error))
 }
 
 /// A row of `markets.parquet`.

@@ -137,11 +137,13 @@ impl SimExchange {
 
     #[inline]
     fn quote(&mut self, at: Timestamp, market: MarketId, quote: &Quote) {
-        let participation = self.settings.participation;
+        let SimSettings { fill, participation, .. } = self.settings;
         let Some(state) = self.market(market) else {
             return;
         };
-        state.ladder = state.behind.take().map(|depth| Ladder::new(quote, &depth, participation));
+        if fill == FillModel::Book {
+            state.ladder = state.behind.take().map(|depth| Ladder::new(quote, &depth, participation));
+        }
         state.traded = match (state.last_volume, quote.volume) {
             (Some(before), Some(now)) => (now - before).max(Contracts::ZERO),
             _ => Contracts::ZERO,
