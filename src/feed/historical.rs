@@ -209,6 +209,14 @@ impl HistoricalFeed {
         }
     }
 
+    /// What stands behind the snapshot that comes next. Out of the way of data without levels.
+    #[cold]
+    #[inline(never)]
+    fn depth(&mut self, at: Option<Timestamp>) -> Option<Stamped<Input>> {
+        let (market, depth) = self.snapshots.take_depth()?;
+        at.map(|at| Stamped { at, value: Input::Market(MarketEvent::Depth { market, depth }) })
+    }
+
     #[inline]
     fn quote(&self, snapshot: &Snapshot) -> Quote {
         let quote = snapshot.quote;
@@ -257,10 +265,14 @@ impl Feed for HistoricalFeed {
         if at.is_some_and(|at| until.is_some_and(|until| at > until)) {
             return Ok(Next::Due);
         }
+        if !first_scheduled
+            && self.snapshots.has_levels()
+            && let Some(depth) = self.depth(at)
+        {
+            return Ok(Next::Item(depth));
+        }
         let input = if first_scheduled {
             self.scheduled()
-        } else if let Some((market, depth)) = self.snapshots.take_depth() {
-            at.map(|at| Stamped { at, value: Input::Market(MarketEvent::Depth { market, depth }) })
         } else {
             self.snapshots.take().map(|snapshot| {
                 let market = snapshot.market;

@@ -3,6 +3,8 @@
 //! They have the types and units of `yes_bid` and `yes_bid_size`. A level needs its price, its size and the
 //! level above it; prices get strictly worse and are on the market's grid.
 
+use std::sync::Arc;
+
 use arrow_array::RecordBatch;
 use arrow_schema::Schema;
 
@@ -60,13 +62,15 @@ impl Levels {
         Some(Self { bids: side(bids)?, asks: side(asks)? })
     }
 
-    /// The levels behind a quote.
-    pub(super) fn read(&self, row: usize, quote: &Quote, grid: &PriceGrid) -> Result<Depth, Problem> {
+    /// The levels behind a quote. Out of the way of data without levels.
+    #[cold]
+    #[inline(never)]
+    pub(super) fn read(&self, row: usize, quote: &Quote, grid: &PriceGrid) -> Result<Arc<Depth>, Problem> {
         let best = quote.bid.zip(quote.bid_size);
         let bids = read_side(&self.bids, row, best, "yes_bid and yes_bid_size", grid, |a, b| a < b)?;
         let best = quote.ask.zip(quote.ask_size);
         let asks = read_side(&self.asks, row, best, "yes_ask and yes_ask_size", grid, |a, b| a > b)?;
-        Ok(Depth { bids, asks })
+        Ok(Arc::new(Depth { bids, asks }))
     }
 }
 

@@ -230,7 +230,8 @@ impl Source {
         // Beside the snapshot, which is small and passed by value millions of times. A row that tells of
         // something else has no book.
         if let Some(levels) = batch.levels.as_ref().filter(|_| event.is_none()) {
-            self.depth = Some(Arc::new(levels.read(row, &quote, &tickers.grids[market.index()])?));
+            let depth = levels.read(row, &quote, &tickers.grids[market.index()])?;
+            self.depth = Some(depth).filter(|depth| **depth != Depth::default());
         }
         Ok(Some(Snapshot { at, market, quote, event }))
     }
@@ -383,12 +384,15 @@ impl SnapshotStream {
         Ok(self.head.as_ref())
     }
 
-    /// Takes what stands behind the snapshot that was peeked at, and its market.
+    /// Whether any file has columns for further levels.
     #[inline]
+    #[must_use]
+    pub const fn has_levels(&self) -> bool {
+        self.has_levels
+    }
+
+    /// Takes what stands behind the snapshot that was peeked at, and its market.
     pub fn take_depth(&mut self) -> Option<(MarketId, Arc<Depth>)> {
-        if !self.has_levels {
-            return None;
-        }
         // The head is of the current source.
         let market = self.head.as_ref()?.market;
         let depth = self.sources.get_mut(self.current?)?.depth.take();

@@ -26,7 +26,8 @@ impl Stored {
         let ranges = || group.columns().iter().map(ColumnChunkMetaData::byte_range);
         let begin = ranges().map(|(start, _)| start).min().unwrap_or(0);
         let end = ranges().map(|(start, length)| start + length).max().unwrap_or(begin);
-        let mut bytes = Vec::new();
+        // The footer was checked against the file's length, so this is no more than the file.
+        let mut bytes = Vec::with_capacity(usize::try_from(end - begin).unwrap_or(0));
         let mut handle = File::open(file)?;
         handle.seek(SeekFrom::Start(begin))?;
         handle.take(end - begin).read_to_end(&mut bytes)?;
