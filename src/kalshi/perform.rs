@@ -210,20 +210,26 @@ pub async fn settle_orders(
     }
 }
 
+/// Series, and the events met so far with the facts that hold for their markets.
+#[derive(Debug, Default)]
+struct Groups {
+    series: BTreeMap<String, SeriesFacts>,
+    events: BTreeMap<String, SeriesFacts>,
+}
+
 /// Reads markets, and remembers the series and events they belong to.
 #[derive(Clone, Debug)]
 pub struct MarketReader {
     rest: Rest,
     scope: Arc<Scope>,
-    /// Series of the events met so far.
-    events: Arc<Mutex<BTreeMap<String, SeriesFacts>>>,
+    known: Arc<Mutex<Groups>>,
 }
 
 impl MarketReader {
     /// A reader of the markets of a scope.
     #[must_use]
     pub fn new(rest: Rest, scope: Scope) -> Self {
-        Self { rest, scope: Arc::new(scope), events: Arc::default() }
+        Self { rest, scope: Arc::new(scope), known: Arc::default() }
     }
 
     /// All open markets of the scope, and those of `others` whatever their state.
@@ -274,7 +280,7 @@ impl MarketReader {
     async fn with_series(&self, markets: Vec<wire::Market>) -> Result<Vec<Report>, ApiError> {
         let mut reports = Vec::with_capacity(markets.len());
         for market in markets {
-            let known = self.lock().get(&market.event_ticker).cloned();
+            let known = self.lock().events.get(&market.event_ticker).cloned();
             let series = match known {
                 Some(series) => series,
                 None => self.series_of(&market.event_ticker).await?,
@@ -286,28 +292,31 @@ impl MarketReader {
 
     async fn series_of(&self, event_ticker: &str) -> Result<SeriesFacts, ApiError> {
         let event = self.rest.event(event_ticker).await?;
-        let same = |facts: &&SeriesFacts| *facts.ticker == *event.series_ticker;
-        let known = self.lock().values().find(same).cloned();
+        let known = self.lock().series.get(&event.series_ticker).cloned();
         let facts = if let Some(facts) = known {
             facts
         } else {
             let series = self.rest.series(&event.series_ticker).await?;
-            SeriesFacts {
+            let facts = SeriesFacts {
                 ticker: series.ticker.as_str().into(),
                 category: series.category.as_str().into(),
                 fees: series.fees(),
-            }
+            };
+            self.lock().series.insert(event.series_ticker.clone(), facts.clone());
+            facts
         };
         let facts = SeriesFacts { fees: event.fees(facts.fees), ..facts };
-        self.lock().insert(event_ticker.to_owned(), facts.clone());
+        self.lock().events.insert(event_ticker.to_owned(), facts.clone());
         Ok(facts)
     }
 
     fn forget(&self, series: &str) {
-        self.lock().retain(|_, facts| *facts.ticker != *series);
+        let mut known = self.lock();
+        known.series.remove(series);
+        known.events.retain(|_, facts| *facts.ticker != *series);
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, BTreeMap<String, SeriesFacts>> {
-        self.events.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> std::sync::MutexGuard<'_, Groups> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

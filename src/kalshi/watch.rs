@@ -35,14 +35,14 @@ impl Scope {
     }
 }
 
-/// A series as far as its markets need it.
+/// A series as far as its markets need it: those of one event, since an event may have fees of its own.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SeriesFacts {
     /// Its name.
     pub ticker: Arc<str>,
     /// Its category.
     pub category: Arc<str>,
-    /// Its fees today.
+    /// The fees today.
     pub fees: FeeSchedule,
 }
 
@@ -84,7 +84,6 @@ pub struct MarketWatch {
     names: BTreeMap<Arc<str>, MarketId>,
     events: BTreeMap<Arc<str>, EventId>,
     series: BTreeMap<Arc<str>, SeriesId>,
-    fees: BTreeMap<Arc<str>, FeeSchedule>,
     dirty: Vec<MarketId>,
     /// Nothing is traded: what is heard is kept, and told when trading goes on.
     paused: bool,
@@ -155,16 +154,6 @@ impl MarketWatch {
         std::mem::take(&mut self.out)
     }
 
-    /// A series as reported.
-    pub fn series(&mut self, series: &SeriesFacts) {
-        let before = self.fees.insert(Arc::clone(&series.ticker), series.fees);
-        if let Some(&id) = self.series.get(&series.ticker)
-            && before.is_some_and(|before| before != series.fees)
-        {
-            self.out.push(MarketEvent::Fees { series: id, fees: series.fees });
-        }
-    }
-
     /// Markets as reported by REST. New ones are listed in the order of their opening.
     ///
     /// # Errors
@@ -183,7 +172,7 @@ impl MarketWatch {
                 continue;
             }
             match self.id(&report.ticker) {
-                Some(id) => self.update(id, report, now)?,
+                Some(id) => self.update(id, report, series.fees, now)?,
                 None if report.status == wire::Status::Finalized => {}
                 None => self.list(report, series)?,
             }
@@ -209,7 +198,6 @@ impl MarketWatch {
             grid: report.grid.clone(),
             fees: series.fees,
         });
-        self.fees.entry(Arc::clone(&series.ticker)).or_insert(series.fees);
         self.out.push(MarketEvent::Listed(Arc::clone(&market)));
         self.remember(market, MarketStatus::Active, report.close_time);
         let known = &mut self.known[id.index()];
@@ -236,16 +224,23 @@ impl MarketWatch {
         });
     }
 
-    fn update(&mut self, id: MarketId, report: &wire::Market, now: Timestamp) -> Result<(), SchemaError> {
+    fn update(
+        &mut self,
+        id: MarketId,
+        report: &wire::Market,
+        fees: FeeSchedule,
+        now: Timestamp,
+    ) -> Result<(), SchemaError> {
         let known = &mut self.known[id.index()];
         if known.close != report.close_time {
             known.close = report.close_time;
             self.out.push(MarketEvent::CloseTime { market: id, close: report.close_time });
         }
         let (strike, grid) = (report.strike()?, &report.grid);
-        if known.market.strike != strike || known.market.grid != *grid {
+        if known.market.strike != strike || known.market.grid != *grid || known.market.fees != fees {
             let mut market = Market::clone(&known.market);
-            (market.strike, market.grid, market.close_time) = (strike, grid.clone(), report.close_time);
+            (market.strike, market.grid, market.fees) = (strike, grid.clone(), fees);
+            market.close_time = report.close_time;
             known.market = Arc::new(market);
             self.out.push(MarketEvent::Listed(Arc::clone(&known.market)));
         }
@@ -456,3 +451,7 @@ fn settlement_of(report: &wire::Market) -> Option<Price> {
         MarketResult::Scalar => None,
     })
 }
+
+#[cfg(test)]
+#[path = "watch_tests.rs"]
+mod tests;
