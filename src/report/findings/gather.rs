@@ -126,7 +126,7 @@ impl Gathered {
                 self.forecasts.extend(selection.resolve(market_id(market), value));
             }
         }
-        self.forecasts.sort_by_key(|one| (one.forecast.at, one.market, one.strategy, one.horizon));
+        self.forecasts.sort_unstable_by_key(|one| (one.forecast.at, one.market, one.strategy, one.horizon));
         Ok(())
     }
 

@@ -121,7 +121,7 @@ pub fn assess(model: &Forecasts, market: &Forecasts, seed: u64) -> Option<Assess
     let groups = Groups::new(model.event(), MOST_GROUPS, seed);
     let coarse = Groups::new(model.event(), grid::MOST_GROUPS, seed);
     let draws = if groups.len() < 2 { 0 } else { DRAWS };
-    let grid_draws = if model.len() > MANY { draws / 4 } else { draws };
+    let grid_draws = if model.len() > MANY { draws / 5 } else { draws };
     let paired = Paired::new(model, market, &groups, DRAWS, seed);
     let climatology = paired.climatology();
     let scores = |who: Who, forecasts: &Forecasts| {

@@ -52,7 +52,8 @@ pub fn wilson(rate: f64, trials: f64) -> (f64, f64) {
 pub fn binned(forecasts: &Forecasts, bins: usize) -> Vec<Bin> {
     let p = forecasts.probability();
     let mut order: Vec<usize> = (0..p.len()).collect();
-    order.sort_by(|&a, &b| p[a].total_cmp(&p[b]));
+    // Floats of [0, 1] order like their bits; adding 0 turns −0 into 0.
+    order.sort_by_cached_key(|&i| (p[i] + 0.0).to_bits());
     let mut found = Vec::new();
     let mut start = 0;
     for bin in 1..=bins {
