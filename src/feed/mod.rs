@@ -7,6 +7,8 @@ pub mod dataset;
 #[cfg(feature = "historical")]
 pub mod decode;
 #[cfg(feature = "historical")]
+pub mod durable;
+#[cfg(feature = "historical")]
 pub mod facts;
 #[cfg(feature = "historical")]
 pub mod historical;

@@ -1,14 +1,13 @@
 //! Any table of plain columns as Parquet.
 
-use std::fs;
 use std::path::Path;
 use std::sync::Arc;
 
 use arrow_array::builder::{Float64Builder, StringBuilder, UInt64Builder};
 use arrow_array::{ArrayRef, RecordBatch};
 
-use super::DataError;
 use super::writer::open_writer;
+use super::{DataError, durable};
 
 /// A column.
 #[derive(Clone, Debug, PartialEq)]
@@ -74,16 +73,7 @@ impl Column {
 /// # Errors
 /// When the file cannot be written.
 pub fn write(file: &Path, columns: &[(String, Column)]) -> Result<(), DataError> {
-    let name = file.file_name().unwrap_or_default().to_string_lossy();
-    let partial = file.with_file_name(format!(".{name}.{}.partial", std::process::id()));
-    let put = || {
-        fill(&partial, columns)?;
-        fs::rename(&partial, file).map_err(|error| DataError::of_file(file, error))
-    };
-    put().map_err(|error: DataError| {
-        let _left_over = fs::remove_file(&partial);
-        DataError::of_file(file, format!("cannot be written: {}", error.problem))
-    })
+    durable::replace(file, |partial| fill(partial, columns))
 }
 
 fn fill(file: &Path, columns: &[(String, Column)]) -> Result<(), DataError> {

@@ -5,16 +5,15 @@
 //! where they belong, however often the process dies on the way. A data set that is there never loses a file: its
 //! list of markets is replaced in one step, then files of snapshots and trades are added.
 
-use std::fs::{self, File, OpenOptions, TryLockError};
-use std::io::{self, Read, Write};
-use std::os::unix::fs::MetadataExt;
+use std::fs::{self, File};
+use std::io;
 use std::path::{Path, PathBuf};
 
-use crate::feed::DataError;
+use crate::feed::durable::{absent_is_fine, is_empty, sync, sync_name, sync_tree};
+use crate::feed::{DataError, lock};
 
 use super::state::STATE;
 
-const LOCK: &str = "lock";
 const ANSWERS: &str = "answers";
 const NEXT: &str = "next";
 const READY: &str = "ready";
@@ -42,7 +41,7 @@ impl Place {
             return Err(DataError::of_file(out, "is no name for a folder"));
         };
         let work = out.with_file_name(format!(".{}.pulling", name.to_string_lossy()));
-        let lock = lock(out, &work)?;
+        let lock = lock::take(&work, out)?;
         let place = Self { out: out.to_owned(), work, _lock: lock };
         place.recover().map_err(cannot)?;
         if is_empty(out).map_err(cannot)? || out.join(STATE).is_file() {
@@ -64,7 +63,7 @@ impl Place {
         if moved.is_file() {
             fs::rename(moved, self.answers())?;
         }
-        remove_folder(&self.path(NEXT))
+        absent_is_fine(fs::remove_dir_all(self.path(NEXT)))
     }
 
     fn path(&self, name: &str) -> PathBuf {
@@ -79,7 +78,7 @@ impl Place {
     /// An empty folder for what is to be added, or for what is sorted on the way.
     fn fresh(&self, name: &str) -> Result<PathBuf, DataError> {
         let folder = self.path(name);
-        let made = remove_folder(&folder).and_then(|()| fs::create_dir(&folder));
+        let made = absent_is_fine(fs::remove_dir_all(&folder)).and_then(|()| fs::create_dir(&folder));
         made.map_err(|error| DataError::of_file(&folder, format!("cannot be created: {error}")))?;
         Ok(folder)
     }
@@ -107,20 +106,19 @@ impl Place {
 
     fn commit(&self) -> io::Result<()> {
         let next = self.path(NEXT);
-        sync(&next)?;
+        sync_tree(&next)?;
         // Committed answers are used up.
         fs::rename(self.answers(), next.join(ANSWERS))?;
         fs::rename(&next, self.path(READY))?;
-        sync_folder(&self.work)
+        sync(&self.work)
     }
 
     fn install(&self) -> io::Result<()> {
         let ready = self.path(READY);
-        remove_file(&ready.join(ANSWERS))?;
+        absent_is_fine(fs::remove_file(ready.join(ANSWERS)))?;
         if is_empty(&self.out)? {
             fs::rename(&ready, &self.out)?;
-            let parent = self.out.parent().filter(|parent| !parent.as_os_str().is_empty());
-            return sync_folder(parent.unwrap_or(Path::new(".")));
+            return sync_name(&self.out);
         }
         for name in REPLACED {
             move_file(&ready.join(name), &self.out.join(name))?;
@@ -131,11 +129,11 @@ impl Place {
                 let name = entry?.file_name();
                 move_file(&ready.join(folder).join(&name), &self.out.join(folder).join(&name))?;
             }
-            sync_folder(&self.out.join(folder))?;
+            sync(&self.out.join(folder))?;
         }
         move_file(&ready.join(STATE), &self.out.join(STATE))?;
-        sync_folder(&self.out)?;
-        remove_folder(&ready)
+        sync(&self.out)?;
+        absent_is_fine(fs::remove_dir_all(&ready))
     }
 
     /// Ends the pull without a result; what was answered is thrown away.
@@ -147,84 +145,13 @@ impl Place {
     }
 
     fn clear(&self) -> io::Result<()> {
-        remove_folder(&self.work)
+        absent_is_fine(fs::remove_dir_all(&self.work))
     }
-}
-
-fn lock(out: &Path, work: &Path) -> Result<File, DataError> {
-    let cannot = |error: io::Error| DataError::of_file(out, format!("cannot be pulled to: {error}"));
-    loop {
-        fs::create_dir_all(work).map_err(cannot)?;
-        let path = work.join(LOCK);
-        let mut file =
-            match OpenOptions::new().read(true).write(true).create(true).truncate(false).open(&path) {
-                // Another process was just done and has removed the folder.
-                Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
-                file => file.map_err(cannot)?,
-            };
-        match file.try_lock() {
-            Ok(()) => {}
-            Err(TryLockError::WouldBlock) => return Err(taken(out, &mut file)),
-            Err(TryLockError::Error(error)) => return Err(cannot(error)),
-        }
-        let ours = file.metadata().map_err(cannot)?.ino();
-        if fs::metadata(&path).is_ok_and(|there| there.ino() == ours) {
-            file.set_len(0).and_then(|()| writeln!(file, "{}", std::process::id())).map_err(cannot)?;
-            return Ok(file);
-        }
-    }
-}
-
-fn taken(out: &Path, lock: &mut File) -> DataError {
-    let mut holder = String::new();
-    let read = lock.take(20).read_to_string(&mut holder);
-    let holder = match read.ok().and_then(|_| holder.trim().parse::<u32>().ok()) {
-        Some(pid) => format!("process {pid}"),
-        None => "another process".into(),
-    };
-    DataError::of_file(out, format!("is being pulled to by {holder}; wait for it, or give another --out"))
-}
-
-fn absent_is_fine(result: io::Result<()>) -> io::Result<()> {
-    result.or_else(|error| if error.kind() == io::ErrorKind::NotFound { Ok(()) } else { Err(error) })
-}
-
-fn remove_folder(folder: &Path) -> io::Result<()> {
-    absent_is_fine(fs::remove_dir_all(folder))
-}
-
-fn remove_file(file: &Path) -> io::Result<()> {
-    absent_is_fine(fs::remove_file(file))
 }
 
 /// Moves a file that may have been moved already.
 fn move_file(from: &Path, to: &Path) -> io::Result<()> {
     absent_is_fine(fs::rename(from, to))
-}
-
-fn is_empty(folder: &Path) -> io::Result<bool> {
-    match fs::read_dir(folder) {
-        Ok(mut entries) => Ok(entries.next().is_none()),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(true),
-        Err(error) => Err(error),
-    }
-}
-
-fn sync_folder(folder: &Path) -> io::Result<()> {
-    File::open(folder)?.sync_all()
-}
-
-/// Puts a folder and everything in it on the disk.
-fn sync(folder: &Path) -> io::Result<()> {
-    for entry in fs::read_dir(folder)? {
-        let entry = entry?;
-        if entry.file_type()?.is_dir() {
-            sync(&entry.path())?;
-        } else {
-            sync_folder(&entry.path())?;
-        }
-    }
-    sync_folder(folder)
 }
 
 #[cfg(test)]
@@ -293,7 +220,7 @@ mod tests {
         let out = folder.path().join("mine");
         let place = Place::take(&out).unwrap();
         let refused = Place::take(&out).unwrap_err().to_string();
-        let expected = format!("is being pulled to by process {}", std::process::id());
+        let expected = format!("is being written by process {}", std::process::id());
         assert!(refused.contains(&expected), "{refused}");
         drop(place);
         Place::take(&out).unwrap().give_up().unwrap();

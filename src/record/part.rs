@@ -2,16 +2,16 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
-use std::fs::{self, File};
+use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::domain::{Decimal6, FeeType, Timestamp};
-use crate::feed::DataError;
 use crate::feed::import::layout::share_out;
 use crate::feed::recorded::{RecordedRow, RecordedWriter, TradeRow, TradeWriter};
 use crate::feed::writer::write_recorded;
+use crate::feed::{DataError, durable};
 
 use super::line;
 use super::spool::SpoolReader;
@@ -309,16 +309,14 @@ impl Files {
     fn publish(mut self) -> Result<(), DataError> {
         let mut folders = BTreeSet::new();
         for (partial, _) in &self.todo {
-            let synced = File::open(partial).and_then(|file| file.sync_all());
-            synced.map_err(|error| unpublished(partial, &error))?;
+            durable::sync(partial).map_err(|error| unpublished(partial, &error))?;
         }
         for (partial, path) in std::mem::take(&mut self.todo) {
             fs::rename(&partial, &path).map_err(|error| unpublished(&path, &error))?;
             folders.extend(path.parent().map(Path::to_owned));
         }
         for folder in folders {
-            let synced = File::open(&folder).and_then(|folder| folder.sync_all());
-            synced.map_err(|error| unpublished(&folder, &error))?;
+            durable::sync(&folder).map_err(|error| unpublished(&folder, &error))?;
         }
         Ok(())
     }

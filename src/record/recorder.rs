@@ -90,13 +90,11 @@ impl Recorder {
     /// When another process records there, the folder holds something else, or it cannot be written.
     pub fn open(folder: &Path, settings: RecordSettings) -> Result<Self, DataError> {
         let own = folder.join(FOLDER);
-        let cannot = |error: io::Error| DataError::of_file(folder, format!("cannot be created: {error}"));
         if folder.join("markets.parquet").exists() && !own.exists() {
             let problem = "holds a data set that was not recorded; give another --out";
             return Err(DataError::of_file(folder, problem));
         }
-        fs::create_dir_all(&own).map_err(cannot)?;
-        let lock = lock::take(&own.join("lock"), folder)?;
+        let lock = lock::take(&own, folder)?;
         let mut state = read_state(folder)?;
         state.levels = settings.levels;
         let mut totals = Totals::default();

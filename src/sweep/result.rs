@@ -4,10 +4,11 @@
 //! another machine, writes the same bytes.
 
 use std::fs;
-use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
+
+use crate::feed::{DataError, durable};
 
 use super::SweepError;
 use super::axes::Set;
@@ -169,18 +170,11 @@ pub fn create(file: &Path, content: &[u8]) -> Result<(), SweepError> {
 /// # Errors
 /// When it cannot be written.
 pub fn replace(file: &Path, content: &[u8]) -> Result<(), SweepError> {
-    let folder = file.parent().unwrap_or(Path::new("."));
-    let name = file.file_name().unwrap_or_default().to_string_lossy();
-    let partial = folder.join(format!(".{name}.{}.partial", std::process::id()));
-    let put = || -> std::io::Result<()> {
-        fs::create_dir_all(folder)?;
-        let mut handle = fs::File::create(&partial)?;
-        handle.write_all(content)?;
-        handle.sync_all()?;
-        fs::rename(&partial, file)
-    };
-    put().map_err(|error| {
-        let _left_over = fs::remove_file(&partial);
-        SweepError::of(file, format!("cannot be written: {error}"))
-    })
+    if let Some(folder) = file.parent() {
+        fs::create_dir_all(folder)
+            .map_err(|error| SweepError::of(folder, format!("cannot be created: {error}")))?;
+    }
+    let put =
+        |partial: &Path| fs::write(partial, content).map_err(|error| DataError::of_file(partial, error));
+    durable::replace(file, put).map_err(|error| SweepError::of(file, error.problem))
 }

@@ -385,7 +385,7 @@ async fn killed_anywhere_it_goes_on_without_asking_again_and_ends_the_same() {
             () = tap.held.notified() => {}
         }
         let refused = wanted(quiet.port, &out).pull().await.unwrap_err().to_string();
-        assert!(refused.contains("is being pulled to by process"), "{refused}");
+        assert!(refused.contains("is being written by process"), "{refused}");
         drop(killed);
         assert!(!out.exists(), "{moment}: nothing bears the name before it is whole");
         let asked = quiet.lines().len();

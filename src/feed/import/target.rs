@@ -8,9 +8,9 @@ use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::super::{DataError, lock};
-
-const LOCK: &str = "lock";
+use super::super::DataError;
+use super::super::durable::{is_empty, sync_name, sync_tree};
+use super::super::lock::{self, LOCK};
 
 /// A data set in the making. Dropped before [`publish`](Self::publish), nothing of it remains.
 #[derive(Debug)]
@@ -32,8 +32,7 @@ impl Target {
             return Err(DataError::of_file(out, "is no name for a new folder"));
         };
         let partial = out.with_file_name(format!(".{}.importing", name.to_string_lossy()));
-        fs::create_dir_all(&partial).map_err(cannot)?;
-        let lock = lock::take(&partial.join(LOCK), out)?;
+        let lock = lock::take(&partial, out)?;
         let target = Self { out: out.to_owned(), partial, _lock: lock, published: false };
         // Only now is it certain that no other import is about to give the folder its name.
         target.must_be_free()?;
@@ -42,11 +41,8 @@ impl Target {
     }
 
     fn must_be_free(&self) -> Result<(), DataError> {
-        let is_free = match fs::read_dir(&self.out) {
-            Ok(mut entries) => entries.next().is_none(),
-            Err(error) => error.kind() == io::ErrorKind::NotFound,
-        };
-        if is_free {
+        // What cannot be listed is there.
+        if is_empty(&self.out).unwrap_or(false) {
             return Ok(());
         }
         Err(DataError::of_file(&self.out, "is there already; remove it, or give another --out"))
@@ -111,12 +107,11 @@ impl Target {
     pub fn publish(mut self) -> Result<(), DataError> {
         let cannot =
             |error: io::Error| DataError::of_file(&self.out, format!("cannot be completed: {error}"));
-        sync(&self.partial).map_err(cannot)?;
+        sync_tree(&self.partial).map_err(cannot)?;
         fs::rename(&self.partial, &self.out).map_err(cannot)?;
         self.published = true;
         fs::remove_file(self.out.join(LOCK)).map_err(cannot)?;
-        let parent = self.out.parent().filter(|parent| !parent.as_os_str().is_empty());
-        File::open(parent.unwrap_or(Path::new("."))).and_then(|folder| folder.sync_all()).map_err(cannot)
+        sync_name(&self.out).map_err(cannot)
     }
 }
 
@@ -126,17 +121,4 @@ impl Drop for Target {
             let _stays_for_the_next_to_clear = fs::remove_dir_all(&self.partial);
         }
     }
-}
-
-/// Puts a folder and everything in it on the disk.
-fn sync(folder: &Path) -> io::Result<()> {
-    for entry in fs::read_dir(folder)? {
-        let entry = entry?;
-        if entry.file_type()?.is_dir() {
-            sync(&entry.path())?;
-        } else {
-            File::open(entry.path())?.sync_all()?;
-        }
-    }
-    File::open(folder)?.sync_all()
 }
