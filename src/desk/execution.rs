@@ -147,6 +147,12 @@ impl ExecutionEngine {
         self.open.get(self.markets.get(&market)?)
     }
 
+    /// Whether no order is open.
+    #[must_use]
+    pub fn is_idle(&self) -> bool {
+        self.open.is_empty()
+    }
+
     /// All open orders.
     pub fn iter(&self) -> impl Iterator<Item = &OpenOrder> {
         self.open.values()

@@ -191,6 +191,20 @@ impl Desk {
         }
     }
 
+    /// Values what is held of a market by bid plus ask of a two-sided quote: all that a quote does which no scan and
+    /// no order sees, because another of its market comes before. Whoever knows that may tell a desk just this of it.
+    #[inline]
+    pub fn glance(&mut self, market: MarketId, twice_mid: u16) {
+        self.mark(market, Some(twice_mid));
+    }
+
+    #[inline]
+    fn mark(&mut self, market: MarketId, twice_mid: Option<u16>) {
+        if self.positions.mark(market, twice_mid) {
+            self.refresh_equity();
+        }
+    }
+
     /// When the desk wants to be woken next, if nothing else happens.
     #[must_use]
     #[inline]
@@ -221,9 +235,8 @@ impl Desk {
             MarketEvent::Quote { market, .. } => {
                 self.scanner.changed(*market, self.now);
                 let book = self.books.get(*market).expect("a quote was applied to its book");
-                if self.positions.mark(book) {
-                    self.refresh_equity();
-                }
+                let twice_mid = book.twice_mid;
+                self.mark(*market, twice_mid);
                 return true;
             }
             MarketEvent::Settled { market, value } => self.paid_out(*market, *value, out),

@@ -196,7 +196,7 @@ impl PositionTracker {
         if opened {
             self.schedule_stop();
         }
-        self.mark(book);
+        self.mark(market, book.twice_mid);
         opened
     }
 
@@ -231,7 +231,7 @@ impl PositionTracker {
         position.fees += fee;
         position.exit_reason = reason;
         let emptied = position.contracts.is_none();
-        self.mark(book);
+        self.mark(market, book.twice_mid);
         let trade = emptied.then(|| self.remove(at, market));
         Reduction { basis, at_stake: basis + entry_fees, trade }
     }
@@ -262,13 +262,14 @@ impl PositionTracker {
         self.time_stop = self.iter().map(|(_, position)| position.opened_at + limit).min();
     }
 
-    /// Values the position of a market anew. Returns whether there is one.
+    /// Values the position of a market anew, by bid plus ask of its latest two-sided quote. Returns whether there
+    /// is one.
     #[inline]
-    pub fn mark(&mut self, book: &Book) -> bool {
-        let Some(Some(position)) = self.positions.get_mut(book.market.id.index()) else {
+    pub fn mark(&mut self, market: MarketId, twice_mid: Option<u16>) -> bool {
+        let Some(Some(position)) = self.positions.get_mut(market.index()) else {
             return false;
         };
-        let value = match book.twice_mid {
+        let value = match twice_mid {
             None => position.cost,
             Some(twice) => {
                 let twice = match position.side {

@@ -150,21 +150,55 @@ impl<F: Feed, V: Venue, J: Journal> Engine<F, V, J> {
                 }
                 Next::End => break,
             };
-            self.session.venue.observe(&input);
-            if let Input::Control(Control::Refit { scenario }) = &input.value {
-                let (settings, seats) = (self.refit)(scenario).map_err(EngineError::Refit)?;
-                self.desk.refit(input.at, settings, seats);
-            }
-            self.desk.step(&input, &mut self.out);
-            // Record before acting.
-            self.journal.record(self.seq, &input, &self.out).map_err(EngineError::Journal)?;
-            self.seq += 1;
-            for command in &self.out.commands {
-                self.session.venue.submit(input.at, command)?;
-            }
-            self.out.clear();
+            self.take(&input)?;
             watch(input.at, &self.desk);
         }
+        Ok(())
+    }
+
+    /// Takes an input that is handed in instead of being asked of the feed, after all that is due before it.
+    ///
+    /// # Errors
+    /// What feed, venue or journal report.
+    #[inline]
+    pub fn tell(&mut self, input: &Stamped<Input>) -> Result<(), EngineError> {
+        self.catch_up(input.at)?;
+        self.take(input)
+    }
+
+    /// Lets all happen that is due before an input of this moment: the venue's answers, and wakes before it.
+    ///
+    /// # Errors
+    /// What feed, venue or journal report.
+    #[inline]
+    pub fn catch_up(&mut self, at: Timestamp) -> Result<(), EngineError> {
+        let answers = |venue: &V| venue.due().is_some_and(|due| due <= at);
+        if answers(&self.session.venue) || self.desk.next_wake().is_some_and(|wake| wake < at) {
+            self.run_until(Some(at.just_before()), |_, _| {})?;
+            while answers(&self.session.venue) {
+                if let Some(answer) = self.session.venue.take() {
+                    self.take(&answer)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    #[inline]
+    fn take(&mut self, input: &Stamped<Input>) -> Result<(), EngineError> {
+        self.session.venue.observe(input);
+        if let Input::Control(Control::Refit { scenario }) = &input.value {
+            let (settings, seats) = (self.refit)(scenario).map_err(EngineError::Refit)?;
+            self.desk.refit(input.at, settings, seats);
+        }
+        self.desk.step(input, &mut self.out);
+        // Record before acting.
+        self.journal.record(self.seq, input, &self.out).map_err(EngineError::Journal)?;
+        self.seq += 1;
+        for command in &self.out.commands {
+            self.session.venue.submit(input.at, command)?;
+        }
+        self.out.clear();
         Ok(())
     }
 }

@@ -2,10 +2,11 @@
 //!
 //! A desk that scans every quarter of an hour sees of a market it has nothing to do with only what its next
 //! scan sees. Such a desk is spared the quotes between: it gets the last quote of each market before the
-//! scan, everything that is not a quote, and every quote of the markets it holds or has orders in. Beside the
-//! last quote (with its levels, which stand right before it) it gets the one before where sizes are unknown (the simulated exchange takes the volume between
-//! the two), and the last two-sided one (the mark). What it decides is the same, byte for byte: tests compare
-//! digests with a backtest's.
+//! scan, everything that is not a quote, and every quote of the markets it has orders in. Beside the last quote
+//! (with its levels, which stand right before it) it gets the one before where sizes are unknown (the simulated
+//! exchange takes the volume between the two), and the last two-sided one (the mark). Of the other quotes of what it
+//! holds it is told the mark alone. What it decides is the same, byte for byte: tests compare digests with a
+//! backtest's.
 
 use std::ops::Range;
 
@@ -28,6 +29,8 @@ pub struct Batch {
     /// Where the quotes of a market, with their levels, are: `rows[starts[m]..starts[m + 1]]`.
     starts: Vec<u32>,
     rows: Vec<u32>,
+    /// Of every row its market and bid plus ask, if it is a two-sided quote.
+    mids: Vec<(MarketId, Option<u16>)>,
 }
 
 impl Batch {
@@ -36,6 +39,14 @@ impl Batch {
     pub fn filter(&self, interval: Span) -> &Filter {
         let found = self.filters.iter().find(|(known, _)| *known == interval);
         &found.expect("every interval of the sweep is filtered for").1
+    }
+
+    /// The market and bid plus ask of a row, if it is a two-sided quote.
+    #[must_use]
+    #[inline]
+    pub fn two_sided(&self, row: u32) -> Option<(MarketId, u16)> {
+        let (market, twice_mid) = self.mids[row as usize];
+        twice_mid.map(|twice_mid| (market, twice_mid))
     }
 
     /// The quotes of a market, with their levels, within a range of rows.
@@ -126,7 +137,12 @@ impl<F: Feed> Batches<F> {
         });
         let filters = filters.collect();
         let (starts, rows) = by_market(&inputs, self.markets);
-        Ok(Some(Batch { inputs, is_last, filters, starts, rows }))
+        let mid = |input: &Stamped<Input>| match quoted(&input.value) {
+            Some((market, quote)) => (market, quote.twice_mid()),
+            None => (MarketId(0), None),
+        };
+        let mids = inputs.iter().map(mid).collect();
+        Ok(Some(Batch { inputs, is_last, filters, starts, rows, mids }))
     }
 
     /// The first row of each UTC day: it makes a desk note its equity.

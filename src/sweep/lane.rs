@@ -19,29 +19,15 @@ use crate::sim::SimExchange;
 use super::batch::{Batch, Stretch};
 use super::result::{Days, EventResult, Figures, TaskResult};
 
-/// The rows of a batch that one desk needs, as a feed.
+/// Nothing: a lane's inputs are handed in.
 #[derive(Debug, Default)]
-struct Rows {
-    batch: Option<Arc<Batch>>,
-    chosen: Vec<u32>,
-    next: usize,
+struct Silence {
     is_over: bool,
-    told: u64,
 }
 
-impl Feed for Rows {
-    #[inline]
-    fn next(&mut self, until: Option<Timestamp>) -> Result<Next<Stamped<Input>>, GatewayError> {
-        let input = self.chosen.get(self.next).zip(self.batch.as_ref());
-        let Some(input) = input.map(|(&row, batch)| &batch.inputs[row as usize]) else {
-            return Ok(if self.is_over { Next::End } else { Next::Due });
-        };
-        if until.is_some_and(|until| input.at > until) {
-            return Ok(Next::Due);
-        }
-        self.next += 1;
-        self.told += 1;
-        Ok(Next::Item(input.clone()))
+impl Feed for Silence {
+    fn next(&mut self, _until: Option<Timestamp>) -> Result<Next<Stamped<Input>>, GatewayError> {
+        Ok(if self.is_over { Next::End } else { Next::Due })
     }
 }
 
@@ -108,9 +94,12 @@ pub struct Lane {
     pub number: usize,
     interval: Span,
     bankroll: i64,
-    engine: Engine<Rows, SimExchange, Notes>,
-    /// Which rows of a stretch are told; kept for its room.
-    wanted: Vec<u64>,
+    engine: Engine<Silence, SimExchange, Notes>,
+    /// How many rows the desk was told.
+    inputs: u64,
+    /// Which rows of a stretch it is told, and of which the mark alone; kept for their room.
+    told: Vec<u64>,
+    glanced: Vec<u64>,
 }
 
 impl Lane {
@@ -127,9 +116,9 @@ impl Lane {
             day: i64::MIN,
             equity: Vec::new(),
         };
-        let session = Session { feed: Rows::default(), venue: SimExchange::new(scenario.sim) };
+        let session = Session { feed: Silence::default(), venue: SimExchange::new(scenario.sim) };
         let engine = Engine::new(Desk::new(scenario.desk, scenario.seats), session, notes);
-        Self { number, interval, bankroll, engine, wanted: Vec::new() }
+        Self { number, interval, bankroll, engine, inputs: 0, told: Vec::new(), glanced: Vec::new() }
     }
 
     /// The interval between its scans.
@@ -142,13 +131,13 @@ impl Lane {
     ///
     /// # Errors
     /// What the engine reports.
-    pub fn step(&mut self, batch: &Arc<Batch>) -> Result<(), EngineError> {
-        self.engine.session.feed.batch = Some(Arc::clone(batch));
+    pub fn step(&mut self, batch: &Batch) -> Result<(), EngineError> {
         let filter = batch.filter(self.interval);
         for (index, stretch) in filter.stretches.iter().enumerate() {
             // Orders are sent at scans, so which markets matter is settled once the scans before are over.
             self.engine.run_until(Some(stretch.after), |_, _| {})?;
             self.choose(batch, filter.needed(stretch), stretch);
+            self.tell(batch, stretch)?;
             if batch.is_last && index + 1 == filter.stretches.len() {
                 self.engine.session.feed.is_over = true;
                 self.engine.run(|_, _| {})?;
@@ -156,38 +145,63 @@ impl Lane {
                 self.engine.run_until(Some(stretch.until), |_, _| {})?;
             }
         }
-        self.engine.session.feed.batch = None;
         Ok(())
     }
 
-    /// The rows all need, and those of the markets this desk is in.
+    /// Marks the rows all need, and those of the markets this desk is in. A bit a row puts them in order, each
+    /// once, far faster than sorting does.
     fn choose(&mut self, batch: &Batch, needed: &[u32], stretch: &Stretch) {
-        let Engine { desk, session, .. } = &mut self.engine;
-        let held = desk.positions().iter().map(|(market, _)| market);
-        let held = held.chain(desk.execution().iter().map(|open| open.order.market));
-        let all = held.map(|market| batch.quotes(market, &stretch.rows)).chain([needed]);
-        // A bit a row puts them in order, each once, far faster than sorting does.
-        self.wanted.clear();
-        self.wanted.resize(stretch.rows.len().div_ceil(64), 0_u64);
-        for row in all.flatten().map(|row| row - stretch.rows.start) {
-            self.wanted[row as usize / 64] |= 1 << (row % 64);
+        let desk = &self.engine.desk;
+        let first = stretch.rows.start;
+        let mark = |bits: &mut Vec<u64>, rows: &[u32]| {
+            for row in rows.iter().map(|row| row - first) {
+                bits[row as usize / 64] |= 1 << (row % 64);
+            }
+        };
+        for bits in [&mut self.told, &mut self.glanced] {
+            bits.clear();
+            bits.resize(stretch.rows.len().div_ceil(64), 0);
         }
-        let rows = &mut session.feed.chosen;
-        session.feed.next = 0;
-        rows.clear();
-        for (first, &word) in (stretch.rows.start..).step_by(64).zip(&self.wanted) {
-            let mut left = word;
+        mark(&mut self.told, needed);
+        for open in desk.execution().iter() {
+            mark(&mut self.told, batch.quotes(open.order.market, &stretch.rows));
+        }
+        for (market, _) in desk.positions().iter() {
+            mark(&mut self.glanced, batch.quotes(market, &stretch.rows));
+        }
+    }
+
+    /// Tells the desk the chosen rows of a stretch.
+    fn tell(&mut self, batch: &Batch, stretch: &Stretch) -> Result<(), EngineError> {
+        let mut is_idle = self.engine.desk.execution().is_idle();
+        let words = self.told.iter().zip(&self.glanced);
+        for (first, (&told, &glanced)) in (stretch.rows.start..).step_by(64).zip(words) {
+            let mut left = told | glanced;
             while left != 0 {
-                rows.push(first + left.trailing_zeros());
+                let bit = left.trailing_zeros();
+                let row = first + bit;
                 left &= left - 1;
+                if told >> bit & 1 == 1 {
+                    self.inputs += 1;
+                    self.engine.tell(&batch.inputs[row as usize])?;
+                    is_idle = self.engine.desk.execution().is_idle();
+                } else if let Some((market, twice_mid)) = batch.two_sided(row) {
+                    if !is_idle {
+                        // A fill on its way changes what the mark is worth.
+                        self.engine.catch_up(batch.inputs[row as usize].at)?;
+                        is_idle = self.engine.desk.execution().is_idle();
+                    }
+                    self.engine.desk.glance(market, twice_mid);
+                }
             }
         }
+        Ok(())
     }
 
     /// What came of it. `inputs` are all the feed had, on the days `first..=last`.
     #[must_use]
     pub fn finish(self, task: &super::plan::Task, seen: Seen) -> TaskResult {
-        let Engine { desk, session, journal, .. } = self.engine;
+        let Engine { desk, journal, .. } = self.engine;
         let (tally, counts) = (&journal.tally, desk.counts());
         let forecasts = tally.pooled();
         let equity = desk.equity_point().equity.micros();
@@ -201,7 +215,7 @@ impl Lane {
             open_positions: desk.positions().iter().count() as u64,
             max_drawdown_ppm: desk.risk().equity.deepest().ppm(),
             max_exposure_micros: desk.risk().exposure.highest().micros(),
-            inputs: seen.inputs + counts.inputs - session.feed.told,
+            inputs: seen.inputs + counts.inputs - self.inputs,
             evaluations: counts.evaluations,
             opportunities: counts.opportunities,
             orders: tally.orders,

@@ -206,7 +206,7 @@ const SWEEPS: &[Case] = &[
         |w| w.write("sweeps", ""),
         SWEEP,
         DATA,
-        "sweeps/case/sweep-[ID]/manifest.json: cannot be written: Not a directory (os error 20)",
+        "sweeps/case/sweep-[ID]: cannot be created: Not a directory (os error 20)",
     ),
     (
         "a sweep of facts that are a folder",
