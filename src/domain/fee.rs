@@ -152,6 +152,10 @@ impl FeeSchedule {
     /// The unrounded taker fee of one contract in 1e-10 dollars.
     fn unit_fee(self, price: Price) -> i64 {
         let exact = i128::from(spread_of(price)) * TAKER_RATE * i128::from(self.multiplier_ppm);
+        // Nearly every product fits 64 bits, where division is several times faster.
+        if let Ok(exact) = u64::try_from(exact) {
+            return exact.div_ceil(100_000_000).cast_signed();
+        }
         i64::try_from(ceil_div(exact, 10_i128.pow(8))).expect("a fee per contract is below a dollar")
     }
 

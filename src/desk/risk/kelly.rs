@@ -35,10 +35,12 @@ const SCALING_UNIT: u128 = 1_000_000_000_000;
 #[must_use]
 pub fn target(bankroll: Money, belief: Probability, cost: UnitCost, scaling: Scaling) -> Option<Contracts> {
     let stake = stake(bankroll, belief, cost, scaling)?;
-    let cost = i128::from(cost.tenth_nanos());
     // stake in 1e-6 dollars, cost in 1e-10 dollars
-    let contracts = i128::from(stake.micros()) * 10_000 / cost;
-    Some(Contracts::whole(i64::try_from(contracts).ok()?))
+    let contracts = match stake.micros().checked_mul(10_000) {
+        Some(stake) => stake / cost.tenth_nanos(),
+        None => i64::try_from(i128::from(stake.micros()) * 10_000 / i128::from(cost.tenth_nanos())).ok()?,
+    };
+    Some(Contracts::whole(contracts))
 }
 
 /// The stake: what the position may cost.

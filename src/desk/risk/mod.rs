@@ -383,10 +383,12 @@ impl RiskManager {
             (equity.portion(caps.total) - at_stake.total, Refusal::TotalCap),
             (ask.free_cash, Refusal::FreeCash),
         ];
-        room.into_iter().try_fold(wanted, |contracts, (room, reason)| {
-            let fitting = self.affordable(ask.book, limit, room, contracts);
-            if fitting < Contracts::ONE { Err(reason) } else { Ok(fitting) }
-        })
+        let cost_of_one = self.worst_cost(ask.book, limit, Contracts::ONE);
+        if let Some((_, reason)) = room.into_iter().find(|(room, _)| *room < cost_of_one) {
+            return Err(reason);
+        }
+        let least = room.into_iter().map(|(room, _)| room).min().expect("there are caps");
+        Ok(self.affordable(ask.book, limit, least, wanted))
     }
 
     /// The most whole contracts up to `most` whose worst cost is within `room`.
