@@ -72,8 +72,15 @@ pub fn equals_its_backtests(name: &str, arguments: &[&str], always: &[&str]) {
         {
             assert_eq!(figures[key], alone[key], "{name} {extra:?}: {key}");
         }
-        let equity = figures["final_equity_micros"].as_f64().unwrap() / 1e6;
-        assert!((equity - alone["final_equity"].as_f64().unwrap()).abs() < 1e-9);
+        for (in_millionths, key) in [
+            ("final_equity_micros", "final_equity"),
+            ("max_drawdown_ppm", "max_drawdown"),
+            ("max_exposure_micros", "max_exposure"),
+        ] {
+            let (here, there) =
+                (figures[in_millionths].as_f64().unwrap() / 1e6, alone[key].as_f64().unwrap());
+            assert!((here - there).abs() < 1e-9, "{name} {extra:?}: {key} {here} {there}");
+        }
         assert!(alone["trades"].as_u64().unwrap() > 0, "{name}: a set that does nothing proves nothing");
     }
 }
@@ -93,6 +100,14 @@ fn sets_that_scan_at_their_own_times_are_backtests_too() {
         &["--grid", "scanner.interval=1m,6h", "--grid", "exits.max_holding=3h,2d"],
         &[],
     );
+}
+
+#[test]
+fn what_equity_does_between_scans_counts() {
+    // Bets shrink from a drawdown of half a percent on, which quotes between two scans make and unmake.
+    let small = ["--set", "risk.drawdown_start=0.005", "--set", "risk.drawdown_half=0.03"];
+    let always = [&small[..], &["--ignore-halts", "--set", "scanner.max_quote_age=30d"]].concat();
+    equals_its_backtests("cpi", &["--grid", "scanner.interval=2d,7d"], &always);
 }
 
 #[test]
