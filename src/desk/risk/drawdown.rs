@@ -46,6 +46,14 @@ pub fn drawdown(equity: Money, peak: Money) -> Fraction {
     u32::try_from(fall.clamp(0, 1_000_000)).ok().and_then(Fraction::from_ppm).unwrap_or(Fraction::ONE)
 }
 
+/// Equity that is as deep below `peak` as the first of `fallen` is below the second, rounded up.
+fn as_deep(peak: Money, fallen: (Money, Money)) -> Money {
+    let (low, high) = fallen;
+    let exact = i128::from(peak.micros()) * i128::from(low.micros());
+    let up = -(-exact).div_euclid(i128::from(high.micros()).max(1));
+    Money::from_micros(i64::try_from(up).expect("no deeper than the peak is high"))
+}
+
 /// Equity, its peak, and its value at the start of the UTC day.
 #[derive(Clone, Copy, Debug)]
 pub struct EquityWatch {
@@ -55,6 +63,8 @@ pub struct EquityWatch {
     day_start: Money,
     /// Equity and peak at the deepest drawdown so far.
     deepest: (Money, Money),
+    /// At this peak, equity below which is deeper; `None` until a new peak is fallen from.
+    deeper_below: Option<Money>,
 }
 
 impl EquityWatch {
@@ -67,6 +77,7 @@ impl EquityWatch {
             day: i64::MIN,
             day_start: bankroll,
             deepest: (bankroll, bankroll),
+            deeper_below: None,
         }
     }
 
@@ -86,13 +97,16 @@ impl EquityWatch {
     #[inline]
     pub fn update(&mut self, equity: Money) {
         self.equity = equity;
-        self.peak = self.peak.max(equity);
-        // Fractions are compared crosswise: division on every quote of a held market would be dear.
-        let fall = |equity: Money, peak: Money| i128::from((peak - equity).micros());
-        let (low, high) = self.deepest;
-        let crosswise = |fall: i128, peak: Money| fall * i128::from(peak.micros());
-        if crosswise(fall(equity, self.peak), high) > crosswise(fall(low, high), self.peak) {
+        if equity >= self.peak {
+            self.peak = equity;
+            self.deeper_below = None;
+            return;
+        }
+        // Division on every quote of a held market would be dear; one a peak is not.
+        let deeper_below = *self.deeper_below.get_or_insert_with(|| as_deep(self.peak, self.deepest));
+        if equity < deeper_below {
             self.deepest = (equity, self.peak);
+            self.deeper_below = Some(equity);
         }
     }
 
@@ -165,6 +179,23 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn the_deepest_drawdown_is_that_of_the_worst_moment(
+            steps in prop::collection::vec(-400_000i64..400_000, 1..60),
+        ) {
+            let mut equity = 1_000_000;
+            let mut watch = EquityWatch::new(Money::from_micros(equity));
+            let (mut peak, mut worst) = (equity, 0);
+            for step in steps {
+                equity = (equity + step).max(-50_000);
+                peak = peak.max(equity);
+                // Whole parts per million of the fall, by hand; nothing deeper than the peak is counted.
+                worst = worst.max(((peak - equity) * 1_000_000 / peak).min(1_000_000));
+                watch.update(Money::from_micros(equity));
+                prop_assert_eq!(i64::from(watch.deepest().ppm()), worst);
+            }
+        }
+
         #[test]
         fn the_scale_never_rises_as_equity_falls(a in 0i64..20_000, b in 0i64..20_000) {
             let (low, high) = (a.min(b), a.max(b));
