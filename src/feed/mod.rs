@@ -30,6 +30,8 @@ pub mod recorded;
 #[cfg(feature = "historical")]
 pub mod snapshots;
 #[cfg(feature = "historical")]
+pub(crate) mod sorter;
+#[cfg(feature = "historical")]
 pub mod soundness;
 #[cfg(feature = "historical")]
 mod stored;

@@ -19,10 +19,11 @@ use parquet::arrow::arrow_writer::ArrowWriterOptions;
 use parquet::basic::{Compression, Encoding, ZstdLevel};
 use parquet::file::properties::WriterProperties;
 
-use crate::domain::{Decimal6, FeeType, Market, Price, Quote, Strike, Timestamp};
+use crate::domain::{Contracts, Decimal6, FeeType, Market, Price, Quote, Strike, Timestamp};
 
 use super::DataError;
 use super::catalogue::{LISTED_TIME, Settlement, price_ranges};
+use super::sorter::{Record, take};
 use super::synthetic::{SyntheticSettings, Walk};
 
 /// Rows a row group: what a reader decodes or skips as one.
@@ -55,8 +56,8 @@ pub struct SnapshotRow<'a> {
 }
 
 /// A snapshot in little room, for writers that keep many files open: prices in ten-thousandths of a dollar,
-/// 0 = none; counts in hundredths of a contract, negative = none.
-#[derive(Clone, Copy, Debug)]
+/// 0 = none; counts in hundredths of a contract, negative = none. The order is that of a data set.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct PackedRow {
     /// Microseconds since 1970.
     pub at: i64,
@@ -78,6 +79,55 @@ pub struct PackedRow {
     pub volume: i64,
     /// Contracts held by either side.
     pub open_interest: i64,
+}
+
+impl PackedRow {
+    /// The quote of a market at a time in microseconds. A price of exactly $0 is none.
+    #[must_use]
+    pub fn of(at: i64, market: u32, quote: &Quote, open_interest: Option<Contracts>) -> Self {
+        let price = |price: Option<Price>| price.map_or(0, Price::get);
+        let count = |count: Option<Contracts>| count.map_or(-1, Contracts::hundredths);
+        Self {
+            at,
+            market,
+            bid: price(quote.bid),
+            ask: price(quote.ask),
+            last: price(quote.last),
+            mid: price(quote.recorded_mid),
+            bid_size: count(quote.bid_size),
+            ask_size: count(quote.ask_size),
+            volume: count(quote.volume),
+            open_interest: count(open_interest),
+        }
+    }
+}
+
+impl Record for PackedRow {
+    const SIZE: usize = 52;
+
+    fn put(self, bytes: &mut Vec<u8>) {
+        bytes.extend(self.at.to_le_bytes());
+        bytes.extend(self.market.to_le_bytes());
+        [self.bid, self.ask, self.last, self.mid].iter().for_each(|price| bytes.extend(price.to_le_bytes()));
+        let counts = [self.bid_size, self.ask_size, self.volume, self.open_interest];
+        counts.iter().for_each(|count| bytes.extend(count.to_le_bytes()));
+    }
+
+    fn get(mut bytes: &[u8]) -> Self {
+        let bytes = &mut bytes;
+        Self {
+            at: i64::from_le_bytes(take(bytes)),
+            market: u32::from_le_bytes(take(bytes)),
+            bid: u16::from_le_bytes(take(bytes)),
+            ask: u16::from_le_bytes(take(bytes)),
+            last: u16::from_le_bytes(take(bytes)),
+            mid: u16::from_le_bytes(take(bytes)),
+            bid_size: i64::from_le_bytes(take(bytes)),
+            ask_size: i64::from_le_bytes(take(bytes)),
+            volume: i64::from_le_bytes(take(bytes)),
+            open_interest: i64::from_le_bytes(take(bytes)),
+        }
+    }
 }
 
 /// Writes `snapshots.parquet` row by row.
@@ -158,7 +208,7 @@ impl SnapshotWriter {
         }
         let counts = [quote.bid_size, quote.ask_size, quote.volume, None];
         for (column, value) in self.columns.counts.iter_mut().zip(counts) {
-            column.append_option(value.map(crate::domain::Contracts::hundredths));
+            column.append_option(value.map(Contracts::hundredths));
         }
         self.rows += 1;
         if self.rows == ROW_GROUP { self.flush() } else { Ok(()) }

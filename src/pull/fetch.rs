@@ -7,14 +7,15 @@ use futures_util::{StreamExt, TryStreamExt, stream};
 
 use crate::domain::Span;
 use crate::feed::DataError;
-use crate::feed::import::sorter::Sorter;
+use crate::feed::sorter::Sorter;
+use crate::feed::writer::PackedRow;
 use crate::kalshi::number::seconds_of;
 use crate::kalshi::rest::{CandleSpan, Half};
 
 use super::exchange::{CandleRow, Cutoff, Exchange, TradeRow};
 use super::plan::{Job, Unit};
 use super::state::{Entry, State};
-use super::write::{Snapshot, Trade};
+use super::write::Trade;
 use super::{Notes, Progress, PullError};
 
 /// Rows sorted in memory, 60 MB of candles; the rest waits on the disk.
@@ -25,7 +26,7 @@ const MOVING: Span = Span::DAY.times(14);
 
 /// All rows that were fetched.
 pub struct Rows {
-    pub snapshots: Sorter<Snapshot>,
+    pub snapshots: Sorter<PackedRow>,
     pub trades: Sorter<Trade>,
 }
 
@@ -233,11 +234,17 @@ pub fn take_candles(
             notes.add("candlesticks whose bid is not below the ask, left out", place);
             continue;
         }
-        rows.snapshots.push(Snapshot {
+        rows.snapshots.push(PackedRow {
             at: end * 1_000_000,
             market: number(market),
-            prices: [bid, ask, last],
-            counts: [entry.volume, open_interest],
+            bid,
+            ask,
+            last,
+            mid: 0,
+            bid_size: -1,
+            ask_size: -1,
+            volume: entry.volume,
+            open_interest,
         })?;
     }
     Ok(())

@@ -3,14 +3,14 @@
 use std::collections::BTreeSet;
 
 use crate::domain::{FeeSchedule, Price, PriceGrid, Strike, Timestamp};
-use crate::feed::import::sorter::Sorter;
+use crate::feed::sorter::Sorter;
+use crate::feed::writer::PackedRow;
 use crate::kalshi::rest::CandleSpan;
 
 use super::exchange::{CandleRow, Listed};
 use super::fetch::{Rows, take_candles};
 use super::plan::{Job, Unit, jobs};
 use super::state::{Entry, State};
-use super::write::Snapshot;
 use super::{Notes, PullError, Terms};
 
 fn at(text: &str) -> Timestamp {
@@ -104,7 +104,7 @@ fn a_long_life_is_cut_into_windows_that_touch_and_do_not_overlap() {
 }
 
 /// Hours from eleven o'clock on the first day, with what the market has traded by then.
-fn take(candles: &[CandleRow], since: i64) -> Result<(Vec<Snapshot>, i64, Notes), PullError> {
+fn take(candles: &[CandleRow], since: i64) -> Result<(Vec<PackedRow>, i64, Notes), PullError> {
     let folder = tempfile::tempdir().unwrap();
     let mut entry = market("M", "2024-03-02T10:00:00Z");
     let mut rows =
@@ -129,15 +129,24 @@ fn candles_become_snapshots_at_their_ends_with_the_volume_of_the_life() {
         (3 * HOUR, 4_000, 0, 4_000, 1_250, 50),
     ];
     let (taken, volume, notes) = take(&candles, i64::MIN).unwrap();
-    let snapshot =
-        |hour: i64, prices, counts| Snapshot { at: hour * HOUR * 1_000_000, market: 0, prices, counts };
-    let [empty, one_sided] =
-        [snapshot(2, [0, 4_200, 0], [0, 0]), snapshot(3, [4_000, 0, 4_000], [1_250, 50])];
-    assert_eq!(taken, [empty, one_sided, snapshot(5, [4_000, 4_200, 4_100], [1_550, 70])]);
+    let snapshot = |hour: i64, [bid, ask, last]: [u16; 3], volume, open_interest| PackedRow {
+        at: hour * HOUR * 1_000_000,
+        market: 0,
+        bid,
+        ask,
+        last,
+        mid: 0,
+        bid_size: -1,
+        ask_size: -1,
+        volume,
+        open_interest,
+    };
+    let [empty, one_sided] = [snapshot(2, [0, 4_200, 0], 0, 0), snapshot(3, [4_000, 0, 4_000], 1_250, 50)];
+    assert_eq!(taken, [empty, one_sided, snapshot(5, [4_000, 4_200, 4_100], 1_550, 70)]);
     assert!(volume == 1_550 && notes.0.is_empty());
     // Of what was before, the volume counts.
     let (taken, volume, _) = take(&candles, 3 * HOUR).unwrap();
-    assert_eq!((taken.len(), taken[0].counts[0], volume), (1, 1_550, 1_550));
+    assert_eq!((taken.len(), taken[0].volume, volume), (1, 1_550, 1_550));
 }
 
 #[test]

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use crate::domain::Timestamp;
 use crate::feed::DataError;
-use crate::feed::import::sorter::{Record, Sorter, take};
+use crate::feed::sorter::{Record, Sorter, take};
 use crate::feed::trades::{TradeRow, TradeWriter};
 use crate::feed::writer::{PackedRow, SnapshotWriter};
 
@@ -12,40 +12,6 @@ use crate::feed::writer::{PackedRow, SnapshotWriter};
 const ROW_GROUP: usize = 32_768;
 /// Bytes of a trade's id; the exchange's are UUIDs of 36.
 const ID: usize = 48;
-
-/// A candle as a snapshot at its end. The order is that of the file.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Snapshot {
-    /// Microseconds since 1970.
-    pub at: i64,
-    /// Number of the market, in order of tickers.
-    pub market: u32,
-    /// Bid, ask, last trade in ten-thousandths of a dollar; 0 = none.
-    pub prices: [u16; 3],
-    /// Volume of its life and open interest, in hundredths.
-    pub counts: [i64; 2],
-}
-
-impl Record for Snapshot {
-    const SIZE: usize = 34;
-
-    fn put(self, bytes: &mut Vec<u8>) {
-        bytes.extend(self.at.to_le_bytes());
-        bytes.extend(self.market.to_le_bytes());
-        self.prices.iter().for_each(|price| bytes.extend(price.to_le_bytes()));
-        self.counts.iter().for_each(|count| bytes.extend(count.to_le_bytes()));
-    }
-
-    fn get(mut bytes: &[u8]) -> Self {
-        let bytes = &mut bytes;
-        Self {
-            at: i64::from_le_bytes(take(bytes)),
-            market: u32::from_le_bytes(take(bytes)),
-            prices: std::array::from_fn(|_| u16::from_le_bytes(take(bytes))),
-            counts: std::array::from_fn(|_| i64::from_le_bytes(take(bytes))),
-        }
-    }
-}
 
 /// A trade. The order is that of the file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -111,7 +77,7 @@ pub trait Dated: Record {
     fn finish(file: Self::File) -> Result<(), DataError>;
 }
 
-impl Dated for Snapshot {
+impl Dated for PackedRow {
     type File = SnapshotWriter;
 
     fn at(&self) -> i64 {
@@ -127,20 +93,7 @@ impl Dated for Snapshot {
     }
 
     fn write(file: &mut SnapshotWriter, rows: &[Self], tickers: &[&str]) -> Result<(), DataError> {
-        let packed = |row: &Self| PackedRow {
-            at: row.at,
-            market: row.market,
-            bid: row.prices[0],
-            ask: row.prices[1],
-            last: row.prices[2],
-            mid: 0,
-            bid_size: -1,
-            ask_size: -1,
-            volume: row.counts[0],
-            open_interest: row.counts[1],
-        };
-        let packed: Vec<_> = rows.iter().map(packed).collect();
-        file.write_block(&packed, |market| tickers[market as usize], Vec::new())
+        file.write_block(rows, |market| tickers[market as usize], Vec::new())
     }
 
     fn finish(file: SnapshotWriter) -> Result<(), DataError> {

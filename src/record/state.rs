@@ -200,23 +200,20 @@ impl Reading {
             told
         };
         let quote = told.unwrap_or_default();
-        let price = |price: Option<Price>| price.map_or(0, |price| price.get() % Price::ONE.get());
-        let count = |count: Option<Contracts>| count.map_or(-1, Contracts::hundredths);
+        let price = |price: Option<Price>| price.filter(|&price| price < Price::ONE);
         // Sides that were assumed, with what was on offer there, are assumed again by whoever reads them.
-        let side = |side: Option<Price>| if quote.assumed { 0 } else { price(side) };
-        let on_offer = |size: Option<Contracts>| if quote.assumed { -1 } else { count(size) };
-        let packed = PackedRow {
-            at: at.nanos() / 1_000,
-            market,
+        let side = |side: Option<Price>| price(side).filter(|_| !quote.assumed);
+        let on_offer = |size: Option<Contracts>| size.filter(|_| !quote.assumed);
+        let written = Quote {
             bid: side(quote.bid),
             ask: side(quote.ask),
-            last: price(quote.last),
-            mid: price(quote.recorded_mid),
             bid_size: on_offer(quote.bid_size),
             ask_size: on_offer(quote.ask_size),
-            volume: count(quote.volume),
-            open_interest: -1,
+            last: price(quote.last),
+            recorded_mid: price(quote.recorded_mid),
+            ..quote
         };
+        let packed = PackedRow::of(at.nanos() / 1_000, market, &written, None);
         RecordedRow { packed, event: told.err(), deeper: Vec::new() }
     }
 }

@@ -5,17 +5,18 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::domain::{Contracts, Price, Quote, Timestamp};
+use crate::domain::{Price, Timestamp};
 
 use super::super::DataError;
+use super::super::sorter::Sorter;
+use super::super::writer::PackedRow;
 use super::chunk::{Cell, Chunk, each_chunk};
 use super::layout::{Counts, Months, PartWriter};
 use super::listing::{Lookup, Markets, Meaning};
 use super::map::{self, ColumnMap, Known, Volume};
 use super::refusal::{Expected, Refusal, Tally};
-use super::sorter::{Record, Sorter, take};
 use super::target::Target;
-use super::trades::{moment, packed, price, value, within_life};
+use super::trades::{moment, price, value, within_life};
 use super::{Report, Settings, Stage};
 
 /// Columns of candles, in the order in which chunks have them.
@@ -38,37 +39,6 @@ const COUNTS: [usize; 4] = [6, 7, 8, 9];
 
 /// Refusals that are counted: what lies outside a market's life.
 pub const EXPECTED: &[&str] = &["before_open", "after_close"];
-
-/// A candle: prices bid, ask, last, mid in ten-thousandths, 0 = none; counts bid size, ask size, volume, open
-/// interest in hundredths, negative = none.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-struct Candle {
-    at: i64,
-    market: u32,
-    prices: [u16; 4],
-    counts: [i64; 4],
-}
-
-impl Record for Candle {
-    const SIZE: usize = 52;
-
-    fn put(self, bytes: &mut Vec<u8>) {
-        bytes.extend(self.at.to_le_bytes());
-        bytes.extend(self.market.to_le_bytes());
-        self.prices.iter().for_each(|price| bytes.extend(price.to_le_bytes()));
-        self.counts.iter().for_each(|count| bytes.extend(count.to_le_bytes()));
-    }
-
-    fn get(mut bytes: &[u8]) -> Self {
-        let bytes = &mut bytes;
-        Self {
-            at: i64::from_le_bytes(take(bytes)),
-            market: u32::from_le_bytes(take(bytes)),
-            prices: std::array::from_fn(|_| u16::from_le_bytes(take(bytes))),
-            counts: std::array::from_fn(|_| i64::from_le_bytes(take(bytes))),
-        }
-    }
-}
 
 /// Files of candles.
 #[derive(Clone, Copy, Debug)]
@@ -119,7 +89,7 @@ pub fn import(
     report.rows = tally;
     let mut candles = sorter.sorted()?;
     let mut writer = PartWriter::new(target.path(""), counts.plan(), &months, markets);
-    let mut before: Option<Candle> = None;
+    let mut before: Option<PackedRow> = None;
     let total = report.rows.read - report.rows.not_asked_for - report.rows.refused_rows();
     while let Some(candle) = candles.next()? {
         let market = candle.market as usize;
@@ -130,9 +100,8 @@ pub fn import(
             continue;
         }
         before = Some(candle);
-        let volume = volume(candle.counts[2], map.volume(), &mut volumes[market]);
-        let quote = quote(&candle, volume);
-        writer.write(packed(candle.at, candle.market, &quote, contracts(candle.counts[3])))?;
+        let volume = volume(candle.volume, map.volume(), &mut volumes[market]);
+        writer.write(PackedRow { volume, ..candle })?;
         report.saw(market, at);
         report.rows.taken += 1;
         if report.rows.taken.is_multiple_of(super::PROGRESS_EVERY) {
@@ -144,27 +113,16 @@ pub fn import(
         .map_err(|error| DataError::of_file(&spill, format!("cannot be removed: {error}")))
 }
 
-fn contracts(count: i64) -> Option<Contracts> {
-    (count >= 0).then(|| Contracts::from_hundredths(count))
-}
-
-/// The volume of the market's life so far.
-fn volume(count: i64, meaning: Volume, so_far: &mut i64) -> Option<Contracts> {
+/// The volume of the market's life so far, given that of a candle; negative = none.
+fn volume(count: i64, meaning: Volume, so_far: &mut i64) -> i64 {
     if count < 0 {
-        return None;
+        return -1;
     }
     match meaning {
         Volume::Lifetime => *so_far = count,
         Volume::Period => *so_far = so_far.saturating_add(count),
     }
-    contracts(*so_far)
-}
-
-fn quote(candle: &Candle, volume: Option<Contracts>) -> Quote {
-    let [bid, ask, last, mid] =
-        candle.prices.map(|price| Price::new(price).filter(|&price| price > Price::ZERO));
-    let [bid_size, ask_size, ..] = candle.counts.map(contracts);
-    Quote { bid, ask, last, recorded_mid: mid, bid_size, ask_size, volume, assumed: false }
+    *so_far
 }
 
 struct Reader<'a> {
@@ -175,7 +133,7 @@ struct Reader<'a> {
     expected: Expected,
     lookup: Lookup,
     counts: Counts,
-    sorter: Sorter<Candle>,
+    sorter: Sorter<PackedRow>,
     volumes: Vec<i64>,
     tally: Tally,
 }
@@ -201,7 +159,7 @@ impl Reader<'_> {
                 Ok(candle) if candle.at < self.since => {
                     self.tally.not_asked_for += 1;
                     let so_far = &mut self.volumes[candle.market as usize];
-                    *so_far = so_far.saturating_add(candle.counts[2].max(0));
+                    *so_far = so_far.saturating_add(candle.volume.max(0));
                 }
                 Ok(candle) => {
                     let series = self.markets.lives[candle.market as usize].series;
@@ -214,7 +172,7 @@ impl Reader<'_> {
         Ok(())
     }
 
-    fn candle(&self, chunk: &Chunk<'_>, row: usize, market: usize) -> Result<Candle, Refusal> {
+    fn candle(&self, chunk: &Chunk<'_>, row: usize, market: usize) -> Result<PackedRow, Refusal> {
         let ts = chunk.cells(TS).expect("the map has every required column");
         let at = value(ts[row], "ts")?;
         let at = at.checked_add(self.delay).ok_or(Refusal::Unreadable("ts"))?;
@@ -231,7 +189,7 @@ impl Reader<'_> {
                 *place = price(value(cell, name)?, name, self.markets, market)?.get();
             }
         }
-        let [bid, ask, ..] = prices;
+        let [bid, ask, last, mid] = prices;
         if bid > 0 && ask > 0 && bid >= ask {
             return Err(Refusal::Crossed(bid.into(), ask.into()));
         }
@@ -247,6 +205,7 @@ impl Reader<'_> {
         }
         within_life(at, self.markets, market)?;
         let market = u32::try_from(market).expect("markets are far fewer than 2^32");
-        Ok(Candle { at, market, prices, counts })
+        let [bid_size, ask_size, volume, open_interest] = counts;
+        Ok(PackedRow { at, market, bid, ask, last, mid, bid_size, ask_size, volume, open_interest })
     }
 }

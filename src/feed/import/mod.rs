@@ -12,7 +12,6 @@
 //! | `trades.rs`, `tape.rs` | trades, and what they say about bid and ask |
 //! | `candles.rs` | candles |
 //! | `becker.rs` | the dump |
-//! | `sorter.rs` | sorting more than fits into memory |
 //! | `layout.rs` | which rows go into which file |
 //! | `target.rs` | how the data set appears at once |
 //! | `refusal.rs` | what is not taken |
@@ -24,7 +23,6 @@ pub mod layout;
 mod listing;
 mod map;
 mod refusal;
-pub(crate) mod sorter;
 mod tape;
 pub mod target;
 #[cfg(test)]
@@ -37,8 +35,8 @@ use std::path::{Path, PathBuf};
 
 use crate::domain::{Span, Timestamp};
 
-use super::DataError;
 use super::writer::write_listings;
+use super::{DataError, sorter};
 
 pub use listing::Selection;
 pub use refusal::{Refused, Tally};

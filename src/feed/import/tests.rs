@@ -13,7 +13,6 @@ use parquet::basic::Compression;
 use parquet::file::properties::WriterProperties;
 use tempfile::TempDir;
 
-use super::sorter::Sorter;
 use super::tape::{Prints, Tape};
 use super::*;
 use crate::domain::{Market, Price, Quote};
@@ -22,6 +21,7 @@ use crate::feed::dataset::DataSet;
 use crate::feed::decode::FilePlan;
 use crate::feed::inspect;
 use crate::feed::snapshots::{Snapshot, SnapshotStream, Window};
+use crate::feed::sorter::Sorter;
 
 const EVERYTHING: Window = Window { start: Timestamp::MIN, end: Timestamp::MAX };
 const HOUR: i64 = 3_600_000_000;

@@ -2,16 +2,16 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::domain::{Contracts, Price, Quote, Timestamp};
+use crate::domain::{Price, Timestamp};
 
 use super::super::DataError;
+use super::super::sorter::{Record, Sorted, Sorter, take};
 use super::super::writer::PackedRow;
 use super::chunk::{Cell, Chunk, Texts, Wanted, each_chunk};
 use super::layout::{Counts, Months, PartWriter};
 use super::listing::{Lookup, Markets, Meaning};
 use super::map::{self, Known};
 use super::refusal::{Expected, Refusal, Tally};
-use super::sorter::{Record, Sorted, Sorter, take};
 use super::tape::{Prints, Tape};
 use super::target::Target;
 use super::{Report, Settings, Stage};
@@ -340,29 +340,11 @@ impl Quoting<'_> {
             }
             let market = first.market as usize;
             let quote = self.tapes[market].quote(first.at, &prints, self.trusted);
-            self.writer.write(packed(first.at, first.market, &quote, None))?;
+            self.writer.write(PackedRow::of(first.at, first.market, &quote, None))?;
             report.saw(market, moment(first.at));
         }
         report.files = self.writer.finish()?;
         Ok(())
-    }
-}
-
-/// A quote in little room.
-pub(super) fn packed(at: i64, market: u32, quote: &Quote, open_interest: Option<Contracts>) -> PackedRow {
-    let price = |price: Option<Price>| price.map_or(0, Price::get);
-    let count = |count: Option<Contracts>| count.map_or(-1, Contracts::hundredths);
-    PackedRow {
-        at,
-        market,
-        bid: price(quote.bid),
-        ask: price(quote.ask),
-        last: price(quote.last),
-        mid: price(quote.recorded_mid),
-        bid_size: count(quote.bid_size),
-        ask_size: count(quote.ask_size),
-        volume: count(quote.volume),
-        open_interest: count(open_interest),
     }
 }
 

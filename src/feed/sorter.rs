@@ -10,7 +10,7 @@ use std::fs::File;
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 
-use super::super::DataError;
+use super::DataError;
 
 /// Records sorted in memory at once, unless a caller says otherwise.
 pub const RUN: usize = 4 << 20;
