@@ -22,6 +22,7 @@ use super::chunk::{Cell, Chunk, Texts, each_chunk};
 use super::listing::{Markets, Meaning, Selection, series_of};
 use super::map::{self, ColumnMap, Known};
 use super::refusal::{Expected, Refusal, Tally};
+use super::row::value;
 use super::trades::{self, Source};
 
 /// Fetches since this moment cut off fractions of a cent.
@@ -246,8 +247,7 @@ fn finished(
     if event.is_empty() {
         return Err(Refusal::Missing("event_ticker"));
     }
-    let (opens, closes) =
-        (trades::value(opens[row], "open_time")?, trades::value(closes[row], "close_time")?);
+    let (opens, closes) = (value(opens[row], "open_time")?, value(closes[row], "close_time")?);
     Ok(Finished {
         event: event.to_owned(),
         title: title.to_owned(),

@@ -15,8 +15,8 @@ use super::layout::{Counts, Months, PartWriter};
 use super::listing::{Lookup, Markets, Meaning};
 use super::map::{self, ColumnMap, Known, Volume};
 use super::refusal::{Expected, Refusal, Tally};
+use super::row::{moment, price, value, within_life};
 use super::target::Target;
-use super::trades::{moment, price, value, within_life};
 use super::{Report, Settings, Stage};
 
 /// Columns of candles, in the order in which chunks have them.

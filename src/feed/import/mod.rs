@@ -11,6 +11,7 @@
 //! | `listing.rs` | the markets |
 //! | `trades.rs`, `tape.rs` | trades, and what they say about bid and ask |
 //! | `candles.rs` | candles |
+//! | `row.rs` | what rows of either are held to |
 //! | `becker.rs` | the dump |
 //! | `layout.rs` | which rows go into which file |
 //! | `target.rs` | how the data set appears at once |
@@ -23,6 +24,7 @@ pub mod layout;
 mod listing;
 mod map;
 mod refusal;
+mod row;
 mod tape;
 pub mod target;
 #[cfg(test)]
@@ -43,7 +45,7 @@ pub use refusal::{Refused, Tally};
 
 use becker::Dump;
 use listing::Markets;
-use map::ColumnMap;
+use map::{ColumnMap, Known};
 use refusal::Expected;
 use target::Target;
 
@@ -133,11 +135,7 @@ pub fn trades(
     markets: &Path,
     settings: &mut Settings<'_>,
 ) -> Result<Report, DataError> {
-    each_once(files)?;
-    let target = Target::begin(settings.out)?;
-    let map = ColumnMap::load(map, &trades::COLUMNS)?;
-    let markets = Markets::from_csv(markets, &settings.selection)?;
-    let mut report = Report { seen: vec![false; markets.lives.len()], ..Report::default() };
+    let (target, map, markets, mut report) = begin(files, map, &trades::COLUMNS, markets, settings)?;
     report.assumed.push(trust(settings.trusted));
     let source = trades::Source {
         files,
@@ -159,11 +157,7 @@ pub fn candles(
     markets: &Path,
     settings: &mut Settings<'_>,
 ) -> Result<Report, DataError> {
-    each_once(files)?;
-    let target = Target::begin(settings.out)?;
-    let map = ColumnMap::load(map, &candles::COLUMNS)?;
-    let markets = Markets::from_csv(markets, &settings.selection)?;
-    let mut report = Report { seen: vec![false; markets.lives.len()], ..Report::default() };
+    let (target, map, markets, mut report) = begin(files, map, &candles::COLUMNS, markets, settings)?;
     let source = candles::Source { files, map: &map, expected: settings.expected(candles::EXPECTED) };
     candles::import(&source, &markets, &target, settings, &mut report)?;
     finish(target, markets, false, report, settings.out)
@@ -188,6 +182,22 @@ pub fn becker(folder: &Path, settings: &mut Settings<'_>) -> Result<Report, Data
     ];
     trades::import(&dump.trades(settings.lenient), &markets, &target, settings, &mut report)?;
     finish(target, markets, true, report, settings.out)
+}
+
+/// Checks the files, takes the place of the data set, and reads what the columns mean and the markets.
+fn begin(
+    files: &[PathBuf],
+    map: &Path,
+    known: &[Known],
+    markets: &Path,
+    settings: &Settings<'_>,
+) -> Result<(Target, ColumnMap, Markets, Report), DataError> {
+    each_once(files)?;
+    let target = Target::begin(settings.out)?;
+    let map = ColumnMap::load(map, known)?;
+    let markets = Markets::from_csv(markets, &settings.selection)?;
+    let report = Report { seen: vec![false; markets.lives.len()], ..Report::default() };
+    Ok((target, map, markets, report))
 }
 
 fn trust(trusted: Span) -> String {

@@ -12,6 +12,7 @@ use super::layout::{Counts, Months, PartWriter};
 use super::listing::{Lookup, Markets, Meaning};
 use super::map::{self, Known};
 use super::refusal::{Expected, Refusal, Tally};
+use super::row::{moment, price, value, within_life};
 use super::tape::{Prints, Tape};
 use super::target::Target;
 use super::{Report, Settings, Stage};
@@ -215,45 +216,6 @@ impl Reader<'_> {
     }
 }
 
-/// The value of a cell that must be there.
-pub(super) fn value(cell: Cell, name: &'static str) -> Result<i64, Refusal> {
-    match cell {
-        Cell::Value(value) => Ok(value),
-        Cell::Missing => Err(Refusal::Missing(name)),
-        Cell::Unreadable => Err(Refusal::Unreadable(name)),
-    }
-}
-
-/// A price above $0, below $1 and on the market's grid.
-pub(super) fn price(
-    value: i64,
-    name: &'static str,
-    markets: &Markets,
-    market: usize,
-) -> Result<Price, Refusal> {
-    let price = u16::try_from(value).ok().and_then(Price::new);
-    let price = price.filter(|&price| price > Price::ZERO && price < Price::ONE);
-    let price = price.ok_or(Refusal::PriceOutOfRange(name, value))?;
-    // Whole cents are on every grid.
-    if value % 100 == 0 || markets.listings[market].market.grid.contains(price) {
-        Ok(price)
-    } else {
-        Err(Refusal::OffGrid(name, value))
-    }
-}
-
-/// Whether a moment is within the life of a market.
-pub(super) fn within_life(at: i64, markets: &Markets, market: usize) -> Result<(), Refusal> {
-    let life = &markets.lives[market];
-    if at < life.opens {
-        return Err(Refusal::BeforeOpen(markets.ticker(market).to_owned()));
-    }
-    if at > life.closes {
-        return Err(Refusal::AfterClose(markets.ticker(market).to_owned()));
-    }
-    Ok(())
-}
-
 impl Columns<'_> {
     fn ticker(&self, row: usize) -> String {
         self.tickers.name(row).unwrap_or_default().to_owned()
@@ -346,9 +308,4 @@ impl Quoting<'_> {
         report.files = self.writer.finish()?;
         Ok(())
     }
-}
-
-/// A time that was found to be within the life of a market.
-pub(super) fn moment(micros: i64) -> Timestamp {
-    Timestamp::from_micros(micros).expect("it lies between two timestamps")
 }
