@@ -55,34 +55,14 @@ const MARKET_COLUMNS: [Known; 9] = [
     Known { name: "fetched_at", meaning: map::Meaning::Time, required: true },
 ];
 
-const MARKETS_MAP: &str = r#"
-[columns]
-ticker = "ticker"
-event_ticker = "event_ticker"
-title = "title"
-yes_sub_title = "yes_sub_title"
-status = "status"
-result = "result"
-open_time = "open_time"
-close_time = "close_time"
-fetched_at = "_fetched_at"
-[time]
-zone = "UTC"
-"#;
-
-const TRADES_MAP: &str = r#"
-[columns]
-ts = "created_time"
-ticker = "ticker"
-yes_price = "yes_price"
-no_price = "no_price"
-count = "count"
-taker_side = "taker_side"
-trade_id = "trade_id"
-fetched_at = "_fetched_at"
-[time]
-zone = "UTC"
-"#;
+/// The columns of the dump: as ours, but for two; times without a zone are UTC.
+fn map(known: &[Known]) -> ColumnMap {
+    ColumnMap::in_utc(known, |name| match name {
+        "ts" => "created_time",
+        "fetched_at" => "_fetched_at",
+        same => same,
+    })
+}
 
 /// The files of a dump.
 #[derive(Clone, Debug)]
@@ -109,11 +89,10 @@ impl Dump {
     /// The trades, and what is known of them; those outside a market's life are counted.
     #[must_use]
     pub fn trades(&self, lenient: bool) -> Source<'_> {
-        let map = ColumnMap::parse(TRADES_MAP, &trades::COLUMNS).expect("the map of the dump is valid");
         let since = Timestamp::parse_date(TRUNCATED_SINCE).expect("it is a date");
         Source {
             files: &self.trades,
-            wanted: map.wanted(&trades::COLUMNS),
+            wanted: map(&trades::COLUMNS).wanted(&trades::COLUMNS),
             expected: if lenient { Expected::All } else { Expected::Kinds(EXPECTED) },
             truncated_since: Some(since),
         }
@@ -130,8 +109,7 @@ impl Dump {
         settled_after: Span,
         tally: &mut Tally,
     ) -> Result<Markets, DataError> {
-        let map = ColumnMap::parse(MARKETS_MAP, &MARKET_COLUMNS).expect("the map of the dump is valid");
-        let wanted = map.wanted(&MARKET_COLUMNS);
+        let wanted = map(&MARKET_COLUMNS).wanted(&MARKET_COLUMNS);
         let mut latest: HashMap<String, Fetched> = HashMap::new();
         for (number, file) in self.markets.iter().enumerate() {
             each_chunk(file, &wanted, &mut |chunk| {

@@ -175,6 +175,18 @@ impl ColumnMap {
         Ok(map)
     }
 
+    /// A map of all columns that are known, each to what `theirs` says its name is, and of times in UTC.
+    #[must_use]
+    pub fn in_utc(known: &[Known], theirs: impl Fn(&'static str) -> &'static str) -> Self {
+        let columns = known.iter().map(|column| (column.name.to_owned(), theirs(column.name).to_owned()));
+        Self {
+            columns: columns.collect(),
+            units: Units::default(),
+            time: Time { unit: None, zone: Some(Zone::Utc) },
+            candles: Candles::default(),
+        }
+    }
+
     /// Whether a column is mapped.
     #[must_use]
     pub fn has(&self, name: &str) -> bool {
