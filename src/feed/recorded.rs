@@ -1,21 +1,18 @@
-//! Parquet files of a recording: snapshots with what happened between them and deeper levels of the book, and
-//! trades.
+//! Snapshots of a recording as Parquet: with what happened between them, and deeper levels of the book.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 use arrow_array::types::Int32Type;
-use arrow_array::{
-    ArrayRef, DictionaryArray, Int32Array, Int64Array, RecordBatch, StringArray, TimestampMicrosecondArray,
-};
-use arrow_schema::{DataType, Field, TimeUnit};
+use arrow_array::{ArrayRef, DictionaryArray, Int32Array, Int64Array, TimestampMicrosecondArray};
+use arrow_schema::{DataType, Field};
 
-use crate::domain::{Contracts, Price, Side};
+use crate::domain::Side;
 use crate::engine::gateway::Level;
 
 use super::DataError;
 use super::snapshots::RowEvent;
-use super::writer::{PackedRow, SnapshotWriter, open_writer};
+use super::writer::{PackedRow, SnapshotWriter, utc};
 
 /// Text of which there are few.
 type Names = DictionaryArray<Int32Type>;
@@ -44,8 +41,8 @@ impl RecordedWriter {
     /// When it cannot be written.
     pub fn create(file: &Path, levels: usize) -> Result<Self, DataError> {
         let names = DataType::Dictionary(Box::new(DataType::Int32), Box::new(DataType::Utf8));
-        let utc = DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into()));
-        let mut further = vec![Field::new("event", names, true), Field::new(RowEvent::CLOSE_TIME, utc, true)];
+        let mut further =
+            vec![Field::new("event", names, true), Field::new(RowEvent::CLOSE_TIME, utc(), true)];
         for level in 2..=levels {
             for side in ["bid", "ask"] {
                 further.push(Field::new(format!("{side}_{level}"), DataType::Int32, true));
@@ -90,77 +87,5 @@ impl RecordedWriter {
     /// When it cannot be written.
     pub fn finish(self) -> Result<(), DataError> {
         self.inner.finish()
-    }
-}
-
-/// A trade of anybody's.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct TradeRow {
-    /// Microseconds since 1970 at which it became known.
-    pub at: i64,
-    /// Its market.
-    pub ticker: Arc<str>,
-    /// The exchange's name of it.
-    pub id: String,
-    /// Price of YES.
-    pub yes_price: Price,
-    /// How many.
-    pub contracts: Contracts,
-    /// What the taker bought.
-    pub taker: Side,
-}
-
-/// Writes a file of trades, in order of time.
-pub struct TradeWriter {
-    file: PathBuf,
-    writer: parquet::arrow::ArrowWriter<std::fs::File>,
-}
-
-impl TradeWriter {
-    /// Starts a file.
-    ///
-    /// # Errors
-    /// When it cannot be written.
-    pub fn create(file: &Path) -> Result<Self, DataError> {
-        let schema = Self::batch(&[]).map_err(|error| DataError::of_file(file, error))?.schema();
-        Ok(Self { file: file.to_owned(), writer: open_writer(file, &schema)? })
-    }
-
-    fn batch(rows: &[TradeRow]) -> Result<RecordBatch, arrow_schema::ArrowError> {
-        let times: TimestampMicrosecondArray = rows.iter().map(|row| Some(row.at)).collect();
-        let side = |row: &TradeRow| Some(if row.taker == Side::Yes { "yes" } else { "no" });
-        RecordBatch::try_from_iter([
-            ("ts", Arc::new(times.with_timezone("UTC")) as ArrayRef),
-            ("ticker", Arc::new(rows.iter().map(|row| Some(&*row.ticker)).collect::<Names>())),
-            ("trade_id", Arc::new(rows.iter().map(|row| Some(&*row.id)).collect::<StringArray>())),
-            (
-                "yes_price",
-                Arc::new(rows.iter().map(|row| Some(i32::from(row.yes_price.get()))).collect::<Int32Array>()),
-            ),
-            (
-                "count",
-                Arc::new(rows.iter().map(|row| Some(row.contracts.hundredths())).collect::<Int64Array>()),
-            ),
-            ("taker_side", Arc::new(rows.iter().map(side).collect::<Names>())),
-        ])
-    }
-
-    /// Appends rows as a row group of their own.
-    ///
-    /// # Errors
-    /// When they cannot be written.
-    pub fn write_block(&mut self, rows: &[TradeRow]) -> Result<(), DataError> {
-        let failed = |error: &dyn std::fmt::Display| DataError::of_file(&self.file, error);
-        let batch = Self::batch(rows).map_err(|error| failed(&error))?;
-        self.writer.write(&batch).map_err(|error| failed(&error))?;
-        self.writer.flush().map_err(|error| failed(&error))
-    }
-
-    /// Finishes the file.
-    ///
-    /// # Errors
-    /// When it cannot be written.
-    pub fn finish(self) -> Result<(), DataError> {
-        self.writer.close().map(drop).map_err(|error| DataError::of_file(&self.file, error))
     }
 }

@@ -11,24 +11,26 @@ use arrow_array::{ArrayRef, RecordBatch};
 use arrow_schema::{DataType, Field, Schema, SchemaRef};
 use parquet::arrow::ArrowWriter;
 
+use crate::domain::{Contracts, Price, Side};
+
 use super::DataError;
 use super::writer::{open_writer, utc};
 
 /// A trade between any two members.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TradeRow<'a> {
-    /// Microseconds since 1970.
+    /// Microseconds since 1970 at which it became known.
     pub at: i64,
     /// The market.
     pub ticker: &'a str,
     /// The exchange's name of it.
     pub id: &'a str,
-    /// Price of YES in ten-thousandths of a dollar.
-    pub yes_price: u16,
-    /// Hundredths of a contract.
-    pub count: i64,
-    /// Whether the taker bought YES, and not NO.
-    pub taker_yes: bool,
+    /// Price of YES.
+    pub yes_price: Price,
+    /// How many.
+    pub contracts: Contracts,
+    /// What the taker bought.
+    pub taker: Side,
 }
 
 /// Writes a file of trades.
@@ -71,9 +73,9 @@ impl TradeWriter {
             times.append_value(row.at);
             tickers.append_value(row.ticker);
             ids.append_value(row.id);
-            prices.append_value(row.yes_price.into());
-            counts.append_value(row.count);
-            sides.append_value(if row.taker_yes { "yes" } else { "no" });
+            prices.append_value(row.yes_price.get().into());
+            counts.append_value(row.contracts.hundredths());
+            sides.append_value(if row.taker == Side::Yes { "yes" } else { "no" });
         }
         let columns: Vec<ArrayRef> = vec![
             Arc::new(times.finish()),

@@ -56,8 +56,8 @@ pub struct SeriesFacts {
 /// A candle: its end in Unix seconds; bid, ask and last in ten-thousandths, 0 = none; volume of its period and open
 /// interest in hundredths.
 pub type CandleRow = (i64, u16, u16, u16, i64, i64);
-/// A trade: microseconds, id, YES price in ten-thousandths, hundredths, whether the taker bought YES.
-pub type TradeRow = (i64, String, u16, i64, bool);
+/// A trade: microseconds, id, YES price, hundredths, whether the taker bought YES.
+pub type TradeRow = (i64, String, Price, i64, bool);
 
 /// A page of trades.
 #[derive(Debug, Serialize, Deserialize)]
@@ -378,7 +378,7 @@ fn trade_row(trade: &Trade) -> TradeRow {
     (
         trade.at.nanos().div_euclid(1_000),
         trade.trade_id.clone(),
-        trade.yes_price.get(),
+        trade.yes_price,
         trade.count.hundredths(),
         trade.taker_book_side == BookSide::Bid,
     )

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use crate::domain::Timestamp;
+use crate::domain::{Contracts, Price, Side, Timestamp};
 use crate::feed::DataError;
 use crate::feed::sorter::{Record, Sorter, take};
 use crate::feed::trades::{TradeRow, TradeWriter};
@@ -21,7 +21,7 @@ pub struct Trade {
     /// Number of the market, in order of tickers.
     pub market: u32,
     id: [u8; ID],
-    yes_price: u16,
+    yes_price: Price,
     count: i64,
     taker_yes: bool,
 }
@@ -43,7 +43,7 @@ impl Record for Trade {
         bytes.extend(self.at.to_le_bytes());
         bytes.extend(self.market.to_le_bytes());
         bytes.extend(self.id);
-        bytes.extend(self.yes_price.to_le_bytes());
+        bytes.extend(self.yes_price.get().to_le_bytes());
         bytes.extend(self.count.to_le_bytes());
         bytes.push(self.taker_yes.into());
     }
@@ -54,7 +54,7 @@ impl Record for Trade {
             at: i64::from_le_bytes(take(bytes)),
             market: u32::from_le_bytes(take(bytes)),
             id: take(bytes),
-            yes_price: u16::from_le_bytes(take(bytes)),
+            yes_price: Price::new(u16::from_le_bytes(take(bytes))).expect("a price was put"),
             count: i64::from_le_bytes(take(bytes)),
             taker_yes: take(bytes) == [1],
         }
@@ -122,8 +122,8 @@ impl Dated for Trade {
             ticker: tickers[row.market as usize],
             id: std::str::from_utf8(&row.id).unwrap_or_default().trim_end_matches('\0'),
             yes_price: row.yes_price,
-            count: row.count,
-            taker_yes: row.taker_yes,
+            contracts: Contracts::from_hundredths(row.count),
+            taker: if row.taker_yes { Side::Yes } else { Side::No },
         }))
     }
 

@@ -9,13 +9,14 @@ use std::sync::Arc;
 
 use crate::domain::{Decimal6, FeeType, Timestamp};
 use crate::feed::import::layout::share_out;
-use crate::feed::recorded::{RecordedRow, RecordedWriter, TradeRow, TradeWriter};
+use crate::feed::recorded::{RecordedRow, RecordedWriter};
+use crate::feed::trades::{TradeRow, TradeWriter};
 use crate::feed::writer::write_recorded;
 use crate::feed::{DataError, durable};
 
 use super::line;
 use super::spool::SpoolReader;
-use super::state::{Kept, Reading, State};
+use super::state::{Kept, Reading, RecordedTrade, State};
 
 /// Rows of all row groups that are being filled together: what bounds the memory.
 const ROWS_IN_FLIGHT: usize = 262_144;
@@ -172,7 +173,7 @@ struct Writer<'a> {
     before: &'a State,
     rows_a_group: usize,
     parts: BTreeMap<u32, (RecordedWriter, Vec<RecordedRow>)>,
-    trades: Option<(TradeWriter, Vec<TradeRow>)>,
+    trades: Option<(TradeWriter, Vec<RecordedTrade>)>,
     files: &'a mut Files,
 }
 
@@ -207,7 +208,7 @@ impl<'a> Writer<'a> {
         }
         let (reading, _) = read(spool, self.before.clone(), |_, state, kept| match kept {
             Kept::Row(row) => self.row(row, state),
-            Kept::Trade(trade) => self.trade(trade),
+            Kept::Trade(trade) => self.trade(trade, state),
             Kept::Nothing => Ok(()),
         })?;
         for (mut writer, rows) in self.parts.into_values() {
@@ -215,9 +216,7 @@ impl<'a> Writer<'a> {
             writer.finish()?;
         }
         if let Some((mut writer, rows)) = self.trades {
-            if !rows.is_empty() {
-                writer.write_block(&rows)?;
-            }
+            write_trades(&mut writer, &rows, &reading.state)?;
             writer.finish()?;
         }
         Ok(())
@@ -239,11 +238,11 @@ impl<'a> Writer<'a> {
         Ok(())
     }
 
-    fn trade(&mut self, trade: TradeRow) -> Result<(), DataError> {
+    fn trade(&mut self, trade: RecordedTrade, state: &State) -> Result<(), DataError> {
         let (writer, rows) = self.trades.as_mut().expect("a first reading has counted them");
         rows.push(trade);
         if rows.len() == FEWEST_ROWS {
-            writer.write_block(rows)?;
+            write_trades(writer, rows, state)?;
             rows.clear();
         }
         Ok(())
@@ -255,6 +254,17 @@ fn write_rows(writer: &mut RecordedWriter, rows: &[RecordedRow], state: &State) 
         return Ok(());
     }
     writer.write_block(rows, |market| &state.markets[market as usize].market().ticker)
+}
+
+fn write_trades(writer: &mut TradeWriter, trades: &[RecordedTrade], state: &State) -> Result<(), DataError> {
+    if trades.is_empty() {
+        return Ok(());
+    }
+    writer.write_block(trades.iter().map(|trade| {
+        let RecordedTrade { at, market, id, yes_price, contracts, taker } = trade;
+        let ticker = &state.markets[*market].market().ticker;
+        TradeRow { at: *at, ticker, id, yes_price: *yes_price, contracts: *contracts, taker: *taker }
+    }))
 }
 
 /// `fee_changes.csv` of what is known.

@@ -6,11 +6,11 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use crate::domain::{
-    Contracts, EventId, FeeSchedule, Market, MarketId, MarketStatus, Price, Quote, SeriesId, Timestamp,
+    Contracts, EventId, FeeSchedule, Market, MarketId, MarketStatus, Price, Quote, SeriesId, Side, Timestamp,
 };
 use crate::event::{Input, MarketEvent};
 use crate::feed::catalogue::Settlement;
-use crate::feed::recorded::{RecordedRow, TradeRow};
+use crate::feed::recorded::RecordedRow;
 use crate::feed::snapshots::RowEvent;
 use crate::feed::writer::{Listing, PackedRow, listing_of};
 
@@ -64,13 +64,30 @@ impl Known {
     }
 }
 
+/// A trade of anybody's.
+#[derive(Clone, Debug)]
+pub struct RecordedTrade {
+    /// Microseconds since 1970 at which it became known.
+    pub at: i64,
+    /// The place of its market among those that are known.
+    pub market: usize,
+    /// The exchange's name of it.
+    pub id: String,
+    /// Price of YES.
+    pub yes_price: Price,
+    /// How many.
+    pub contracts: Contracts,
+    /// What the taker bought.
+    pub taker: Side,
+}
+
 /// What is to be written of a line.
 #[derive(Debug)]
 pub enum Kept {
     /// A row of the snapshots.
     Row(RecordedRow),
     /// A trade.
-    Trade(TradeRow),
+    Trade(RecordedTrade),
     /// What is known of markets has changed, or the line adds nothing.
     Nothing,
 }
@@ -112,8 +129,8 @@ impl Reading {
             }
             Line::Told(..) => Ok(Kept::Nothing),
             Line::Trade { market, yes_price, contracts, taker, id } => {
-                let ticker = (&*self.state.markets[self.place(market)?].market().ticker).into();
-                Ok(Kept::Trade(TradeRow { at: at.nanos() / 1_000, ticker, id, yes_price, contracts, taker }))
+                let (at, market) = (at.nanos() / 1_000, self.place(market)?);
+                Ok(Kept::Trade(RecordedTrade { at, market, id, yes_price, contracts, taker }))
             }
         }
     }
