@@ -6,6 +6,7 @@
 use std::path::Path;
 
 use csv::StringRecord;
+use serde::{Deserialize, Serialize};
 
 use crate::domain::fact::{Day, Month, Station};
 use crate::domain::{Decimal6, Fact, FeeSchedule, FeeType, Timestamp};
@@ -176,11 +177,13 @@ pub fn read(file: &Path) -> Result<Vec<(Timestamp, Fact)>, DataError> {
 }
 
 /// A change of a series' fees.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FeeChange {
     /// The series.
+    #[serde(rename = "series")]
     pub series_ticker: String,
     /// From when on.
+    #[serde(rename = "at")]
     pub effective_at: Timestamp,
     /// The new fees.
     pub fees: FeeSchedule,

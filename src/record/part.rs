@@ -1,13 +1,13 @@
 //! A part of a recording: what one spool holds, as Parquet files that appear when they are whole.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fmt::Write;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use crate::domain::{Decimal6, FeeType, Timestamp};
+use crate::domain::Timestamp;
+use crate::feed::facts::write_fee_changes;
 use crate::feed::import::layout::share_out;
 use crate::feed::recorded::{RecordedRow, RecordedWriter};
 use crate::feed::trades::{TradeRow, TradeWriter};
@@ -74,7 +74,7 @@ pub fn publish(
         files.add(folder.join("markets.parquet"), |file| write_recorded(file, &after.listings()))?;
     }
     if !after.fees.is_empty() {
-        files.add(folder.join("fee_changes.csv"), |file| write_text(file, &fee_changes(&after)))?;
+        files.add(folder.join("fee_changes.csv"), |file| write_fee_changes(file, &after.fees))?;
     }
     let mut published = plan.published;
     let first = files.todo.len();
@@ -265,21 +265,6 @@ fn write_trades(writer: &mut TradeWriter, trades: &[RecordedTrade], state: &Stat
         let ticker = &state.markets[*market].market().ticker;
         TradeRow { at: *at, ticker, id, yes_price: *yes_price, contracts: *contracts, taker: *taker }
     }))
-}
-
-/// `fee_changes.csv` of what is known.
-fn fee_changes(state: &State) -> String {
-    let mut text = "series_ticker,effective_at,fee_type,fee_multiplier\n".to_owned();
-    for change in &state.fees {
-        let name = match change.fees.fee_type {
-            FeeType::Quadratic => "quadratic",
-            FeeType::QuadraticWithMakerFees => "quadratic_with_maker_fees",
-            FeeType::QuadraticWithComboMakerFees => "quadratic_with_combo_maker_fees",
-        };
-        let multiplier = Decimal6::from_millionths(change.fees.multiplier_ppm.into());
-        let _infallible = writeln!(text, "{},{},{name},{multiplier}", change.series, change.at);
-    }
-    text
 }
 
 fn write_text(file: &Path, text: &str) -> Result<(), DataError> {

@@ -6,10 +6,11 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use crate::domain::{
-    Contracts, EventId, FeeSchedule, Market, MarketId, MarketStatus, Price, Quote, SeriesId, Side, Timestamp,
+    Contracts, EventId, Market, MarketId, MarketStatus, Price, Quote, SeriesId, Side, Timestamp,
 };
 use crate::event::{Input, MarketEvent};
 use crate::feed::catalogue::Settlement;
+use crate::feed::facts::FeeChange;
 use crate::feed::recorded::RecordedRow;
 use crate::feed::snapshots::RowEvent;
 use crate::feed::writer::{Listing, PackedRow, listing_of};
@@ -26,21 +27,10 @@ pub struct State {
     pub levels: usize,
     /// The last moment of which something is written.
     pub last: Option<Timestamp>,
-    /// Changes of fees by series.
+    /// Changes of fees, each at the moment it was told.
     pub fees: Vec<FeeChange>,
     /// Markets in the order in which they became known.
     pub markets: Vec<Known>,
-}
-
-/// A change of the fees of a series.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct FeeChange {
-    /// The series.
-    pub series: Arc<str>,
-    /// When it was told.
-    pub at: Timestamp,
-    /// The fees from then on.
-    pub fees: FeeSchedule,
 }
 
 /// A market of a recording.
@@ -149,7 +139,8 @@ impl Reading {
             MarketEvent::Fees { series, fees } => {
                 let series =
                     self.series.get(&series).ok_or_else(|| format!("series {} was never named", series.0))?;
-                self.state.fees.push(FeeChange { series: Arc::clone(series), at, fees });
+                let change = FeeChange { series_ticker: series.to_string(), effective_at: at, fees };
+                self.state.fees.push(change);
                 return Ok(None);
             }
             MarketEvent::Quote { market, quote } => (market, Ok(quote)),
