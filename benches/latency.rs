@@ -48,7 +48,7 @@ use protogen::kalshi::environment::Environment;
 use protogen::kalshi::orders::OrderTracker;
 use protogen::kalshi::perform::MarketReader;
 use protogen::kalshi::rest::Rest;
-use protogen::kalshi::session::{self, Parts, SessionSettings};
+use protogen::kalshi::session::{self, Detail, Parts, SessionSettings};
 use protogen::kalshi::venue::{Ask, KalshiVenue};
 use protogen::kalshi::watch::{MarketWatch, Scope};
 use protogen::strategies::fixed_rate::{FixedRate, Settings};
@@ -207,8 +207,13 @@ fn trade(
         news,
         link: Arc::default(),
     };
-    let settings =
-        SessionSettings { stream: true, interval: Span::HOUR, by_exchange: false, group: None, levels: 0 };
+    let settings = SessionSettings {
+        stream: true,
+        interval: Span::HOUR,
+        by_exchange: false,
+        group: None,
+        detail: Detail::Best,
+    };
     runtime.spawn(session::run(parts, settings));
     let feed = LiveFeed::new(heard, Pace::Wall(Box::new(clock::now)), Timestamp::MIN, Vec::new());
     let venue = KalshiVenue::new(asks.clone());

@@ -156,7 +156,7 @@ impl Storm {
             match effect {
                 Effect::Tell(StreamEvent::Book { ticker, top, deeper, .. }) => {
                     self.watch.book(&ticker, top);
-                    self.watch.deepen(&ticker, deeper);
+                    self.watch.deepen(&ticker, deeper, true);
                 }
                 Effect::Tell(StreamEvent::Stale { ticker }) => panic!("{ticker} went stale"),
                 _ => {}
@@ -168,7 +168,7 @@ impl Storm {
             let MarketEvent::Quote { market, .. } = &event else { continue };
             let beside = self.watch.beside(*market);
             let at = at.max(self.recorder.after_last());
-            self.recorder.take(at, &Input::Market(event), beside.as_ref());
+            self.recorder.take(at, &Input::Market(event), Some(&beside));
         }
         if self.sent.is_multiple_of(256) {
             self.recorder.tick(now).unwrap();

@@ -1,8 +1,9 @@
 //! The seams between the desk and the world: where inputs come from, where commands go.
 
 use std::fmt;
+use std::sync::Arc;
 
-use crate::domain::{Contracts, MarketId, Price, Side, Timestamp};
+use crate::domain::{Contracts, Depth, MarketId, Price, Quote, Side, Timestamp};
 use crate::event::{Command, Input, Stamped};
 
 /// What a source of inputs has next.
@@ -77,8 +78,24 @@ pub enum News {
     },
     /// Something will happen at a known time.
     Later(Stamped<Input>),
-    /// What a recorder keeps and a desk has no use for; told only to who asked for it.
-    Aside(Aside),
+    /// The best prices of a market changed, told with what else its book says to who asked for that.
+    Book {
+        /// The exchange's stamp.
+        at: Option<Timestamp>,
+        /// The market.
+        market: MarketId,
+        /// Its best prices.
+        quote: Quote,
+        /// More of its book.
+        beside: Beside,
+    },
+    /// A trade of anybody's; told to who asked for it.
+    Trade {
+        /// The exchange's stamp.
+        at: Option<Timestamp>,
+        /// What was traded.
+        trade: PublicTrade,
+    },
     /// The exchange's clock: everything up to here has been told.
     Clock {
         /// Now, there.
@@ -92,49 +109,37 @@ pub enum News {
     Failed(GatewayError),
 }
 
-/// More of what the exchange says than a desk needs.
+/// What a recorder keeps and a desk has no use for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Aside {
     /// More of the book whose quote comes next.
-    Book {
-        /// Contracts held by either side.
-        open_interest: Option<Contracts>,
-        /// Levels from the second on, the best first.
-        deeper: Vec<Level>,
-    },
+    Book(Beside),
     /// A trade of anybody's.
-    Trade {
-        /// Its market.
-        market: MarketId,
-        /// The exchange's name of it.
-        id: String,
-        /// Price of YES.
-        yes_price: Price,
-        /// How many.
-        contracts: Contracts,
-        /// What the taker bought.
-        taker: Side,
-    },
+    Trade(PublicTrade),
 }
 
-/// One level of a book, at YES prices.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Level {
-    /// Price and contracts wanted.
-    pub bid: Option<(Price, Contracts)>,
-    /// Price and contracts on offer.
-    pub ask: Option<(Price, Contracts)>,
+/// What a market's book says beside its quote.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Beside {
+    /// Contracts held by either side.
+    pub open_interest: Option<Contracts>,
+    /// Levels from the second on, as far as they are followed.
+    pub deeper: Arc<Depth>,
 }
 
-impl Level {
-    /// The bids for YES, or those for NO, which are the asks.
-    #[must_use]
-    pub const fn on(&self, side: Side) -> Option<(Price, Contracts)> {
-        match side {
-            Side::Yes => self.bid,
-            Side::No => self.ask,
-        }
-    }
+/// A trade between any two members.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PublicTrade {
+    /// Its market.
+    pub market: MarketId,
+    /// The exchange's name of it.
+    pub id: String,
+    /// Price of YES.
+    pub yes_price: Price,
+    /// How many.
+    pub contracts: Contracts,
+    /// What the taker bought.
+    pub taker: Side,
 }
 
 /// An exchange that takes commands and answers with inputs.

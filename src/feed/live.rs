@@ -12,10 +12,11 @@
 //! of [`HistoricalFeed`](super::HistoricalFeed).
 
 use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, TryRecvError};
 
-use crate::domain::{Fact, MarketId, MarketStatus, OrderId, Span, Timestamp};
-use crate::engine::gateway::{Feed, GatewayError, News, Next};
+use crate::domain::{Depth, Fact, MarketId, MarketStatus, OrderId, Span, Timestamp};
+use crate::engine::gateway::{Aside, Feed, GatewayError, News, Next};
 use crate::event::{Input, MarketEvent, Stamped, VenueEvent};
 
 /// Longest silence before the engine may tidy up.
@@ -31,6 +32,15 @@ pub enum Pace {
     Exchange(Box<dyn FnMut(Option<Timestamp>) + Send>),
 }
 
+/// Who hears what the desk has no use for, in its place among what the desk is told.
+pub type HearsAsides = Box<dyn FnMut(Timestamp, Aside) + Send>;
+
+/// What stands in line: for the desk, or for who listens beside it.
+enum Held {
+    Input(Input),
+    Aside(Aside),
+}
+
 /// The engine's end of a live session.
 pub struct LiveFeed {
     news: Receiver<News>,
@@ -38,7 +48,10 @@ pub struct LiveFeed {
     local: BTreeMap<(Timestamp, u8, u64), Input>,
     counted: u64,
     closes: BTreeMap<MarketId, (Timestamp, u8, u64)>,
-    held: VecDeque<Stamped<Input>>,
+    held: VecDeque<Stamped<Held>>,
+    /// Whether levels beneath the best prices are inputs: a simulated exchange walks them.
+    tells_depth: bool,
+    asides: Option<HearsAsides>,
     /// No stamp may be earlier.
     floor: Timestamp,
     /// The last stamp by the wall's clock.
@@ -61,6 +74,8 @@ impl LiveFeed {
             counted: 0,
             closes: BTreeMap::new(),
             held: VecDeque::new(),
+            tells_depth: false,
+            asides: None,
             floor: from,
             arrived: Timestamp::MIN,
             told: Timestamp::MIN,
@@ -71,6 +86,18 @@ impl LiveFeed {
             feed.plan(at, Input::Fact(fact));
         }
         feed
+    }
+
+    /// The same feed, whose quotes of a book come after what stands behind them.
+    #[must_use]
+    pub fn with_depth(self) -> Self {
+        Self { tells_depth: true, ..self }
+    }
+
+    /// The same feed, with somebody who hears what the desk has no use for.
+    #[must_use]
+    pub fn with_asides(self, asides: HearsAsides) -> Self {
+        Self { asides: Some(asides), ..self }
     }
 
     /// Plans the close of a market that was listed before this feed began.
@@ -97,33 +124,49 @@ impl LiveFeed {
             Input::Market(MarketEvent::CloseTime { market, close }) => self.closes(*market, *close),
             _ => {}
         }
-        self.held.push_back(Stamped { at, value: input });
+        self.held.push_back(Stamped { at, value: Held::Input(input) });
+    }
+
+    fn hold_aside(&mut self, at: Timestamp, aside: Aside) {
+        if self.asides.is_some() {
+            self.held.push_back(Stamped { at, value: Held::Aside(aside) });
+        }
     }
 
     /// Takes the earliest of what is held and what was planned, if its moment is not after `until`.
     fn take(&mut self, known_to: Timestamp, until: Timestamp) -> Option<Next<Stamped<Input>>> {
         // What is known to have happened is told, even where its stamp has to be later than that.
         let known = |&(at, _): &(Timestamp, u8)| at <= known_to;
-        let stamped = |(at, rank): (Timestamp, u8)| (at.max(self.floor), rank);
-        let planned = self.local.first_key_value().map(|(&(at, rank, _), _)| (at, rank));
-        let planned = planned.filter(known).map(stamped);
-        let held = self.held.front().map(|input| (input.at, rank(&input.value))).filter(known).map(stamped);
-        let (at, local) = match (planned, held) {
-            (None, None) => return None,
-            (Some(planned), Some(held)) if held <= planned => (held.0, false),
-            (Some(planned), _) => (planned.0, true),
-            (None, Some(held)) => (held.0, false),
-        };
-        if at > until {
-            return Some(self.due(until));
+        loop {
+            let stamped = |(at, rank): (Timestamp, u8)| (at.max(self.floor), rank);
+            let planned = self.local.first_key_value().map(|(&(at, rank, _), _)| (at, rank));
+            let planned = planned.filter(known).map(stamped);
+            let held = self.held.front().map(|held| (held.at, held.value.rank()));
+            let held = held.filter(known).map(stamped);
+            let (at, local) = match (planned, held) {
+                (None, None) => return None,
+                (Some(planned), Some(held)) if held <= planned => (held.0, false),
+                (Some(planned), _) => (planned.0, true),
+                (None, Some(held)) => (held.0, false),
+            };
+            if at > until {
+                return Some(self.due(until));
+            }
+            self.floor = at;
+            let next = if local {
+                self.local.pop_first().map(|(_, input)| Held::Input(input))
+            } else {
+                self.held.pop_front().map(|held| held.value)
+            };
+            match next? {
+                Held::Input(value) => return Some(Next::Item(Stamped { at, value })),
+                Held::Aside(aside) => {
+                    if let Some(hear) = &mut self.asides {
+                        hear(at, aside);
+                    }
+                }
+            }
         }
-        self.floor = at;
-        let value = if local {
-            self.local.pop_first().map(|(_, input)| input)
-        } else {
-            self.held.pop_front().map(|input| input.value)
-        };
-        value.map(|value| Next::Item(Stamped { at, value }))
     }
 
     /// Nothing up to `until`; nothing that comes later is stamped earlier.
@@ -219,7 +262,7 @@ impl LiveFeed {
             self.receive(news, self.told)?;
             if told {
                 // Answers race each other; at one moment the order is always the same.
-                let place = |input: &Stamped<Input>| (input.at, rank(&input.value), order_of(&input.value));
+                let place = |held: &Stamped<Held>| (held.at, held.value.rank(), held.value.order());
                 self.held.make_contiguous().sort_by_key(place);
                 return Ok(self.told == before && self.held.len() == held && !self.ended);
             }
@@ -229,6 +272,16 @@ impl LiveFeed {
     fn receive(&mut self, news: News, now: Timestamp) -> Result<(), GatewayError> {
         match news {
             News::Input { at, input } => self.hold(at.unwrap_or(now), input),
+            News::Book { at, market, quote, beside } => {
+                let at = at.unwrap_or(now);
+                if self.tells_depth && *beside.deeper != Depth::default() {
+                    let depth = Arc::clone(&beside.deeper);
+                    self.hold(at, Input::Market(MarketEvent::Depth { market, depth }));
+                }
+                self.hold_aside(at, Aside::Book(beside));
+                self.hold(at, Input::Market(MarketEvent::Quote { market, quote }));
+            }
+            News::Trade { at, trade } => self.hold_aside(at.unwrap_or(now), Aside::Trade(trade)),
             News::Later(planned) => {
                 self.plan(planned.at, planned.value);
             }
@@ -241,11 +294,25 @@ impl LiveFeed {
                 self.told = self.held.back().map_or(self.told, |last| last.at.max(self.told));
                 self.ended = true;
             }
-            // Not asked for.
-            News::Aside(_) => {}
             News::Failed(error) => return Err(error),
         }
         Ok(())
+    }
+}
+
+impl Held {
+    const fn rank(&self) -> u8 {
+        match self {
+            Self::Input(input) => rank(input),
+            Self::Aside(_) => QUOTES,
+        }
+    }
+
+    const fn order(&self) -> Option<OrderId> {
+        match self {
+            Self::Input(input) => order_of(input),
+            Self::Aside(_) => None,
+        }
     }
 }
 
@@ -262,6 +329,9 @@ const fn order_of(input: &Input) -> Option<OrderId> {
     }
 }
 
+/// The place of quotes among what has one moment.
+const QUOTES: u8 = 3;
+
 /// The order at one moment: listed, fees, facts, quotes and answers, closed, paid out.
 const fn rank(input: &Input) -> u8 {
     match input {
@@ -270,7 +340,7 @@ const fn rank(input: &Input) -> u8 {
         Input::Fact(_) => 2,
         Input::Market(MarketEvent::Status { .. }) => 4,
         Input::Market(MarketEvent::Settled { .. }) => 5,
-        Input::Market(_) | Input::Venue(_) | Input::Control(_) | Input::Wake => 3,
+        Input::Market(_) | Input::Venue(_) | Input::Control(_) | Input::Wake => QUOTES,
     }
 }
 

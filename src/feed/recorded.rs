@@ -7,8 +7,7 @@ use arrow_array::types::Int32Type;
 use arrow_array::{ArrayRef, DictionaryArray, Int32Array, Int64Array, TimestampMicrosecondArray};
 use arrow_schema::{DataType, Field};
 
-use crate::domain::Side;
-use crate::engine::gateway::Level;
+use crate::domain::{Depth, Level};
 
 use super::DataError;
 use super::snapshots::RowEvent;
@@ -24,8 +23,8 @@ pub struct RecordedRow {
     pub packed: PackedRow,
     /// What happened, if it is not for a quote.
     pub event: Option<RowEvent>,
-    /// Levels from the second on, the best first.
-    pub deeper: Vec<Level>,
+    /// Levels from the second on.
+    pub deeper: Depth,
 }
 
 /// Writes snapshots of a recording.
@@ -70,10 +69,11 @@ impl RecordedWriter {
         let closes: TimestampMicrosecondArray = rows.iter().map(close).collect();
         let mut further: Vec<ArrayRef> = vec![Arc::new(events), Arc::new(closes.with_timezone("UTC"))];
         for level in 0..self.levels.saturating_sub(1) {
-            for side in [Side::Yes, Side::No] {
-                let at = |row: &RecordedRow| row.deeper.get(level).and_then(|level| level.on(side));
-                let price = |row: &RecordedRow| at(row).map(|(price, _)| i32::from(price.get()));
-                let size = |row: &RecordedRow| at(row).map(|(_, contracts)| contracts.hundredths());
+            let sides: [fn(&Depth) -> &[Level]; 2] = [|deeper| &deeper.bids, |deeper| &deeper.asks];
+            for side in sides {
+                let at = |row: &RecordedRow| side(&row.deeper).get(level).copied();
+                let price = |row: &RecordedRow| at(row).map(|level| i32::from(level.price.get()));
+                let size = |row: &RecordedRow| at(row).map(|level| level.size.hundredths());
                 further.push(Arc::new(rows.iter().map(price).collect::<Int32Array>()));
                 further.push(Arc::new(rows.iter().map(size).collect::<Int64Array>()));
             }

@@ -9,8 +9,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use crate::domain::{Contracts, Price, Side};
-use crate::engine::gateway::Level;
+use crate::domain::{Contracts, Depth, Level, Price, Side};
 
 use super::frame::{BookDelta, BookFrame, BookSnapshot};
 
@@ -89,19 +88,14 @@ impl OrderBook {
         }
     }
 
-    /// The levels from the second to the `levels`th, at YES prices, the best first.
+    /// The levels from the second to the `levels`th.
     #[must_use]
-    pub fn deeper(&self, levels: usize) -> Vec<Level> {
-        let of = |ladder: &Ladder, level: usize| {
-            let place = ladder.0.len().checked_sub(level)?;
-            ladder.0.get(place).copied()
+    pub fn deeper(&self, levels: usize) -> Depth {
+        let behind = |ladder: &Ladder, price: fn(Price) -> Price| {
+            let levels = ladder.0.iter().rev().take(levels).skip(1);
+            levels.map(|&(at, size)| Level { price: price(at), size }).collect()
         };
-        let deepest = self.yes.0.len().max(self.no.0.len()).min(levels);
-        let level = |level: usize| Level {
-            bid: of(&self.yes, level),
-            ask: of(&self.no, level).map(|(price, contracts)| (price.complement(), contracts)),
-        };
-        (2..=deepest).map(level).collect()
+        Depth { bids: behind(&self.yes, |price| price), asks: behind(&self.no, Price::complement) }
     }
 
     /// The bids of one side, the best last, at prices of that side.
@@ -254,7 +248,7 @@ impl Books {
 
     /// Levels beneath the best of a market, as far as they are looked at.
     #[must_use]
-    pub fn deeper(&self, id: BookId) -> Vec<Level> {
+    pub fn deeper(&self, id: BookId) -> Depth {
         self.live(id).map(|book| book.deeper(self.levels)).unwrap_or_default()
     }
 

@@ -7,9 +7,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use crate::domain::{
-    Contracts, EventId, FeeSchedule, Market, MarketId, MarketStatus, Price, Quote, SeriesId, Span, Timestamp,
+    Contracts, Depth, EventId, FeeSchedule, Market, MarketId, MarketStatus, Price, Quote, SeriesId, Span,
+    Timestamp,
 };
-use crate::engine::gateway::{Aside, Level};
+use crate::engine::gateway::Beside;
 use crate::event::MarketEvent;
 
 use super::book::Top;
@@ -70,7 +71,7 @@ struct Known {
     /// Contracts held by either side.
     open_interest: Option<Contracts>,
     /// Levels beneath the best prices, if they are told.
-    deeper: Vec<Level>,
+    deeper: Arc<Depth>,
     dirty: bool,
 }
 
@@ -219,7 +220,7 @@ impl MarketWatch {
             close,
             determined: None,
             open_interest: None,
-            deeper: Vec::new(),
+            deeper: Arc::default(),
             dirty: false,
         });
     }
@@ -283,19 +284,23 @@ impl MarketWatch {
         }
     }
 
-    /// The levels beneath the best prices of a book that is kept up.
-    pub fn deepen(&mut self, ticker: &str, deeper: Vec<Level>) {
+    /// The levels beneath the best prices of a book that is kept up; `counts` says whether another level there
+    /// is told as a change of the quote is, or only with the next quote.
+    pub fn deepen(&mut self, ticker: &str, deeper: Arc<Depth>, counts: bool) {
         let Some(id) = self.id(ticker) else { return };
         self.known[id.index()].deeper = deeper;
-        self.mark(id);
+        if counts {
+            self.mark(id);
+        }
     }
 
     /// What is known of a market's book beside its quote.
     #[must_use]
-    pub fn beside(&self, market: MarketId) -> Option<Aside> {
-        let known = self.known.get(market.index())?;
-        let deeper = if known.source == Source::Book { known.deeper.clone() } else { Vec::new() };
-        Some(Aside::Book { open_interest: known.open_interest, deeper })
+    pub fn beside(&self, market: MarketId) -> Beside {
+        let Some(known) = self.known.get(market.index()) else { return Beside::default() };
+        let of_book = known.source == Source::Book;
+        let deeper = if of_book { Arc::clone(&known.deeper) } else { Arc::default() };
+        Beside { open_interest: known.open_interest, deeper }
     }
 
     /// A ticker message: always told on, since the exchange only sends it when something changed.

@@ -38,7 +38,7 @@ use crate::kalshi::link::Link;
 use crate::kalshi::orders::OrderTracker;
 use crate::kalshi::perform::MarketReader;
 use crate::kalshi::rest::{ApiError, Rest};
-use crate::kalshi::session::{self, Parts, SessionSettings};
+use crate::kalshi::session::{self, Detail, Parts, SessionSettings};
 use crate::kalshi::venue::{Ask, KalshiVenue};
 use crate::kalshi::watch::{MarketWatch, Scope};
 use crate::scenario::Scenario;
@@ -332,7 +332,7 @@ impl<'a> Shell<'a> {
                 interval,
                 by_exchange,
                 group: None,
-                levels: 0,
+                detail: Detail::Best,
             },
             sim: settings.paper.then_some(sim),
             bankroll,

@@ -8,8 +8,8 @@ use std::sync::mpsc::{Receiver, Sender, TryRecvError, channel};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-use crate::domain::{Market, MarketId, MarketStatus, Span, Timestamp};
-use crate::engine::gateway::Aside;
+use crate::domain::{Depth, Market, MarketId, MarketStatus, Span, Timestamp};
+use crate::engine::gateway::{Beside, PublicTrade};
 use crate::event::{Input, MarketEvent};
 use crate::feed::{DataError, lock};
 
@@ -76,6 +76,8 @@ pub struct Recorder {
     /// The session's markets, and whether this spool has named them.
     markets: Vec<Option<(Arc<Market>, bool)>>,
     unpaid: Vec<(Arc<Market>, MarketStatus, Timestamp)>,
+    /// What stands behind the quote that comes next.
+    behind: Option<(MarketId, Arc<Depth>)>,
     last: Option<Timestamp>,
     converter: Converter,
     totals: Totals,
@@ -122,6 +124,7 @@ impl Recorder {
             synced,
             markets,
             unpaid,
+            behind: None,
             last,
             converter,
             totals,
@@ -165,12 +168,14 @@ impl Recorder {
 
     /// Takes what was told, if it is of the market; `beside` is more of the book of a quote. Stamps do not go
     /// back and are kept in whole microseconds.
-    pub fn take(&mut self, at: Timestamp, input: &Input, beside: Option<&Aside>) {
+    pub fn take(&mut self, at: Timestamp, input: &Input, beside: Option<&Beside>) {
         let Input::Market(event) = input else { return };
         match event {
             MarketEvent::Listed(market) => self.remember(market),
-            // Only recorded data tells it so; the stream's levels come beside their quote.
-            MarketEvent::Depth { .. } => return,
+            MarketEvent::Depth { market, depth } => {
+                self.behind = Some((*market, Arc::clone(depth)));
+                return;
+            }
             MarketEvent::Fees { series, .. } => {
                 let of_it = |slot: &&Option<(Arc<Market>, bool)>| {
                     slot.as_ref().is_some_and(|(market, _)| market.series == *series)
@@ -189,15 +194,16 @@ impl Recorder {
                 }
             }
         }
-        line::put(self.spool.lines(), at, input, beside);
+        let behind = self.behind.take_if(|(market, _)| is_quote_of(event, *market));
+        // To a desk that looks at depth it was told as an input of its own.
+        let told = behind.map(|(_, deeper)| Beside { open_interest: None, deeper });
+        line::put(self.spool.lines(), at, input, beside.or(told.as_ref()));
         self.count(at);
     }
 
     /// Takes a trade of anybody's.
-    pub fn take_trade(&mut self, at: Timestamp, trade: &Aside) {
-        if let Aside::Trade { market, .. } = trade
-            && self.name(at, *market)
-        {
+    pub fn take_trade(&mut self, at: Timestamp, trade: &PublicTrade) {
+        if self.name(at, trade.market) {
             line::put_trade(self.spool.lines(), at, trade);
             self.count(at);
         }
@@ -276,6 +282,10 @@ impl Recorder {
         }
         Ok(self.totals)
     }
+}
+
+fn is_quote_of(event: &MarketEvent, market: MarketId) -> bool {
+    matches!(event, MarketEvent::Quote { market: of, .. } if *of == market)
 }
 
 fn spool_file(folder: &Path, number: u64) -> PathBuf {

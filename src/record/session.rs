@@ -9,8 +9,8 @@ use tokio::sync::mpsc;
 use tracing::warn;
 
 use crate::domain::{Span, Timestamp};
-use crate::engine::gateway::{Aside, News};
-use crate::event::{Control, Input};
+use crate::engine::gateway::News;
+use crate::event::{Control, Input, MarketEvent};
 use crate::feed::DataError;
 use crate::kalshi::auth::Credentials;
 use crate::kalshi::clock;
@@ -19,7 +19,7 @@ use crate::kalshi::link::Link;
 use crate::kalshi::orders::OrderTracker;
 use crate::kalshi::perform::MarketReader;
 use crate::kalshi::rest::{ApiError, Rest};
-use crate::kalshi::session::{self, Parts, SessionSettings};
+use crate::kalshi::session::{self, Detail, Parts, SessionSettings};
 use crate::kalshi::venue::Ask;
 use crate::kalshi::watch::{MarketWatch, Scope};
 
@@ -117,11 +117,11 @@ pub fn record(
         interval: SWEEP,
         by_exchange: source.by_exchange,
         group: None,
-        levels: source.levels,
+        detail: Detail::Every(source.levels),
     };
     let session = runtime.spawn(session::run(parts, settings));
     begun(&asks);
-    let mut listener = Listener { recorder: &mut recorder, start: Instant::now(), beside: None, asks: &asks };
+    let mut listener = Listener { recorder: &mut recorder, start: Instant::now(), asks: &asks };
     let ended = listener.listen(&heard, source.by_exchange, |totals| {
         watch(Standing { totals, heard: link.is_heard() });
     });
@@ -140,8 +140,6 @@ pub fn record(
 struct Listener<'a> {
     recorder: &'a mut Recorder,
     start: Instant,
-    /// What belongs to the quote that comes next.
-    beside: Option<Aside>,
     asks: &'a mpsc::Sender<Ask>,
 }
 
@@ -182,12 +180,15 @@ impl Listener<'_> {
             }
             News::Input { at, input } => {
                 let at = self.stamp(at);
-                let beside = self.beside.take();
-                self.recorder.take(at, &input, beside.as_ref());
+                self.recorder.take(at, &input, None);
             }
-            News::Aside(beside @ Aside::Book { .. }) => self.beside = Some(beside),
-            News::Aside(trade @ Aside::Trade { .. }) => {
-                let at = self.stamp(None);
+            News::Book { at, market, quote, beside } => {
+                let at = self.stamp(at);
+                let quote = Input::Market(MarketEvent::Quote { market, quote });
+                self.recorder.take(at, &quote, Some(&beside));
+            }
+            News::Trade { at, trade } => {
+                let at = self.stamp(at);
                 self.recorder.take_trade(at, &trade);
             }
             News::Clock { end: false, .. } => drop(self.asks.blocking_send(Ask::GoOn(None))),

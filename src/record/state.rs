@@ -6,8 +6,9 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use crate::domain::{
-    Contracts, EventId, Market, MarketId, MarketStatus, Price, Quote, SeriesId, Side, Timestamp,
+    Contracts, Depth, EventId, Market, MarketId, MarketStatus, Price, Quote, SeriesId, Side, Timestamp,
 };
+use crate::engine::gateway::PublicTrade;
 use crate::event::{Input, MarketEvent};
 use crate::feed::catalogue::Settlement;
 use crate::feed::facts::FeeChange;
@@ -114,11 +115,11 @@ impl Reading {
             Line::Told(Input::Market(event), open_interest, deeper) => {
                 let Some(mut row) = self.told(at, event)? else { return Ok(Kept::Nothing) };
                 row.packed.open_interest = open_interest.map_or(-1, Contracts::hundredths);
-                row.deeper = if row.event.is_none() { deeper } else { Vec::new() };
+                row.deeper = if row.event.is_none() { deeper } else { Depth::default() };
                 Ok(Kept::Row(row))
             }
             Line::Told(..) => Ok(Kept::Nothing),
-            Line::Trade { market, yes_price, contracts, taker, id } => {
+            Line::Trade(PublicTrade { market, id, yes_price, contracts, taker }) => {
                 let (at, market) = (at.nanos() / 1_000, self.place(market)?);
                 Ok(Kept::Trade(RecordedTrade { at, market, id, yes_price, contracts, taker }))
             }
@@ -178,7 +179,7 @@ impl Reading {
         // Numbers are those of one session and mean nothing in the data set.
         let (id, event, series) = (MarketId(0), EventId(0), SeriesId(0));
         let plain = Market { id, event, series, ..Market::clone(market) };
-        self.series.entry(market.series).or_insert_with(|| Arc::clone(&market.series_ticker));
+        self.series.insert(market.series, Arc::clone(&market.series_ticker));
         let place = *self.places.entry(market.ticker.clone()).or_insert(self.state.markets.len());
         self.numbers.insert(market.id, place);
         let close = plain.close_time;
@@ -222,7 +223,7 @@ impl Reading {
             ..quote
         };
         let packed = PackedRow::of(at.nanos() / 1_000, market, &written, None);
-        RecordedRow { packed, event: told.err(), deeper: Vec::new() }
+        RecordedRow { packed, event: told.err(), deeper: Depth::default() }
     }
 }
 

@@ -5,8 +5,10 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::domain::{Contracts, Market, MarketId, MarketStatus, Price, Quote, Side, Span, Timestamp};
-use crate::engine::gateway::{Aside, Feed, Level, Next};
+use crate::domain::{
+    Contracts, Depth, Level, Market, MarketId, MarketStatus, Price, Quote, Side, Span, Timestamp,
+};
+use crate::engine::gateway::{Beside, Feed, Next, PublicTrade};
 use crate::event::{Input, MarketEvent};
 use crate::feed::dataset::DataSet;
 use crate::feed::historical::HistoricalSettings;
@@ -87,14 +89,12 @@ fn replayed(folder: &Path) -> Vec<(i64, String)> {
 #[test]
 fn lines_come_back_as_they_were() {
     let price = |price| Price::new(price).unwrap();
-    let deeper = vec![
-        Level { bid: Some((price(4_300), Contracts::from_hundredths(150))), ask: None },
-        Level { bid: None, ask: Some((price(4_900), Contracts::whole(2))) },
-    ];
-    let beside = Aside::Book { open_interest: Some(Contracts::whole(7)), deeper: deeper.clone() };
+    let level = |at, hundredths| Level { price: price(at), size: Contracts::from_hundredths(hundredths) };
+    let deeper = Depth { bids: vec![level(4_300, 150)], asks: vec![level(4_900, 200), level(5_000, 1)] };
+    let beside = Beside { open_interest: Some(Contracts::whole(7)), deeper: Arc::new(deeper.clone()) };
     let (market, taker) = (MarketId(3), Side::No);
     let (yes_price, contracts, id) = (price(4_500), Contracts::whole(2), "a b-c".to_owned());
-    let trade = Aside::Trade { market, id: id.clone(), yes_price, contracts, taker };
+    let trade = PublicTrade { market, id, yes_price, contracts, taker };
     let mut title = Market::clone(&markets(1)[0]);
     title.title = "either / or".into();
     let listed = told(MarketEvent::Listed(Arc::new(title)));
@@ -106,9 +106,9 @@ fn lines_come_back_as_they_were() {
     let lines: Vec<_> = text.lines().map(|line| line::read(line).unwrap()).collect();
     let expected = [
         (us(5), Line::Told(quote(3, 4_400, 4_600), Some(Contracts::whole(7)), deeper)),
-        (us(6), Line::Told(quote(3, 4_400, 4_600), None, vec![])),
-        (us(7), Line::Told(listed, None, vec![])),
-        (us(8), Line::Trade { market, yes_price, contracts, taker, id }),
+        (us(6), Line::Told(quote(3, 4_400, 4_600), None, Depth::default())),
+        (us(7), Line::Told(listed, None, Depth::default())),
+        (us(8), Line::Trade(trade)),
     ];
     assert_eq!(lines, expected);
     for bad in ["", "5", "x wake", "5 quote 1", "5 trade 1 2 3 maybe x", "5 quote 1 - - - - 0 - - - / 1 2"] {

@@ -3,14 +3,14 @@
 use tracing::{info, warn};
 
 use crate::domain::Order;
-use crate::engine::gateway::{Aside, News};
+use crate::engine::gateway::{News, PublicTrade};
 use crate::kalshi::frame::{Frame, Trade};
 use crate::kalshi::orders::Task;
 use crate::kalshi::perform::{Addressed, Report, perform, pushed_fill, pushed_order};
 use crate::kalshi::rest::ApiError;
 use crate::kalshi::stream::StreamEvent;
 
-use super::{Finished, Session};
+use super::{Detail, Finished, Session};
 
 impl Session {
     pub(super) fn begin(&mut self, task: Task) {
@@ -111,8 +111,9 @@ impl Session {
             }
             StreamEvent::Book { ticker, top, deeper, .. } => {
                 self.watch.book(&ticker, top);
-                if self.settings.levels > 1 {
-                    self.watch.deepen(&ticker, deeper);
+                if self.settings.detail.levels() > 1 {
+                    let counts = matches!(self.settings.detail, Detail::Every(_));
+                    self.watch.deepen(&ticker, deeper, counts);
                 }
             }
             StreamEvent::Stale { ticker } => self.watch.stale(&ticker),
@@ -145,10 +146,12 @@ impl Session {
                     self.tracker.pushed_order(&message.client_order_id, now, report);
                 }
             }
-            Frame::Trade(trade) if self.settings.levels > 0 => {
+            Frame::Trade(trade) if self.settings.detail != Detail::Best => {
                 if let Some(market) = self.watch.id(&trade.ticker) {
                     let Trade { id, yes_price, contracts, taker, .. } = trade;
-                    self.push(News::Aside(Aside::Trade { market, id, yes_price, contracts, taker }));
+                    let trade = PublicTrade { market, id, yes_price, contracts, taker };
+                    let at = self.stamp();
+                    self.push(News::Trade { at, trade });
                 }
             }
             Frame::SandboxClock(clock) => self.arrived(clock),

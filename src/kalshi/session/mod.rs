@@ -69,8 +69,30 @@ pub struct SessionSettings {
     pub by_exchange: bool,
     /// The order group that stops our orders at the exchange.
     pub group: Option<Arc<str>>,
-    /// For a recorder, which is told trades too: so many levels of each book. 0 = for a desk.
-    pub levels: usize,
+    /// Who is told.
+    pub detail: Detail,
+}
+
+/// How much is told of books, and whether trades are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Detail {
+    /// For a desk: the best prices.
+    Best,
+    /// For a desk, and a recorder beside it that hears trades and so many levels of each book: the desk is told
+    /// what it would be told without.
+    Beside(usize),
+    /// For whom every change of so many levels of each book counts as one of the best prices; trades too.
+    Every(usize),
+}
+
+impl Detail {
+    /// Levels of each book that are followed.
+    const fn levels(self) -> usize {
+        match self {
+            Self::Best => 1,
+            Self::Beside(levels) | Self::Every(levels) => levels,
+        }
+    }
 }
 
 /// What finished in the background.
@@ -162,7 +184,7 @@ pub async fn run(parts: Parts, settings: SessionSettings) {
         let (wants, wanted) = mpsc::channel(1_024);
         let (environment, credentials) = (parts.rest.environment(), parts.credentials.clone());
         let seed = clock::now().nanos().unsigned_abs();
-        let levels = settings.levels.max(1);
+        let levels = settings.detail.levels();
         let out = teller(told, Arc::clone(&stalled));
         tokio::spawn(async move {
             let stream = StreamSettings { levels, ..StreamSettings::new(seed) };

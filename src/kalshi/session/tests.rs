@@ -29,8 +29,13 @@ async fn a_session_that_loses_stream_events_fails_and_says_why() {
         news,
         link: Arc::default(),
     };
-    let settings =
-        SessionSettings { stream: true, interval: Span::MINUTE, by_exchange: false, group: None, levels: 0 };
+    let settings = SessionSettings {
+        stream: true,
+        interval: Span::MINUTE,
+        by_exchange: false,
+        group: None,
+        detail: Detail::Best,
+    };
     let (told, events) = mpsc::channel(2);
     let stalled = Arc::new(AtomicBool::new(false));
     let mut tell = teller(told, Arc::clone(&stalled));

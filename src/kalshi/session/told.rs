@@ -13,7 +13,7 @@ use crate::kalshi::frame::SandboxClock;
 use crate::kalshi::rest::ApiError;
 use crate::kalshi::stream::Want;
 
-use super::{BEHIND, Finished, Going, READ_AGAIN, SWEEP_LEAD, Session};
+use super::{BEHIND, Detail, Finished, Going, READ_AGAIN, SWEEP_LEAD, Session};
 
 impl Session {
     pub(super) fn arrived(&mut self, clock: SandboxClock) {
@@ -103,12 +103,13 @@ impl Session {
                 }
                 _ => {}
             }
-            if let MarketEvent::Quote { market, .. } = &event
-                && self.settings.levels > 0
-            {
-                self.outbox.extend(self.watch.beside(*market).map(News::Aside));
-            }
-            self.push(News::Input { at: stamp, input: Input::Market(event) });
+            let news = match event {
+                MarketEvent::Quote { market, quote } if self.settings.detail != Detail::Best => {
+                    News::Book { at: stamp, market, quote, beside: self.watch.beside(market) }
+                }
+                event => News::Input { at: stamp, input: Input::Market(event) },
+            };
+            self.push(news);
         }
         if !listed.is_empty() {
             self.want(Want::Markets(listed)).await;

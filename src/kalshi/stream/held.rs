@@ -7,8 +7,7 @@
 
 use std::sync::Arc;
 
-use crate::domain::Timestamp;
-use crate::engine::gateway::Level;
+use crate::domain::{Depth, Timestamp};
 use crate::kalshi::book::{BookId, Books, Top};
 use crate::kalshi::frame::Frame;
 
@@ -23,7 +22,7 @@ struct Told {
     /// Its best prices; `None` = that it cannot be relied on.
     top: Option<Top>,
     /// Levels beneath, as far as they are told.
-    deeper: Vec<Level>,
+    deeper: Arc<Depth>,
     /// Its place among what is held.
     place: Option<usize>,
 }
@@ -89,12 +88,15 @@ impl Held {
                 Item::Book { id, at, .. } => {
                     let told = self.told(id);
                     told.place = None;
+                    let Some(top) = books.top(id) else { continue };
                     let deeper = books.deeper(id);
-                    if let Some(top) =
-                        books.top(id).filter(|top| told.top != Some(*top) || told.deeper != deeper)
-                    {
+                    let is_deeper = *told.deeper != deeper;
+                    if is_deeper {
+                        told.deeper = Arc::new(deeper);
+                    }
+                    if is_deeper || told.top != Some(top) {
                         told.top = Some(top);
-                        told.deeper.clone_from(&deeper);
+                        let deeper = Arc::clone(&told.deeper);
                         tell(StreamEvent::Book { ticker: Arc::clone(books.ticker(id)), top, deeper, at });
                     }
                 }

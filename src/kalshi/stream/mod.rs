@@ -27,8 +27,7 @@ mod tests;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::domain::Timestamp;
-use crate::engine::gateway::Level;
+use crate::domain::{Depth, Timestamp};
 
 use super::book::Top;
 use super::frame::Frame;
@@ -68,8 +67,8 @@ pub enum StreamEvent {
         ticker: Arc<str>,
         /// Its best prices now.
         top: Top,
-        /// Levels beneath, if they were asked for, the best first.
-        deeper: Vec<Level>,
+        /// Levels beneath, if they were asked for.
+        deeper: Arc<Depth>,
         /// When, by the exchange's clock, if it was sent.
         at: Option<Timestamp>,
     },
