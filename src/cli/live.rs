@@ -23,11 +23,13 @@ use crate::live::notify::{Event, Kind, Notifier};
 use crate::live::owner::{Owner, Strategies, read_facts, signals};
 use crate::live::place;
 use crate::live::shell::{self, Ended, Hooks, LiveError, LiveSettings};
+use crate::record::inside::SharedTap;
 use crate::scenario::Scenario;
 use crate::scenario::raw::ScanWith;
 use crate::telemetry::{self, Level, Style};
 
 use super::access::{EnvArgs, EnvName};
+use super::recording::{self, Inside, Outcome as Recorded};
 use super::screen::Screen;
 use super::{Color, Common, Failure, ScenarioArgs, json, print};
 
@@ -60,6 +62,10 @@ pub struct Live {
     /// Ledger file [default: in the platform's data folder, named after the scenario]
     #[arg(long, value_name = "FILE")]
     ledger: Option<PathBuf>,
+    /// Record what the session sees into this data set, as `data record` does and over the same connection; one
+    /// that was recorded is gone on with. Levels beneath the best prices are kept as they are at each quote
+    #[arg(long, value_name = "DIR")]
+    record: Option<PathBuf>,
     /// Leave positions that are not ours alone, instead of refusing to trade beside them
     #[arg(long)]
     adopt: bool,
@@ -103,6 +109,8 @@ struct Outcome<'a> {
     digest: &'a str,
     ledger: &'a Path,
     all_halted: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    recording: Option<Recorded>,
 }
 
 impl Live {
@@ -128,6 +136,8 @@ impl Live {
             Notifier::new(&scenario.resolved.live.notify)
                 .map_err(|problem| Failure::new(Failure::USAGE, format!("live.notify: {problem}")))?
         };
+        let by_exchange = access.name == EnvName::Sandbox;
+        let mut inside = Inside::open(self.record.as_deref(), by_exchange)?;
         let about = About {
             started_at: clock::now(),
             mode: if self.paper { "paper" } else { "live" },
@@ -142,7 +152,8 @@ impl Live {
             run_id: new_run_id(),
             paper: self.paper,
             adopt: self.adopt,
-            by_exchange: access.name == EnvName::Sandbox,
+            by_exchange,
+            listener: inside.listener(),
             stream: scenario.resolved.live.scan_with == ScanWith::Websocket,
             scenario,
         };
@@ -152,10 +163,11 @@ impl Live {
                 format!("the terminal: {error}; pipe the output away for plain logs"),
             )
         })?;
-        let ended = self.trade(settings, &about, &runtime, &notifier, screen);
+        let ended = self.trade(settings, &about, &runtime, (&notifier, &mut inside), screen);
+        let recording = inside.finish(&notifier);
         runtime.block_on(notifier.finish(LAST_WORDS));
         let ended = ended?;
-        Self::say(common, &ended, about.mode, &about.scenario, &ledger)?;
+        Self::say(common, &ended, &about, &ledger, recording)?;
         if ended.all_halted {
             let problem = "every strategy is halted; see `protogen halts` and lift with `protogen resume`";
             return Err(Failure::new(Failure::DIVERGED, problem));
@@ -201,11 +213,12 @@ impl Live {
         settings: LiveSettings,
         about: &About,
         runtime: &Runtime,
-        notifier: &Notifier,
+        (notifier, inside): (&Notifier, &mut Inside),
         mut screen: Option<Screen>,
     ) -> Result<Ended, Failure> {
         let shared = Arc::new(Mutex::new(Shared::default()));
-        let mut hooks = Watcher { shared: Arc::clone(&shared), notifier };
+        let tap = inside.tap();
+        let mut hooks = Watcher { shared: Arc::clone(&shared), notifier, tap: tap.clone(), inside };
         let (ledger, facts) = (settings.ledger.clone(), settings.facts.clone());
         let start = format!("{} began on {}: {}", about.mode, about.environment, about.scenario);
         notifier.send(&Event::new(Kind::Start, clock::now(), start));
@@ -252,6 +265,7 @@ impl Live {
             known.link = Arc::clone(link);
             known.tickers = desk.books().iter().map(|book| book.market.ticker.clone()).collect();
             drop(known);
+            recording::begin(tap.as_ref(), desk);
             let owner = Owner {
                 ledger,
                 asks: asks.clone(),
@@ -272,20 +286,37 @@ impl Live {
         Ok(ended?)
     }
 
-    fn say(common: &Common, ended: &Ended, mode: &str, scenario: &str, ledger: &Path) -> Result<(), Failure> {
+    fn say(
+        common: &Common,
+        ended: &Ended,
+        about: &About,
+        ledger: &Path,
+        recording: Option<Recorded>,
+    ) -> Result<(), Failure> {
+        let (mode, scenario) = (about.mode, &*about.scenario);
         let final_equity = crate::report::summary::dollars(ended.equity);
         if common.json {
             let Ended { run_id, digest, inputs, all_halted, .. } = ended;
             let (inputs, all_halted) = (*inputs, *all_halted);
-            let outcome =
-                Outcome { run_id, mode, scenario, final_equity, inputs, digest, ledger, all_halted };
+            let outcome = Outcome {
+                run_id,
+                mode,
+                scenario,
+                final_equity,
+                inputs,
+                digest,
+                ledger,
+                all_halted,
+                recording,
+            };
             return print(&json(&outcome));
         }
         print(&format!(
-            "{scenario} ({mode}) ended in order: equity ${final_equity:.2}, {} inputs, digest {}\nledger {}\n",
+            "{scenario} ({mode}) ended in order: equity ${final_equity:.2}, {} inputs, digest {}\nledger {}\n{}",
             ended.inputs,
             &ended.digest[..16],
-            ledger.display()
+            ledger.display(),
+            recording.map(|recording| recording.text()).unwrap_or_default()
         ))
     }
 }
@@ -395,6 +426,8 @@ fn lock<T>(shared: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
 struct Watcher<'a> {
     shared: Arc<Mutex<Shared>>,
     notifier: &'a Notifier,
+    tap: Option<SharedTap>,
+    inside: &'a mut Inside,
 }
 
 impl Watcher<'_> {
@@ -446,10 +479,16 @@ impl Hooks for Watcher<'_> {
             }
             shared.recent.observe(out);
         }
+        if let Some(tap) = &self.tap {
+            recording::observe(tap, input);
+        }
         out.records.iter().for_each(|record| self.tell(record));
     }
 
     fn note(&mut self) -> Option<(&'static str, String)> {
+        if let Some(note) = self.inside.stopped(self.notifier) {
+            return Some(note);
+        }
         lock(&self.shared).note.take().map(|note| (NOTE, note))
     }
 }

@@ -15,6 +15,7 @@ mod live;
 mod positions;
 mod pull;
 mod record;
+mod recording;
 mod reload;
 mod render;
 mod replay;

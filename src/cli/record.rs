@@ -47,7 +47,7 @@ pub struct Record {
     #[command(flatten)]
     overrides: ScenarioArgs,
     /// Levels of each book, the best counted
-    #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u8).range(1..=10))]
+    #[arg(long, value_name = "N", default_value_t = RecordSettings::LEVELS, value_parser = clap::value_parser!(u8).range(1..=10))]
     levels: u8,
     /// When Parquet files are made: after a time such as 1h, or a size such as 64MB; repeatable, the first that
     /// comes counts [default: 1h and 64MB]
@@ -98,12 +98,8 @@ impl Record {
         let level = if common.verbose { Level::Normal } else { Level::Quiet };
         // A log that was set up before is a log.
         let _set_up_before = telemetry::start(Style::Human, level, false, None);
-        let mut settings = RecordSettings {
-            levels: self.levels.into(),
-            rotate_after: Duration::from_hours(1),
-            rotate_bytes: 64 * MEGABYTE,
-            layout: Layout::BySeries,
-        };
+        let mut settings =
+            RecordSettings { levels: self.levels.into(), ..RecordSettings::usual(Layout::BySeries) };
         for rotation in &self.rotate {
             match *rotation {
                 Rotation::After(span) => settings.rotate_after = span,

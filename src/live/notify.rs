@@ -52,6 +52,8 @@ pub enum Kind {
     Unpause,
     /// The account is not what our books say.
     Discrepancy,
+    /// The recording inside the session has ended before it.
+    Recording,
     /// How the day went.
     DailySummary,
 }

@@ -28,7 +28,7 @@ use crate::engine::gateway::{Feed, GatewayError, News, Next, Session as Merged, 
 use crate::engine::{Engine, EngineError, Journal, JournalError};
 use crate::event::{CloseReason, Command, Control, Input, MarketEvent, Stamped, VenueEvent};
 use crate::feed::LiveFeed;
-use crate::feed::live::Pace;
+use crate::feed::live::{HearsAsides, Pace};
 use crate::journal::TradeLogger;
 use crate::journal::ledger::LedgerError;
 use crate::kalshi::auth::Credentials;
@@ -42,7 +42,7 @@ use crate::kalshi::session::{self, Detail, Parts, SessionSettings};
 use crate::kalshi::venue::{Ask, KalshiVenue};
 use crate::kalshi::watch::{MarketWatch, Scope};
 use crate::scenario::Scenario;
-use crate::sim::SimExchange;
+use crate::sim::{FillModel, SimExchange};
 
 use super::opening::{FOREIGN_CASH, IN_FORCE, ORDER_GROUP, OpenError, Opening, refit, untold};
 use super::recover::{Account, Given, Kept, compare, gaps, news_since, resume_watch, unmanaged};
@@ -56,6 +56,8 @@ const ENDING: Duration = Duration::from_secs(20);
 /// How often, and how far apart, an order group is asked for.
 const GROUP_TRIES: u32 = 5;
 const GROUP_PAUSE: Duration = Duration::from_millis(500);
+/// Levels of each book that simulated fills walk: as many as a data set may hold.
+const WALKED: usize = 10;
 /// Order group limits the exchange takes.
 const MOST_GROUP_CONTRACTS: i64 = 1_000_000;
 
@@ -82,6 +84,16 @@ pub struct LiveSettings {
     pub stream: bool,
     /// Whether time is the exchange's own, as it is where recorded data is played back.
     pub by_exchange: bool,
+    /// Who listens beside the desk.
+    pub listener: Option<Listener>,
+}
+
+/// Who hears what the desk has no use for: a recorder.
+pub struct Listener {
+    /// Levels of each book that are followed for it.
+    pub levels: usize,
+    /// It.
+    pub asides: HearsAsides,
 }
 
 /// How a live run ended.
@@ -275,6 +287,7 @@ struct Shell<'a> {
     facts: Vec<(Timestamp, Fact)>,
     session: SessionSettings,
     sim: Option<SimExchange>,
+    asides: Option<HearsAsides>,
     bankroll: Money,
     paper: bool,
     adopt: bool,
@@ -293,6 +306,12 @@ impl<'a> Shell<'a> {
             // It has another port every time.
             Environment::Sandbox { .. } => "sandbox".to_owned(),
             Environment::Demo | Environment::Prod => environment.to_string(),
+        };
+        let walks = settings.paper && scenario.sim.fill == FillModel::Book;
+        let detail = match &settings.listener {
+            _ if walks => Detail::Every(WALKED),
+            Some(listener) => Detail::Beside(listener.levels),
+            None => Detail::Best,
         };
         let desk = &scenario.desk;
         let (interval, bankroll, sim) =
@@ -327,14 +346,9 @@ impl<'a> Shell<'a> {
             foreign_cash: opened.foreign_cash.map(Money::from_micros),
             refit: opened.refit,
             facts,
-            session: SessionSettings {
-                stream: settings.stream,
-                interval,
-                by_exchange,
-                group: None,
-                detail: Detail::Best,
-            },
+            session: SessionSettings { stream: settings.stream, interval, by_exchange, group: None, detail },
             sim: settings.paper.then_some(sim),
+            asides: settings.listener.map(|listener| listener.asides),
             bankroll,
             paper: settings.paper,
             adopt: settings.adopt,
@@ -488,6 +502,12 @@ impl<'a> Shell<'a> {
         };
         let from = if self.engine.seq == 0 { Timestamp::MIN } else { desk.now().just_after() };
         let mut feed = LiveFeed::new(heard, pace, from, std::mem::take(&mut self.facts));
+        if matches!(self.session.detail, Detail::Every(_)) {
+            feed = feed.with_depth();
+        }
+        if let Some(asides) = self.asides.take() {
+            feed = feed.with_asides(asides);
+        }
         let open = |book: &&Book| book.settled.is_none() && book.close_time > desk.now();
         for book in desk.books().iter().filter(open) {
             feed.closes(book.market.id, book.close_time);

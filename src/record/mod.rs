@@ -2,6 +2,7 @@
 //!
 //! ```text
 //!   exchange ─▶ session ─▶ Recorder ─▶ spool (append-only, checksummed, on disk every second)
+//!   a live session, inside ─▶ │
 //!   ledger of a live run ─▶    │          └─ full, old, or found at the start ─▶ part: Parquet, renamed when whole
 //!                              └─ .recording/state.json: what is known of the markets after the last part
 //! ```
@@ -12,6 +13,7 @@
 //! A part is one file for some neighbouring series each, sorted by time, with the tickers in the statistics of its
 //! row groups: a run of one series reads its own files and the footers of the others.
 
+pub mod inside;
 pub mod ledger;
 pub mod line;
 pub mod part;

@@ -39,6 +39,18 @@ pub struct RecordSettings {
     pub layout: Layout,
 }
 
+impl RecordSettings {
+    /// Levels that are kept if nothing else is said.
+    pub const LEVELS: u8 = 5;
+
+    /// As is usual: parts of an hour, or of 64 MB of spool.
+    #[must_use]
+    pub const fn usual(layout: Layout) -> Self {
+        let (rotate_after, rotate_bytes) = (Duration::from_hours(1), 64_000_000);
+        Self { levels: Self::LEVELS as usize, rotate_after, rotate_bytes, layout }
+    }
+}
+
 /// What was recorded.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Totals {
@@ -130,7 +142,8 @@ impl Recorder {
             totals,
             _lock: lock,
         };
-        recorder.tell_silence();
+        // Nobody listened from the last moment on.
+        recorder.lose_books(recorder.after_last());
         Ok(recorder)
     }
 
@@ -158,12 +171,18 @@ impl Recorder {
         self.last.map_or(Timestamp::MIN, |last| last.floor_micros() + Span::MICROSECOND)
     }
 
-    /// Nobody listened from the last moment on.
-    fn tell_silence(&mut self) {
-        let at = self.after_last();
-        for (market, ..) in self.unpaid.clone() {
-            self.take(at, &Input::Market(MarketEvent::Gap { market: market.id }), None);
+    /// From `at` on no book is known.
+    pub fn lose_books(&mut self, at: Timestamp) {
+        let known = self.markets.iter().flatten().map(|(market, _)| market.id);
+        for market in known.collect::<Vec<_>>() {
+            self.take(at, &Input::Market(MarketEvent::Gap { market }), None);
         }
+    }
+
+    /// From here on markets have other numbers; they are listed anew, those that are known too.
+    pub fn renumber(&mut self) {
+        self.markets.clear();
+        self.behind = None;
     }
 
     /// Takes what was told, if it is of the market; `beside` is more of the book of a quote. Stamps do not go

@@ -21,15 +21,15 @@ use super::part::Layout;
 use super::recorder::{RecordSettings, Recorder};
 use super::spool::{Spool, SpoolReader};
 
-fn us(micros: i64) -> Timestamp {
+pub(super) fn us(micros: i64) -> Timestamp {
     Timestamp::from_micros(micros).unwrap()
 }
 
 /// 2026-01-01T00:00:00Z in microseconds, when these markets open.
-const OPEN: i64 = 1_767_225_600_000_000;
+pub(super) const OPEN: i64 = 1_767_225_600_000_000;
 
 /// Markets that are open for an hour, two an event, as many series as markets.
-fn markets(count: u32) -> Vec<Arc<Market>> {
+pub(super) fn markets(count: u32) -> Vec<Arc<Market>> {
     let settings = SyntheticSettings {
         seed: 1,
         markets: count,
@@ -43,7 +43,7 @@ fn markets(count: u32) -> Vec<Arc<Market>> {
     (0..count).map(|number| Arc::new(walk.market(number))).collect()
 }
 
-fn quote(market: u32, bid: u16, ask: u16) -> Input {
+pub(super) fn quote(market: u32, bid: u16, ask: u16) -> Input {
     let quote = Quote {
         bid: Price::new(bid),
         ask: Price::new(ask),
@@ -56,16 +56,16 @@ fn quote(market: u32, bid: u16, ask: u16) -> Input {
     Input::Market(MarketEvent::Quote { market: MarketId(market), quote })
 }
 
-fn told(event: MarketEvent) -> Input {
+pub(super) fn told(event: MarketEvent) -> Input {
     Input::Market(event)
 }
 
-fn settings(layout: Layout) -> RecordSettings {
+pub(super) fn settings(layout: Layout) -> RecordSettings {
     RecordSettings { levels: 2, rotate_after: Duration::from_mins(1), rotate_bytes: 1 << 30, layout }
 }
 
 /// What a backtest is told, each with its time since the markets opened.
-fn replayed(folder: &Path) -> Vec<(i64, String)> {
+pub(super) fn replayed(folder: &Path) -> Vec<(i64, String)> {
     let sets = [DataSet::open(folder).unwrap()];
     let window = Window { start: Timestamp::MIN, end: Timestamp::MAX };
     let settings = HistoricalSettings { data: &sets, facts: &[], window, half_spread: None, lenient: false };

@@ -24,8 +24,12 @@ pub struct Sandbox {
 
 impl Sandbox {
     pub fn start(extra: &[&str]) -> Self {
+        Self::of(&root().join("data/fomc"), extra)
+    }
+
+    /// One that serves another data set.
+    pub fn of(data: &Path, extra: &[&str]) -> Self {
         let home = tempfile::tempdir().unwrap();
-        let data = root().join("data/fomc");
         let mut command = protogen(&["sandbox", "--data", &data.to_string_lossy(), "--port", "0"]);
         command.args(extra).current_dir(home.path()).env("XDG_DATA_HOME", home.path());
         let mut process = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
@@ -37,7 +41,7 @@ impl Sandbox {
         Self { process, port, home }
     }
 
-    fn ledger(&self) -> PathBuf {
+    pub fn ledger(&self) -> PathBuf {
         self.home.path().join("ledger.sqlite")
     }
 
@@ -49,12 +53,17 @@ impl Sandbox {
         (text("key_id"), text("key_path"))
     }
 
-    fn live(&self, extra: &[&str]) -> Command {
+    pub fn live(&self, extra: &[&str]) -> Command {
         self.live_on(&self.port, extra)
     }
 
     fn live_on(&self, port: &str, extra: &[&str]) -> Command {
         let scenario = root().join("scenarios/fomc.toml");
+        self.trade(&scenario, port, extra)
+    }
+
+    /// A live session of any scenario.
+    pub fn trade(&self, scenario: &Path, port: &str, extra: &[&str]) -> Command {
         let (scenario, ledger) = (scenario.to_string_lossy(), self.ledger());
         let mut command = protogen(&["live", &scenario, "--env", "sandbox", "--port", port, "--json"]);
         command.args(["--ledger", &ledger.to_string_lossy()]).args(extra);
@@ -148,7 +157,7 @@ fn assert_books_agree(sandbox: &Sandbox, what: &str) {
     assert_eq!(found, Vec::<String>::new(), "{what}");
 }
 
-fn replay(ledger: &Path, extra: &[&str]) -> (i32, String) {
+pub fn replay(ledger: &Path, extra: &[&str]) -> (i32, String) {
     let ledger = ledger.to_string_lossy();
     let mut arguments = vec!["replay", &ledger];
     arguments.extend(extra);

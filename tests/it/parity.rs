@@ -139,6 +139,7 @@ fn live_with(scenario: Scenario, folder: &Path, faults: Faults) -> (Vec<String>,
         adopt: false,
         stream: true,
         by_exchange: true,
+        listener: None,
         scenario,
     };
     let mut deeds = Deeds::default();

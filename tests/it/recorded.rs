@@ -25,21 +25,23 @@ use protogen::live::shell::{self, LiveSettings};
 use protogen::record::ledger::export;
 use protogen::sandbox::{Exchange, Faults, Keys, SandboxSettings, ServeSettings, Speed, serve};
 use protogen::scenario::Scenario;
+use rusqlite::Connection;
+use rusqlite::types::Value as Cell;
 use serde_json::Value;
 
 use super::live::Sandbox;
 use super::parity::{Deeds, backtest, live, scenario};
-use super::support::{protogen, run};
+use super::support::{self, protogen, root, run};
 
 #[path = "../../benches/record/storm.rs"]
 mod storm;
 
-fn assert_sound(data: &Path) {
+pub fn assert_sound(data: &Path) {
     let found = inspect::check(data);
     assert!(found.count == 0, "{:?}", found.problems);
 }
 
-fn assert_same(then: &[String], now: &[String]) {
+pub fn assert_same(then: &[String], now: &[String]) {
     for (number, (then, now)) in then.iter().zip(now).enumerate() {
         assert_eq!(now, then, "line {number}");
     }
@@ -118,6 +120,7 @@ fn a_backtest_of_what_a_paper_desk_saw_trades_like_the_desk() {
         adopt: false,
         stream: true,
         by_exchange: false,
+        listener: None,
         scenario,
     };
     let mut deeds = Deeds::default();
@@ -234,6 +237,133 @@ fn a_full_disk_ends_a_recording_and_damages_nothing() {
     let all = told(&mut recorder(&sandbox, &out));
     assert!(all["rows"].as_u64().unwrap() > 1_000, "{all}");
     assert_sound(&out);
+}
+
+/// Every evaluation of a ledger.
+pub fn thoughts(ledger: &Path) -> Vec<String> {
+    rows(
+        ledger,
+        &["SELECT ts, strategy, ticker, probability, market_probability, yes_bid, yes_ask, verdict, reason
+           FROM calibration ORDER BY ts, ticker, strategy"],
+    )
+}
+
+/// Every order, fill and trade of a ledger.
+pub fn deeds(ledger: &Path) -> Vec<String> {
+    let queries = [
+        "SELECT ts, ticker, side, action, price, contracts, filled, status, reason FROM orders ORDER BY order_id",
+        "SELECT ts, ticker, side, action, price, contracts, fee FROM fills ORDER BY ts, order_id",
+        "SELECT opened_at, closed_at, ticker, side, contracts, entry_price, exit_price, fees, pnl, exit_reason
+         FROM trades ORDER BY closed_at, ticker",
+    ];
+    rows(ledger, &queries)
+}
+
+fn rows(ledger: &Path, queries: &[&str]) -> Vec<String> {
+    let connection = Connection::open(ledger).unwrap();
+    let rows = queries.iter().flat_map(|query| {
+        let mut select = connection.prepare(query).unwrap();
+        let columns = select.column_count();
+        let row = |row: &rusqlite::Row<'_>| {
+            Ok(format!("{:?}", (0..columns).map(|i| row.get(i)).collect::<Result<Vec<Cell>, _>>()?))
+        };
+        select.query_map([], row).unwrap().map(Result::unwrap).collect::<Vec<_>>()
+    });
+    rows.collect()
+}
+
+/// Two months of the embedded data, so that a session takes seconds; orders arrive at once, as in the sandbox.
+const MONTHS: [&str; 4] = ["--start", "2022-01-01", "--end", "2022-02-28"];
+const AT_ONCE: [&str; 2] = ["--set", "execution.latency=0s"];
+
+/// What a session on a sandbox said in the end, and on the way.
+fn session(sandbox: &Sandbox, extra: &[&str]) -> (Value, String) {
+    let output = sandbox.live(&[&AT_ONCE, extra].concat()).output().unwrap();
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    // 1 = every strategy is halted.
+    assert!(matches!(output.status.code(), Some(0 | 1)), "{:?}: {said}", output.status);
+    (serde_json::from_slice(&output.stdout).unwrap(), said)
+}
+
+#[test]
+fn a_session_that_records_trades_as_without_and_its_backtest_decides_the_same() {
+    let (plain, recording) = (Sandbox::start(&MONTHS), Sandbox::start(&MONTHS));
+    let out = recording.home.path().join("seen");
+    let (without, _) = session(&plain, &[]);
+    let (with, said) = session(&recording, &["--record", &out.to_string_lossy()]);
+    assert_eq!(with["inputs"], without["inputs"], "{said}");
+    // Their digests hold the exchange's names of trades, which say which of two orders arrived first.
+    assert_same(&deeds(&plain.ledger()), &deeds(&recording.ledger()));
+    assert_same(&thoughts(&plain.ledger()), &thoughts(&recording.ledger()));
+    let told = &with["recording"];
+    assert_eq!((&told["missed"], &told["problem"]), (&Value::from(0), &Value::Null), "{told}");
+    // The sandbox tells trades of its users alone, and the desk is one.
+    assert!(told["rows"].as_u64().unwrap() > 400 && told["trades"].as_u64().unwrap() > 0, "{told}");
+    assert!(without.get("recording").is_none());
+    assert_sound(&out);
+    assert!(deeds(&recording.ledger()).len() > 50, "there is something to compare");
+    let runs = recording.home.path().join("runs");
+    let data = format!("feed.data=\"{}\"", out.display());
+    let dates = ["--set", "scenario.start=2022-01-01", "--set", "scenario.end=2022-02-28", "--set", &data];
+    support::backtest(&support::scenario("fomc"), &runs, &[&dates[..], &AT_ONCE].concat());
+    let latest = fs::read_dir(&runs).unwrap().map(|entry| entry.unwrap().path().join("latest/ledger.sqlite"));
+    let backtest = latest.last().unwrap();
+    assert_same(&deeds(&recording.ledger()), &deeds(&backtest));
+    assert_same(&thoughts(&recording.ledger()), &thoughts(&backtest));
+}
+
+#[test]
+fn a_session_whose_recorder_fails_trades_on_and_says_so() {
+    let (plain, failing) = (Sandbox::start(&MONTHS), Sandbox::start(&MONTHS));
+    let out = failing.home.path().join("seen");
+    fs::create_dir(&out).unwrap();
+    // Parts have no place.
+    fs::write(out.join("snapshots"), "").unwrap();
+    let (without, _) = session(&plain, &["--paper"]);
+    let (with, said) = session(&failing, &["--paper", "--record", &out.to_string_lossy()]);
+    assert_eq!((&with["digest"], &with["inputs"]), (&without["digest"], &without["inputs"]), "{said}");
+    let problem = with["recording"]["problem"].as_str().unwrap();
+    assert!(problem.contains("snapshots"), "{problem}");
+    assert_eq!(said.matches("the recording stopped, and trading goes on").count(), 1, "{said}");
+    // What was heard is safe, and is completed as soon as it can be.
+    fs::remove_file(out.join("snapshots")).unwrap();
+    let all = told(&mut recorder(&Sandbox::start(&["--end", "2022-01-02"]), &out));
+    assert!(all["rows"].as_u64().unwrap() > 400, "{all}");
+    assert_sound(&out);
+}
+
+#[test]
+fn a_place_that_cannot_be_recorded_to_is_refused_before_anything_is_traded() {
+    let sandbox = Sandbox::start(&MONTHS);
+    let taken = sandbox.home.path().join("taken");
+    fs::create_dir_all(taken.join(".recording")).unwrap();
+    let _lock = protogen::feed::lock::take(&taken.join(".recording/lock"), &taken).unwrap();
+    let pid = format!("process {}", std::process::id());
+    let (foreign, file) = (root().join("data/fomc"), sandbox.home.path().join("sandbox-key.pem"));
+    for (folder, why) in [(&taken, &*pid), (&foreign, "was not recorded"), (&file, "cannot be created")] {
+        let refused = sandbox.live(&["--record", &folder.to_string_lossy()]).output().unwrap();
+        let message = String::from_utf8_lossy(&refused.stderr).into_owned();
+        assert_eq!(refused.status.code(), Some(2), "{message}");
+        assert!(message.contains("--record") && message.contains(why), "{message}");
+        assert!(!sandbox.ledger().exists(), "{message}");
+    }
+}
+
+#[test]
+fn a_session_that_was_killed_goes_on_with_its_recording() {
+    let sandbox = Sandbox::start(&YEAR);
+    let out = sandbox.home.path().join("seen");
+    let folder = out.to_string_lossy();
+    let extra = ["--record", &*folder];
+    let mut first = sandbox.live(&extra).spawn().unwrap();
+    wait_for("recording", || spooled(&out) > 50_000);
+    first.kill().unwrap();
+    first.wait().unwrap();
+    let (all, said) = session(&sandbox, &extra);
+    let told = &all["recording"];
+    assert!(told["problem"].is_null() && told["gaps"].as_u64().unwrap() > 3, "{told}: {said}");
+    assert_sound(&out);
+    assert_eq!(spooled(&out), 0);
 }
 
 /// Run in a process of its own by the test below.

@@ -134,6 +134,7 @@ impl Rig {
             adopt: false,
             stream: true,
             by_exchange: false,
+            listener: None,
             scenario: Scenario::load(&self.path("scenario.toml"), &[]).unwrap(),
         }
     }

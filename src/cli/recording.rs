@@ -1,0 +1,137 @@
+//! `--record` of `protogen live`: a recorder inside the session. Whatever becomes of it, trading goes on.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use serde::Serialize;
+use tracing::error;
+
+use crate::desk::Desk;
+use crate::domain::{Market, MarketStatus};
+use crate::event::{Input, MarketEvent, Stamped};
+use crate::kalshi::clock;
+use crate::live::notify::{Event, Kind, Notifier};
+use crate::live::shell::Listener;
+use crate::record::RecordSettings;
+use crate::record::inside::{Recording, SharedTap};
+use crate::record::part::Layout;
+
+use super::Failure;
+
+/// Note in the ledger: when and why the recording ended before the session.
+const NOTE: &str = "recording";
+
+/// What became of a recording.
+#[derive(Debug, Serialize)]
+pub(super) struct Outcome {
+    out: PathBuf,
+    rows: u64,
+    gaps: u64,
+    trades: u64,
+    /// Quotes and trades that were left out because the recorder was behind.
+    missed: u64,
+    /// Why it ended before the session.
+    problem: Option<String>,
+}
+
+/// The recorder of a session, if it has one.
+#[derive(Debug)]
+pub(super) struct Inside {
+    recording: Option<Recording>,
+    told: bool,
+}
+
+impl Inside {
+    /// Makes a recorder ready, before anything is traded.
+    pub(super) fn open(folder: Option<&Path>, by_exchange: bool) -> Result<Self, Failure> {
+        // By the exchange's clock much has one moment, and then its order is worth keeping.
+        let layout = if by_exchange { Layout::AsTold } else { Layout::BySeries };
+        let open = |folder| Recording::open(folder, RecordSettings::usual(layout));
+        let recording = folder.map(open).transpose();
+        let recording =
+            recording.map_err(|error| Failure::new(Failure::USAGE, format!("--record {error}")))?;
+        Ok(Self { recording, told: false })
+    }
+
+    pub(super) fn tap(&self) -> Option<SharedTap> {
+        self.recording.as_ref().map(Recording::tap)
+    }
+
+    /// Who listens beside the desk.
+    pub(super) fn listener(&self) -> Option<Listener> {
+        let tap = self.tap()?;
+        let asides = Box::new(move |at, aside| tap.lock().aside(at, aside));
+        Some(Listener { levels: RecordSettings::LEVELS.into(), asides })
+    }
+
+    /// Says once that the recording has ended before the session, and returns what the ledger is to note.
+    pub(super) fn stopped(&mut self, notifier: &Notifier) -> Option<(&'static str, String)> {
+        let problem = self.recording.as_ref().filter(|_| !self.told)?.problem()?.to_owned();
+        let now = clock::now();
+        self.tell(&problem, notifier);
+        Some((NOTE, format!("stopped at {now}: {problem}")))
+    }
+
+    fn tell(&mut self, problem: &str, notifier: &Notifier) {
+        self.told = true;
+        let text = format!("the recording stopped, and trading goes on without it: {problem}");
+        error!("{text}");
+        notifier.send(&Event::new(Kind::Recording, clock::now(), text));
+    }
+
+    /// Completes the data set after the session.
+    pub(super) fn finish(mut self, notifier: &Notifier) -> Option<Outcome> {
+        let recording = self.recording.take()?;
+        let out = recording.folder().to_owned();
+        Some(match recording.finish() {
+            Ok(recorded) => {
+                let all = recorded.totals.published;
+                let (rows, gaps, trades) = (all.rows, all.gaps, all.trades);
+                Outcome { out, rows, gaps, trades, missed: recorded.missed, problem: None }
+            }
+            Err(problem) => {
+                if !self.told {
+                    self.tell(&problem, notifier);
+                }
+                Outcome { out, rows: 0, gaps: 0, trades: 0, missed: 0, problem: Some(problem) }
+            }
+        })
+    }
+}
+
+/// A recording begins with what the desk knows of markets.
+pub(super) fn begin(tap: Option<&SharedTap>, desk: &Desk) {
+    let Some(tap) = tap else { return };
+    let mut known = Vec::new();
+    for book in desk.books().iter().filter(|book| book.settled.is_none()) {
+        let market = Market { fees: book.fees, close_time: book.close_time, ..Market::clone(&book.market) };
+        let id = market.id;
+        known.push(Input::Market(MarketEvent::Listed(Arc::new(market))));
+        if book.status != MarketStatus::Active {
+            known.push(Input::Market(MarketEvent::Status { market: id, status: book.status }));
+        }
+    }
+    tap.lock().begin(desk.now(), known);
+}
+
+/// What the desk was told is recorded.
+pub(super) fn observe(tap: &SharedTap, input: &Stamped<Input>) {
+    tap.lock().input(input);
+}
+
+impl Outcome {
+    /// For people.
+    pub(super) fn text(&self) -> String {
+        let out = self.out.display();
+        if let Some(problem) = &self.problem {
+            return format!("recording {out} stopped early: {problem}\n");
+        }
+        let Self { rows, gaps, trades, missed, .. } = self;
+        let missed = if *missed > 0 {
+            format!("; {missed} quotes and trades were left out, as the disk was behind")
+        } else {
+            String::new()
+        };
+        format!("recorded {rows} rows, of these {gaps} gaps, and {trades} trades in {out}{missed}\n")
+    }
+}

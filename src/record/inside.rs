@@ -1,0 +1,316 @@
+//! Recording inside a live session: what its desk is told, and what is told beside it, goes to a recorder on a
+//! thread of its own. Trading neither waits for it nor ends with it.
+//!
+//! ```text
+//!   engine's thread: Tap ──(bounded, never waited for)──▶ thread of the recorder ─▶ spool ─▶ Parquet
+//! ```
+//!
+//! While the recorder is behind, quotes and trades are left out, and from there on every book counts as unknown;
+//! turns in a market's life wait until there is room, since nothing would tell them again.
+
+use std::collections::VecDeque;
+use std::path::{Path, PathBuf};
+use std::sync::mpsc::{
+    Receiver, RecvTimeoutError, Sender, SyncSender, TryRecvError, TrySendError, channel, sync_channel,
+};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+
+use crate::domain::{Span, Timestamp};
+use crate::engine::gateway::{Aside, Beside};
+use crate::event::{Input, MarketEvent, Stamped};
+use crate::feed::DataError;
+
+use super::recorder::{RecordSettings, Recorder, Totals};
+
+/// Held for the recorder: seconds of a busy market, while a disk is slow.
+const HELD: usize = 65_536;
+/// So many turns in the lives of markets wait for a recorder that is behind; with more it is given up.
+const MOST_WAITING: usize = 65_536;
+/// The recorder looks again after so long. It is not woken: that would cost whoever has something to tell.
+const PAUSE: Duration = Duration::from_millis(10);
+/// So much is taken between looks at the clock.
+const AT_ONCE: usize = 4_096;
+/// A session that goes on may begin at the moment at which the recording before it ended.
+const OVERLAP: Span = Span::MILLISECOND;
+
+/// What the recorder is told.
+#[derive(Debug)]
+enum Told {
+    /// The recording begins; this is what is known of markets.
+    Known(Timestamp, Vec<Input>),
+    Input(Stamped<Input>),
+    Aside(Timestamp, Aside),
+    /// Something was left out: no book is known from here on.
+    Missed(Timestamp),
+}
+
+impl Told {
+    const fn at(&self) -> Timestamp {
+        match self {
+            Self::Input(input) => input.at,
+            Self::Known(at, _) | Self::Aside(at, _) | Self::Missed(at) => *at,
+        }
+    }
+
+    /// Whether something later makes up for it.
+    const fn is_made_up_for(&self) -> bool {
+        match self {
+            Self::Aside(..) => true,
+            Self::Input(Stamped { value: Input::Market(event), .. }) => matches!(
+                event,
+                MarketEvent::Quote { .. } | MarketEvent::Depth { .. } | MarketEvent::Gap { .. }
+            ),
+            Self::Input(_) | Self::Known(..) | Self::Missed(_) => false,
+        }
+    }
+}
+
+/// The engine's end: it only ever tries to hand something on.
+#[derive(Debug)]
+pub struct Tap {
+    /// `None` when nobody listens any more.
+    told: Option<SyncSender<Told>>,
+    /// While this is there, the recorder looks again.
+    looks_again: Option<Sender<()>>,
+    begun: bool,
+    waiting: VecDeque<Told>,
+    missed: u64,
+    problem: Arc<OnceLock<String>>,
+}
+
+impl Tap {
+    /// The recording begins with what is known of markets. What was told before is not in it.
+    pub fn begin(&mut self, at: Timestamp, known: Vec<Input>) {
+        self.begun = true;
+        self.tell(Told::Known(at, known));
+    }
+
+    /// Takes what the desk was told, if it is of the market.
+    pub fn input(&mut self, input: &Stamped<Input>) {
+        if matches!(input.value, Input::Market(_)) && self.begun {
+            self.tell(Told::Input(input.clone()));
+        }
+    }
+
+    /// Takes what was told beside.
+    pub fn aside(&mut self, at: Timestamp, aside: Aside) {
+        if self.begun {
+            self.tell(Told::Aside(at, aside));
+        }
+    }
+
+    fn tell(&mut self, told: Told) {
+        if self.told.is_none() {
+            return;
+        }
+        // What waits comes first.
+        while let Some(first) = self.waiting.pop_front() {
+            if let Some(first) = self.try_tell(first) {
+                self.waiting.push_front(first);
+                return self.miss(told);
+            }
+        }
+        if let Some(told) = self.try_tell(told) {
+            self.waiting.push_back(Told::Missed(told.at()));
+            self.miss(told);
+        }
+    }
+
+    /// Returns what there was no room for.
+    fn try_tell(&mut self, told: Told) -> Option<Told> {
+        match self.told.as_ref()?.try_send(told) {
+            Ok(()) => None,
+            Err(TrySendError::Full(told)) => Some(told),
+            Err(TrySendError::Disconnected(_)) => {
+                self.give_up("its thread broke off");
+                None
+            }
+        }
+    }
+
+    fn miss(&mut self, told: Told) {
+        if told.is_made_up_for() {
+            self.missed += 1;
+        } else if self.waiting.len() < MOST_WAITING {
+            self.waiting.push_back(told);
+        } else {
+            self.give_up("the disk is too slow for what is to be written");
+        }
+    }
+
+    fn give_up(&mut self, problem: &str) {
+        // If the recorder has said why it ended, that counts.
+        let _said_before = self.problem.set(problem.to_owned());
+        (self.told, self.looks_again) = (None, None);
+        self.waiting.clear();
+    }
+
+    /// Nothing is told any more. What waits is waited for, as nothing is traded any more either.
+    fn end(&mut self) -> u64 {
+        if let Some(told) = self.told.take() {
+            let _recorder_has_ended = self.waiting.drain(..).try_for_each(|waiting| told.send(waiting));
+        }
+        self.looks_again = None;
+        self.missed
+    }
+}
+
+/// A recording that goes on beside a session.
+#[derive(Debug)]
+pub struct Recording {
+    folder: PathBuf,
+    tap: Arc<Mutex<Tap>>,
+    problem: Arc<OnceLock<String>>,
+    thread: JoinHandle<Option<Totals>>,
+}
+
+/// What was recorded.
+#[derive(Clone, Copy, Debug)]
+pub struct Recorded {
+    /// What became of it.
+    pub totals: Totals,
+    /// Quotes and trades that were left out because the recorder was behind.
+    pub missed: u64,
+}
+
+impl Recording {
+    /// Begins a data set in a folder, or makes ready to go on with the one there.
+    ///
+    /// # Errors
+    /// When another process records there, the folder holds something else, or it cannot be written.
+    pub fn open(folder: &Path, settings: RecordSettings) -> Result<Self, DataError> {
+        let recorder = Recorder::open(folder, settings)?;
+        let (told, heard) = sync_channel(HELD);
+        let (looks_again, pause) = channel();
+        let problem = Arc::new(OnceLock::new());
+        let own = (folder.to_owned(), Arc::clone(&problem));
+        let work = move || {
+            let (folder, problem) = own;
+            let mut listener = Listener { folder, recorder, beside: None };
+            let ended = listener.listen(&heard, &pause).and_then(|()| listener.recorder.finish());
+            // Said before `heard` is gone, by which the other end notices.
+            ended.map_err(|error| problem.set(error.to_string())).ok()
+        };
+        let thread = thread::Builder::new().name("recorder".into()).spawn(work);
+        let thread = thread.map_err(|error| DataError::of_file(folder, format!("no thread: {error}")))?;
+        let (waiting, told, looks_again) = (VecDeque::new(), Some(told), Some(looks_again));
+        let tap = Tap { told, looks_again, begun: false, waiting, missed: 0, problem: Arc::clone(&problem) };
+        Ok(Self { folder: folder.to_owned(), tap: Arc::new(Mutex::new(tap)), problem, thread })
+    }
+
+    /// The data set.
+    #[must_use]
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// The end at which it is told.
+    #[must_use]
+    pub fn tap(&self) -> SharedTap {
+        SharedTap(Arc::clone(&self.tap))
+    }
+
+    /// Why it has ended before the session, if it has.
+    #[must_use]
+    pub fn problem(&self) -> Option<&str> {
+        self.problem.get().map(String::as_str)
+    }
+
+    /// Completes the data set, when nothing is traded any more.
+    ///
+    /// # Errors
+    /// Why it could not be completed. What was made safe before is completed by the next recorder.
+    pub fn finish(self) -> Result<Recorded, String> {
+        let missed = lock(&self.tap).end();
+        let totals = self.thread.join().unwrap_or_default();
+        match (totals, self.problem.get()) {
+            (Some(totals), None) => Ok(Recorded { totals, missed }),
+            (_, Some(problem)) => Err(problem.clone()),
+            (None, None) => Err(format!("{}: the recorder's thread broke off", self.folder.display())),
+        }
+    }
+}
+
+/// A [`Tap`] of which several have a hold; all of them are on the engine's thread, so nobody waits.
+#[derive(Clone, Debug)]
+pub struct SharedTap(Arc<Mutex<Tap>>);
+
+impl SharedTap {
+    /// The tap.
+    pub fn lock(&self) -> MutexGuard<'_, Tap> {
+        lock(&self.0)
+    }
+}
+
+fn lock(tap: &Mutex<Tap>) -> MutexGuard<'_, Tap> {
+    tap.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// The recorder's end.
+struct Listener {
+    folder: PathBuf,
+    recorder: Recorder,
+    /// What belongs to the quote that comes next.
+    beside: Option<Beside>,
+}
+
+impl Listener {
+    /// Listens until nothing is told any more.
+    fn listen(&mut self, heard: &Receiver<Told>, pause: &Receiver<()>) -> Result<(), DataError> {
+        let start = Instant::now();
+        loop {
+            let mut next = heard.try_recv();
+            for _ in 0..AT_ONCE {
+                let Ok(told) = next else { break };
+                self.take(told)?;
+                next = heard.try_recv();
+            }
+            if let Ok(told) = next {
+                self.take(told)?;
+            } else if let Err(TryRecvError::Disconnected) = next {
+                return Ok(());
+            } else {
+                let _or_nobody_is_there: Result<(), RecvTimeoutError> = pause.recv_timeout(PAUSE);
+            }
+            self.recorder.tick(start.elapsed())?;
+        }
+    }
+
+    fn take(&mut self, told: Told) -> Result<(), DataError> {
+        let at = self.stamp(told.at())?;
+        match told {
+            Told::Known(_, known) => {
+                self.recorder.renumber();
+                known.iter().for_each(|input| self.recorder.take(at, input, None));
+            }
+            Told::Input(Stamped { value, .. }) => {
+                let is_quote = matches!(value, Input::Market(MarketEvent::Quote { .. }));
+                let beside = self.beside.take_if(|_| is_quote);
+                self.recorder.take(at, &value, beside.as_ref());
+            }
+            Told::Aside(_, Aside::Book(beside)) => self.beside = Some(beside),
+            Told::Aside(_, Aside::Trade(trade)) => self.recorder.take_trade(at, &trade),
+            Told::Missed(_) => {
+                self.beside = None;
+                self.recorder.lose_books(at);
+            }
+        }
+        Ok(())
+    }
+
+    /// The moment of what is told, no earlier than what is recorded.
+    fn stamp(&self, at: Timestamp) -> Result<Timestamp, DataError> {
+        let Some(last) = self.recorder.last() else { return Ok(at) };
+        if last.since(at) > OVERLAP {
+            let problem = format!("goes on to {last}, and this session is at {at}; give another folder");
+            return Err(DataError::of_file(&self.folder, problem));
+        }
+        Ok(at.max(last))
+    }
+}
+
+#[cfg(test)]
+#[path = "inside_tests.rs"]
+mod tests;
