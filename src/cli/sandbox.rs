@@ -56,7 +56,8 @@ pub struct SandboxCommand {
     /// Dollars from the midpoint where the data has neither bid nor ask; `off` = no quote there
     #[arg(long, value_name = "DOLLARS|off", default_value = "0.01", value_parser = half_spread)]
     half_spread: HalfSpread,
-    /// How much an order can take: what is displayed, or everything at the quote
+    /// How much an order can take: what is displayed at the best price, our share of every level within its
+    /// limit, or everything at the quote
     #[arg(long, value_enum, default_value_t = Fill::TopOfBook)]
     fill: Fill,
     /// Share of the traded volume that an order gets where sizes are unknown
@@ -85,6 +86,7 @@ struct HalfSpread(Option<Price>);
 #[value(rename_all = "snake_case")]
 enum Fill {
     TopOfBook,
+    Book,
     Unlimited,
 }
 
@@ -184,6 +186,7 @@ impl SandboxCommand {
         let sim = SimSettings {
             fill: match self.fill {
                 Fill::TopOfBook => FillModel::TopOfBook,
+                Fill::Book => FillModel::Book,
                 Fill::Unlimited => FillModel::Unlimited,
             },
             latency: LatencyModel::Fixed(Span::ZERO),

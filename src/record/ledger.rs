@@ -27,6 +27,8 @@ pub struct Exported {
     pub facts: u64,
 }
 
+/// As many as a data set may hold; a desk whose fills are simulated may have been told so many.
+const LEVELS: usize = 10;
 /// So much of a spool becomes one part: a run's inputs stay in one file, and so in their order.
 const PART: u64 = 1 << 40;
 
@@ -42,8 +44,12 @@ pub fn export(ledger: &Path, out: &Path) -> Result<Exported, DataError> {
         return Err(unread(&problem));
     }
     let target = Target::begin(out)?;
-    let settings =
-        RecordSettings { levels: 1, rotate_after: Duration::MAX, rotate_bytes: PART, layout: Layout::AsTold };
+    let settings = RecordSettings {
+        levels: LEVELS,
+        rotate_after: Duration::MAX,
+        rotate_bytes: PART,
+        layout: Layout::AsTold,
+    };
     let work = target.folder("work")?;
     let mut recorder = Recorder::open(&work, settings)?;
     let mut feed = recording.inputs();

@@ -78,7 +78,7 @@ pub fn publish(
     }
     let mut published = plan.published;
     let first = files.todo.len();
-    Writer::new(folder, number, plan.first, &plan.file_of, state, &mut files)
+    Writer::new(folder, number, (plan.first, plan.levels), &plan.file_of, state, &mut files)
         .write(spool, published.trades)?;
     published.files = (files.todo.len() - first) as u64;
     for (file, _) in &files.todo[first..] {
@@ -98,6 +98,8 @@ pub fn publish(
 struct Plan {
     state: State,
     published: Published,
+    /// Levels that any book shows, as far as they are kept.
+    levels: usize,
     first: Option<Timestamp>,
     /// The file of each market.
     file_of: Vec<u32>,
@@ -106,12 +108,15 @@ struct Plan {
 impl Plan {
     fn of(spool: &Path, layout: Layout, before: State) -> Result<Self, DataError> {
         let (mut published, mut first, mut by_market) = (Published::default(), None, Vec::new());
+        let (most, mut levels) = (before.levels.max(1), 1);
         let (reading, torn) = read(spool, before, |at, _, kept| {
             match kept {
                 Kept::Row(row) => {
                     first = first.or(Some(at));
                     published.rows += 1;
                     published.gaps += u64::from(row.event == Some(crate::feed::snapshots::RowEvent::Gap));
+                    let deepest = row.deeper.bids.len().max(row.deeper.asks.len());
+                    levels = levels.max(1 + deepest).min(most);
                     let market = row.packed.market as usize;
                     by_market.resize(by_market.len().max(market + 1), 0u64);
                     by_market[market] += 1;
@@ -139,7 +144,7 @@ impl Plan {
             let files: BTreeMap<_, _> = rows.into_keys().zip(share_out(&counts)).collect();
             (0..by_market.len()).map(|place| files[&series(place)]).collect()
         };
-        Ok(Self { state, published, first, file_of })
+        Ok(Self { state, published, levels, first, file_of })
     }
 }
 
@@ -181,7 +186,7 @@ impl<'a> Writer<'a> {
     fn new(
         folder: &'a Path,
         number: u64,
-        first: Option<Timestamp>,
+        (first, levels): (Option<Timestamp>, usize),
         file_of: &'a [u32],
         before: &'a State,
         files: &'a mut Files,
@@ -191,7 +196,7 @@ impl<'a> Writer<'a> {
         Self {
             folder,
             name: format!("{date}.{number:06}"),
-            levels: before.levels,
+            levels,
             file_of,
             before,
             rows_a_group: (ROWS_IN_FLIGHT / used.max(1)).clamp(FEWEST_ROWS, MOST_ROWS),

@@ -11,15 +11,15 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 
 use crate::domain::{
-    Action, Contracts, FeeSchedule, Market, MarketId, MarketStatus, Money, Order, OrderId, Price, Quote,
-    SeriesId, Side, Span, TimeInForce, Timestamp,
+    Action, Contracts, FeeSchedule, Level, Market, MarketId, MarketStatus, Money, Order, OrderId, Price,
+    Quote, SeriesId, Side, Span, TimeInForce, Timestamp,
 };
 use crate::engine::gateway::{Feed, GatewayError, Next, Venue};
 use crate::event::{Input, MarketEvent, RejectReason, Stamped};
 use crate::sim::{SimExchange, SimSettings};
 
 use super::accounts::{Account, FillRecord};
-use super::state::{Channel, Clock, Event, Level, MarketState, Message, SeriesState, Shown};
+use super::state::{Channel, Clock, Event, MarketState, Message, SeriesState, Shown};
 use super::{candles, wire};
 
 /// How the exchange matches, and what its users begin with.
@@ -231,7 +231,12 @@ impl Exchange {
             MarketEvent::CloseTime { market, close } => self.move_close(*market, *close),
             MarketEvent::Fees { series, fees } => self.set_fees(*series, *fees),
             MarketEvent::Settled { market, value } => return self.settle(*market, *value),
-            MarketEvent::Depth { .. } | MarketEvent::Gap { .. } => {}
+            MarketEvent::Depth { market, depth } => {
+                if let Some(state) = self.markets.get_mut(market.index()).and_then(Option::as_mut) {
+                    state.behind = Some(Arc::clone(depth));
+                }
+            }
+            MarketEvent::Gap { .. } => {}
         }
         self.drain();
     }
@@ -268,6 +273,7 @@ impl Exchange {
             close: market.close_time,
             quote: Quote::default(),
             book: Shown::default(),
+            behind: None,
             history: Vec::new(),
             clock: 0,
             settled: None,
@@ -294,25 +300,23 @@ impl Exchange {
         let Some(state) = self.markets.get_mut(market.index()).and_then(Option::as_mut) else {
             return;
         };
-        let before = std::mem::replace(&mut state.book, Shown { bid, ask });
+        let behind = state.behind.take().unwrap_or_default();
+        let side = |best: Option<Level>, behind: &[Level]| {
+            best.iter().chain(behind).filter(|level| !level.size.is_none()).copied().collect()
+        };
+        let after = Shown { bids: side(bid, &behind.bids), asks: side(ask, &behind.asks) };
         state.history.push(candles::Shown::new(now, quote, state.history.last()));
         state.quote = *quote;
         state.clock += 1;
-        let mut changes = Vec::new();
-        for (side, before, after) in [(Side::Yes, before.bid, bid), (Side::No, before.ask, ask)] {
-            match (before, after) {
-                (Some(old), Some(new)) if old.price == new.price => {
-                    changes.push((side, new.price, new.size.hundredths() - old.size.hundredths()));
-                }
-                (old, new) => {
-                    // What goes is told before what comes, so that no book is crossed on the way.
-                    changes.extend(new.map(|new| (side, new.price, new.size.hundredths())));
-                    changes.extend(old.map(|old| (side, old.price, -old.size.hundredths())));
-                }
-            }
+        let mut changes: Vec<(Side, Price, i64)> = Vec::new();
+        let sides = [(Side::Yes, &state.book.bids, &after.bids), (Side::No, &state.book.asks, &after.asks)];
+        for (side, before, after) in sides {
+            changes.extend(changed(before, after).into_iter().map(|(price, by)| (side, price, by)));
         }
+        // What goes is told before what comes, so that no book is crossed on the way.
         changes.sort_by_key(|&(_, _, by)| by > 0);
-        let deltas = changes.into_iter().filter(|&(_, _, by)| by != 0).map(|(side, at, by)| {
+        state.book = after;
+        let deltas = changes.into_iter().map(|(side, at, by)| {
             let body = wire::delta(state, side, side.price(at), by, now);
             let yes_body = (side == Side::No).then(|| wire::delta(state, side, at, by, now));
             let (channel, kind) = (Channel::OrderBook, "orderbook_delta");
@@ -507,4 +511,15 @@ impl Exchange {
         self.owners.push(account);
         OrderId(self.owners.len() as u64)
     }
+}
+
+/// How the contracts at each price of a side have changed, in hundredths.
+fn changed(before: &[Level], after: &[Level]) -> Vec<(Price, i64)> {
+    let at = |levels: &[Level], price: Price| {
+        let level = levels.iter().find(|level| level.price == price);
+        level.map_or(0, |level| level.size.hundredths())
+    };
+    let gone = before.iter().filter(|old| at(after, old.price) == 0);
+    let all = gone.chain(after).map(|level| (level.price, at(after, level.price) - at(before, level.price)));
+    all.filter(|&(_, by)| by != 0).collect()
 }

@@ -45,7 +45,7 @@ pub(super) fn answer(core: &Core, method: &str, segments: &[&str], query: &Query
         ["markets", "candlesticks"] => history::batch(exchange, query)?,
         ["markets", "orderbooks"] => order_books(exchange, query)?,
         ["markets", ticker] => json!({"market": wire::market(market(exchange, ticker)?)}),
-        ["markets", ticker, "orderbook"] => order_book(exchange, ticker)?,
+        ["markets", ticker, "orderbook"] => order_book(exchange, ticker, query)?,
         ["account", "endpoint_costs"] => json!({"default_cost": 10, "endpoint_costs": [
             {"method": "DELETE", "path": "/trade-api/v2/portfolio/events/orders/:order_id", "cost": 2},
             {"method": "DELETE", "path": "/trade-api/v2/portfolio/events/orders", "cost": 2},
@@ -201,19 +201,21 @@ fn markets(exchange: &Exchange, query: &Query) -> Result<Value, Refused> {
     Ok(json!({"markets": markets.into_iter().map(wire::market).collect::<Vec<_>>(), "cursor": cursor}))
 }
 
-fn order_book(exchange: &Exchange, ticker: &str) -> Result<Value, Refused> {
+fn order_book(exchange: &Exchange, ticker: &str, query: &Query) -> Result<Value, Refused> {
     let state = market(exchange, ticker)?;
     if matches!(state.status, MarketStatus::Closed | MarketStatus::Settled) {
         return Err(Refused::NOT_FOUND);
     }
-    // One level a side: whatever depth is asked for, this is all of it.
-    Ok(json!({"orderbook_fp": wire::order_book(state)}))
+    let depth = query.integer("depth", "GetMarketOrderbook")?.unwrap_or(0);
+    let depth = usize::try_from(depth).ok().filter(|depth| *depth <= 100);
+    let refused = || Refused::with(400, "invalid_parameters", "depth: between 0 and 100");
+    Ok(json!({"orderbook_fp": wire::order_book(state, depth.ok_or_else(refused)?)}))
 }
 
 fn order_books(exchange: &Exchange, query: &Query) -> Result<Value, Refused> {
     let book = |ticker: &str| {
         let state = market(exchange, ticker)?;
-        Ok(json!({"ticker": ticker, "orderbook_fp": wire::order_book(state)}))
+        Ok(json!({"ticker": ticker, "orderbook_fp": wire::order_book(state, 0)}))
     };
     let books: Vec<Value> = query.all("tickers").take(101).map(book).collect::<Result<_, _>>()?;
     if books.is_empty() || books.len() > 100 {

@@ -7,7 +7,7 @@
 //!
 //! Where this exchange differs from the real one:
 //!
-//! - One level of depth a side, as the data has it. Orders of its users are not shown in the book, nor does
+//! - As many levels a side as the data has. Orders of its users are not shown in the book, nor does
 //!   what they take shorten it, since in a backtest a market does not react to us either.
 //! - A displayed size the data does not know is our share of what traded (what an order would get), or
 //!   `1.00` where nothing traded: a level of `0.00` would be no level. What fills, `SimExchange` decides.

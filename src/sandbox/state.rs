@@ -4,26 +4,31 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-use crate::domain::{Contracts, FeeSchedule, Market, MarketId, MarketStatus, Price, Quote, Timestamp};
+use crate::domain::{Depth, FeeSchedule, Level, Market, MarketId, MarketStatus, Price, Quote, Timestamp};
 
 use super::{candles, wire};
 
-/// One level of the book.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Level {
-    /// YES price.
-    pub price: Price,
-    /// Never none: such a level would be no level.
-    pub size: Contracts,
+/// What the book shows, the best first, at YES prices. No level is of no contracts: it would be no level.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Shown {
+    /// What is bid.
+    pub bids: Vec<Level>,
+    /// What is asked.
+    pub asks: Vec<Level>,
 }
 
-/// What the book shows.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Shown {
+impl Shown {
     /// Best bid.
-    pub bid: Option<Level>,
+    #[must_use]
+    pub fn bid(&self) -> Option<Level> {
+        self.bids.first().copied()
+    }
+
     /// Best ask.
-    pub ask: Option<Level>,
+    #[must_use]
+    pub fn ask(&self) -> Option<Level> {
+        self.asks.first().copied()
+    }
 }
 
 /// A listed market.
@@ -39,6 +44,8 @@ pub struct MarketState {
     pub quote: Quote,
     /// What the book shows.
     pub book: Shown,
+    /// What stands behind the data's next quote.
+    pub behind: Option<Arc<Depth>>,
     /// All it has shown so far, for candles.
     pub history: Vec<candles::Shown>,
     /// Rises with every quote.

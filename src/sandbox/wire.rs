@@ -2,11 +2,11 @@
 
 use serde_json::{Map, Value, json};
 
-use crate::domain::{Contracts, FeeType, Money, OrderId, Price, PriceGrid, Side, Strike, Timestamp};
+use crate::domain::{Contracts, FeeType, Level, Money, OrderId, Price, PriceGrid, Side, Strike, Timestamp};
 
 use super::accounts::{Account, BookSide, FillRecord, OrderRecord, OrderStatus, Position, SettlementRecord};
 use super::exchange::Exchange;
-use super::state::{Event, Level, MarketState, SeriesState};
+use super::state::{Event, MarketState, SeriesState, Shown};
 
 /// What a [`uuid`] numbers.
 pub(super) const ORDER: u32 = 0x0a00_0001;
@@ -167,8 +167,8 @@ fn shown(level: Option<Level>, empty: Price) -> (Price, Contracts) {
 
 pub(super) fn market(state: &MarketState) -> Value {
     let (market, quote) = (&state.market, &state.quote);
-    let (bid, bid_size) = shown(state.book.bid, Price::ZERO);
-    let (ask, ask_size) = shown(state.book.ask, Price::ONE);
+    let (bid, bid_size) = shown(state.book.bid(), Price::ZERO);
+    let (ask, ask_size) = shown(state.book.ask(), Price::ONE);
     let volume = count(quote.volume.unwrap_or_default());
     let (label, ranges) = grid(&market.grid);
     let mut body = json!({
@@ -214,8 +214,8 @@ fn extensions(state: &MarketState) -> [(&'static str, Option<Value>); 2] {
 
 pub(super) fn ticker(state: &MarketState, now: Timestamp) -> Value {
     let quote = &state.quote;
-    let (bid, bid_size) = shown(state.book.bid, Price::ZERO);
-    let (ask, ask_size) = shown(state.book.ask, Price::ONE);
+    let (bid, bid_size) = shown(state.book.bid(), Price::ZERO);
+    let (ask, ask_size) = shown(state.book.ask(), Price::ONE);
     let mut body = json!({
         "market_id": uuid(MARKET, u64::from(state.market.id.0)), "market_ticker": state.market.ticker,
         "price_dollars": price(quote.last.unwrap_or(Price::ZERO)),
@@ -230,23 +230,20 @@ pub(super) fn ticker(state: &MarketState, now: Timestamp) -> Value {
     body
 }
 
-/// `[[price, count]]` of the bids of YES and of NO; at most one level each.
-pub(super) fn levels(state: &MarketState) -> [Vec<[String; 2]>; 2] {
-    let bid = state.book.bid.map(|level| [price(level.price), count(level.size)]);
-    let ask = state.book.ask.map(|level| [price(level.price.complement()), count(level.size)]);
-    [bid.into_iter().collect(), ask.into_iter().collect()]
+/// `[[price, count]]` of a side's best `depth` levels, or of all for 0; the best last.
+fn side(levels: &[Level], depth: usize, written: impl Fn(Price) -> Price) -> Vec<[String; 2]> {
+    let shown = if depth == 0 { levels.len() } else { depth.min(levels.len()) };
+    levels[..shown].iter().rev().map(|level| [price(written(level.price)), count(level.size)]).collect()
 }
 
-pub(super) fn order_book(state: &MarketState) -> Value {
-    let [yes, no] = levels(state);
-    json!({"yes_dollars": yes, "no_dollars": no})
+pub(super) fn order_book(state: &MarketState, depth: usize) -> Value {
+    let Shown { bids, asks } = &state.book;
+    json!({"yes_dollars": side(bids, depth, |yes| yes), "no_dollars": side(asks, depth, Price::complement)})
 }
 
 pub(super) fn snapshot(state: &MarketState, use_yes_price: bool) -> Value {
-    let [yes, mut no] = levels(state);
-    if use_yes_price && let (Some(level), Some(ask)) = (no.first_mut(), state.book.ask) {
-        level[0] = price(ask.price);
-    }
+    let yes = side(&state.book.bids, 0, |yes| yes);
+    let no = side(&state.book.asks, 0, |ask| if use_yes_price { ask } else { ask.complement() });
     let mut body = json!({
         "market_ticker": state.market.ticker, "market_id": uuid(MARKET, u64::from(state.market.id.0)),
         "clock": state.clock,

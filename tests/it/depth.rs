@@ -1,7 +1,8 @@
-//! Data with further levels of the book: `fill = "book"` uses them, everything else is as without them.
+//! Data with further levels of the book: `fill = "book"` uses them, in a paper desk as in a backtest; everything
+//! else is as without them.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use arrow_array::cast::AsArray;
@@ -13,7 +14,9 @@ use protogen::feed::writer::write_synthetic;
 use tempfile::TempDir;
 
 use crate::bad_input::world::Table;
-use crate::support::backtest;
+use crate::live::{Sandbox, replay};
+use crate::recorded::{assert_same, assert_sound, deeds, thoughts};
+use crate::support::{backtest, protogen, run};
 use crate::sweep::equals_its_backtests;
 
 const SCENARIO: &str = "[scenario]\nname = \"case\"\nbankroll = 1000000.0\n[feed]\ndata = \"data\"\n\
@@ -80,4 +83,34 @@ fn sweeps_walk_books_as_backtests_do() {
     let case = world.path().join("case");
     let intervals = ["--grid", "scanner.interval=0s,1m,1h"];
     equals_its_backtests(&case.to_string_lossy(), &intervals, &[]);
+}
+
+/// The ledger of the backtest of a scenario in `out`.
+fn backtested(case: &Path, out: &Path, set: &str) -> PathBuf {
+    backtest(&case.to_string_lossy(), out, &["--set", set]);
+    out.join("case/latest/ledger.sqlite")
+}
+
+#[test]
+fn a_paper_desk_walks_live_books_as_a_backtest_does_and_what_it_saw_is_kept() {
+    let world = world(true);
+    let (case, out) = (world.path().join("case.toml"), world.path().join("out"));
+    let sandbox = Sandbox::of(&world.path().join("data"), &["--fill", "book"]);
+    run(&mut sandbox.trade(&case, &sandbox.port, &["--paper"]));
+    let paper = sandbox.ledger();
+    assert!(deeds(&paper).len() > 100, "there is something to compare: {}", deeds(&paper).len());
+    // A desk is told of a market without a quote, where data says nothing; so their evaluations differ at first.
+    assert_same(&deeds(&backtested(&case, &out, "simulation.fill=\"book\"")), &deeds(&paper));
+    let top = deeds(&backtested(&case, &out, "simulation.fill=\"top_of_book\""));
+    assert_ne!(deeds(&paper), top, "the levels matter");
+    let (code, message) = replay(&paper, &[]);
+    assert_eq!(code, 0, "{message}");
+    // What the desk saw is a data set with levels, of which nothing is missing.
+    let seen = world.path().join("seen");
+    let (from, to) = (paper.to_string_lossy(), seen.to_string_lossy());
+    run(&mut protogen(&["data", "record", "--from-run", &from, "--out", &to, "--json"]));
+    assert_sound(&seen);
+    let again = backtested(&case, &out, &format!("feed.data=\"{to}\""));
+    assert_same(&deeds(&paper), &deeds(&again));
+    assert_same(&thoughts(&paper), &thoughts(&again));
 }
