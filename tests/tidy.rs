@@ -88,6 +88,7 @@ const BANNED_IN_PURE: &[(&str, &str)] = &[
 /// Libraries that belong to one place.
 const CONFINED: &[(&str, &[&str])] = &[
     ("polars", &["feed"]),
+    ("object_store", &["feed"]),
     ("parquet", &["feed"]),
     ("arrow_array", &["feed"]),
     ("rusqlite", &["journal", "cli"]),

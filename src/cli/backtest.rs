@@ -14,6 +14,7 @@ use crate::engine::gateway::Session;
 use crate::engine::{Engine, Journal, JournalError};
 use crate::event::{Input, Stamped};
 use crate::feed::HistoricalFeed;
+use crate::feed::address::is_address;
 use crate::journal::TradeLogger;
 use crate::journal::ledger::RunHeader;
 use crate::journal::reader::LedgerReader;
@@ -24,7 +25,7 @@ use crate::report::{Summary, Tally};
 use crate::scenario::Scenario;
 use crate::sim::SimExchange;
 
-use super::run::{Manifest, RunFlags, open_feed, point_latest, run_id};
+use super::run::{Manifest, Opened, RunFlags, open_feed, point_latest, run_id};
 use super::{Common, Failure, OutArgs, ScenarioArgs, json, print, render};
 
 /// Replay scenarios' data through the engine.
@@ -80,7 +81,7 @@ impl Backtest {
         common: &Common,
     ) -> Result<(PathBuf, Summary), Failure> {
         let began = Instant::now();
-        let (feed, manifest) = open_feed(&scenario, flags)?;
+        let Opened { feed, manifest, .. } = open_feed(&scenario, flags)?;
         if feed.markets().is_empty() {
             let problem = "no market of the data trades in the scenario's dates, series and categories";
             return Err(Failure::new(Failure::DATA, format!("{}: {problem}", scenario.data[0].display())));
@@ -158,7 +159,10 @@ impl Journal for Recorder {
 }
 
 fn header(scenario: &Scenario, id: &str, manifest: Manifest, flags: RunFlags) -> RunHeader {
-    let absolute = |file: PathBuf| std::path::absolute(&file).unwrap_or(file);
+    let absolute = |file: PathBuf| match std::path::absolute(&file) {
+        Ok(absolute) if !is_address(&file) => absolute,
+        _ => file,
+    };
     RunHeader {
         run_id: id.to_owned(),
         mode: "backtest",

@@ -36,7 +36,7 @@ pub enum Data {
 /// `protogen data check`
 #[derive(Debug, Args)]
 pub struct Check {
-    /// Data set folders, or fact files ending in .csv
+    /// Data sets (folders or addresses), or fact files ending in .csv
     #[arg(required = true, value_name = "PATH")]
     paths: Vec<PathBuf>,
 }
@@ -44,7 +44,7 @@ pub struct Check {
 /// `protogen data show`
 #[derive(Debug, Args)]
 pub struct Show {
-    /// Data set folder
+    /// Data set: its folder or address
     #[arg(value_name = "DIR")]
     folder: PathBuf,
     /// A market of it, for its price over time; or an event or series, for its markets
@@ -73,9 +73,11 @@ impl Check {
     fn run(&self, common: &Common) -> Result<(), Failure> {
         let mut checked = Vec::new();
         let mut total = 0;
+        let mut unreachable = false;
         for path in &self.paths {
             let found = inspect::check(path);
             total += found.count;
+            unreachable |= found.problems.iter().any(|problem| problem.unreachable);
             if common.json {
                 let problems: Vec<_> = found.problems.iter().map(ToString::to_string).collect();
                 checked.push(json!({
@@ -110,7 +112,8 @@ impl Check {
         if total == 0 {
             Ok(())
         } else {
-            Err(Failure::new(Failure::DATA, format!("{total} problems in the data")))
+            let code = if unreachable { Failure::VENUE } else { Failure::DATA };
+            Err(Failure::new(code, format!("{total} problems in the data")))
         }
     }
 }

@@ -159,7 +159,7 @@ impl From<ScenarioError> for Failure {
 
 impl From<DataError> for Failure {
     fn from(error: DataError) -> Self {
-        Self::new(Self::DATA, error.to_string())
+        Self::new(if error.unreachable { Self::VENUE } else { Self::DATA }, error.to_string())
     }
 }
 

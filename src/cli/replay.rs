@@ -13,7 +13,7 @@ use crate::journal::replay::{Recording, SilentVenue};
 use crate::live::opening::{SCENARIO, refit};
 use crate::scenario::Scenario;
 
-use super::run::{RunFlags, open_feed};
+use super::run::{Opened, RunFlags, open_feed};
 use super::{Common, Failure, ScenarioArgs, json, print};
 
 /// Replay a recorded run and compare every decision.
@@ -56,7 +56,7 @@ impl Replay {
         let flags = recording.flags()?;
         let flags = RunFlags { lenient: flags.0, ignore_halts: flags.1 };
         scenario.ignore_halts(flags.ignore_halts);
-        let (feed, manifest) = open_feed(&scenario, flags)?;
+        let Opened { feed, manifest, .. } = open_feed(&scenario, flags)?;
         if manifest.len() != recording.files.len() {
             let problem = format!(
                 "was recorded from {} data files, now there are {}",

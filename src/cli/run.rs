@@ -21,25 +21,33 @@ pub struct RunFlags {
     pub ignore_halts: bool,
 }
 
+/// A scenario's data, opened: what is read twice comes from a server only once.
+pub struct Opened {
+    /// Its data sets.
+    pub sets: Vec<DataSet>,
+    /// Their feed.
+    pub feed: HistoricalFeed,
+    /// What it reads.
+    pub manifest: Manifest,
+}
+
 /// Opens the feed of a scenario and hashes the files it reads.
-pub fn open_feed(scenario: &Scenario, flags: RunFlags) -> Result<(HistoricalFeed, Manifest), DataError> {
+pub fn open_feed(scenario: &Scenario, flags: RunFlags) -> Result<Opened, DataError> {
     let hashed = |file: &PathBuf| Ok::<_, DataError>((file.clone(), content_hash(file)?));
+    let named = |set: &DataSet, file: &PathBuf| Ok((set.name(file), content_hash(file)?));
     // Facts first: one that cannot be read at all is told before one that is wrong.
     let facts = scenario.facts.iter().map(hashed).collect::<Result<Vec<_>, _>>()?;
-    let sets = data_sets(scenario)?;
-    let feed = feed_of(scenario, &sets, flags)?;
+    let sets = scenario.data.iter().map(|place| DataSet::open(place)).collect::<Result<Vec<_>, _>>()?;
+    let feed = feed(scenario, &sets, flags)?;
     // What a run does not read does not make it another run, and is not read for its hash.
-    let files = sets.iter().flat_map(DataSet::files).filter(|file| !feed.passes_over(file));
-    let manifest = files.map(hashed).chain(facts.into_iter().map(Ok)).collect::<Result<_, _>>()?;
-    Ok((feed, manifest))
+    let files = sets.iter().flat_map(|set| set.files().map(move |file| (set, file)));
+    let files = files.filter(|(_, file)| !feed.passes_over(file)).map(|(set, file)| named(set, file));
+    let manifest = files.chain(facts.into_iter().map(Ok)).collect::<Result<_, DataError>>()?;
+    Ok(Opened { sets, feed, manifest })
 }
 
-/// Opens the feed of a scenario.
-pub fn feed(scenario: &Scenario, flags: RunFlags) -> Result<HistoricalFeed, DataError> {
-    feed_of(scenario, &data_sets(scenario)?, flags)
-}
-
-fn feed_of(scenario: &Scenario, sets: &[DataSet], flags: RunFlags) -> Result<HistoricalFeed, DataError> {
+/// Opens the feed of a scenario whose data sets are open.
+pub fn feed(scenario: &Scenario, sets: &[DataSet], flags: RunFlags) -> Result<HistoricalFeed, DataError> {
     let settings = HistoricalSettings {
         data: sets,
         facts: &scenario.facts,
@@ -51,10 +59,6 @@ fn feed_of(scenario: &Scenario, sets: &[DataSet], flags: RunFlags) -> Result<His
         lenient: flags.lenient,
     };
     HistoricalFeed::open(&settings, |market| scenario.desk.scanner.covers(market))
-}
-
-fn data_sets(scenario: &Scenario) -> Result<Vec<DataSet>, DataError> {
-    scenario.data.iter().map(|folder| DataSet::open(folder)).collect()
 }
 
 /// The run's id: a hash of binary version, resolved scenario (seed included), data and flags. Where the

@@ -12,6 +12,7 @@ use clap::{Args, Subcommand, ValueEnum};
 use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::domain::Span;
+use crate::feed::dataset::DataSet;
 use crate::scenario::Scenario;
 use crate::sweep::axes::{Grid, Range, Space};
 use crate::sweep::lane::Lane;
@@ -133,8 +134,13 @@ impl Sweep {
 struct Planned {
     manifest: Manifest,
     folder: PathBuf,
-    /// Numbers of the tasks with the same feed.
-    groups: Vec<Vec<usize>>,
+    groups: Vec<Group>,
+}
+
+/// Tasks with the same feed.
+struct Group {
+    numbers: Vec<usize>,
+    sets: Vec<DataSet>,
 }
 
 impl What {
@@ -167,7 +173,7 @@ impl What {
             return Err(usage("nothing varies; give --grid key=a,b or --random key=low..high".into()));
         }
         let mut feeds: BTreeMap<String, (usize, run::Manifest)> = BTreeMap::new();
-        let mut grouped: Vec<Vec<usize>> = Vec::new();
+        let mut groups: Vec<Group> = Vec::new();
         let mut tasks = Vec::new();
         for (number, parameters) in space.sets().map_err(usage)?.into_iter().enumerate() {
             let mut task = Task { id: String::new(), parameters };
@@ -175,12 +181,13 @@ impl What {
             let (group, files) = match feeds.entry(feed_key(&scenario)) {
                 Entry::Occupied(known) => known.into_mut(),
                 Entry::Vacant(new) => {
-                    grouped.push(Vec::new());
-                    new.insert((grouped.len() - 1, run::open_feed(&scenario, self.flags())?.1))
+                    let opened = run::open_feed(&scenario, self.flags())?;
+                    groups.push(Group { numbers: Vec::new(), sets: opened.sets });
+                    new.insert((groups.len() - 1, opened.manifest))
                 }
             };
             task.id = run_id(&scenario, files, self.flags());
-            grouped[*group].push(number);
+            groups[*group].numbers.push(number);
             tasks.push(task);
         }
         let manifest = Manifest {
@@ -198,7 +205,7 @@ impl What {
             tasks,
         };
         let folder = self.out.out.join(&base.name).join(format!("sweep-{}", manifest.id()));
-        Ok(Planned { manifest, folder, groups: grouped })
+        Ok(Planned { manifest, folder, groups })
     }
 
     fn load(&self, task: &Task) -> Result<Scenario, Failure> {
@@ -230,13 +237,13 @@ impl Run {
         let mut ran = 0;
         for group in &planned.groups {
             let mut todo = Vec::new();
-            for number in group.iter().copied().filter(is_mine) {
+            for number in group.numbers.iter().copied().filter(is_mine) {
                 if result::read(&planned.folder, &planned.manifest.tasks[number].id)?.is_none() {
                     todo.push(number);
                 }
             }
             ran += todo.len();
-            self.group(&planned, &todo, common)?;
+            self.group(&planned, &group.sets, &todo, common)?;
         }
         let mine = (0..planned.manifest.tasks.len()).filter(is_mine).count();
         match self.shard {
@@ -246,12 +253,18 @@ impl Run {
     }
 
     /// Runs tasks that read the same data, as many at a time as memory allows.
-    fn group(&self, planned: &Planned, todo: &[usize], common: &Common) -> Result<(), Failure> {
+    fn group(
+        &self,
+        planned: &Planned,
+        sets: &[DataSet],
+        todo: &[usize],
+        common: &Common,
+    ) -> Result<(), Failure> {
         let tasks = &planned.manifest.tasks;
         let mut left = todo;
         while let Some(&first) = left.first() {
             let scenario = self.what.load(&tasks[first])?;
-            let feed = run::feed(&scenario, self.what.flags())?;
+            let feed = run::feed(&scenario, sets, self.what.flags())?;
             if feed.markets().is_empty() {
                 let problem = "no market of the data trades in the scenario's dates, series and categories";
                 return Err(Failure::new(

@@ -1,15 +1,21 @@
-//! A data set: a folder with `markets.parquet`, snapshots and, optionally, `fee_changes.csv`.
+//! A data set: `markets.parquet`, snapshots and, optionally, `fee_changes.csv`, in a folder or on a server.
 
 use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use polars::prelude::{LazyFrame, PlRefPath, PolarsError, ScanArgsParquet};
 
 use super::DataError;
+use super::address::is_address;
+use super::decode::FilePlan;
+use super::mirror::Mirror;
 
 /// The files of one data set.
 #[derive(Clone, Debug)]
 pub struct DataSet {
-    /// The folder.
+    /// The folder, or the address.
     pub folder: PathBuf,
     /// `markets.parquet`.
     pub markets: PathBuf,
@@ -17,14 +23,25 @@ pub struct DataSet {
     pub snapshots: Vec<PathBuf>,
     /// `fee_changes.csv`, if there is one.
     pub fee_changes: Option<PathBuf>,
+    /// What keeps the files, where they are copies from a server.
+    pub(super) mirror: Option<Arc<Mirror>>,
 }
 
 impl DataSet {
-    /// Finds the files of a data set.
+    /// Finds the files of a data set. Of one on a server, the snapshots stay there until they are
+    /// [fetched](Self::fetch).
+    ///
+    /// # Errors
+    /// When the folder, its markets or its snapshots are not there, or the server does not give them.
+    pub fn open(place: &Path) -> Result<Self, DataError> {
+        if is_address(place) { Mirror::open(place) } else { Self::of_folder(place) }
+    }
+
+    /// Finds the files of a data set in a folder.
     ///
     /// # Errors
     /// When the folder, its markets or its snapshots are not there.
-    pub fn open(folder: &Path) -> Result<Self, DataError> {
+    pub(super) fn of_folder(folder: &Path) -> Result<Self, DataError> {
         let missing = |what: &str| Err(DataError::of_file(folder, what));
         if !folder.is_dir() {
             return missing("is not a folder; a data set is a folder with markets.parquet and snapshots");
@@ -53,7 +70,38 @@ impl DataSet {
             ));
         }
         let fee_changes = Some(fee_changes).filter(|file| file.is_file());
-        Ok(Self { folder: folder.to_owned(), markets, snapshots, fee_changes })
+        Ok(Self { folder: folder.to_owned(), markets, snapshots, fee_changes, mirror: None })
+    }
+
+    /// Brings what is about to be read here, where it is not.
+    ///
+    /// # Errors
+    /// When the server does not give it.
+    pub fn fetch(&self, plans: &[FilePlan]) -> Result<(), DataError> {
+        self.mirror.as_ref().map_or(Ok(()), |mirror| mirror.fetch(plans))
+    }
+
+    /// What a file is called by who gave the data set: of a copy, its address.
+    #[must_use]
+    pub fn name(&self, file: &Path) -> PathBuf {
+        self.mirror.as_ref().map_or_else(|| file.to_owned(), |mirror| mirror.name(file))
+    }
+
+    /// An error about a file of the data set, with the file's name in place of that of its copy.
+    #[must_use]
+    pub fn named(&self, error: DataError) -> DataError {
+        DataError { file: self.name(&error.file), ..error }
+    }
+
+    /// All of a file of snapshots for a query. Where it is on a server, polars reads what the query needs there.
+    ///
+    /// # Errors
+    /// When polars cannot.
+    pub(super) fn scan(&self, file: &Path) -> Result<LazyFrame, PolarsError> {
+        match &self.mirror {
+            Some(mirror) => mirror.scan(file),
+            None => LazyFrame::scan_parquet(PlRefPath::try_from_path(file)?, ScanArgsParquet::default()),
+        }
     }
 
     /// All files, markets first.

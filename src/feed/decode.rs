@@ -133,6 +133,12 @@ impl FilePlan {
         self.levels.iter().any(|side| !side.is_empty())
     }
 
+    /// Where in the file the row groups to be read lie, in their order.
+    #[cfg(feature = "cloud")]
+    pub(super) fn extents(&self) -> impl Iterator<Item = std::ops::Range<u64>> {
+        self.groups.iter().map(|&(group, _)| super::stored::extent(self.metadata.metadata().row_group(group)))
+    }
+
     /// Bytes of the row groups to be read.
     #[must_use]
     pub fn bytes(&self) -> u64 {

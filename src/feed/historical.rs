@@ -76,6 +76,8 @@ pub struct HistoricalFeed {
     half_spread: Option<Price>,
     rows: u64,
     passed_over: BTreeSet<PathBuf>,
+    /// They keep the copies of files from a server.
+    sets: Vec<DataSet>,
 }
 
 impl HistoricalFeed {
@@ -87,6 +89,10 @@ impl HistoricalFeed {
         settings: &HistoricalSettings<'_>,
         covers: impl Fn(&Market) -> bool,
     ) -> Result<Self, DataError> {
+        Self::read(settings, covers).map_err(|error| named(settings.data, error))
+    }
+
+    fn read(settings: &HistoricalSettings<'_>, covers: impl Fn(&Market) -> bool) -> Result<Self, DataError> {
         let window = settings.window;
         let files: Vec<(&Path, _)> = settings
             .data
@@ -115,6 +121,7 @@ impl HistoricalFeed {
             .map(|file| FilePlan::new(file, &tickers, window))
             .collect::<Result<_, _>>()?;
         let (plans, idle): (Vec<_>, Vec<_>) = plans.into_iter().partition(|plan| plan.rows > 0);
+        settings.data.iter().try_for_each(|set| set.fetch(&plans))?;
         let passed_over = idle.into_iter().map(|plan| plan.file).collect();
         let rows = plans.iter().map(|plan| plan.rows).sum();
         Ok(Self {
@@ -127,6 +134,7 @@ impl HistoricalFeed {
             half_spread: settings.half_spread,
             rows,
             passed_over,
+            sets: settings.data.to_vec(),
         })
     }
 
@@ -233,6 +241,11 @@ impl HistoricalFeed {
     }
 }
 
+/// An error in the names of those who gave the data.
+fn named(sets: &[DataSet], error: DataError) -> DataError {
+    sets.iter().fold(error, |error, set| set.named(error))
+}
+
 fn lifecycle(catalogue: &Catalogue, window: Window) -> Vec<(Timestamp, Scheduled)> {
     let mut timeline = Vec::with_capacity(catalogue.markets.len() * 3);
     let redefined = catalogue.redefined.iter().enumerate();
@@ -254,7 +267,8 @@ impl Feed for HistoricalFeed {
     #[inline]
     fn next(&mut self, until: Option<Timestamp>) -> Result<Next<Stamped<Input>>, GatewayError> {
         let scheduled = self.timeline.get(self.next).map(|(at, item)| (*at, item.before_quotes()));
-        let quoted = self.snapshots.peek()?.map(|snapshot| snapshot.at);
+        let quoted = self.snapshots.peek().map_err(|error| named(&self.sets, error))?;
+        let quoted = quoted.map(|snapshot| snapshot.at);
         let first_scheduled = match (scheduled, quoted) {
             (None, None) => return Ok(Next::End),
             (Some(_), None) => true,

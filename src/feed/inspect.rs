@@ -10,7 +10,7 @@ use polars::prelude::{
 
 use crate::domain::{Market, Timestamp};
 
-use super::catalogue::{Catalogue, MarketRow, read_market_rows};
+use super::catalogue::{Catalogue, MarketRow, read_market_rows, read_markets};
 use super::dataset::DataSet;
 use super::decode::FilePlan;
 use super::facts;
@@ -59,6 +59,12 @@ pub fn check(path: &Path) -> Findings {
     let Some(set) = found.take(DataSet::open(path)) else {
         return found;
     };
+    check_set(&set, &mut found);
+    found.problems = found.problems.into_iter().map(|problem| set.named(problem)).collect();
+    found
+}
+
+fn check_set(set: &DataSet, found: &mut Findings) {
     if let Some(file) = &set.fee_changes {
         let _changes = found.take(facts::read_fee_changes(file));
     }
@@ -67,11 +73,10 @@ pub fn check(path: &Path) -> Findings {
     found.markets = rows.len() as u64;
     let exclusive: BTreeSet<Box<str>> =
         rows.iter().filter(|row| row.mutually_exclusive).map(|row| row.market.ticker.clone()).collect();
-    let Some(catalogue) = found.take(Catalogue::new(vec![(&set.markets, rows)], EVERYTHING, |_| true)) else {
-        return found;
-    };
-    check_snapshots(&set, catalogue, &exclusive, &mut found);
-    found
+    let catalogue = found.take(Catalogue::new(vec![(&set.markets, rows)], EVERYTHING, |_| true));
+    if let Some(catalogue) = catalogue {
+        check_snapshots(set, catalogue, &exclusive, found);
+    }
 }
 
 fn check_snapshots(
@@ -86,6 +91,9 @@ fn check_snapshots(
     let mut plans = Vec::new();
     for file in &set.snapshots {
         plans.extend(found.take(FilePlan::new(file, &tickers, EVERYTHING)));
+    }
+    if found.take(set.fetch(&plans)).is_none() {
+        return;
     }
     let mut stream = SnapshotStream::new(plans, tickers, EVERYTHING, true);
     loop {
@@ -134,6 +142,10 @@ fn scan(file: &Path) -> Result<LazyFrame, PolarsError> {
 /// # Errors
 /// When a file cannot be read.
 pub fn overview(set: &DataSet) -> Result<Vec<EventOverview>, DataError> {
+    events(set).map_err(|error| set.named(error))
+}
+
+fn events(set: &DataSet) -> Result<Vec<EventOverview>, DataError> {
     // What is wrong with a file is said better here than by a query that fails.
     let _rows = read_market_rows(&set.markets)?;
     for file in &set.snapshots {
@@ -143,7 +155,8 @@ pub fn overview(set: &DataSet) -> Result<Vec<EventOverview>, DataError> {
     let mut quoted: Option<DataFrame> = None;
     for file in &set.snapshots {
         let broken = |error: PolarsError| DataError::of_file(file, error);
-        let by_ticker = scan(file)
+        let by_ticker = set
+            .scan(file)
             .and_then(|frame| {
                 let frame = frame.group_by([col("ticker").cast(polars::prelude::DataType::String)]);
                 let times =
@@ -211,7 +224,7 @@ fn read_overview(frame: &DataFrame) -> Result<Vec<EventOverview>, PolarsError> {
 /// # Errors
 /// When the data cannot be used.
 pub fn markets_of(set: &DataSet, name: &str) -> Result<Vec<MarketRow>, DataError> {
-    let rows: Vec<MarketRow> = read_market_rows(&set.markets)?.into_iter().collect::<Result<_, _>>()?;
+    let rows = read_markets(&set.markets).map_err(|error| set.named(error))?;
     let of_it = |row: &MarketRow| *row.market.event_ticker == *name || *row.market.series_ticker == *name;
     let mut rows: Vec<_> = rows.into_iter().filter(of_it).collect();
     rows.sort_by(|a, b| {
@@ -234,7 +247,11 @@ pub struct MarketCourse {
 /// # Errors
 /// When the data cannot be used.
 pub fn course(set: &DataSet, ticker: &str) -> Result<Option<MarketCourse>, DataError> {
-    let rows: Vec<MarketRow> = read_market_rows(&set.markets)?.into_iter().collect::<Result<_, _>>()?;
+    course_of(set, ticker).map_err(|error| set.named(error))
+}
+
+fn course_of(set: &DataSet, ticker: &str) -> Result<Option<MarketCourse>, DataError> {
+    let rows = read_markets(&set.markets)?;
     let Some(row) = rows.iter().find(|row| &*row.market.ticker == ticker).cloned() else {
         return Ok(None);
     };
@@ -242,6 +259,7 @@ pub fn course(set: &DataSet, ticker: &str) -> Result<Option<MarketCourse>, DataE
     let tickers = Catalogue::new(vec![(&set.markets, rows)], EVERYTHING, only)?.tickers;
     let plans = set.snapshots.iter().map(|file| FilePlan::new(file, &tickers, EVERYTHING));
     let plans = plans.collect::<Result<Vec<_>, _>>()?;
+    set.fetch(&plans)?;
     let mut stream = SnapshotStream::new(plans, tickers, EVERYTHING, false);
     let mut course = Vec::new();
     while stream.peek()?.is_some() {

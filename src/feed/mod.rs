@@ -1,6 +1,8 @@
 //! Sources of inputs, and the data sets they read and write.
 
 #[cfg(feature = "historical")]
+pub mod address;
+#[cfg(feature = "historical")]
 pub mod catalogue;
 #[cfg(feature = "historical")]
 pub mod dataset;
@@ -21,6 +23,11 @@ mod levels;
 pub mod live;
 #[cfg(feature = "historical")]
 pub mod lock;
+#[cfg(feature = "cloud")]
+pub mod mirror;
+#[cfg(all(feature = "historical", not(feature = "cloud")))]
+#[path = "no_mirror.rs"]
+pub mod mirror;
 #[cfg(feature = "historical")]
 mod parquet_file;
 #[cfg(feature = "historical")]

@@ -104,17 +104,19 @@ pub struct DataError {
     pub row: Option<u64>,
     /// What is wrong and what to do.
     pub problem: String,
+    /// Whether the server that has it could not be asked: nothing is known to be wrong with the data.
+    pub unreachable: bool,
 }
 
 impl DataError {
     /// A problem of a whole file.
     pub fn of_file(file: &Path, problem: impl fmt::Display) -> Self {
-        Self { file: file.to_owned(), row: None, problem: problem.to_string() }
+        Self { file: file.to_owned(), row: None, problem: problem.to_string(), unreachable: false }
     }
 
     /// A problem of one row, counted from 1.
     pub fn of_row(file: &Path, row: u64, problem: impl fmt::Display) -> Self {
-        Self { file: file.to_owned(), row: Some(row), problem: problem.to_string() }
+        Self { row: Some(row), ..Self::of_file(file, problem) }
     }
 }
 

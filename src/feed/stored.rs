@@ -5,6 +5,7 @@
 
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
+use std::ops::Range;
 use std::path::Path;
 
 use bytes::Bytes;
@@ -12,6 +13,13 @@ use bytes::buf::{Buf, Reader};
 use parquet::errors::{ParquetError, Result};
 use parquet::file::metadata::{ColumnChunkMetaData, RowGroupMetaData};
 use parquet::file::reader::{ChunkReader, Length};
+
+/// Where in its file a row group lies.
+pub(super) fn extent(group: &RowGroupMetaData) -> Range<u64> {
+    let ranges = || group.columns().iter().map(ColumnChunkMetaData::byte_range);
+    let begin = ranges().map(|(start, _)| start).min().unwrap_or(0);
+    begin..ranges().map(|(start, length)| start + length).max().unwrap_or(begin)
+}
 
 /// A stretch of a file.
 #[derive(Debug)]
@@ -23,9 +31,7 @@ pub(super) struct Stored {
 impl Stored {
     /// Reads a row group, whose footer was found to speak of bytes that the file has.
     pub(super) fn read(file: &Path, group: &RowGroupMetaData) -> std::io::Result<Self> {
-        let ranges = || group.columns().iter().map(ColumnChunkMetaData::byte_range);
-        let begin = ranges().map(|(start, _)| start).min().unwrap_or(0);
-        let end = ranges().map(|(start, length)| start + length).max().unwrap_or(begin);
+        let Range { start: begin, end } = extent(group);
         // The footer was checked against the file's length, so this is no more than the file.
         let mut bytes = Vec::with_capacity(usize::try_from(end - begin).unwrap_or(0));
         let mut handle = File::open(file)?;

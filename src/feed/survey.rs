@@ -97,6 +97,10 @@ pub struct Survey {
 /// # Errors
 /// Names file and row of the first thing that is wrong.
 pub fn survey(set: &DataSet) -> Result<Survey, DataError> {
+    look_at(set).map_err(|error| set.named(error))
+}
+
+fn look_at(set: &DataSet) -> Result<Survey, DataError> {
     let window = Window { start: Timestamp::MIN, end: Timestamp::MAX };
     let rows = read_markets(&set.markets)?;
     let exclusive: BTreeSet<Box<str>> =
@@ -106,6 +110,7 @@ pub fn survey(set: &DataSet) -> Result<Survey, DataError> {
     let exclusive: Vec<_> = markets.iter().map(|market| exclusive.contains(&market.ticker)).collect();
     let plans = set.snapshots.iter().map(|file| FilePlan::new(file, &tickers, window));
     let plans = plans.collect::<Result<Vec<_>, _>>()?;
+    set.fetch(&plans)?;
     let mut surveyed: Vec<Surveyed> = markets
         .iter()
         .zip(&settlements)

@@ -16,6 +16,7 @@ use crate::desk::risk::kill_switch::KillRules;
 use crate::desk::scanner::ScannerSettings;
 use crate::desk::{DeskSettings, Seat};
 use crate::domain::{Contracts, Decimal6, FeeRounding, Fraction, Money, Price, Span, TimeInForce, Timestamp};
+use crate::feed::address::{Address, is_address, without_secrets};
 use crate::sim::{FillModel, LatencyModel, SimSettings};
 use crate::strategies::{self, BuildError};
 
@@ -73,7 +74,7 @@ impl Scenario {
         let raw = raw::parse(&text, overrides).map_err(|error| fail(error.line, error.problem))?;
         let folder = file.parent().unwrap_or(Path::new(""));
         resolve(raw, folder).map_err(|wrong| match raw::override_of(overrides, &wrong.key) {
-            Some(text) => fail(None, format!("with --set {text}: {}", wrong.problem)),
+            Some(text) => fail(None, format!("with --set {}: {}", without_secrets(text), wrong.problem)),
             None => fail(raw::line_of(&text, &wrong.key), wrong.problem),
         })
     }
@@ -104,6 +105,9 @@ impl Scenario {
     #[must_use]
     pub fn to_toml_in(&self, folder: &Path) -> String {
         let seen = |path: &PathBuf| {
+            if is_address(path) {
+                return path.to_string_lossy().into_owned();
+            }
             let absolute = std::path::absolute(path).unwrap_or_else(|_| path.clone());
             let relative =
                 std::path::absolute(folder).ok().and_then(|from| pathdiff::diff_paths(&absolute, from));
@@ -169,7 +173,8 @@ fn resolve(raw: Raw, folder: &Path) -> Result<Scenario, Wrong> {
     let desk = desk(&raw)?;
     let sim = simulation(&raw)?;
     let beside = |path: &String| folder.join(path);
-    let data: Vec<PathBuf> = raw.feed.data.as_slice().iter().map(beside).collect();
+    let data = raw.feed.data.as_slice().iter().map(|path| place_of_data(path, folder));
+    let data: Vec<PathBuf> = data.collect::<Result<_, _>>()?;
     if data.is_empty() {
         return wrong("feed.data", "names no data set");
     }
@@ -192,6 +197,18 @@ fn resolve(raw: Raw, folder: &Path) -> Result<Scenario, Wrong> {
         sim,
         resolved: raw,
     })
+}
+
+/// A folder as seen from the scenario, or an address as it is.
+fn place_of_data(path: &str, folder: &Path) -> Result<PathBuf, Wrong> {
+    let place = Path::new(path);
+    if !is_address(place) {
+        return Ok(folder.join(place));
+    }
+    // What is in a scenario is written into run folders and ledgers: no password may be.
+    Address::parse(place)
+        .or_else(|problem| wrong("feed.data", format!("= {} {problem}", without_secrets(path))))?;
+    Ok(place.to_owned())
 }
 
 fn dates(raw: &Raw) -> Result<(Option<Timestamp>, Option<Timestamp>), Wrong> {

@@ -3,6 +3,8 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 mod bad_input;
+#[cfg(feature = "cloud")]
+mod cloud;
 mod depth;
 mod determinism;
 mod golden;
