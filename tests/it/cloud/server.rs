@@ -159,7 +159,7 @@ impl Server {
         let name = request.name();
         let bucket = name.split('/').next().unwrap_or_default();
         if !state.open.contains(bucket)
-            && let Err(code) = verify(request)
+            && let Err(code) = verify(request, [KEY_ID, SECRET, REGION])
         {
             return error("403 Forbidden", code);
         }
@@ -294,7 +294,7 @@ fn listing(objects: &BTreeMap<String, Arc<Vec<u8>>>, bucket: &str, request: &Req
 
 /// Checks a request as AWS Signature Version 4 says (docs.aws.amazon.com, "Create a signed request"): the
 /// signature is made anew from the request that came, and has to be the one that came with it.
-fn verify(request: &Request) -> Result<(), &'static str> {
+fn verify(request: &Request, [key_id, secret, region]: [&str; 3]) -> Result<(), &'static str> {
     let header = |name: &str| request.headers.get(name).map(String::as_str);
     let sent = header("authorization").ok_or("AccessDenied")?;
     let fields = sent.strip_prefix("AWS4-HMAC-SHA256 ").ok_or("InvalidRequest")?;
@@ -305,11 +305,11 @@ fn verify(request: &Request) -> Result<(), &'static str> {
     let (credential, names, signature) = (field("Credential")?, field("SignedHeaders")?, field("Signature")?);
     let stamp = header("x-amz-date").ok_or("AccessDenied")?;
     let (id, scope) = credential.split_once('/').ok_or("AuthorizationHeaderMalformed")?;
-    if id != KEY_ID {
+    if id != key_id {
         return Err("InvalidAccessKeyId");
     }
     let day = stamp.get(..8).ok_or("AccessDenied")?;
-    if scope != format!("{day}/{REGION}/s3/aws4_request") {
+    if scope != format!("{day}/{region}/s3/aws4_request") {
         return Err("AuthorizationHeaderMalformed");
     }
     let mut query: Vec<String> =
@@ -329,9 +329,28 @@ fn verify(request: &Request) -> Result<(), &'static str> {
     let sign = |key: &[u8], text: &str| {
         hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, key), text.as_bytes()).as_ref().to_vec()
     };
-    let parts = [day, REGION, "s3", "aws4_request", &text];
-    let made = parts.iter().fold(format!("AWS4{SECRET}").into_bytes(), |key, part| sign(&key, part));
+    let parts = [day, region, "s3", "aws4_request", &text];
+    let made = parts.iter().fold(format!("AWS4{secret}").into_bytes(), |key, part| sign(&key, part));
     if hex(&made) == signature { Ok(()) } else { Err("SignatureDoesNotMatch") }
+}
+
+/// The example "GET Object" of docs.aws.amazon.com, "Signature Calculations for the Authorization Header".
+#[test]
+fn signatures_are_checked_as_published() {
+    let example = |range: &str| {
+        let nothing = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
+        let authorization = "AWS4-HMAC-SHA256 Credential=AKIAIOSFODNN7EXAMPLE/20130524/us-east-1/s3/aws4_request,\
+             SignedHeaders=host;range;x-amz-content-sha256;x-amz-date,\
+             Signature=f0e8bdb87c964420e857bd35b5d6ed310bd44f0170aba48dd91039c6036bdb41";
+        let text = format!(
+            "GET /test.txt HTTP/1.1\r\nHost: examplebucket.s3.amazonaws.com\r\nAuthorization: {authorization}\r\n\
+             Range: {range}\r\nx-amz-content-sha256: {nothing}\r\nx-amz-date: 20130524T000000Z\r\n\r\n"
+        );
+        let key = ["AKIAIOSFODNN7EXAMPLE", "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY", "us-east-1"];
+        verify(&Request::read(&mut text.as_bytes()).unwrap(), key)
+    };
+    assert_eq!(example("bytes=0-9"), Ok(()));
+    assert_eq!(example("bytes=0-8"), Err("SignatureDoesNotMatch"));
 }
 
 fn hex(bytes: &[u8]) -> String {
