@@ -18,6 +18,9 @@ use super::snapshots::{SnapshotStream, Tickers, Window};
 use super::soundness::{Look, Soundness};
 use super::{DataError, parquet_file};
 
+/// Rows that an overview has in memory.
+const COUNTED_AT_ONCE: u32 = 2_000_000;
+
 const EVERYTHING: Window = Window { start: Timestamp::MIN, end: Timestamp::MAX };
 
 /// What a check found.
@@ -152,22 +155,9 @@ fn events(set: &DataSet) -> Result<Vec<EventOverview>, DataError> {
         let _plan = FilePlan::new(file, &Tickers::default(), EVERYTHING)?;
         parquet_file::check_for_polars(file)?;
     }
-    let mut quoted: Option<DataFrame> = None;
+    let mut quoted = None;
     for file in &set.snapshots {
-        let broken = |error: PolarsError| DataError::of_file(file, error);
-        let by_ticker = set
-            .scan(file)
-            .and_then(|frame| {
-                let frame = frame.group_by([col("ticker").cast(polars::prelude::DataType::String)]);
-                let times =
-                    [len().alias("rows"), col("ts").min().alias("first"), col("ts").max().alias("last")];
-                frame.agg(times).collect()
-            })
-            .map_err(broken)?;
-        quoted = Some(match quoted {
-            None => by_ticker,
-            Some(before) => before.vstack(&by_ticker).map_err(broken)?,
-        });
+        quoted = count(set, file, quoted).map_err(|error| DataError::of_file(file, error))?;
     }
     let broken = |error: PolarsError| DataError::of_file(&set.folder, error);
     let quoted = quoted.unwrap_or_default().lazy();
@@ -189,6 +179,32 @@ fn events(set: &DataSet) -> Result<Vec<EventOverview>, DataError> {
         .collect()
         .map_err(broken)?;
     read_overview(&by_event).map_err(broken)
+}
+
+/// Adds the rows of a file, and their first and last moments, to those of each ticker. A whole file at once would
+/// take 60 bytes a row.
+fn count(
+    set: &DataSet,
+    file: &Path,
+    mut quoted: Option<DataFrame>,
+) -> Result<Option<DataFrame>, PolarsError> {
+    for offset in (0..).step_by(COUNTED_AT_ONCE as usize) {
+        let rows = set.scan(file)?.slice(offset, COUNTED_AT_ONCE);
+        let times = [len().alias("rows"), col("ts").min().alias("first"), col("ts").max().alias("last")];
+        let by_ticker = rows.group_by([col("ticker").cast(polars::prelude::DataType::String)]).agg(times);
+        let by_ticker = by_ticker.collect()?;
+        if by_ticker.height() == 0 {
+            break;
+        }
+        let sums = [col("rows").sum(), col("first").min(), col("last").max()];
+        quoted = Some(match quoted {
+            None => by_ticker,
+            Some(before) => {
+                before.vstack(&by_ticker)?.lazy().group_by([col("ticker")]).agg(sums).collect()?
+            }
+        });
+    }
+    Ok(quoted)
 }
 
 fn read_overview(frame: &DataFrame) -> Result<Vec<EventOverview>, PolarsError> {
