@@ -41,12 +41,8 @@ pub struct Backtest {
     scenario: ScenarioArgs,
     #[command(flatten)]
     out: OutArgs,
-    /// Record kill-switch halts without obeying them, to see the rest of the run
-    #[arg(long)]
-    ignore_halts: bool,
-    /// Skip and count bad snapshot rows instead of refusing the data
-    #[arg(long)]
-    lenient: bool,
+    #[command(flatten)]
+    flags: RunFlags,
     /// Leave report.html to a later `protogen report`
     #[arg(long)]
     no_report: bool,
@@ -54,7 +50,7 @@ pub struct Backtest {
 
 impl Backtest {
     pub(super) fn run(&self, common: &Common) -> Result<(), Failure> {
-        let flags = RunFlags { lenient: self.lenient, ignore_halts: self.ignore_halts };
+        let flags = self.flags;
         // All are read before the first is run: nothing is half done because the last one has a typo.
         let scenarios = self.scenarios.iter().map(|file| Scenario::load(file, &self.scenario.overrides));
         let mut summaries = Vec::new();

@@ -2,6 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
+use clap::Args;
+
 use crate::domain::Timestamp;
 use crate::feed::dataset::{DataSet, content_hash};
 use crate::feed::historical::HistoricalSettings;
@@ -13,12 +15,14 @@ use crate::scenario::Scenario;
 pub type Manifest = Vec<(PathBuf, String)>;
 
 /// Flags that change what a run does.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Args, Clone, Copy, Debug, Default)]
 pub struct RunFlags {
-    /// Skip and count bad rows.
-    pub lenient: bool,
-    /// Record halts without obeying them.
+    /// Record kill-switch halts without obeying them, to see the rest of the run
+    #[arg(long)]
     pub ignore_halts: bool,
+    /// Skip and count bad snapshot rows instead of refusing the data
+    #[arg(long)]
+    pub lenient: bool,
 }
 
 /// A scenario's data, opened: what is read twice comes from a server only once.

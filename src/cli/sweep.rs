@@ -80,12 +80,8 @@ struct What {
     settings: ScenarioArgs,
     #[command(flatten)]
     out: OutArgs,
-    /// Record kill-switch halts without obeying them
-    #[arg(long)]
-    ignore_halts: bool,
-    /// Skip and count bad snapshot rows instead of refusing the data
-    #[arg(long)]
-    lenient: bool,
+    #[command(flatten)]
+    flags: RunFlags,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -148,10 +144,6 @@ impl What {
         self.scenario.as_deref().expect("clap asks for it where no subcommand stands")
     }
 
-    const fn flags(&self) -> RunFlags {
-        RunFlags { lenient: self.lenient, ignore_halts: self.ignore_halts }
-    }
-
     /// Reads every set before the first is run: nothing is half done because the last one does not hold.
     fn plan(&self) -> Result<Planned, Failure> {
         let usage = |problem: String| Failure::new(Failure::USAGE, problem);
@@ -181,12 +173,12 @@ impl What {
             let (group, files) = match feeds.entry(feed_key(&scenario)) {
                 Entry::Occupied(known) => known.into_mut(),
                 Entry::Vacant(new) => {
-                    let opened = run::open_feed(&scenario, self.flags())?;
+                    let opened = run::open_feed(&scenario, self.flags)?;
                     groups.push(Group { numbers: Vec::new(), sets: opened.sets });
                     new.insert((groups.len() - 1, opened.manifest))
                 }
             };
-            task.id = run_id(&scenario, files, self.flags());
+            task.id = run_id(&scenario, files, self.flags);
             groups[*group].numbers.push(number);
             tasks.push(task);
         }
@@ -212,7 +204,7 @@ impl What {
         let overrides: Vec<String> =
             self.settings.overrides.iter().cloned().chain(task.overrides()).collect();
         let mut scenario = Scenario::load(self.scenario(), &overrides)?;
-        scenario.ignore_halts(self.ignore_halts);
+        scenario.ignore_halts(self.flags.ignore_halts);
         Ok(scenario)
     }
 }
@@ -264,7 +256,7 @@ impl Run {
         let mut left = todo;
         while let Some(&first) = left.first() {
             let scenario = self.what.load(&tasks[first])?;
-            let feed = run::feed(&scenario, sets, self.what.flags())?;
+            let feed = run::feed(&scenario, sets, self.what.flags)?;
             if feed.markets().is_empty() {
                 let problem = "no market of the data trades in the scenario's dates, series and categories";
                 return Err(Failure::new(

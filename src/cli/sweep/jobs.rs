@@ -113,7 +113,11 @@ impl What {
         option("embargo", &format!("{}s", self.embargo.nanos() / 1_000_000_000));
         self.settings.overrides.iter().for_each(|text| option("set", text));
         option("out", &self.out.out.to_string_lossy());
-        let flags = [("--lhs", self.lhs), ("--ignore-halts", self.ignore_halts), ("--lenient", self.lenient)];
+        let flags = [
+            ("--lhs", self.lhs),
+            ("--ignore-halts", self.flags.ignore_halts),
+            ("--lenient", self.flags.lenient),
+        ];
         words.extend(flags.iter().filter(|(_, given)| *given).map(|(flag, _)| (*flag).to_owned()));
         words.push("-q".to_owned());
         words.join(" ")
