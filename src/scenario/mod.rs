@@ -178,6 +178,9 @@ fn resolve(raw: Raw, folder: &Path) -> Result<Scenario, Wrong> {
     if data.is_empty() {
         return wrong("feed.data", "names no data set");
     }
+    if let Some(far) = raw.feed.facts.iter().find(|path| is_address(Path::new(path))) {
+        return wrong("feed.facts", format!("= {} is on a server; facts are files", without_secrets(far)));
+    }
     let name = raw.scenario.name.clone();
     let plain = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
     if name.is_empty() || name.starts_with('.') || !name.chars().all(plain) {

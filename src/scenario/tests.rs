@@ -52,6 +52,28 @@ fn unknown_keys_come_with_line_and_nearest_key() {
 }
 
 #[test]
+fn addresses_stand_as_they_are_and_hold_no_passwords() {
+    let with = |lines: &str| LEAST.replace("data = \"d\"", lines);
+    let scenario = load(&with("data = [\"s3://b/d\", \"d\"]"), &[]).unwrap();
+    assert_eq!(scenario.data, [PathBuf::from("s3://b/d"), PathBuf::from("base/d")]);
+    assert!(scenario.to_toml_in(Path::new("elsewhere")).contains("\"s3://b/d\""));
+    for (lines, expected) in [
+        (
+            "data = [\"d\", \"s3://u:p@b/d\"]",
+            "Some(4): feed.data = s3://…@b/d holds more than scheme, host and path",
+        ),
+        ("data = \"ftp://b/d\"", "Some(4): feed.data = ftp://b/d begins with no known scheme"),
+        (
+            "data = \"d\"\nfacts = [\"https://u:p@h/f.csv\"]",
+            "Some(5): feed.facts = https://…@h/f.csv is on a server; facts are files",
+        ),
+    ] {
+        let told = refusal(&with(lines), &[]);
+        assert!(told.starts_with(expected), "{told}");
+    }
+}
+
+#[test]
 fn values_out_of_range_name_line_and_key() {
     for (lines, expected) in [
         ("[risk]\nmax_exposure = 1.5", "Some(8): risk.max_exposure = 1.5 is not between 0 and 1"),
