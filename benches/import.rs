@@ -1,4 +1,4 @@
-//! Rows per CPU-second of `data import`, from Parquet with Snappy, as the public dump is, to a data set; and
+//! Rows per second and per CPU-second of `data import`, on one thread and on all, from Parquet with Snappy, as the public dump is, to a data set; and
 //! which share of its bytes a run of one of its series reads, footers and markets included.
 //!
 //! `cargo bench --bench import -- [MILLIONS]` (10 unless told otherwise). Linux only: CPU time, peak
@@ -15,6 +15,7 @@ use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Arc;
+use std::time::Instant;
 
 use arrow_array::{ArrayRef, Int64Array, RecordBatch, StringArray, TimestampNanosecondArray};
 use parquet::arrow::ArrowWriter;
@@ -90,7 +91,7 @@ fn write_input(folder: &Path, millions: usize) {
     fs::write(folder.join("map.toml"), map).unwrap();
 }
 
-fn run(folder: &Path, millions: usize) {
+fn run(folder: &Path, millions: usize, threads: usize) {
     let files: Vec<PathBuf> =
         (0..millions).map(|file| folder.join(format!("trades-{file:03}.parquet"))).collect();
     let out = folder.join("out");
@@ -102,17 +103,23 @@ fn run(folder: &Path, millions: usize) {
         trusted: Span::HOUR,
         settled_after: Span::HOUR,
         records_in_memory: Settings::RECORDS_IN_MEMORY,
+        threads,
         progress: &mut |_, _, _| {},
     };
     let (map, markets) = (folder.join("map.toml"), folder.join("markets.csv"));
+    let begun = Instant::now();
     let report = import::trades(&files, &map, &markets, &mut settings).unwrap();
-    let (seconds, peak) = cost();
+    let wall = begun.elapsed().as_secs_f64();
+    let (cpu, peak) = cost();
+    let speed = |seconds: f64| report.rows.read as f64 / 1e6 / seconds;
     println!(
-        "{} trades, {} snapshots in {} files: {:.2} million rows per CPU-second, {seconds:.2} CPU-s, peak {peak:.0} MB",
+        "{} trades, {} snapshots in {} files, {threads} threads: {:.2} million rows a second ({wall:.2} s), \
+         {:.2} per CPU-second ({cpu:.2} s), peak {peak:.0} MB",
         report.rows.taken,
         report.snapshots,
         report.files,
-        report.rows.read as f64 / 1e6 / seconds
+        speed(wall),
+        speed(cpu)
     );
 }
 
@@ -153,10 +160,10 @@ fn cost() -> (f64, f64) {
 
 fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).filter(|argument| argument != "--bench").collect();
-    if let [millions, folder] = &*arguments {
-        match millions.as_str() {
+    if let [threads, millions, folder] = &*arguments {
+        match threads.as_str() {
             "one-series" => one_series(Path::new(folder)),
-            millions => run(Path::new(folder), millions.parse().unwrap()),
+            threads => run(Path::new(folder), millions.parse().unwrap(), threads.parse().unwrap()),
         }
         return;
     }
@@ -167,8 +174,9 @@ fn main() {
         write_input(&folder, millions);
     }
     // In processes of their own, so that making the input is not measured.
-    for what in [&*millions.to_string(), "one-series"] {
+    let cores = std::thread::available_parallelism().unwrap().to_string();
+    for what in ["1", &cores, "one-series"] {
         let mut child = Command::new(std::env::current_exe().unwrap());
-        assert!(child.arg(what).arg(&folder).status().unwrap().success());
+        assert!(child.arg(what).arg(millions.to_string()).arg(&folder).status().unwrap().success());
     }
 }

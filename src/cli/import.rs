@@ -129,6 +129,7 @@ impl Import {
             trusted: args.stale_after,
             settled_after: Span::ZERO,
             records_in_memory: Settings::RECORDS_IN_MEMORY,
+            threads: std::thread::available_parallelism().map_or(1, usize::from),
             progress: &mut progress,
         };
         let result = self.import(&mut settings);

@@ -1,6 +1,6 @@
 //! Sorting more records than fit into memory: sorted runs in files, merged as they are read.
 //!
-//! Memory is bounded by [`RUN`] records and a buffer a run, whatever the size of the data. The order is that
+//! Memory is bounded by the records it may hold and a buffer a run, whatever the size of the data. The order is that
 //! of the records themselves, so it depends neither on the order of arrival nor on where a run ends.
 
 use std::cmp::Reverse;
@@ -12,8 +12,6 @@ use std::path::{Path, PathBuf};
 
 use super::DataError;
 
-/// Records sorted in memory at once, unless a caller says otherwise.
-pub const RUN: usize = 4 << 20;
 const BUFFER: usize = 1 << 18;
 
 /// Something that can be laid into a file.
@@ -43,7 +41,8 @@ pub struct Sorter<R> {
 }
 
 impl<R: Record> Sorter<R> {
-    /// A sorter that holds at most `limit` records in memory and lays the others into `folder`.
+    /// A sorter that holds at most `limit` records in memory and lays the others into `folder`,
+    /// which is made if need be.
     #[must_use]
     pub fn new(folder: &Path, limit: usize) -> Self {
         Self { folder: folder.to_owned(), limit, buffer: Vec::new(), runs: Vec::new() }
@@ -66,6 +65,7 @@ impl<R: Record> Sorter<R> {
         self.buffer.sort_unstable();
         let path = self.folder.join(format!("run-{:06}.tmp", self.runs.len()));
         let cannot = |error| DataError::of_file(&path, format!("cannot be written: {error}"));
+        std::fs::create_dir_all(&self.folder).map_err(cannot)?;
         let mut file = File::create(&path).map_err(cannot)?;
         let mut bytes = Vec::with_capacity(BUFFER);
         for records in self.buffer.chunks(BUFFER / R::SIZE) {

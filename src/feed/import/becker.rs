@@ -18,12 +18,15 @@ use crate::domain::{
 use super::super::DataError;
 use super::super::catalogue::Settlement;
 use super::super::writer::Listing;
-use super::chunk::{Cell, Chunk, Texts, each_chunk};
+use super::Settings;
+use super::chunk::{Cell, Chunk, Texts};
+use super::job::Job;
 use super::listing::{Markets, Meaning, Selection, series_of};
 use super::map::{self, ColumnMap, Known};
+use super::piece::each_chunk;
 use super::refusal::{Expected, Refusal, Tally};
 use super::row::value;
-use super::trades::{self, Source};
+use super::trades::{self, Trades};
 
 /// Fetches since this moment cut off fractions of a cent.
 const TRUNCATED_SINCE: &str = "2026-05-09";
@@ -86,15 +89,19 @@ impl Dump {
         Ok(Self { markets: files(place, "markets")?, trades: files(place, "trades")? })
     }
 
-    /// The trades, and what is known of them; those outside a market's life are counted.
+    /// The trades of markets; what is known to be wrong with them is counted.
     #[must_use]
-    pub fn trades(&self, lenient: bool) -> Source<'_> {
+    pub fn trades<'a>(&'a self, markets: &'a Markets, settings: &Settings<'_>) -> Job<'a, Trades> {
         let since = Timestamp::parse_date(TRUNCATED_SINCE).expect("it is a date");
-        Source {
+        Job {
+            kind: Trades {
+                truncated_since: since.nanos().div_euclid(1_000),
+                trusted: settings.trusted.nanos() / 1_000,
+            },
             files: &self.trades,
             wanted: map(&trades::COLUMNS).wanted(&trades::COLUMNS),
-            expected: if lenient { Expected::All } else { Expected::Kinds(EXPECTED) },
-            truncated_since: Some(since),
+            expected: settings.expected(EXPECTED),
+            markets,
         }
     }
 

@@ -4,9 +4,7 @@
 //! all in a third), so a column is read by what its values are, not by the type it was given.
 
 use std::collections::HashMap;
-use std::fs::File;
 use std::path::Path;
-use std::sync::Arc;
 
 use arrow_array::cast::AsArray;
 use arrow_array::types::{
@@ -15,20 +13,14 @@ use arrow_array::types::{
     UInt8Type, UInt16Type, UInt32Type,
 };
 use arrow_array::{Array, ArrayRef, RecordBatch, StringArray};
-use arrow_schema::{DataType, Field, Schema, TimeUnit};
+use arrow_schema::{DataType, TimeUnit};
 use csv::StringRecord;
-use parquet::arrow::ProjectionMask;
-use parquet::arrow::arrow_reader::{
-    ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReaderBuilder,
-};
 
 use crate::domain::Timestamp;
 use crate::domain::decimal::parse_scaled;
 
-use super::super::{DataError, parquet_file};
+use super::super::DataError;
 
-/// Rows of a chunk.
-const ROWS: usize = 16_384;
 const DAY: i64 = 86_400_000_000;
 
 /// A column to be read.
@@ -119,7 +111,47 @@ pub struct Chunk<'a> {
     columns: Vec<Option<Data>>,
 }
 
-impl Chunk<'_> {
+impl<'a> Chunk<'a> {
+    /// The wanted columns of rows of Parquet.
+    ///
+    /// # Errors
+    /// When a column is not of a usable type.
+    pub fn of_batch(
+        file: &'a Path,
+        first_row: u64,
+        batch: &RecordBatch,
+        wanted: &[Option<Wanted>],
+    ) -> Result<Self, DataError> {
+        let columns = wanted.iter().map(|wanted| {
+            let Some(wanted) = wanted else { return Ok(None) };
+            data_of(batch, wanted).map(Some).map_err(|problem| DataError::of_file(file, problem))
+        });
+        Ok(Self { file, first_row, rows: batch.num_rows(), columns: columns.collect::<Result<_, _>>()? })
+    }
+
+    /// The wanted columns of rows of CSV, each with its place in a row.
+    #[must_use]
+    pub fn of_records(
+        file: &'a Path,
+        first_row: u64,
+        records: &[StringRecord],
+        wanted: &[Option<Wanted>],
+        places: &[Option<usize>],
+    ) -> Self {
+        let column = |(wanted, place): (&Option<Wanted>, &Option<usize>)| {
+            let (kind, place) = (wanted.as_ref()?.kind, (*place)?);
+            let cells = records.iter().map(|record| record.get(place).unwrap_or_default());
+            Some(match kind {
+                Kind::Text => Data::Text(interned(cells)),
+                Kind::Number(digits) => Data::Cells(cells.map(|text| number(text, digits)).collect()),
+                Kind::Time(rules) => Data::Cells(cells.map(|text| time(text, rules)).collect()),
+                Kind::Id => Data::Cells(cells.map(id).collect()),
+            })
+        };
+        let columns = wanted.iter().zip(places).map(column).collect();
+        Self { file, first_row, rows: records.len(), columns }
+    }
+
     /// File and number of a row.
     #[must_use]
     pub fn place(&self, row: usize) -> (&Path, Option<u64>) {
@@ -142,98 +174,6 @@ impl Chunk<'_> {
             Some(Data::Cells(cells)) => Some(cells),
             _ => None,
         }
-    }
-}
-
-/// Reads the wanted columns of a file, chunk by chunk.
-///
-/// # Errors
-/// When the file cannot be read, a column is not there or not of a usable type, and whatever `take` returns.
-pub fn each_chunk(
-    file: &Path,
-    wanted: &[Option<Wanted>],
-    take: &mut dyn FnMut(&Chunk<'_>) -> Result<(), DataError>,
-) -> Result<(), DataError> {
-    match file.extension().and_then(|extension| extension.to_str()) {
-        Some("parquet") => from_parquet(file, wanted, take),
-        Some("csv") => from_csv(file, wanted, take),
-        _ => Err(DataError::of_file(file, "is neither *.parquet nor *.csv")),
-    }
-}
-
-fn no_column(file: &Path, wanted: &Wanted, there: &[&str]) -> DataError {
-    let problem =
-        format!("has no column {} (for {}); it has {}", wanted.column, wanted.name, there.join(", "));
-    DataError::of_file(file, problem)
-}
-
-fn from_parquet(
-    file: &Path,
-    wanted: &[Option<Wanted>],
-    take: &mut dyn FnMut(&Chunk<'_>) -> Result<(), DataError>,
-) -> Result<(), DataError> {
-    let (handle, metadata) = parquet_file::open(file)?;
-    let metadata = with_cheap_names(file, &handle, &metadata, wanted)?;
-    let names: Vec<&str> = wanted.iter().flatten().map(|wanted| &*wanted.column).collect();
-    let rows = u64::try_from(metadata.metadata().file_metadata().num_rows()).unwrap_or(0);
-    let projection = ProjectionMask::columns(metadata.parquet_schema(), names);
-    let builder = ParquetRecordBatchReaderBuilder::new_with_metadata(handle, metadata);
-    let broken = |row: u64, error: &dyn std::fmt::Display| {
-        DataError::of_row(file, row, format!("cannot be decoded from here on: {error}"))
-    };
-    let reader = builder.with_projection(projection).with_batch_size(ROWS).build();
-    let mut first_row = 1;
-    for batch in reader.map_err(|error| broken(first_row, &error))? {
-        let batch = batch.map_err(|error| broken(first_row, &error))?;
-        let columns = wanted.iter().map(|wanted| {
-            let Some(wanted) = wanted else { return Ok(None) };
-            data_of(&batch, wanted).map(Some).map_err(|problem| DataError::of_file(file, problem))
-        });
-        let columns = columns.collect::<Result<_, _>>()?;
-        take(&Chunk { file, first_row, rows: batch.num_rows(), columns })?;
-        first_row += batch.num_rows() as u64;
-    }
-    if first_row - 1 == rows {
-        Ok(())
-    } else {
-        Err(broken(first_row, &format!("it was to have {rows} rows")))
-    }
-}
-
-/// Asks for names in the form that costs least, so that a row is an integer and not a string.
-fn with_cheap_names(
-    file: &Path,
-    handle: &File,
-    metadata: &ArrowReaderMetadata,
-    wanted: &[Option<Wanted>],
-) -> Result<ArrowReaderMetadata, DataError> {
-    let there: Vec<&str> = metadata.schema().fields().iter().map(|field| field.name().as_str()).collect();
-    let mut fields: Vec<Field> =
-        metadata.schema().fields().iter().map(|field| field.as_ref().clone()).collect();
-    for wanted in wanted.iter().flatten() {
-        let Some(at) = there.iter().position(|name| *name == wanted.column) else {
-            return Err(no_column(file, wanted, &there));
-        };
-        let keys = DataType::Dictionary(Box::new(DataType::Int32), Box::new(DataType::Utf8));
-        let cheapest = match wanted.kind {
-            Kind::Text => keys,
-            // Looked at where it was decoded to, without a copy.
-            Kind::Id => DataType::Utf8View,
-            Kind::Number(_) | Kind::Time(_) => continue,
-        };
-        if is_text(fields[at].data_type()) {
-            fields[at] = Field::new(&wanted.column, cheapest, fields[at].is_nullable());
-        }
-    }
-    let options = ArrowReaderOptions::new().with_schema(Arc::new(Schema::new(fields)));
-    ArrowReaderMetadata::load(handle, options).map_err(|error| parquet_file::broken(file, error))
-}
-
-fn is_text(found: &DataType) -> bool {
-    match found {
-        DataType::Dictionary(_, value) => is_text(value),
-        DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View => true,
-        _ => false,
     }
 }
 
@@ -395,40 +335,6 @@ fn time(text: &str, rules: TimeRules) -> Cell {
     moment.or_else(unzoned).map_or(Cell::Unreadable, |at| Cell::Value(at.nanos().div_euclid(1_000)))
 }
 
-fn from_csv(
-    file: &Path,
-    wanted: &[Option<Wanted>],
-    take: &mut dyn FnMut(&Chunk<'_>) -> Result<(), DataError>,
-) -> Result<(), DataError> {
-    let unreadable = |error: csv::Error| DataError::of_file(file, format!("cannot be read: {error}"));
-    let mut reader = csv::ReaderBuilder::new().trim(csv::Trim::All).from_path(file).map_err(unreadable)?;
-    let header = reader.headers().map_err(unreadable)?.clone();
-    let there: Vec<&str> = header.iter().collect();
-    let at = |wanted: &Option<Wanted>| {
-        let Some(wanted) = wanted else { return Ok(None) };
-        let mut found = there.iter().zip(0..).filter(|(name, _)| **name == wanted.column);
-        let (_, place) = found.next().ok_or_else(|| no_column(file, wanted, &there))?;
-        if found.next().is_some() {
-            let problem = format!("has two columns {} (for {}); rename one", wanted.column, wanted.name);
-            return Err(DataError::of_file(file, problem));
-        }
-        Ok(Some(place))
-    };
-    let places = wanted.iter().map(at).collect::<Result<Vec<_>, _>>()?;
-    let mut first_row = 1;
-    let mut records = Vec::new();
-    for record in reader.records() {
-        let row = first_row + records.len() as u64;
-        records.push(record.map_err(|error| csv_problem(file, row, &error))?);
-        if records.len() == ROWS {
-            take(&csv_chunk(file, first_row, &records, wanted, &places))?;
-            first_row += records.len() as u64;
-            records.clear();
-        }
-    }
-    if records.is_empty() { Ok(()) } else { take(&csv_chunk(file, first_row, &records, wanted, &places)) }
-}
-
 /// A row that is not one of its table.
 pub fn csv_problem(file: &Path, row: u64, error: &csv::Error) -> DataError {
     match error.kind() {
@@ -439,32 +345,8 @@ pub fn csv_problem(file: &Path, row: u64, error: &csv::Error) -> DataError {
     }
 }
 
-fn csv_chunk<'a>(
-    file: &'a Path,
-    first_row: u64,
-    records: &[StringRecord],
-    wanted: &[Option<Wanted>],
-    places: &[Option<usize>],
-) -> Chunk<'a> {
-    let column = |(wanted, place): (&Option<Wanted>, &Option<usize>)| {
-        let (kind, place) = (wanted.as_ref()?.kind, (*place)?);
-        let cells = records.iter().map(|record| record.get(place).unwrap_or_default());
-        Some(match kind {
-            Kind::Text => Data::Text(interned(cells)),
-            Kind::Number(digits) => Data::Cells(cells.map(|text| number(text, digits)).collect()),
-            Kind::Time(rules) => Data::Cells(cells.map(|text| time(text, rules)).collect()),
-            Kind::Id => Data::Cells(
-                cells
-                    .map(
-                        |text| {
-                            if text.is_empty() { Cell::Missing } else { Cell::Value(hash(text.as_bytes())) }
-                        },
-                    )
-                    .collect(),
-            ),
-        })
-    };
-    Chunk { file, first_row, rows: records.len(), columns: wanted.iter().zip(places).map(column).collect() }
+fn id(text: &str) -> Cell {
+    if text.is_empty() { Cell::Missing } else { Cell::Value(hash(text.as_bytes())) }
 }
 
 fn interned<'a>(cells: impl Iterator<Item = &'a str>) -> Texts {

@@ -6,7 +6,8 @@
 //! set of one row group or less is one file.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::ops::Range;
+use std::path::Path;
 
 use crate::domain::Timestamp;
 
@@ -18,7 +19,7 @@ use super::listing::Markets;
 const ONE_FILE: u64 = 131_072;
 const FEWEST: u64 = 4_096;
 const FILES_A_STRETCH: u64 = 64;
-/// Rows of a row group where many files are open at once.
+/// Rows of a row group.
 const ROW_GROUP: usize = 32_768;
 
 /// The calendar months of all times there are, as microseconds since 1970.
@@ -58,50 +59,57 @@ impl Months {
     }
 }
 
-/// Rows by month and series.
-#[derive(Debug, Default)]
-pub struct Counts {
-    by_month: BTreeMap<usize, Vec<u64>>,
-    last: Option<(usize, usize, u64)>,
+/// Where rows are put away: the number of their month, and of their series.
+pub type Place = (usize, usize);
+
+/// The rows of a file.
+pub struct Part {
+    /// Its name in the data set.
+    pub file: String,
+    /// Where they are.
+    pub places: Range<Place>,
+    /// Their series, and maybe others.
+    pub series: Range<usize>,
+    /// How many they are.
+    pub rows: u64,
 }
 
-impl Counts {
-    /// Counts a row. Neighbours are mostly of one month and series.
-    #[inline]
-    pub fn add(&mut self, months: &Months, micros: i64, series: usize) {
-        let month = months.of(micros, self.last.map_or(0, |(month, ..)| month));
-        match &mut self.last {
-            Some((last_month, last_series, rows)) if *last_month == month && *last_series == series => {
-                *rows += 1;
-            }
-            _ => {
-                self.settle();
-                self.last = Some((month, series, 1));
-            }
-        }
+/// The files that rows go to, month by month, given how many are at each place.
+#[must_use]
+pub fn plan(counts: &BTreeMap<Place, u64>, months: &Months) -> Vec<Vec<Part>> {
+    let rows: u64 = counts.values().sum();
+    if rows <= ONE_FILE {
+        let series = 0..counts.keys().map(|(_, series)| series + 1).max().unwrap_or(0);
+        return vec![vec![Part {
+            file: "snapshots.parquet".into(),
+            places: (0, 0)..(usize::MAX, 0),
+            series,
+            rows,
+        }]];
     }
+    let mut by_month: BTreeMap<usize, Vec<u64>> = BTreeMap::new();
+    for (&(month, series), &rows) in counts {
+        let by_series = by_month.entry(month).or_default();
+        by_series.resize(series + 1, 0);
+        by_series[series] = rows;
+    }
+    by_month.iter().map(|(&month, by_series)| parts_of(month, &months.name(month), by_series)).collect()
+}
 
-    fn settle(&mut self) {
-        if let Some((month, series, rows)) = self.last.take() {
-            let by_series = self.by_month.entry(month).or_default();
-            if by_series.len() <= series {
-                by_series.resize(series + 1, 0);
-            }
-            by_series[series] += rows;
+fn parts_of(month: usize, name: &str, by_series: &[u64]) -> Vec<Part> {
+    let numbers = share_out(by_series);
+    let first = |number: u32| numbers.partition_point(|&known| known < number);
+    let part = |number: u32| {
+        let series = first(number)..first(number + 1);
+        Part {
+            file: format!("snapshots/{name}.{number:03}.parquet"),
+            places: (month, series.start)..(month, series.end),
+            rows: by_series[series.clone()].iter().sum(),
+            series,
         }
-    }
-
-    /// The files that rows go to.
-    #[must_use]
-    pub fn plan(mut self) -> Layout {
-        self.settle();
-        let all: u64 = self.by_month.values().flatten().sum();
-        if all <= ONE_FILE {
-            return Layout { parts: None };
-        }
-        let parts = self.by_month.iter().map(|(&month, by_series)| (month, share_out(by_series)));
-        Layout { parts: Some(parts.collect()) }
-    }
+    };
+    let parts = numbers.last().map_or(0, |last| last + 1);
+    (0..parts).map(part).filter(|part| part.rows > 0).collect()
 }
 
 /// The file of each series, given the rows of each, of one stretch of time.
@@ -120,105 +128,51 @@ pub fn share_out(by_series: &[u64]) -> Vec<u32> {
     by_series.iter().map(part_of).collect()
 }
 
-/// Which file a month and series is in.
-#[derive(Debug)]
-pub struct Layout {
-    /// Number of the part by month and series; `None` = one file.
-    parts: Option<BTreeMap<usize, Vec<u32>>>,
-}
-
-/// Writes rows, in order of time, into the files of a layout.
-pub struct PartWriter<'a> {
-    folder: PathBuf,
-    layout: Layout,
-    months: &'a Months,
+/// A file of snapshots in the making.
+pub struct PartFile<'a> {
+    writer: SnapshotWriter,
     markets: &'a Markets,
-    month: usize,
-    /// Number of the part by series in that month.
-    parts: Vec<u32>,
-    /// The files of the month by number.
-    open: Vec<Part>,
-    files: u64,
-}
-
-/// A file that is being written, and rows on the way to it.
-#[derive(Default)]
-struct Part {
-    writer: Option<SnapshotWriter>,
+    /// Rows on the way to it.
     rows: Vec<PackedRow>,
 }
 
-impl<'a> PartWriter<'a> {
-    /// Writes into an existing folder.
-    #[must_use]
-    pub fn new(folder: PathBuf, layout: Layout, months: &'a Months, markets: &'a Markets) -> Self {
-        Self { folder, layout, months, markets, month: 0, parts: Vec::new(), open: Vec::new(), files: 0 }
+impl<'a> PartFile<'a> {
+    /// Starts a file, and its folder if it is not there.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn create(file: &Path, markets: &'a Markets) -> Result<Self, DataError> {
+        let folder = file.parent().expect("it is a file in the folder of a data set");
+        std::fs::create_dir_all(folder)
+            .map_err(|error| DataError::of_file(folder, format!("cannot be created: {error}")))?;
+        Ok(Self { writer: SnapshotWriter::create(file)?, markets, rows: Vec::with_capacity(ROW_GROUP) })
     }
 
-    /// Appends a row.
+    /// Appends a row; they come in order of time.
     ///
     /// # Errors
     /// When it cannot be written.
     #[inline]
     pub fn write(&mut self, row: PackedRow) -> Result<(), DataError> {
-        let mut number = 0;
-        if let Some(parts) = &mut self.layout.parts {
-            let month = self.months.of(row.at, self.month);
-            if month != self.month || self.parts.is_empty() {
-                self.parts = parts.remove(&month).expect("every month of the rows was planned");
-                self.finish_month()?;
-                self.month = month;
-            }
-            number = self.parts[self.markets.lives[row.market as usize].series] as usize;
-        }
-        if number >= self.open.len() {
-            self.open.resize_with(number + 1, Part::default);
-        }
-        let part = &mut self.open[number];
-        part.rows.push(row);
-        if part.rows.len() == ROW_GROUP { self.write_block(number) } else { Ok(()) }
+        self.rows.push(row);
+        if self.rows.len() == ROW_GROUP { self.write_block() } else { Ok(()) }
     }
 
-    fn write_block(&mut self, number: usize) -> Result<(), DataError> {
-        if self.open[number].rows.is_empty() {
-            return Ok(());
+    fn write_block(&mut self) -> Result<(), DataError> {
+        if !self.rows.is_empty() {
+            let ticker = |market: u32| self.markets.ticker(market as usize);
+            self.writer.write_block(&self.rows, ticker, Vec::new())?;
+            self.rows.clear();
         }
-        if self.open[number].writer.is_none() {
-            self.open[number].writer = Some(self.start(number)?);
-        }
-        let Part { writer, rows } = &mut self.open[number];
-        let writer = writer.as_mut().expect("it was just started");
-        writer.write_block(rows, |market| self.markets.ticker(market as usize), Vec::new())?;
-        rows.clear();
         Ok(())
     }
 
-    fn start(&mut self, number: usize) -> Result<SnapshotWriter, DataError> {
-        self.files += 1;
-        if self.layout.parts.is_none() {
-            return SnapshotWriter::create(&self.folder.join("snapshots.parquet"));
-        }
-        let folder = self.folder.join("snapshots");
-        std::fs::create_dir_all(&folder)
-            .map_err(|error| DataError::of_file(&folder, format!("cannot be created: {error}")))?;
-        let month = self.months.name(self.month);
-        SnapshotWriter::create(&folder.join(format!("{month}.{number:03}.parquet")))
-    }
-
-    fn finish_month(&mut self) -> Result<(), DataError> {
-        for number in 0..self.open.len() {
-            self.write_block(number)?;
-        }
-        let mut writers = self.open.iter_mut().filter_map(|part| part.writer.take());
-        writers.try_for_each(SnapshotWriter::finish)
-    }
-
-    /// Finishes all files and says how many there are.
+    /// Finishes it.
     ///
     /// # Errors
-    /// When they cannot be written.
-    pub fn finish(mut self) -> Result<u64, DataError> {
-        self.finish_month()?;
-        Ok(self.files)
+    /// When it cannot be written.
+    pub fn finish(mut self) -> Result<(), DataError> {
+        self.write_block()?;
+        self.writer.finish()
     }
 }

@@ -76,6 +76,8 @@ pub struct Life {
     pub closes: i64,
     /// Number of its series.
     pub series: usize,
+    /// Its number in its series.
+    pub place: usize,
 }
 
 /// All markets, by number in order of ticker.
@@ -103,10 +105,16 @@ impl Markets {
             series.insert(listing.market.series_ticker.to_string(), 0);
         }
         series.values_mut().zip(0..).for_each(|(number, next)| *number = next);
-        let life = |listing: &Listing| Life {
-            opens: listing.market.open_time.nanos() / 1_000,
-            closes: listing.market.close_time.nanos() / 1_000,
-            series: series[&*listing.market.series_ticker],
+        let mut sizes = vec![0; series.len()];
+        let life = |listing: &Listing| {
+            let series = series[&*listing.market.series_ticker];
+            sizes[series] += 1;
+            Life {
+                opens: listing.market.open_time.nanos() / 1_000,
+                closes: listing.market.close_time.nanos() / 1_000,
+                series,
+                place: sizes[series] - 1,
+            }
         };
         let lives = listings.iter().map(life).collect();
         let mut meanings: HashMap<_, _> = others.into_iter().collect();

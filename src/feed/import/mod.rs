@@ -1,30 +1,37 @@
 //! Foreign layouts into data sets: trades, candles, and the public dump of Kalshi's history.
 //!
-//! Rows are read once, in any order, held against the markets, and sorted outside of memory; then quotes
-//! are written by time. Nothing is repaired: a row is taken as it is, or refused, counted and reported; what a
+//! Rows are read once, in any order, held against the markets, and put away by month and series; then each
+//! file is made from its rows, sorted by time. Both are done on several threads, with the same bytes as on one.
+//! Nothing is repaired: a row is taken as it is, or refused, counted and reported; what a
 //! source is not known to have ends the import at that row. The data set appears only when it is whole.
 //!
 //! | file | what |
 //! |---|---|
 //! | `map.rs` | which column means what |
-//! | `chunk.rs` | reading them from Parquet or CSV |
+//! | `piece.rs`, `chunk.rs` | reading them from Parquet or CSV |
 //! | `listing.rs` | the markets |
 //! | `trades.rs`, `tape.rs` | trades, and what they say about bid and ask |
 //! | `candles.rs` | candles |
 //! | `row.rs` | what rows of either are held to |
 //! | `becker.rs` | the dump |
 //! | `layout.rs` | which rows go into which file |
+//! | `job.rs`, `parallel.rs` | from files to files |
+//! | `shelf.rs` | rows that wait for their file |
 //! | `target.rs` | how the data set appears at once |
 //! | `refusal.rs` | what is not taken |
 
 mod becker;
 mod candles;
 mod chunk;
+mod job;
 pub mod layout;
 mod listing;
 mod map;
+mod parallel;
+mod piece;
 mod refusal;
 mod row;
+mod shelf;
 mod tape;
 pub mod target;
 #[cfg(test)]
@@ -37,20 +44,20 @@ use std::path::{Path, PathBuf};
 
 use crate::domain::{Span, Timestamp};
 
+use super::DataError;
 use super::writer::write_listings;
-use super::{DataError, sorter};
 
 pub use listing::Selection;
 pub use refusal::{Refused, Tally};
 
 use becker::Dump;
+use candles::Candles;
+use job::Job;
 use listing::Markets;
 use map::{ColumnMap, Known};
 use refusal::Expected;
 use target::Target;
-
-/// Rows between two reports of progress while writing.
-const PROGRESS_EVERY: u64 = 65_536;
+use trades::Trades;
 
 /// What is being done.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -76,15 +83,17 @@ pub struct Settings<'a> {
     pub trusted: Span,
     /// How long after its close a market of the dump is taken to be paid out.
     pub settled_after: Span,
-    /// Records sorted in memory; the rest waits on the disk.
+    /// Records that wait in memory; the rest waits on the disk.
     pub records_in_memory: usize,
+    /// How many threads do the work; what they make does not depend on it.
+    pub threads: usize,
     /// Told how far it is.
     pub progress: Progress<'a>,
 }
 
 impl Settings<'_> {
-    /// Records sorted in memory unless there is a reason for another number: trades take 134 MB.
-    pub const RECORDS_IN_MEMORY: usize = sorter::RUN;
+    /// Records that wait in memory unless there is a reason for another number: trades take 170 MB.
+    pub const RECORDS_IN_MEMORY: usize = 4 << 20;
 
     const fn expected(&self, kinds: &'static [&'static str]) -> Expected {
         if self.lenient { Expected::All } else { Expected::Kinds(kinds) }
@@ -115,16 +124,6 @@ pub struct Report {
     seen: Vec<bool>,
 }
 
-impl Report {
-    /// Notes a snapshot; they come in order of time.
-    fn saw(&mut self, market: usize, at: Timestamp) {
-        self.snapshots += 1;
-        self.first.get_or_insert(at);
-        self.last = Some(at);
-        self.seen[market] = true;
-    }
-}
-
 /// Imports trades. `map` says which column means what, `markets` is a CSV file of markets.
 ///
 /// # Errors
@@ -135,15 +134,16 @@ pub fn trades(
     markets: &Path,
     settings: &mut Settings<'_>,
 ) -> Result<Report, DataError> {
-    let (target, map, markets, mut report) = begin(files, map, &trades::COLUMNS, markets, settings)?;
-    report.assumed.push(trust(settings.trusted));
-    let source = trades::Source {
+    let (target, map, markets) = begin(files, map, &trades::COLUMNS, markets, settings)?;
+    let mut report = Report { assumed: vec![trust(settings.trusted)], ..Report::default() };
+    let job = Job {
+        kind: Trades { truncated_since: i64::MAX, trusted: settings.trusted.nanos() / 1_000 },
         files,
         wanted: map.wanted(&trades::COLUMNS),
         expected: settings.expected(trades::EXPECTED),
-        truncated_since: None,
+        markets: &markets,
     };
-    trades::import(&source, &markets, &target, settings, &mut report)?;
+    job.run(&target, settings, &mut report)?;
     finish(target, markets, false, report, settings.out)
 }
 
@@ -157,9 +157,17 @@ pub fn candles(
     markets: &Path,
     settings: &mut Settings<'_>,
 ) -> Result<Report, DataError> {
-    let (target, map, markets, mut report) = begin(files, map, &candles::COLUMNS, markets, settings)?;
-    let source = candles::Source { files, map: &map, expected: settings.expected(candles::EXPECTED) };
-    candles::import(&source, &markets, &target, settings, &mut report)?;
+    let (target, map, markets) = begin(files, map, &candles::COLUMNS, markets, settings)?;
+    let mut report = Report::default();
+    let delay = map.known_after().expect("it was checked when the map was read").nanos() / 1_000;
+    let job = Job {
+        kind: Candles { delay, volume: map.volume() },
+        files,
+        wanted: map.wanted(&candles::COLUMNS),
+        expected: settings.expected(candles::EXPECTED),
+        markets: &markets,
+    };
+    job.run(&target, settings, &mut report)?;
     finish(target, markets, false, report, settings.out)
 }
 
@@ -172,7 +180,6 @@ pub fn becker(folder: &Path, settings: &mut Settings<'_>) -> Result<Report, Data
     let dump = Dump::find(folder)?;
     let mut report = Report::default();
     let markets = dump.markets(&settings.selection, settings.settled_after, &mut report.markets)?;
-    report.seen = vec![false; markets.lives.len()];
     report.assumed = vec![
         trust(settings.trusted),
         format!("settlement: {} after the close; the dump does not say", settings.settled_after),
@@ -180,7 +187,7 @@ pub fn becker(folder: &Path, settings: &mut Settings<'_>) -> Result<Report, Data
         "strikes: none; the dump has none, and models that need one abstain".into(),
         "events: not taken to be exclusive; the dump does not say".into(),
     ];
-    trades::import(&dump.trades(settings.lenient), &markets, &target, settings, &mut report)?;
+    dump.trades(&markets, settings).run(&target, settings, &mut report)?;
     finish(target, markets, true, report, settings.out)
 }
 
@@ -191,13 +198,12 @@ fn begin(
     known: &[Known],
     markets: &Path,
     settings: &Settings<'_>,
-) -> Result<(Target, ColumnMap, Markets, Report), DataError> {
+) -> Result<(Target, ColumnMap, Markets), DataError> {
     each_once(files)?;
     let target = Target::begin(settings.out)?;
     let map = ColumnMap::load(map, known)?;
     let markets = Markets::from_csv(markets, &settings.selection)?;
-    let report = Report { seen: vec![false; markets.lives.len()], ..Report::default() };
-    Ok((target, map, markets, report))
+    Ok((target, map, markets))
 }
 
 fn trust(trusted: Span) -> String {

@@ -145,6 +145,20 @@ impl Tally {
         refusal: &Refusal,
         expected: Expected,
     ) -> Result<(), DataError> {
+        self.refuse_rows(place, refusal, expected, 1)
+    }
+
+    /// Counts rows that cannot be used for the same reason, the first of them found at a place.
+    ///
+    /// # Errors
+    /// As [`refuse`](Self::refuse).
+    pub fn refuse_rows(
+        &mut self,
+        place: (&Path, Option<u64>),
+        refusal: &Refusal,
+        expected: Expected,
+        rows: u64,
+    ) -> Result<(), DataError> {
         let (file, row) = place;
         let error = || DataError { row, ..DataError::of_file(file, refusal) };
         if !expected.allows(refusal.kind()) {
@@ -154,8 +168,18 @@ impl Tally {
         if refused.count == 0 {
             refused.first = error().to_string();
         }
-        refused.count += 1;
+        refused.count += rows;
         Ok(())
+    }
+
+    /// Adds what became of further rows, which come behind those so far.
+    pub fn add(&mut self, further: Self) {
+        self.read += further.read;
+        self.taken += further.taken;
+        self.not_asked_for += further.not_asked_for;
+        for (kind, Refused { count, first }) in further.refused {
+            self.refused.entry(kind).or_insert(Refused { count: 0, first }).count += count;
+        }
     }
 
     /// Rows that cannot be used.

@@ -21,7 +21,7 @@ use crate::feed::dataset::DataSet;
 use crate::feed::decode::FilePlan;
 use crate::feed::inspect;
 use crate::feed::snapshots::{Snapshot, SnapshotStream, Window};
-use crate::feed::sorter::Sorter;
+use crate::feed::sorter::{self, Sorter};
 
 const EVERYTHING: Window = Window { start: Timestamp::MIN, end: Timestamp::MAX };
 const HOUR: i64 = 3_600_000_000;
@@ -127,12 +127,14 @@ fn unzoned(cells: &[i64]) -> ArrayRef {
     Arc::new(TimestampMicrosecondArray::from(cells.to_vec()))
 }
 
-/// As the dump's tool writes it: Snappy, times in nanoseconds with a zone, the time of fetching without.
+/// As the dump's tool writes it: Snappy, times in nanoseconds with a zone, the time of fetching without. In
+/// row groups so small that even these files are read by several threads.
 fn write(file: &Path, columns: Vec<(&str, ArrayRef)>) {
     let batch =
         RecordBatch::try_from_iter_with_nullable(columns.into_iter().map(|(name, c)| (name, c, true)));
     let batch = batch.unwrap();
-    let properties = WriterProperties::builder().set_compression(Compression::SNAPPY).build();
+    let properties = WriterProperties::builder().set_compression(Compression::SNAPPY);
+    let properties = properties.set_max_row_group_row_count(Some(4)).build();
     let handle = fs::File::create(file).unwrap();
     let mut writer = ArrowWriter::try_new(handle, batch.schema(), Some(properties)).unwrap();
     writer.write(&batch).unwrap();
@@ -248,6 +250,7 @@ fn settings<'a>(out: &'a Path, progress: Progress<'a>) -> Settings<'a> {
         trusted: Span::HOUR,
         settled_after: Span::HOUR,
         records_in_memory: 3,
+        threads: 2,
         progress,
     }
 }
@@ -321,20 +324,40 @@ fn the_dump_with_all_its_traps() {
 }
 
 #[test]
-fn the_same_rows_in_any_order_are_the_same_bytes() {
+fn the_same_rows_in_any_order_on_any_threads_are_the_same_bytes() {
     let (dump, place) = (dump(), TempDir::new().unwrap());
     let trades = dump.path().join("data/kalshi/trades");
-    let bytes = |name: &str, records: usize| {
+    let bytes = |name: &str, records: usize, threads: usize| {
         let out = place.path().join(name);
         let mut progress = |_: Stage, _: u64, _: u64| {};
-        let mut settings = Settings { records_in_memory: records, ..settings(&out, &mut progress) };
+        let mut settings = Settings { records_in_memory: records, threads, ..settings(&out, &mut progress) };
         becker(dump.path(), &mut settings).unwrap();
         ["markets.parquet", "snapshots.parquet"].map(|file| fs::read(out.join(file)).unwrap())
     };
-    let first = bytes("first", 2);
-    assert_eq!(bytes("more memory", 1_000), first);
+    let first = bytes("first", 2, 1);
+    assert_eq!(bytes("more memory", 1_000, 1), first);
+    assert_eq!(bytes("more threads", 1_000, 3), first);
     fs::rename(trades.join("trades_0_10000.parquet"), trades.join("trades_90000_100000.parquet")).unwrap();
-    assert_eq!(bytes("another order of files", 2), first);
+    assert_eq!(bytes("another order of files", 2, 2), first);
+}
+
+#[test]
+fn of_several_rows_that_are_wrong_the_first_is_named_on_any_threads() {
+    let (dump, place) = (dump(), TempDir::new().unwrap());
+    let good = ("FED-24MAR-T5.25", 1, 57, 43, 1, "yes", "x1");
+    let mut rows = [good; 40];
+    // In the seventh row group, and in the ninth.
+    rows[24].3 = 44;
+    rows[34].5 = "maybe";
+    let trades = dump.path().join("data/kalshi/trades");
+    trades_file(&trades, "trades_50000_60000.parquet", &rows, FETCHED_EARLY, whole);
+    for threads in [1, 2, 8] {
+        let out = place.path().join("mine");
+        let mut progress = |_: Stage, _: u64, _: u64| {};
+        let mut settings = Settings { threads, ..settings(&out, &mut progress) };
+        let error = becker(dump.path(), &mut settings).unwrap_err().to_string();
+        assert!(error.contains("trades_50000_60000.parquet, row 25: yes_price 5700 and"), "{error}");
+    }
 }
 
 #[test]
@@ -405,16 +428,20 @@ fn one_series_of_many_reads_little_of_the_others() {
     };
     let (markets, map) = (file("markets.csv", &markets), file("map.toml", map));
     let files = [file("trades.csv", &trades)];
-    let out = place.path().join("out");
-    let mut progress = |_: Stage, _: u64, _: u64| {};
-    let mut settings = Settings {
-        selection: Selection::default(),
-        records_in_memory: 1 << 16,
-        ..settings(&out, &mut progress)
+    let import = |name: &str, threads: usize, records_in_memory: usize| {
+        let out = place.path().join(name);
+        let mut progress = |_: Stage, _: u64, _: u64| {};
+        let selection = Selection::default();
+        let mut settings =
+            Settings { selection, records_in_memory, threads, ..settings(&out, &mut progress) };
+        (super::trades(&files, &map, &markets, &mut settings).unwrap(), DataSet::open(&out).unwrap())
     };
-    let report = super::trades(&files, &map, &markets, &mut settings).unwrap();
+    let (report, set) = import("out", 1, 1 << 20);
     assert_eq!((report.rows.taken, report.snapshots), (200_000, 200_000));
-    let set = DataSet::open(&out).unwrap();
+    // Two parts of a month at a time, rows from the disk, and parts that memory has no room for.
+    let (_, again) = import("again", 2, 2_000);
+    let bytes = |set: &DataSet| set.files().map(|file| fs::read(file).unwrap()).collect::<Vec<_>>();
+    assert!(bytes(&set) == bytes(&again), "it depends on threads or memory");
     let size = |file: &PathBuf| fs::metadata(file).unwrap().len();
     let all: u64 = set.snapshots.iter().map(size).sum();
     let rows = read_markets(&set.markets).unwrap();
@@ -431,7 +458,7 @@ fn one_series_of_many_reads_little_of_the_others() {
         report.files
     );
     // And nothing is lost by it: the files together are all snapshots, in order of time.
-    let found = read_all(&out);
+    let found = read_all(&place.path().join("out"));
     assert_eq!(found.len(), 200_000);
     assert!(found.is_sorted_by_key(|(_, snapshot)| snapshot.at));
 }
