@@ -48,6 +48,14 @@ impl<R: Record> Sorter<R> {
         Self { folder: folder.to_owned(), limit, buffer: Vec::new(), runs: Vec::new() }
     }
 
+    /// Has room for so many records, as far as memory may hold them.
+    #[must_use]
+    pub fn with_room(mut self, records: u64) -> Self {
+        let records = usize::try_from(records).map_or(self.limit, |records| records.min(self.limit));
+        self.buffer.reserve_exact(records);
+        self
+    }
+
     /// Takes a record.
     ///
     /// # Errors
@@ -61,8 +69,13 @@ impl<R: Record> Sorter<R> {
         Ok(())
     }
 
+    fn sort(&mut self) {
+        // It finds what is in order already: most sources give one market after the other, each by time.
+        self.buffer.sort();
+    }
+
     fn spill(&mut self) -> Result<(), DataError> {
-        self.buffer.sort_unstable();
+        self.sort();
         let path = self.folder.join(format!("run-{:06}.tmp", self.runs.len()));
         let cannot = |error| DataError::of_file(&path, format!("cannot be written: {error}"));
         std::fs::create_dir_all(&self.folder).map_err(cannot)?;
@@ -84,7 +97,7 @@ impl<R: Record> Sorter<R> {
     /// When a run cannot be written or read.
     pub fn sorted(mut self) -> Result<Sorted<R>, DataError> {
         if self.runs.is_empty() {
-            self.buffer.sort_unstable();
+            self.sort();
             return Ok(Sorted {
                 memory: self.buffer.into_iter(),
                 runs: Vec::new(),

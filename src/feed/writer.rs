@@ -35,7 +35,7 @@ pub(super) fn utc() -> DataType {
 
 fn properties() -> Result<WriterProperties, parquet::errors::ParquetError> {
     Ok(WriterProperties::builder()
-        .set_compression(Compression::ZSTD(ZstdLevel::try_new(3)?))
+        .set_compression(Compression::ZSTD(ZstdLevel::try_new(1)?))
         .set_max_row_group_row_count(Some(ROW_GROUP))
         // Hardly a value of these occurs twice: a dictionary would be built and thrown away.
         .set_column_dictionary_enabled("ts".into(), false)

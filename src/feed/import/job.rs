@@ -288,11 +288,11 @@ impl<K: Kind> Maker<'_, K> {
 
     fn part(&self, part: &Part) -> Result<Made, DataError> {
         let Job { kind, markets, .. } = self.job;
-        let mut sorter = Sorter::new(&self.spill.join(&part.file), self.limit);
+        let mut sorter = Sorter::new(&self.spill.join(&part.file), self.limit).with_room(part.rows);
         self.runs.iter().try_for_each(|run| run.each(&part.places, |row| sorter.push(row)))?;
         let mut rows = sorter.sorted()?;
         let mut memories: Vec<_> = part.series.clone().map(|series| self.known.of(series)).collect();
-        let mut file = PartFile::create(&self.folder.join(&part.file), markets)?;
+        let mut file = PartFile::create(&self.folder.join(&part.file), part.rows, markets)?;
         let mut made = Made::default();
         let mut moment = Vec::new();
         let mut next = rows.next()?;

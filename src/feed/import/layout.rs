@@ -137,15 +137,16 @@ pub struct PartFile<'a> {
 }
 
 impl<'a> PartFile<'a> {
-    /// Starts a file, and its folder if it is not there.
+    /// Starts a file of at most so many rows, and its folder if it is not there.
     ///
     /// # Errors
     /// When it cannot be written.
-    pub fn create(file: &Path, markets: &'a Markets) -> Result<Self, DataError> {
+    pub fn create(file: &Path, rows: u64, markets: &'a Markets) -> Result<Self, DataError> {
         let folder = file.parent().expect("it is a file in the folder of a data set");
         std::fs::create_dir_all(folder)
             .map_err(|error| DataError::of_file(folder, format!("cannot be created: {error}")))?;
-        Ok(Self { writer: SnapshotWriter::create(file)?, markets, rows: Vec::with_capacity(ROW_GROUP) })
+        let room = usize::try_from(rows).map_or(ROW_GROUP, |rows| rows.min(ROW_GROUP));
+        Ok(Self { writer: SnapshotWriter::create(file)?, markets, rows: Vec::with_capacity(room) })
     }
 
     /// Appends a row; they come in order of time.
