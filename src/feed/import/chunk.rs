@@ -12,7 +12,7 @@ use arrow_array::types::{
     TimestampMicrosecondType, TimestampMillisecondType, TimestampNanosecondType, TimestampSecondType,
     UInt8Type, UInt16Type, UInt32Type,
 };
-use arrow_array::{Array, ArrayRef, RecordBatch, StringArray};
+use arrow_array::{Array, ArrayRef, Int32Array, RecordBatch, StringArray};
 use arrow_schema::{DataType, TimeUnit};
 use csv::StringRecord;
 
@@ -79,7 +79,7 @@ pub enum Data {
 /// Names as keys of a dictionary.
 #[derive(Debug)]
 pub struct Texts {
-    keys: Vec<Option<u32>>,
+    keys: Int32Array,
     /// What the keys mean.
     pub names: StringArray,
 }
@@ -89,7 +89,7 @@ impl Texts {
     #[inline]
     #[must_use]
     pub fn key(&self, row: usize) -> Option<usize> {
-        self.keys[row].map(|key| key as usize)
+        self.keys.is_valid(row).then(|| usize::try_from(self.keys.value(row)).ok()).flatten()
     }
 
     /// The name in a row.
@@ -199,12 +199,11 @@ fn data_of(batch: &RecordBatch, wanted: &Wanted) -> Result<Data, String> {
 
 fn texts_of(column: &ArrayRef) -> Option<Texts> {
     if *column.data_type() == DataType::Null {
-        return Some(Texts { keys: vec![None; column.len()], names: StringArray::new_null(0) });
+        return Some(Texts { keys: Int32Array::new_null(column.len()), names: StringArray::new_null(0) });
     }
     let dictionary = column.as_dictionary_opt::<Int32Type>()?;
     let names = dictionary.values().as_string_opt::<i32>()?.clone();
-    let keys = dictionary.keys().iter().map(|key| key.and_then(|key| u32::try_from(key).ok())).collect();
-    Some(Texts { keys, names })
+    Some(Texts { keys: dictionary.keys().clone(), names })
 }
 
 /// A hash of a name for telling equal rows of one market and moment; nothing else relies on it.
@@ -350,13 +349,13 @@ fn id(text: &str) -> Cell {
 }
 
 fn interned<'a>(cells: impl Iterator<Item = &'a str>) -> Texts {
-    let mut known: HashMap<&str, u32> = HashMap::new();
+    let mut known: HashMap<&str, i32> = HashMap::new();
     let mut names = Vec::new();
     let mut key = |text: &'a str| {
         (!text.is_empty()).then(|| {
             *known.entry(text).or_insert_with(|| {
                 names.push(text);
-                u32::try_from(names.len() - 1).expect("a chunk has few rows")
+                i32::try_from(names.len() - 1).expect("a chunk has few rows")
             })
         })
     };

@@ -10,6 +10,7 @@ use super::refusal::Refusal;
 ///
 /// # Errors
 /// When there is none.
+#[inline]
 pub fn value(cell: Cell, name: &'static str) -> Result<i64, Refusal> {
     match cell {
         Cell::Value(value) => Ok(value),
@@ -22,6 +23,7 @@ pub fn value(cell: Cell, name: &'static str) -> Result<i64, Refusal> {
 ///
 /// # Errors
 /// When it is none.
+#[inline]
 pub fn price(value: i64, name: &'static str, markets: &Markets, market: usize) -> Result<Price, Refusal> {
     let price = u16::try_from(value).ok().and_then(Price::new);
     let price = price.filter(|&price| price > Price::ZERO && price < Price::ONE);
@@ -38,6 +40,7 @@ pub fn price(value: i64, name: &'static str, markets: &Markets, market: usize) -
 ///
 /// # Errors
 /// Says on which side it lies outside.
+#[inline]
 pub fn within_life(at: i64, markets: &Markets, market: usize) -> Result<(), Refusal> {
     let life = &markets.lives[market];
     if at < life.opens {

@@ -45,7 +45,9 @@ impl<'a, R: Row> Shelf<'a, R> {
     #[must_use]
     pub fn new(months: &'a Months, folder: &'a Path, number: usize, limit: usize) -> Self {
         let limit = limit.max(1);
-        let (rows, numbers, places, known, runs) = Default::default();
+        let (places, known, runs) = Default::default();
+        // All at once: what grows is copied, and memory that no row is written to costs nothing.
+        let (rows, numbers) = (Vec::with_capacity(limit), Vec::with_capacity(limit));
         Self { months, folder, number, limit, rows, numbers, places, known, month: 0, runs }
     }
 

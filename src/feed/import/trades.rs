@@ -102,7 +102,7 @@ impl Kind for Trades {
             ts: needed(TS),
             yes: needed(YES_PRICE),
             counts: needed(COUNT),
-            sides: chunk.texts(TAKER_SIDE),
+            sides: Sides::of(chunk.texts(TAKER_SIDE)),
             ids: chunk.cells(TRADE_ID),
             no: chunk.cells(NO_PRICE),
             fetched: chunk.cells(FETCHED_AT),
@@ -147,10 +147,33 @@ pub struct Columns<'a> {
     ts: &'a [Cell],
     yes: &'a [Cell],
     counts: &'a [Cell],
-    sides: &'a Texts,
+    sides: Sides<'a>,
     ids: Option<&'a [Cell]>,
     no: Option<&'a [Cell]>,
     fetched: Option<&'a [Cell]>,
+}
+
+/// Sides, and which of the names is which.
+struct Sides<'a> {
+    names: &'a Texts,
+    is_yes: Vec<Option<bool>>,
+}
+
+impl<'a> Sides<'a> {
+    fn of(names: &'a Texts) -> Self {
+        let is_yes = |name: Option<&str>| match name {
+            Some("yes") => Some(true),
+            Some("no") => Some(false),
+            _ => None,
+        };
+        Self { names, is_yes: names.names.iter().map(is_yes).collect() }
+    }
+
+    #[inline]
+    fn is_yes(&self, row: usize) -> Result<bool, Refusal> {
+        let key = self.names.key(row).ok_or(Refusal::Missing("taker_side"))?;
+        self.is_yes[key].ok_or_else(|| Refusal::Side(self.names.name(row).unwrap_or_default().to_owned()))
+    }
 }
 
 impl Columns<'_> {
@@ -182,12 +205,7 @@ impl Columns<'_> {
             count if count < 0 => return Err(Refusal::NegativeCount(count)),
             count => count,
         };
-        let taker_is_yes = match self.sides.name(row) {
-            Some("yes") => true,
-            Some("no") => false,
-            Some(other) => return Err(Refusal::Side(other.to_owned())),
-            None => return Err(Refusal::Missing("taker_side")),
-        };
+        let taker_is_yes = self.sides.is_yes(row)?;
         let id = self.ids.map_or(Ok(0), |ids| value(ids[row], "trade_id"))?;
         within_life(at, markets, market)?;
         let market = u32::try_from(market).expect("markets are far fewer than 2^32");
