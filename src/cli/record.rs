@@ -29,7 +29,8 @@ use super::{Common, Failure, ScenarioArgs, json, print};
 /// laid out by time and series, so that a run of one series reads little of the others.
 ///
 /// With --from-run nothing is asked of an exchange: the data set is what a live or paper run saw, and a backtest of
-/// it decides as the run did.
+/// it decides as the run did, if its scenario names the files in the data set's folder `facts`: what the desk
+/// learned, each fact at the moment it did.
 #[derive(Debug, Args)]
 pub struct Record {
     /// The data set; one that was recorded is gone on with
@@ -161,7 +162,7 @@ impl Record {
         let moment = |at: Option<crate::domain::Timestamp>| at.map(|at| at.to_string());
         let span = json!({
             "first": moment(exported.span.map(|span| span.0)), "last": moment(exported.span.map(|span| span.1)),
-            "steered": exported.steered, "facts": exported.facts,
+            "steered": exported.steered, "facts": exported.facts, "facts_files": exported.facts_files,
         });
         self.say(exported.totals, span, common)
     }

@@ -3,7 +3,8 @@
 //! The kind of a file is told by its header. A row without `published_at` is refused: a fact whose
 //! publication is unknown cannot be placed on the timeline without looking ahead.
 
-use std::path::Path;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
 
 use csv::StringRecord;
 use serde::{Deserialize, Serialize};
@@ -176,6 +177,81 @@ pub fn read(file: &Path) -> Result<Vec<(Timestamp, Fact)>, DataError> {
     Ok(facts)
 }
 
+/// Writes facts into a folder, a file for each kind, in their order; returns the files. What [`read`] reads of
+/// them are the same facts.
+///
+/// # Errors
+/// When a file cannot be written.
+pub fn write(folder: &Path, facts: &[(Timestamp, Fact)]) -> Result<Vec<PathBuf>, DataError> {
+    let mut files = BTreeMap::new();
+    for (published, fact) in facts {
+        let (name, columns, cells) = written(*published, fact);
+        let (_, rows) = files.entry(name).or_insert_with(|| (columns, Vec::new()));
+        rows.push([vec![published.to_string()], cells].concat());
+    }
+    let written = files.into_iter().map(|(name, (columns, rows))| {
+        let file = folder.join(name);
+        write_rows(&file, columns, &rows)?;
+        Ok(file)
+    });
+    written.collect()
+}
+
+/// The file and the columns of a kind of fact, and one fact's cells after the first.
+fn written(published: Timestamp, fact: &Fact) -> (&'static str, &'static [&'static str], Vec<String>) {
+    let percent = |figure: Option<Decimal6>| figure.map_or(String::new(), |figure| figure.to_string());
+    match *fact {
+        Fact::FomcDecision { scheduled, upper_before, upper_after } => {
+            let change = (upper_after.millionths() - upper_before.millionths()) * 100;
+            let change = Decimal6::from_millionths(change);
+            let range = [upper_before, upper_after, change].map(|figure| figure.to_string());
+            // A decision is announced on the day of its meeting.
+            (
+                "fomc_decisions.csv",
+                DECISIONS,
+                [&[published.date(), scheduled.to_string()], &range[..]].concat(),
+            )
+        }
+        Fact::FomcMeeting { announcement } => {
+            ("fomc_meetings.csv", CALENDAR, vec![announcement.date(), announcement.to_string()])
+        }
+        Fact::CpiPrint { month, yoy, mom, core_mom } => {
+            let figures = [yoy, mom, core_mom].map(percent);
+            ("cpi_prints.csv", CPI, [&[month.to_string()], &figures[..]].concat())
+        }
+        Fact::CpiConsensus { month, yoy, mom, core_mom } => {
+            let figures = [yoy, mom, core_mom].map(percent);
+            ("cpi_consensus.csv", CPI_CONSENSUS, [&[month.to_string()], &figures[..]].concat())
+        }
+        Fact::CpiRelease { month, release } => {
+            let release = release.map_or(String::new(), |release| release.to_string());
+            ("cpi_releases.csv", CPI_CALENDAR, vec![month.to_string(), release])
+        }
+        Fact::Unemployment { month, rate } => {
+            ("unemployment.csv", UNEMPLOYMENT, vec![month.to_string(), rate.to_string()])
+        }
+        Fact::HighForecast { station, day, lead_hours, high } => {
+            let cells = [station.to_string(), day.to_string(), lead_hours.to_string(), high.to_string()];
+            ("high_forecasts.csv", HIGH_FORECASTS, cells.into())
+        }
+        Fact::ObservedHigh { station, day, high } => {
+            let cells = [station.to_string(), day.to_string(), high.to_string()];
+            ("observed_highs.csv", OBSERVED_HIGHS, cells.into())
+        }
+    }
+}
+
+fn write_rows(file: &Path, columns: &[&str], rows: &[Vec<String>]) -> Result<(), DataError> {
+    let cannot =
+        |error: &dyn std::fmt::Display| DataError::of_file(file, format!("cannot be written: {error}"));
+    let mut writer = csv::Writer::from_path(file).map_err(|error| cannot(&error))?;
+    writer.write_record(columns).map_err(|error| cannot(&error))?;
+    for row in rows {
+        writer.write_record(row).map_err(|error| cannot(&error))?;
+    }
+    writer.flush().map_err(|error| cannot(&error))
+}
+
 /// A change of a series' fees.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FeeChange {
@@ -218,17 +294,13 @@ pub fn read_fee_changes(file: &Path) -> Result<Vec<FeeChange>, DataError> {
 /// # Errors
 /// When it cannot be written.
 pub fn write_fee_changes(file: &Path, changes: &[FeeChange]) -> Result<(), DataError> {
-    let cannot =
-        |error: &dyn std::fmt::Display| DataError::of_file(file, format!("cannot be written: {error}"));
-    let mut writer = csv::Writer::from_path(file).map_err(|error| cannot(&error))?;
-    writer.write_record(FEE_CHANGES).map_err(|error| cannot(&error))?;
-    for FeeChange { series_ticker, effective_at, fees } in changes {
+    let row = |change: &FeeChange| {
+        let FeeChange { series_ticker, effective_at, fees } = change;
         let multiplier = Decimal6::from_millionths(fees.multiplier_ppm.into());
         let (at, multiplier) = (effective_at.to_string(), multiplier.to_string());
-        let record = [series_ticker.as_str(), &at, fee_name(fees.fee_type), &multiplier];
-        writer.write_record(record).map_err(|error| cannot(&error))?;
-    }
-    writer.flush().map_err(|error| cannot(&error))
+        vec![series_ticker.clone(), at, fee_name(fees.fee_type).to_owned(), multiplier]
+    };
+    write_rows(file, FEE_CHANGES, &changes.iter().map(row).collect::<Vec<_>>())
 }
 
 type Reader = csv::Reader<std::fs::File>;
@@ -265,3 +337,7 @@ fn each_row<T>(
     }
     Ok(rows)
 }
+
+#[cfg(test)]
+#[path = "facts_tests.rs"]
+mod tests;

@@ -1,21 +1,21 @@
 //! The data set of a live run: its ledger has every input with the moment at which it came, which is all that a
 //! backtest needs to decide as the run did.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::domain::Timestamp;
 use crate::engine::gateway::{Feed, Next};
 use crate::event::Input;
-use crate::feed::DataError;
 use crate::feed::import::target::Target;
+use crate::feed::{DataError, facts};
 use crate::journal::replay::Recording;
 
 use super::part::Layout;
 use super::recorder::{RecordSettings, Recorder, Totals};
 
 /// What a run came to as a data set.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Exported {
     /// What was written.
     pub totals: Totals,
@@ -23,8 +23,10 @@ pub struct Exported {
     pub span: Option<(Timestamp, Timestamp)>,
     /// Inputs of the owner, which no data set holds: a backtest does without them.
     pub steered: u64,
-    /// Facts, which come from the scenario's files.
+    /// Facts, which a scenario that is to know them names as its own.
     pub facts: u64,
+    /// Their files.
+    pub facts_files: Vec<PathBuf>,
 }
 
 /// As many as a data set may hold; a desk whose fills are simulated may have been told so many.
@@ -53,7 +55,7 @@ pub fn export(ledger: &Path, out: &Path) -> Result<Exported, DataError> {
     let work = target.folder("work")?;
     let mut recorder = Recorder::open(&work, settings)?;
     let mut feed = recording.inputs();
-    let (mut span, mut steered, mut facts) = (None, 0, 0);
+    let (mut span, mut steered, mut told) = (None, 0, Vec::new());
     loop {
         match feed.next(Some(Timestamp::MAX)).map_err(|error| unread(&error.message))? {
             Next::Item(input) => {
@@ -63,7 +65,7 @@ pub fn export(ledger: &Path, out: &Path) -> Result<Exported, DataError> {
                         span = Some((first, input.at));
                     }
                     Input::Control(_) => steered += 1,
-                    Input::Fact(_) => facts += 1,
+                    Input::Fact(fact) => told.push((input.at, *fact)),
                     Input::Venue(_) | Input::Wake => {}
                 }
                 recorder.take(input.at, &input.value, None);
@@ -78,6 +80,9 @@ pub fn export(ledger: &Path, out: &Path) -> Result<Exported, DataError> {
         target.adopt(&work.join(name), name)?;
     }
     target.remove(&work)?;
+    let names = if told.is_empty() { Vec::new() } else { facts::write(&target.folder("facts")?, &told)? };
+    let names = names.iter().filter_map(|file| file.file_name());
+    let facts_files = names.map(|name| out.join("facts").join(name)).collect();
     target.publish()?;
-    Ok(Exported { totals, span, steered, facts })
+    Ok(Exported { totals, span, steered, facts: told.len() as u64, facts_files })
 }

@@ -59,6 +59,9 @@ fn a_backtest_of_what_a_session_saw_trades_like_the_session() {
     assert!(exported.totals.published.rows > 1_000 && exported.steered == 0, "{exported:?}");
     assert_sound(&data);
     let mut scenario = scenario("2022-01-01", "2022-05-31");
+    // What the desk learned is in the data set too.
+    assert!(exported.facts_files.len() > 1, "{exported:?}");
+    scenario.facts = exported.facts_files;
     scenario.data = vec![data];
     let (again, equity_again) = backtest(scenario);
     assert_same(&live, &again);
