@@ -1,10 +1,11 @@
 //! The live feed with both clocks, without a network.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::mpsc::{Sender, channel};
+use std::sync::{Arc, Mutex};
 
-use crate::domain::{Price, Quote};
+use crate::domain::{Contracts, Level, Price, Quote, Side};
+use crate::engine::gateway::{Beside, PublicTrade};
 use crate::event::Control;
 
 use super::*;
@@ -170,4 +171,34 @@ fn what_is_answered_at_the_end_of_the_data_comes_before_the_end() {
     let markets: Vec<Input> = (0..3).map(|_| item(feed.next(None).unwrap()).value).collect();
     assert_eq!(markets, [quote(1), quote(2), quote(3)]);
     assert!(matches!(feed.next(None).unwrap(), Next::End));
+}
+
+#[test]
+fn what_stands_behind_a_quote_has_its_moment_and_asides_keep_their_place() {
+    let (send, clock, feed) = by_wall(vec![]);
+    let noted = Arc::new(Mutex::new(Vec::new()));
+    let pen = Arc::clone(&noted);
+    let asides = move |at, aside| pen.lock().unwrap().push((at, matches!(aside, Aside::Book(_))));
+    let mut feed = feed.with_depth().with_asides(Box::new(asides));
+    clock.store(10, Ordering::SeqCst);
+    let level = Level { price: Price::new(4_300).unwrap(), size: Contracts::ONE };
+    let depth = Arc::new(Depth { bids: vec![level], asks: vec![] });
+    let (market, quote) = (MarketId(1), Quote::default());
+    let book = |deeper: &Arc<Depth>| {
+        let beside = Beside { open_interest: None, deeper: Arc::clone(deeper) };
+        News::Book { at: None, market, quote, beside }
+    };
+    let (yes_price, contracts, taker) = (Price::ONE, Contracts::ONE, Side::Yes);
+    let trade = PublicTrade { market, id: "a".into(), yes_price, contracts, taker };
+    send.send(book(&depth)).unwrap();
+    send.send(News::Trade { at: None, trade }).unwrap();
+    send.send(book(&Arc::default())).unwrap();
+    drop(send);
+    let mut told = Vec::new();
+    while let Next::Item(input) = feed.next(None).unwrap() {
+        told.push((input.at, matches!(input.value, Input::Market(MarketEvent::Depth { .. }))));
+    }
+    let at = |later| ms(10) + Span::MICROSECOND.times(later);
+    assert_eq!(told, [(at(0), true), (at(0), false), (at(2), false)]);
+    assert_eq!(*noted.lock().unwrap(), [(at(0), true), (at(1), false), (at(2), true)]);
 }
