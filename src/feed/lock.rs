@@ -46,5 +46,5 @@ fn taken(out: &Path, lock: &mut File) -> DataError {
         Some(pid) => format!("process {pid}"),
         None => "another process".into(),
     };
-    DataError::of_file(out, format!("is being written by {holder}; wait for it, or give another --out"))
+    DataError::of_file(out, format!("is being written by {holder}; wait for it, or write to another folder"))
 }

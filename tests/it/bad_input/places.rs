@@ -492,7 +492,7 @@ fn two_processes_do_not_write_one_data_set() {
     holder.try_lock().unwrap();
     let before = contents(&world.path(""));
     let outcome = world.outcome(command(&world, IMPORT));
-    let says = "protogen: out: is being written by process 4711; wait for it, or give another --out\n";
+    let says = "protogen: out: is being written by process 4711; wait for it, or write to another folder\n";
     assert_eq!((outcome.code, &*outcome.stderr), (DATA, says));
     assert!(contents(&world.path("")) == before, "the other's files were touched");
     // When it has died, its leavings are cleared and the data set is made.
