@@ -193,9 +193,7 @@ fn count(
         let times = [len().alias("rows"), col("ts").min().alias("first"), col("ts").max().alias("last")];
         let by_ticker = rows.group_by([col("ticker").cast(polars::prelude::DataType::String)]).agg(times);
         let by_ticker = by_ticker.collect()?;
-        if by_ticker.height() == 0 {
-            break;
-        }
+        let counted = by_ticker.column("rows")?.as_materialized_series().sum::<u32>()?;
         let sums = [col("rows").sum(), col("first").min(), col("last").max()];
         quoted = Some(match quoted {
             None => by_ticker,
@@ -203,6 +201,9 @@ fn count(
                 before.vstack(&by_ticker)?.lazy().group_by([col("ticker")]).agg(sums).collect()?
             }
         });
+        if counted < COUNTED_AT_ONCE {
+            break;
+        }
     }
     Ok(quoted)
 }

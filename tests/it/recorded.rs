@@ -190,7 +190,10 @@ fn a_recording_that_is_killed_goes_on_and_two_at_once_are_refused() {
     let refused = recorder(&sandbox, &out).output().unwrap();
     let message = String::from_utf8_lossy(&refused.stderr).into_owned();
     assert_eq!(refused.status.code(), Some(3), "{message}");
-    assert!(message.contains(&format!("process {}", first.id())) && message.contains("--out"), "{message}");
+    assert!(
+        message.contains(&format!("process {}", first.id())) && message.contains("another folder"),
+        "{message}"
+    );
     first.kill().unwrap();
     first.wait().unwrap();
     // The last frame is torn, as it is when the machine dies.
@@ -339,8 +342,7 @@ fn a_session_whose_recorder_fails_trades_on_and_says_so() {
 fn a_place_that_cannot_be_recorded_to_is_refused_before_anything_is_traded() {
     let sandbox = Sandbox::start(&MONTHS);
     let taken = sandbox.home.path().join("taken");
-    fs::create_dir_all(taken.join(".recording")).unwrap();
-    let _lock = protogen::feed::lock::take(&taken.join(".recording/lock"), &taken).unwrap();
+    let _lock = protogen::feed::lock::take(&taken.join(".recording"), &taken).unwrap();
     let pid = format!("process {}", std::process::id());
     let (foreign, file) = (root().join("data/fomc"), sandbox.home.path().join("sandbox-key.pem"));
     for (folder, why) in [(&taken, &*pid), (&foreign, "was not recorded"), (&file, "cannot be created")] {

@@ -173,7 +173,7 @@ const PLACES: &[Case] = &[
         |_| (),
         "data show data --html map.toml/page.html",
         DATA,
-        "map.toml/page.html: cannot be written: File exists (os error 17)",
+        "map.toml: cannot be created: File exists (os error 17)",
     ),
     (
         "a page over a folder",
