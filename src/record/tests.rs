@@ -232,7 +232,7 @@ fn a_recording_goes_on_where_it_was_cut_off() {
     let mut recorder = begin().unwrap();
     let refused = begin().err().unwrap();
     let pid = std::process::id().to_string();
-    assert!(refused.problem.contains(&pid) && refused.problem.contains("--out"), "{refused}");
+    assert!(refused.problem.contains(&pid) && refused.problem.contains("another folder"), "{refused}");
     for market in &list {
         recorder.take(us(OPEN), &told(MarketEvent::Listed(Arc::clone(market))), None);
     }
