@@ -26,8 +26,9 @@ const MUTANTS: &[Mutant] = &[
     Mutant {
         what: "an exposure check that always says yes",
         file: "desk/risk/mod.rs",
-        from: "let fitting = self.affordable(ask.book, limit, room, contracts);",
-        to: "let (fitting, _) = (contracts, self.affordable(ask.book, limit, room, contracts));",
+        from: "let cost_of_one = self.worst_cost(ask.book, limit, Contracts::ONE);",
+        to: "let cost_of_one = self.worst_cost(ask.book, limit, Contracts::ONE);
+             let room = room.map(|(_, reason)| (Money::from_micros(i64::MAX), reason));",
     },
     Mutant {
         what: "no drawdown scaling",
