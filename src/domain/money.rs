@@ -62,14 +62,22 @@ impl Money {
     /// When the denominator is not positive or the result does not fit.
     #[must_use]
     pub fn mul_div_floor(self, numerator: i64, denominator: i64) -> Self {
+        self.checked_mul_div_floor(numerator, denominator).expect("money stays within nine trillion dollars")
+    }
+
+    /// The same; `None` when the result does not fit.
+    ///
+    /// # Panics
+    /// When the denominator is not positive.
+    #[must_use]
+    pub fn checked_mul_div_floor(self, numerator: i64, denominator: i64) -> Option<Self> {
         assert!(denominator > 0, "a share of money needs a positive denominator");
         // Nearly every amount fits 64 bits, where division is several times faster.
         if let Some(exact) = self.0.checked_mul(numerator) {
-            return Self(exact.div_euclid(denominator));
+            return Some(Self(exact.div_euclid(denominator)));
         }
         let exact = i128::from(self.0) * i128::from(numerator);
-        let floored = exact.div_euclid(i128::from(denominator));
-        Self(i64::try_from(floored).expect("money stays within nine trillion dollars"))
+        i64::try_from(exact.div_euclid(i128::from(denominator))).ok().map(Self)
     }
 }
 

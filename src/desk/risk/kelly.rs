@@ -36,11 +36,8 @@ const SCALING_UNIT: u128 = 1_000_000_000_000;
 pub fn target(bankroll: Money, belief: Probability, cost: UnitCost, scaling: Scaling) -> Option<Contracts> {
     let stake = stake(bankroll, belief, cost, scaling)?;
     // stake in 1e-6 dollars, cost in 1e-10 dollars
-    let contracts = match stake.micros().checked_mul(10_000) {
-        Some(stake) => stake / cost.tenth_nanos(),
-        None => i64::try_from(i128::from(stake.micros()) * 10_000 / i128::from(cost.tenth_nanos())).ok()?,
-    };
-    Some(Contracts::whole(contracts))
+    let contracts = stake.checked_mul_div_floor(10_000, cost.tenth_nanos())?;
+    Some(Contracts::whole(contracts.micros()))
 }
 
 /// The stake: what the position may cost.
