@@ -480,7 +480,7 @@ impl Hooks for Watcher<'_> {
             shared.recent.observe(out);
         }
         if let Some(tap) = &self.tap {
-            recording::observe(tap, input);
+            tap.lock().input(input);
         }
         out.records.iter().for_each(|record| self.tell(record));
     }

@@ -8,7 +8,7 @@ use tracing::error;
 
 use crate::desk::Desk;
 use crate::domain::{Market, MarketStatus};
-use crate::event::{Input, MarketEvent, Stamped};
+use crate::event::{Input, MarketEvent};
 use crate::kalshi::clock;
 use crate::live::notify::{Event, Kind, Notifier};
 use crate::live::shell::Listener;
@@ -112,11 +112,6 @@ pub(super) fn begin(tap: Option<&SharedTap>, desk: &Desk) {
         }
     }
     tap.lock().begin(desk.now(), known);
-}
-
-/// What the desk was told is recorded.
-pub(super) fn observe(tap: &SharedTap, input: &Stamped<Input>) {
-    tap.lock().input(input);
 }
 
 impl Outcome {
