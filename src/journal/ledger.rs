@@ -517,6 +517,16 @@ fn order_status(end: OrderEnd, nothing_filled: bool) -> &'static str {
     }
 }
 
+/// Whether nothing was ever committed to a ledger that is there: its process ended while it made it.
+#[must_use]
+pub fn is_blank(file: &Path) -> bool {
+    let count = "SELECT count(*) FROM sqlite_schema";
+    let tables = Connection::open(file)
+        .and_then(|connection| connection.query_row(count, [], |row| row.get::<_, i64>(0)));
+    // What is no database is not ours to write to.
+    matches!(tables, Ok(0))
+}
+
 /// Opens a finished ledger for reading.
 ///
 /// # Errors

@@ -9,7 +9,7 @@ use crate::domain::{Fact, Timestamp};
 use crate::engine::gateway::Session;
 use crate::engine::{Engine, EngineError, JournalError};
 use crate::journal::TradeLogger;
-use crate::journal::ledger::{LedgerError, RunHeader};
+use crate::journal::ledger::{LedgerError, RunHeader, is_blank};
 use crate::journal::replay::{Recording, SilentVenue};
 use crate::scenario::{Scenario, ScenarioError};
 
@@ -79,7 +79,7 @@ impl Opening<'_> {
     /// # Errors
     /// When it cannot be read or written, belongs to something else, or cannot be repeated.
     pub fn open(&self, scenario: Scenario) -> Result<Opened, OpenError> {
-        if self.file.exists() { self.go_on(&scenario) } else { self.begin(scenario) }
+        if self.file.exists() && !is_blank(self.file) { self.go_on(&scenario) } else { self.begin(scenario) }
     }
 
     fn begin(&self, scenario: Scenario) -> Result<Opened, OpenError> {

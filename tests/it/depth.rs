@@ -112,9 +112,5 @@ fn a_paper_desk_walks_live_books_as_a_backtest_does_and_what_it_saw_is_kept() {
     assert_sound(&seen);
     let again = backtested(&case, &out, &format!("feed.data=\"{to}\""));
     assert_same(&deeds(&paper), &deeds(&again));
-    // Known and not explained: one run in ten or so, a market without a quote yet is looked at by one of the two only.
-    let of_quoted = |ledger: &Path| -> Vec<String> {
-        thoughts(ledger).into_iter().filter(|line| !line.contains("Null, Null, Null")).collect()
-    };
-    assert_same(&of_quoted(&paper), &of_quoted(&again));
+    assert_same(&thoughts(&paper), &thoughts(&again));
 }

@@ -328,6 +328,18 @@ fn kill_and_restart(times: u32, seed: u64) {
 }
 
 #[test]
+fn a_desk_killed_while_it_made_its_ledger_begins() {
+    let sandbox = Sandbox::start(&MONTH);
+    let made = Connection::open(sandbox.ledger()).unwrap();
+    made.execute_batch("PRAGMA journal_mode = WAL; BEGIN; CREATE TABLE run (run_id TEXT)").unwrap();
+    drop(made);
+    let output = sandbox.live(&[]).output().unwrap();
+    let code = output.status.code().unwrap();
+    assert!(code == 0 || code == 1, "{code}: {}", String::from_utf8_lossy(&output.stderr));
+    assert!(count(&sandbox.ledger(), "fill") > 0);
+}
+
+#[test]
 fn killed_at_any_moment_it_goes_on_with_the_exchanges_books() {
     kill_and_restart(20, 1);
 }

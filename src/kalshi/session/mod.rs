@@ -139,6 +139,8 @@ pub struct Session {
     going: Going,
     /// Something was told about orders since the exchange's clock was last told.
     answered: bool,
+    /// Markets were asked for over the stream, and the exchange's clock was not heard since.
+    subscribing: bool,
     reading: usize,
     sweep_at: Option<Instant>,
     sweeping: bool,
@@ -236,6 +238,7 @@ impl Session {
             exchange_now: Timestamp::MIN,
             going: Going::Standing,
             answered: false,
+            subscribing: false,
             reading: 0,
             sweep_at: Some(first_sweep),
             sweeping: false,
@@ -303,10 +306,11 @@ impl Session {
         while let Some(task) = self.tracker.task(now) {
             self.begin(task);
         }
-        self.read_unknown();
         self.ask_hours_if_due();
-        // Until the exchange's clock has said which moment this is, nothing can be stamped.
+        // Until the exchange's clock has said which moment this is, nothing can be stamped, and a market that
+        // opens at this moment would be taken for one that is not open yet.
         if self.going != Going::Under {
+            self.read_unknown();
             self.tell_of_orders();
             self.tell_of_markets().await;
         }

@@ -1,25 +1,26 @@
-//! The session without an exchange: what it does when it cannot go on.
+//! The session without an exchange: when it reads and subscribes, and what it does when it cannot go on.
 
 use std::sync::mpsc::sync_channel;
 
 use super::*;
+use crate::domain::FeeSchedule;
 use crate::kalshi::environment::Environment;
-use crate::kalshi::watch::Scope;
+use crate::kalshi::frame::{Frame, Lifecycle, Turn};
+use crate::kalshi::schema::decode;
+use crate::kalshi::watch::{Scope, SeriesFacts};
+use crate::kalshi::wire::OneMarket;
 
 /// The secret key of the first example of RFC 8032, which is no secret.
 const PEM: &str = "-----BEGIN PRIVATE KEY-----\n\
     MC4CAQAwBQYDK2VwBCIEIJ1hsZ3v/VpguoRK9JLsLMREScVpezJpGXA7rAMcrn9g\n\
     -----END PRIVATE KEY-----\n";
 
-#[tokio::test]
-async fn a_session_that_loses_stream_events_fails_and_says_why() {
-    // Nobody listens there: requests fail, which a session survives.
+/// Nobody listens where they go: requests fail, which a session survives.
+fn parts(asks: mpsc::Receiver<Ask>, news: SyncSender<News>) -> Parts {
     let environment = Environment::Sandbox { port: 1 };
     let credentials = Credentials::from_pem("key-1", PEM).unwrap();
     let rest = Rest::new(&environment, Some(credentials.clone())).unwrap();
-    let (news, heard) = sync_channel(64);
-    let (ask, asks) = mpsc::channel(8);
-    let parts = Parts {
+    Parts {
         reader: MarketReader::new(rest.clone(), Scope::default()),
         rest,
         credentials,
@@ -28,14 +29,56 @@ async fn a_session_that_loses_stream_events_fails_and_says_why() {
         asks,
         news,
         link: Arc::default(),
-    };
-    let settings = SessionSettings {
-        stream: true,
-        interval: Span::MINUTE,
-        by_exchange: false,
-        group: None,
-        detail: Detail::Best,
-    };
+    }
+}
+
+fn settings(by_exchange: bool) -> SessionSettings {
+    SessionSettings { stream: true, interval: Span::MINUTE, by_exchange, group: None, detail: Detail::Best }
+}
+
+/// The exchange tells of a market and, maybe much later, which moment that was.
+#[tokio::test]
+async fn a_new_market_is_read_and_subscribed_within_its_moment() {
+    let file = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/kalshi/market_get.json");
+    let OneMarket { market } = decode("market", &std::fs::read(file).unwrap()).unwrap();
+    let (opens, ticker): (_, Arc<str>) = (market.open_time, market.ticker.as_str().into());
+    let (news, heard) = sync_channel(64);
+    let (_ask, asks) = mpsc::channel(8);
+    let (wants, mut wanted) = mpsc::channel(8);
+    let (_told, events) = mpsc::channel(8);
+    let mut session = Session::new(parts(asks, news), settings(true), Some(wants), events, Arc::default());
+    session.sweep_at = None;
+    session.asked(Ask::GoOn(None));
+    session.step().await;
+    assert_eq!(wanted.try_recv().unwrap(), Want::Advance { until_ts_ms: None });
+
+    session.frame(Frame::Lifecycle(Lifecycle { ticker: Arc::clone(&ticker), turn: Turn::Activated }));
+    session.step().await;
+    assert_eq!(session.reading, 0, "before its moment it would be taken for not open yet");
+    let clock = SandboxClock { now: opens, end: false };
+    session.frame(Frame::SandboxClock(clock));
+    session.step().await;
+    assert_eq!(session.reading, 1);
+
+    let series =
+        SeriesFacts { ticker: "KXHIGHNY".into(), category: "Climate".into(), fees: FeeSchedule::STANDARD };
+    session.finished(Finished::Asked(vec![Arc::clone(&ticker)], Ok(vec![(market, series)])));
+    session.step().await;
+    assert_eq!(wanted.try_recv().unwrap(), Want::Markets(vec![ticker]));
+    let again = Want::Advance { until_ts_ms: Some(opens.millis()) };
+    assert_eq!(wanted.try_recv().unwrap(), again, "its book belongs to this moment");
+    let is_clock = |news: &News| matches!(news, News::Clock { .. });
+    assert!(!heard.try_iter().any(|news| is_clock(&news)), "the moment is not over");
+    session.frame(Frame::SandboxClock(clock));
+    session.step().await;
+    assert!(heard.try_iter().any(|news| is_clock(&news)));
+}
+
+#[tokio::test]
+async fn a_session_that_loses_stream_events_fails_and_says_why() {
+    let (news, heard) = sync_channel(64);
+    let (ask, asks) = mpsc::channel(8);
+    let (parts, settings) = (parts(asks, news), settings(false));
     let (told, events) = mpsc::channel(2);
     let stalled = Arc::new(AtomicBool::new(false));
     let mut tell = teller(told, Arc::clone(&stalled));

@@ -35,7 +35,7 @@ impl Session {
                 }
                 self.going = Going::Under;
                 if self.wants.is_some() {
-                    self.want(Want::Advance { until_ts_ms: until.map(Timestamp::millis) }).await;
+                    self.advance(until).await;
                 } else {
                     // Nothing else would tell what the next moment brings.
                     self.sweep_soon();
@@ -54,12 +54,23 @@ impl Session {
                 if !self.tracker.is_quiet() {
                     return;
                 }
+                if self.subscribing {
+                    // The books of new markets belong to this moment, whenever they come: the clock is told after them.
+                    self.going = Going::Under;
+                    return self.advance(Some(clock.now)).await;
+                }
                 self.going = Going::Standing;
                 self.answered = false;
                 self.push(News::Clock { now: clock.now, end: clock.end });
             }
             _ => {}
         }
+    }
+
+    /// Asks for the next moment over the stream, which first completes its subscriptions.
+    async fn advance(&mut self, until: Option<Timestamp>) {
+        self.subscribing = false;
+        self.want(Want::Advance { until_ts_ms: until.map(Timestamp::millis) }).await;
     }
 
     pub(super) fn tell_of_orders(&mut self) {
@@ -112,6 +123,7 @@ impl Session {
             self.push(news);
         }
         if !listed.is_empty() {
+            self.subscribing = self.wants.is_some();
             self.want(Want::Markets(listed)).await;
         }
     }
