@@ -66,8 +66,8 @@ pub struct SandboxCommand {
     /// How fees round
     #[arg(long, value_enum, default_value_t = Rounding::Centicent)]
     fee_rounding: Rounding,
-    /// What goes wrong and how often, for example `seed=7,drop_ack=0.05,ws_gap=0.01,latency=50ms..2s`; also http_500,
-    /// reset, rate_limit, duplicate and ws_drop
+    /// What goes wrong and how often, for example `seed=7,drop_ack=0.05,ws_gap=0.01,latency=50ms..2s`; also `http_500`,
+    /// reset, `rate_limit`, duplicate and `ws_drop`
     #[arg(long, default_value = "", value_name = "SPEC", value_parser = Faults::parse, hide_default_value = true)]
     faults: Faults,
     /// How long settled markets and trades stay with the live endpoints before they are served below
