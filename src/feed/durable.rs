@@ -3,9 +3,14 @@
 
 use std::fs::{self, File};
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
 
 use super::DataError;
+
+/// Files that are put on the disk at the same time: it is told to keep them together, not each after the other.
+const AT_ONCE: usize = 8;
 
 /// Puts a file on the disk, or the names in a folder.
 ///
@@ -20,15 +25,35 @@ pub fn sync(path: &Path) -> io::Result<()> {
 /// # Errors
 /// As [`sync`].
 pub fn sync_tree(folder: &Path) -> io::Result<()> {
+    let mut paths = Vec::new();
+    list(folder, &mut paths)?;
+    let next = AtomicUsize::new(0);
+    let work = || {
+        while let Some(path) = paths.get(next.fetch_add(1, Ordering::Relaxed)) {
+            sync(path)?;
+        }
+        Ok(())
+    };
+    thread::scope(|scope| {
+        let threads: Vec<_> = (0..AT_ONCE.min(paths.len())).map(|_| scope.spawn(work)).collect();
+        threads
+            .into_iter()
+            .try_for_each(|thread| thread.join().expect("to put a file on the disk cannot panic"))
+    })
+}
+
+/// Lists a folder and everything in it.
+fn list(folder: &Path, paths: &mut Vec<PathBuf>) -> io::Result<()> {
     for entry in fs::read_dir(folder)? {
         let entry = entry?;
         if entry.file_type()?.is_dir() {
-            sync_tree(&entry.path())?;
+            list(&entry.path(), paths)?;
         } else {
-            sync(&entry.path())?;
+            paths.push(entry.path());
         }
     }
-    sync(folder)
+    paths.push(folder.to_owned());
+    Ok(())
 }
 
 /// Puts the name of a file or folder on the disk: that it is in the folder it is in.
