@@ -94,8 +94,7 @@ fn write_input(folder: &Path, millions: usize) {
 fn run(folder: &Path, millions: usize, threads: usize) {
     let files: Vec<PathBuf> =
         (0..millions).map(|file| folder.join(format!("trades-{file:03}.parquet"))).collect();
-    let out = folder.join("out");
-    let _old = fs::remove_dir_all(&out);
+    let out = out(folder, threads);
     let mut settings = Settings {
         out: &out,
         selection: Selection::default(),
@@ -123,9 +122,14 @@ fn run(folder: &Path, millions: usize, threads: usize) {
     );
 }
 
+/// The data set of so many threads.
+fn out(folder: &Path, threads: usize) -> PathBuf {
+    folder.join(format!("out-{threads}"))
+}
+
 /// Reads one series as a run does.
 fn one_series(folder: &Path) {
-    let set = [DataSet::open(&folder.join("out")).unwrap()];
+    let set = [DataSet::open(&out(folder, 1)).unwrap()];
     let window = Window { start: Timestamp::MIN, end: Timestamp::MAX };
     let settings = HistoricalSettings { data: &set, facts: &[], window, half_spread: None, lenient: false };
     let before = bytes_read();
@@ -173,10 +177,15 @@ fn main() {
         fs::create_dir_all(&folder).unwrap();
         write_input(&folder, millions);
     }
-    // In processes of their own, so that making the input is not measured.
-    let cores = std::thread::available_parallelism().unwrap().to_string();
-    for what in ["1", &cores, "one-series"] {
+    // In processes of their own, so that making the input is not measured. What they make is removed at the end and
+    // not in between: ext4 looks for minutes at the place of each removed file before it makes a new one.
+    let mut threads = vec![1, std::thread::available_parallelism().unwrap().get()];
+    threads.dedup();
+    let remove = || threads.iter().for_each(|&threads| drop(fs::remove_dir_all(out(&folder, threads))));
+    remove();
+    for what in threads.iter().map(ToString::to_string).chain(["one-series".to_owned()]) {
         let mut child = Command::new(std::env::current_exe().unwrap());
         assert!(child.arg(what).arg(millions.to_string()).arg(&folder).status().unwrap().success());
     }
+    remove();
 }
