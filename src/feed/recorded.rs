@@ -11,7 +11,7 @@ use crate::domain::{Depth, Level};
 
 use super::DataError;
 use super::snapshots::RowEvent;
-use super::writer::{PackedRow, SnapshotWriter, utc};
+use super::writer::{PackedRow, SnapshotWriter, Volumes, utc};
 
 /// Text of which there are few.
 type Names = DictionaryArray<Int32Type>;
@@ -48,7 +48,7 @@ impl RecordedWriter {
                 further.push(Field::new(format!("{side}_{level}_size"), DataType::Int64, true));
             }
         }
-        Ok(Self { inner: SnapshotWriter::create_with(file, further)?, levels })
+        Ok(Self { inner: SnapshotWriter::create_with(file, further, Volumes::Whole)?, levels })
     }
 
     /// Appends rows as a row group of their own; `ticker` names their markets.

@@ -18,6 +18,8 @@ const BUFFER: usize = 1 << 18;
 pub trait Record: Copy + Ord {
     /// How many bytes it takes.
     const SIZE: usize;
+    /// When, in microseconds since 1970. What is earlier comes first, whatever else the order is by.
+    fn at(&self) -> i64;
     /// Appends its bytes, exactly [`SIZE`](Self::SIZE).
     fn put(self, bytes: &mut Vec<u8>);
     /// Reads it from as many bytes.
@@ -69,21 +71,16 @@ impl<R: Record> Sorter<R> {
         Ok(())
     }
 
-    fn sort(&mut self) {
-        // It finds what is in order already: most sources give one market after the other, each by time.
-        self.buffer.sort();
-    }
-
     fn spill(&mut self) -> Result<(), DataError> {
-        self.sort();
+        let order = Order::of(&self.buffer);
         let path = self.folder.join(format!("run-{:06}.tmp", self.runs.len()));
         let cannot = |error| DataError::of_file(&path, format!("cannot be written: {error}"));
         std::fs::create_dir_all(&self.folder).map_err(cannot)?;
         let mut file = File::create(&path).map_err(cannot)?;
         let mut bytes = Vec::with_capacity(BUFFER);
-        for records in self.buffer.chunks(BUFFER / R::SIZE) {
+        for keys in order.keys.chunks(BUFFER / R::SIZE) {
             bytes.clear();
-            records.iter().for_each(|record| record.put(&mut bytes));
+            keys.iter().for_each(|&key| self.buffer[order.number(key)].put(&mut bytes));
             file.write_all(&bytes).map_err(cannot)?;
         }
         self.buffer.clear();
@@ -97,12 +94,9 @@ impl<R: Record> Sorter<R> {
     /// When a run cannot be written or read.
     pub fn sorted(mut self) -> Result<Sorted<R>, DataError> {
         if self.runs.is_empty() {
-            self.sort();
-            return Ok(Sorted {
-                memory: self.buffer.into_iter(),
-                runs: Vec::new(),
-                heads: BinaryHeap::new(),
-            });
+            let order = Order::of(&self.buffer);
+            let (runs, heads) = Default::default();
+            return Ok(Sorted { memory: self.buffer, order, next: 0, runs, heads });
         }
         if !self.buffer.is_empty() {
             self.spill()?;
@@ -112,7 +106,43 @@ impl<R: Record> Sorter<R> {
         for (number, run) in runs.iter_mut().enumerate() {
             heads.extend(run.next()?.map(|record| Reverse((record, number))));
         }
-        Ok(Sorted { memory: Vec::new().into_iter(), runs, heads })
+        let (memory, order) = Default::default();
+        Ok(Sorted { memory, order, next: 0, runs, heads })
+    }
+}
+
+/// The order of records.
+#[derive(Debug, Default)]
+struct Order {
+    /// In order, one a record: as much of its time as there is room for, above its number.
+    keys: Vec<u64>,
+    number_bits: u32,
+}
+
+impl Order {
+    /// Numbers are sorted, not records, which are several times as large and take longer to compare.
+    #[expect(
+        clippy::stable_sort_primitive,
+        reason = "it finds what is in order already: most sources give one market after the other, each by time"
+    )]
+    fn of<R: Record>(records: &[R]) -> Self {
+        let times = || records.iter().map(Record::at);
+        let (first, last) = (times().min().unwrap_or(0), times().max().unwrap_or(0));
+        let number_bits = usize::BITS - records.len().leading_zeros();
+        let time_bits = u64::BITS - last.abs_diff(first).leading_zeros();
+        let cut = (time_bits + number_bits).saturating_sub(u64::BITS);
+        let key = |(at, number): (i64, u64)| (at.abs_diff(first) >> cut) << number_bits | number;
+        let mut order = Self { keys: times().zip(0..).map(key).collect(), number_bits };
+        order.keys.sort();
+        let mut keys = std::mem::take(&mut order.keys);
+        for equal in keys.chunk_by_mut(|a, b| a >> number_bits == b >> number_bits) {
+            equal.sort_unstable_by_key(|&key| records[order.number(key)]);
+        }
+        Self { keys, ..order }
+    }
+
+    fn number(&self, key: u64) -> usize {
+        usize::try_from(key & ((1 << self.number_bits) - 1)).expect("it was one")
     }
 }
 
@@ -163,7 +193,11 @@ impl Run {
 /// Records in order.
 #[derive(Debug)]
 pub struct Sorted<R> {
-    memory: std::vec::IntoIter<R>,
+    memory: Vec<R>,
+    /// Of those in memory.
+    order: Order,
+    /// How many of them have been given out.
+    next: usize,
     runs: Vec<Run>,
     heads: BinaryHeap<Reverse<(R, usize)>>,
 }
@@ -173,10 +207,17 @@ impl<R: Record> Sorted<R> {
     ///
     /// # Errors
     /// When a run cannot be read.
+    #[inline]
     pub fn next(&mut self) -> Result<Option<R>, DataError> {
         if self.runs.is_empty() {
-            return Ok(self.memory.next());
+            let key = self.order.keys.get(self.next).copied();
+            self.next += 1;
+            return Ok(key.map(|key| self.memory[self.order.number(key)]));
         }
+        self.next_of_runs()
+    }
+
+    fn next_of_runs(&mut self) -> Result<Option<R>, DataError> {
         let Some(mut head) = self.heads.peek_mut() else {
             return Ok(None);
         };

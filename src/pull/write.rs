@@ -39,6 +39,10 @@ impl Trade {
 impl Record for Trade {
     const SIZE: usize = 23 + ID;
 
+    fn at(&self) -> i64 {
+        self.at
+    }
+
     fn put(self, bytes: &mut Vec<u8>) {
         bytes.extend(self.at.to_le_bytes());
         bytes.extend(self.market.to_le_bytes());
@@ -65,8 +69,6 @@ impl Record for Trade {
 pub trait Dated: Record {
     /// Writes one file.
     type File;
-    /// When, in microseconds since 1970.
-    fn at(&self) -> i64;
     /// Whether it says the same moment, or the same trade, as another.
     fn is_again(&self, other: &Self) -> bool;
     /// Starts a file.
@@ -79,10 +81,6 @@ pub trait Dated: Record {
 
 impl Dated for PackedRow {
     type File = SnapshotWriter;
-
-    fn at(&self) -> i64 {
-        self.at
-    }
 
     fn is_again(&self, other: &Self) -> bool {
         (self.at, self.market) == (other.at, other.market)
@@ -103,10 +101,6 @@ impl Dated for PackedRow {
 
 impl Dated for Trade {
     type File = TradeWriter;
-
-    fn at(&self) -> i64 {
-        self.at
-    }
 
     fn is_again(&self, other: &Self) -> bool {
         (self.market, self.id) == (other.market, other.id)

@@ -19,7 +19,7 @@ use super::super::DataError;
 use super::super::catalogue::Settlement;
 use super::super::writer::Listing;
 use super::Settings;
-use super::chunk::{Cell, Chunk, Texts};
+use super::chunk::{Cell, Cells, Chunk, Texts};
 use super::job::Job;
 use super::listing::{Markets, Meaning, Selection, series_of};
 use super::map::{self, ColumnMap, Known};
@@ -198,7 +198,7 @@ fn fetch(
             tally.not_asked_for += 1;
             continue;
         }
-        let at = if let Cell::Value(at) = times[2][row] { at } else { i64::MIN };
+        let at = if let Cell::Value(at) = times[2].get(row) { at } else { i64::MIN };
         let ticker = tickers.name(row).unwrap_or_default();
         if latest.get(ticker).is_some_and(|known| known.at > at) {
             continue;
@@ -218,7 +218,7 @@ fn finished(
     row: usize,
     [event, title, yes_sub_title]: [&str; 3],
     [statuses, results]: [&Texts; 2],
-    [opens, closes, _]: [&[Cell]; 3],
+    [opens, closes, _]: [&Cells; 3],
 ) -> Result<Finished, Refusal> {
     let status = name(statuses, row);
     if status != "finalized" {
@@ -232,7 +232,7 @@ fn finished(
     if event.is_empty() {
         return Err(Refusal::Missing("event_ticker"));
     }
-    let (opens, closes) = (value(opens[row], "open_time")?, value(closes[row], "close_time")?);
+    let (opens, closes) = (value(opens.get(row), "open_time")?, value(closes.get(row), "close_time")?);
     Ok(Finished {
         event: event.to_owned(),
         title: title.to_owned(),

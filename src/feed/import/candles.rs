@@ -5,7 +5,7 @@
 
 use crate::domain::Price;
 
-use super::super::writer::PackedRow;
+use super::super::writer::{PackedRow, Volumes};
 use super::chunk::{Cell, Chunk};
 use super::job::Kind;
 use super::listing::Markets;
@@ -35,10 +35,6 @@ const COUNTS: [usize; 4] = [6, 7, 8, 9];
 pub const EXPECTED: &[&str] = &["before_open", "after_close"];
 
 impl Row for PackedRow {
-    fn at(&self) -> i64 {
-        self.at
-    }
-
     fn market(&self) -> u32 {
         self.market
     }
@@ -58,6 +54,7 @@ impl Kind for Candles {
     /// The volume of its life so far.
     type Known = i64;
     const NAME: &'static str = "candle";
+    const VOLUMES: Volumes = Volumes::Whole;
 
     fn columns<'c>(&self, chunk: &'c Chunk<'_>) -> &'c Chunk<'c> {
         chunk
@@ -71,12 +68,12 @@ impl Kind for Candles {
         markets: &Markets,
     ) -> Result<PackedRow, Refusal> {
         let ts = chunk.cells(TS).expect("the map has every required column");
-        let at = value(ts[row], "ts")?;
+        let at = value(ts.get(row), "ts")?;
         let at = at.checked_add(self.delay).ok_or(Refusal::Unreadable("ts"))?;
         let mut prices = [0; 4];
         for (place, column) in prices.iter_mut().zip(PRICES) {
             let name = COLUMNS[column].name;
-            let cell = chunk.cells(column).map_or(Cell::Missing, |cells| cells[row]);
+            let cell = chunk.cells(column).map_or(Cell::Missing, |cells| cells.get(row));
             let empty = match name {
                 "yes_bid" => Cell::Value(0),
                 "yes_ask" => Cell::Value(i64::from(Price::ONE.get())),
@@ -92,7 +89,7 @@ impl Kind for Candles {
         }
         let mut counts = [-1; 4];
         for (place, column) in counts.iter_mut().zip(COUNTS) {
-            let cell = chunk.cells(column).map_or(Cell::Missing, |cells| cells[row]);
+            let cell = chunk.cells(column).map_or(Cell::Missing, |cells| cells.get(row));
             if cell != Cell::Missing {
                 *place = value(cell, COLUMNS[column].name)?;
                 if *place < 0 {

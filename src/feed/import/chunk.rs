@@ -73,7 +73,49 @@ pub enum Data {
     /// Names.
     Text(Texts),
     /// Numbers, times, ids.
-    Cells(Vec<Cell>),
+    Cells(Cells),
+}
+
+/// Numbers, times or ids.
+#[derive(Debug)]
+pub enum Cells {
+    /// In every row a value: half the room, and nothing to ask.
+    Values(Vec<i64>),
+    /// In some rows maybe none.
+    Mixed(Vec<Cell>),
+}
+
+impl Cells {
+    /// The cell of a row.
+    #[inline]
+    #[must_use]
+    pub fn get(&self, row: usize) -> Cell {
+        match self {
+            Self::Values(values) => Cell::Value(values[row]),
+            Self::Mixed(cells) => cells[row],
+        }
+    }
+
+    /// Cells with other values.
+    fn map(mut self, change: impl Fn(i64) -> i64) -> Self {
+        match &mut self {
+            Self::Values(values) => values.iter_mut().for_each(|value| *value = change(*value)),
+            Self::Mixed(cells) => {
+                for cell in cells {
+                    if let Cell::Value(value) = cell {
+                        *value = change(*value);
+                    }
+                }
+            }
+        }
+        self
+    }
+}
+
+impl FromIterator<Cell> for Cells {
+    fn from_iter<I: IntoIterator<Item = Cell>>(cells: I) -> Self {
+        Self::Mixed(cells.into_iter().collect())
+    }
 }
 
 /// Names as keys of a dictionary.
@@ -169,7 +211,7 @@ impl<'a> Chunk<'a> {
 
     /// The cells of a column that was asked for as numbers, times or ids; `None` if it is not mapped.
     #[must_use]
-    pub fn cells(&self, column: usize) -> Option<&[Cell]> {
+    pub fn cells(&self, column: usize) -> Option<&Cells> {
         match &self.columns[column] {
             Some(Data::Cells(cells)) => Some(cells),
             _ => None,
@@ -182,7 +224,7 @@ fn data_of(batch: &RecordBatch, wanted: &Wanted) -> Result<Data, String> {
     let found = column.data_type();
     let wrong = |what: &str| Err(format!("column {} must be {what}, is {found}", wanted.column));
     if *found == DataType::Null && !matches!(wanted.kind, Kind::Text) {
-        return Ok(Data::Cells(vec![Cell::Missing; column.len()]));
+        return Ok(Data::Cells(Cells::Mixed(vec![Cell::Missing; column.len()])));
     }
     match wanted.kind {
         Kind::Text => texts_of(column).map_or_else(|| wrong("text"), |texts| Ok(Data::Text(texts))),
@@ -217,16 +259,20 @@ fn hash(text: &[u8]) -> i64 {
     state.cast_signed()
 }
 
-fn ids_of(column: &ArrayRef) -> Option<Vec<Cell>> {
+fn ids_of(column: &ArrayRef) -> Option<Cells> {
     let cell = |text: Option<&str>| text.map_or(Cell::Missing, |text| Cell::Value(hash(text.as_bytes())));
     Some(match column.data_type() {
+        DataType::Utf8View if column.null_count() == 0 => {
+            let texts = column.as_string_view();
+            Cells::Values((0..texts.len()).map(|row| hash(texts.value(row).as_bytes())).collect())
+        }
         DataType::Utf8View => column.as_string_view().iter().map(cell).collect(),
         DataType::Int64 => integers::<Int64Type>(column, 1),
         _ => return None,
     })
 }
 
-fn integers<T: ArrowPrimitiveType>(column: &ArrayRef, scale: i64) -> Vec<Cell>
+fn integers<T: ArrowPrimitiveType>(column: &ArrayRef, scale: i64) -> Cells
 where
     T::Native: Into<i64>,
 {
@@ -235,14 +281,16 @@ where
         Some(value) => Cell::Value(value),
         None => Cell::Unreadable,
     };
-    if array.null_count() == 0 {
-        return array.values().iter().map(|&value| scaled(value)).collect();
+    let most = i64::MAX / scale;
+    let fits = |value: &T::Native| (-most..=most).contains(&(*value).into());
+    if array.null_count() == 0 && array.values().iter().all(fits) {
+        return Cells::Values(array.values().iter().map(|&value| value.into() * scale).collect());
     }
     array.iter().map(|value| value.map_or(Cell::Missing, scaled)).collect()
 }
 
 /// Floats that are meant to be decimals; a NaN is how some tools write that nothing is there.
-fn decimals<T: ArrowPrimitiveType>(column: &ArrayRef, scale: f64) -> Vec<Cell>
+fn decimals<T: ArrowPrimitiveType>(column: &ArrayRef, scale: f64) -> Cells
 where
     T::Native: Into<f64>,
 {
@@ -263,7 +311,7 @@ where
     column.as_primitive::<T>().iter().map(cell).collect()
 }
 
-fn numbers_of(column: &ArrayRef, places: u32) -> Option<Vec<Cell>> {
+fn numbers_of(column: &ArrayRef, places: u32) -> Option<Cells> {
     let scale = 10_i64.pow(places);
     let text = |text: Option<&str>| text.map_or(Cell::Missing, |text| number(text, places));
     Some(match column.data_type() {
@@ -282,16 +330,8 @@ fn numbers_of(column: &ArrayRef, places: u32) -> Option<Vec<Cell>> {
     })
 }
 
-fn times_of(column: &ArrayRef, rules: TimeRules) -> Option<Vec<Cell>> {
+fn times_of(column: &ArrayRef, rules: TimeRules) -> Option<Cells> {
     let text = |text: Option<&str>| text.map_or(Cell::Missing, |text| time(text, rules));
-    let divided = |mut cells: Vec<Cell>, by: i64| {
-        for cell in &mut cells {
-            if let Cell::Value(value) = cell {
-                *value = value.div_euclid(by);
-            }
-        }
-        cells
-    };
     Some(match column.data_type() {
         DataType::Timestamp(_, None) if !rules.unzoned_is_utc => return None,
         DataType::Timestamp(TimeUnit::Second, _) => integers::<TimestampSecondType>(column, 1_000_000),
@@ -299,12 +339,12 @@ fn times_of(column: &ArrayRef, rules: TimeRules) -> Option<Vec<Cell>> {
         DataType::Timestamp(TimeUnit::Microsecond, _) => integers::<TimestampMicrosecondType>(column, 1),
         // What is less than a microsecond is cut off: a data set holds whole ones.
         DataType::Timestamp(TimeUnit::Nanosecond, _) => {
-            divided(integers::<TimestampNanosecondType>(column, 1), 1_000)
+            integers::<TimestampNanosecondType>(column, 1).map(|nanos| nanos.div_euclid(1_000))
         }
         DataType::Date32 if rules.unzoned_is_utc => integers::<Date32Type>(column, DAY),
         DataType::Int64 => {
             let (times, by) = rules.per_micro?;
-            divided(integers::<Int64Type>(column, times), by)
+            integers::<Int64Type>(column, times).map(|value| value.div_euclid(by))
         }
         DataType::Utf8 => column.as_string::<i32>().iter().map(text).collect(),
         DataType::LargeUtf8 => column.as_string::<i64>().iter().map(text).collect(),

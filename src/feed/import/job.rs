@@ -9,8 +9,8 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard};
 
 use super::super::DataError;
-use super::super::sorter::Sorter;
-use super::super::writer::PackedRow;
+use super::super::sorter::{Record, Sorter};
+use super::super::writer::{PackedRow, Volumes};
 use super::chunk::{Chunk, Wanted};
 use super::layout::{self, Months, Part, PartFile, Place};
 use super::listing::{Lookup, Markets, Meaning};
@@ -35,6 +35,8 @@ pub trait Kind: Sync {
     type Known: Default + Clone + Send;
     /// What a row is called.
     const NAME: &'static str;
+    /// What the volumes of snapshots are like.
+    const VOLUMES: Volumes;
 
     /// Finds the columns in a chunk.
     fn columns<'c>(&self, chunk: &'c Chunk<'_>) -> Self::Columns<'c>;
@@ -292,7 +294,7 @@ impl<K: Kind> Maker<'_, K> {
         self.runs.iter().try_for_each(|run| run.each(&part.places, |row| sorter.push(row)))?;
         let mut rows = sorter.sorted()?;
         let mut memories: Vec<_> = part.series.clone().map(|series| self.known.of(series)).collect();
-        let mut file = PartFile::create(&self.folder.join(&part.file), part.rows, markets)?;
+        let mut file = PartFile::create(&self.folder.join(&part.file), part.rows, markets, K::VOLUMES)?;
         let mut made = Made::default();
         let mut moment = Vec::new();
         let mut next = rows.next()?;

@@ -12,7 +12,7 @@ use std::path::Path;
 use crate::domain::Timestamp;
 
 use super::super::DataError;
-use super::super::writer::{PackedRow, SnapshotWriter};
+use super::super::writer::{PackedRow, SnapshotWriter, Volumes};
 use super::listing::Markets;
 
 /// Rows up to which a data set is one file.
@@ -141,12 +141,13 @@ impl<'a> PartFile<'a> {
     ///
     /// # Errors
     /// When it cannot be written.
-    pub fn create(file: &Path, rows: u64, markets: &'a Markets) -> Result<Self, DataError> {
+    pub fn create(file: &Path, rows: u64, markets: &'a Markets, volumes: Volumes) -> Result<Self, DataError> {
         let folder = file.parent().expect("it is a file in the folder of a data set");
         std::fs::create_dir_all(folder)
             .map_err(|error| DataError::of_file(folder, format!("cannot be created: {error}")))?;
         let room = usize::try_from(rows).map_or(ROW_GROUP, |rows| rows.min(ROW_GROUP));
-        Ok(Self { writer: SnapshotWriter::create(file)?, markets, rows: Vec::with_capacity(room) })
+        let writer = SnapshotWriter::create_with(file, Vec::new(), volumes)?;
+        Ok(Self { writer, markets, rows: Vec::with_capacity(room) })
     }
 
     /// Appends a row; they come in order of time.

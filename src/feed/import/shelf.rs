@@ -17,8 +17,6 @@ const NONE: u32 = u32::MAX;
 
 /// A row of a market at a time.
 pub trait Row: Record + Send + Sync {
-    /// Microseconds since 1970.
-    fn at(&self) -> i64;
     /// Number of its market.
     fn market(&self) -> u32;
 }

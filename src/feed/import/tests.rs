@@ -80,30 +80,41 @@ fn an_old_side_is_unknown_and_volume_adds_up() {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-struct Number(u64);
+struct Number(i64, u8);
 
 impl sorter::Record for Number {
-    const SIZE: usize = 8;
+    const SIZE: usize = 9;
+    fn at(&self) -> i64 {
+        self.0
+    }
     fn put(self, bytes: &mut Vec<u8>) {
         bytes.extend(self.0.to_le_bytes());
+        bytes.push(self.1);
     }
     fn get(mut bytes: &[u8]) -> Self {
-        Self(u64::from_le_bytes(sorter::take(&mut bytes)))
+        Self(i64::from_le_bytes(sorter::take(&mut bytes)), sorter::take::<1>(&mut bytes)[0])
     }
 }
 
 #[test]
 fn sorting_outside_of_memory_is_sorting() {
     let folder = TempDir::new().unwrap();
-    let numbers: Vec<u64> = (0..1_000u64).map(|n| n.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 50).collect();
-    let mut expected = numbers.clone();
-    expected.sort_unstable();
-    for limit in [7, 999, 1_000, 5_000] {
+    // Few moments, many, and as many as there are, so far apart that a key has not room for all of a moment and
+    // some share one.
+    for (bits, limit) in
+        [58, 50, 0].into_iter().flat_map(|bits| [7, 999, 1_000, 5_000].map(|limit| (bits, limit)))
+    {
+        let mixed = |n: u64| n.wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        let number = |n| Number(mixed(n / 3).cast_signed() >> bits, mixed(n).to_le_bytes()[4]);
+        let near = |n: u64| Number((mixed(n / 3).cast_signed() >> bits) ^ i64::from(n.is_multiple_of(3)), 0);
+        let numbers: Vec<_> = (0..500).map(number).chain((1..500).map(near)).collect();
+        let mut expected = numbers.clone();
+        expected.sort_unstable();
         let mut sorter = Sorter::new(folder.path(), limit);
-        numbers.iter().for_each(|&number| sorter.push(Number(number)).unwrap());
+        numbers.iter().for_each(|&number| sorter.push(number).unwrap());
         let mut merged = sorter.sorted().unwrap();
-        let found: Vec<u64> = std::iter::from_fn(|| merged.next().unwrap()).map(|number| number.0).collect();
-        assert_eq!(found, expected, "limit {limit}");
+        let found: Vec<_> = std::iter::from_fn(|| merged.next().unwrap()).collect();
+        assert_eq!(found, expected, "{bits} bits, limit {limit}");
     }
 }
 

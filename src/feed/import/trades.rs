@@ -3,8 +3,8 @@
 use crate::domain::Price;
 
 use super::super::sorter::{Record, take};
-use super::super::writer::PackedRow;
-use super::chunk::{Cell, Chunk, Texts};
+use super::super::writer::{PackedRow, Volumes};
+use super::chunk::{Cells, Chunk, Texts};
 use super::job::Kind;
 use super::listing::Markets;
 use super::map::{self, Known};
@@ -50,13 +50,20 @@ pub struct Trade {
 impl Record for Trade {
     const SIZE: usize = 31;
 
+    fn at(&self) -> i64 {
+        self.at
+    }
+
     fn put(self, bytes: &mut Vec<u8>) {
-        bytes.extend(self.at.to_le_bytes());
-        bytes.extend(self.market.to_le_bytes());
-        bytes.extend(self.id.to_le_bytes());
-        bytes.extend(self.count.to_le_bytes());
-        bytes.extend(self.price.to_le_bytes());
-        bytes.push(u8::from(self.taker_is_yes));
+        // Appended as one: each part by itself would look for room.
+        let mut record = [0; Self::SIZE];
+        record[..8].copy_from_slice(&self.at.to_le_bytes());
+        record[8..12].copy_from_slice(&self.market.to_le_bytes());
+        record[12..20].copy_from_slice(&self.id.to_le_bytes());
+        record[20..28].copy_from_slice(&self.count.to_le_bytes());
+        record[28..30].copy_from_slice(&self.price.to_le_bytes());
+        record[30] = u8::from(self.taker_is_yes);
+        bytes.extend_from_slice(&record);
     }
 
     fn get(mut bytes: &[u8]) -> Self {
@@ -73,10 +80,6 @@ impl Record for Trade {
 }
 
 impl Row for Trade {
-    fn at(&self) -> i64 {
-        self.at
-    }
-
     fn market(&self) -> u32 {
         self.market
     }
@@ -95,6 +98,7 @@ impl Kind for Trades {
     type Columns<'c> = Columns<'c>;
     type Known = Tape;
     const NAME: &'static str = "trade";
+    const VOLUMES: Volumes = Volumes::Distances;
 
     fn columns<'c>(&self, chunk: &'c Chunk<'_>) -> Columns<'c> {
         let needed = |column: usize| chunk.cells(column).expect("the map has every required column");
@@ -144,13 +148,13 @@ impl Kind for Trades {
 
 /// The columns of a chunk.
 pub struct Columns<'a> {
-    ts: &'a [Cell],
-    yes: &'a [Cell],
-    counts: &'a [Cell],
+    ts: &'a Cells,
+    yes: &'a Cells,
+    counts: &'a Cells,
     sides: Sides<'a>,
-    ids: Option<&'a [Cell]>,
-    no: Option<&'a [Cell]>,
-    fetched: Option<&'a [Cell]>,
+    ids: Option<&'a Cells>,
+    no: Option<&'a Cells>,
+    fetched: Option<&'a Cells>,
 }
 
 /// Sides, and which of the names is which.
@@ -185,12 +189,13 @@ impl Columns<'_> {
         markets: &Markets,
         truncated_since: i64,
     ) -> Result<Trade, Refusal> {
-        let at = value(self.ts[row], "ts")?;
-        let yes = value(self.yes[row], "yes_price")?;
+        let at = value(self.ts.get(row), "ts")?;
+        let yes = value(self.yes.get(row), "yes_price")?;
         if let Some(no) = self.no {
-            let no = value(no[row], "no_price")?;
+            let no = value(no.get(row), "no_price")?;
             if yes.saturating_add(no) != i64::from(Price::ONE.get()) {
-                let fetched = self.fetched.map(|fetched| value(fetched[row], "fetched_at")).transpose()?;
+                let fetched =
+                    self.fetched.map(|fetched| value(fetched.get(row), "fetched_at")).transpose()?;
                 let known = fetched.is_some_and(|fetched| fetched >= truncated_since);
                 return Err(if known {
                     Refusal::TruncatedCents(yes, no)
@@ -200,13 +205,13 @@ impl Columns<'_> {
             }
         }
         let price = price(yes, "yes_price", markets, market)?;
-        let count = match value(self.counts[row], "count")? {
+        let count = match value(self.counts.get(row), "count")? {
             0 => return Err(Refusal::NoContracts),
             count if count < 0 => return Err(Refusal::NegativeCount(count)),
             count => count,
         };
         let taker_is_yes = self.sides.is_yes(row)?;
-        let id = self.ids.map_or(Ok(0), |ids| value(ids[row], "trade_id"))?;
+        let id = self.ids.map_or(Ok(0), |ids| value(ids.get(row), "trade_id"))?;
         within_life(at, markets, market)?;
         let market = u32::try_from(market).expect("markets are far fewer than 2^32");
         Ok(Trade { at, market, id, count, price: price.get(), taker_is_yes })
