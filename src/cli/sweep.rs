@@ -13,6 +13,8 @@ use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::domain::Span;
 use crate::feed::dataset::DataSet;
+use crate::feed::durable;
+use crate::feed::parallel::work_through;
 use crate::scenario::Scenario;
 use crate::sweep::axes::{Grid, Range, Space};
 use crate::sweep::lane::Lane;
@@ -275,10 +277,12 @@ impl Run {
             let passed = pass(feed, lanes, self.threads(), |inputs| bar.set_position(inputs));
             bar.finish_and_clear();
             let (lanes, seen) = passed?;
-            for lane in lanes {
+            let results = lanes.into_iter().map(|lane| {
                 let task = &tasks[lane.number];
-                result::write(&planned.folder, &lane.finish(task, seen))?;
-            }
+                lane.finish(task, seen)
+            });
+            let write = |(): &mut (), result: TaskResult| result::write(&planned.folder, &result);
+            work_through(durable::AT_ONCE, results, |_| (), write, |()| ())?;
         }
         Ok(())
     }

@@ -4,13 +4,12 @@
 use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::thread;
 
 use super::DataError;
+use super::parallel::work_through;
 
 /// Files that are put on the disk at the same time: it is told to keep them together, not each after the other.
-const AT_ONCE: usize = 8;
+pub const AT_ONCE: usize = 8;
 
 /// Puts a file on the disk, or the names in a folder.
 ///
@@ -27,19 +26,7 @@ pub fn sync(path: &Path) -> io::Result<()> {
 pub fn sync_tree(folder: &Path) -> io::Result<()> {
     let mut paths = Vec::new();
     list(folder, &mut paths)?;
-    let next = AtomicUsize::new(0);
-    let work = || {
-        while let Some(path) = paths.get(next.fetch_add(1, Ordering::Relaxed)) {
-            sync(path)?;
-        }
-        Ok(())
-    };
-    thread::scope(|scope| {
-        let threads: Vec<_> = (0..AT_ONCE.min(paths.len())).map(|_| scope.spawn(work)).collect();
-        threads
-            .into_iter()
-            .try_for_each(|thread| thread.join().expect("to put a file on the disk cannot panic"))
-    })
+    work_through(AT_ONCE, paths.iter(), |_| (), |(), path| sync(path), |()| ()).map(drop)
 }
 
 /// Lists a folder and everything in it.

@@ -29,6 +29,8 @@ pub mod mirror;
 #[path = "no_mirror.rs"]
 pub mod mirror;
 #[cfg(feature = "historical")]
+pub(crate) mod parallel;
+#[cfg(feature = "historical")]
 mod parquet_file;
 #[cfg(feature = "historical")]
 pub mod problem;

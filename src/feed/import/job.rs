@@ -9,12 +9,12 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard};
 
 use super::super::DataError;
+use super::super::parallel::work_through;
 use super::super::sorter::{Record, Sorter};
 use super::super::writer::{PackedRow, Volumes};
 use super::chunk::{Chunk, Wanted};
 use super::layout::{self, Months, Part, PartFile, Place};
 use super::listing::{Lookup, Markets, Meaning};
-use super::parallel::work_through;
 use super::piece::{Piece, pieces};
 use super::refusal::{Expected, Refusal, Tally};
 use super::row::moment;

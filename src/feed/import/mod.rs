@@ -15,7 +15,7 @@
 //! | `row.rs` | what rows of either are held to |
 //! | `becker.rs` | the dump |
 //! | `layout.rs` | which rows go into which file |
-//! | `job.rs`, `parallel.rs` | from files to files |
+//! | `job.rs` | from files to files |
 //! | `shelf.rs` | rows that wait for their file |
 //! | `target.rs` | how the data set appears at once |
 //! | `refusal.rs` | what is not taken |
@@ -27,7 +27,6 @@ mod job;
 pub mod layout;
 mod listing;
 mod map;
-mod parallel;
 mod piece;
 mod refusal;
 mod row;
