@@ -459,7 +459,7 @@ fn a_full_tmpfs_is_named() {
     many_trades(&world);
     fs::create_dir(world.path("small")).unwrap();
     let mount = Command::new("mount")
-        .args(["-t", "tmpfs", "-o", "size=96k", "tmpfs"])
+        .args(["-t", "tmpfs", "-o", "size=32k", "tmpfs"])
         .arg(world.path("small"))
         .output();
     if !mount.is_ok_and(|output| output.status.success()) {
