@@ -159,6 +159,10 @@ impl Doctor {
                 let who = pid.map_or_else(|| "a process".into(), |pid| format!("process {pid}"));
                 found.warn("ledger", format!("{} is in use by {who}", ledger.display()));
             }
+            (Holder::Unknown, _) => {
+                let detail = "its lock cannot be looked at, so a desk may run on it";
+                found.fail("ledger", Failure::DATA, format!("{}: {detail}", ledger.display()));
+            }
             (Holder::Nobody, Ok(())) if ledger.exists() => {
                 found.ok("ledger", format!("{}: a desk would go on with it", ledger.display()));
             }
@@ -278,7 +282,7 @@ async fn account(rest: &Rest, scenario: Option<&Scenario>, found: &mut Findings)
     }
     match rest.positions().await {
         Ok(positions) => {
-            let held = positions.iter().filter(|held| !held.position.is_none()).count();
+            let held = positions.iter().filter(|held| !held.position.is_zero()).count();
             let note = if held > 0 { ": those that are not of the ledger will be left alone" } else { "" };
             found.ok("positions", format!("{held} in the account{note}"));
         }

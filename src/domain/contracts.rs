@@ -54,10 +54,17 @@ impl Contracts {
         Self::from_hundredths(hundredths - hundredths.rem_euclid(100))
     }
 
-    /// Whether there are none (or fewer).
+    /// Whether there are exactly none. The test for signed numbers: a position of NO contracts is negative.
     #[must_use]
-    pub const fn is_none(self) -> bool {
-        self.hundredths() <= 0
+    pub const fn is_zero(self) -> bool {
+        self.hundredths() == 0
+    }
+
+    /// Whether there are any: more than zero. For sizes and counts, which cannot be negative; of a signed
+    /// position ask [`is_zero`](Self::is_zero).
+    #[must_use]
+    pub const fn is_positive(self) -> bool {
+        self.hundredths() > 0
     }
 }
 
@@ -139,5 +146,8 @@ mod tests {
         assert_eq!(Contracts::from_hundredths(399).floor_whole(), Contracts::whole(3));
         assert!(Contracts::from_hundredths(-1) < Contracts::ZERO && Contracts::ZERO < Contracts::ONE);
         assert_eq!(size_of::<Option<Contracts>>(), 8);
+        let short = Contracts::whole(-1_802); // a position of NO
+        assert!(!short.is_zero() && !short.is_positive());
+        assert!(Contracts::ZERO.is_zero() && !Contracts::ZERO.is_positive());
     }
 }

@@ -404,7 +404,7 @@ fn insert_row(connection: &Connection, record: &Record) -> rusqlite::Result<()> 
         Record::Order(placed) => insert_order(connection, placed),
         Record::OrderDone(done) => {
             let sql = "UPDATE placed SET filled = ?3, status = ?4 WHERE run = ?1 AND order_id = ?2";
-            let status = order_status(done.end, done.filled.is_none());
+            let status = order_status(done.end, done.filled.is_zero());
             let values = params![RUN, done.order.0, done.filled.hundredths(), status];
             connection.prepare_cached(sql)?.execute(values)
         }

@@ -130,7 +130,7 @@ fn check(books: &Books, id: BookId) {
     let Some(book) = books.live(id) else { return };
     for side in [Side::Yes, Side::No] {
         let levels = book.bids(side);
-        assert!(levels.iter().all(|level| !level.1.is_none()), "an empty level: {levels:?}");
+        assert!(levels.iter().all(|level| level.1.is_positive()), "an empty level: {levels:?}");
         assert!(levels.is_sorted_by(|one, next| one.0 < next.0), "levels not in order: {levels:?}");
     }
 }

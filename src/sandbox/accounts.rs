@@ -247,7 +247,7 @@ impl Account {
             order.cost[role] += own_price * contracts;
             order.fees[role] += fee;
             order.updated = fill.at;
-            if order.remaining.is_none() {
+            if order.remaining.is_zero() {
                 order.status = OrderStatus::Executed;
                 self.open.remove(&order.id);
             }

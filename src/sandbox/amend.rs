@@ -72,7 +72,7 @@ impl Exchange {
         if fresh.is_some_and(|client| self.accounts[account].spent.contains(client)) {
             return Err(Refused::plain(409, "order_already_exists"));
         }
-        if (amend.count - before.filled).is_none() {
+        if !(amend.count - before.filled).is_positive() {
             let details = "count must be more than what is filled already; cancel instead";
             return Err(Refused::with(400, "invalid_order_size", details));
         }
@@ -94,7 +94,7 @@ impl Exchange {
             let details = format!("an order of which {remaining} are left cannot be decreased to {left}");
             return Err(Refused::with(400, "invalid_order_size", details));
         }
-        if left.is_none() {
+        if left.is_zero() {
             self.withdraw(account, id, Some("Decrease"));
             return Ok(());
         }

@@ -125,7 +125,7 @@ impl Exchange {
     }
 
     fn collateral(&self, order: &OrderRecord, opening: Contracts) -> Money {
-        if opening.is_none() {
+        if !opening.is_positive() {
             return Money::ZERO;
         }
         let fees = self.state(order.market).map_or(FeeSchedule::STANDARD, |state| state.fees);

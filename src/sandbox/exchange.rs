@@ -302,7 +302,7 @@ impl Exchange {
         };
         let behind = state.behind.take().unwrap_or_default();
         let side = |best: Option<Level>, behind: &[Level]| {
-            best.iter().chain(behind).filter(|level| !level.size.is_none()).copied().collect()
+            best.iter().chain(behind).filter(|level| level.size.is_positive()).copied().collect()
         };
         let after = Shown { bids: side(bid, &behind.bids), asks: side(ask, &behind.asks) };
         state.history.push(candles::Shown::new(now, quote, state.history.last()));
@@ -345,7 +345,7 @@ impl Exchange {
             time_in_force: TimeInForce::Ioc,
         };
         let size = known.or_else(|| self.sim.on_offer(&probe).map(|(_, size)| size));
-        size.filter(|size| !size.is_none()).unwrap_or(Contracts::ONE)
+        size.filter(|size| size.is_positive()).unwrap_or(Contracts::ONE)
     }
 
     fn set_status(&mut self, market: MarketId, status: MarketStatus) {

@@ -94,7 +94,7 @@ impl Exchange {
             }
             return Err(Refused::plain(400, "insufficient_balance"));
         }
-        if count.is_none() {
+        if !count.is_positive() {
             self.end(id, Some("ReduceOnlyCancel"));
             return Ok(id);
         }
@@ -193,7 +193,7 @@ impl Exchange {
         if new.client_order_id.as_ref().is_some_and(|client| state.spent.contains(client)) {
             return Err(Refused::plain(409, "order_already_exists"));
         }
-        if new.count.is_none() {
+        if !new.count.is_positive() {
             return Err(Refused::plain(400, "invalid_order_size"));
         }
         self.check_price(market, new.price)?;

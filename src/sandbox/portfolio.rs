@@ -117,7 +117,7 @@ fn positions(exchange: &Exchange, account: &Account, query: &Query) -> Result<Va
         None => true,
         Some(filter) => filter.split(',').any(|part| match part {
             "position" => position.signed != 0,
-            _ => !position.volume.is_none(),
+            _ => position.volume.is_positive(),
         }),
     };
     let positions = account.positions.iter().filter(|&(&market, position)| {

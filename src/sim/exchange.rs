@@ -170,7 +170,7 @@ impl SimExchange {
         if state.status != MarketStatus::Active || at >= state.close {
             return;
         }
-        let traded = !state.traded.is_none();
+        let traded = state.traded.is_positive();
         let last = state.quote.last.filter(|_| traded).map(|last| order.side.price(last));
         let through = match order.action {
             Action::Buy => {
@@ -183,7 +183,7 @@ impl SimExchange {
             }
         };
         let contracts = if through { self.take(&order, left) } else { Contracts::ZERO };
-        if contracts.is_none() {
+        if !contracts.is_positive() {
             return;
         }
         self.trade(at, &order, order.limit, contracts, Role::Maker);
@@ -227,7 +227,7 @@ impl SimExchange {
         let (accumulator, gone) = match resting {
             Some(resting) => {
                 resting.left -= contracts;
-                (&mut resting.fees, resting.left.is_none())
+                (&mut resting.fees, resting.left.is_zero())
             }
             None => (&mut fresh, false),
         };
@@ -295,7 +295,7 @@ impl SimExchange {
             return;
         }
         let contracts = self.take(order, order.contracts);
-        if !contracts.is_none() {
+        if contracts.is_positive() {
             self.trade(at, order, price, contracts, Role::Taker);
         }
     }

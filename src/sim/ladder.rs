@@ -44,11 +44,11 @@ pub(super) fn walk(levels: &mut [Level], order: &Order) -> Vec<Level> {
             Action::Buy => price <= order.limit,
             Action::Sell => price >= order.limit,
         };
-        if !within || left.is_none() {
+        if !within || left.is_zero() {
             break;
         }
         let size = left.min(level.size);
-        if !size.is_none() {
+        if size.is_positive() {
             level.size -= size;
             left -= size;
             taken.push(Level { price, size });

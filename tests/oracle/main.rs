@@ -52,7 +52,7 @@ impl Coverage {
                     asked.insert(placed.order.id, placed.order.contracts);
                     self.note("order");
                 }
-                Record::OrderDone(done) if !done.filled.is_none() && done.filled < asked[&done.order] => {
+                Record::OrderDone(done) if done.filled.is_positive() && done.filled < asked[&done.order] => {
                     self.note("partial fill");
                 }
                 Record::Fill(fill) => self.note(if fill.fill.taker { "fill taker" } else { "fill maker" }),

@@ -176,7 +176,7 @@ impl Far {
             self.odd.push(format!("{client_id} is the second order in its market"));
         }
         let record = &self.account().orders[&placed];
-        let rests = !record.remaining.is_none();
+        let rests = record.remaining.is_positive();
         Ok(OrderReport { ended: (!rests).then(|| end_of(order, None)), ..report(order, record) })
     }
 

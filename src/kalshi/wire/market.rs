@@ -118,8 +118,8 @@ impl Market {
     /// The top of its book; a side without contracts is empty.
     #[must_use]
     pub fn quote(&self) -> Quote {
-        let bid = self.yes_bid.filter(|_| !self.yes_bid_size.is_none());
-        let ask = self.yes_ask.filter(|_| !self.yes_ask_size.is_none());
+        let bid = self.yes_bid.filter(|_| self.yes_bid_size.is_positive());
+        let ask = self.yes_ask.filter(|_| self.yes_ask_size.is_positive());
         Quote {
             bid,
             ask,

@@ -211,7 +211,7 @@ fn answers_to_writes() {
     assert_eq!(created.average_fill_price, Some(money("0.52")));
     assert_eq!(created.at, at("2026-11-19T15:53:20.123Z"));
     let created: Created = read("order_create_response_ioc_killed");
-    assert!(created.filled.is_none() && created.remaining.is_none() && created.average_fee_paid.is_none());
+    assert!(created.filled.is_zero() && created.remaining.is_zero() && created.average_fee_paid.is_none());
     let created: Created = read("order_create_response_partial");
     assert_eq!((created.filled, created.remaining), (Contracts::whole(2), Contracts::whole(8)));
     let created: Created = read("order_create_response_resting");

@@ -203,7 +203,7 @@ fn sizes(run: &Gathered) -> Sizes {
     run.orders.iter().filter(|order| order.action == Action::Buy).fold(Sizes::default(), |mut sum, order| {
         sum.orders += 1;
         sum.whole += u64::from(order.filled == order.contracts);
-        sum.nothing += u64::from(order.filled.is_none());
+        sum.nothing += u64::from(order.filled.is_zero());
         sum.asked += order.contracts.hundredths() as f64 / 100.0;
         sum.filled += order.filled.hundredths() as f64 / 100.0;
         sum
