@@ -29,7 +29,7 @@ pub enum Input {
     Fact(Fact),
     /// The exchange answered about one of our orders.
     Venue(VenueEvent),
-    /// The owner steered.
+    /// The owner or the session steered.
     Control(Control),
     /// A moment the desk asked to be woken at.
     Wake,
@@ -179,7 +179,7 @@ pub enum RejectReason {
     Busy,
 }
 
-/// What the owner tells a running desk.
+/// What a running desk is told by its owner, or by its session with the exchange.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "control", rename_all = "snake_case")]
 pub enum Control {
@@ -188,9 +188,15 @@ pub enum Control {
         /// Kept in the ledger.
         reason: String,
     },
+    /// No new positions, for any strategy: the session with the exchange met something that it does not
+    /// understand, or that says it is not who it should be.
+    SessionHalt {
+        /// Kept in the ledger.
+        reason: String,
+    },
     /// Lift the halt of one strategy, or of all trading.
     Resume {
-        /// `None` lifts the owner's own halt.
+        /// `None` lifts the halt of all trading.
         strategy: Option<StrategyId>,
         /// Kept in the ledger.
         reason: String,

@@ -245,6 +245,8 @@ pub enum HaltRule {
     Owner,
     /// The exchange's account differs from ours.
     Discrepancy,
+    /// The exchange answered in a way the session does not understand, or refused the key.
+    Exchange,
 }
 
 impl HaltRule {
@@ -256,6 +258,7 @@ impl HaltRule {
             Self::Kill(KillRule::Evidence) => "evidence",
             Self::Owner => "owner",
             Self::Discrepancy => "discrepancy",
+            Self::Exchange => "exchange",
         }
     }
 }

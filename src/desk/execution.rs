@@ -141,6 +141,12 @@ impl ExecutionEngine {
         &self.settings
     }
 
+    /// An order that is open.
+    #[must_use]
+    pub fn get(&self, order: OrderId) -> Option<&OpenOrder> {
+        self.open.get(&order)
+    }
+
     /// The open order of a market.
     #[must_use]
     pub fn in_market(&self, market: MarketId) -> Option<&OpenOrder> {
@@ -223,11 +229,10 @@ impl ExecutionEngine {
         let Some(open) = self.open.get_mut(&fill.order) else {
             return Matched::Unknown;
         };
-        let filled = open.filled + fill.contracts;
-        if filled > open.order.contracts || fill.contracts.is_none() {
+        if !fill.contracts.is_positive() || fill.contracts > open.order.contracts - open.filled {
             return Matched::Unknown;
         }
-        open.filled = filled;
+        open.filled += fill.contracts;
         let spent = match open.order.action {
             Action::Buy => fill.price * fill.contracts + fill.fee,
             Action::Sell => Money::ZERO,
@@ -235,7 +240,7 @@ impl ExecutionEngine {
         let reserved = spent.min(open.reserved);
         open.reserved -= reserved;
         let (order, strategy, purpose) = (open.order, open.strategy, open.purpose);
-        let complete = if filled == order.contracts { self.closed(order.id) } else { None };
+        let complete = if open.filled == order.contracts { self.closed(order.id) } else { None };
         Matched::Order { order, strategy, purpose, reserved, complete }
     }
 

@@ -64,10 +64,14 @@ impl Ledger {
         self.balance(Account::Cash) + self.balance(Account::Reserved)
     }
 
-    /// Sets cash aside for an order.
+    /// Sets cash aside for an order. A sale sets nothing aside, so it is possible also where the exchange has
+    /// charged more than there was.
+    ///
+    /// # Panics
+    /// When `amount` is more than the free cash.
     pub fn reserve(&mut self, amount: Money) {
+        assert!(amount <= self.free_cash().max(Money::ZERO), "nothing is bought on credit");
         self.post(Account::Cash, Account::Reserved, amount);
-        assert!(self.free_cash() >= Money::ZERO, "nothing is bought on credit");
     }
 
     /// Gives back what an order no longer needs.

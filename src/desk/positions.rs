@@ -230,7 +230,7 @@ impl PositionTracker {
         position.proceeds += proceeds;
         position.fees += fee;
         position.exit_reason = reason;
-        let emptied = position.contracts.is_none();
+        let emptied = position.contracts.is_zero();
         self.mark(market, book.twice_mid);
         let trade = emptied.then(|| self.remove(at, market));
         Reduction { basis, at_stake: basis + entry_fees, trade }

@@ -1,10 +1,11 @@
 //! Booking what the exchange says: acknowledgements, fills, ends of orders, settlements.
 //!
-//! What the exchange claims is input, not an invariant: a fill of an unknown order is a discrepancy
-//! that stops new positions, never a panic.
+//! What the exchange claims is input, not an invariant. A claim that does not fit (a fill of an unknown
+//! order) or that would break what always holds of our books (a fee of minus a thousand dollars) is a
+//! discrepancy: it is written down, stops new positions, and leaves the books as they were. It never panics.
 
 use crate::domain::fee::Role;
-use crate::domain::{Action, MarketId, Money, Order, OrderId, Price, StrategyId};
+use crate::domain::{Action, Contracts, MarketId, Money, Order, OrderId, Price, StrategyId};
 use crate::event::{Fill, RejectReason, VenueEvent};
 
 use super::Desk;
@@ -14,6 +15,11 @@ use super::decision::{
 use super::execution::{Matched, OpenOrder, Purpose};
 use super::positions::Entry;
 use super::risk::kill_switch::Verdict as KillVerdict;
+
+/// The highest fee, in dollars, and the most contracts that are booked, a billion of each: sums stay far from
+/// overflowing. What is likely is judged where the exchange is heard (`kalshi::orders`).
+const HIGHEST_CLAIM: Money = Money::from_micros(1_000_000_000_000_000);
+const MOST_CLAIMED: Contracts = Contracts::whole(1_000_000_000);
 
 impl Desk {
     pub(super) fn apply_venue(&mut self, event: &VenueEvent, out: &mut Output) {
@@ -36,6 +42,10 @@ impl Desk {
     }
 
     fn apply_fill(&mut self, fill: &Fill, out: &mut Output) {
+        if let Some(problem) = self.unbookable(fill) {
+            let (trade, order) = (fill.trade, fill.order.0);
+            return self.discrepancy(format!("trade {trade} of order {order} is not booked: {problem}"), out);
+        }
         match self.execution.filled(fill) {
             Matched::Duplicate => {}
             Matched::Unknown => {
@@ -98,6 +108,25 @@ impl Desk {
                 }
             }
         }
+    }
+
+    /// Why a fill cannot be booked without breaking what always holds of our books; `None` if it can.
+    fn unbookable(&self, fill: &Fill) -> Option<String> {
+        let (price, contracts, fee) = (fill.price, fill.contracts, fill.fee);
+        if !contracts.is_positive() {
+            // It belongs to no order.
+            return None;
+        }
+        if fee > HIGHEST_CLAIM || fee < Money::ZERO - HIGHEST_CLAIM || contracts > MOST_CLAIMED {
+            return Some(format!("{contracts} contracts with a fee of {fee} are beyond all sums of money"));
+        }
+        let open = self.execution.get(fill.order).filter(|open| open.order.action == Action::Buy)?;
+        let spent = price * contracts + fee;
+        let used = spent.min(open.reserved);
+        let complete = open.filled + contracts == open.order.contracts;
+        let released = if complete { open.reserved - used } else { Money::ZERO };
+        let at_stake = self.risk.exposure.total() + spent - used - released;
+        (at_stake < Money::ZERO).then(|| format!("with a fee of {fee} less than nothing would be at stake"))
     }
 
     /// Whether what a sale says it sold is still held.

@@ -1,4 +1,4 @@
-//! What the owner tells a running desk: halt, resume, other settings.
+//! What the owner, or the session with the exchange, tells a running desk: halt, resume, other settings.
 
 use std::sync::Arc;
 
@@ -12,6 +12,7 @@ impl Desk {
     pub(super) fn steer(&mut self, control: &Control, out: &mut Output) {
         match control {
             Control::Halt { reason } => self.halt_trading(HaltRule::Owner, reason.clone(), out),
+            Control::SessionHalt { reason } => self.halt_trading(HaltRule::Exchange, reason.clone(), out),
             Control::Resume { strategy, reason } => {
                 match strategy {
                     Some(strategy) if strategy.index() < self.seats.len() => {
@@ -34,7 +35,7 @@ impl Desk {
     }
 
     pub(super) fn halt_trading(&mut self, rule: HaltRule, detail: String, out: &mut Output) {
-        self.risk.halt_trading(detail.clone());
+        self.risk.halt_trading(rule.clone(), detail.clone());
         self.withdraw_entries(None, out);
         out.records.push(Record::Halt(Halt { at: self.now, strategy: None, rule, detail }));
     }

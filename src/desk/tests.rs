@@ -14,6 +14,8 @@ use super::risk::exposure::ExposureLimits;
 use super::strategy::Estimate;
 use super::*;
 
+mod claims;
+
 /// Believes what it is told, by market.
 struct Fixed(BTreeMap<u32, u32>);
 

@@ -171,6 +171,7 @@ mod tests {
         ];
         let control = [
             Control::Halt { reason: "x".into() },
+            Control::SessionHalt { reason: "w".into() },
             Control::Resume { strategy: Some(StrategyId(1)), reason: "y".into() },
             Control::Unmanaged { market: id, reason: "z".into() },
             Control::Refit { scenario: "[scenario]\nname = 'a'".into() },

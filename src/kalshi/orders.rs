@@ -10,11 +10,15 @@
 //! - Fills come from whichever source speaks first. Each trade counts once. An order is over only when
 //!   every fill the exchange counts has been seen.
 //! - That an order cannot be found on cancelling proves nothing; it is looked up.
+//! - A fill that no trade can have made (a negative fee, a fee above the payout, a price beyond the limit) is
+//!   not passed on. It is reported once, and the order's fills are fetched until one that can be comes.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
-use crate::domain::{Contracts, MarketId, Money, Order, OrderId, Price, Span, TimeInForce, Timestamp};
+use crate::domain::{
+    Action, Contracts, MarketId, Money, Order, OrderId, Price, Span, TimeInForce, Timestamp,
+};
 use crate::event::{CloseReason, Command, Fill, RejectReason, VenueEvent};
 
 /// Looks in vain before an order is sent again, under the same id: if it is there after all, the exchange says so.
@@ -30,6 +34,8 @@ const PATIENCE: Span = Span::MILLISECOND.times(200);
 const LAG: Span = Span::SECOND;
 /// Looks that settle a doubt: the first may show what was before it.
 const DOUBT: u8 = 2;
+/// By how much the exchange may round a fee up: a cent, for members through a broker.
+const ROUNDING: Money = Money::from_micros(10_000);
 /// How long a fill of an order we do not know (yet) waits for that order to become known.
 const ORPHANAGE: Span = Span::SECOND.times(10);
 
@@ -95,6 +101,29 @@ pub struct FillReport {
     pub fee: Money,
     /// Whether we took.
     pub taker: bool,
+}
+
+impl FillReport {
+    /// Why no trade of `order` can have been like this; `None` if one can.
+    ///
+    /// A trade is of some contracts, at the order's limit or better, and its fee is neither negative nor more
+    /// than what the contracts can pay (a dollar each) and the cent by which the exchange may round up.
+    fn contradiction(&self, order: &Order) -> Option<String> {
+        let price = order.side.price(self.yes_price);
+        let beyond_limit = match order.action {
+            Action::Buy => price > order.limit,
+            Action::Sell => price < order.limit,
+        };
+        if !self.contracts.is_positive() || self.contracts > order.contracts {
+            return Some(format!("an order of {} cannot trade {}", order.contracts, self.contracts));
+        }
+        if beyond_limit {
+            return Some(format!("its price of {price} is beyond the order's limit of {}", order.limit));
+        }
+        let highest = Price::ONE * self.contracts + ROUNDING;
+        (self.fee < Money::ZERO || self.fee > highest)
+            .then(|| format!("no trade of {} contracts costs a fee of {}", self.contracts, self.fee))
+    }
 }
 
 /// How a task failed.
@@ -196,6 +225,8 @@ pub struct OrderTracker {
     orders: BTreeMap<OrderId, Tracked>,
     names: BTreeMap<Arc<str>, OrderId>,
     trades: BTreeSet<u64>,
+    /// Trades of which a report was not believed, so that each is reported once.
+    disbelieved: BTreeSet<u64>,
     orphans: Vec<(FillReport, Timestamp)>,
     events: VecDeque<VenueEvent>,
 }
@@ -209,6 +240,7 @@ impl OrderTracker {
             orders: BTreeMap::new(),
             names: BTreeMap::new(),
             trades: BTreeSet::new(),
+            disbelieved: BTreeSet::new(),
             orphans: Vec::new(),
             events: VecDeque::new(),
         }
@@ -489,10 +521,25 @@ impl OrderTracker {
 
     fn fill(&mut self, id: OrderId, report: &FillReport) {
         let trade = trade_number(&report.trade_id);
-        if !self.trades.insert(trade) {
+        if self.trades.contains(&trade) {
             return;
         }
         let FillReport { yes_price, contracts, fee, taker, .. } = *report;
+        if let Some(tracked) = self.orders.get_mut(&id)
+            && let Some(contradiction) = report.contradiction(&tracked.order)
+        {
+            // The trade itself may well have been: whether it was is looked up.
+            tracked.doubts = tracked.doubts.max(1);
+            if self.disbelieved.insert(trade) {
+                let detail = format!(
+                    "trade {} of order {} is not booked as the exchange told it: {contradiction}",
+                    report.trade_id, id.0
+                );
+                self.events.push_back(VenueEvent::Unexplained { detail });
+            }
+            return;
+        }
+        self.trades.insert(trade);
         let Some(tracked) = self.orders.get_mut(&id) else {
             let detail = format!(
                 "trade {} of {contracts} contracts at {yes_price} came after its order {} was over",

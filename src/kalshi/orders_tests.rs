@@ -88,6 +88,56 @@ fn an_immediate_order_that_fills_in_part() {
     assert!(bench.told().is_empty(), "each trade counts once");
 }
 
+/// Changes what is said of a fill.
+type Lie = fn(&mut FillReport);
+
+#[test]
+fn a_fill_that_no_trade_can_have_made_is_reported_once_and_asked_for_again() {
+    // The order buys NO at 0.56 at most, so YES trades at 0.44 or above.
+    let lies: [(&str, Lie); 7] = [
+        ("fee of -1000", |fill| fill.fee = Money::DOLLAR.mul_div_floor(-1_000, 1)),
+        ("fee of 17500", |fill| fill.fee = Money::from_micros(17_500_000_000)),
+        ("fee of 4.010001", |fill| fill.fee = Money::from_micros(4_010_001)),
+        ("cannot trade -4", |fill| fill.contracts = Contracts::whole(-4)),
+        ("cannot trade 0", |fill| fill.contracts = Contracts::ZERO),
+        ("cannot trade 10.01", |fill| fill.contracts = Contracts::from_hundredths(1_001)),
+        ("price of 0.5601 is beyond", |fill| fill.yes_price = Price::new(4_399).unwrap()),
+    ];
+    for (said, lie) in lies {
+        let mut bench = Bench::new(order(10, TimeInForce::Ioc));
+        bench.create(Ok(report(4, Some(CloseReason::NothingOnOffer))));
+        assert_eq!(bench.told(), ["accepted"]);
+        let mut false_fill = fill("a", 4);
+        lie(&mut false_fill);
+        bench.tracker.pushed_fill(None, bench.now, false_fill.clone());
+        let told = bench.told();
+        assert!(told.len() == 1 && told[0].contains(said), "{said}: {told:?}");
+        bench.look(Ok(Some(report(4, Some(CloseReason::NothingOnOffer)))));
+        for again in [Ok(vec![false_fill]), Ok(vec![fill("a", 4)])] {
+            let mut next = bench.task();
+            if let Some(Task::Look(_)) = next {
+                bench.tracker.looked(OrderId(1), bench.now, Ok(Some(report(4, None))));
+                next = bench.task();
+            }
+            assert!(matches!(next, Some(Task::Fills { .. })), "{said}: {next:?}");
+            bench.tracker.fetched(OrderId(1), bench.now, again);
+        }
+        assert_eq!(bench.told(), ["4 @ 0.55", "closed NothingOnOffer"], "{said}: the true one is booked");
+        assert!(bench.tracker.is_empty());
+    }
+}
+
+#[test]
+fn the_highest_fee_a_broker_may_round_to_and_a_sale_at_a_better_price_are_believed() {
+    let sale = Order { action: Action::Sell, ..order(10, TimeInForce::Ioc) };
+    let report = FillReport { fee: Money::from_micros(4_010_000), ..fill("a", 4) };
+    assert_eq!(report.contradiction(&order(10, TimeInForce::Ioc)), None);
+    // Sold at 0.56 or above: YES at 0.44 or below.
+    assert!(report.contradiction(&sale).unwrap().contains("beyond"));
+    let better = FillReport { yes_price: Price::new(4_400).unwrap(), ..report };
+    assert_eq!(better.contradiction(&sale), None);
+}
+
 #[test]
 fn news_may_be_faster_than_the_answer() {
     let mut bench = Bench::new(order(4, TimeInForce::Ioc));

@@ -116,7 +116,7 @@ pub fn record(
         stream: true,
         interval: SWEEP,
         by_exchange: source.by_exchange,
-        group: None,
+        entry_group: None,
         detail: Detail::Every(source.levels),
     };
     let session = runtime.spawn(session::run(parts, settings));
@@ -175,7 +175,7 @@ impl Listener<'_> {
     /// Returns whether there is more to come.
     fn take(&mut self, news: News) -> Result<bool, RecordError> {
         match news {
-            News::Input { input: Input::Control(Control::Halt { reason }), .. } => {
+            News::Input { input: Input::Control(Control::SessionHalt { reason }), .. } => {
                 warn!(reason, "the exchange said what is not understood; it is not in the recording");
             }
             News::Input { at, input } => {

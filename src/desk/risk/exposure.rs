@@ -49,10 +49,9 @@ impl Exposure {
         add(&mut self.series, book.series().index(), by);
         add(&mut self.events, book.event().index(), by);
         add(&mut self.markets, book.market.id.index(), by);
-        assert!(self.total >= Money::ZERO, "exposure cannot be negative");
     }
 
-    /// In all.
+    /// In all. Never negative, but where a version before this one booked a large negative fee; nothing is opened then.
     #[must_use]
     pub const fn total(&self) -> Money {
         self.total

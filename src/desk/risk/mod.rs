@@ -12,6 +12,7 @@ pub mod kill_switch;
 use serde::{Deserialize, Serialize};
 
 use crate::desk::book::Book;
+use crate::desk::decision::HaltRule;
 use crate::desk::opportunity::Opportunity;
 use crate::domain::{
     Action, Contracts, FeeRounding, Fraction, MarketStatus, Money, Price, Side, Span, StrategyId, Timestamp,
@@ -223,7 +224,16 @@ pub struct RiskManager {
     /// Equity and its peak.
     pub equity: EquityWatch,
     switches: Vec<KillSwitch>,
-    trading_halted: Option<String>,
+    trading_halted: Option<TradingHalt>,
+}
+
+/// A halt of all trading that nobody has lifted.
+#[derive(Debug)]
+struct TradingHalt {
+    /// The rule that holds against a restart: the owner's own halt does not hide one that came by itself.
+    rule: HaltRule,
+    /// The latest reason.
+    reason: String,
 }
 
 impl RiskManager {
@@ -269,15 +279,23 @@ impl RiskManager {
         self.switches.resize_with(strategies, || KillSwitch::new(rules));
     }
 
-    /// Why all new positions are stopped, if they are.
+    /// Why all new positions are stopped; `None` while they are not.
     #[must_use]
     pub fn trading_halted(&self) -> Option<&str> {
-        self.trading_halted.as_deref()
+        self.trading_halted.as_ref().map(|halt| &*halt.reason)
+    }
+
+    /// Whether all new positions are stopped for another reason than that the owner said so.
+    #[must_use]
+    pub fn halted_itself(&self) -> bool {
+        self.trading_halted.as_ref().is_some_and(|halt| halt.rule != HaltRule::Owner)
     }
 
     /// Stops all new positions.
-    pub fn halt_trading(&mut self, reason: String) {
-        self.trading_halted = Some(reason);
+    pub fn halt_trading(&mut self, rule: HaltRule, reason: String) {
+        let before = self.trading_halted.take().map(|halt| halt.rule);
+        let rule = before.filter(|_| rule == HaltRule::Owner).unwrap_or(rule);
+        self.trading_halted = Some(TradingHalt { rule, reason });
     }
 
     /// Lifts [`halt_trading`](Self::halt_trading).
@@ -376,6 +394,9 @@ impl RiskManager {
         let equity = self.equity.equity();
         let caps = &self.limits.exposure;
         let at_stake = self.exposure.around(ask.book);
+        if at_stake.total < Money::ZERO {
+            return Err(Refusal::CannotSize);
+        }
         let room = [
             (equity.portion(caps.market) - at_stake.market, Refusal::MarketCap),
             (equity.portion(caps.event) - at_stake.event, Refusal::EventCap),
