@@ -211,7 +211,7 @@ fn trade(
         stream: true,
         interval: Span::HOUR,
         by_exchange: false,
-        group: None,
+        entry_group: None,
         detail: Detail::Best,
     };
     runtime.spawn(session::run(parts, settings));

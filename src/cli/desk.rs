@@ -2,7 +2,7 @@
 //! request.
 
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use clap::Args;
 use rusqlite::{Connection, OptionalExtension};
@@ -11,14 +11,15 @@ use crate::domain::{Span, Timestamp};
 use crate::journal::ledger;
 use crate::kalshi::clock;
 use crate::live::health::{self, Health};
-use crate::live::inbox::{Inbox, Request, wait_taken};
+use crate::live::inbox::{Inbox, Request, RequestAnswer, RequestRefusal, wait_answer};
 use crate::live::lock::{Holder, LedgerLock};
 use crate::live::place;
+use crate::live::registry::RunningDesk;
 
 use super::Failure;
 
-/// How long a running desk may take to take a request.
-const PATIENCE: Duration = Duration::from_secs(3);
+/// How long a running desk may take to answer a request.
+pub const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Which desk.
 #[derive(Debug, Args)]
@@ -37,7 +38,7 @@ impl LedgerArgs {
         let known = place::known_ledgers();
         let running = self.running();
         match (&*running, known.first()) {
-            ([one], _) => Ok(one.clone()),
+            ([one], _) => Ok(one.ledger.clone()),
             ([], Some(newest)) => Ok(newest.clone()),
             ([], None) => Err(Failure::new(
                 Failure::DATA,
@@ -45,17 +46,19 @@ impl LedgerArgs {
                  `protogen live`",
             )),
             (several, _) => {
-                let names: Vec<_> = several.iter().map(|ledger| ledger.display().to_string()).collect();
+                let names: Vec<_> = several.iter().map(|desk| desk.ledger.display().to_string()).collect();
                 let problem = format!("several desks run; say which with --ledger: {}", names.join(", "));
                 Err(Failure::new(Failure::USAGE, problem))
             }
         }
     }
 
-    /// The ledgers of running desks: of all in the data folder, or the one that was named.
-    pub fn running(&self) -> Vec<PathBuf> {
-        let known = self.ledger.clone().map_or_else(place::known_ledgers, |one| vec![one]);
-        known.into_iter().filter(|ledger| LedgerLock::holder(ledger).is_running()).collect()
+    /// The running desks: all on this machine, or that of the ledger that was named.
+    pub fn running(&self) -> Vec<RunningDesk> {
+        match &self.ledger {
+            Some(ledger) => RunningDesk::on(ledger).into_iter().collect(),
+            None => RunningDesk::all(),
+        }
     }
 }
 
@@ -80,9 +83,7 @@ impl LiveLedger {
 
     /// A note of the desk.
     pub fn note(&self, name: &str) -> Result<Option<String>, Failure> {
-        let sql = "SELECT value FROM note WHERE name = ?1";
-        let note = self.connection.query_row(sql, [name], |row| row.get(0)).optional();
-        note.map_err(|error| self.failed(&error))
+        note(&self.connection, name).map_err(|error| self.failed(&error))
     }
 
     /// What the desk last said of itself.
@@ -117,9 +118,15 @@ impl LiveLedger {
         match self.holder {
             Holder::Process(Some(pid)) => format!("running as process {pid}; {beat}"),
             Holder::Process(None) => format!("running; {beat}"),
+            Holder::Unknown => format!("it cannot be seen whether it runs; {beat}"),
             Holder::Nobody => format!("not running; {beat}"),
         }
     }
+}
+
+/// A note in a ledger; `None` if there is none of this name.
+pub fn note(ledger: &Connection, name: &str) -> rusqlite::Result<Option<String>> {
+    ledger.query_row("SELECT value FROM note WHERE name = ?1", [name], |row| row.get(0)).optional()
 }
 
 /// Time since a moment of the wall's clock, in words.
@@ -135,43 +142,79 @@ pub fn in_words(span: Span) -> String {
     format!("{} {name}", span.nanos() / unit.nanos())
 }
 
-/// What became of a request.
-#[derive(Debug, serde::Serialize)]
-pub struct Posted {
-    /// The ledger of the desk it is for.
-    pub ledger: PathBuf,
-    /// Whether a process runs the desk.
-    pub running: bool,
-    /// Whether it took the request.
-    pub taken: bool,
+/// A request that lies in a desk's inbox.
+pub struct PostedRequest {
+    ledger: PathBuf,
+    file: PathBuf,
+    pid: Option<u32>,
+    running: bool,
 }
 
-impl Posted {
-    /// Leaves a request for a desk, and waits a little if it runs.
-    pub fn post(ledger: &Path, request: &Request) -> Result<Self, Failure> {
+impl PostedRequest {
+    /// Leaves a request for a desk, and does not wait.
+    pub fn leave(ledger: &Path, request: &Request) -> Result<Self, Failure> {
         let file = Inbox::new(ledger).post(request).map_err(|error| {
             Failure::new(
                 Failure::DATA,
                 format!("the inbox of {} cannot be written: {error}", ledger.display()),
             )
         })?;
-        let running = LedgerLock::holder(ledger).is_running();
-        let taken = running && wait_taken(&file, PATIENCE);
-        Ok(Self { ledger: ledger.to_owned(), running, taken })
+        let holder = LedgerLock::holder(ledger);
+        let pid = if let Holder::Process(pid) = holder { pid } else { None };
+        Ok(Self { ledger: ledger.to_owned(), file, pid, running: holder.is_running() })
+    }
+
+    /// What became of it by `deadline`. If no desk runs, it is not waited for.
+    pub fn outcome(self, deadline: Instant) -> RequestOutcome {
+        let Self { ledger, file, pid, running } = self;
+        let answer = if running { wait_answer(&file, deadline) } else { RequestAnswer::Waiting };
+        let taken = answer == RequestAnswer::Done;
+        let refusal = if let RequestAnswer::Refused(refusal) = answer { Some(refusal) } else { None };
+        RequestOutcome { ledger, pid, running, taken, refusal }
+    }
+}
+
+/// What became of a request.
+#[derive(Debug, serde::Serialize)]
+pub struct RequestOutcome {
+    /// The ledger of the desk it is for.
+    pub ledger: PathBuf,
+    /// The desk's process; `None` if no desk runs, or its process is not known.
+    pub pid: Option<u32>,
+    /// Whether a process runs the desk.
+    pub running: bool,
+    /// Whether the desk has acted on it.
+    pub taken: bool,
+    /// Why the desk will not act on it; `None` if it has or still may.
+    pub refusal: Option<RequestRefusal>,
+}
+
+impl RequestOutcome {
+    /// Leaves a request for a desk, and waits for the answer if it runs.
+    pub fn of(ledger: &Path, request: &Request) -> Result<Self, Failure> {
+        Ok(PostedRequest::leave(ledger, request)?.outcome(Instant::now() + PATIENCE))
     }
 
     /// The same for people.
     pub fn words(&self) -> String {
         let desk = self.ledger.display();
-        match (self.running, self.taken) {
-            (_, true) => format!("taken by the running desk of {desk}"),
-            (true, false) => format!(
-                "the desk of {desk} runs but has not taken it within {} s; it will when it gets to it, see \
+        match (&self.refusal, self.running, self.taken) {
+            (Some(refusal), ..) => format!("refused by the running desk of {desk}: {}", refusal.message),
+            (None, _, true) => format!("taken by the running desk of {desk}"),
+            (None, true, false) => format!(
+                "the desk of {desk} runs but has not answered within {} s; it will take it when it gets to it, see \
                  `protogen status`",
                 PATIENCE.as_secs()
             ),
-            (false, false) => format!("no desk runs on {desk}; it will be taken at the next start"),
+            (None, false, false) => format!("no desk runs on {desk}; it will be taken at the next start"),
         }
+    }
+
+    /// What a command that did not get its way ends with.
+    pub fn failure(&self) -> Option<Failure> {
+        let refusal = self.refusal.as_ref()?;
+        let code = if refusal.by_exchange { Failure::VENUE } else { Failure::USAGE };
+        Some(Failure::new(code, format!("{}: {}", self.ledger.display(), refusal.message)))
     }
 }
 

@@ -2,38 +2,43 @@
 
 use std::fmt::Write;
 use std::path::PathBuf;
+use std::time::Instant;
 
 use clap::Args;
 use serde::Serialize;
 use serde_json::json;
 
+use crate::journal::ledger;
 use crate::kalshi::rest::{OrderFilter, Rest};
 use crate::kalshi::wire::OrderStatus;
 use crate::live::inbox::{Request, stop_file, write_stop};
 use crate::live::opening::{ENVIRONMENT, ORDER_GROUP};
 use crate::live::place;
+use crate::live::registry::RunningDesk;
 
 use super::access::{Access, EnvArgs, EnvName};
-use super::desk::{LedgerArgs, LiveLedger, Posted};
+use super::desk::{LedgerArgs, PATIENCE, PostedRequest, RequestOutcome, note};
 use super::{Common, Failure, json, print};
 
 /// Stop opening positions, now and at every start, until `protogen resume --trading`.
 ///
-/// Writes the file STOP beside the ledgers and tells running desks. Positions are still managed and closed by
-/// their rules. With --exchange all resting orders of the account are cancelled at the exchange too, with or
-/// without a running desk.
+/// Reaches every desk that runs on this machine, or the one of --ledger, and waits up to 10 seconds for each to answer
+/// that it is halted; exit code 4 if one does not. Writes the file STOP beside the ledgers, which holds at every
+/// start. Positions are still managed and closed by their rules. With --exchange all resting orders of the account are
+/// cancelled at the exchange too, with or without a running desk.
 #[derive(Debug, Args)]
 pub struct Halt {
     /// Kept in the ledger
     #[arg(long, value_name = "TEXT", default_value = "halted by the owner", value_parser = super::resume::reason)]
     reason: String,
-    /// Cancel all resting orders of the account at the exchange
+    /// Cancel all resting orders of the account at the exchange, and let it refuse new entries
     #[arg(long)]
     exchange: bool,
     #[command(flatten)]
     env: EnvArgs,
-    #[command(flatten)]
-    ledger: LedgerArgs,
+    /// Halt the desk of this ledger only [default: all running desks, and all that start on ledgers in the data folder]
+    #[arg(long, value_name = "FILE")]
+    ledger: Option<PathBuf>,
 }
 
 /// What was done at the exchange.
@@ -46,65 +51,141 @@ struct AtExchange {
     problems: Vec<String>,
 }
 
+/// Everything a halt did, and what it could not do.
+#[derive(Debug, Default)]
+struct Outcome {
+    /// The `STOP` files that are written, the one that was asked for first.
+    stops: Vec<PathBuf>,
+    desks: Vec<RequestOutcome>,
+    exchange: Option<AtExchange>,
+    /// What went wrong, with the exit code of each.
+    problems: Vec<(u8, String)>,
+}
+
 impl Halt {
     pub(super) fn run(&self, common: &Common) -> Result<(), Failure> {
-        let stopped = self.stop()?;
-        // The exchange before the desks: it is what cannot wait.
-        let exchange = if self.exchange { Some(self.at_exchange()) } else { None };
+        let running = LedgerArgs { ledger: self.ledger.clone() }.running();
+        let mut done = Outcome::default();
+        // Each way to stop is tried, whatever becomes of the others.
+        self.write_stops(&running, &mut done);
         let request = Request::Halt { reason: self.reason.clone() };
-        let posted = self.ledger.running().into_iter().map(|ledger| Posted::post(&ledger, &request));
-        let posted = posted.collect::<Result<Vec<_>, _>>()?;
-        let (exchange, failure) = match exchange {
-            None => (None, None),
-            Some(Ok(done)) if done.problems.is_empty() => (Some(done), None),
-            Some(Ok(done)) => {
-                let problem = Failure::new(Failure::VENUE, done.problems.join("; "));
-                (Some(done), Some(problem))
+        let mut posted = Vec::new();
+        for desk in &running {
+            match PostedRequest::leave(&desk.ledger, &request) {
+                Ok(left) => posted.push(left),
+                Err(failure) => done.problems.push((Failure::VENUE, failure.message)),
             }
-            Some(Err(failure)) => (None, Some(failure)),
-        };
-        if common.json {
-            print(&json(&json!({ "stop": stopped, "posted": posted, "exchange": exchange })))?;
-        } else {
-            print(&words(&stopped, &posted, exchange.as_ref()))?;
         }
-        failure.map_or(Ok(()), Err)
+        let deadline = Instant::now() + PATIENCE;
+        if self.exchange {
+            match self.at_exchange(&running) {
+                Ok(cleared) => {
+                    let failed = cleared.problems.iter().map(|problem| (Failure::VENUE, problem.clone()));
+                    done.problems.extend(failed);
+                    done.exchange = Some(cleared);
+                }
+                Err(failure) => done.problems.push((failure.code, failure.message)),
+            }
+        }
+        done.desks = posted.into_iter().map(|left| left.outcome(deadline)).collect();
+        for desk in done.desks.iter().filter(|desk| !desk.taken) {
+            done.problems.push((Failure::VENUE, unanswered(desk)));
+        }
+        if common.json {
+            let Outcome { stops, desks, exchange, .. } = &done;
+            let stop = stops.first();
+            print(&json(&json!({ "stop": stop, "stops": stops, "posted": desks, "exchange": exchange })))?;
+        } else {
+            print(&words(&done, &running))?;
+        }
+        done.failure().map_or(Ok(()), Err)
     }
 
-    /// Writes the `STOP` file: beside the ledger named, or in the data folder.
-    fn stop(&self) -> Result<PathBuf, Failure> {
-        let ledger = self.ledger.ledger.clone().map_or_else(|| place::default_ledger(None), Ok);
-        let ledger = ledger.map_err(|error| Failure::new(Failure::DATA, error.to_string()))?;
-        let file = stop_file(&ledger);
-        write_stop(&ledger, &self.reason).map_err(|error| {
-            Failure::new(Failure::DATA, format!("{} cannot be written: {error}", file.display()))
-        })?;
-        Ok(file)
+    /// Writes the `STOP` files: beside the ledger named; else in the data folder, and beside every running desk's
+    /// ledger.
+    fn write_stops(&self, running: &[RunningDesk], done: &mut Outcome) {
+        let mut ledgers = Vec::new();
+        match self.ledger.clone().map_or_else(|| place::default_ledger(None), Ok) {
+            Ok(ledger) => ledgers.push(ledger),
+            Err(error) => done.problems.push((Failure::DATA, error.to_string())),
+        }
+        ledgers.extend(running.iter().map(|desk| desk.ledger.clone()));
+        for ledger in ledgers {
+            let file = stop_file(&ledger);
+            let same = |other: &PathBuf| place::resolve(other).ok() == place::resolve(&file).ok();
+            if done.stops.iter().any(same) {
+                continue;
+            }
+            match write_stop(&ledger, &self.reason) {
+                Ok(()) => done.stops.push(file),
+                Err(error) => {
+                    done.problems
+                        .push((Failure::DATA, format!("{} cannot be written: {error}", file.display())));
+                }
+            }
+        }
     }
 
-    fn at_exchange(&self) -> Result<AtExchange, Failure> {
+    fn at_exchange(&self, running: &[RunningDesk]) -> Result<AtExchange, Failure> {
         // Without a ledger it works too.
-        let ledger = LiveLedger::open(&self.ledger).ok();
-        let noted = |name: &str| ledger.as_ref().and_then(|ledger| ledger.note(name).ok().flatten());
-        let traded_on = noted(ENVIRONMENT).and_then(|environment| EnvName::of(&environment));
-        let Some(env) = self.env.named.or(traded_on) else {
-            let problem = "which exchange? Say --env demo, --env prod or --env sandbox";
-            return Err(Failure::new(Failure::USAGE, problem));
+        let newest = || place::known_ledgers().into_iter().next();
+        let idle = self.ledger.clone().or_else(newest).filter(|_| running.is_empty());
+        let ledgers = running.iter().map(|desk| desk.ledger.clone()).chain(idle);
+        let traded: Vec<(EnvName, Option<String>)> = ledgers
+            .filter_map(|ledger| {
+                let connection = ledger::open(&ledger).ok()?;
+                let noted = |name: &str| note(&connection, name).ok().flatten();
+                Some((EnvName::of(&noted(ENVIRONMENT)?)?, noted(ORDER_GROUP)))
+            })
+            .collect();
+        let first = traded.first().map(|(env, _)| *env);
+        let env = match (self.env.named, first) {
+            (Some(env), _) => env,
+            (None, Some(env)) if traded.iter().all(|(other, _)| *other == env) => env,
+            (None, Some(_)) => {
+                let problem = "the running desks trade on different exchanges; say with --env which to clear, once for each";
+                return Err(Failure::new(Failure::USAGE, problem));
+            }
+            (None, None) => {
+                let problem = "which exchange? Say --env demo, --env prod or --env sandbox";
+                return Err(Failure::new(Failure::USAGE, problem));
+            }
         };
         // A group of another exchange's ledger is not to be had there.
-        let group = noted(ORDER_GROUP).filter(|_| traded_on == Some(env));
+        let there = traded.into_iter().filter(|(other, _)| *other == env);
+        let groups: Vec<String> = there.filter_map(|(_, group)| group).collect();
         let access = self.env.access_to(env)?;
         let runtime = super::runtime()?;
-        runtime.block_on(cancel(&access, group.as_deref()))
+        runtime.block_on(cancel(&access, &groups))
     }
 }
 
-/// Triggers the group, cancels everything, and looks what is left.
-async fn cancel(access: &Access, group: Option<&str>) -> Result<AtExchange, Failure> {
+impl Outcome {
+    /// What the command ends with. A desk that was not reached comes before what else went wrong.
+    fn failure(&self) -> Option<Failure> {
+        let code = self.problems.iter().map(|(code, _)| *code).max()?;
+        let texts: Vec<&str> = self.problems.iter().map(|(_, text)| &**text).collect();
+        Some(Failure::new(code, texts.join("\n")))
+    }
+}
+
+fn unanswered(desk: &RequestOutcome) -> String {
+    let ledger = desk.ledger.display();
+    let process = desk.pid.map_or_else(String::new, |pid| format!(" (process {pid})"));
+    let end = desk.pid.map_or_else(String::new, |pid| format!(" with `kill -INT {pid}`"));
+    format!(
+        "the desk of {ledger}{process} has not answered within {} s: it may still open positions; end it{end}, and cancel \
+         its orders with `protogen halt --exchange`",
+        PATIENCE.as_secs()
+    )
+}
+
+/// Triggers the groups, cancels everything, and looks what is left.
+async fn cancel(access: &Access, groups: &[String]) -> Result<AtExchange, Failure> {
     let rest = Rest::new(&access.environment, Some(access.credentials()?))
         .map_err(|error| Failure::new(Failure::VENUE, error.to_string()))?;
     let mut done = AtExchange { environment: access.environment.to_string(), ..AtExchange::default() };
-    if let Some(group) = group {
+    for group in groups {
         match rest.trigger_order_group(group).await {
             Ok(()) => done.group_triggered = true,
             // A group that is gone holds no orders.
@@ -124,17 +205,26 @@ async fn cancel(access: &Access, group: Option<&str>) -> Result<AtExchange, Fail
     Ok(done)
 }
 
-fn words(stop: &std::path::Path, posted: &[Posted], exchange: Option<&AtExchange>) -> String {
-    let mut text = format!("{} is written: no desk beside it opens anything\n", stop.display());
-    if posted.is_empty() {
+fn words(done: &Outcome, running: &[RunningDesk]) -> String {
+    let mut text = String::new();
+    for stop in &done.stops {
+        let _ = writeln!(text, "{} is written: no desk beside it opens anything", stop.display());
+    }
+    if running.is_empty() {
         text += "no desk runs; it holds for the next start\n";
     }
-    for posted in posted {
-        let _ = writeln!(text, "{}", posted.words());
+    for desk in done.desks.iter().filter(|desk| desk.taken) {
+        let known = running.iter().find(|running| running.ledger == desk.ledger);
+        let _ = writeln!(
+            text,
+            "halted: the desk of {}{}",
+            desk.ledger.display(),
+            known.map(about).unwrap_or_default()
+        );
     }
-    if let Some(done) = exchange {
+    if let Some(done) = &done.exchange {
         let all = if done.cancelled { "all resting orders cancelled" } else { "orders NOT cancelled" };
-        let group = if done.group_triggered { ", order group triggered" } else { "" };
+        let group = if done.group_triggered { ", new entries refused until trading is resumed" } else { "" };
         let left = match done.still_resting {
             Some(0) => String::new(),
             Some(left) => format!(", {left} still listed: ask again in a second"),
@@ -143,4 +233,13 @@ fn words(stop: &std::path::Path, posted: &[Posted], exchange: Option<&AtExchange
         let _ = writeln!(text, "{}: {all}{group}{left}", done.environment);
     }
     text
+}
+
+/// Process, scenario and exchange of a desk, as far as they are known.
+fn about(desk: &RunningDesk) -> String {
+    let process = desk.pid.map(|pid| format!("process {pid}"));
+    let trades = (!desk.scenario.is_empty())
+        .then(|| format!("{} {} on {}", desk.scenario, desk.mode, desk.environment));
+    let known: Vec<String> = process.into_iter().chain(trades).collect();
+    if known.is_empty() { String::new() } else { format!(" ({})", known.join(", ")) }
 }

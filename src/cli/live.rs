@@ -22,7 +22,8 @@ use crate::live::lock::LedgerLock;
 use crate::live::notify::{Event, Kind, Notifier};
 use crate::live::owner::{Owner, Strategies, read_facts, signals};
 use crate::live::place;
-use crate::live::shell::{self, Ended, Hooks, LiveError, LiveSettings};
+use crate::live::registry::{Registration, RunningDesk};
+use crate::live::shell::{self, Begun, Ended, Hooks, LiveError, LiveSettings};
 use crate::record::inside::SharedTap;
 use crate::scenario::Scenario;
 use crate::scenario::raw::ScanWith;
@@ -109,6 +110,8 @@ struct Outcome<'a> {
     digest: &'a str,
     ledger: &'a Path,
     all_halted: bool,
+    /// Why all trading is halted, if it was not the owner who halted it.
+    halted_itself: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     recording: Option<Recorded>,
 }
@@ -129,6 +132,7 @@ impl Live {
         }
         let shows_screen = self.start_log(common, &ledger)?;
         let _lock = LedgerLock::take(&ledger).map_err(|problem| Failure::new(Failure::USAGE, problem))?;
+        let _registration = self.register(&ledger, &scenario.name)?;
         let runtime = Builder::new_multi_thread().worker_threads(2).enable_all().build();
         let runtime = runtime.map_err(|error| Failure::new(Failure::BUG, format!("no runtime: {error}")))?;
         let notifier = {
@@ -140,7 +144,7 @@ impl Live {
         let mut inside = Inside::open(self.record.as_deref(), by_exchange)?;
         let about = About {
             started_at: clock::now(),
-            mode: if self.paper { "paper" } else { "live" },
+            mode: self.mode(),
             environment: access.name.name(),
             scenario: scenario.name.clone(),
         };
@@ -172,7 +176,37 @@ impl Live {
             let problem = "every strategy is halted; see `protogen halts` and lift with `protogen resume`";
             return Err(Failure::new(Failure::DIVERGED, problem));
         }
+        if let Some(reason) = &ended.halted_itself {
+            let problem = format!(
+                "the session ended while all trading is halted: {reason}; compare the exchange's account with \
+                 `protogen positions`, and lift with `protogen resume --trading --reason …`"
+            );
+            return Err(Failure::new(Failure::VENUE, problem));
+        }
         Ok(())
+    }
+
+    /// Makes the desk known to `protogen halt`, wherever its ledger lies.
+    fn register(&self, ledger: &Path, scenario: &str) -> Result<Registration, Failure> {
+        let register = || {
+            let desk = RunningDesk {
+                ledger: place::resolve(ledger)?,
+                pid: Some(std::process::id()),
+                environment: self.access.env().name().to_owned(),
+                mode: self.mode().to_owned(),
+                scenario: scenario.to_owned(),
+            };
+            desk.register()
+        };
+        register().map_err(|error| {
+            let problem =
+                format!("the desk cannot be registered, so `protogen halt` could not reach it: {error}");
+            Failure::new(Failure::USAGE, problem)
+        })
+    }
+
+    const fn mode(&self) -> &'static str {
+        if self.paper { "paper" } else { "live" }
     }
 
     /// Where the terminal shows the desk, the log goes into a file beside the ledger. Returns whether it does.
@@ -234,6 +268,7 @@ impl Live {
             let now = clock::now();
             lock(&shared).look_at_link(now).iter().for_each(|event| notifier.send(event));
             let health = lock(&shared).health(desk, about);
+            lock(&shared).look_at_refused(&health, now).iter().for_each(|event| notifier.send(event));
             if day.is_some_and(|day| day < now.utc_day()) {
                 notifier.send(&daily_summary(&health, now));
             }
@@ -256,15 +291,9 @@ impl Live {
         };
         let scenario_file = self.scenario.clone();
         let overrides = self.overrides.overrides.clone();
-        let ended = shell::run(settings, runtime, &mut hooks, &mut watch, |asks, link, run_id, desk| {
-            let mut known = lock(&shared);
-            let strategies = Arc::clone(&known.strategies);
-            *lock(&strategies) = desk.active_strategies().collect();
-            known.asks = Some(asks.clone());
-            run_id.clone_into(&mut known.run_id);
-            known.link = Arc::clone(link);
-            known.tickers = desk.books().iter().map(|book| book.market.ticker.clone()).collect();
-            drop(known);
+        let ended = shell::run(settings, runtime, &mut hooks, &mut watch, |begun| {
+            let strategies = lock(&shared).begin(&begun);
+            let Begun { asks, desk, entry_group, taken, .. } = begun;
             recording::begin(tap.as_ref(), desk);
             let owner = Owner {
                 ledger,
@@ -274,6 +303,8 @@ impl Live {
                 overrides,
                 facts,
                 halted_for: desk.risk().trading_halted().map(ToOwned::to_owned),
+                entry_group,
+                taken,
             };
             runtime.spawn(owner.listen());
             runtime.spawn(signals(asks.clone(), "resting orders are taken back"));
@@ -296,8 +327,8 @@ impl Live {
         let (mode, scenario) = (about.mode, &*about.scenario);
         let final_equity = crate::report::summary::dollars(ended.equity);
         if common.json {
-            let Ended { run_id, digest, inputs, all_halted, .. } = ended;
-            let (inputs, all_halted) = (*inputs, *all_halted);
+            let Ended { run_id, digest, inputs, all_halted, halted_itself, .. } = ended;
+            let (inputs, all_halted, halted_itself) = (*inputs, *all_halted, halted_itself.as_deref());
             let outcome = Outcome {
                 run_id,
                 mode,
@@ -307,6 +338,7 @@ impl Live {
                 digest,
                 ledger,
                 all_halted,
+                halted_itself,
                 recording,
             };
             return print(&json(&outcome));
@@ -372,9 +404,21 @@ struct Shared {
     heard: Option<(bool, Timestamp)>,
     /// Why nothing was traded there.
     paused: Option<Arc<str>>,
+    /// The owner was told that every order is refused.
+    told_refused: bool,
 }
 
 impl Shared {
+    /// Takes over what is known when the session has begun. Returns where the strategies are kept.
+    fn begin(&mut self, begun: &Begun<'_>) -> Strategies {
+        *lock(&self.strategies) = begun.desk.active_strategies().collect();
+        self.asks = Some(begun.asks.clone());
+        begun.run_id.clone_into(&mut self.run_id);
+        self.link = Arc::clone(begun.link);
+        self.tickers = begun.desk.books().iter().map(|book| book.market.ticker.clone()).collect();
+        Arc::clone(&self.strategies)
+    }
+
     /// What to tell of the link to the exchange, if it has changed.
     fn look_at_link(&mut self, now: Timestamp) -> Vec<Event> {
         let mut told = Vec::new();
@@ -399,8 +443,25 @@ impl Shared {
         told
     }
 
+    /// What to tell when every order has begun to be refused, or no longer is.
+    fn look_at_refused(&mut self, health: &Health, now: Timestamp) -> Option<Event> {
+        let alarming = health.refused_orders.as_ref().filter(|refused| refused.is_alarming());
+        let before = std::mem::replace(&mut self.told_refused, alarming.is_some());
+        match alarming {
+            Some(refused) if !before => {
+                let text =
+                    format!("{refused}; `protogen resume --trading --reason …` resets the order group");
+                warn!("{text}");
+                let event = Event::new(Kind::OrdersRefused, now, text);
+                Some(event.with("in_a_row", refused.in_a_row).with("exits", refused.exits))
+            }
+            None if before => Some(Event::new(Kind::OrdersTaken, now, "the exchange takes orders again")),
+            _ => None,
+        }
+    }
+
     fn health(&self, desk: &Desk, about: &About) -> Health {
-        let now = clock::now();
+        let (now, refusal) = (clock::now(), self.link.refusal());
         let (feed_up, feed_since) = self.heard.unwrap_or((false, about.started_at));
         let facts = Facts {
             at: now,
@@ -412,6 +473,7 @@ impl Shared {
             feed_up,
             feed_since,
             paused: self.paused.as_deref(),
+            refusal: refusal.as_deref(),
             last_message_at: self.last_message_at,
         };
         Health::of(desk, &self.recent, &facts)
@@ -477,7 +539,7 @@ impl Hooks for Watcher<'_> {
             if matches!(input.value, Input::Market(_) | Input::Venue(_)) {
                 shared.last_message_at = Some(clock::now());
             }
-            shared.recent.observe(out);
+            shared.recent.observe(&input.value, out);
         }
         if let Some(tap) = &self.tap {
             tap.lock().input(input);

@@ -9,7 +9,7 @@ use crate::live::inbox::Request;
 use crate::live::owner::read_facts;
 use crate::scenario::Scenario;
 
-use super::desk::{LedgerArgs, LiveLedger, Posted};
+use super::desk::{LedgerArgs, LiveLedger, RequestOutcome};
 use super::{Common, Failure, json, print};
 
 /// Give a live desk other settings, and new rows of its facts files, without stopping it.
@@ -41,10 +41,12 @@ impl Reload {
                 }
             };
         let request = Request::Reload { scenario };
-        let posted = Posted::post(&ledger.file, &request)?;
+        let posted = RequestOutcome::of(&ledger.file, &request)?;
         if common.json {
-            return print(&json(&json!({ "request": request, "posted": posted })));
+            print(&json(&json!({ "request": request, "posted": posted })))?;
+        } else {
+            print(&format!("{}\n", posted.words()))?;
         }
-        print(&format!("{}\n", posted.words()))
+        posted.failure().map_or(Ok(()), Err)
     }
 }

@@ -7,7 +7,7 @@ use crate::live::inbox::{Request, remove_stop, stop_file};
 use crate::live::place;
 use crate::scenario::raw::nearest;
 
-use super::desk::{LedgerArgs, LiveLedger, Posted};
+use super::desk::{LedgerArgs, LiveLedger, RequestOutcome};
 use super::{Common, Failure, json, print};
 
 /// Lift a halt: that of one strategy's kill switch, or with --trading the halt of all trading.
@@ -37,21 +37,43 @@ pub fn reason(text: &str) -> Result<String, String> {
 impl Resume {
     pub(super) fn run(&self, common: &Common) -> Result<(), Failure> {
         // A halt needs no ledger, so neither does what lifts it.
-        let nowhere = self.ledger.ledger.is_none() && place::known_ledgers().is_empty();
+        let nowhere = self.ledger.ledger.is_none()
+            && place::known_ledgers().is_empty()
+            && self.ledger.running().is_empty();
         let posted = if self.trading && nowhere { None } else { Some(LiveLedger::open(&self.ledger)?) };
         if let (Some(ledger), Some(strategy)) = (&posted, &self.strategy) {
             known(ledger, strategy)?;
         }
         // The file goes first: a desk that looks at it must not halt again right after.
-        let removed = self.trading && lift_stop(posted.as_ref())?;
+        let removed = self.trading && self.lift_stops(posted.as_ref())?;
         let request = Request::Resume { strategy: self.strategy.clone(), reason: self.reason.clone() };
-        let posted = posted.map(|ledger| Posted::post(&ledger.file, &request)).transpose()?;
+        let posted = posted.map(|ledger| RequestOutcome::of(&ledger.file, &request)).transpose()?;
         if common.json {
-            return print(&json(&json!({ "request": request, "posted": posted, "stop_removed": removed })));
+            print(&json(&json!({ "request": request, "posted": posted, "stop_removed": removed })))?;
+        } else {
+            let stop = if removed { "STOP is removed; " } else { "" };
+            let none = || "there is no desk to tell".into();
+            let told = posted.as_ref().map_or_else(none, RequestOutcome::words);
+            print(&format!("{stop}{told}\n"))?;
         }
-        let stop = if removed { "STOP is removed; " } else { "" };
-        let told = posted.map_or_else(|| "there is no desk to tell".into(), |posted| posted.words());
-        print(&format!("{stop}{told}\n"))
+        posted.and_then(|posted| posted.failure()).map_or(Ok(()), Err)
+    }
+
+    /// Removes the `STOP` file beside the desk's ledger and, if no ledger was named, the one in the data folder: those
+    /// that `halt` writes with the same flags. Returns whether there was one.
+    fn lift_stops(&self, desk: Option<&LiveLedger>) -> Result<bool, Failure> {
+        let failed = |problem: String| Failure::new(Failure::DATA, problem);
+        let mut ledgers: Vec<_> = desk.map(|ledger| ledger.file.clone()).into_iter().collect();
+        if self.ledger.ledger.is_none() {
+            ledgers.push(place::default_ledger(None).map_err(|error| failed(error.to_string()))?);
+        }
+        let mut removed = false;
+        for ledger in ledgers {
+            let file = stop_file(&ledger);
+            removed |= remove_stop(&ledger)
+                .map_err(|error| failed(format!("{} cannot be removed: {error}", file.display())))?;
+        }
+        Ok(removed)
     }
 }
 
@@ -63,15 +85,4 @@ fn known(ledger: &LiveLedger, strategy: &str) -> Result<(), Failure> {
     let near = nearest(strategy, known.iter().map(String::as_str));
     let problem = format!("`{strategy}` is no strategy of this desk; did you mean `{near}`?");
     Err(Failure::new(Failure::USAGE, problem))
-}
-
-/// Removes the `STOP` file beside a ledger, or in the data folder. Returns whether there was one.
-fn lift_stop(ledger: Option<&LiveLedger>) -> Result<bool, Failure> {
-    let failed = |problem: String| Failure::new(Failure::DATA, problem);
-    let ledger = match ledger {
-        Some(ledger) => ledger.file.clone(),
-        None => place::default_ledger(None).map_err(|error| failed(error.to_string()))?,
-    };
-    let file = stop_file(&ledger);
-    remove_stop(&ledger).map_err(|error| failed(format!("{} cannot be removed: {error}", file.display())))
 }

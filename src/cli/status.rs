@@ -92,7 +92,7 @@ fn told(health: &Health, short: bool) -> String {
     text
 }
 
-/// What is halted, a line each.
+/// What is halted or refused, a line each.
 pub fn halts(health: &Health) -> Vec<String> {
     let trading = health
         .halts
@@ -103,5 +103,8 @@ pub fn halts(health: &Health) -> Vec<String> {
         format!("HALTED: {name} by its kill switch (`protogen halts`, `protogen resume {name} --reason …`)")
     });
     let loss = "today's loss has reached the daily limit: nothing is opened until midnight UTC".to_owned();
-    trading.chain(strategies).chain(health.daily_loss_reached.then_some(loss)).collect()
+    let refused = health.refused_orders.iter().filter(|refused| refused.is_alarming()).map(|refused| {
+        format!("REFUSED: {refused} (`protogen resume --trading --reason …` resets the order group, `protogen doctor` looks at key and account)")
+    });
+    refused.chain(trading).chain(strategies).chain(health.daily_loss_reached.then_some(loss)).collect()
 }

@@ -1,4 +1,5 @@
-//! What others may ask of a session while it runs: whether the exchange is heard, and whether it trades.
+//! What others may ask of a session while it runs: whether the exchange is heard, whether it trades, and in
+//! which words it last refused an order.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -8,6 +9,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 pub struct Link {
     heard: AtomicBool,
     paused: Mutex<Option<Arc<str>>>,
+    refusal: Mutex<Option<Arc<str>>>,
 }
 
 impl Link {
@@ -21,6 +23,16 @@ impl Link {
     #[must_use]
     pub fn paused(&self) -> Option<Arc<str>> {
         self.paused.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// The exchange's words when it last refused an order; `None` if it has refused none.
+    #[must_use]
+    pub fn refusal(&self) -> Option<Arc<str>> {
+        self.refusal.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    pub(super) fn set_refusal(&self, words: Arc<str>) {
+        *self.refusal.lock().unwrap_or_else(PoisonError::into_inner) = Some(words);
     }
 
     pub(super) fn set_heard(&self, heard: bool) {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use crate::domain::{Contracts, Order, OrderId, Span, Timestamp};
+use crate::domain::{Action, Contracts, Order, OrderId, Span, Timestamp};
 use crate::event::{RejectReason, VenueEvent};
 
 use super::clock;
@@ -31,6 +31,12 @@ pub enum Done {
 }
 
 impl Done {
+    /// Whether the exchange refused to place an order.
+    #[must_use]
+    pub const fn is_refused_order(&self) -> bool {
+        matches!(self, Self::Created(_, Err(Failure::Refused(_) | Failure::NotFound)))
+    }
+
     /// Hands the result to the tracker.
     pub fn hand_to(self, tracker: &mut OrderTracker, now: Timestamp) {
         match self {
@@ -49,8 +55,9 @@ pub struct Addressed {
     pub ticker: Arc<str>,
     /// The client order id.
     pub client_id: String,
-    /// The group that can be stopped at the exchange.
-    pub group: Option<Arc<str>>,
+    /// The group of entries, which the exchange stops on its own or when asked. An order that closes a position
+    /// is never placed in it: it must get through when the group is stopped.
+    pub entry_group: Option<Arc<str>>,
 }
 
 /// Does a task. What went wrong beyond what the tracker has to know comes second.
@@ -58,7 +65,8 @@ pub async fn perform(rest: Rest, task: Task, to: Addressed) -> (Done, Option<Api
     let id = task.order().id;
     match task {
         Task::Create(order) => {
-            let Addressed { ticker, client_id, group } = to;
+            let Addressed { ticker, client_id, entry_group } = to;
+            let group = entry_group.filter(|_| order.action == Action::Buy);
             let (what, at) = ((order.side, order.action), order.limit);
             let mut create =
                 CreateOrder::new(&*ticker, client_id, what, order.contracts, at, order.time_in_force);
@@ -119,7 +127,7 @@ pub fn failure_of(error: &ApiError) -> Failure {
 }
 
 fn report_of_created(order: &Order, created: &wire::Created) -> OrderReport {
-    let over = created.remaining.is_none();
+    let over = !created.remaining.is_positive();
     OrderReport {
         venue_id: created.order_id.as_str().into(),
         filled: created.filled,
@@ -186,23 +194,28 @@ pub async fn settle_orders(
     let began = Instant::now();
     let now = || clock::monotonic(began);
     let mut events = Vec::new();
-    let mut last_error = None;
+    let mut last_problem = None;
     loop {
         while let Some(task) = tracker.task(now()) {
             let order = *task.order();
             let market = watch.market(order.market).ok_or("an open order's market is not known")?;
             let (ticker, client_id) = (market.ticker.as_ref().into(), tracker.client_id(order.id));
             let (done, error) =
-                perform(rest.clone(), task, Addressed { ticker, client_id, group: None }).await;
-            last_error = error.or(last_error);
+                perform(rest.clone(), task, Addressed { ticker, client_id, entry_group: None }).await;
+            last_problem = error.map(|error| error.to_string()).or(last_problem);
             done.hand_to(tracker, now());
         }
-        events.extend(std::iter::from_fn(|| tracker.event()));
+        for event in std::iter::from_fn(|| tracker.event()) {
+            if let VenueEvent::Unexplained { detail } = &event {
+                last_problem = Some(detail.clone());
+            }
+            events.push(event);
+        }
         if tracker.is_quiet() {
             return Ok(events);
         }
         if began.elapsed() > patience {
-            let why = last_error.map_or_else(|| "no answer".to_owned(), |error| error.to_string());
+            let why = last_problem.unwrap_or_else(|| "no answer".to_owned());
             return Err(format!("what became of our orders could not be found out in {patience:?}: {why}"));
         }
         let wait = tracker.due().map_or(Span::MILLISECOND, |due| due.since(now()));

@@ -1,6 +1,8 @@
 //! `KalshiVenue`: where a live desk's commands go. It decides nothing and waits for nothing; what becomes of
 //! them is followed by the session at the other end, and comes back through the feed.
 
+use std::sync::Arc;
+
 use tokio::sync::mpsc;
 
 use crate::domain::{Fact, Timestamp};
@@ -16,6 +18,8 @@ pub enum Ask {
     GoOn(Option<Timestamp>),
     /// Something the owner says, on its way to the desk.
     Control(Control),
+    /// From here on entries are placed in this order group.
+    EntryGroup(Arc<str>),
     /// A fact that the owner has come to know of, told when it is public.
     Fact {
         /// When it is.

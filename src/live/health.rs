@@ -1,19 +1,24 @@
 //! How a live desk is doing, as it says so itself every few seconds: kept in the ledger as the note
 //! `health`, shown by `status` and by the live screen. Money in dollars, prices and shares as fractions.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::fmt;
 
 use serde::de::Error;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::desk::book::Book;
-use crate::desk::decision::{Evaluation, FillBooked, OrderDone, OrderPlaced, Output, Record, Trade, Verdict};
+use crate::desk::decision::{
+    Evaluation, FillBooked, OrderDone, OrderEnd, OrderPlaced, Output, Record, Trade, Verdict,
+};
 use crate::desk::execution::OpenOrder;
 use crate::desk::positions::Position;
 use crate::desk::risk::drawdown;
 use crate::desk::{Counts, Desk};
-use crate::domain::{Action, Contracts, MarketId, MarketStatus, Money, Price, Side, StrategyId, Timestamp};
+use crate::domain::{
+    Action, Contracts, MarketId, MarketStatus, Money, OrderId, Price, Side, StrategyId, Timestamp,
+};
+use crate::event::{Input, RejectReason, VenueEvent};
 use crate::report::summary::{dollars, portion};
 
 use super::notify::{Event, Kind};
@@ -22,6 +27,8 @@ use super::notify::{Event, Kind};
 pub const NOTE: &str = "health";
 /// Decisions, and refusals, that are remembered.
 const REMEMBERED: usize = 20;
+/// So many orders refused in a row, and none taken, is more than bad luck: the owner is told.
+const REFUSED_IN_A_ROW: u64 = 3;
 
 /// A moment that is text in JSON.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -66,6 +73,8 @@ pub struct Facts<'a> {
     pub feed_since: Timestamp,
     /// Why nothing is traded at the exchange.
     pub paused: Option<&'a str>,
+    /// The exchange's words when it last refused an order.
+    pub refusal: Option<&'a str>,
     /// When anything last came.
     pub last_message_at: Option<Timestamp>,
 }
@@ -97,6 +106,9 @@ pub struct Health {
     pub feed: FeedHealth,
     pub counts: BTreeMap<String, u64>,
     pub halts: Halts,
+    /// Orders refused since one was last taken; `None` if the latest was taken.
+    #[serde(default)]
+    pub refused_orders: Option<RefusedOrders>,
     /// Latest first.
     pub decisions: Vec<Line>,
     /// Latest first.
@@ -163,6 +175,40 @@ pub struct Halts {
     pub strategies: Vec<String>,
 }
 
+/// Orders that the exchange has refused, and none that it has taken since the first of them.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RefusedOrders {
+    /// How many.
+    pub in_a_row: u64,
+    /// How many of them were to close a position.
+    pub exits: u64,
+    /// When the first was refused, by the desk's time.
+    pub since: Moment,
+    /// Why the latest was, as the desk names it.
+    pub reason: String,
+    /// The exchange's own words at its latest refusal; `None` if there are none, as on paper.
+    pub words: Option<String>,
+}
+
+impl RefusedOrders {
+    /// Whether there are so many that the owner has to know.
+    #[must_use]
+    pub const fn is_alarming(&self) -> bool {
+        self.in_a_row >= REFUSED_IN_A_ROW
+    }
+}
+
+impl fmt::Display for RefusedOrders {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { in_a_row, exits, since, reason, words } = self;
+        write!(f, "the exchange has refused the last {in_a_row} orders")?;
+        if *exits > 0 {
+            write!(f, ", {exits} of them to close a position")?;
+        }
+        write!(f, ", since {since}: {}", words.as_deref().unwrap_or(reason))
+    }
+}
+
 /// Something that was decided, in words.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Line {
@@ -180,12 +226,19 @@ pub struct Recent {
     refusals: VecDeque<Evaluation>,
     /// Not yet told to the owner.
     untold: Vec<Record>,
+    /// Open orders that close a position.
+    exits: BTreeSet<OrderId>,
+    refused: Option<RefusedOrders>,
 }
 
 impl Recent {
-    /// Remembers what of an output one may want to read.
-    pub fn observe(&mut self, out: &Output) {
+    /// Remembers what one may want to read of an input and of what followed from it.
+    pub fn observe(&mut self, input: &Input, out: &Output) {
+        if let Input::Venue(VenueEvent::Accepted { .. } | VenueEvent::Filled(_)) = input {
+            self.refused = None;
+        }
         for record in &out.records {
+            self.count_refused(record);
             match record {
                 Record::Evaluation(evaluation) => {
                     if matches!(evaluation.verdict, Verdict::Refused(_)) {
@@ -201,6 +254,43 @@ impl Recent {
                 }
             }
         }
+    }
+
+    fn count_refused(&mut self, record: &Record) {
+        match record {
+            Record::Order(placed) if placed.order.action == Action::Sell => {
+                self.exits.insert(placed.order.id);
+            }
+            Record::OrderDone(done) => {
+                let exit = self.exits.remove(&done.order);
+                match done.end {
+                    // It was taken back before it was sent, or nothing is sent for now.
+                    OrderEnd::Rejected(RejectReason::NeverSent) => {}
+                    OrderEnd::Rejected(why) => {
+                        let refused = self.refused.get_or_insert_with(|| RefusedOrders {
+                            in_a_row: 0,
+                            exits: 0,
+                            since: Moment(done.at),
+                            reason: String::new(),
+                            words: None,
+                        });
+                        refused.in_a_row += 1;
+                        refused.exits += u64::from(exit);
+                        spelled_out(&why).trim().clone_into(&mut refused.reason);
+                    }
+                    OrderEnd::Filled | OrderEnd::Closed(_) => self.refused = None,
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// Orders refused since one was last taken, with the exchange's words for the latest; `None` if the latest
+    /// order was taken.
+    #[must_use]
+    pub fn refused(&self, words: Option<&str>) -> Option<RefusedOrders> {
+        let refused = self.refused.clone()?;
+        Some(RefusedOrders { words: words.map(ToOwned::to_owned), ..refused })
     }
 
     /// What the owner should be told of since the last call. Called often, or it grows.
@@ -266,6 +356,7 @@ impl Health {
                 trading: risk.trading_halted().map(ToOwned::to_owned),
                 strategies: names.halted(),
             },
+            refused_orders: recent.refused(facts.refusal),
             decisions: recent.decisions.iter().rev().filter_map(|record| names.decision(record)).collect(),
             refusals: recent.refusals.iter().rev().map(|evaluation| names.refusal(evaluation)).collect(),
         }
@@ -456,21 +547,19 @@ impl Names<'_> {
     }
 }
 
+/// The name of a reason as words, with a space before each.
+fn spelled_out(reason: &impl fmt::Debug) -> String {
+    format!("{reason:?}").chars().flat_map(spread).collect()
+}
+
 fn ended(done: &OrderDone) -> String {
-    use crate::desk::decision::OrderEnd;
-    let words = |text: String| text.chars().flat_map(spread).collect::<String>();
     match done.end {
         OrderEnd::Filled => format!("order {}: filled", done.order.0),
         OrderEnd::Closed(why) => {
-            format!(
-                "order {}: over after {} contracts:{}",
-                done.order.0,
-                done.filled,
-                words(format!("{why:?}"))
-            )
+            format!("order {}: over after {} contracts:{}", done.order.0, done.filled, spelled_out(&why))
         }
         OrderEnd::Rejected(why) => {
-            format!("order {}: not placed:{}", done.order.0, words(format!("{why:?}")))
+            format!("order {}: not placed:{}", done.order.0, spelled_out(&why))
         }
     }
 }

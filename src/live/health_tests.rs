@@ -35,8 +35,9 @@ impl Bench {
 
     fn step(&mut self, hours: i64, value: Input) {
         self.out.clear();
-        self.desk.step(&Stamped { at: at(hours), value }, &mut self.out);
-        self.recent.observe(&self.out);
+        let input = Stamped { at: at(hours), value };
+        self.desk.step(&input, &mut self.out);
+        self.recent.observe(&input.value, &self.out);
     }
 
     fn quote(&mut self, hours: i64, market: u32, bid: u16, ask: u16) {
@@ -57,6 +58,7 @@ impl Bench {
             feed_up: true,
             feed_since: at(1),
             paused: None,
+            refusal: Some("POST /portfolio/events/orders: 409 exceeded_order_group_risk_limit"),
             last_message_at: Some(at(2)),
         };
         Health::of(&self.desk, &self.recent, &facts)
@@ -120,6 +122,40 @@ fn a_position_an_order_and_why_nothing_else() {
     assert_eq!(health.desk_at, Some(Moment(at(3))));
     assert_eq!(Health::from_note(&health.to_note()).unwrap(), health);
     assert!(Health::from_note("{}").unwrap_err().contains("another version"));
+}
+
+#[test]
+fn orders_refused_in_a_row_are_counted_until_one_is_taken() {
+    let mut bench = Bench::new();
+    let refuse = |bench: &mut Bench, hours: i64| {
+        bench.quote(hours, 0, 39, 41);
+        let order = bench.out.commands.iter().find_map(|command| match command {
+            Command::Submit(order) => Some(order.id),
+            Command::Cancel { .. } => None,
+        });
+        let order = order.expect("an order was sent");
+        bench.step(hours, Input::Venue(VenueEvent::Rejected { order, reason: RejectReason::Refused }));
+        order
+    };
+    assert_eq!(bench.health().refused_orders, None);
+    for hours in 1..=3 {
+        refuse(&mut bench, hours);
+    }
+    let refused = bench.health().refused_orders.unwrap();
+    assert_eq!((refused.in_a_row, refused.exits, refused.since), (3, 0, Moment(at(1))));
+    assert!(refused.is_alarming());
+    let text = refused.to_string();
+    assert!(text.contains("the last 3 orders") && text.contains("exceeded_order_group_risk_limit"), "{text}");
+    // One that never reached the exchange says nothing of it; one that it takes ends the row.
+    bench.quote(4, 0, 39, 41);
+    let Some(Command::Submit(order)) = bench.out.commands.first().copied() else { panic!("no order") };
+    let order = order.id;
+    bench.step(4, Input::Venue(VenueEvent::Rejected { order, reason: RejectReason::NeverSent }));
+    assert_eq!(bench.health().refused_orders.unwrap().in_a_row, 3);
+    bench.quote(5, 0, 39, 41);
+    let Some(Command::Submit(order)) = bench.out.commands.first().copied() else { panic!("no order") };
+    bench.step(5, Input::Venue(VenueEvent::Accepted { order: order.id, venue_id: None }));
+    assert_eq!(bench.health().refused_orders, None);
 }
 
 #[test]

@@ -2,7 +2,8 @@
 //! `STOP` file that holds even where no desk runs.
 //!
 //! A request is one file that appears whole or not at all and stays until the desk has acted on it, so that
-//! none is lost when either process dies. What cannot be read is put aside and reported.
+//! none is lost when either process dies. What the desk cannot do is answered with a refusal, a file beside
+//! where the request was. What cannot be read is put aside and reported.
 
 use std::fs::{self, File};
 use std::io::{self, ErrorKind, Read, Write};
@@ -18,7 +19,9 @@ use super::place::{beside, make_private};
 
 /// A request is a line or two; what is larger is something else.
 const LARGEST: u64 = 64 * 1024;
-/// How often one looks whether a request was taken.
+/// The extension of a refusal.
+const REFUSED: &str = "refused";
+/// How often one looks whether a request was answered.
 const LOOK_EVERY: Duration = Duration::from_millis(50);
 
 /// What a running desk can be asked to do.
@@ -97,27 +100,80 @@ impl Inbox {
         entries.filter(|entry| is_request(&entry.path())).count()
     }
 
-    /// Removes a request that was acted upon: whoever posted it sees that it was taken.
+    /// Removes a request that was acted upon: whoever posted it sees that it was done.
     ///
     /// # Errors
     /// What the system reports.
     pub fn done(&self, path: &Path) -> io::Result<()> {
         fs::remove_file(path)
     }
+
+    /// Removes a request that cannot be carried out, and leaves why for whoever posted it.
+    ///
+    /// # Errors
+    /// What the system reports; the request is still there then.
+    pub fn refuse(&self, path: &Path, refusal: &RequestRefusal) -> io::Result<()> {
+        let text = serde_json::to_string(refusal).expect("a refusal is plain data");
+        fs::write(refusal_file(path), text)?;
+        self.done(path)
+    }
+
+    /// Removes refusals that nobody waited for.
+    pub fn remove_refusals(&self) {
+        let entries = fs::read_dir(&self.folder).into_iter().flatten().flatten();
+        let refusals = entries
+            .map(|entry| entry.path())
+            .filter(|path| path.extension().is_some_and(|extension| extension == REFUSED));
+        refusals.for_each(|path| drop(fs::remove_file(path)));
+    }
 }
 
-/// Waits for a posted request to be taken. Returns whether it was.
+/// Why a running desk did not carry out a request.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RequestRefusal {
+    /// Whether the exchange is the reason, and not the request.
+    pub by_exchange: bool,
+    /// The reason, and what to do.
+    pub message: String,
+}
+
+/// What came of a request so far.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum RequestAnswer {
+    /// The desk has acted on it.
+    Done,
+    /// The desk will not act on it.
+    Refused(RequestRefusal),
+    /// It still waits for the desk.
+    Waiting,
+}
+
+/// Waits until a posted request is answered, or until `deadline`. A refusal is read once.
 #[must_use]
 #[expect(clippy::disallowed_methods, reason = "another process is waited for")]
-pub fn wait_taken(path: &Path, timeout: Duration) -> bool {
-    let began = Instant::now();
+pub fn wait_answer(path: &Path, deadline: Instant) -> RequestAnswer {
     while path.exists() {
-        if began.elapsed() >= timeout {
-            return false;
+        if Instant::now() >= deadline {
+            return RequestAnswer::Waiting;
         }
         std::thread::sleep(LOOK_EVERY);
     }
-    true
+    let file = refusal_file(path);
+    match read_text(&file) {
+        Err(_) => RequestAnswer::Done,
+        Ok(text) => {
+            let _stays = fs::remove_file(&file);
+            let unreadable = |error: serde_json::Error| RequestRefusal {
+                by_exchange: false,
+                message: format!("the desk's refusal cannot be read ({error}): {text}"),
+            };
+            RequestAnswer::Refused(serde_json::from_str(&text).unwrap_or_else(unreadable))
+        }
+    }
+}
+
+fn refusal_file(request: &Path) -> PathBuf {
+    request.with_extension(REFUSED)
 }
 
 fn is_request(path: &Path) -> bool {

@@ -22,9 +22,25 @@ fn requests_come_in_order_and_stay_until_they_are_done() {
         let taken: Vec<_> = inbox.take().into_iter().map(Result::unwrap).collect();
         assert_eq!(taken, posted.iter().cloned().zip(requests.clone()).collect::<Vec<_>>());
     }
-    assert!(!wait_taken(&posted[0], Duration::from_millis(1)));
+    assert_eq!(wait_answer(&posted[0], Instant::now()), RequestAnswer::Waiting);
     posted.iter().for_each(|path| inbox.done(path).unwrap());
-    assert!(wait_taken(&posted[0], Duration::ZERO) && inbox.take().is_empty());
+    assert_eq!(wait_answer(&posted[0], Instant::now()), RequestAnswer::Done);
+    assert!(inbox.take().is_empty());
+}
+
+#[test]
+fn a_refusal_reaches_whoever_asked_and_is_no_request() {
+    let folder = tempfile::tempdir().unwrap();
+    let inbox = Inbox::new(&folder.path().join("a.sqlite"));
+    let resume = Request::Resume { strategy: None, reason: "over".into() };
+    let [asked, nobody_waits] = [inbox.post(&resume).unwrap(), inbox.post(&resume).unwrap()];
+    let refusal = RequestRefusal { by_exchange: true, message: "the exchange does not answer".into() };
+    inbox.refuse(&asked, &refusal).unwrap();
+    inbox.refuse(&nobody_waits, &refusal).unwrap();
+    assert!(inbox.take().is_empty() && inbox.waiting() == 0);
+    assert_eq!(wait_answer(&asked, Instant::now()), RequestAnswer::Refused(refusal));
+    inbox.remove_refusals();
+    assert_eq!(fs::read_dir(asked.parent().unwrap()).unwrap().count(), 0);
 }
 
 #[test]
@@ -35,7 +51,7 @@ fn a_request_is_noticed_by_the_poster_when_another_thread_takes_it() {
     let desk = std::thread::spawn(move || {
         inbox.take().into_iter().for_each(|request| inbox.done(&request.unwrap().0).unwrap());
     });
-    assert!(wait_taken(&path, Duration::from_secs(20)));
+    assert_eq!(wait_answer(&path, Instant::now() + Duration::from_secs(20)), RequestAnswer::Done);
     desk.join().unwrap();
 }
 

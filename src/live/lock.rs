@@ -2,7 +2,7 @@
 //! still lives. The system releases it when the process ends, however it ends.
 
 use std::fs::{File, OpenOptions, TryLockError};
-use std::io::{Read, Seek, SeekFrom, Write};
+use std::io::{ErrorKind, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -48,12 +48,17 @@ impl LedgerLock {
     /// Whether a process has the lock of a ledger, and which if it said so.
     #[must_use]
     pub fn holder(ledger: &Path) -> Holder {
-        let Ok(mut file) = File::open(lock_file(ledger)) else {
-            return Holder::Nobody;
+        let mut file = match File::open(lock_file(ledger)) {
+            Ok(file) => file,
+            Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {
+                return Holder::Nobody;
+            }
+            Err(_) => return Holder::Unknown,
         };
         match file.try_lock_shared() {
+            Ok(()) => Holder::Nobody,
             Err(TryLockError::WouldBlock) => Holder::Process(read_pid(&mut file)),
-            Ok(()) | Err(TryLockError::Error(_)) => Holder::Nobody,
+            Err(TryLockError::Error(_)) => Holder::Unknown,
         }
     }
 }
@@ -72,13 +77,15 @@ pub enum Holder {
     Nobody,
     /// A process with this id, if it could be read.
     Process(Option<u32>),
+    /// The lock cannot be looked at, so a process may have it.
+    Unknown,
 }
 
 impl Holder {
-    /// Whether a process runs a desk on the ledger.
+    /// Whether a process runs a desk on the ledger, as far as can be seen.
     #[must_use]
     pub const fn is_running(self) -> bool {
-        matches!(self, Self::Process(_))
+        matches!(self, Self::Process(_) | Self::Unknown)
     }
 }
 

@@ -52,6 +52,10 @@ pub enum Kind {
     Unpause,
     /// The account is not what our books say.
     Discrepancy,
+    /// The exchange refuses every order.
+    OrdersRefused,
+    /// It takes orders again.
+    OrdersTaken,
     /// The recording inside the session has ended before it.
     Recording,
     /// How the day went.

@@ -1,6 +1,9 @@
 //! What the owner says while a desk runs: a `STOP` file, requests of other processes, signals.
+//!
+//! A request is answered when the desk itself has taken it, not when it was handed on: whoever is told that a
+//! desk is halted can rely on it.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -13,14 +16,39 @@ use crate::feed::{DataError, facts};
 use crate::kalshi::venue::Ask;
 use crate::scenario::Scenario;
 
-use super::inbox::{Inbox, Request, read_stop};
+use super::entry_group::EntryGroup;
+use super::inbox::{Inbox, Request, RequestRefusal, read_stop};
 use super::opening::untold;
 
 /// How often the owner's requests are looked for.
 const LOOK_EVERY: Duration = Duration::from_millis(250);
 
+/// How long the exchange may take to renew the order group before a request to resume is refused.
+const RENEWAL: Duration = Duration::from_secs(5);
+
 /// Names of the strategies by number, as the engine's thread tells them.
 pub type Strategies = Arc<Mutex<Vec<(usize, Arc<str>)>>>;
+
+/// What the desk was steered by and has taken, as the engine's thread reports it.
+#[derive(Debug, Default)]
+pub struct TakenControls(Mutex<Vec<Control>>);
+
+impl TakenControls {
+    /// Reports what the desk has taken.
+    pub fn report(&self, control: &Control) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).push(control.clone());
+    }
+
+    fn drain(&self) -> Vec<Control> {
+        std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+/// A control on its way to the desk, and the requests that are answered when it has arrived.
+struct SentControl {
+    control: Control,
+    requests: Vec<PathBuf>,
+}
 
 /// Listens to the owner, and hands on what is said.
 pub struct Owner {
@@ -38,30 +66,37 @@ pub struct Owner {
     pub facts: Vec<(Timestamp, Fact)>,
     /// Why all trading was halted last, so that a `STOP` file and a request for the same are one halt.
     pub halted_for: Option<String>,
+    /// The order group of entries, which is renewed before trading is resumed; `None` on paper.
+    pub entry_group: Option<Arc<EntryGroup>>,
+    /// What the desk has taken.
+    pub taken: Arc<TakenControls>,
 }
 
 impl Owner {
-    /// Listens until the session has ended.
+    /// Listens until the session has ended. What was not answered by then waits for the next start.
     pub async fn listen(mut self) {
         let inbox = Inbox::new(&self.ledger);
+        inbox.remove_refusals();
+        let mut sent: Vec<SentControl> = Vec::new();
         let mut stopped = false;
         loop {
             let stop = read_stop(&self.ledger);
-            if let Some(reason) = stop.as_ref().filter(|_| !stopped) {
-                self.halt(reason.clone()).await;
+            if let Some(reason) = stop.as_ref().filter(|_| !stopped)
+                && let Some(control) = self.halt(reason)
+            {
+                self.send(control, None, &mut sent).await;
             }
             stopped = stop.is_some();
             for found in inbox.take() {
                 match found {
-                    Ok((path, request)) => {
-                        if let Err(problem) = self.carry_out(request).await {
-                            warn!("a request was not carried out: {problem}");
-                        }
-                        if let Err(error) = inbox.done(&path) {
-                            warn!("{} cannot be removed: {error}", path.display());
-                        }
-                    }
+                    Ok((path, _)) if sent.iter().any(|sent| sent.requests.contains(&path)) => {}
+                    Ok((path, request)) => self.answer(&inbox, path, request, &mut sent).await,
                     Err(problem) => warn!("{problem}"),
+                }
+            }
+            for control in self.taken.drain() {
+                if let Some(place) = sent.iter().position(|sent| sent.control == control) {
+                    sent.remove(place).requests.iter().for_each(|path| remove(&inbox, path));
                 }
             }
             if self.asks.is_closed() {
@@ -71,44 +106,86 @@ impl Owner {
         }
     }
 
-    async fn ask(&self, ask: Ask) {
-        if self.asks.send(ask).await.is_err() {
-            warn!("a request came after the session's end");
-        }
-    }
-
-    async fn halt(&mut self, reason: String) {
-        let reason = reason.trim().to_owned();
-        if self.halted_for.as_ref() != Some(&reason) {
-            self.ask(Ask::Control(Control::Halt { reason: reason.clone() })).await;
-            self.halted_for = Some(reason);
-        }
-    }
-
-    async fn carry_out(&mut self, request: Request) -> Result<(), String> {
-        let control = match request {
-            Request::Halt { reason } => {
-                self.halt(reason).await;
-                return Ok(());
+    async fn answer(&mut self, inbox: &Inbox, path: PathBuf, request: Request, sent: &mut Vec<SentControl>) {
+        if let Request::Halt { reason } = &request {
+            match self.halt(reason) {
+                Some(control) => self.send(control, Some(path), sent).await,
+                // A STOP file said so already: one halt, which may not have arrived yet.
+                None => match sent.iter_mut().find(|sent| is_halt(&sent.control, reason)) {
+                    Some(sent) => sent.requests.push(path),
+                    None => remove(inbox, &path),
+                },
             }
+            return;
+        }
+        match self.control_for(request).await {
+            Ok(control) => self.send(control, Some(path), sent).await,
+            Err(refusal) => {
+                warn!("a request was not carried out: {}", refusal.message);
+                if let Err(error) = inbox.refuse(&path, &refusal) {
+                    warn!("{} cannot be answered: {error}", path.display());
+                }
+            }
+        }
+    }
+
+    async fn send(&self, control: Control, request: Option<PathBuf>, sent: &mut Vec<SentControl>) {
+        let asked = Ask::Control(control.clone());
+        if self.asks.send(asked).await.is_ok() {
+            sent.push(SentControl { control, requests: request.into_iter().collect() });
+        }
+    }
+
+    /// What halts the desk; `None` if it was halted for this reason last.
+    fn halt(&mut self, reason: &str) -> Option<Control> {
+        let reason = reason.trim().to_owned();
+        if self.halted_for.as_ref() == Some(&reason) {
+            return None;
+        }
+        self.halted_for = Some(reason.clone());
+        Some(Control::Halt { reason })
+    }
+
+    async fn control_for(&mut self, request: Request) -> Result<Control, RequestRefusal> {
+        let wrong = |message: String| RequestRefusal { by_exchange: false, message };
+        match request {
+            Request::Halt { reason } => Ok(Control::Halt { reason }),
             Request::Resume { strategy: None, reason } => {
+                self.renew_entry_group().await?;
                 self.halted_for = None;
-                Control::Resume { strategy: None, reason }
+                Ok(Control::Resume { strategy: None, reason })
             }
             Request::Resume { strategy: Some(name), reason } => {
-                Control::Resume { strategy: Some(self.number_of(&name)?), reason }
+                Ok(Control::Resume { strategy: Some(self.number_of(&name).map_err(wrong)?), reason })
             }
             Request::Reload { scenario } => {
                 let file = scenario.as_ref().unwrap_or(&self.scenario_file);
                 let (scenario, facts) = Scenario::load(file, &self.overrides)
                     .map(|scenario| (scenario.to_toml(), scenario.facts))
-                    .map_err(|error| error.to_string())?;
-                self.learn(&facts).await?;
-                Control::Refit { scenario: scenario.into() }
+                    .map_err(|error| wrong(error.to_string()))?;
+                self.learn(&facts).await.map_err(wrong)?;
+                Ok(Control::Refit { scenario: scenario.into() })
             }
+        }
+    }
+
+    /// The exchange has to take entries again before the desk may make some.
+    async fn renew_entry_group(&self) -> Result<(), RequestRefusal> {
+        let Some(group) = &self.entry_group else { return Ok(()) };
+        let problem = match tokio::time::timeout(RENEWAL, group.renew()).await {
+            Ok(Ok(id)) => {
+                // After the session's end nothing is placed any more.
+                let _ended = self.asks.send(Ask::EntryGroup(id)).await;
+                return Ok(());
+            }
+            Ok(Err(error)) => error.to_string(),
+            Err(_) => format!("no answer within {} s", RENEWAL.as_secs()),
         };
-        self.ask(Ask::Control(control)).await;
-        Ok(())
+        let message = format!(
+            "trading stays halted: the order group at the exchange, which an outside stop may have tripped, cannot \
+             be reset ({problem}); try again when the exchange answers"
+        );
+        Err(RequestRefusal { by_exchange: true, message })
     }
 
     fn number_of(&self, name: &str) -> Result<StrategyId, String> {
@@ -130,9 +207,20 @@ impl Owner {
         }
         for (published, fact) in new {
             self.facts.push((published, fact));
-            self.ask(Ask::Fact { published, fact }).await;
+            // After the session's end the next start reads it.
+            let _ended = self.asks.send(Ask::Fact { published, fact }).await;
         }
         Ok(())
+    }
+}
+
+fn is_halt(control: &Control, why: &str) -> bool {
+    matches!(control, Control::Halt { reason } if reason == why.trim())
+}
+
+fn remove(inbox: &Inbox, request: &Path) {
+    if let Err(error) = inbox.done(request) {
+        warn!("{} cannot be removed: {error}", request.display());
     }
 }
 

@@ -17,6 +17,28 @@ pub fn data_dir() -> io::Result<PathBuf> {
     Ok(base.data_dir().join("protogen"))
 }
 
+/// The folders in which running desks register, the first one first: in the session's runtime folder
+/// (`$XDG_RUNTIME_DIR`), if there is one, and in the data folder. Two, because a desk and the command that looks
+/// for it may be started with different environments.
+#[must_use]
+pub fn registry_dirs() -> Vec<PathBuf> {
+    let runtime = etcetera::choose_base_strategy().ok().and_then(|base| base.runtime_dir());
+    let runtime = runtime.map(|folder| folder.join("protogen"));
+    runtime.into_iter().chain(data_dir()).map(|folder| folder.join("desks")).collect()
+}
+
+/// A ledger's path from the root, without links, whether or not the file is there yet.
+///
+/// # Errors
+/// When its folder is not there.
+pub fn resolve(ledger: &Path) -> io::Result<PathBuf> {
+    let absolute = std::path::absolute(ledger)?;
+    match (absolute.parent(), absolute.file_name()) {
+        (Some(folder), Some(name)) => Ok(folder.canonicalize()?.join(name)),
+        _ => Err(io::Error::new(io::ErrorKind::InvalidInput, "not a file's path")),
+    }
+}
+
 /// The ledger of a scenario of this name, or of a desk without one.
 ///
 /// # Errors

@@ -1,17 +1,20 @@
 //! Recovery: what the exchange holds against what our books say, before anything new is opened.
 //!
-//! What became of our own orders while nobody watched is told to the desk like any other news. What is left
-//! is compared, position by position and to the cent; a difference that our orders do not explain is a
-//! reason not to trade.
+//! What became of our own orders while nobody watched is found out first. Our books as that leaves them
+//! ([`OwnBooks`]) are compared with the account, position by position and to the cent; a difference that our
+//! orders do not explain is a reason not to trade. Only when there is none is the desk told what happened, as
+//! inputs like any other: the comparison must not depend on what the desk then decides.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
 use crate::desk::Desk;
-use crate::domain::{Contracts, MarketStatus, Money, Side, Timestamp};
+use crate::domain::{
+    Action, Contracts, MarketId, MarketStatus, Money, Order, OrderId, Price, Side, Timestamp,
+};
 use crate::engine::gateway::{Feed, GatewayError, Next, Venue};
-use crate::event::{Command, Control, Input, MarketEvent, Stamped};
+use crate::event::{Command, Control, Fill, Input, MarketEvent, Stamped, VenueEvent};
 use crate::kalshi::orders::OrderTracker;
 use crate::kalshi::perform::{MarketReader, settle_orders};
 use crate::kalshi::rest::{ApiError, OrderFilter, Rest};
@@ -51,6 +54,96 @@ impl Account {
     }
 }
 
+/// Our books as far as the exchange can confirm them: those of a desk, and what has happened since that the
+/// desk was not told yet. Kept apart from the desk, so that nothing is decided on the way.
+#[derive(Clone, Debug)]
+pub struct OwnBooks {
+    /// Free and reserved cash.
+    cash: Money,
+    /// Side and contracts of what is held.
+    positions: BTreeMap<MarketId, (Side, Contracts)>,
+    open: BTreeMap<OrderId, OwnOrder>,
+    /// What YES paid in the markets that have paid out.
+    settled: BTreeMap<MarketId, Price>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct OwnOrder {
+    order: Order,
+    left: Contracts,
+    reserved: Money,
+}
+
+impl OwnBooks {
+    /// The books of a desk as it is.
+    #[must_use]
+    pub fn of(desk: &Desk) -> Self {
+        let open = desk.execution().iter().map(|open| {
+            let left = open.order.contracts - open.filled;
+            (open.order.id, OwnOrder { order: open.order, left, reserved: open.reserved })
+        });
+        let held = desk.positions().iter().map(|(market, held)| (market, (held.side, held.contracts)));
+        let settled = desk.books().iter().filter_map(|book| Some((book.market.id, book.settled?)));
+        Self {
+            cash: desk.ledger().cash(),
+            positions: held.collect(),
+            open: open.collect(),
+            settled: settled.collect(),
+        }
+    }
+
+    /// What an input changes in them: fills, ends of orders, payouts.
+    pub fn apply(&mut self, input: &Input) {
+        match input {
+            Input::Venue(VenueEvent::Filled(fill)) => self.fill(fill),
+            Input::Venue(VenueEvent::Closed { order, .. } | VenueEvent::Rejected { order, .. }) => {
+                self.open.remove(order);
+            }
+            Input::Market(MarketEvent::Settled { market, value }) => {
+                self.settled.insert(*market, *value);
+                self.pay_out(*market);
+            }
+            _ => {}
+        }
+    }
+
+    fn fill(&mut self, fill: &Fill) {
+        let Some(open) = self.open.get_mut(&fill.order) else { return };
+        let (order, traded) = (open.order, fill.price * fill.contracts);
+        let (_, held) = self.positions.entry(order.market).or_insert((order.side, Contracts::ZERO));
+        match order.action {
+            Action::Buy => {
+                self.cash -= traded + fill.fee;
+                *held += fill.contracts;
+                open.reserved -= (traded + fill.fee).min(open.reserved);
+            }
+            Action::Sell => {
+                self.cash += traded - fill.fee;
+                *held -= fill.contracts;
+            }
+        }
+        open.left -= fill.contracts;
+        if !open.left.is_positive() {
+            self.open.remove(&fill.order);
+        }
+        if self.positions.get(&order.market).is_some_and(|(_, held)| held.is_zero()) {
+            self.positions.remove(&order.market);
+        }
+        self.pay_out(order.market);
+    }
+
+    /// A sale that is told after the payout was made before it, so it is subtracted from what was paid.
+    fn pay_out(&mut self, market: MarketId) {
+        let selling = |open: &OwnOrder| open.order.market == market && open.order.action == Action::Sell;
+        if let Some(value) = self.settled.get(&market)
+            && !self.open.values().any(selling)
+            && let Some((side, held)) = self.positions.remove(&market)
+        {
+            self.cash += side.price(*value) * held;
+        }
+    }
+}
+
 /// What a comparison found.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Findings {
@@ -64,24 +157,30 @@ pub struct Findings {
     pub remarks: Vec<String>,
 }
 
-/// Compares the account with the desk's books. `foreign_cash` is what the account had beyond our cash when
-/// it was last compared; `None` on the first start.
+/// Compares the account with our books; `desk` knows the markets. `foreign_cash` is what the account had beyond
+/// our cash when it was last compared; `None` on the first start.
 #[must_use]
-pub fn compare(desk: &Desk, account: &Account, run_id: &str, foreign_cash: Option<Money>) -> Findings {
+pub fn compare(
+    desk: &Desk,
+    books: &OwnBooks,
+    account: &Account,
+    run_id: &str,
+    foreign_cash: Option<Money>,
+) -> Findings {
     let mut findings = Findings::default();
-    compare_positions(desk, account, &mut findings);
-    compare_orders(desk, account, run_id, &mut findings);
-    compare_cash(desk, account, foreign_cash, &mut findings);
+    compare_positions(desk, books, account, &mut findings);
+    let resting = compare_orders(books, account, run_id, &mut findings);
+    compare_cash(books, resting, account, foreign_cash, &mut findings);
     findings
 }
 
-fn compare_positions(desk: &Desk, account: &Account, findings: &mut Findings) {
+fn compare_positions(desk: &Desk, books: &OwnBooks, account: &Account, findings: &mut Findings) {
     let mut ours: BTreeMap<&str, Contracts> = BTreeMap::new();
-    for (market, position) in desk.positions().iter() {
+    for (&market, &(side, contracts)) in &books.positions {
         let book = desk.books().get(market).expect("a held market is listed");
-        let signed = match position.side {
-            Side::Yes => position.contracts,
-            Side::No => Contracts::ZERO - position.contracts,
+        let signed = match side {
+            Side::Yes => contracts,
+            Side::No => Contracts::ZERO - contracts,
         };
         ours.insert(&book.market.ticker, signed);
     }
@@ -106,24 +205,34 @@ fn compare_positions(desk: &Desk, account: &Account, findings: &mut Findings) {
     }
 }
 
-fn compare_orders(desk: &Desk, account: &Account, run_id: &str, findings: &mut Findings) {
+/// Returns what our orders that rest at the exchange may lock there.
+fn compare_orders(books: &OwnBooks, account: &Account, run_id: &str, findings: &mut Findings) -> Money {
     let names = OrderTracker::new(run_id);
+    let mut locked = Money::ZERO;
     for (client_id, ticker) in &account.resting {
-        match names.order_of(client_id) {
+        match names.order_of(client_id).map(|order| books.open.get(&order)) {
             None => findings
                 .remarks
                 .push(format!("{ticker}: a resting order `{client_id}` is not ours; it is left alone")),
-            Some(order) if desk.execution().iter().any(|open| open.order.id == order) => {}
-            Some(_) => findings.unexplained.push(format!(
+            Some(Some(open)) => locked += open.reserved,
+            Some(None) => findings.unexplained.push(format!(
                 "{ticker}: our order `{client_id}` rests at the exchange, but is over in our books"
             )),
         }
     }
+    locked
 }
 
-/// Our cash has to be there. What is there beyond it belongs to the owner, who may add and take.
-fn compare_cash(desk: &Desk, account: &Account, before: Option<Money>, findings: &mut Findings) {
-    let (free, all) = (desk.ledger().free_cash(), desk.ledger().cash());
+/// Our cash has to be there, but for what our resting orders lock. What is there beyond it belongs to the owner,
+/// who may add and take.
+fn compare_cash(
+    books: &OwnBooks,
+    locked: Money,
+    account: &Account,
+    before: Option<Money>,
+    findings: &mut Findings,
+) {
+    let (free, all) = (books.cash - locked, books.cash);
     let available = account.available;
     // Whether what resting orders lock is still counted as available is not documented.
     findings.foreign_cash = if available >= all { available - all } else { Money::ZERO };

@@ -23,10 +23,10 @@ use tracing::{info, warn};
 use crate::desk::Desk;
 use crate::desk::book::Book;
 use crate::desk::decision::Output;
-use crate::domain::{Contracts, Fact, Money, Span, Timestamp};
+use crate::domain::{Fact, Money, Span, Timestamp};
 use crate::engine::gateway::{Feed, GatewayError, News, Next, Session as Merged, Venue};
 use crate::engine::{Engine, EngineError, Journal, JournalError};
-use crate::event::{CloseReason, Command, Control, Input, MarketEvent, Stamped, VenueEvent};
+use crate::event::{Command, Control, Input, MarketEvent, Stamped};
 use crate::feed::LiveFeed;
 use crate::feed::live::{HearsAsides, Pace};
 use crate::journal::TradeLogger;
@@ -44,8 +44,12 @@ use crate::kalshi::watch::{MarketWatch, Scope};
 use crate::scenario::Scenario;
 use crate::sim::{FillModel, SimExchange};
 
-use super::opening::{FOREIGN_CASH, IN_FORCE, ORDER_GROUP, OpenError, Opening, refit, untold};
-use super::recover::{Account, Given, Kept, compare, gaps, news_since, resume_watch, unmanaged};
+mod startup;
+
+use super::entry_group::EntryGroup;
+use super::opening::{IN_FORCE, ORDER_GROUP, OpenError, Opening, refit, untold};
+use super::owner::TakenControls;
+use super::recover::{Given, Kept, resume_watch};
 
 /// News held for the engine before the session conflates.
 const NEWS: usize = 4_096;
@@ -53,13 +57,8 @@ const NEWS: usize = 4_096;
 const ASKS: usize = 4_096;
 /// How long the end of a session is waited for.
 const ENDING: Duration = Duration::from_secs(20);
-/// How often, and how far apart, an order group is asked for.
-const GROUP_TRIES: u32 = 5;
-const GROUP_PAUSE: Duration = Duration::from_millis(500);
 /// Levels of each book that simulated fills walk: as many as a data set may hold.
 const WALKED: usize = 10;
-/// Order group limits the exchange takes.
-const MOST_GROUP_CONTRACTS: i64 = 1_000_000;
 
 /// What a live run is made of.
 #[expect(clippy::struct_excessive_bools, reason = "they say independent things")]
@@ -107,8 +106,26 @@ pub struct Ended {
     pub digest: String,
     /// Inputs of this process.
     pub inputs: u64,
-    /// Whether it ended because every strategy is halted.
+    /// Whether every strategy is halted.
     pub all_halted: bool,
+    /// Why all trading is halted, if it was not the owner who halted it.
+    pub halted_itself: Option<String>,
+}
+
+/// A session that has begun: what steers it, and what can be seen of it.
+pub struct Begun<'a> {
+    /// To the session.
+    pub asks: &'a mpsc::Sender<Ask>,
+    /// How the link to the exchange stands.
+    pub link: &'a Arc<Link>,
+    /// The run's name, which is the ledger's.
+    pub run_id: &'a str,
+    /// The desk as it begins.
+    pub desk: &'a Desk,
+    /// The order group of entries; `None` on paper.
+    pub entry_group: Option<Arc<EntryGroup>>,
+    /// What the desk was steered by and has taken.
+    pub taken: Arc<TakenControls>,
 }
 
 /// Why a live run could not begin or go on.
@@ -150,10 +167,30 @@ struct Recorder<'a> {
     ledger: TradeLogger,
     hooks: &'a mut dyn Hooks,
     inputs: u64,
+    taken: Arc<TakenControls>,
+    entry_group: Option<Arc<EntryGroup>>,
+    /// The order group as the ledger knows it.
+    noted_group: Option<Arc<str>>,
 }
 
 impl Recorder<'_> {
+    /// Notes the order group of entries if it is another than before.
+    fn note_group(&mut self) -> Result<bool, LedgerError> {
+        let group = self.entry_group.as_ref().and_then(|group| group.id());
+        match group.filter(|group| self.noted_group.as_ref() != Some(group)) {
+            Some(group) => {
+                self.ledger.note(ORDER_GROUP, &group)?;
+                self.noted_group = Some(group);
+                Ok(true)
+            }
+            None => Ok(false),
+        }
+    }
+
     fn note(&mut self) -> Result<bool, LedgerError> {
+        if self.note_group()? {
+            return Ok(true);
+        }
         match self.hooks.note() {
             Some((name, text)) => self.ledger.note(name, &text).map(|()| true),
             None => Ok(false),
@@ -172,6 +209,9 @@ impl Journal for Recorder<'_> {
             self.ledger.note(IN_FORCE, scenario).map_err(|error| unwritten(&error))?;
         }
         self.ledger.record(seq, input, out)?;
+        if let Input::Control(control) = &input.value {
+            self.taken.report(control);
+        }
         self.hooks.observe(input, out);
         self.note().map(drop).map_err(|error| unwritten(&error))
     }
@@ -231,8 +271,7 @@ impl Venue for Outlet {
 }
 
 /// Runs a live desk until it is told to end, or cannot go on. `watch` is called after every input and now
-/// and then in silence; `begun` when the session has begun, with what steers it, how the link to the exchange
-/// stands, and the run's name, which is the ledger's.
+/// and then in silence; `begun` when the session has begun.
 ///
 /// # Errors
 /// When it cannot begin, because the ledger or the exchange does not allow it, or cannot go on.
@@ -241,7 +280,7 @@ pub fn run(
     runtime: &Runtime,
     hooks: &mut dyn Hooks,
     watch: &mut dyn FnMut(Timestamp, &Desk),
-    begun: impl FnOnce(&mpsc::Sender<Ask>, &Arc<Link>, &str, &Desk),
+    begun: impl FnOnce(Begun<'_>),
 ) -> Result<Ended, LiveError> {
     let rest = {
         let _inside = runtime.enter();
@@ -249,7 +288,11 @@ pub fn run(
     };
     runtime.block_on(rest.learn_limits())?;
     let mut shell = Shell::open(settings, runtime, rest, hooks)?;
-    let kept = if shell.paper { shell.recover_paper()? } else { shell.recover()? };
+    let mut kept = if shell.paper { shell.recover_paper()? } else { shell.recover()? };
+    kept.0.extend(shell.obey_stop_file()?.0);
+    if !shell.paper {
+        shell.ready_entry_group()?;
+    }
     let (news, heard) = sync_channel(NEWS);
     let (asks, asked) = mpsc::channel(ASKS);
     let session = shell.begin(news, asked);
@@ -258,14 +301,28 @@ pub fn run(
         // The session has just begun, so there is room; if it has ended already, that is heard next.
         drop(asks.blocking_send(Ask::Command(command)));
     }
-    begun(&asks, &shell.link, &shell.run_id, &shell.engine.desk);
+    begun(Begun {
+        asks: &asks,
+        link: &shell.link,
+        run_id: &shell.run_id,
+        desk: &shell.engine.desk,
+        entry_group: shell.entry_group.clone(),
+        taken: Arc::clone(&shell.engine.journal.taken),
+    });
     let ended = shell.drive(&asks, watch);
     drop(shell.engine);
     // Whatever became of the engine, resting orders are taken back before the process ends. If the session
     // has ended already, they have been.
     drop(asks.blocking_send(Ask::Drain));
-    if runtime.block_on(async { tokio::time::timeout(ENDING, session).await }).is_err() {
-        warn!("the session did not end in time; see the exchange for orders that may still rest");
+    match runtime.block_on(async { tokio::time::timeout(ENDING, session).await }) {
+        Ok(Ok(())) => {}
+        // The engine would take a session that broke off for one that has ended.
+        Ok(Err(broken)) => {
+            if let Ok(panic) = broken.try_into_panic() {
+                resume_unwind(panic);
+            }
+        }
+        Err(_) => warn!("the session did not end in time; see the exchange for orders that may still rest"),
     }
     ended.unwrap_or_else(|panic| resume_unwind(panic))
 }
@@ -281,14 +338,14 @@ struct Shell<'a> {
     tracker: Option<OrderTracker>,
     run_id: String,
     trades: Vec<u64>,
-    group: Option<Arc<str>>,
+    ledger_file: PathBuf,
+    entry_group: Option<Arc<EntryGroup>>,
     foreign_cash: Option<Money>,
     refit: Option<Arc<str>>,
     facts: Vec<(Timestamp, Fact)>,
     session: SessionSettings,
     sim: Option<SimExchange>,
     asides: Option<HearsAsides>,
-    bankroll: Money,
     paper: bool,
     adopt: bool,
 }
@@ -326,7 +383,16 @@ impl<'a> Shell<'a> {
         info!(run = opened.run_id, ledger = %ledger.display(), "the ledger is open");
         let watch = resume_watch(MarketWatch::new(scope.clone(), half_age), &opened.desk);
         let facts = untold(facts, opened.desk.facts().iter().map(|(_, fact)| *fact));
-        let recorder = Recorder { ledger: opened.logger, hooks, inputs: 0 };
+        let entry_group = (!settings.paper)
+            .then(|| Arc::new(EntryGroup::new(rest.clone(), bankroll, opened.group.clone())));
+        let recorder = Recorder {
+            ledger: opened.logger,
+            hooks,
+            inputs: 0,
+            taken: Arc::default(),
+            entry_group: entry_group.clone(),
+            noted_group: opened.group,
+        };
         let nothing =
             Merged { feed: Source::Given(Given(VecDeque::new())), venue: Outlet::Kept(Kept::default()) };
         let mut engine = Engine::new(opened.desk, nothing, recorder).with_refit(refit);
@@ -342,132 +408,23 @@ impl<'a> Shell<'a> {
             tracker: Some(OrderTracker::new(&opened.run_id)),
             run_id: opened.run_id,
             trades: opened.trades,
-            group: opened.group,
+            ledger_file: ledger,
+            entry_group,
             foreign_cash: opened.foreign_cash.map(Money::from_micros),
             refit: opened.refit,
             facts,
-            session: SessionSettings { stream: settings.stream, interval, by_exchange, group: None, detail },
+            session: SessionSettings {
+                stream: settings.stream,
+                interval,
+                by_exchange,
+                entry_group: None,
+                detail,
+            },
             sim: settings.paper.then_some(sim),
             asides: settings.listener.map(|listener| listener.asides),
-            bankroll,
             paper: settings.paper,
             adopt: settings.adopt,
         })
-    }
-
-    fn watch(&mut self) -> &mut MarketWatch {
-        self.watch.as_mut().expect("it is handed to the session only after recovery")
-    }
-
-    /// Now, as the desk will see it.
-    fn now(&self) -> Result<Timestamp, LiveError> {
-        if !self.session.by_exchange {
-            return Ok(clock::now());
-        }
-        Ok(self.runtime.block_on(self.rest.sandbox_advance(Timestamp::from_nanos(0)))?.now)
-    }
-
-    /// Steps inputs through the desk, journaled like all others, and returns the commands they led to.
-    fn tell(&mut self, inputs: VecDeque<Stamped<Input>>) -> Result<Kept, LiveError> {
-        self.engine.session.feed = Source::Given(Given(inputs));
-        self.engine.session.venue = Outlet::Kept(Kept::default());
-        self.engine.run(|_, _| ())?;
-        match std::mem::replace(&mut self.engine.session.venue, Outlet::Kept(Kept::default())) {
-            Outlet::Kept(kept) => Ok(kept),
-            Outlet::Exchange(_) | Outlet::Paper(_) => unreachable!("nothing is sent before recovery is done"),
-        }
-    }
-
-    fn add_refit(&mut self, inputs: &mut VecDeque<Stamped<Input>>, at: Timestamp) {
-        if let Some(scenario) = self.refit.take() {
-            info!("the scenario is not the one the ledger ended with; its settings hold from here on");
-            inputs.push_back(Stamped { at, value: Input::Control(Control::Refit { scenario }) });
-        }
-    }
-
-    /// A paper desk's simulated orders did not survive the end of its process.
-    fn recover_paper(&mut self) -> Result<Kept, LiveError> {
-        let desk = &self.engine.desk;
-        let at = desk.now().just_after();
-        let mut inputs = gaps(desk, at);
-        for open in desk.execution().iter() {
-            let closed = VenueEvent::Closed { order: open.order.id, reason: CloseReason::ByExchange };
-            inputs.push_back(Stamped { at, value: Input::Venue(closed) });
-        }
-        self.add_refit(&mut inputs, at);
-        self.tell(inputs)
-    }
-
-    fn recover(&mut self) -> Result<Kept, LiveError> {
-        let now = self.now()?;
-        let mut kept = Kept::default();
-        if self.engine.seq > 0 {
-            let mut inputs = self.catch_up(now)?;
-            let at = inputs.back().map_or(now, |input| input.at).max(self.engine.desk.now().just_after());
-            self.add_refit(&mut inputs, at);
-            kept = self.tell(inputs)?;
-        }
-        let account = self.runtime.block_on(Account::read(&self.rest))?;
-        let findings = compare(&self.engine.desk, &account, &self.run_id, self.foreign_cash);
-        findings.remarks.iter().for_each(|remark| warn!("{remark}"));
-        let mut problems = findings.unexplained.clone();
-        if !self.adopt {
-            problems.extend(findings.foreign.iter().map(|(ticker, what)| format!("{ticker}: {what}")));
-        }
-        if !problems.is_empty() {
-            return Err(LiveError::Exchange(format!(
-                "the exchange's account and our books differ, so nothing is traded:\n  {}\nclear it up at the \
-                 exchange, or start with --adopt to leave what is not ours unmanaged",
-                problems.join("\n  ")
-            )));
-        }
-        if !findings.foreign.is_empty() {
-            let at = now.max(self.engine.desk.now().just_after());
-            let tickers = findings.foreign.iter().map(|(ticker, _)| ticker.as_str().into()).collect();
-            let reports = self.runtime.block_on(self.reader.markets(tickers))?;
-            let reported = self.watch().reported(&reports, at);
-            reported.map_err(|error| LiveError::Exchange(error.to_string()))?;
-            let listed = self.watch().take(at).into_iter();
-            let mut inputs: VecDeque<_> =
-                listed.map(|event| Stamped { at, value: Input::Market(event) }).collect();
-            inputs.extend(unmanaged(&findings, self.watch(), at));
-            kept.0.extend(self.tell(inputs)?.0);
-        }
-        self.note_account(findings.foreign_cash)?;
-        Ok(kept)
-    }
-
-    /// What happened to our orders and in our markets while nobody watched.
-    fn catch_up(&mut self, now: Timestamp) -> Result<VecDeque<Stamped<Input>>, LiveError> {
-        let tracker = self.tracker.as_mut().expect("it is handed to the session only after recovery");
-        let watch = self.watch.as_mut().expect("it is handed to the session only after recovery");
-        let desk = &self.engine.desk;
-        for &trade in &self.trades {
-            tracker.seen(trade);
-        }
-        for open in desk.execution().iter() {
-            tracker.recover(open.order, open.filled);
-            if open.is_cancelling() {
-                tracker.command(&Command::Cancel { order: open.order.id, market: open.order.market });
-            }
-        }
-        let news = news_since(&self.rest, &self.reader, watch, tracker, desk, now);
-        self.runtime.block_on(news).map_err(LiveError::Exchange)
-    }
-
-    /// Notes what is remembered of the account, and makes the order group if there is none.
-    fn note_account(&mut self, foreign_cash: Money) -> Result<(), LiveError> {
-        let ledger = &mut self.engine.journal.ledger;
-        ledger.note(FOREIGN_CASH, &foreign_cash.micros().to_string())?;
-        if self.group.is_none() {
-            // More than the whole bankroll buys at a cent within seconds cannot be ours.
-            let most = (self.bankroll.micros() / 10_000).clamp(1, MOST_GROUP_CONTRACTS);
-            let group = self.runtime.block_on(create_group(&self.rest, Contracts::whole(most)))?;
-            ledger.note(ORDER_GROUP, &group)?;
-            self.group = Some(group.into());
-        }
-        ledger.commit()?;
-        Ok(())
     }
 
     /// Begins the session with the exchange.
@@ -486,7 +443,8 @@ impl<'a> Shell<'a> {
             news,
             link: Arc::clone(&self.link),
         };
-        let settings = SessionSettings { group: self.group.clone(), ..self.session.clone() };
+        let entry_group = self.entry_group.as_ref().and_then(|group| group.id());
+        let settings = SessionSettings { entry_group, ..self.session.clone() };
         self.runtime.spawn(session::run(parts, settings))
     }
 
@@ -531,12 +489,12 @@ impl<'a> Shell<'a> {
         watch: &mut dyn FnMut(Timestamp, &Desk),
     ) -> Result<Result<Ended, LiveError>, Box<dyn Any + Send>> {
         let engine = &mut self.engine;
-        let (mut first, mut all_halted) = (None, false);
+        let (mut first, mut finished) = (None, false);
         let run = AssertUnwindSafe(|| {
             engine.run(|now, desk| {
                 first = first.or(Some(now));
-                if !all_halted && is_finished(desk) {
-                    all_halted = true;
+                if !finished && is_finished(desk) {
+                    finished = true;
                     warn!("every strategy is halted and nothing is open: the session ends");
                     drop(asks.try_send(Ask::Drain));
                 }
@@ -546,32 +504,26 @@ impl<'a> Shell<'a> {
         let ran = catch_unwind(run)?;
         let (equity, now) = (engine.desk.equity_point().equity, engine.desk.now());
         let inputs = engine.journal.inputs;
+        let all_halted = are_all_halted(&engine.desk);
+        let risk = engine.desk.risk();
+        let halted_itself = risk.trading_halted().filter(|_| risk.halted_itself()).map(ToOwned::to_owned);
         let digest = engine.journal.ledger.close(first.map(|first| (first, now)), equity);
         Ok(ran.map_err(LiveError::from).and_then(|()| {
-            Ok(Ended { run_id: self.run_id.clone(), equity, digest: digest?, inputs, all_halted })
+            let (run_id, digest) = (self.run_id.clone(), digest?);
+            Ok(Ended { run_id, equity, digest, inputs, all_halted, halted_itself })
         }))
     }
 }
 
-/// Makes an order group. One that was made without our hearing of it harms nobody, so this is tried again.
-async fn create_group(rest: &Rest, limit: Contracts) -> Result<String, ApiError> {
-    for _ in 1..GROUP_TRIES {
-        match rest.create_order_group(limit).await {
-            Err(ApiError::NotSent(error) | ApiError::RateLimited(error) | ApiError::Unknown(error)) => {
-                warn!(error, "the order group is asked for again");
-            }
-            made => return made,
-        }
-        tokio::time::sleep(GROUP_PAUSE).await;
-    }
-    rest.create_order_group(limit).await
+/// Whether every strategy of a desk is halted.
+fn are_all_halted(desk: &Desk) -> bool {
+    let mut active = desk.active_strategies().peekable();
+    active.peek().is_some() && active.all(|(number, _)| desk.risk().switches()[number].is_halted())
 }
 
 /// Whether a desk has nothing more to do: every strategy halted, nothing held, nothing ordered.
 fn is_finished(desk: &Desk) -> bool {
-    let mut active = desk.active_strategies().peekable();
-    active.peek().is_some()
-        && active.all(|(number, _)| desk.risk().switches()[number].is_halted())
+    are_all_halted(desk)
         && desk.positions().iter().next().is_none()
         && desk.execution().iter().next().is_none()
 }

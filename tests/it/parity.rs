@@ -143,7 +143,7 @@ fn live_with(scenario: Scenario, folder: &Path, faults: Faults) -> (Vec<String>,
         scenario,
     };
     let mut deeds = Deeds::default();
-    let ended = shell::run(settings, &runtime, &mut deeds, &mut |_: Timestamp, _: &Desk| (), |_, _, _, _| ());
+    let ended = shell::run(settings, &runtime, &mut deeds, &mut |_: Timestamp, _: &Desk| (), |_| ());
     (deeds.lines, ended.unwrap().equity)
 }
 

@@ -127,14 +127,13 @@ fn a_backtest_of_what_a_paper_desk_saw_trades_like_the_desk() {
         scenario,
     };
     let mut deeds = Deeds::default();
-    let ended =
-        shell::run(settings, &runtime, &mut deeds, &mut |_: Timestamp, _: &Desk| (), |asks, _, _, _| {
-            let asks = asks.clone();
-            runtime.spawn(async move {
-                tokio::time::sleep(Duration::from_secs(9)).await;
-                drop(asks.send(Ask::Drain).await);
-            });
+    let ended = shell::run(settings, &runtime, &mut deeds, &mut |_: Timestamp, _: &Desk| (), |begun| {
+        let asks = begun.asks.clone();
+        runtime.spawn(async move {
+            tokio::time::sleep(Duration::from_secs(9)).await;
+            drop(asks.send(Ask::Drain).await);
         });
+    });
     let equity = ended.unwrap().equity;
     assert!(deeds.lines.len() > 30, "there is something to compare: {:?}", deeds.lines);
     let data = folder.path().join("seen");

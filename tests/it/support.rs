@@ -8,10 +8,10 @@ pub fn root() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR"))
 }
 
-/// The program with arguments.
+/// The program with arguments. It does not see the desks of whoever runs the tests.
 pub fn protogen(arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_protogen"));
-    command.args(arguments);
+    command.args(arguments).env_remove("XDG_RUNTIME_DIR");
     command
 }
 

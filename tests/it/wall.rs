@@ -6,7 +6,7 @@ use std::io::{Read, Write};
 use std::net::{Ipv4Addr, TcpStream};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use protogen::desk::Desk;
 use protogen::desk::decision::{Output, Record};
@@ -19,10 +19,11 @@ use protogen::kalshi::environment::Environment;
 use protogen::kalshi::link::Link;
 use protogen::kalshi::rest::Rest;
 use protogen::kalshi::venue::Ask;
-use protogen::live::inbox::{Inbox, Request, wait_taken, write_stop};
-use protogen::live::owner::Owner;
+use protogen::live::entry_group::EntryGroup;
+use protogen::live::inbox::{Inbox, Request, RequestAnswer, wait_answer, write_stop};
+use protogen::live::owner::{Owner, TakenControls};
 use protogen::live::recover::Account;
-use protogen::live::shell::{self, Hooks, LiveSettings};
+use protogen::live::shell::{self, Begun, Hooks, LiveSettings};
 use protogen::sandbox::{Exchange, Faults, Keys, SandboxSettings, ServeSettings, Speed, serve};
 use protogen::scenario::Scenario;
 use protogen::sim::LatencyModel;
@@ -73,6 +74,14 @@ impl Hooks for Seen {
 
 fn within(moments: &[Timestamp], from: Timestamp, until: Timestamp) -> usize {
     moments.iter().filter(|&&at| from <= at && at < until).count()
+}
+
+/// What a script needs of a session that has begun.
+struct BegunSession {
+    asks: Sender<Ask>,
+    link: Arc<Link>,
+    entry_group: Option<Arc<EntryGroup>>,
+    taken: Arc<TakenControls>,
 }
 
 /// A sandbox by the wall's clock, and a scenario for it that finds something to do.
@@ -140,16 +149,19 @@ impl Rig {
     }
 
     /// Runs a session while `script` goes on beside it; its end ends the session. Returns what was held, too.
-    fn run(
-        &self,
-        script: impl FnOnce(Sender<Ask>, Arc<Link>) + Send + 'static,
-    ) -> (Seen, BTreeMap<String, Contracts>) {
+    fn run(&self, script: impl FnOnce(BegunSession) + Send + 'static) -> (Seen, BTreeMap<String, Contracts>) {
         let (mut seen, mut held) = (Seen::default(), BTreeMap::new());
         let mut watch = |_: Timestamp, desk: &Desk| held = positions(desk);
-        let ended = shell::run(self.settings(), &self.runtime, &mut seen, &mut watch, |asks, link, _, _| {
-            let (asks, link) = (asks.clone(), Arc::clone(link));
+        let ended = shell::run(self.settings(), &self.runtime, &mut seen, &mut watch, |begun: Begun<'_>| {
+            let session = BegunSession {
+                asks: begun.asks.clone(),
+                link: Arc::clone(begun.link),
+                entry_group: begun.entry_group,
+                taken: begun.taken,
+            };
             std::thread::spawn(move || {
-                script(asks.clone(), link);
+                let asks = session.asks.clone();
+                script(session);
                 asks.blocking_send(Ask::Drain).unwrap();
             });
         });
@@ -194,6 +206,11 @@ fn until(what: &str, mut holds: impl FnMut() -> bool) {
     panic!("{what}: waited for in vain");
 }
 
+/// What a running desk answers to a request.
+fn answer(posted: &Path) -> RequestAnswer {
+    wait_answer(posted, Instant::now() + Duration::from_secs(5))
+}
+
 /// Tells the sandbox what only a sandbox can be told.
 fn control(port: u16, body: &str) {
     let mut stream = TcpStream::connect((Ipv4Addr::LOCALHOST, port)).unwrap();
@@ -211,7 +228,7 @@ fn control(port: u16, body: &str) {
 #[test]
 fn a_session_by_the_walls_clock_ends_with_the_exchanges_books() {
     let rig = Rig::start();
-    let (seen, held) = rig.run(|_, _| seconds(8));
+    let (seen, held) = rig.run(|_| seconds(8));
     assert_eq!((seen.problems, seen.halts), (Vec::new(), Vec::new()));
     assert!(seen.quotes.len() > 100 && !seen.fills.is_empty(), "{} fills", seen.fills.len());
     let account = rig.account();
@@ -225,7 +242,7 @@ fn while_the_exchange_pauses_no_quote_holds_and_no_order_is_sent_and_then_it_goe
     let port = rig.port;
     let moments = Arc::new(Mutex::new(Vec::new()));
     let noted = Arc::clone(&moments);
-    let (seen, held) = rig.run(move |_, link| {
+    let (seen, held) = rig.run(move |BegunSession { link, .. }| {
         let note = || noted.lock().unwrap().push(clock::now());
         seconds(4);
         control(port, r#"{"pause": true}"#);
@@ -262,15 +279,17 @@ fn an_owner_teaches_a_running_desk_and_is_not_heard_twice() {
     let scenario_file = rig.path("scenario.toml");
     let handle = rig.runtime.handle().clone();
     let published = clock::now() + Span::SECOND.times(6);
-    let (seen, _) = rig.run(move |asks, _| {
+    let (seen, _) = rig.run(move |session| {
         let owner = Owner {
             ledger: ledger.clone(),
-            asks,
+            asks: session.asks,
             strategies: Arc::default(),
             scenario_file,
             overrides: Vec::new(),
             facts: Vec::new(),
             halted_for: None,
+            entry_group: session.entry_group,
+            taken: session.taken,
         };
         handle.spawn(owner.listen());
         seconds(2);
@@ -283,11 +302,11 @@ fn an_owner_teaches_a_running_desk_and_is_not_heard_twice() {
         // Twice: what is known is not told again.
         for _ in 0..2 {
             let posted = inbox.post(&Request::Reload { scenario: None }).unwrap();
-            assert!(wait_taken(&posted, Duration::from_secs(5)));
+            assert_eq!(answer(&posted), RequestAnswer::Done);
         }
         write_stop(&ledger, "storm").unwrap();
         let posted = inbox.post(&Request::Halt { reason: "storm".into() }).unwrap();
-        assert!(wait_taken(&posted, Duration::from_secs(5)));
+        assert_eq!(answer(&posted), RequestAnswer::Done);
         while clock::now() < published + Span::SECOND {
             seconds(1);
         }

@@ -21,7 +21,7 @@ impl Session {
         let to = Addressed {
             ticker: market.ticker.as_ref().into(),
             client_id: self.tracker.client_id(order.id),
-            group: self.settings.group.clone(),
+            entry_group: self.entry_group.clone(),
         };
         let rest = self.rest.clone();
         self.jobs.spawn(async move {
@@ -34,6 +34,9 @@ impl Session {
         match finished {
             Finished::Task(done, error) => {
                 if let Some(error) = error {
+                    if done.is_refused_order() {
+                        self.link.set_refusal(error.to_string().into());
+                    }
                     self.complain(&error);
                 }
                 let now = self.monotonic();

@@ -67,8 +67,8 @@ pub struct SessionSettings {
     pub interval: Span,
     /// Whether time is the exchange's own, which goes on when asked.
     pub by_exchange: bool,
-    /// The order group that stops our orders at the exchange.
-    pub group: Option<Arc<str>>,
+    /// The order group of entries, which the exchange can stop. Exits are in none.
+    pub entry_group: Option<Arc<str>>,
     /// Who is told.
     pub detail: Detail,
 }
@@ -156,6 +156,9 @@ pub struct Session {
     engine_gone: bool,
     aborted: bool,
     halted_for: Option<String>,
+    entry_group: Option<Arc<str>>,
+    /// Something was said that the desk has to hear now, whatever is still in doubt.
+    urgent: bool,
 }
 
 /// What a session is made of.
@@ -220,6 +223,7 @@ impl Session {
         let now = Instant::now();
         // The stream asks for a sweep as soon as it is up.
         let first_sweep = if settings.stream { now + STREAM_FIRST } else { now };
+        let entry_group = settings.entry_group.clone();
         Self {
             rest,
             settings,
@@ -251,6 +255,8 @@ impl Session {
             engine_gone: false,
             aborted: false,
             halted_for: None,
+            entry_group,
+            urgent: false,
         }
     }
 
@@ -368,11 +374,8 @@ impl Session {
             }
             Ask::Command(command) => self.tracker.command(&command),
             Ask::GoOn(until) => self.going = Going::Asked(until),
-            Ask::Control(control) => {
-                let at = self.stamp();
-                self.push(News::Input { at, input: Input::Control(control) });
-                self.answered = true;
-            }
+            Ask::Control(control) => self.control(control),
+            Ask::EntryGroup(group) => self.entry_group = Some(group),
             Ask::Fact { published, fact } => {
                 self.push(News::Later(Stamped { at: published, value: Input::Fact(fact) }));
                 self.answered = true;
@@ -396,8 +399,15 @@ impl Session {
         }
         warn!(reason, "new orders stop");
         self.halted_for = Some(reason.clone());
+        self.control(Control::SessionHalt { reason });
+    }
+
+    /// Steers the desk. By the exchange's clock it would hear of it only when nothing is in doubt any more.
+    fn control(&mut self, control: Control) {
         let at = self.stamp();
-        self.push(News::Input { at, input: Input::Control(Control::Halt { reason }) });
+        self.push(News::Input { at, input: Input::Control(control) });
+        self.answered = true;
+        self.urgent = true;
     }
 
     fn fail(&mut self, message: String) {

@@ -33,7 +33,13 @@ fn parts(asks: mpsc::Receiver<Ask>, news: SyncSender<News>) -> Parts {
 }
 
 fn settings(by_exchange: bool) -> SessionSettings {
-    SessionSettings { stream: true, interval: Span::MINUTE, by_exchange, group: None, detail: Detail::Best }
+    SessionSettings {
+        stream: true,
+        interval: Span::MINUTE,
+        by_exchange,
+        entry_group: None,
+        detail: Detail::Best,
+    }
 }
 
 /// The exchange tells of a market and, maybe much later, which moment that was.

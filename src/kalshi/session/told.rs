@@ -26,6 +26,11 @@ impl Session {
     /// Moves the exchange's clock, or tells where it is, as soon as nothing is open before it.
     pub(super) async fn go_on(&mut self) {
         match self.going {
+            Going::Asked(_) if std::mem::take(&mut self.urgent) => {
+                self.going = Going::Standing;
+                self.answered = false;
+                self.push(News::Clock { now: self.exchange_now, end: false });
+            }
             Going::Asked(until) if self.tracker.is_quiet() && self.reading == 0 && !self.sweeping => {
                 if std::mem::take(&mut self.answered) {
                     // What was answered now comes before anything later.
@@ -81,6 +86,7 @@ impl Session {
 
     pub(super) fn tell_venue(&mut self, event: VenueEvent) {
         self.answered = true;
+        self.urgent |= matches!(event, VenueEvent::Unexplained { .. });
         let at = self.stamp();
         self.push(News::Input { at, input: Input::Venue(event) });
     }

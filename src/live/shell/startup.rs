@@ -1,0 +1,154 @@
+//! What a live desk does before its session begins: finds out what happened while nobody watched, compares the
+//! account, obeys a `STOP` file, and readies the order group of its entries.
+
+use std::collections::VecDeque;
+
+use tracing::{info, warn};
+
+use crate::domain::{Money, Timestamp};
+use crate::event::{CloseReason, Command, Control, Input, Stamped, VenueEvent};
+use crate::kalshi::clock;
+use crate::kalshi::watch::MarketWatch;
+use crate::live::inbox::read_stop;
+use crate::live::opening::FOREIGN_CASH;
+use crate::live::recover::{Account, Given, Kept, OwnBooks, compare, gaps, news_since, unmanaged};
+
+use super::{LiveError, Outlet, Shell, Source};
+
+impl Shell<'_> {
+    fn watch(&mut self) -> &mut MarketWatch {
+        self.watch.as_mut().expect("it is handed to the session only after recovery")
+    }
+
+    /// Now, as the desk will see it.
+    fn now(&self) -> Result<Timestamp, LiveError> {
+        if !self.session.by_exchange {
+            return Ok(clock::now());
+        }
+        Ok(self.runtime.block_on(self.rest.sandbox_advance(Timestamp::from_nanos(0)))?.now)
+    }
+
+    /// Steps inputs through the desk, journaled like all others, and returns the commands they led to.
+    fn tell(&mut self, inputs: VecDeque<Stamped<Input>>) -> Result<Kept, LiveError> {
+        self.engine.session.feed = Source::Given(Given(inputs));
+        self.engine.session.venue = Outlet::Kept(Kept::default());
+        self.engine.run(|_, _| ())?;
+        match std::mem::replace(&mut self.engine.session.venue, Outlet::Kept(Kept::default())) {
+            Outlet::Kept(kept) => Ok(kept),
+            Outlet::Exchange(_) | Outlet::Paper(_) => unreachable!("nothing is sent before recovery is done"),
+        }
+    }
+
+    fn add_refit(&mut self, inputs: &mut VecDeque<Stamped<Input>>, at: Timestamp) {
+        if let Some(scenario) = self.refit.take() {
+            info!("the scenario is not the one the ledger ended with; its settings hold from here on");
+            inputs.push_back(Stamped { at, value: Input::Control(Control::Refit { scenario }) });
+        }
+    }
+
+    /// A paper desk's simulated orders did not survive the end of its process.
+    pub(super) fn recover_paper(&mut self) -> Result<Kept, LiveError> {
+        let desk = &self.engine.desk;
+        let at = desk.now().just_after();
+        let mut inputs = gaps(desk, at);
+        for open in desk.execution().iter() {
+            let closed = VenueEvent::Closed { order: open.order.id, reason: CloseReason::ByExchange };
+            inputs.push_back(Stamped { at, value: Input::Venue(closed) });
+        }
+        self.add_refit(&mut inputs, at);
+        self.tell(inputs)
+    }
+
+    /// Finds out what happened while nobody watched, compares the account with our books as that leaves them,
+    /// and only then lets the desk take it: what the desk would decide must not hide a difference.
+    pub(super) fn recover(&mut self) -> Result<Kept, LiveError> {
+        let now = self.now()?;
+        let mut missed = if self.engine.seq > 0 { self.catch_up(now)? } else { VecDeque::new() };
+        let mut books = OwnBooks::of(&self.engine.desk);
+        missed.iter().for_each(|input| books.apply(&input.value));
+        let account = self.runtime.block_on(Account::read(&self.rest))?;
+        let findings = compare(&self.engine.desk, &books, &account, &self.run_id, self.foreign_cash);
+        findings.remarks.iter().for_each(|remark| warn!("{remark}"));
+        let mut problems = findings.unexplained.clone();
+        if !self.adopt {
+            problems.extend(findings.foreign.iter().map(|(ticker, what)| format!("{ticker}: {what}")));
+        }
+        if !problems.is_empty() {
+            return Err(LiveError::Exchange(format!(
+                "the exchange's account and our books differ, so nothing is traded:\n  {}\nclear it up at the \
+                 exchange, or start with --adopt to leave what is not ours unmanaged",
+                problems.join("\n  ")
+            )));
+        }
+        let at = missed.back().map_or(now, |input| input.at).max(self.engine.desk.now().just_after());
+        if self.engine.seq > 0 {
+            self.add_refit(&mut missed, at);
+        }
+        let mut kept = self.tell(missed)?;
+        if !findings.foreign.is_empty() {
+            let at = now.max(self.engine.desk.now().just_after());
+            let tickers = findings.foreign.iter().map(|(ticker, _)| ticker.as_str().into()).collect();
+            let reports = self.runtime.block_on(self.reader.markets(tickers))?;
+            let reported = self.watch().reported(&reports, at);
+            reported.map_err(|error| LiveError::Exchange(error.to_string()))?;
+            let listed = self.watch().take(at).into_iter();
+            let mut inputs: VecDeque<_> =
+                listed.map(|event| Stamped { at, value: Input::Market(event) }).collect();
+            inputs.extend(unmanaged(&findings, self.watch(), at));
+            kept.0.extend(self.tell(inputs)?.0);
+        }
+        self.note_account(findings.foreign_cash)?;
+        Ok(kept)
+    }
+
+    /// What happened to our orders and in our markets while nobody watched.
+    fn catch_up(&mut self, now: Timestamp) -> Result<VecDeque<Stamped<Input>>, LiveError> {
+        let tracker = self.tracker.as_mut().expect("it is handed to the session only after recovery");
+        let watch = self.watch.as_mut().expect("it is handed to the session only after recovery");
+        let desk = &self.engine.desk;
+        for &trade in &self.trades {
+            tracker.seen(trade);
+        }
+        for open in desk.execution().iter() {
+            tracker.recover(open.order, open.filled);
+            if open.is_cancelling() {
+                tracker.command(&Command::Cancel { order: open.order.id, market: open.order.market });
+            }
+        }
+        let news = news_since(&self.rest, &self.reader, watch, tracker, desk, now);
+        self.runtime.block_on(news).map_err(LiveError::Exchange)
+    }
+
+    /// Notes what is remembered of the account.
+    fn note_account(&mut self, foreign_cash: Money) -> Result<(), LiveError> {
+        let ledger = &mut self.engine.journal.ledger;
+        ledger.note(FOREIGN_CASH, &foreign_cash.micros().to_string())?;
+        ledger.commit()?;
+        Ok(())
+    }
+
+    /// Halts the desk before it can send anything if there is a `STOP` file: whoever listens for one begins
+    /// later.
+    pub(super) fn obey_stop_file(&mut self) -> Result<Kept, LiveError> {
+        let desk = &self.engine.desk;
+        let reason = read_stop(&self.ledger_file).map(|reason| reason.trim().to_owned());
+        let Some(reason) = reason.filter(|reason| desk.risk().trading_halted() != Some(reason)) else {
+            return Ok(Kept::default());
+        };
+        let at = self.now()?.max(self.engine.desk.now().just_after());
+        self.tell([Stamped { at, value: Input::Control(Control::Halt { reason }) }].into())
+    }
+
+    /// Makes the exchange take entries. A desk that is halted leaves the group as it is: it may be the owner's stop
+    /// at the exchange, which only the owner lifts.
+    pub(super) fn ready_entry_group(&mut self) -> Result<(), LiveError> {
+        let halted = self.engine.desk.risk().trading_halted().is_some();
+        if let Some(group) = self.entry_group.as_ref().filter(|group| !halted || group.id().is_none()) {
+            self.runtime.block_on(group.renew())?;
+            let journal = &mut self.engine.journal;
+            journal.note_group()?;
+            journal.ledger.commit()?;
+        }
+        Ok(())
+    }
+}
