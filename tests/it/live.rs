@@ -1,19 +1,22 @@
 //! The live program against the sandbox program, over real sockets: faults, kill -9, replay.
 
 use std::fs;
-use std::io::{BufRead, BufReader, Read, Write};
-use std::net::{Ipv4Addr, Shutdown, TcpListener, TcpStream};
+use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
+use protogen::kalshi::auth::Credentials;
+use protogen::kalshi::environment::Environment;
+use protogen::kalshi::rest::Rest;
+use protogen::live::recover::Account;
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use rusqlite::Connection;
 use serde_json::Value;
 
 use super::support::{protogen, root};
+use super::tap::Tap;
 
 /// A sandbox in a process of its own, with folders for itself and a desk.
 pub struct Sandbox {
@@ -46,7 +49,7 @@ impl Sandbox {
     }
 
     /// Id and file of the account's key.
-    fn key(&self) -> (String, String) {
+    pub fn key(&self) -> (String, String) {
         let known = fs::read_to_string(self.home.path().join("protogen/sandbox.json")).unwrap();
         let known: Value = serde_json::from_str(&known).unwrap();
         let text = |name: &str| known[name].as_str().unwrap().to_owned();
@@ -57,7 +60,7 @@ impl Sandbox {
         self.live_on(&self.port, extra)
     }
 
-    fn live_on(&self, port: &str, extra: &[&str]) -> Command {
+    pub fn live_on(&self, port: &str, extra: &[&str]) -> Command {
         let scenario = root().join("scenarios/fomc.toml");
         self.trade(&scenario, port, extra)
     }
@@ -71,31 +74,32 @@ impl Sandbox {
         command
     }
 
-    /// The exchange's own account: cash in millionths of a dollar, and positions by ticker.
-    fn account(&self) -> Value {
+    /// Asks the exchange as the account's owner.
+    pub fn rest<T, F: Future<Output = T>>(&self, ask: impl FnOnce(Rest) -> F) -> T {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         let (key_id, key_file) = self.key();
-        let credentials =
-            protogen::kalshi::auth::Credentials::from_file(&key_id, Path::new(&key_file)).unwrap();
-        let port = self.port.parse().unwrap();
-        let environment = protogen::kalshi::environment::Environment::Sandbox { port };
-        runtime.block_on(async {
-            let rest = protogen::kalshi::rest::Rest::new(&environment, Some(credentials)).unwrap();
+        let credentials = Credentials::from_file(&key_id, Path::new(&key_file)).unwrap();
+        let environment = Environment::Sandbox { port: self.port.parse().unwrap() };
+        runtime.block_on(async { ask(Rest::new(&environment, Some(credentials)).unwrap()).await })
+    }
+
+    /// The exchange's own account: cash in millionths of a dollar, and positions by ticker.
+    pub fn account(&self) -> Value {
+        let account = self.rest(|rest| async move {
             // With faults this may go wrong, too.
-            let mut account = protogen::live::recover::Account::read(&rest).await;
+            let mut account = Account::read(&rest).await;
             for _ in 0..10 {
                 if account.is_err() {
-                    account = protogen::live::recover::Account::read(&rest).await;
+                    account = Account::read(&rest).await;
                 }
             }
-            let account = account.unwrap();
-            let positions =
-                account.positions.iter().map(|(ticker, held)| (ticker.clone(), held.hundredths()));
-            serde_json::json!({
-                "cash": account.available.micros(),
-                "positions": positions.collect::<std::collections::BTreeMap<_, _>>(),
-                "resting": account.resting.len(),
-            })
+            account.unwrap()
+        });
+        let positions = account.positions.iter().map(|(ticker, held)| (ticker.clone(), held.hundredths()));
+        serde_json::json!({
+            "cash": account.available.micros(),
+            "positions": positions.collect::<std::collections::BTreeMap<_, _>>(),
+            "resting": account.resting.len(),
         })
     }
 }
@@ -108,7 +112,7 @@ impl Drop for Sandbox {
 }
 
 /// The same of our own ledger, worked out from its fills and settlements alone.
-fn books(ledger: &Path) -> Value {
+pub fn books(ledger: &Path) -> Value {
     let connection = Connection::open(ledger).unwrap();
     let bankroll: i64 = connection.query_row("SELECT bankroll FROM run", [], |row| row.get(0)).unwrap();
     let fills = "SELECT coalesce(sum(CASE action WHEN 'buy' THEN -price * contracts ELSE price * contracts END - fee), 0)
@@ -166,9 +170,9 @@ pub fn replay(ledger: &Path, extra: &[&str]) -> (i32, String) {
 }
 
 /// Some months, so that a session takes seconds.
-const MONTHS: [&str; 4] = ["--start", "2022-01-01", "--end", "2022-04-30"];
+pub const MONTHS: [&str; 4] = ["--start", "2022-01-01", "--end", "2022-04-30"];
 /// With faults it takes longer, since what is lost is waited for.
-const MONTH: [&str; 4] = ["--start", "2022-01-01", "--end", "2022-01-31"];
+pub const MONTH: [&str; 4] = ["--start", "2022-01-01", "--end", "2022-01-31"];
 
 #[test]
 fn a_live_run_is_replayed_without_a_difference_and_with_one_limit_changed_it_differs() {
@@ -183,61 +187,10 @@ fn a_live_run_is_replayed_without_a_difference_and_with_one_limit_changed_it_dif
     assert!(message.contains("the first difference is at 2022-"), "{message}");
 }
 
-/// Stands between a desk and the sandbox, and notes the first line of every request.
-struct Tap {
-    port: String,
-    asked: Arc<Mutex<Vec<String>>>,
-}
-
-impl Tap {
-    fn before(sandbox: &Sandbox) -> Self {
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
-        let port = listener.local_addr().unwrap().port().to_string();
-        let to: u16 = sandbox.port.parse().unwrap();
-        let asked = Arc::new(Mutex::new(Vec::new()));
-        let noted = Arc::clone(&asked);
-        std::thread::spawn(move || {
-            for client in listener.incoming().map(Result::unwrap) {
-                let server = TcpStream::connect((Ipv4Addr::LOCALHOST, to)).unwrap();
-                let (answers, answered) = (server.try_clone().unwrap(), client.try_clone().unwrap());
-                let noted = Arc::clone(&noted);
-                std::thread::spawn(move || pass(client, server, |bytes| note_requests(bytes, &noted)));
-                std::thread::spawn(move || pass(answers, answered, |_| ()));
-            }
-        });
-        Self { port, asked }
-    }
-
-    fn count(&self, beginning: &str) -> usize {
-        self.asked.lock().unwrap().iter().filter(|line| line.starts_with(beginning)).count()
-    }
-}
-
-fn pass(mut from: TcpStream, mut to: TcpStream, mut see: impl FnMut(&[u8])) {
-    let mut bytes = vec![0; 65_536];
-    while let Ok(count) = from.read(&mut bytes)
-        && count > 0
-    {
-        see(&bytes[..count]);
-        if to.write_all(&bytes[..count]).is_err() {
-            break;
-        }
-    }
-    // The other end may be gone already.
-    let _ = to.shutdown(Shutdown::Write);
-}
-
-/// A request's head comes in one piece: it is written at once, and is small.
-fn note_requests(bytes: &[u8], noted: &Mutex<Vec<String>>) {
-    let text = String::from_utf8_lossy(bytes);
-    let heads = text.lines().filter(|line| line.ends_with(" HTTP/1.1"));
-    noted.lock().unwrap().extend(heads.map(ToOwned::to_owned));
-}
-
 const SOCKET: &str = "GET /trade-api/ws/v2 ";
 const ORDER: &str = "POST /trade-api/v2/portfolio/events/orders ";
 
-fn count(ledger: &Path, table: &str) -> usize {
+pub fn count(ledger: &Path, table: &str) -> usize {
     let connection = Connection::open(ledger).unwrap();
     connection.query_row(&format!("SELECT count(*) FROM {table}"), [], |row| row.get(0)).unwrap()
 }
@@ -292,7 +245,7 @@ fn sessions_with_faults_end_with_the_exchanges_books() {
 }
 
 #[expect(clippy::disallowed_methods, reason = "another process is waited for")]
-fn pause() {
+pub fn pause() {
     std::thread::sleep(Duration::from_millis(5));
 }
 

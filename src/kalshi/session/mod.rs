@@ -136,6 +136,8 @@ pub struct Session {
     jobs: JoinSet<Finished>,
     started: Instant,
     exchange_now: Timestamp,
+    /// Up to which moment of the exchange's clock the engine was told everything.
+    told_to: Timestamp,
     going: Going,
     /// Something was told about orders since the exchange's clock was last told.
     answered: bool,
@@ -240,6 +242,7 @@ impl Session {
             jobs: JoinSet::new(),
             started: now,
             exchange_now: Timestamp::MIN,
+            told_to: Timestamp::MIN,
             going: Going::Standing,
             answered: false,
             subscribing: false,
@@ -373,7 +376,9 @@ impl Session {
                 self.tell_venue(event);
             }
             Ask::Command(command) => self.tracker.command(&command),
-            Ask::GoOn(until) => self.going = Going::Asked(until),
+            Ask::GoOn(until) if self.going == Going::Standing => self.going = Going::Asked(until),
+            // The engine was interrupted while it waited; the next moment is on its way already.
+            Ask::GoOn(_) => {}
             Ask::Control(control) => self.control(control),
             Ask::EntryGroup(group) => self.entry_group = Some(group),
             Ask::Fact { published, fact } => {
@@ -404,10 +409,12 @@ impl Session {
 
     /// Steers the desk. By the exchange's clock it would hear of it only when nothing is in doubt any more.
     fn control(&mut self, control: Control) {
-        let at = self.stamp();
+        // Before the first moment was told, it comes with that.
+        let told = Some(self.told_to).filter(|&told| told > Timestamp::MIN);
+        let at = self.stamp().map(|now| told.unwrap_or(now));
         self.push(News::Input { at, input: Input::Control(control) });
         self.answered = true;
-        self.urgent = true;
+        self.urgent |= told.is_some();
     }
 
     fn fail(&mut self, message: String) {

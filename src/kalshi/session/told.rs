@@ -25,18 +25,15 @@ impl Session {
 
     /// Moves the exchange's clock, or tells where it is, as soon as nothing is open before it.
     pub(super) async fn go_on(&mut self) {
+        if self.going != Going::Standing && std::mem::take(&mut self.urgent) {
+            return self.tell_at_once();
+        }
         match self.going {
-            Going::Asked(_) if std::mem::take(&mut self.urgent) => {
-                self.going = Going::Standing;
-                self.answered = false;
-                self.push(News::Clock { now: self.exchange_now, end: false });
-            }
             Going::Asked(until) if self.tracker.is_quiet() && self.reading == 0 && !self.sweeping => {
                 if std::mem::take(&mut self.answered) {
                     // What was answered now comes before anything later.
                     self.going = Going::Standing;
-                    self.push(News::Clock { now: self.exchange_now, end: false });
-                    return;
+                    return self.tell_clock(self.exchange_now, false);
                 }
                 self.going = Going::Under;
                 if self.wants.is_some() {
@@ -66,9 +63,29 @@ impl Session {
                 }
                 self.going = Going::Standing;
                 self.answered = false;
-                self.push(News::Clock { now: clock.now, end: clock.end });
+                self.tell_clock(clock.now, clock.end);
             }
             _ => {}
+        }
+    }
+
+    fn tell_clock(&mut self, now: Timestamp, end: bool) {
+        self.told_to = now;
+        self.push(News::Clock { now, end });
+    }
+
+    /// The engine, which waits for the exchange's clock, hears what is in line for it although the clock does not
+    /// go on. What it then asks for is what it asked for before.
+    fn tell_at_once(&mut self) {
+        match self.going {
+            Going::Asked(_) => {
+                self.going = Going::Standing;
+                self.answered = false;
+                self.tell_clock(self.exchange_now, false);
+            }
+            // The moment on its way is not complete, so only what has the stamp of the last one can be heard.
+            Going::Under | Going::Arrived(_) => self.push(News::Clock { now: self.told_to, end: false }),
+            Going::Standing => {}
         }
     }
 

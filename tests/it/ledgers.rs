@@ -1,0 +1,141 @@
+//! Ledgers that earlier versions left: each opens, can be looked at, and is gone on with.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use protogen::desk::Desk;
+use protogen::domain::{Money, Price, Side, Timestamp};
+use protogen::engine::Engine;
+use protogen::engine::gateway::Session;
+use protogen::event::{Input, MarketEvent, Stamped};
+use protogen::live::opening::{IN_FORCE, Opened, Opening};
+use protogen::live::recover::{Given, Kept};
+use protogen::scenario::Scenario;
+use rusqlite::Connection;
+use serde_json::json;
+
+use super::live::{books, replay};
+use super::support::{protogen, root, run};
+
+/// A ledger of an earlier version, copied, since opening it writes.
+fn copied(name: &str) -> (tempfile::TempDir, PathBuf) {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("ledger.sqlite");
+    fs::copy(root().join("tests/fixtures/ledgers").join(name), &file).unwrap();
+    (folder, file)
+}
+
+fn all() -> Vec<String> {
+    let entries = fs::read_dir(root().join("tests/fixtures/ledgers")).unwrap();
+    let names = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    let mut names: Vec<String> =
+        names.filter(|name| Path::new(name).extension().unwrap() == "sqlite").collect();
+    names.sort();
+    names
+}
+
+/// Opens a ledger as a live desk does, with the scenario it ended with.
+fn open(file: &Path) -> Opened {
+    let in_force: String = Connection::open(file)
+        .unwrap()
+        .query_row("SELECT value FROM note WHERE name = ?1", [IN_FORCE], |row| row.get(0))
+        .unwrap();
+    let scenario = Scenario::parse(&in_force, &[], Path::new("")).unwrap();
+    let opening = Opening { file, mode: "live", environment: "sandbox", run_id: "unused" };
+    opening.open(scenario).unwrap()
+}
+
+fn held(desk: &Desk) -> usize {
+    desk.positions().iter().count()
+}
+
+/// Goes on with a ledger: every market pays nothing, a day after what it ended with.
+fn settle_all(opened: Opened) -> (Desk, Timestamp) {
+    let Opened { desk, seq, logger, .. } = opened;
+    let at = desk.now() + protogen::domain::Span::DAY;
+    let paid = desk.books().iter().filter(|book| book.settled.is_none()).map(|book| {
+        let settled = MarketEvent::Settled { market: book.market.id, value: Price::ZERO };
+        Stamped { at, value: Input::Market(settled) }
+    });
+    let feed = Given(paid.collect::<VecDeque<_>>());
+    let mut engine = Engine::new(desk, Session { feed, venue: Kept::default() }, logger);
+    engine.seq = seq;
+    engine.run(|_, _| ()).unwrap();
+    let equity = engine.desk.equity_point().equity;
+    engine.journal.close(None, equity).unwrap();
+    (engine.desk, at)
+}
+
+#[test]
+fn every_ledger_opens_and_its_decisions_are_repeated() {
+    let names = all();
+    assert!(names.len() >= 3, "{names:?}");
+    for name in names {
+        let (_folder, file) = copied(&name);
+        assert_eq!(replay(&file, &[]), (0, String::new()), "{name}");
+        let opened = open(&file);
+        assert!(held(&opened.desk) > 0 && opened.refit.is_none(), "{name}");
+    }
+}
+
+#[test]
+fn every_ledger_can_be_looked_at() {
+    for name in all() {
+        let (folder, file) = copied(&name);
+        let file = file.to_string_lossy();
+        for command in ["status", "positions", "halts"] {
+            run(protogen(&[command, "--ledger", &file]).env("XDG_DATA_HOME", folder.path()));
+        }
+        run(protogen(&["report", "--text", &file]).env("XDG_DATA_HOME", folder.path()));
+    }
+}
+
+#[test]
+fn every_ledger_is_gone_on_with() {
+    for name in all() {
+        let (_folder, file) = copied(&name);
+        let (desk, at) = settle_all(open(&file));
+        // A sale whose fate is open keeps its market's payout waiting; there is none in these.
+        assert_eq!(held(&desk), 0, "{name}");
+        assert_eq!(replay(&file, &[]), (0, String::new()), "{name}");
+        let again = open(&file);
+        assert_eq!((again.desk.now(), again.desk.ledger().cash()), (at, desk.ledger().cash()), "{name}");
+    }
+}
+
+#[test]
+fn positions_and_resting_orders_are_those_it_was_left_with() {
+    let (_folder, file) = copied("0.1.0_open_positions_and_orders.sqlite");
+    let desk = open(&file).desk;
+    let signed = desk.positions().iter().map(|(market, held)| {
+        let ticker = desk.books().get(market).unwrap().market.ticker.to_string();
+        let contracts = held.contracts.hundredths();
+        (ticker, if held.side == Side::Yes { contracts } else { -contracts })
+    });
+    let signed: BTreeMap<String, i64> = signed.collect();
+    assert_eq!(signed.len(), 5);
+    // Worked out from fills and payouts alone.
+    let books = books(&file);
+    assert_eq!(
+        (json!(signed), json!(desk.ledger().cash().micros())),
+        (books["positions"].clone(), books["cash"].clone())
+    );
+    let resting: Vec<u64> = desk.execution().iter().map(|open| open.order.id.0).collect();
+    let connection = Connection::open(&file).unwrap();
+    let mut open = connection.prepare("SELECT order_id FROM placed WHERE status IS NULL ORDER BY 1").unwrap();
+    let listed = open.query_map([], |row| row.get(0)).unwrap().map(Result::unwrap).collect::<Vec<u64>>();
+    assert!(resting.len() >= 2 && resting == listed, "{resting:?} {listed:?}");
+}
+
+#[test]
+fn a_fee_that_was_booked_stays_booked_and_halts_what_it_halted() {
+    let (_folder, file) = copied("0.1.0_fee_times_a_million.sqlite");
+    let desk = open(&file).desk;
+    assert!(desk.ledger().cash() < Money::ZERO && desk.risk().halted_itself());
+    let (_folder, file) = copied("0.1.0_fee_minus_a_thousand.sqlite");
+    let desk = open(&file).desk;
+    // $10,000 less what three purchases cost, and the thousand.
+    assert_eq!(desk.ledger().cash().micros(), books(&file)["cash"]);
+    assert!(desk.ledger().cash() > Money::parse("10900").unwrap());
+}
