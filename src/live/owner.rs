@@ -256,3 +256,7 @@ pub async fn signals(asks: mpsc::Sender<Ask>, first_of_all: &str) {
         }
     }
 }
+
+#[cfg(test)]
+#[path = "owner_tests.rs"]
+mod tests;

@@ -320,6 +320,61 @@ fn an_owner_teaches_a_running_desk_and_is_not_heard_twice() {
     assert_replays(&rig.path("ledger.sqlite"));
 }
 
+#[test]
+fn an_order_group_stopped_while_the_desk_runs_refuses_entries_until_the_owner_resumes() {
+    let rig = Rig::start();
+    let (ledger, scenario_file) = (rig.path("ledger.sqlite"), rig.path("scenario.toml"));
+    let rest = {
+        let _inside = rig.runtime.enter();
+        let environment = Environment::Sandbox { port: rig.port };
+        Rest::new(&environment, Some(rig.credentials.clone())).unwrap()
+    };
+    let handle = rig.runtime.handle().clone();
+    let moments = Arc::new(Mutex::new(Vec::new()));
+    let noted = Arc::clone(&moments);
+    let (seen, held) = rig.run(move |session| {
+        let note = || noted.lock().unwrap().push(clock::now());
+        let group = session.entry_group.as_ref().unwrap().id().unwrap();
+        let owner = Owner {
+            ledger: ledger.clone(),
+            asks: session.asks,
+            strategies: Arc::default(),
+            scenario_file,
+            overrides: Vec::new(),
+            facts: Vec::new(),
+            halted_for: None,
+            entry_group: session.entry_group,
+            taken: session.taken,
+        };
+        handle.spawn(owner.listen());
+        seconds(3);
+        handle.block_on(rest.trigger_order_group(&group)).unwrap();
+        note();
+        seconds(3);
+        let inbox = Inbox::new(&ledger);
+        let posted = inbox.post(&Request::Resume { strategy: None, reason: "looked".into() }).unwrap();
+        assert_eq!(answer(&posted), RequestAnswer::Done);
+        note();
+        seconds(3);
+        note();
+        // Gone altogether: another one is made, and orders are placed in that.
+        handle.block_on(rest.delete_order_group(&group)).unwrap();
+        let posted = inbox.post(&Request::Resume { strategy: None, reason: "again".into() }).unwrap();
+        assert_eq!(answer(&posted), RequestAnswer::Done);
+        note();
+        seconds(3);
+        note();
+    });
+    let [stopped, resumed, deleted, renewed, end] = moments.lock().unwrap()[..] else {
+        panic!("five moments")
+    };
+    assert!(within(&seen.orders, stopped, resumed) > 0 && within(&seen.fills, resumed, deleted) > 0);
+    assert!(seen.rejected.iter().any(|reason| reason == "Refused"), "{:?}", seen.rejected);
+    assert!(within(&seen.fills, renewed, end) > 0, "{} fills", seen.fills.len());
+    assert_eq!(held, rig.account().positions);
+    assert_replays(&rig.path("ledger.sqlite"));
+}
+
 /// The ledger repeats every decision of the session.
 fn assert_replays(ledger: &Path) {
     let output = super::support::protogen(&["replay", &ledger.to_string_lossy()]).output().unwrap();
