@@ -455,7 +455,10 @@ impl Shared {
                 let event = Event::new(Kind::OrdersRefused, now, text);
                 Some(event.with("in_a_row", refused.in_a_row).with("exits", refused.exits))
             }
-            None if before => Some(Event::new(Kind::OrdersTaken, now, "the exchange takes orders again")),
+            None if before => {
+                info!("the exchange takes orders again");
+                Some(Event::new(Kind::OrdersTaken, now, "the exchange takes orders again"))
+            }
             _ => None,
         }
     }

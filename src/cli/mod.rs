@@ -52,8 +52,8 @@ struct Cli {
 }
 
 const EXIT_CODES: &str = "Exit codes: 0 done (a backtest in which a kill switch fired is done) · 1 a replay diverged, or \
-a live session ended because every strategy is halted · \
-2 usage or scenario · 3 data · 4 venue or network · 70 bug";
+a live session ended with every strategy halted · 2 usage or scenario · 3 data · 4 venue or network, a live session \
+that had halted itself because of what the exchange said, or a halt that a desk did not answer · 70 bug";
 
 /// Flags of every command.
 #[derive(Debug, Args)]

@@ -8,7 +8,7 @@ use ratatui::crossterm::event::{self, Event, KeyCode, KeyEventKind, KeyModifiers
 use ratatui::layout::{Constraint, Layout, Rect};
 use ratatui::style::{Color, Style, Stylize};
 use ratatui::text::{Line as Text, Span as Piece};
-use ratatui::widgets::{Block, Borders, Cell, Paragraph, Row, Table};
+use ratatui::widgets::{Block, Borders, Cell, Paragraph, Row, Table, Wrap};
 use ratatui::{DefaultTerminal, Frame};
 
 use crate::domain::Timestamp;
@@ -71,7 +71,10 @@ fn is_quit(event: &Event) -> bool {
 fn show(frame: &mut Frame<'_>, health: &Health, now: Timestamp) {
     let held = u16::try_from(health.positions.len() + health.orders.len()).unwrap_or(u16::MAX);
     let halts = super::status::halts(health);
-    let halted = u16::try_from(halts.len()).unwrap_or(u16::MAX);
+    let width = usize::from(frame.area().width.max(1));
+    // A line that is cut would lose what to do.
+    let rows: usize = halts.iter().map(|line| line.chars().count().div_ceil(width - width / 8)).sum();
+    let halted = u16::try_from(rows).unwrap_or(u16::MAX);
     let [top, stopped, positions, decisions, refusals, foot] = Layout::vertical([
         Constraint::Length(3),
         Constraint::Length(halted),
@@ -83,7 +86,7 @@ fn show(frame: &mut Frame<'_>, health: &Health, now: Timestamp) {
     .areas(frame.area());
     frame.render_widget(Paragraph::new(summary(health, now)), top);
     let halts: Vec<_> = halts.into_iter().map(|halt| Text::from(halt).red().bold()).collect();
-    frame.render_widget(Paragraph::new(halts), stopped);
+    frame.render_widget(Paragraph::new(halts).wrap(Wrap { trim: true }), stopped);
     show_positions(frame, positions, health);
     show_lines(frame, decisions, "decisions", &health.decisions);
     show_lines(frame, refusals, "refusals", &health.refusals);

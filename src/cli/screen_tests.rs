@@ -5,6 +5,8 @@ use ratatui::backend::TestBackend;
 use ratatui::crossterm::event::KeyEvent;
 use serde_json::json;
 
+use crate::live::health::RefusedOrders;
+
 use super::*;
 
 fn health() -> Health {
@@ -31,9 +33,13 @@ fn health() -> Health {
 }
 
 fn lines(width: u16, height: u16) -> Vec<String> {
+    shown(&health(), width, height)
+}
+
+fn shown(health: &Health, width: u16, height: u16) -> Vec<String> {
     let mut terminal = Terminal::new(TestBackend::new(width, height)).unwrap();
     let now = Timestamp::parse("2026-11-19T15:00:42Z").unwrap();
-    terminal.draw(|frame| show(frame, &health(), now)).unwrap();
+    terminal.draw(|frame| show(frame, health, now)).unwrap();
     let buffer = terminal.backend().buffer();
     let row = |y| (0..width).map(|x| buffer[(x, y)].symbol()).collect::<String>().trim_end().to_owned();
     (0..height).map(row).collect()
@@ -54,6 +60,31 @@ fn everything_an_owner_wants_to_know_is_on_it() {
     assert!(lines.iter().any(|line| line.starts_with("KXCPI-26NOV-T0.3") && line.contains("buy 4/10 yes")));
     assert!(lines.contains(&"15:00:00 order 7: buy 10 yes".to_owned()), "{lines:#?}");
     assert!(lines.contains(&"15:00:00 KXFED-26DEC-T4.25: at target".to_owned()));
+}
+
+#[test]
+fn that_every_order_is_refused_is_said_whole_in_a_narrow_terminal_too() {
+    let mut health = health();
+    let since = Moment(Timestamp::parse("2026-11-19T14:00:00Z").unwrap());
+    let words =
+        "POST /portfolio/events/orders: refused with 409 `exceeded_order_group_risk_limit`".to_owned();
+    let (reason, words) = ("refused".to_owned(), Some(words));
+    let refused = RefusedOrders { in_a_row: 337, exits: 20, since, reason, words };
+    health.refused_orders = Some(refused.clone());
+    let whole = |lines: Vec<String>| lines.join(" ").split_whitespace().collect::<Vec<_>>().join(" ");
+    for width in [60, 80, 130] {
+        let text = whole(shown(&health, width, 40));
+        for part in [
+            "REFUSED: the exchange has refused the last 337 orders, 20 of them to close a position",
+            "resets the order group",
+            "409 `exceeded",
+            "HALTED: cpi by its kill switch",
+        ] {
+            assert!(text.contains(part), "{width}: {part}: {text}");
+        }
+    }
+    health.refused_orders = Some(RefusedOrders { in_a_row: 2, ..refused });
+    assert!(!whole(shown(&health, 130, 40)).contains("REFUSED"), "two may be bad luck");
 }
 
 #[test]
