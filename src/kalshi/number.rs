@@ -13,6 +13,12 @@ use serde_json::value::RawValue;
 use crate::domain::decimal::{format_scaled, parse_scaled};
 use crate::domain::{Contracts, Decimal6, Money, Price, Timestamp};
 
+/// The most money and the most contracts the exchange can mean, either way. What is larger is an error where it is
+/// read, so that sums and products of what was read fit 64 bits.
+pub const MOST_MONEY: Money = Money::from_micros(1_000_000_000_000_000_000);
+/// As [`MOST_MONEY`]: a hundred billion contracts.
+pub const MOST_CONTRACTS: Contracts = Contracts::whole(100_000_000_000);
+
 /// Levels of one side of a book, as the exchange orders them.
 pub type Levels = Vec<(Price, Contracts)>;
 
@@ -28,9 +34,21 @@ pub fn parse_price(text: &str) -> Result<Price, String> {
 /// A number of contracts: `"10.00"`, signed where the exchange signs it.
 ///
 /// # Errors
-/// When it is not a decimal or finer than 0.01 contract.
+/// When it is not a decimal, finer than 0.01 contract, or more than [`MOST_CONTRACTS`].
 pub fn parse_contracts(text: &str) -> Result<Contracts, String> {
-    parse_scaled(text, 2).map(Contracts::from_hundredths)
+    let contracts = parse_scaled(text, 2).map(Contracts::from_hundredths)?;
+    let within = contracts.hundredths().abs() <= MOST_CONTRACTS.hundredths();
+    within.then_some(contracts).ok_or_else(|| format!("`{text}` is more contracts than there can be"))
+}
+
+/// An amount of money in dollars: `"-12.017500"`.
+///
+/// # Errors
+/// When it is not a decimal, finer than a millionth of a dollar, or more than [`MOST_MONEY`].
+pub fn parse_money(text: &str) -> Result<Money, String> {
+    let money = Money::parse(text)?;
+    let within = money.micros().abs() <= MOST_MONEY.micros();
+    within.then_some(money).ok_or_else(|| format!("`{text}` is more money than there can be"))
 }
 
 /// A price as requests write it: `0.5600`.
@@ -164,7 +182,7 @@ text_fields! {
     /// A price: dollars between 0 and 1, as a string.
     price, optional_price: Price = parse_price, "a price in dollars";
     /// An amount of money: dollars, as a string.
-    money, optional_money: Money = Money::parse, "an amount in dollars";
+    money, optional_money: Money = parse_money, "an amount in dollars";
     /// A number of contracts, as a string.
     contracts, optional_contracts: Contracts = parse_contracts, "a number of contracts";
     /// A time in RFC 3339, as a string.
@@ -177,8 +195,9 @@ text_fields! {
 /// When the field is not an integer or out of range.
 pub fn cents<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Money, D::Error> {
     let cents = i64::deserialize(deserializer)?;
-    let micros = cents.checked_mul(10_000);
-    micros.map(Money::from_micros).ok_or_else(|| D::Error::custom(format!("{cents} cents is out of range")))
+    let money = cents.checked_mul(10_000).map(Money::from_micros);
+    let money = money.filter(|money| money.micros().abs() <= MOST_MONEY.micros());
+    money.ok_or_else(|| D::Error::custom(format!("{cents} cents is out of range")))
 }
 
 /// [`cents`] where it may be `null`.

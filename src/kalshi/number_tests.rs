@@ -105,3 +105,22 @@ proptest! {
         prop_assert_eq!(parse_contracts(&contracts_text(contracts)), Ok(contracts));
     }
 }
+
+#[test]
+fn more_than_there_can_be_is_an_error_where_it_is_read() {
+    assert_eq!(parse_contracts("-100000000000.00").unwrap().hundredths(), -10_000_000_000_000);
+    assert_eq!(parse_money("1000000000000").unwrap(), MOST_MONEY);
+    for large in ["100000000000.01", "-100000000000.01", "92233720368547758.07"] {
+        assert!(parse_contracts(large).unwrap_err().contains("more contracts than there can be"), "{large}");
+    }
+    for large in ["1000000000000.000001", "-9223372036854.775807"] {
+        assert!(parse_money(large).unwrap_err().contains("more money than there can be"), "{large}");
+    }
+    let cents = |cents: i64| decode::<Outer>("GET /x", GOOD.replace("2600", &cents.to_string()).as_bytes());
+    assert!(
+        cents(100_000_000_000_000).is_ok() && cents(100_000_000_000_001).is_err() && cents(i64::MIN).is_err()
+    );
+    // The worst that can come of two claims fits.
+    let _ = MOST_MONEY + MOST_MONEY;
+    let _ = Price::ONE * MOST_CONTRACTS;
+}
