@@ -1,5 +1,6 @@
-//! The house rules that no compiler holds: the direction of the layers, what the pure layers may not
-//! touch, and the size of files and functions.
+//! The rules of this code that no compiler holds: the direction of the layers, what the pure layers may not
+//! touch, the size of files and functions, and ratchets: names and doc blocks (`tidy/naming.rs`), files that
+//! need each other (`tidy/cycles.rs`).
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
@@ -7,6 +8,11 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use syn::visit::Visit;
+
+#[path = "tidy/cycles.rs"]
+mod cycles;
+#[path = "tidy/naming.rs"]
+mod naming;
 
 /// Each layer with the layers it may use. `domain` uses nothing.
 const MAY_USE: &[(&str, &[&str])] = &[
@@ -132,7 +138,12 @@ fn sources() -> Vec<Source> {
     let mut files = Vec::new();
     rust_files(&root().join("src"), &mut files);
     // Tests in files of their own may look at any layer.
-    files.retain(|file| !file.to_string_lossy().ends_with("tests.rs"));
+    let is_test = |file: &Path| {
+        let below = file.strip_prefix(root().join("src")).unwrap();
+        file.to_string_lossy().ends_with("tests.rs")
+            || below.components().any(|part| part.as_os_str() == "tests")
+    };
+    files.retain(|file| !is_test(file));
     files.sort();
     assert!(files.len() > 40, "the sources were not found");
     let source = |path: PathBuf| {

@@ -53,7 +53,7 @@ struct AtExchange {
 
 /// Everything a halt did, and what it could not do.
 #[derive(Debug, Default)]
-struct Outcome {
+struct HaltOutcome {
     /// The `STOP` files that are written, the one that was asked for first.
     stops: Vec<PathBuf>,
     desks: Vec<RequestOutcome>,
@@ -65,7 +65,7 @@ struct Outcome {
 impl Halt {
     pub(super) fn run(&self, common: &Common) -> Result<(), Failure> {
         let running = LedgerArgs { ledger: self.ledger.clone() }.running();
-        let mut done = Outcome::default();
+        let mut done = HaltOutcome::default();
         // Each way to stop is tried, whatever becomes of the others.
         self.write_stops(&running, &mut done);
         let request = Request::Halt { reason: self.reason.clone() };
@@ -92,7 +92,7 @@ impl Halt {
             done.problems.push((Failure::VENUE, unanswered(desk)));
         }
         if common.json {
-            let Outcome { stops, desks, exchange, .. } = &done;
+            let HaltOutcome { stops, desks, exchange, .. } = &done;
             let stop = stops.first();
             print(&json(&json!({ "stop": stop, "stops": stops, "posted": desks, "exchange": exchange })))?;
         } else {
@@ -103,7 +103,7 @@ impl Halt {
 
     /// Writes the `STOP` files: beside the ledger named; else in the data folder, and beside every running desk's
     /// ledger.
-    fn write_stops(&self, running: &[RunningDesk], done: &mut Outcome) {
+    fn write_stops(&self, running: &[RunningDesk], done: &mut HaltOutcome) {
         let mut ledgers = Vec::new();
         match self.ledger.clone().map_or_else(|| place::default_ledger(None), Ok) {
             Ok(ledger) => ledgers.push(ledger),
@@ -160,7 +160,7 @@ impl Halt {
     }
 }
 
-impl Outcome {
+impl HaltOutcome {
     /// What the command ends with. A desk that was not reached comes before what else went wrong.
     fn failure(&self) -> Option<Failure> {
         let code = self.problems.iter().map(|(code, _)| *code).max()?;
@@ -205,7 +205,7 @@ async fn cancel(access: &Access, groups: &[String]) -> Result<AtExchange, Failur
     Ok(done)
 }
 
-fn words(done: &Outcome, running: &[RunningDesk]) -> String {
+fn words(done: &HaltOutcome, running: &[RunningDesk]) -> String {
     let mut text = String::new();
     for stop in &done.stops {
         let _ = writeln!(text, "{} is written: no desk beside it opens anything", stop.display());

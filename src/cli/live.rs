@@ -22,8 +22,8 @@ use crate::live::lock::LedgerLock;
 use crate::live::notify::{Event, Kind, Notifier};
 use crate::live::owner::{Owner, Strategies, read_facts, signals};
 use crate::live::place;
-use crate::live::registry::{Registration, RunningDesk};
-use crate::live::shell::{self, Begun, Ended, Hooks, LiveError, LiveSettings};
+use crate::live::registry::{DeskRegistration, RunningDesk};
+use crate::live::shell::{self, BegunSession, Ended, Hooks, LiveError, LiveSettings};
 use crate::record::inside::SharedTap;
 use crate::scenario::Scenario;
 use crate::scenario::raw::ScanWith;
@@ -187,7 +187,7 @@ impl Live {
     }
 
     /// Makes the desk known to `protogen halt`, wherever its ledger lies.
-    fn register(&self, ledger: &Path, scenario: &str) -> Result<Registration, Failure> {
+    fn register(&self, ledger: &Path, scenario: &str) -> Result<DeskRegistration, Failure> {
         let register = || {
             let desk = RunningDesk {
                 ledger: place::resolve(ledger)?,
@@ -293,7 +293,7 @@ impl Live {
         let overrides = self.overrides.overrides.clone();
         let ended = shell::run(settings, runtime, &mut hooks, &mut watch, |begun| {
             let strategies = lock(&shared).begin(&begun);
-            let Begun { asks, desk, entry_group, taken, .. } = begun;
+            let BegunSession { asks, desk, entry_group, taken, .. } = begun;
             recording::begin(tap.as_ref(), desk);
             let owner = Owner {
                 ledger,
@@ -410,7 +410,7 @@ struct Shared {
 
 impl Shared {
     /// Takes over what is known when the session has begun. Returns where the strategies are kept.
-    fn begin(&mut self, begun: &Begun<'_>) -> Strategies {
+    fn begin(&mut self, begun: &BegunSession<'_>) -> Strategies {
         *lock(&self.strategies) = begun.desk.active_strategies().collect();
         self.asks = Some(begun.asks.clone());
         begun.run_id.clone_into(&mut self.run_id);

@@ -13,7 +13,7 @@ use crate::domain::{
 use crate::event::{CloseReason, Command, Fill, RejectReason};
 
 use super::risk::Refusal;
-use super::risk::kill_switch::KillRule;
+use super::risk::trading_halt::HaltRule;
 
 /// What one step of the desk produced. Reused between steps.
 #[derive(Debug, Default)]
@@ -233,34 +233,6 @@ pub struct Settled {
     pub market: MarketId,
     /// What YES paid.
     pub value: Price,
-}
-
-/// Why new positions stopped.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum HaltRule {
-    /// A kill switch rule.
-    Kill(KillRule),
-    /// The owner.
-    Owner,
-    /// The exchange's account differs from ours.
-    Discrepancy,
-    /// The exchange answered in a way the session does not understand, or refused the key.
-    Exchange,
-}
-
-impl HaltRule {
-    /// The name used in the ledger and in summaries.
-    #[must_use]
-    pub const fn name(&self) -> &'static str {
-        match self {
-            Self::Kill(KillRule::WinRate) => "win_rate",
-            Self::Kill(KillRule::Evidence) => "evidence",
-            Self::Owner => "owner",
-            Self::Discrepancy => "discrepancy",
-            Self::Exchange => "exchange",
-        }
-    }
 }
 
 /// New positions stopped.

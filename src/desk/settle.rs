@@ -9,12 +9,11 @@ use crate::domain::{Action, Contracts, MarketId, Money, Order, OrderId, Price, S
 use crate::event::{Fill, RejectReason, VenueEvent};
 
 use super::Desk;
-use super::decision::{
-    Discrepancy, FillBooked, Halt, HaltRule, OrderDone, OrderEnd, Output, Record, Settled, Trade,
-};
+use super::decision::{Discrepancy, FillBooked, Halt, OrderDone, OrderEnd, Output, Record, Settled, Trade};
 use super::execution::{Matched, OpenOrder, Purpose};
 use super::positions::Entry;
 use super::risk::kill_switch::Verdict as KillVerdict;
+use super::risk::trading_halt::HaltRule;
 
 /// The highest fee, in dollars, and the most contracts that are booked, a billion of each: sums stay far from
 /// overflowing. What is likely is judged where the exchange is heard (`kalshi::orders`).

@@ -5,7 +5,8 @@ use std::sync::Arc;
 use crate::domain::Timestamp;
 use crate::event::Control;
 
-use super::decision::{Halt, HaltRule, Output, Record, Refitted, Resume};
+use super::decision::{Halt, Output, Record, Refitted, Resume};
+use super::risk::trading_halt::HaltRule;
 use super::{Desk, DeskSettings, Seat, Taken};
 
 impl Desk {

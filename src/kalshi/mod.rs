@@ -7,6 +7,7 @@ pub mod auth;
 pub mod book;
 pub mod clock;
 pub mod environment;
+pub mod fill_report;
 pub mod frame;
 pub mod fuzz;
 pub mod hours;

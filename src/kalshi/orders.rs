@@ -16,10 +16,10 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
-use crate::domain::{
-    Action, Contracts, MarketId, Money, Order, OrderId, Price, Span, TimeInForce, Timestamp,
-};
+use crate::domain::{Contracts, MarketId, Order, OrderId, Span, TimeInForce, Timestamp};
 use crate::event::{CloseReason, Command, Fill, RejectReason, VenueEvent};
+
+use super::fill_report::{FillReport, trade_number};
 
 /// Looks in vain before an order is sent again, under the same id: if it is there after all, the exchange says so.
 const LOOKS_BEFORE_RESEND: u32 = 2;
@@ -34,8 +34,6 @@ const PATIENCE: Span = Span::MILLISECOND.times(200);
 const LAG: Span = Span::SECOND;
 /// Looks that settle a doubt: the first may show what was before it.
 const DOUBT: u8 = 2;
-/// By how much the exchange may round a fee up: a cent, for members through a broker.
-const ROUNDING: Money = Money::from_micros(10_000);
 /// How long a fill of an order we do not know (yet) waits for that order to become known.
 const ORPHANAGE: Span = Span::SECOND.times(10);
 
@@ -84,46 +82,6 @@ pub struct OrderReport {
     pub filled: Contracts,
     /// Why nothing is left of it; `None` while it rests.
     pub ended: Option<CloseReason>,
-}
-
-/// One trade as the exchange reports it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct FillReport {
-    /// The exchange's name for the trade.
-    pub trade_id: Arc<str>,
-    /// The exchange's name for the order.
-    pub venue_id: Arc<str>,
-    /// Price of YES.
-    pub yes_price: Price,
-    /// How many.
-    pub contracts: Contracts,
-    /// Fee charged.
-    pub fee: Money,
-    /// Whether we took.
-    pub taker: bool,
-}
-
-impl FillReport {
-    /// Why no trade of `order` can have been like this; `None` if one can.
-    ///
-    /// A trade is of some contracts, at the order's limit or better, and its fee is neither negative nor more
-    /// than what the contracts can pay (a dollar each) and the cent by which the exchange may round up.
-    fn contradiction(&self, order: &Order) -> Option<String> {
-        let price = order.side.price(self.yes_price);
-        let beyond_limit = match order.action {
-            Action::Buy => price > order.limit,
-            Action::Sell => price < order.limit,
-        };
-        if !self.contracts.is_positive() || self.contracts > order.contracts {
-            return Some(format!("an order of {} cannot trade {}", order.contracts, self.contracts));
-        }
-        if beyond_limit {
-            return Some(format!("its price of {price} is beyond the order's limit of {}", order.limit));
-        }
-        let highest = Price::ONE * self.contracts + ROUNDING;
-        (self.fee < Money::ZERO || self.fee > highest)
-            .then(|| format!("no trade of {} contracts costs a fee of {}", self.contracts, self.fee))
-    }
 }
 
 /// How a task failed.
@@ -591,14 +549,6 @@ impl OrderTracker {
             }
         }
     }
-}
-
-/// The number a trade has in our books: 63 bits of the hash of its name.
-#[must_use]
-pub fn trade_number(trade_id: &str) -> u64 {
-    let hash = blake3::hash(trade_id.as_bytes());
-    let first: [u8; 8] = hash.as_bytes()[..8].try_into().expect("a hash is longer than eight bytes");
-    u64::from_le_bytes(first) >> 1
 }
 
 /// What a report of an order that has left the book means for it.

@@ -8,8 +8,9 @@ use crate::domain::{Action, Contracts, Order, OrderId, Span, Timestamp};
 use crate::event::{RejectReason, VenueEvent};
 
 use super::clock;
+use super::fill_report::FillReport;
 use super::frame::{self, UserOrderStatus};
-use super::orders::{Failure, FillReport, OrderReport, OrderTracker, Task, end_of};
+use super::orders::{Failure, OrderReport, OrderTracker, Task, end_of};
 use super::rest::{ApiError, FillFilter, MarketFilter, OrderFilter, Rest, StatusFilter};
 use super::watch::{MarketWatch, Scope, SeriesFacts};
 use super::wire::{self, CreateOrder, OrderStatus};

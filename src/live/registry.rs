@@ -35,7 +35,7 @@ pub struct RunningDesk {
 
 /// A desk's entries, removed when dropped.
 #[derive(Debug)]
-pub struct Registration {
+pub struct DeskRegistration {
     files: Vec<PathBuf>,
     desk: RunningDesk,
 }
@@ -46,11 +46,11 @@ impl RunningDesk {
     /// # Errors
     /// When none of the registry folders can be written. Such a desk must not trade: it could not be told to
     /// stop.
-    pub fn register(self) -> io::Result<Registration> {
+    pub fn register(self) -> io::Result<DeskRegistration> {
         self.register_in(&place::registry_dirs())
     }
 
-    fn register_in(self, folders: &[PathBuf]) -> io::Result<Registration> {
+    fn register_in(self, folders: &[PathBuf]) -> io::Result<DeskRegistration> {
         let text = serde_json::to_string(&self).expect("an entry is plain data");
         let mut problem = io::Error::other("this machine has no folder for it; set XDG_RUNTIME_DIR or HOME");
         let mut files = Vec::new();
@@ -62,7 +62,7 @@ impl RunningDesk {
                 }
             }
         }
-        if files.is_empty() { Err(problem) } else { Ok(Registration { files, desk: self }) }
+        if files.is_empty() { Err(problem) } else { Ok(DeskRegistration { files, desk: self }) }
     }
 
     /// All desks that run on this machine: those that registered, and those of ledgers in the data folder. In
@@ -112,7 +112,7 @@ impl RunningDesk {
     }
 }
 
-impl Drop for Registration {
+impl Drop for DeskRegistration {
     fn drop(&mut self) {
         for file in &self.files {
             let ours = fs::read_to_string(file).is_ok_and(|text| {

@@ -113,7 +113,7 @@ pub struct Ended {
 }
 
 /// A session that has begun: what steers it, and what can be seen of it.
-pub struct Begun<'a> {
+pub struct BegunSession<'a> {
     /// To the session.
     pub asks: &'a mpsc::Sender<Ask>,
     /// How the link to the exchange stands.
@@ -280,7 +280,7 @@ pub fn run(
     runtime: &Runtime,
     hooks: &mut dyn Hooks,
     watch: &mut dyn FnMut(Timestamp, &Desk),
-    begun: impl FnOnce(Begun<'_>),
+    begun: impl FnOnce(BegunSession<'_>),
 ) -> Result<Ended, LiveError> {
     let rest = {
         let _inside = runtime.enter();
@@ -301,7 +301,7 @@ pub fn run(
         // The session has just begun, so there is room; if it has ended already, that is heard next.
         drop(asks.blocking_send(Ask::Command(command)));
     }
-    begun(Begun {
+    begun(BegunSession {
         asks: &asks,
         link: &shell.link,
         run_id: &shell.run_id,

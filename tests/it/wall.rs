@@ -23,7 +23,7 @@ use protogen::live::entry_group::EntryGroup;
 use protogen::live::inbox::{Inbox, Request, RequestAnswer, wait_answer, write_stop};
 use protogen::live::owner::{Owner, TakenControls};
 use protogen::live::recover::Account;
-use protogen::live::shell::{self, Begun, Hooks, LiveSettings};
+use protogen::live::shell::{self, BegunSession, Hooks, LiveSettings};
 use protogen::sandbox::{Exchange, Faults, Keys, SandboxSettings, ServeSettings, Speed, serve};
 use protogen::scenario::Scenario;
 use protogen::sim::LatencyModel;
@@ -77,7 +77,7 @@ fn within(moments: &[Timestamp], from: Timestamp, until: Timestamp) -> usize {
 }
 
 /// What a script needs of a session that has begun.
-struct BegunSession {
+struct OwnerSession {
     asks: Sender<Ask>,
     link: Arc<Link>,
     entry_group: Option<Arc<EntryGroup>>,
@@ -149,22 +149,23 @@ impl Rig {
     }
 
     /// Runs a session while `script` goes on beside it; its end ends the session. Returns what was held, too.
-    fn run(&self, script: impl FnOnce(BegunSession) + Send + 'static) -> (Seen, BTreeMap<String, Contracts>) {
+    fn run(&self, script: impl FnOnce(OwnerSession) + Send + 'static) -> (Seen, BTreeMap<String, Contracts>) {
         let (mut seen, mut held) = (Seen::default(), BTreeMap::new());
         let mut watch = |_: Timestamp, desk: &Desk| held = positions(desk);
-        let ended = shell::run(self.settings(), &self.runtime, &mut seen, &mut watch, |begun: Begun<'_>| {
-            let session = BegunSession {
-                asks: begun.asks.clone(),
-                link: Arc::clone(begun.link),
-                entry_group: begun.entry_group,
-                taken: begun.taken,
-            };
-            std::thread::spawn(move || {
-                let asks = session.asks.clone();
-                script(session);
-                asks.blocking_send(Ask::Drain).unwrap();
+        let ended =
+            shell::run(self.settings(), &self.runtime, &mut seen, &mut watch, |begun: BegunSession<'_>| {
+                let session = OwnerSession {
+                    asks: begun.asks.clone(),
+                    link: Arc::clone(begun.link),
+                    entry_group: begun.entry_group,
+                    taken: begun.taken,
+                };
+                std::thread::spawn(move || {
+                    let asks = session.asks.clone();
+                    script(session);
+                    asks.blocking_send(Ask::Drain).unwrap();
+                });
             });
-        });
         ended.unwrap();
         (seen, held)
     }
@@ -242,7 +243,7 @@ fn while_the_exchange_pauses_no_quote_holds_and_no_order_is_sent_and_then_it_goe
     let port = rig.port;
     let moments = Arc::new(Mutex::new(Vec::new()));
     let noted = Arc::clone(&moments);
-    let (seen, held) = rig.run(move |BegunSession { link, .. }| {
+    let (seen, held) = rig.run(move |OwnerSession { link, .. }| {
         let note = || noted.lock().unwrap().push(clock::now());
         seconds(4);
         control(port, r#"{"pause": true}"#);

@@ -244,12 +244,9 @@ impl<'w> Oracle<'w> {
                 self.log.push(self.now, Line::Halt { strategy: None, rule: "owner" });
             }
             Input::Control(Control::Resume { .. }) => self.owner_halt = false,
-            Input::Control(
-                Control::SessionHalt { .. } | Control::Unmanaged { .. } | Control::Refit { .. },
-            )
-            | Input::Fact(_)
-            | Input::Venue(_)
-            | Input::Wake => unreachable!("the feed has none"),
+            Input::Control(_) | Input::Fact(_) | Input::Venue(_) | Input::Wake => {
+                unreachable!("the feed has none")
+            }
         }
     }
 

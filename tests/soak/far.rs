@@ -8,8 +8,9 @@ use protogen::domain::{
     Action, Contracts, FeeRounding, Fraction, Money, Order, OrderId, Side, Span, TimeInForce, Timestamp,
 };
 use protogen::event::CloseReason;
+use protogen::kalshi::fill_report::FillReport;
 use protogen::kalshi::frame::{Frame, Message as Framed};
-use protogen::kalshi::orders::{Failure, FillReport, OrderReport, Task, end_of};
+use protogen::kalshi::orders::{Failure, OrderReport, Task, end_of};
 use protogen::kalshi::perform::{Done, failure_of};
 use protogen::kalshi::rest::ApiError;
 use protogen::sandbox::accounts::{Account, BookSide, FillRecord, OrderRecord};

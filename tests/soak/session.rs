@@ -6,7 +6,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
 use protogen::desk::Desk;
-use protogen::desk::decision::{HaltRule, Output, Record};
+use protogen::desk::decision::{Output, Record};
+use protogen::desk::risk::trading_halt::HaltRule;
 use protogen::domain::{Contracts, Money, OrderId, Side, Timestamp};
 use protogen::engine::gateway::Session;
 use protogen::engine::{Engine, EngineError, Journal, JournalError};

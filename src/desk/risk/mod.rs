@@ -8,11 +8,11 @@ pub mod drawdown;
 pub mod exposure;
 pub mod kelly;
 pub mod kill_switch;
+pub mod trading_halt;
 
 use serde::{Deserialize, Serialize};
 
 use crate::desk::book::Book;
-use crate::desk::decision::HaltRule;
 use crate::desk::opportunity::Opportunity;
 use crate::domain::{
     Action, Contracts, FeeRounding, Fraction, MarketStatus, Money, Price, Side, Span, StrategyId, Timestamp,
@@ -22,6 +22,7 @@ use drawdown::{DrawdownLimits, EquityWatch};
 use exposure::{Exposure, ExposureLimits};
 use kelly::Scaling;
 use kill_switch::{KillRules, KillSwitch};
+use trading_halt::{HaltRule, TradingHalt};
 
 /// Why an opportunity was not taken, in the order the gates are asked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -227,15 +228,6 @@ pub struct RiskManager {
     trading_halted: Option<TradingHalt>,
 }
 
-/// A halt of all trading that nobody has lifted.
-#[derive(Debug)]
-struct TradingHalt {
-    /// The rule that holds against a restart: the owner's own halt does not hide one that came by itself.
-    rule: HaltRule,
-    /// The latest reason.
-    reason: String,
-}
-
 impl RiskManager {
     /// A manager of a fresh bankroll, with a kill switch a strategy.
     #[must_use]
@@ -282,20 +274,19 @@ impl RiskManager {
     /// Why all new positions are stopped; `None` while they are not.
     #[must_use]
     pub fn trading_halted(&self) -> Option<&str> {
-        self.trading_halted.as_ref().map(|halt| &*halt.reason)
+        self.trading_halted.as_ref().map(TradingHalt::reason)
     }
 
     /// Whether all new positions are stopped for another reason than that the owner said so.
     #[must_use]
     pub fn halted_itself(&self) -> bool {
-        self.trading_halted.as_ref().is_some_and(|halt| halt.rule != HaltRule::Owner)
+        self.trading_halted.as_ref().is_some_and(TradingHalt::came_by_itself)
     }
 
     /// Stops all new positions.
     pub fn halt_trading(&mut self, rule: HaltRule, reason: String) {
-        let before = self.trading_halted.take().map(|halt| halt.rule);
-        let rule = before.filter(|_| rule == HaltRule::Owner).unwrap_or(rule);
-        self.trading_halted = Some(TradingHalt { rule, reason });
+        let before = self.trading_halted.take();
+        self.trading_halted = Some(TradingHalt::after(before, rule, reason));
     }
 
     /// Lifts [`halt_trading`](Self::halt_trading).
