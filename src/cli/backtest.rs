@@ -55,6 +55,7 @@ impl Backtest {
         let scenarios = self.scenarios.iter().map(|file| Scenario::load(file, &self.scenario.overrides));
         let mut summaries = Vec::new();
         for mut scenario in scenarios.collect::<Result<Vec<_>, _>>()? {
+            common.say_notes(&scenario.notes);
             scenario.ignore_halts(flags.ignore_halts);
             let shown = Shown::of(&scenario);
             let (folder, summary) = self.backtest(scenario, flags, common)?;

@@ -128,6 +128,9 @@ impl Doctor {
                 return None;
             }
         };
+        for note in &scenario.notes {
+            found.warn("scenario", note);
+        }
         let strategies: Vec<_> = scenario.seats.iter().map(|seat| seat.strategy.name()).collect();
         found.ok("scenario", format!("{}: {}", scenario.name, strategies.join(", ")));
         for folder in &scenario.data {

@@ -119,6 +119,7 @@ struct Outcome<'a> {
 impl Live {
     pub(super) fn run(&self, common: &Common) -> Result<(), Failure> {
         let scenario = Scenario::load(&self.scenario, &self.overrides.overrides)?;
+        common.say_notes(&scenario.notes);
         self.check_consent(&scenario)?;
         let access = self.access.access()?;
         let credentials = access.credentials()?;

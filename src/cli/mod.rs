@@ -72,6 +72,15 @@ struct Common {
     color: Color,
 }
 
+impl Common {
+    /// Says on stderr what holds but should be known, unless only a result is wanted.
+    fn say_notes(&self, notes: &[String]) {
+        if !self.quiet && !self.json {
+            notes.iter().for_each(|note| complain(&format!("note: {note}")));
+        }
+    }
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 enum Color {
     Auto,

@@ -32,7 +32,9 @@ impl Reload {
             match &self.scenario {
                 None => None,
                 Some(file) => {
-                    read_facts(&Scenario::load(file, &[])?.facts)?;
+                    let scenario = Scenario::load(file, &[])?;
+                    common.say_notes(&scenario.notes);
+                    read_facts(&scenario.facts)?;
                     // The desk may stand in another folder.
                     let absolute = std::path::absolute(file);
                     Some(absolute.map_err(|error| {

@@ -15,7 +15,7 @@ use crate::domain::Span;
 use crate::feed::dataset::DataSet;
 use crate::feed::durable;
 use crate::feed::parallel::work_through;
-use crate::scenario::Scenario;
+use crate::scenario::{Scenario, moved_keys};
 use crate::sweep::axes::{Grid, Range, Space};
 use crate::sweep::lane::Lane;
 use crate::sweep::plan::{Manifest, Shard, Task};
@@ -133,6 +133,8 @@ struct Planned {
     manifest: Manifest,
     folder: PathBuf,
     groups: Vec<Group>,
+    /// What whoever planned it should know, though it holds.
+    notes: Vec<String>,
 }
 
 /// Tasks with the same feed.
@@ -199,7 +201,9 @@ impl What {
             tasks,
         };
         let folder = self.out.out.join(&base.name).join(format!("sweep-{}", manifest.id()));
-        Ok(Planned { manifest, folder, groups })
+        let varied = self.grid.iter().chain(&self.random).filter_map(|text| moved_keys::set_by(text));
+        let notes = base.notes.iter().cloned().chain(varied.map(|moved| moved.renaming_note())).collect();
+        Ok(Planned { manifest, folder, groups, notes })
     }
 
     fn load(&self, task: &Task) -> Result<Scenario, Failure> {
@@ -226,6 +230,7 @@ fn feed_key(scenario: &Scenario) -> String {
 impl Run {
     fn run(&self, common: &Common) -> Result<(), Failure> {
         let planned = self.what.plan()?;
+        common.say_notes(&planned.notes);
         planned.manifest.write(&planned.folder)?;
         let is_mine = |number: &usize| self.shard.is_none_or(|shard| shard.holds(*number));
         let mut ran = 0;

@@ -4,6 +4,7 @@
 use std::sync::Arc;
 
 use tokio::sync::mpsc;
+use tracing::debug;
 
 use crate::domain::{Fact, Timestamp};
 use crate::engine::gateway::{GatewayError, Venue};
@@ -48,8 +49,28 @@ impl KalshiVenue {
 }
 
 impl Venue for KalshiVenue {
+    /// A session that has ended takes nothing any more. That is no error: the feed says next that it has ended, or
+    /// why, and an order that it never took is found never to have been sent at the next start.
     fn submit(&mut self, _at: Timestamp, command: &Command) -> Result<(), GatewayError> {
-        let gone = |_| GatewayError::venue("the exchange session has ended; nothing can be sent any more");
-        self.asks.blocking_send(Ask::Command(*command)).map_err(gone)
+        if self.asks.blocking_send(Ask::Command(*command)).is_err() {
+            debug!(?command, "the session has ended; this is not sent");
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::domain::{MarketId, OrderId};
+
+    use super::*;
+
+    #[test]
+    fn a_command_after_the_end_of_the_session_fails_nobody() {
+        let (asks, asked) = mpsc::channel(1);
+        let mut venue = KalshiVenue::new(asks);
+        drop(asked);
+        let cancel = Command::Cancel { order: OrderId(1), market: MarketId(1) };
+        venue.submit(Timestamp::from_nanos(0), &cancel).unwrap();
     }
 }

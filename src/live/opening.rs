@@ -141,6 +141,9 @@ impl Opening<'_> {
         repeated.map_err(|error| self.differs(&error))?;
         let (encoder, evaluations) = engine.journal.into_encoder();
         let now = scenario.to_toml();
+        // As this version writes it: a key that was moved since is no other setting.
+        let in_force =
+            Scenario::parse(&in_force, &[], Path::new("")).map_or(in_force, |known| known.to_toml());
         Ok(Opened {
             desk: engine.desk,
             seq: engine.seq,

@@ -160,9 +160,10 @@ impl Owner {
             }
             Request::Reload { scenario } => {
                 let file = scenario.as_ref().unwrap_or(&self.scenario_file);
-                let (scenario, facts) = Scenario::load(file, &self.overrides)
-                    .map(|scenario| (scenario.to_toml(), scenario.facts))
+                let (scenario, facts, notes) = Scenario::load(file, &self.overrides)
+                    .map(|scenario| (scenario.to_toml(), scenario.facts, scenario.notes))
                     .map_err(|error| wrong(error.to_string()))?;
+                notes.iter().for_each(|note| info!("{}: {note}", file.display()));
                 self.learn(&facts).await.map_err(wrong)?;
                 Ok(Control::Refit { scenario: scenario.into() })
             }

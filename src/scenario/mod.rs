@@ -3,6 +3,7 @@
 //! [`raw`] is exactly what can be written, with its defaults; here it becomes settings that hold. Unknown
 //! keys are errors with the nearest known key; every error names file, line and key.
 
+pub mod moved_keys;
 pub mod raw;
 
 use std::path::{Path, PathBuf};
@@ -15,11 +16,12 @@ use crate::desk::risk::exposure::ExposureLimits;
 use crate::desk::risk::kill_switch::KillRules;
 use crate::desk::scanner::ScannerSettings;
 use crate::desk::{DeskSettings, Seat};
-use crate::domain::{Contracts, Decimal6, FeeRounding, Fraction, Money, Price, Span, TimeInForce, Timestamp};
+use crate::domain::{Contracts, Decimal6, Fraction, Money, Price, Span, TimeInForce, Timestamp};
 use crate::feed::address::{Address, is_address, without_secrets};
 use crate::sim::{FillModel, LatencyModel, SimSettings};
 use crate::strategies::{self, BuildError};
 
+use moved_keys::MovedKey;
 use raw::{OneOrMany, Raw};
 
 /// Why a scenario cannot be used.
@@ -60,6 +62,8 @@ pub struct Scenario {
     pub sim: SimSettings,
     /// Everything as resolved, paths as written.
     pub resolved: Raw,
+    /// What whoever wrote it should know, though it holds: keys by their old names.
+    pub notes: Vec<String>,
 }
 
 impl Scenario {
@@ -71,12 +75,14 @@ impl Scenario {
         let fail = |line, problem| ScenarioError { file: file.to_owned(), line, problem };
         let text =
             std::fs::read_to_string(file).map_err(|error| fail(None, format!("cannot be read: {error}")))?;
-        let raw = raw::parse(&text, overrides).map_err(|error| fail(error.line, error.problem))?;
+        let (raw, moved) = raw::parse(&text, overrides).map_err(|error| fail(error.line, error.problem))?;
         let folder = file.parent().unwrap_or(Path::new(""));
-        resolve(raw, folder).map_err(|wrong| match raw::override_of(overrides, &wrong.key) {
-            Some(text) => fail(None, format!("with --set {}: {}", without_secrets(text), wrong.problem)),
-            None => fail(raw::line_of(&text, &wrong.key), wrong.problem),
-        })
+        let scenario =
+            resolve(raw, folder).map_err(|wrong| match raw::override_of(overrides, &wrong.key) {
+                Some(text) => fail(None, format!("with --set {}: {}", without_secrets(text), wrong.problem)),
+                None => fail(raw::line_of(&text, &wrong.key), wrong.problem),
+            })?;
+        Ok(Self { notes: moved.iter().map(MovedKey::renaming_note).collect(), ..scenario })
     }
 
     /// Reads a scenario as [`to_toml`](Self::to_toml) writes it, with `overrides`. Its paths are seen from
@@ -86,7 +92,7 @@ impl Scenario {
     /// Names line and key of what is wrong.
     pub fn parse(text: &str, overrides: &[String], folder: &Path) -> Result<Self, ScenarioError> {
         let fail = |line, problem| ScenarioError { file: "the recorded scenario".into(), line, problem };
-        let raw = raw::parse(text, overrides).map_err(|error| fail(error.line, error.problem))?;
+        let (raw, _) = raw::parse(text, overrides).map_err(|error| fail(error.line, error.problem))?;
         resolve(raw, folder).map_err(|wrong| fail(raw::line_of(text, &wrong.key), wrong.problem))
     }
 
@@ -199,6 +205,7 @@ fn resolve(raw: Raw, folder: &Path) -> Result<Scenario, Wrong> {
         seats,
         sim,
         resolved: raw,
+        notes: Vec::new(),
     })
 }
 
@@ -356,25 +363,24 @@ fn limits(raw: &Raw) -> Result<RiskLimits, Wrong> {
         },
         drawdown: DrawdownLimits { start, half },
         daily_loss: positive_share("risk.daily_loss_limit", risk.daily_loss_limit)?,
-        max_quote_age: span("scanner.max_quote_age", &raw.scanner.max_quote_age)?,
-        fee_rounding: raw.simulation.fee_rounding,
+        max_quote_age: span("risk.max_quote_age", &risk.max_quote_age)?,
+        fee_rounding: raw.account.fee_rounding,
         ignore_halts: false,
     })
 }
 
 fn simulation(raw: &Raw) -> Result<SimSettings, Wrong> {
-    let key = "execution.latency";
-    let latency = match raw.execution.latency.split_once("..") {
-        None => LatencyModel::Fixed(span(key, &raw.execution.latency)?),
+    let key = "simulation.latency";
+    let latency = match raw.simulation.latency.split_once("..") {
+        None => LatencyModel::Fixed(span(key, &raw.simulation.latency)?),
         Some((least, most)) => {
             let (least, most) = (span(key, least)?, span(key, most)?);
             if most < least {
-                return wrong(key, format!("= {} ends before it begins", raw.execution.latency));
+                return wrong(key, format!("= {} ends before it begins", raw.simulation.latency));
             }
             LatencyModel::Uniform { least, most }
         }
     };
-    let fee_rounding: FeeRounding = raw.simulation.fee_rounding;
     Ok(SimSettings {
         fill: match raw.simulation.fill {
             raw::FillName::TopOfBook => FillModel::TopOfBook,
@@ -383,7 +389,7 @@ fn simulation(raw: &Raw) -> Result<SimSettings, Wrong> {
         },
         latency,
         participation: share("simulation.participation", raw.simulation.participation)?,
-        fee_rounding,
+        fee_rounding: raw.account.fee_rounding,
         seed: raw.scenario.seed,
     })
 }

@@ -4,6 +4,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::domain::FeeRounding;
 
+use super::moved_keys::{self, MovedKey};
+
 /// One value or a list of them.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(untagged, expecting = "must be text or a list of texts")]
@@ -75,6 +77,9 @@ pub struct Raw {
     /// `[risk]`
     #[serde(default)]
     pub risk: RiskKeys,
+    /// `[account]`
+    #[serde(default)]
+    pub account: AccountKeys,
     /// `[kill_switch]`
     #[serde(default)]
     pub kill_switch: KillKeys,
@@ -163,8 +168,6 @@ keys_with_defaults! {
         min_time_to_close: String = "1h".into(),
         /// Contracts traded in a market's life before it is entered.
         min_volume: f64 = 100.0,
-        /// Oldest quote traded on.
-        max_quote_age: String = "1h".into(),
         /// Series looked at; empty = all.
         series: Vec<String> = Vec::new(),
         /// Categories looked at; empty = all.
@@ -191,6 +194,16 @@ keys_with_defaults! {
         drawdown_half: f64 = 0.20,
         /// Loss within a UTC day after which nothing is opened.
         daily_loss_limit: f64 = 0.05,
+        /// Age up to which a quote is traded on, `1h`.
+        max_quote_age: String = "1h".into(),
+    }
+}
+
+keys_with_defaults! {
+    /// `[account]`: what the exchange agreed with its member. Sizes are reckoned with it, live too.
+    AccountKeys {
+        /// How the exchange rounds a fill's fee.
+        fee_rounding: FeeRounding = FeeRounding::Centicent,
     }
 }
 
@@ -237,8 +250,6 @@ keys_with_defaults! {
         time_in_force: TimeInForceName = TimeInForceName::Ioc,
         /// Dollars an order may trade worse than the quote.
         max_slippage: f64 = 0.01,
-        /// Travel time of an order: `250ms`, or a range `50ms..2s`.
-        latency: String = "250ms".into(),
         /// How often an order the exchange was too busy for is sent again.
         retries: u32 = 5,
     }
@@ -263,8 +274,8 @@ keys_with_defaults! {
         fill: FillName = FillName::TopOfBook,
         /// Share that is ours: of the traded volume where sizes are unknown, of each level of a book.
         participation: f64 = 0.25,
-        /// How fees round.
-        fee_rounding: FeeRounding = FeeRounding::Centicent,
+        /// Travel time of an order: `250ms`, or a range `50ms..2s`.
+        latency: String = "250ms".into(),
     }
 }
 
@@ -299,27 +310,34 @@ pub struct ParseError {
     pub problem: String,
 }
 
-/// Reads a scenario's text and applies overrides.
+/// Reads a scenario's text and applies overrides. Returns the moved keys that either says by their old names, too.
 ///
 /// # Errors
 /// Names the line and what is wrong with it, or the override.
-pub fn parse(text: &str, overrides: &[String]) -> Result<Raw, ParseError> {
-    let raw = read(text)?;
-    if overrides.is_empty() {
-        return Ok(raw);
-    }
+pub fn parse(text: &str, overrides: &[String]) -> Result<(Raw, Vec<MovedKey>), ParseError> {
+    let in_file = |(key, problem): (String, String)| ParseError { line: line_of(text, &key), problem };
     let in_override = |problem: String| ParseError { line: None, problem };
-    let mut table: toml::Table =
-        text.parse().map_err(|error: toml::de::Error| in_override(error.to_string()))?;
+    let Ok(mut table) = text.parse::<toml::Table>() else {
+        // What is no TOML is refused with its place.
+        return read(text).map(|raw| (raw, Vec::new()));
+    };
+    let mut moved = moved_keys::rename_in(&mut table).map_err(in_file)?;
+    let read_from = |table: &toml::Table| table.clone().try_into().map_err(|error| explain("", &error, &[]));
+    let raw = if moved.is_empty() { read(text)? } else { read_from(&table).map_err(in_file)? };
+    if overrides.is_empty() {
+        return Ok((raw, moved));
+    }
     for text in overrides {
-        apply(&mut table, text).map_err(|problem| in_override(format!("--set {text}: {problem}")))?;
+        let applied = apply(&mut table, &moved_keys::with_new_name(text));
+        applied.map_err(|problem| in_override(format!("--set {text}: {problem}")))?;
+        moved.extend(moved_keys::set_by(text));
     }
     // The file alone can be read, so what is wrong now came with an override.
-    table.try_into().map_err(|error| {
-        let (key, problem) = explain("", &error, &[]);
+    let raw = read_from(&table).map_err(|(key, problem)| {
         let with = override_of(overrides, &key).map_or_else(|| overrides.join(" "), ToOwned::to_owned);
         in_override(format!("with --set {with}: {problem}"))
-    })
+    })?;
+    Ok((raw, moved))
 }
 
 fn read(text: &str) -> Result<Raw, ParseError> {
@@ -338,6 +356,7 @@ pub fn override_of<'a>(overrides: &'a [String], key: &str) -> Option<&'a String>
         inner.strip_prefix(outer).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
     };
     overrides.iter().rev().find(|text| {
+        let text = moved_keys::with_new_name(text);
         let path = text.split('=').next().unwrap_or_default().trim();
         within(key, path) || within(path, key)
     })
@@ -384,10 +403,20 @@ fn line_at(text: &str, byte: usize) -> usize {
     text.bytes().take(byte).filter(|&byte| byte == b'\n').count() + 1
 }
 
-/// Line in which a key such as `risk.kelly_fraction` or `strategy.1.min_edge` stands, else that of its
-/// table.
+/// Line in which a key such as `risk.kelly_fraction` or `strategy.1.min_edge` stands, perhaps by its old name, else
+/// that of its table.
 #[must_use]
 pub fn line_of(text: &str, path: &str) -> Option<usize> {
+    let stands = |path: &str| {
+        let table: toml::Table = text.parse().ok()?;
+        let (section, key) = path.split_once('.')?;
+        table.get(section)?.get(key).map(|_| ())
+    };
+    let old = moved_keys::old_path_of(path).filter(|old| stands(path).is_none() && stands(old).is_some());
+    line_of_path(text, old.as_deref().unwrap_or(path))
+}
+
+fn line_of_path(text: &str, path: &str) -> Option<usize> {
     let document = toml::de::DeTable::parse(text).ok()?;
     let mut table = document.get_ref();
     let mut line = None;

@@ -6,9 +6,11 @@ const LEAST: &str = "[scenario]\nname = \"t\"\n[feed]\ndata = \"d\"\n[strategy]\
 
 fn load(text: &str, overrides: &[&str]) -> Result<Scenario, String> {
     let overrides: Vec<String> = overrides.iter().map(|&text| text.to_owned()).collect();
-    let raw = raw::parse(text, &overrides).map_err(|error| format!("{:?}: {}", error.line, error.problem))?;
-    resolve(raw, Path::new("base"))
-        .map_err(|wrong| format!("{:?}: {}", raw::line_of(text, &wrong.key), wrong.problem))
+    let (raw, moved) =
+        raw::parse(text, &overrides).map_err(|error| format!("{:?}: {}", error.line, error.problem))?;
+    let scenario = resolve(raw, Path::new("base"))
+        .map_err(|wrong| format!("{:?}: {}", raw::line_of(text, &wrong.key), wrong.problem))?;
+    Ok(Scenario { notes: moved.iter().map(MovedKey::renaming_note).collect(), ..scenario })
 }
 
 fn refusal(text: &str, overrides: &[&str]) -> String {
@@ -87,7 +89,7 @@ fn values_out_of_range_name_line_and_key() {
             "Some(8): scanner.interval = `15` is not a duration like 250ms, 30s, 15m, 1h or 45d",
         ),
         ("[kill_switch]\nevidence = 1.0", "Some(8): kill_switch.evidence = 1 must be above 1"),
-        ("[execution]\nlatency = \"2s..1s\"", "Some(8): execution.latency = 2s..1s ends before it begins"),
+        ("[simulation]\nlatency = \"2s..1s\"", "Some(8): simulation.latency = 2s..1s ends before it begins"),
         (
             "[execution]\nmax_slippage = 0.00001",
             "Some(8): execution.max_slippage = `0.00001` has more than 4 decimal places",
@@ -99,7 +101,7 @@ fn values_out_of_range_name_line_and_key() {
 
 #[test]
 fn overrides_reach_tables_and_lists() {
-    let scenario = load(LEAST, &["scanner.series=[\"KXFED\"]", "execution.latency=50ms..2s"]).unwrap();
+    let scenario = load(LEAST, &["scanner.series=[\"KXFED\"]", "simulation.latency=50ms..2s"]).unwrap();
     assert_eq!(scenario.desk.scanner.series, ["KXFED"]);
     let two = LEAST.replace("[strategy]", "[[strategy]]") + "[[strategy]]\nname = \"fixed_rate\"\n";
     let scenario = load(&two, &["strategy.1.min_edge=0.2"]).unwrap();
@@ -117,4 +119,57 @@ fn dates_may_be_toml_or_text() {
     }
     let text = LEAST.replace("name = \"t\"", "name = \"t\"\nstart = 2024-02-01\nend = 2024-01-31");
     assert!(refusal(&text, &[]).contains("scenario.end is before scenario.start"));
+}
+
+/// The three keys by their old names, with values other than the defaults.
+const OLD: &str = "[simulation]\nfee_rounding = \"cent\"\n[execution]\nlatency = \"1s\"\n[scanner]\nmax_quote_age = \"5m\"\n";
+
+#[test]
+fn old_names_of_moved_keys_hold_with_a_note() {
+    let new = "[account]\nfee_rounding = \"cent\"\n[simulation]\nlatency = \"1s\"\n[risk]\nmax_quote_age = \"5m\"\n";
+    let new = load(&format!("{LEAST}{new}"), &[]).unwrap();
+    assert_eq!(new.notes, Vec::<String>::new());
+    let by_set = ["simulation.fee_rounding=cent", "execution.latency=1s", "scanner.max_quote_age=5m"];
+    for old in [load(&format!("{LEAST}{OLD}"), &[]), load(LEAST, &by_set)] {
+        let old = old.unwrap();
+        assert_eq!(old.to_toml(), new.to_toml());
+        assert_eq!(old.notes.len(), 3);
+        assert_eq!(old.notes[1], "execution.latency is now simulation.latency; the old spelling still holds");
+    }
+    // A recorded scenario is read again as it was written.
+    assert_eq!(load(&new.to_toml(), &[]).unwrap().to_toml(), new.to_toml());
+}
+
+#[test]
+fn an_override_goes_before_the_file_whatever_names_they_use() {
+    let latency = |text: &str, set: &str| load(text, &[set]).unwrap().sim.latency;
+    let second = LatencyModel::Fixed(Span::SECOND.times(2));
+    assert_eq!(latency(&format!("{LEAST}{OLD}"), "simulation.latency=2s"), second);
+    let new = format!("{LEAST}[simulation]\nlatency = \"1s\"\n");
+    assert_eq!(latency(&new, "execution.latency=2s"), second);
+}
+
+#[test]
+fn what_is_wrong_with_an_old_name_is_said_where_it_stands() {
+    for (lines, expected) in [
+        ("[execution]\nlatency = \"2s..1s\"", "Some(8): simulation.latency = 2s..1s ends before it begins"),
+        ("[scanner]\nmax_quote_age = 3", "Some(8): risk.max_quote_age is integer `3`, must be text"),
+        (
+            "[simulation]\nfee_rounding = \"up\"",
+            "Some(8): account.fee_rounding = `up` is none of centicent, cent, cent_per_fill",
+        ),
+        (
+            "[execution]\nlatency = \"1s\"\n[simulation]\nlatency = \"1s\"",
+            "Some(8): execution.latency is the old name of simulation.latency, which is there too; keep \
+             simulation.latency",
+        ),
+        (
+            "[execution]\nlatency = \"1s\"\n[risk]\nkely = 1",
+            "Some(10): unknown key `kely`; did you mean `kelly_fraction`?",
+        ),
+    ] {
+        assert_eq!(refusal(&format!("{LEAST}{lines}\n"), &[]), expected);
+    }
+    let said = refusal(LEAST, &["execution.latency=soon"]);
+    assert!(said.contains("simulation.latency = `soon` is not a duration"), "{said}");
 }

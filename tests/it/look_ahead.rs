@@ -51,7 +51,7 @@ impl Journal for Memory {
 struct Until(&'static str, &'static str);
 
 fn load(Until(name, end): Until) -> Scenario {
-    let overrides = ["execution.latency=0s".to_owned(), format!("scenario.end={end}")];
+    let overrides = ["simulation.latency=0s".to_owned(), format!("scenario.end={end}")];
     let mut scenario = Scenario::load(&PathBuf::from(scenario(name)), &overrides).unwrap();
     scenario.ignore_halts(true);
     scenario

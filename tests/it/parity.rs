@@ -82,8 +82,11 @@ impl Hooks for Deeds {
 
 /// The embedded FOMC scenario over some months.
 pub fn scenario(start: &str, end: &str) -> Scenario {
-    let overrides =
-        [format!("scenario.start={start}"), format!("scenario.end={end}"), "execution.latency=0s".to_owned()];
+    let overrides = [
+        format!("scenario.start={start}"),
+        format!("scenario.end={end}"),
+        "simulation.latency=0s".to_owned(),
+    ];
     Scenario::load(&root().join("scenarios/fomc.toml"), &overrides).unwrap()
 }
 

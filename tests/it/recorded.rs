@@ -279,7 +279,7 @@ fn rows(ledger: &Path, queries: &[&str]) -> Vec<String> {
 
 /// Two months of the embedded data, so that a session takes seconds; orders arrive at once, as in the sandbox.
 const MONTHS: [&str; 4] = ["--start", "2022-01-01", "--end", "2022-02-28"];
-const AT_ONCE: [&str; 2] = ["--set", "execution.latency=0s"];
+const AT_ONCE: [&str; 2] = ["--set", "simulation.latency=0s"];
 
 /// What a session on a sandbox said in the end, and on the way.
 fn session(sandbox: &Sandbox, extra: &[&str]) -> (Value, String) {

@@ -148,7 +148,7 @@ fn a_live_ledger_says_what_the_backtest_of_the_same_months_says() {
     parity::live(parity::scenario(start, end), folder.path());
     let live = report(&folder.path().join("ledger.sqlite"), folder.path());
     let set = |key: &str, value: &str| format!("{key}={value}");
-    let extra = [set("scenario.start", start), set("scenario.end", end), set("execution.latency", "0s")];
+    let extra = [set("scenario.start", start), set("scenario.end", end), set("simulation.latency", "0s")];
     let extra: Vec<&str> = extra.iter().flat_map(|set| ["--set", set]).collect();
     backtest(&scenario("fomc"), folder.path(), &extra);
     let backtest = report(&folder.path().join("fomc/latest"), folder.path());

@@ -70,11 +70,13 @@ fn until(ledger: &Path, sql: &str) {
     }
 }
 
-/// As Ctrl-C does. Returns the exit code.
-fn interrupt(mut desk: Child) -> i32 {
+/// As Ctrl-C does. Returns the exit code, after showing what the desk said.
+fn interrupt(desk: Child) -> i32 {
     let pid = desk.id().to_string();
     assert!(Command::new("kill").args(["-INT", &pid]).status().unwrap().success());
-    desk.wait().unwrap().code().unwrap()
+    let output = desk.wait_with_output().unwrap();
+    println!("{}", String::from_utf8_lossy(&output.stderr));
+    output.status.code().unwrap()
 }
 
 #[test]

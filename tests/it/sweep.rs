@@ -94,7 +94,7 @@ fn a_grid_of_four_is_four_backtests() {
 fn sets_that_scan_at_their_own_times_are_backtests_too() {
     // A scan on every quote, every minute, every week: each sees other quotes.
     let intervals = ["--grid", "scanner.interval=0s,1m,15m,7d"];
-    equals_its_backtests("cpi", &intervals, &["--ignore-halts", "--set", "scanner.max_quote_age=30d"]);
+    equals_its_backtests("cpi", &intervals, &["--ignore-halts", "--set", "risk.max_quote_age=30d"]);
     equals_its_backtests(
         "weather",
         &["--grid", "scanner.interval=1m,6h", "--grid", "exits.max_holding=3h,2d"],
@@ -106,7 +106,7 @@ fn sets_that_scan_at_their_own_times_are_backtests_too() {
 fn what_equity_does_between_scans_counts() {
     // Bets shrink from a drawdown of half a percent on, which quotes between two scans make and unmake.
     let small = ["--set", "risk.drawdown_start=0.005", "--set", "risk.drawdown_half=0.03"];
-    let always = [&small[..], &["--ignore-halts", "--set", "scanner.max_quote_age=30d"]].concat();
+    let always = [&small[..], &["--ignore-halts", "--set", "risk.max_quote_age=30d"]].concat();
     equals_its_backtests("cpi", &["--grid", "scanner.interval=2d,7d"], &always);
 }
 
@@ -114,7 +114,7 @@ fn what_equity_does_between_scans_counts() {
 fn sets_that_read_other_data_or_rest_their_orders_are_backtests_too() {
     let data = ["--grid", "feed.half_spread=0.01,0.02", "--grid", "scenario.end=2023-01-31,2025-09-30"];
     equals_its_backtests("fomc", &data, &["--ignore-halts"]);
-    let orders = ["--grid", "execution.time_in_force=gtc,post_only", "--grid", "execution.latency=1s,5h"];
+    let orders = ["--grid", "execution.time_in_force=gtc,post_only", "--grid", "simulation.latency=1s,5h"];
     equals_its_backtests("cpi", &orders, &["--ignore-halts"]);
 }
 

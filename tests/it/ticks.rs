@@ -114,8 +114,8 @@ fn cents(cents: u16) -> Option<Price> {
 /// Runs the desk over the ticks with these settings and returns what it wrote down.
 fn run(world: &Ticks, settings: &str) -> Vec<Record> {
     let text = format!(
-        "[scenario]\nname = \"ticks\"\n[feed]\ndata = \"none\"\n[execution]\nlatency = \"0s\"\n\
-         [simulation]\nfill = \"unlimited\"\n[kill_switch]\nmin_win_rate = 0.0\nevidence = 1e12\n{settings}"
+        "[scenario]\nname = \"ticks\"\n[feed]\ndata = \"none\"\n\
+         [simulation]\nlatency = \"0s\"\nfill = \"unlimited\"\n[kill_switch]\nmin_win_rate = 0.0\nevidence = 1e12\n{settings}"
     );
     let scenario = Scenario::parse(&text, &[], Path::new("")).unwrap();
     let listed = world.markets.iter().map(|market| Stamped {
@@ -191,7 +191,7 @@ fn a_quote_older_than_allowed_is_not_traded() {
     let world = read(&file);
     let records = run(
         &world,
-        "[scanner]\ninterval = \"1h\"\nmin_volume = 0\nmax_quote_age = \"5m\"\n\
+        "[scanner]\ninterval = \"1h\"\nmin_volume = 0\n[risk]\nmax_quote_age = \"5m\"\n\
          [strategy]\nname = \"fixed_rate\"\nprobability = 0.5\nmin_edge = 0.05\n",
     );
     let (mut stale, mut fresh) = (0, 0);
@@ -242,7 +242,7 @@ fn first_positions(records: &[Record]) -> BTreeMap<MarketId, (Timestamp, Side, O
 
 const TRADER: &str = "[strategy]\nname = \"fixed_rate\"\nprobability = 0.3\nmin_edge = 0.05\n\
     [risk]\nmax_exposure = 1.0\nmax_series_exposure = 1.0\nmax_event_exposure = 1.0\ndaily_loss_limit = 1.0\n\
-    drawdown_start = 0.98\ndrawdown_half = 0.99\n";
+    drawdown_start = 0.98\ndrawdown_half = 0.99\nmax_quote_age = \"1d\"\n";
 
 /// A position is sold at the first look at which its side's bid, after the fee, pays at least the belief:
 /// with scans at every change at that tick, with quarter-hourly scans at the first that sees such a quote.
@@ -251,12 +251,7 @@ fn an_inverted_edge_is_sold_at_the_first_tick_that_pays_for_it() {
     let Some(file) = table() else { return };
     let world = read(&file);
     for (interval, step) in [("0s", Span::ZERO), ("15m", minutes(15))] {
-        let records = run(
-            &world,
-            &format!(
-                "[scanner]\ninterval = \"{interval}\"\nmin_volume = 0\nmax_quote_age = \"1d\"\n{TRADER}"
-            ),
-        );
+        let records = run(&world, &format!("[scanner]\ninterval = \"{interval}\"\nmin_volume = 0\n{TRADER}"));
         let mut sold = 0;
         for (market, (bought, side, found)) in first_positions(&records) {
             let close = world.markets[market.index()].close_time;
@@ -288,7 +283,7 @@ fn a_time_stop_sells_at_the_first_scan_after_it() {
     let records = run(
         &world,
         &format!(
-            "[scanner]\ninterval = \"15m\"\nmin_volume = 0\nmax_quote_age = \"1d\"\n\
+            "[scanner]\ninterval = \"15m\"\nmin_volume = 0\n\
              [exits]\ninversion = 1.0\nmax_holding = \"6h\"\n{TRADER}"
         ),
     );

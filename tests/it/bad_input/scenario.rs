@@ -106,8 +106,8 @@ const UNKNOWN: &[Case] = &[
     ),
     (
         "in [execution]",
-        |w| w.add("[execution]\nlatancy = \"1s\""),
-        "[DIR]/case.toml, line 14: unknown key `latancy`; did you mean `latency`?",
+        |w| w.add("[execution]\nretrys = 3"),
+        "[DIR]/case.toml, line 14: unknown key `retrys`; did you mean `retries`?",
     ),
     (
         "in [simulation]",
@@ -136,8 +136,8 @@ const UNKNOWN: &[Case] = &[
     ),
     (
         "fee rounding",
-        |w| w.add("[simulation]\nfee_rounding = \"up\""),
-        "[DIR]/case.toml, line 14: simulation.fee_rounding = `up` is none of centicent, cent, cent_per_fill",
+        |w| w.add("[account]\nfee_rounding = \"up\""),
+        "[DIR]/case.toml, line 14: account.fee_rounding = `up` is none of centicent, cent, cent_per_fill",
     ),
     (
         "model",
@@ -248,14 +248,14 @@ const RANGES: &[Case] = &[
         "[DIR]/case.toml, line 8: scanner.min_volume = -1 is not 0 or more",
     ),
     (
-        "latency backwards",
+        "latency backwards, by its old name",
         |w| w.add("[execution]\nlatency = \"2s..1s\""),
-        "[DIR]/case.toml, line 14: execution.latency = 2s..1s ends before it begins",
+        "[DIR]/case.toml, line 14: simulation.latency = 2s..1s ends before it begins",
     ),
     (
         "latency half a range",
-        |w| w.add("[execution]\nlatency = \"1s..\""),
-        "[DIR]/case.toml, line 14: execution.latency = `` is not a duration like 250ms, 30s, 15m, 1h or 45d",
+        |w| w.add("[simulation]\nlatency = \"1s..\""),
+        "[DIR]/case.toml, line 14: simulation.latency = `` is not a duration like 250ms, 30s, 15m, 1h or 45d",
     ),
     (
         "slippage above a dollar",
