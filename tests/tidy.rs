@@ -1,6 +1,6 @@
 //! The rules of this code that no compiler holds: the direction of the layers, what the pure layers may not
 //! touch, the size of files and functions, and ratchets: names and doc blocks (`tidy/naming.rs`), files that
-//! need each other (`tidy/cycles.rs`).
+//! need each other (`tidy/cycles.rs`). Links of the pages are checked in `tidy/links.rs`.
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
@@ -11,6 +11,8 @@ use syn::visit::Visit;
 
 #[path = "tidy/cycles.rs"]
 mod cycles;
+#[path = "tidy/links.rs"]
+mod links;
 #[path = "tidy/naming.rs"]
 mod naming;
 
