@@ -21,13 +21,14 @@ use arrow_array::{ArrayRef, Int64Array, RecordBatch, StringArray, TimestampNanos
 use parquet::arrow::ArrowWriter;
 use parquet::basic::Compression;
 use parquet::file::properties::WriterProperties;
+use protogen::dataset::data_set::DataSet;
+use protogen::dataset::import;
+use protogen::dataset::import::{Selection, Settings};
+use protogen::dataset::read::selection::Window;
 use protogen::domain::{Span, Timestamp};
 use protogen::engine::gateway::{Feed, Next};
 use protogen::feed::HistoricalFeed;
-use protogen::feed::dataset::DataSet;
 use protogen::feed::historical::HistoricalSettings;
-use protogen::feed::import::{self, Selection, Settings};
-use protogen::feed::snapshots::Window;
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 

@@ -17,7 +17,7 @@ use std::time::Instant;
 
 use protogen::domain::{Span, Timestamp};
 use protogen::feed::synthetic::SyntheticSettings;
-use protogen::feed::writer::write_synthetic;
+use protogen::feed::synthetic::write_synthetic;
 
 fn prepare(folder: &Path, thousands: u64) {
     if folder.join("markets.parquet").exists() {

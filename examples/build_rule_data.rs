@@ -8,12 +8,12 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::{Context, Result};
+use protogen::dataset::read::catalogue::Settlement;
+use protogen::dataset::write::writer::{SnapshotRow, SnapshotWriter, write_markets};
 use protogen::domain::{
     Contracts, Decimal6, EventId, FeeSchedule, Market, MarketId, Price, PriceGrid, Quote, SeriesId, Span,
     Strike, Timestamp,
 };
-use protogen::feed::catalogue::Settlement;
-use protogen::feed::writer::{SnapshotRow, SnapshotWriter, write_markets};
 
 /// A market of the story: its event, and what it pays in the end.
 struct Story {

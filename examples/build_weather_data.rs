@@ -19,13 +19,13 @@ use anyhow::{Context, Error, Result, bail};
 use jiff::ToSpan;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
+use protogen::dataset::read::catalogue::Settlement;
+use protogen::dataset::write::writer::{SnapshotRow, SnapshotWriter, write_markets};
 use protogen::domain::fact::{Day, Station};
 use protogen::domain::{
     Contracts, Decimal6, EventId, Fact, FeeSchedule, Market, MarketId, Price, PriceGrid, Quote, SeriesId,
     Span, Strike, Timestamp,
 };
-use protogen::feed::catalogue::Settlement;
-use protogen::feed::writer::{SnapshotRow, SnapshotWriter, write_markets};
 use protogen::strategies::weather::errors::ErrorModel;
 use protogen::strategies::weather::highs::Highs;
 use rand::{RngExt, SeedableRng};

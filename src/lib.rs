@@ -23,6 +23,7 @@
 //! | simulated fills and latency | [`sim`] |
 //! | the exchange, and a stand-in for it | [`kalshi`], [`sandbox`] |
 //! | what it said, as a data set | [`record`] |
+//! | data sets: read, write, import, check | [`dataset`] |
 //! | what a recorded run says: statistics, charts, page | [`report`] |
 //! | data from the exchange | [`pull`] |
 //! | many settings over one data set | [`sweep`] |
@@ -35,6 +36,8 @@
 
 #[cfg(feature = "cli")]
 pub mod cli;
+#[cfg(feature = "historical")]
+pub mod dataset;
 pub mod desk;
 pub mod domain;
 pub mod engine;

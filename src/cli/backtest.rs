@@ -7,6 +7,7 @@ use std::time::Instant;
 use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
 
+use crate::dataset::remote::address::is_address;
 use crate::desk::Desk;
 use crate::desk::decision::Output;
 use crate::domain::Timestamp;
@@ -14,7 +15,6 @@ use crate::engine::gateway::Session;
 use crate::engine::{Engine, Journal, JournalError};
 use crate::event::{Input, Stamped};
 use crate::feed::HistoricalFeed;
-use crate::feed::address::is_address;
 use crate::journal::TradeLogger;
 use crate::journal::ledger::RunHeader;
 use crate::journal::reader::LedgerReader;

@@ -6,12 +6,13 @@ use std::path::{Path, PathBuf};
 use clap::{Args, Subcommand};
 use serde_json::json;
 
+use crate::dataset::check::inspect;
+use crate::dataset::check::inspect::{EventOverview, MarketCourse};
+use crate::dataset::check::overview;
+use crate::dataset::check::quality::{Remark, Soundness};
+use crate::dataset::data_set::DataSet;
+use crate::dataset::read::catalogue::MarketRow;
 use crate::domain::{Price, Timestamp};
-use crate::feed::catalogue::MarketRow;
-use crate::feed::dataset::DataSet;
-use crate::feed::inspect::{self, EventOverview, MarketCourse};
-use crate::feed::soundness::{Remark, Soundness};
-use crate::feed::survey;
 use crate::sweep::result;
 
 use super::import::Import;
@@ -205,7 +206,7 @@ impl Show {
             let problem = format!("--html {}: must end in .html", file.display());
             return Err(Failure::new(Failure::USAGE, problem));
         }
-        let survey = survey::survey(set)?;
+        let survey = overview::survey(set)?;
         let page = data_page::page(&self.folder, &survey);
         result::replace(file, page.as_bytes())?;
         print(&if common.json {

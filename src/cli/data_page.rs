@@ -7,9 +7,9 @@ use std::path::Path;
 
 use maud::{Markup, html};
 
+use crate::dataset::check::overview::{Stretch, Survey, Surveyed};
+use crate::dataset::check::quality::Soundness;
 use crate::domain::{Price, Timestamp};
-use crate::feed::soundness::Soundness;
-use crate::feed::survey::{Stretch, Survey, Surveyed};
 use crate::report::html::{Fact, Page, Section, facts};
 
 const STYLE: &str = include_str!("data_page.css");

@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
+use crate::dataset::check::overview::Course;
+use crate::dataset::read::catalogue::Settlement;
 use crate::domain::{EventId, FeeSchedule, Market, MarketId, PriceGrid, SeriesId, Span, Strike};
-use crate::feed::catalogue::Settlement;
-use crate::feed::survey::Course;
 
 use super::*;
 

@@ -7,8 +7,8 @@ use clap::Args;
 use serde::Serialize;
 use serde_json::json;
 
+use crate::dataset::data_set::DataSet;
 use crate::domain::Money;
-use crate::feed::dataset::DataSet;
 use crate::kalshi::clock;
 use crate::kalshi::rest::{ApiError, OrderFilter, Rest};
 use crate::kalshi::wire::OrderStatus;
@@ -142,7 +142,7 @@ impl Doctor {
             }
         }
         for file in &scenario.facts {
-            match crate::feed::facts::read(file) {
+            match crate::dataset::facts::read(file) {
                 Ok(facts) => found.ok("facts", format!("{}: {} facts", file.display(), facts.len())),
                 Err(error) => found.fail("facts", Failure::DATA, error.to_string()),
             }

@@ -7,9 +7,10 @@ use clap::{Args, Subcommand};
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::json;
 
+use crate::dataset::DataError;
+use crate::dataset::import;
+use crate::dataset::import::{Report, Selection, Settings, Stage, Tally};
 use crate::domain::{Span, Timestamp};
-use crate::feed::DataError;
-use crate::feed::import::{self, Report, Selection, Settings, Stage, Tally};
 
 use super::{Common, Failure, json, print, render};
 

@@ -33,9 +33,9 @@ use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use crate::dataset::DataError;
 use crate::engine::EngineError;
 use crate::engine::gateway::GatewayErrorKind;
-use crate::feed::DataError;
 use crate::journal::ledger::LedgerError;
 use crate::scenario::ScenarioError;
 use crate::sweep::SweepError;

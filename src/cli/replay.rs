@@ -4,11 +4,11 @@ use std::path::PathBuf;
 
 use clap::Args;
 
+use crate::dataset::DataError;
 use crate::desk::Desk;
 use crate::domain::Timestamp;
 use crate::engine::gateway::{Feed, Session, Venue};
 use crate::engine::{Difference, Engine, EngineError, JournalError};
-use crate::feed::DataError;
 use crate::journal::replay::{Recording, SilentVenue};
 use crate::live::opening::{SCENARIO, refit};
 use crate::scenario::Scenario;

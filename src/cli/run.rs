@@ -4,11 +4,12 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 
+use crate::dataset::DataError;
+use crate::dataset::data_set::{DataSet, content_hash};
+use crate::dataset::read::selection::Window;
 use crate::domain::Timestamp;
-use crate::feed::dataset::{DataSet, content_hash};
+use crate::feed::HistoricalFeed;
 use crate::feed::historical::HistoricalSettings;
-use crate::feed::snapshots::Window;
-use crate::feed::{DataError, HistoricalFeed};
 use crate::scenario::Scenario;
 
 /// The data files a run reads with their content hashes.

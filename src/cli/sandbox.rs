@@ -9,12 +9,12 @@ use clap::{Args, ValueEnum};
 use serde_json::json;
 use tokio::net::TcpListener;
 
+use crate::dataset::data_set::DataSet;
+use crate::dataset::read::selection::Window;
 use crate::domain::decimal::parse_scaled;
 use crate::domain::{FeeRounding, Fraction, Money, Price, Span, Timestamp};
 use crate::feed::HistoricalFeed;
-use crate::feed::dataset::DataSet;
 use crate::feed::historical::HistoricalSettings;
-use crate::feed::snapshots::Window;
 use crate::live::rendezvous::Sandbox;
 use crate::sandbox::serve::ServeError;
 use crate::sandbox::{Exchange, Faults, Keys, SandboxSettings, ServeSettings, Speed, Tier, serve};

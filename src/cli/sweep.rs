@@ -11,10 +11,10 @@ use std::sync::Arc;
 use clap::{Args, Subcommand, ValueEnum};
 use indicatif::{ProgressBar, ProgressStyle};
 
+use crate::dataset::data_set::DataSet;
+use crate::dataset::io::durable;
+use crate::dataset::io::parallel::work_through;
 use crate::domain::Span;
-use crate::feed::dataset::DataSet;
-use crate::feed::durable;
-use crate::feed::parallel::work_through;
 use crate::scenario::{Scenario, moved_keys};
 use crate::sweep::axes::{Grid, Range, Space};
 use crate::sweep::lane::Lane;

@@ -12,12 +12,14 @@ use crate::domain::{Fact, FeeSchedule, Market, MarketId, MarketStatus, Price, Qu
 use crate::engine::gateway::{Feed, GatewayError, Next};
 use crate::event::{Input, MarketEvent, Stamped};
 
-use super::DataError;
-use super::catalogue::{Catalogue, read_markets};
-use super::dataset::DataSet;
-use super::decode::FilePlan;
-use super::facts::{read, read_fee_changes};
-use super::snapshots::{RowEvent, Snapshot, SnapshotStream, Window};
+use crate::dataset::DataError;
+use crate::dataset::data_set::DataSet;
+use crate::dataset::facts::{read, read_fee_changes};
+use crate::dataset::read::catalogue::{Catalogue, read_markets};
+use crate::dataset::read::decode::FilePlan;
+use crate::dataset::read::row_event::RowEvent;
+use crate::dataset::read::selection::Window;
+use crate::dataset::read::snapshots::{Snapshot, SnapshotStream};
 
 /// What to replay.
 #[derive(Clone, Debug)]

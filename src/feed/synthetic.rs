@@ -3,11 +3,19 @@
 //! Prices are random walks, quotes come at random gaps, every market has a displayed size and a rising
 //! volume, and settles YES with the probability its last mid said. Nothing here resembles a real edge.
 
+#[cfg(feature = "historical")]
+use std::path::Path;
 use std::sync::Arc;
 
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
+#[cfg(feature = "historical")]
+use crate::dataset::DataError;
+#[cfg(feature = "historical")]
+use crate::dataset::read::catalogue::Settlement;
+#[cfg(feature = "historical")]
+use crate::dataset::write::writer::{SnapshotRow, SnapshotWriter, write_markets};
 use crate::domain::{
     Contracts, Decimal6, EventId, FeeSchedule, Market, MarketId, MarketStatus, Price, PriceGrid, Quote,
     SeriesId, Span, Strike, Timestamp,
@@ -212,4 +220,27 @@ impl Feed for SyntheticFeed {
             Some(_) => Ok(self.held.take().map_or(Next::End, Next::Item)),
         }
     }
+}
+
+/// Writes a synthetic data set into an existing folder.
+///
+/// # Errors
+/// When it cannot be written.
+#[cfg(feature = "historical")]
+pub fn write_synthetic(folder: &Path, settings: SyntheticSettings) -> Result<(), DataError> {
+    let mut walk = Walk::new(settings);
+    let markets: Vec<Market> = (0..settings.markets).map(|number| walk.market(number)).collect();
+    let file = folder.join("snapshots.parquet");
+    let mut writer = SnapshotWriter::create(&file)?;
+    for (at, number, quote) in walk.by_ref() {
+        let ticker = &markets[number as usize].ticker;
+        writer.write(&SnapshotRow { at, ticker, quote })?;
+    }
+    writer.finish()?;
+    let paid = walk.close() + Span::HOUR;
+    let rows: Vec<_> = (0..settings.markets)
+        .zip(markets)
+        .map(|(number, market)| (market, Some(Settlement { at: paid, value: walk.outcome(number) })))
+        .collect();
+    write_markets(&folder.join("markets.parquet"), &rows, false)
 }

@@ -10,9 +10,9 @@ use std::time::Duration;
 use tokio::sync::mpsc;
 use tracing::{info, warn};
 
+use crate::dataset::{DataError, facts};
 use crate::domain::{Fact, StrategyId, Timestamp};
 use crate::event::Control;
-use crate::feed::{DataError, facts};
 use crate::kalshi::venue::Ask;
 use crate::scenario::Scenario;
 

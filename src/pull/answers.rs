@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::feed::DataError;
+use crate::dataset::DataError;
 
 /// Lengths of key and value, and a part of the hash of both.
 const HEAD: usize = 16;

@@ -5,10 +5,10 @@ use std::path::Path;
 
 use futures_util::{StreamExt, TryStreamExt, stream};
 
+use crate::dataset::DataError;
+use crate::dataset::io::sorter::Sorter;
+use crate::dataset::write::writer::PackedRow;
 use crate::domain::Span;
-use crate::feed::DataError;
-use crate::feed::sorter::Sorter;
-use crate::feed::writer::PackedRow;
 use crate::kalshi::number::seconds_of;
 use crate::kalshi::rest::{CandleSpan, Half};
 

@@ -5,8 +5,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::dataset::facts::FeeChange;
 use crate::domain::{FeeSchedule, Timestamp};
-use crate::feed::facts::FeeChange;
 use crate::kalshi::rest::{Half, MarketFilter};
 
 use super::exchange::{Cutoff, EventFacts, Exchange, Listed, SeriesFacts};

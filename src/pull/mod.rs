@@ -32,11 +32,11 @@ mod write;
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use crate::dataset::DataError;
+use crate::dataset::facts::{FeeChange, write_fee_changes};
+use crate::dataset::import::Refused;
+use crate::dataset::write::writer::write_listings;
 use crate::domain::{Span, Timestamp};
-use crate::feed::DataError;
-use crate::feed::facts::{FeeChange, write_fee_changes};
-use crate::feed::import::Refused;
-use crate::feed::writer::write_listings;
 use crate::kalshi::rest::{ApiError, Rest};
 
 use answers::Answers;

@@ -9,8 +9,9 @@ use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
 
-use crate::feed::durable::{absent_is_fine, is_empty, sync, sync_name, sync_tree};
-use crate::feed::{DataError, lock};
+use crate::dataset::DataError;
+use crate::dataset::io::durable::{absent_is_fine, is_empty, sync, sync_name, sync_tree};
+use crate::dataset::io::lock;
 
 use super::state::STATE;
 

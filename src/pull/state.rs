@@ -5,10 +5,10 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
+use crate::dataset::DataError;
+use crate::dataset::read::catalogue::Settlement;
+use crate::dataset::write::writer::Listing;
 use crate::domain::{EventId, FeeSchedule, Market, MarketId, SeriesId, Timestamp};
-use crate::feed::DataError;
-use crate::feed::catalogue::Settlement;
-use crate::feed::writer::Listing;
 use crate::kalshi::number::{price_text, seconds_of};
 
 use super::exchange::Listed;

@@ -2,9 +2,9 @@
 
 use std::collections::BTreeSet;
 
+use crate::dataset::io::sorter::Sorter;
+use crate::dataset::write::writer::PackedRow;
 use crate::domain::{FeeSchedule, Price, PriceGrid, Strike, Timestamp};
-use crate::feed::sorter::Sorter;
-use crate::feed::writer::PackedRow;
 use crate::kalshi::rest::CandleSpan;
 
 use super::exchange::{CandleRow, Listed};

@@ -2,11 +2,11 @@
 
 use std::path::Path;
 
+use crate::dataset::DataError;
+use crate::dataset::io::sorter::{Record, Sorter, take};
+use crate::dataset::write::trades::{TradeRow, TradeWriter};
+use crate::dataset::write::writer::{PackedRow, SnapshotWriter};
 use crate::domain::{Contracts, Price, Side, Timestamp};
-use crate::feed::DataError;
-use crate::feed::sorter::{Record, Sorter, take};
-use crate::feed::trades::{TradeRow, TradeWriter};
-use crate::feed::writer::{PackedRow, SnapshotWriter};
 
 /// Rows of a row group.
 const ROW_GROUP: usize = 32_768;

@@ -17,10 +17,10 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
+use crate::dataset::DataError;
 use crate::domain::{Span, Timestamp};
 use crate::engine::gateway::{Aside, Beside};
 use crate::event::{Input, MarketEvent, Stamped};
-use crate::feed::DataError;
 
 use super::recorder::{RecordSettings, Recorder, Totals};
 

@@ -4,11 +4,11 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use crate::dataset::import::staging::Target;
+use crate::dataset::{DataError, facts};
 use crate::domain::Timestamp;
 use crate::engine::gateway::{Feed, Next};
 use crate::event::Input;
-use crate::feed::import::target::Target;
-use crate::feed::{DataError, facts};
 use crate::journal::replay::Recording;
 
 use super::part::Layout;

@@ -6,13 +6,14 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use crate::dataset::DataError;
+use crate::dataset::facts::write_fee_changes;
+use crate::dataset::import::layout::share_out;
+use crate::dataset::io::durable;
+use crate::dataset::write::recorded::{RecordedRow, RecordedWriter};
+use crate::dataset::write::trades::{TradeRow, TradeWriter};
+use crate::dataset::write::writer::write_recorded;
 use crate::domain::Timestamp;
-use crate::feed::facts::write_fee_changes;
-use crate::feed::import::layout::share_out;
-use crate::feed::recorded::{RecordedRow, RecordedWriter};
-use crate::feed::trades::{TradeRow, TradeWriter};
-use crate::feed::writer::write_recorded;
-use crate::feed::{DataError, durable};
 
 use super::line;
 use super::spool::SpoolReader;
@@ -114,7 +115,8 @@ impl Plan {
                 Kept::Row(row) => {
                     first = first.or(Some(at));
                     published.rows += 1;
-                    published.gaps += u64::from(row.event == Some(crate::feed::snapshots::RowEvent::Gap));
+                    published.gaps +=
+                        u64::from(row.event == Some(crate::dataset::read::row_event::RowEvent::Gap));
                     let deepest = row.deeper.bids.len().max(row.deeper.asks.len());
                     levels = levels.max(1 + deepest).min(most);
                     let market = row.packed.market as usize;

@@ -8,10 +8,11 @@ use std::sync::mpsc::{Receiver, Sender, TryRecvError, channel};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
+use crate::dataset::DataError;
+use crate::dataset::io::lock;
 use crate::domain::{Depth, Market, MarketId, MarketStatus, Span, Timestamp};
 use crate::engine::gateway::{Beside, PublicTrade};
 use crate::event::{Input, MarketEvent};
-use crate::feed::{DataError, lock};
 
 use super::line;
 use super::part::{Layout, Published, publish};

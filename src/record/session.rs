@@ -8,10 +8,10 @@ use tokio::runtime::Runtime;
 use tokio::sync::mpsc;
 use tracing::warn;
 
+use crate::dataset::DataError;
 use crate::domain::{Span, Timestamp};
 use crate::engine::gateway::News;
 use crate::event::{Control, Input, MarketEvent};
-use crate::feed::DataError;
 use crate::kalshi::auth::Credentials;
 use crate::kalshi::clock;
 use crate::kalshi::environment::Environment;

@@ -8,7 +8,7 @@ use std::fs::File;
 use std::io::{self, BufReader, Read, Write};
 use std::path::{Path, PathBuf};
 
-use crate::feed::DataError;
+use crate::dataset::DataError;
 
 const HEAD: usize = 12;
 /// No frame is longer; a longer one is a damaged length.

@@ -5,16 +5,16 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use crate::dataset::facts::FeeChange;
+use crate::dataset::read::catalogue::Settlement;
+use crate::dataset::read::row_event::RowEvent;
+use crate::dataset::write::recorded::RecordedRow;
+use crate::dataset::write::writer::{Listing, PackedRow, listing_of};
 use crate::domain::{
     Contracts, Depth, EventId, Market, MarketId, MarketStatus, Price, Quote, SeriesId, Side, Timestamp,
 };
 use crate::engine::gateway::PublicTrade;
 use crate::event::{Input, MarketEvent};
-use crate::feed::catalogue::Settlement;
-use crate::feed::facts::FeeChange;
-use crate::feed::recorded::RecordedRow;
-use crate::feed::snapshots::RowEvent;
-use crate::feed::writer::{Listing, PackedRow, listing_of};
 
 use super::line::Line;
 

@@ -5,16 +5,17 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::dataset::check::inspect;
+use crate::dataset::data_set::DataSet;
+use crate::dataset::read::selection::Window;
 use crate::domain::{
     Contracts, Depth, Level, Market, MarketId, MarketStatus, Price, Quote, Side, Span, Timestamp,
 };
 use crate::engine::gateway::{Beside, Feed, Next, PublicTrade};
 use crate::event::{Input, MarketEvent};
-use crate::feed::dataset::DataSet;
+use crate::feed::HistoricalFeed;
 use crate::feed::historical::HistoricalSettings;
-use crate::feed::snapshots::Window;
 use crate::feed::synthetic::{SyntheticSettings, Walk};
-use crate::feed::{HistoricalFeed, inspect};
 
 use super::line::{self, Line};
 use super::part::Layout;

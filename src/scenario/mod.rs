@@ -8,6 +8,7 @@ pub mod raw;
 
 use std::path::{Path, PathBuf};
 
+use crate::dataset::remote::address::{Address, is_address, without_secrets};
 use crate::desk::execution::ExecutionSettings;
 use crate::desk::positions::ExitSettings;
 use crate::desk::risk::RiskLimits;
@@ -17,7 +18,6 @@ use crate::desk::risk::kill_switch::KillRules;
 use crate::desk::scanner::ScannerSettings;
 use crate::desk::{DeskSettings, Seat};
 use crate::domain::{Contracts, Decimal6, Fraction, Money, Price, Span, TimeInForce, Timestamp};
-use crate::feed::address::{Address, is_address, without_secrets};
 use crate::sim::{FillModel, LatencyModel, SimSettings};
 use crate::strategies::{self, BuildError};
 

@@ -8,7 +8,8 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use crate::feed::{DataError, durable};
+use crate::dataset::DataError;
+use crate::dataset::io::durable;
 
 use super::SweepError;
 use super::axes::Set;

@@ -2,8 +2,8 @@
 
 use std::path::Path;
 
-use crate::feed::DataError;
-use crate::feed::table::{Column, write};
+use crate::dataset::DataError;
+use crate::dataset::write::table::{Column, write};
 
 use super::result::{Figures, TaskResult};
 

@@ -7,10 +7,11 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
+use protogen::dataset::read::catalogue::Settlement;
+use protogen::dataset::write::writer::{SnapshotRow, SnapshotWriter, write_markets};
 use protogen::domain::{Market, Price, Span, Timestamp};
-use protogen::feed::catalogue::Settlement;
+use protogen::feed::synthetic::write_synthetic;
 use protogen::feed::synthetic::{SyntheticSettings, Walk};
-use protogen::feed::writer::{SnapshotRow, SnapshotWriter, write_markets, write_synthetic};
 use serde_json::Value;
 use tempfile::TempDir;
 

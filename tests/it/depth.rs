@@ -10,7 +10,7 @@ use arrow_array::types::Int32Type;
 use arrow_array::{Array, Int64Array};
 use protogen::domain::{Span, Timestamp};
 use protogen::feed::synthetic::SyntheticSettings;
-use protogen::feed::writer::write_synthetic;
+use protogen::feed::synthetic::write_synthetic;
 use tempfile::TempDir;
 
 use crate::bad_input::world::Table;

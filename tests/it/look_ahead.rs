@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use protogen::dataset::data_set::DataSet;
+use protogen::dataset::read::selection::Window;
 use protogen::desk::Desk;
 use protogen::desk::decision::{Output, Record};
 use protogen::domain::{Decimal6, Fact, Price, Quote, Span, Timestamp};
@@ -9,9 +11,7 @@ use protogen::engine::gateway::{Feed, GatewayError, Next, Session};
 use protogen::engine::{Engine, Journal, JournalError};
 use protogen::event::{Input, MarketEvent, Stamped};
 use protogen::feed::HistoricalFeed;
-use protogen::feed::dataset::DataSet;
 use protogen::feed::historical::HistoricalSettings;
-use protogen::feed::snapshots::Window;
 use protogen::scenario::Scenario;
 use protogen::sim::SimExchange;
 use rand::{RngExt, SeedableRng};

@@ -3,14 +3,14 @@
 use std::fs;
 use std::path::Path;
 
+use protogen::dataset::data_set::DataSet;
+use protogen::dataset::read::selection::Window;
+use protogen::dataset::write::writer::{SnapshotRow, SnapshotWriter};
 use protogen::domain::Timestamp;
 use protogen::engine::gateway::{Feed, Next};
 use protogen::event::{Input, MarketEvent};
 use protogen::feed::HistoricalFeed;
-use protogen::feed::dataset::DataSet;
 use protogen::feed::historical::HistoricalSettings;
-use protogen::feed::snapshots::Window;
-use protogen::feed::writer::{SnapshotRow, SnapshotWriter};
 
 use crate::support::{backtest, root, scenario};
 

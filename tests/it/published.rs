@@ -2,13 +2,16 @@
 
 use std::collections::BTreeMap;
 
+use protogen::dataset::check::inspect;
+use protogen::dataset::data_set::DataSet;
+use protogen::dataset::facts;
+use protogen::dataset::read::catalogue;
+use protogen::dataset::read::selection::Window;
 use protogen::domain::{Fact, Price, Span, Strike, Timestamp};
 use protogen::engine::gateway::{Feed, Next};
 use protogen::event::{Input, MarketEvent, Stamped};
-use protogen::feed::dataset::DataSet;
+use protogen::feed::HistoricalFeed;
 use protogen::feed::historical::HistoricalSettings;
-use protogen::feed::snapshots::Window;
-use protogen::feed::{HistoricalFeed, catalogue, facts, inspect};
 
 use crate::support::root;
 

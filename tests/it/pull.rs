@@ -8,18 +8,18 @@ use std::process::Stdio;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
+use protogen::dataset::check::inspect;
+use protogen::dataset::data_set::DataSet;
+use protogen::dataset::read::selection::Window;
 use protogen::domain::{
     Action, Contracts, FeeRounding, Fraction, Market, Money, Price, Quote, Side, Span, TimeInForce, Timestamp,
 };
 use protogen::engine::gateway::{Feed, Next};
 use protogen::event::{Input, MarketEvent};
 use protogen::feed::HistoricalFeed;
-use protogen::feed::dataset::DataSet;
 use protogen::feed::historical::HistoricalSettings;
-use protogen::feed::inspect;
-use protogen::feed::snapshots::Window;
 use protogen::feed::synthetic::SyntheticSettings;
-use protogen::feed::writer::write_synthetic;
+use protogen::feed::synthetic::write_synthetic;
 use protogen::kalshi::auth::Credentials;
 use protogen::kalshi::environment::Environment;
 use protogen::kalshi::rest::Rest;

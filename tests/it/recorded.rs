@@ -8,15 +8,15 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
+use protogen::dataset::check::inspect;
+use protogen::dataset::data_set::DataSet;
+use protogen::dataset::read::selection::Window;
 use protogen::desk::Desk;
 use protogen::domain::{Span, Timestamp};
 use protogen::feed::HistoricalFeed;
-use protogen::feed::dataset::DataSet;
 use protogen::feed::historical::HistoricalSettings;
-use protogen::feed::inspect;
-use protogen::feed::snapshots::Window;
 use protogen::feed::synthetic::SyntheticSettings;
-use protogen::feed::writer::write_synthetic;
+use protogen::feed::synthetic::write_synthetic;
 use protogen::kalshi::auth::Credentials;
 use protogen::kalshi::clock;
 use protogen::kalshi::environment::Environment;
@@ -341,7 +341,7 @@ fn a_session_whose_recorder_fails_trades_on_and_says_so() {
 fn a_place_that_cannot_be_recorded_to_is_refused_before_anything_is_traded() {
     let sandbox = Sandbox::start(&MONTHS);
     let taken = sandbox.home.path().join("taken");
-    let _lock = protogen::feed::lock::take(&taken.join(".recording"), &taken).unwrap();
+    let _lock = protogen::dataset::io::lock::take(&taken.join(".recording"), &taken).unwrap();
     let pid = format!("process {}", std::process::id());
     let (foreign, file) = (root().join("data/fomc"), sandbox.home.path().join("sandbox-key.pem"));
     for (folder, why) in [(&taken, &*pid), (&foreign, "was not recorded"), (&file, "cannot be created")] {

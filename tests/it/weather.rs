@@ -4,10 +4,10 @@
 use std::collections::BTreeMap;
 use std::fmt::Write;
 
+use protogen::dataset::facts;
 use protogen::desk::risk::kill_switch::{KillRules, KillSwitch};
 use protogen::domain::fact::{Day, Station};
 use protogen::domain::{Decimal6, Fact, Fraction, Span, Timestamp};
-use protogen::feed::facts;
 use protogen::strategies::weather::errors::{ErrorDistribution, ErrorModel};
 use protogen::strategies::weather::highs::Highs;
 use rusqlite::Connection;

@@ -10,8 +10,6 @@ use crate::{Source, fail_if_any, root, sources};
 /// Circles that are left, each as folder and members. May only get fewer.
 const LEFT: &[(&str, &[&str])] = &[
     ("src/cli", &["backtest", "render"]),
-    ("src/feed", &["dataset", "mirror"]),
-    ("src/feed", &["decode", "levels", "snapshots"]),
     ("src/live", &["health", "notify"]),
     ("src/record", &["part", "recorder"]),
     ("src/report", &["findings", "html", "words"]),

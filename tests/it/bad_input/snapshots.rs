@@ -8,8 +8,8 @@ use arrow_array::cast::AsArray;
 use arrow_array::types::{Int32Type, Int64Type, TimestampMicrosecondType};
 use arrow_array::{Array, ArrayRef, Float64Array, Int64Array, LargeStringArray, StringArray, StructArray};
 use arrow_schema::{DataType, Field, Fields};
+use protogen::dataset::write::writer::{SnapshotRow, SnapshotWriter};
 use protogen::domain::Span;
-use protogen::feed::writer::{SnapshotRow, SnapshotWriter};
 
 use super::world::{Table, World, micros, moment, protogen, quote};
 use super::{DATA, refused};

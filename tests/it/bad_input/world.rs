@@ -12,11 +12,11 @@ use arrow_schema::{DataType, Field, Schema};
 use parquet::arrow::ArrowWriter;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use parquet::file::properties::WriterProperties;
+use protogen::dataset::read::catalogue::Settlement;
+use protogen::dataset::write::writer::{SnapshotRow, SnapshotWriter, write_markets};
 use protogen::domain::{
     Contracts, EventId, FeeSchedule, Market, MarketId, Price, PriceGrid, Quote, SeriesId, Strike, Timestamp,
 };
-use protogen::feed::catalogue::Settlement;
-use protogen::feed::writer::{SnapshotRow, SnapshotWriter, write_markets};
 use tempfile::TempDir;
 
 /// Every snapshot is looked at as it comes, so that each row of the data leaves a trace in the digest.

@@ -1,0 +1,293 @@
+//! Looking at data sets: everything that is wrong with one, and what is in it.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use polars::prelude::{
+    DataFrame, IntoLazy, LazyFrame, PlRefPath, PolarsError, ScanArgsParquet, SortMultipleOptions,
+    UniqueKeepStrategy, col, cols, len, lit,
+};
+
+use crate::domain::{Market, Timestamp};
+
+use super::quality::{Look, Soundness};
+use crate::dataset::DataError;
+use crate::dataset::data_set::DataSet;
+use crate::dataset::facts;
+use crate::dataset::read::catalogue::{Catalogue, MarketRow, read_market_rows, read_markets};
+use crate::dataset::read::decode::FilePlan;
+use crate::dataset::read::parquet_file;
+use crate::dataset::read::selection::{Tickers, Window};
+use crate::dataset::read::snapshots::SnapshotStream;
+
+/// Rows that an overview has in memory.
+const COUNTED_AT_ONCE: u32 = 2_000_000;
+
+const EVERYTHING: Window = Window { start: Timestamp::MIN, end: Timestamp::MAX };
+
+/// What a check found.
+#[derive(Debug, Default)]
+pub struct Findings {
+    /// Things that make the data unusable, each with its place; of frequent kinds only the first.
+    pub problems: Vec<DataError>,
+    /// How many problems there are in all.
+    pub count: u64,
+    /// Markets looked at.
+    pub markets: u64,
+    /// Snapshot rows looked at.
+    pub rows: u64,
+    /// What is odd without making the data unusable.
+    pub soundness: Soundness,
+}
+
+impl Findings {
+    fn add(&mut self, problem: DataError) {
+        self.count += 1;
+        self.problems.push(problem);
+    }
+
+    /// Takes a value, or the problem there is instead.
+    fn take<T>(&mut self, result: Result<T, DataError>) -> Option<T> {
+        result.map_err(|problem| self.add(problem)).ok()
+    }
+}
+
+/// Checks a data set, or a single file of facts.
+#[must_use]
+pub fn check(path: &Path) -> Findings {
+    let mut found = Findings::default();
+    if path.extension().is_some_and(|extension| extension == "csv") {
+        let facts = found.take(facts::read(path)).unwrap_or_default();
+        found.rows = facts.len() as u64;
+        return found;
+    }
+    let Some(set) = found.take(DataSet::open(path)) else {
+        return found;
+    };
+    check_set(&set, &mut found);
+    found.problems = found.problems.into_iter().map(|problem| set.named(problem)).collect();
+    found
+}
+
+fn check_set(set: &DataSet, found: &mut Findings) {
+    if let Some(file) = &set.fee_changes {
+        let _changes = found.take(facts::read_fee_changes(file));
+    }
+    let rows = found.take(read_market_rows(&set.markets)).unwrap_or_default();
+    let rows: Vec<MarketRow> = rows.into_iter().filter_map(|row| found.take(row)).collect();
+    found.markets = rows.len() as u64;
+    let exclusive: BTreeSet<Box<str>> =
+        rows.iter().filter(|row| row.mutually_exclusive).map(|row| row.market.ticker.clone()).collect();
+    let catalogue = found.take(Catalogue::new(vec![(&set.markets, rows)], EVERYTHING, |_| true));
+    if let Some(catalogue) = catalogue {
+        check_snapshots(set, catalogue, &exclusive, found);
+    }
+}
+
+fn check_snapshots(
+    set: &DataSet,
+    catalogue: Catalogue,
+    exclusive: &BTreeSet<Box<str>>,
+    found: &mut Findings,
+) {
+    let Catalogue { markets, settlements, tickers, .. } = catalogue;
+    let exclusive: Vec<_> = markets.iter().map(|market| exclusive.contains(&market.ticker)).collect();
+    let mut look = Look::new(&markets);
+    let mut plans = Vec::new();
+    for file in &set.snapshots {
+        plans.extend(found.take(FilePlan::new(file, &tickers, EVERYTHING)));
+    }
+    if found.take(set.fetch(&plans)).is_none() {
+        return;
+    }
+    let mut stream = SnapshotStream::new(plans, tickers, EVERYTHING, true);
+    loop {
+        match stream.peek() {
+            Ok(Some(_)) => stream.take().iter().for_each(|snapshot| look.take(snapshot)),
+            Ok(None) => break,
+            Err(problem) => {
+                found.add(problem);
+                break;
+            }
+        }
+    }
+    found.soundness = look.finish(&settlements, &exclusive);
+    found.rows = stream.rows_read();
+    for (_, skipped) in stream.into_skipped() {
+        found.count += skipped.count;
+        found.problems.extend(skipped.examples);
+    }
+}
+
+/// One event of a data set.
+#[derive(Clone, Debug)]
+pub struct EventOverview {
+    /// Its ticker.
+    pub event_ticker: String,
+    /// Its markets.
+    pub markets: u64,
+    /// Snapshots of those.
+    pub snapshots: u64,
+    /// First snapshot.
+    pub first: Option<Timestamp>,
+    /// Last snapshot.
+    pub last: Option<Timestamp>,
+    /// Markets that settled YES.
+    pub yes: u64,
+    /// Markets that have a result.
+    pub resolved: u64,
+}
+
+fn scan(file: &Path) -> Result<LazyFrame, PolarsError> {
+    LazyFrame::scan_parquet(PlRefPath::try_from_path(file)?, ScanArgsParquet::default())
+}
+
+/// What a data set holds, by event, in order of the first snapshot.
+///
+/// # Errors
+/// When a file cannot be read.
+pub fn overview(set: &DataSet) -> Result<Vec<EventOverview>, DataError> {
+    events(set).map_err(|error| set.named(error))
+}
+
+fn events(set: &DataSet) -> Result<Vec<EventOverview>, DataError> {
+    // What is wrong with a file is said better here than by a query that fails.
+    let _rows = read_market_rows(&set.markets)?;
+    for file in &set.snapshots {
+        let _plan = FilePlan::new(file, &Tickers::default(), EVERYTHING)?;
+        parquet_file::check_for_polars(file)?;
+    }
+    let mut quoted = None;
+    for file in &set.snapshots {
+        quoted = count(set, file, quoted).map_err(|error| DataError::of_file(file, error))?;
+    }
+    let broken = |error: PolarsError| DataError::of_file(&set.folder, error);
+    let quoted = quoted.unwrap_or_default().lazy();
+    // A market whose definition changed while it was recorded is there more than once.
+    let by_ticker = Some(cols(["ticker"]));
+    let markets = scan(&set.markets).map_err(broken)?.unique_stable(by_ticker, UniqueKeepStrategy::First);
+    let joined = markets.left_join(quoted, col("ticker"), col("ticker"));
+    let by_event = joined
+        .group_by([col("event_ticker")])
+        .agg([
+            col("ticker").n_unique().alias("markets"),
+            col("rows").sum().alias("rows"),
+            col("first").min().cast(polars::prelude::DataType::Int64).alias("first"),
+            col("last").max().cast(polars::prelude::DataType::Int64).alias("last"),
+            col("result").eq(lit("yes")).sum().alias("yes"),
+            col("result").neq(lit("")).sum().alias("resolved"),
+        ])
+        .sort(["first", "event_ticker"], SortMultipleOptions::default())
+        .collect()
+        .map_err(broken)?;
+    read_overview(&by_event).map_err(broken)
+}
+
+/// Adds the rows of a file, and their first and last moments, to those of each ticker. A whole file at once would
+/// take 60 bytes a row.
+fn count(
+    set: &DataSet,
+    file: &Path,
+    mut quoted: Option<DataFrame>,
+) -> Result<Option<DataFrame>, PolarsError> {
+    for offset in (0..).step_by(COUNTED_AT_ONCE as usize) {
+        let rows = set.scan(file)?.slice(offset, COUNTED_AT_ONCE);
+        let times = [len().alias("rows"), col("ts").min().alias("first"), col("ts").max().alias("last")];
+        let by_ticker = rows.group_by([col("ticker").cast(polars::prelude::DataType::String)]).agg(times);
+        let by_ticker = by_ticker.collect()?;
+        let counted = by_ticker.column("rows")?.as_materialized_series().sum::<u32>()?;
+        let sums = [col("rows").sum(), col("first").min(), col("last").max()];
+        quoted = Some(match quoted {
+            None => by_ticker,
+            Some(before) => {
+                before.vstack(&by_ticker)?.lazy().group_by([col("ticker")]).agg(sums).collect()?
+            }
+        });
+        if counted < COUNTED_AT_ONCE {
+            break;
+        }
+    }
+    Ok(quoted)
+}
+
+fn read_overview(frame: &DataFrame) -> Result<Vec<EventOverview>, PolarsError> {
+    let integers = |name: &str| frame.column(name)?.cast(&polars::prelude::DataType::Int64);
+    let names = frame.column("event_ticker")?;
+    let names = names.str()?;
+    let [markets, rows, first, last, yes, resolved] =
+        ["markets", "rows", "first", "last", "yes", "resolved"].map(integers);
+    let (markets, rows, first, last, yes, resolved) = (markets?, rows?, first?, last?, yes?, resolved?);
+    let count = |column: &polars::prelude::Column, row: usize| -> Result<u64, PolarsError> {
+        Ok(u64::try_from(column.i64()?.get(row).unwrap_or(0)).unwrap_or(0))
+    };
+    (0..frame.height())
+        .map(|row| {
+            let time = |column: &polars::prelude::Column| -> Result<Option<Timestamp>, PolarsError> {
+                Ok(column.i64()?.get(row).and_then(Timestamp::from_micros))
+            };
+            Ok(EventOverview {
+                event_ticker: names.get(row).unwrap_or_default().to_owned(),
+                markets: count(&markets, row)?,
+                snapshots: count(&rows, row)?,
+                first: time(&first)?,
+                last: time(&last)?,
+                yes: count(&yes, row)?,
+                resolved: count(&resolved, row)?,
+            })
+        })
+        .collect()
+}
+
+/// The markets of an event or series, in order of close and ticker; none if the data set has neither.
+///
+/// # Errors
+/// When the data cannot be used.
+pub fn markets_of(set: &DataSet, name: &str) -> Result<Vec<MarketRow>, DataError> {
+    let rows = read_markets(&set.markets).map_err(|error| set.named(error))?;
+    let of_it = |row: &MarketRow| *row.market.event_ticker == *name || *row.market.series_ticker == *name;
+    let mut rows: Vec<_> = rows.into_iter().filter(of_it).collect();
+    rows.sort_by(|a, b| {
+        (a.market.close_time, &a.market.ticker).cmp(&(b.market.close_time, &b.market.ticker))
+    });
+    Ok(rows)
+}
+
+/// A market and the course of its price.
+#[derive(Debug)]
+pub struct MarketCourse {
+    /// The market.
+    pub row: MarketRow,
+    /// Time and twice the mid, in ten-thousandths of a dollar; the last trade where there is no mid.
+    pub course: Vec<(Timestamp, u16)>,
+}
+
+/// The course of one market; `None` if the data set has no such ticker.
+///
+/// # Errors
+/// When the data cannot be used.
+pub fn course(set: &DataSet, ticker: &str) -> Result<Option<MarketCourse>, DataError> {
+    course_of(set, ticker).map_err(|error| set.named(error))
+}
+
+fn course_of(set: &DataSet, ticker: &str) -> Result<Option<MarketCourse>, DataError> {
+    let rows = read_markets(&set.markets)?;
+    let Some(row) = rows.iter().find(|row| &*row.market.ticker == ticker).cloned() else {
+        return Ok(None);
+    };
+    let only = |market: &Market| &*market.ticker == ticker;
+    let tickers = Catalogue::new(vec![(&set.markets, rows)], EVERYTHING, only)?.tickers;
+    let plans = set.snapshots.iter().map(|file| FilePlan::new(file, &tickers, EVERYTHING));
+    let plans = plans.collect::<Result<Vec<_>, _>>()?;
+    set.fetch(&plans)?;
+    let mut stream = SnapshotStream::new(plans, tickers, EVERYTHING, false);
+    let mut course = Vec::new();
+    while stream.peek()?.is_some() {
+        let Some(snapshot) = stream.take() else {
+            break;
+        };
+        let quote = snapshot.quote;
+        let price = quote.twice_mid().or(quote.last.map(|last| 2 * last.get()));
+        course.extend(price.map(|price| (snapshot.at, price)));
+    }
+    Ok(Some(MarketCourse { row, course }))
+}

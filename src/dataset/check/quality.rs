@@ -1,0 +1,179 @@
+//! What is odd about a data set without making it unusable: prices off the market's grid, events with another
+//! number of winners than one, results against the last price, gaps, and days without data.
+//!
+//! These are remarks, not problems: a market may jump at its end, and a feed may have been down. A person should
+//! look at them before believing a backtest.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use crate::domain::{Market, Price, Span, Timestamp};
+
+use crate::dataset::read::catalogue::Settlement;
+use crate::dataset::read::row_event::RowEvent;
+use crate::dataset::read::snapshots::Snapshot;
+
+/// A last price this far on the wrong side of the result is remarked on.
+const SURPRISE: u16 = 9_000;
+/// Remarks of a kind that are listed.
+const EXAMPLES: usize = 5;
+/// Longer than any long weekend: a pause of all markets together that is remarked on.
+const GAP: Span = Span::DAY.times(4);
+
+/// Something odd.
+#[derive(Clone, Debug, Default)]
+pub struct Remark {
+    /// How often.
+    pub count: u64,
+    /// The first of them.
+    pub examples: Vec<String>,
+}
+
+/// What a look at all snapshots shows.
+#[derive(Clone, Debug, Default)]
+pub struct Soundness {
+    /// Remarks by kind.
+    pub remarks: BTreeMap<&'static str, Remark>,
+    /// Snapshots by UTC day, counted from 1970-01-01.
+    pub days: BTreeMap<i64, u64>,
+}
+
+impl Soundness {
+    fn remark(&mut self, kind: &'static str, what: impl FnOnce() -> String) {
+        let remark = self.remarks.entry(kind).or_default();
+        remark.count += 1;
+        if remark.examples.len() < EXAMPLES {
+            remark.examples.push(what());
+        }
+    }
+
+    /// Months from the first to the last with data, each with snapshots on each of its days.
+    #[must_use]
+    pub fn calendar(&self) -> Vec<Month> {
+        let mut months: BTreeMap<String, Month> = BTreeMap::new();
+        let (Some((&first, _)), Some((&last, _))) = (self.days.first_key_value(), self.days.last_key_value())
+        else {
+            return Vec::new();
+        };
+        for day in first..=last {
+            let date = Timestamp::start_of_utc_day(day).date();
+            let Some((month, number)) = date.rsplit_once('-') else { continue };
+            let entry = months.entry(month.to_owned()).or_default();
+            if entry.name.is_empty() {
+                month.clone_into(&mut entry.name);
+                entry.first_day = number.parse().unwrap_or(1);
+            }
+            entry.days.push(self.days.get(&day).copied().unwrap_or(0));
+        }
+        months.into_values().collect()
+    }
+}
+
+/// Snapshots of a calendar month.
+#[derive(Clone, Debug, Default)]
+pub struct Month {
+    /// `2024-01`
+    pub name: String,
+    /// The day the data begins with, 1 but in the first month.
+    pub first_day: usize,
+    /// Snapshots of each day from that one on.
+    pub days: Vec<u64>,
+}
+
+/// Looks at snapshots in order of time.
+#[derive(Debug)]
+pub struct Look<'a> {
+    markets: &'a [Arc<Market>],
+    last: Vec<Option<Price>>,
+    rows: Vec<u64>,
+    before: Option<Timestamp>,
+    found: Soundness,
+}
+
+impl<'a> Look<'a> {
+    /// At the snapshots of these markets.
+    #[must_use]
+    pub fn new(markets: &'a [Arc<Market>]) -> Self {
+        let (last, rows) = (vec![None; markets.len()], vec![0; markets.len()]);
+        Self { markets, last, rows, before: None, found: Soundness::default() }
+    }
+
+    /// Takes a snapshot.
+    pub fn take(&mut self, snapshot: &Snapshot) {
+        let market = &self.markets[snapshot.market.index()];
+        if let Some(event) = snapshot.event {
+            if event == RowEvent::Gap {
+                self.found.remark("recorded_gap", || {
+                    format!("{} from {} on, until the next snapshot", market.ticker, snapshot.at)
+                });
+            }
+            return;
+        }
+        let quote = &snapshot.quote;
+        for (name, price) in [("yes_bid", quote.bid), ("yes_ask", quote.ask), ("last_price", quote.last)] {
+            if let Some(price) = price.filter(|&price| !market.grid.contains(price)) {
+                self.found.remark("off_grid", || {
+                    format!("{} at {}: {name} {price} is between two ticks", market.ticker, snapshot.at)
+                });
+            }
+        }
+        if let Some(before) = self.before.filter(|&before| snapshot.at.since(before) > GAP) {
+            let length = snapshot.at.since(before);
+            self.found
+                .remark("gap", || format!("{} after {before}: no snapshot of any market", in_days(length)));
+        }
+        self.before = Some(snapshot.at);
+        if quote.last.is_some() {
+            self.last[snapshot.market.index()] = quote.last;
+        } else if let Some(twice) = quote.twice_mid() {
+            self.last[snapshot.market.index()] = Price::new(twice / 2);
+        }
+        self.rows[snapshot.market.index()] += 1;
+        *self.found.days.entry(snapshot.at.utc_day()).or_default() += 1;
+    }
+
+    /// What was found, held against how the markets ended; `exclusive` = at most one of its event pays.
+    #[must_use]
+    pub fn finish(mut self, settlements: &[Option<Settlement>], exclusive: &[bool]) -> Soundness {
+        let mut events: BTreeMap<&str, (u64, u64, u64)> = BTreeMap::new();
+        for (number, market) in self.markets.iter().enumerate() {
+            let paid = settlements[number].map(|settlement| settlement.value);
+            if exclusive[number] {
+                let (markets, open, yes) = events.entry(&market.event_ticker).or_default();
+                *markets += 1;
+                *open += u64::from(paid.is_none());
+                *yes += u64::from(paid == Some(Price::ONE));
+            }
+            if self.rows[number] == 0 {
+                self.found.remark("no_snapshot", || format!("{} has no snapshot", market.ticker));
+            }
+            let (Some(paid), Some(last)) = (paid, self.last[number]) else { continue };
+            let wrong = if paid == Price::ONE {
+                last.complement().get() >= SURPRISE
+            } else {
+                paid == Price::ZERO && last.get() >= SURPRISE
+            };
+            if wrong {
+                self.found.remark("result_against_last_price", || {
+                    format!("{} was last at {last} and paid {paid}", market.ticker)
+                });
+            }
+        }
+        for (event, (markets, open, yes)) in events {
+            if yes > 1 || (yes == 0 && open == 0) {
+                self.found.remark("winners_of_exclusive_event", || {
+                    format!("{event} is exclusive, and {yes} of its {markets} markets paid YES")
+                });
+            }
+        }
+        self.found
+    }
+}
+
+fn in_days(length: Span) -> String {
+    format!("{:.1} days", length.nanos() as f64 / Span::DAY.nanos() as f64)
+}
+
+#[cfg(test)]
+#[path = "quality_tests.rs"]
+mod tests;

@@ -1,0 +1,324 @@
+//! An import from files to files: rows are read, put away by month and series, and each part of the data set made from its
+//! own, sorted by time.
+//!
+//! Files are read at the same time, and so are the parts of a month made; the months follow one another, because
+//! what is known of a market goes on from one to the next.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard};
+
+use super::super::DataError;
+use super::chunk::{Chunk, Wanted};
+use super::layout::{self, Months, Part, PartFile, Place};
+use super::listing::{Lookup, Markets, Meaning};
+use super::rejects::{Expected, Refusal, Tally};
+use super::row::moment;
+use super::spill::{Row, Run, Shelf};
+use super::split::{Piece, pieces};
+use super::staging::Target;
+use super::{Report, Settings, Stage};
+use crate::dataset::io::parallel::work_through;
+use crate::dataset::io::sorter::{Record, Sorter};
+use crate::dataset::write::writer::{PackedRow, Volumes};
+
+/// The column of any kind that holds the ticker.
+const TICKER: usize = 1;
+
+/// What rows are, and what becomes of them.
+pub trait Kind: Sync {
+    /// A row.
+    type Row: Row;
+    /// The columns of a chunk.
+    type Columns<'c>;
+    /// What is known of a market from the rows before.
+    type Known: Default + Clone + Send;
+    /// What a row is called.
+    const NAME: &'static str;
+    /// What the volumes of snapshots are like.
+    const VOLUMES: Volumes;
+
+    /// Finds the columns in a chunk.
+    fn columns<'c>(&self, chunk: &'c Chunk<'_>) -> Self::Columns<'c>;
+
+    /// Reads a row of a market.
+    ///
+    /// # Errors
+    /// Why it cannot be used.
+    fn row(
+        &self,
+        columns: &Self::Columns<'_>,
+        row: usize,
+        market: usize,
+        markets: &Markets,
+    ) -> Result<Self::Row, Refusal>;
+
+    /// Takes note of a row from before what is asked for.
+    fn earlier(known: &mut Self::Known, row: &Self::Row);
+
+    /// The snapshot after the rows of a market at one moment, and how many of them were there twice.
+    fn snapshot(&self, rows: &[Self::Row], known: &mut Self::Known) -> (PackedRow, u64);
+}
+
+/// Files of rows of a kind, and the markets they are held against.
+pub struct Job<'a, K> {
+    /// What the rows are.
+    pub kind: K,
+    /// The files, in any order.
+    pub files: &'a [PathBuf],
+    /// Their columns.
+    pub wanted: Vec<Option<Wanted>>,
+    /// Refusals that are counted.
+    pub expected: Expected,
+    /// The markets.
+    pub markets: &'a Markets,
+}
+
+impl<K: Kind> Job<'_, K> {
+    /// Imports the rows into the target and reports what became of them.
+    ///
+    /// # Errors
+    /// The first row that cannot be used and is not expected, or a file that cannot be read or written.
+    pub fn run(
+        &self,
+        target: &Target,
+        settings: &mut Settings<'_>,
+        report: &mut Report,
+    ) -> Result<(), DataError> {
+        let spill = target.folder("sort")?;
+        let months = Months::default();
+        let known = Memories::new(self.markets);
+        let runs = self.read((&months, &spill), &known, settings, &mut report.rows)?;
+        let mut counts: BTreeMap<Place, u64> = BTreeMap::new();
+        runs.iter().flat_map(Run::counts).for_each(|(place, rows)| *counts.entry(place).or_default() += rows);
+        let limit = (settings.records_in_memory / settings.threads.max(1)).max(1);
+        let maker =
+            Maker { job: self, known: &known, runs: &runs, folder: &target.path(""), spill: &spill, limit };
+        let total = counts.values().sum();
+        for mut parts in layout::plan(&counts, &months) {
+            // The largest first: at the end no thread waits long for another.
+            parts.sort_by_key(|part| std::cmp::Reverse(part.rows));
+            maker.make(&parts, total, settings, report)?;
+        }
+        report.seen = known.seen(self.markets);
+        target.remove(&spill)
+    }
+
+    /// Reads the rows of all files.
+    fn read(
+        &self,
+        (months, spill): (&Months, &Path),
+        known: &Memories<K::Known>,
+        settings: &mut Settings<'_>,
+        tally: &mut Tally,
+    ) -> Result<Vec<Run<K::Row>>, DataError> {
+        let pieces = self.files.iter().flat_map(|file| match pieces(file, &self.wanted) {
+            Ok(pieces) => pieces.into_iter().map(Ok).collect(),
+            Err(error) => vec![Err(error)],
+        });
+        let since = self.markets.selection().since.map_or(i64::MIN, |since| since.nanos().div_euclid(1_000));
+        let limit = settings.records_in_memory / settings.threads.max(1);
+        let start = |number| Reader {
+            job: self,
+            known,
+            since,
+            lookup: Lookup::default(),
+            shelf: Shelf::new(months, spill, number, limit),
+            tally: Tally::default(),
+        };
+        let total = super::bytes_of(self.files)?;
+        let mut done = 0;
+        let (readers, tallies) = work_through(
+            settings.threads,
+            pieces,
+            start,
+            |reader, piece: Result<Piece<'_>, DataError>| {
+                let piece = piece?;
+                piece.each_chunk(&self.wanted, &mut |chunk| reader.chunk(chunk))?;
+                Ok((piece.bytes, std::mem::take(&mut reader.tally)))
+            },
+            |(bytes, _)| {
+                done += bytes;
+                (settings.progress)(Stage::Reading, done, total);
+            },
+        )?;
+        tallies.into_iter().for_each(|(_, of_piece)| tally.add(of_piece));
+        Ok(readers.into_iter().flat_map(|reader| reader.shelf.runs()).collect())
+    }
+}
+
+/// What is known of each market, by series; whoever works on some series takes theirs.
+struct Memories<T>(Vec<Mutex<Vec<Memory<T>>>>);
+
+/// What is known of a market.
+#[derive(Clone, Default)]
+struct Memory<T> {
+    known: T,
+    /// Whether it has a snapshot.
+    seen: bool,
+}
+
+impl<T: Default + Clone> Memories<T> {
+    fn new(markets: &Markets) -> Self {
+        let mut sizes = Vec::new();
+        for life in &markets.lives {
+            sizes.resize(sizes.len().max(life.series + 1), 0);
+            sizes[life.series] += 1;
+        }
+        Self(sizes.into_iter().map(|size| Mutex::new(vec![Memory::default(); size])).collect())
+    }
+
+    fn of(&self, series: usize) -> MutexGuard<'_, Vec<Memory<T>>> {
+        self.0[series].lock().expect("no thread panics while it has a series")
+    }
+
+    /// Whether each market has a snapshot.
+    fn seen(&self, markets: &Markets) -> Vec<bool> {
+        markets.lives.iter().map(|life| self.of(life.series)[life.place].seen).collect()
+    }
+}
+
+/// Reads chunks onto a shelf.
+struct Reader<'a, K: Kind> {
+    job: &'a Job<'a, K>,
+    known: &'a Memories<K::Known>,
+    since: i64,
+    lookup: Lookup,
+    shelf: Shelf<'a, K::Row>,
+    tally: Tally,
+}
+
+impl<K: Kind> Reader<'_, K> {
+    fn chunk(&mut self, chunk: &Chunk<'_>) -> Result<(), DataError> {
+        let Job { kind, markets, expected, .. } = self.job;
+        let columns = kind.columns(chunk);
+        let tickers = chunk.texts(TICKER);
+        let ticker = |row| tickers.name(row).unwrap_or_default().to_owned();
+        let meanings = self.lookup.meanings(markets, &tickers.names);
+        self.tally.read += chunk.rows as u64;
+        for row in 0..chunk.rows {
+            let market = match tickers.key(row).map(|key| meanings[key]) {
+                Some(Meaning::Market(market)) => Ok(market),
+                Some(Meaning::NotAskedFor) => {
+                    self.tally.not_asked_for += 1;
+                    continue;
+                }
+                Some(Meaning::Refused) => Err(Refusal::MarketRefused(ticker(row))),
+                Some(Meaning::Unknown) => Err(Refusal::UnknownTicker(ticker(row))),
+                None => Err(Refusal::Missing("ticker")),
+            };
+            let read = market.and_then(|market| Ok((market, kind.row(&columns, row, market, markets)?)));
+            match read {
+                Ok((market, found)) if found.at() < self.since => {
+                    self.tally.not_asked_for += 1;
+                    let life = &markets.lives[market];
+                    K::earlier(&mut self.known.of(life.series)[life.place].known, &found);
+                }
+                Ok((market, found)) => self.shelf.push(found, markets.lives[market].series)?,
+                Err(refusal) => self.tally.refuse(chunk.place(row), &refusal, *expected)?,
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Makes the files of the data set.
+struct Maker<'a, K: Kind> {
+    job: &'a Job<'a, K>,
+    known: &'a Memories<K::Known>,
+    runs: &'a [Run<K::Row>],
+    folder: &'a Path,
+    spill: &'a Path,
+    /// Rows of a part in memory.
+    limit: usize,
+}
+
+/// What became of the rows of a part.
+#[derive(Default)]
+struct Made {
+    snapshots: u64,
+    taken: u64,
+    twice: u64,
+    /// Time and market of the first row that was there twice.
+    first_twice: Option<(i64, u32)>,
+    /// First and last snapshot.
+    times: Option<(i64, i64)>,
+}
+
+impl<K: Kind> Maker<'_, K> {
+    /// Makes the parts of a stretch of time.
+    fn make(
+        &self,
+        parts: &[Part],
+        total: u64,
+        settings: &mut Settings<'_>,
+        report: &mut Report,
+    ) -> Result<(), DataError> {
+        let mut done = report.rows.taken;
+        let (_, made) = work_through(
+            settings.threads.min(parts.len()),
+            parts.iter(),
+            |_| (),
+            |(), part| self.part(part),
+            |made| {
+                done += made.taken;
+                (settings.progress)(Stage::Writing, done, total);
+            },
+        )?;
+        report.files += made.len() as u64;
+        for part in &made {
+            report.rows.taken += part.taken;
+            report.snapshots += part.snapshots;
+        }
+        let twice = made.iter().filter_map(|part| part.first_twice).min();
+        if let Some((at, market)) = twice {
+            let ticker = self.job.markets.ticker(market as usize);
+            let place = format!("a {} of {ticker} at {}", K::NAME, moment(at));
+            let rows = made.iter().map(|part| part.twice).sum();
+            report.rows.refuse_rows(
+                (Path::new(&place), None),
+                &Refusal::Duplicate,
+                self.job.expected,
+                rows,
+            )?;
+        }
+        let times = || made.iter().filter_map(|part| part.times);
+        report.first = report.first.or(times().map(|(first, _)| moment(first)).min());
+        report.last = times().map(|(_, last)| moment(last)).max().or(report.last);
+        Ok(())
+    }
+
+    fn part(&self, part: &Part) -> Result<Made, DataError> {
+        let Job { kind, markets, .. } = self.job;
+        let mut sorter = Sorter::new(&self.spill.join(&part.file), self.limit).with_room(part.rows);
+        self.runs.iter().try_for_each(|run| run.each(&part.places, |row| sorter.push(row)))?;
+        let mut rows = sorter.sorted()?;
+        let mut memories: Vec<_> = part.series.clone().map(|series| self.known.of(series)).collect();
+        let mut file = PartFile::create(&self.folder.join(&part.file), part.rows, markets, K::VOLUMES)?;
+        let mut made = Made::default();
+        let mut moment = Vec::new();
+        let mut next = rows.next()?;
+        while let Some(first) = next {
+            let (at, market) = (first.at(), first.market());
+            moment.clear();
+            while let Some(row) = next.filter(|row| (row.at(), row.market()) == (at, market)) {
+                moment.push(row);
+                next = rows.next()?;
+            }
+            let life = &markets.lives[market as usize];
+            let memory = &mut memories[life.series - part.series.start][life.place];
+            let (snapshot, twice) = kind.snapshot(&moment, &mut memory.known);
+            memory.seen = true;
+            file.write(snapshot)?;
+            made.snapshots += 1;
+            made.taken += moment.len() as u64 - twice;
+            if twice > 0 {
+                made.twice += twice;
+                made.first_twice.get_or_insert((at, market));
+            }
+            made.times = Some((made.times.map_or(at, |(first, _)| first), at));
+        }
+        file.finish()?;
+        Ok(made)
+    }
+}

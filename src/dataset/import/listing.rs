@@ -1,0 +1,295 @@
+//! The markets of an import, from a CSV file with the columns of a data set, and how rows find them.
+
+use std::collections::{BTreeMap, HashMap};
+use std::path::Path;
+
+use arrow_array::StringArray;
+use csv::StringRecord;
+
+use crate::domain::{Decimal6, EventId, Market, MarketId, SeriesId, Timestamp};
+
+use super::super::DataError;
+use super::chunk::csv_problem;
+use crate::dataset::read::catalogue::{fees_of, grid, settlement_of, strike_of};
+use crate::dataset::read::parquet_file::same_strings;
+use crate::dataset::write::writer::Listing;
+
+/// Columns of a file of markets; the first four are needed.
+const COLUMNS: [&str; 18] = [
+    "ticker",
+    "event_ticker",
+    "open_time",
+    "close_time",
+    "series_ticker",
+    "category",
+    "title",
+    "yes_sub_title",
+    "strike_type",
+    "floor_strike",
+    "cap_strike",
+    "settlement_time",
+    "result",
+    "settlement_value",
+    "fee_type",
+    "fee_multiplier",
+    "mutually_exclusive",
+    "price_ranges",
+];
+const NEEDED: usize = 4;
+
+/// Which markets and times an import is about.
+#[derive(Clone, Debug, Default)]
+pub struct Selection {
+    /// Series; all if empty.
+    pub series: Vec<String>,
+    /// Rows before this are left out.
+    pub since: Option<Timestamp>,
+}
+
+impl Selection {
+    /// Whether a series is asked for.
+    #[must_use]
+    pub fn has(&self, series: &str) -> bool {
+        self.series.is_empty() || self.series.iter().any(|wanted| wanted == series)
+    }
+}
+
+/// What a ticker of a foreign file stands for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Meaning {
+    /// A market, by its number.
+    Market(usize),
+    /// A market that was not asked for.
+    NotAskedFor,
+    /// A market that cannot be used.
+    Refused,
+    /// None.
+    Unknown,
+}
+
+/// A market as rows are held against it. Times in microseconds since 1970.
+#[derive(Clone, Copy, Debug)]
+pub struct Life {
+    /// First moment.
+    pub opens: i64,
+    /// Last moment of trading.
+    pub closes: i64,
+    /// Number of its series.
+    pub series: usize,
+    /// Its number in its series.
+    pub place: usize,
+}
+
+/// All markets, by number in order of ticker.
+#[derive(Debug, Default)]
+pub struct Markets {
+    /// As they will be written.
+    pub listings: Vec<Listing>,
+    /// As rows are held against them.
+    pub lives: Vec<Life>,
+    meanings: HashMap<String, Meaning>,
+    selection: Selection,
+}
+
+impl Markets {
+    /// Puts markets in order; `others` are the tickers of those that are not among them, and why.
+    #[must_use]
+    pub fn new(
+        mut listings: Vec<Listing>,
+        others: impl IntoIterator<Item = (String, Meaning)>,
+        selection: &Selection,
+    ) -> Self {
+        listings.sort_by(|a, b| a.market.ticker.cmp(&b.market.ticker));
+        let mut series: BTreeMap<String, usize> = BTreeMap::new();
+        for listing in &listings {
+            series.insert(listing.market.series_ticker.to_string(), 0);
+        }
+        series.values_mut().zip(0..).for_each(|(number, next)| *number = next);
+        let mut sizes = vec![0; series.len()];
+        let life = |listing: &Listing| {
+            let series = series[&*listing.market.series_ticker];
+            sizes[series] += 1;
+            Life {
+                opens: listing.market.open_time.nanos() / 1_000,
+                closes: listing.market.close_time.nanos() / 1_000,
+                series,
+                place: sizes[series] - 1,
+            }
+        };
+        let lives = listings.iter().map(life).collect();
+        let mut meanings: HashMap<_, _> = others.into_iter().collect();
+        let known = listings.iter().zip(0..);
+        meanings.extend(
+            known.map(|(listing, number)| (listing.market.ticker.to_string(), Meaning::Market(number))),
+        );
+        Self { listings, lives, meanings, selection: selection.clone() }
+    }
+
+    /// Reads a CSV file of markets.
+    ///
+    /// # Errors
+    /// Names file and row of the first thing that is wrong.
+    pub fn from_csv(file: &Path, selection: &Selection) -> Result<Self, DataError> {
+        let unreadable = |error: csv::Error| DataError::of_file(file, format!("cannot be read: {error}"));
+        let mut reader =
+            csv::ReaderBuilder::new().trim(csv::Trim::All).from_path(file).map_err(unreadable)?;
+        let header = reader.headers().map_err(unreadable)?.clone();
+        check_header(&header).map_err(|problem| DataError::of_file(file, problem))?;
+        let mut listings: BTreeMap<String, Listing> = BTreeMap::new();
+        let mut others = Vec::new();
+        for (row, record) in (1..).zip(reader.records()) {
+            let record = record.map_err(|error| csv_problem(file, row, &error))?;
+            let wrong = |problem: String| DataError::of_row(file, row, problem);
+            let listing = Row { header: &header, record: &record }.listing().map_err(wrong)?;
+            let ticker = listing.market.ticker.to_string();
+            if !selection.has(&listing.market.series_ticker) {
+                others.push((ticker, Meaning::NotAskedFor));
+            } else if listings.insert(ticker.clone(), listing).is_some() {
+                return Err(wrong(format!("ticker {ticker} is there twice")));
+            }
+        }
+        Ok(Self::new(listings.into_values().collect(), others, selection))
+    }
+
+    /// What a ticker stands for. One without a market that is not of a series asked for is none of ours.
+    fn meaning(&self, ticker: &str) -> Meaning {
+        match self.meanings.get(ticker) {
+            Some(meaning) => *meaning,
+            None if !self.selection.has(series_of(ticker)) => Meaning::NotAskedFor,
+            None => Meaning::Unknown,
+        }
+    }
+
+    /// What was asked for.
+    #[must_use]
+    pub const fn selection(&self) -> &Selection {
+        &self.selection
+    }
+
+    /// The ticker of a market.
+    #[must_use]
+    pub fn ticker(&self, market: usize) -> &str {
+        &self.listings[market].market.ticker
+    }
+}
+
+fn check_header(header: &StringRecord) -> Result<(), String> {
+    if let Some(unknown) = header.iter().find(|name| !COLUMNS.contains(name)) {
+        return Err(format!("column {unknown} is unknown; it may be one of {}", COLUMNS.join(", ")));
+    }
+    match COLUMNS[..NEEDED].iter().find(|name| !header.iter().any(|found| found == **name)) {
+        Some(missing) => Err(format!("has no column {missing}")),
+        None => Ok(()),
+    }
+}
+
+struct Row<'a> {
+    header: &'a StringRecord,
+    record: &'a StringRecord,
+}
+
+impl Row<'_> {
+    fn optional(&self, name: &str) -> Option<&str> {
+        let at = self.header.iter().position(|column| column == name)?;
+        self.record.get(at).filter(|text| !text.is_empty())
+    }
+
+    fn text(&self, name: &str) -> Result<&str, String> {
+        self.optional(name).ok_or_else(|| format!("{name} is missing"))
+    }
+
+    fn read<T>(&self, name: &str, read: impl FnOnce(&str) -> Result<T, String>) -> Result<Option<T>, String> {
+        let value = self.optional(name).map(read).transpose();
+        value.map_err(|problem| format!("{name}: {problem}"))
+    }
+
+    fn time(&self, name: &str) -> Result<Timestamp, String> {
+        self.read(name, whole_micros)?.ok_or_else(|| format!("{name} is missing"))
+    }
+
+    fn listing(&self) -> Result<Listing, String> {
+        let event = self.text("event_ticker")?;
+        let ranges = self.optional("price_ranges").unwrap_or_default();
+        let multiplier = self.read("fee_multiplier", Decimal6::parse)?;
+        let one = Decimal6::from_millionths(1_000_000);
+        let bound =
+            |name: &str| self.read(name, Decimal6::parse)?.ok_or_else(|| format!("{name} is missing"));
+        let market = Market {
+            id: MarketId(0),
+            event: EventId(0),
+            series: SeriesId(0),
+            ticker: self.text("ticker")?.into(),
+            event_ticker: event.into(),
+            series_ticker: self.optional("series_ticker").unwrap_or(series_of(event)).into(),
+            category: self.optional("category").unwrap_or_default().into(),
+            title: self.optional("title").unwrap_or_default().into(),
+            strike: strike_of(
+                self.optional("strike_type").unwrap_or_default(),
+                || bound("floor_strike"),
+                || bound("cap_strike"),
+            )?,
+            open_time: self.time("open_time")?,
+            close_time: self.time("close_time")?,
+            grid: grid(ranges)?,
+            fees: fees_of(self.optional("fee_type").unwrap_or("quadratic"), multiplier.unwrap_or(one))?,
+        };
+        if market.close_time <= market.open_time {
+            return Err(format!(
+                "close_time {} is not after open_time {}",
+                market.close_time, market.open_time
+            ));
+        }
+        let value = self.read("settlement_value", |text| {
+            text.parse::<i32>().map_err(|_| format!("`{text}` is no whole number of ten-thousandths"))
+        })?;
+        let paid = || self.read("settlement_time", whole_micros);
+        let settlement = settlement_of(self.optional("result").unwrap_or_default(), value, paid)?;
+        if settlement.is_some_and(|settlement| settlement.at < market.close_time) {
+            return Err("settlement_time is before close_time".into());
+        }
+        let exclusive = self.read("mutually_exclusive", |text| match text {
+            "true" => Ok(true),
+            "false" => Ok(false),
+            _ => Err(format!("`{text}` is neither true nor false")),
+        })?;
+        Ok(Listing {
+            market,
+            settlement,
+            yes_sub_title: self.optional("yes_sub_title").unwrap_or_default().to_owned(),
+            mutually_exclusive: exclusive.unwrap_or(false),
+            price_ranges: ranges.to_owned(),
+        })
+    }
+}
+
+/// A moment without what is less than a microsecond, which a data set does not hold.
+fn whole_micros(text: &str) -> Result<Timestamp, String> {
+    let at = Timestamp::parse(text)?;
+    Ok(Timestamp::from_nanos(at.nanos().div_euclid(1_000) * 1_000))
+}
+
+/// The series of an event: what its ticker begins with.
+#[must_use]
+pub fn series_of(event: &str) -> &str {
+    event.split('-').next().unwrap_or(event)
+}
+
+/// What the names of a dictionary stand for; looked up once for each dictionary, not for each row.
+#[derive(Debug, Default)]
+pub struct Lookup {
+    of: Option<StringArray>,
+    meanings: Vec<Meaning>,
+}
+
+impl Lookup {
+    /// The meanings of names, by key.
+    pub fn meanings(&mut self, markets: &Markets, names: &StringArray) -> &[Meaning] {
+        if !self.of.as_ref().is_some_and(|known| same_strings(known, names)) {
+            self.meanings.clear();
+            self.meanings
+                .extend(names.iter().map(|name| name.map_or(Meaning::Unknown, |name| markets.meaning(name))));
+            self.of = Some(names.clone());
+        }
+        &self.meanings
+    }
+}

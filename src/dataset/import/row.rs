@@ -1,0 +1,59 @@
+//! What the rows of any layout are held to: a value, a price of the market, a moment of its life.
+
+use crate::domain::{Price, Timestamp};
+
+use super::chunk::Cell;
+use super::listing::Markets;
+use super::rejects::Refusal;
+
+/// The value of a cell that must be there.
+///
+/// # Errors
+/// When there is none.
+#[inline]
+pub fn value(cell: Cell, name: &'static str) -> Result<i64, Refusal> {
+    match cell {
+        Cell::Value(value) => Ok(value),
+        Cell::Missing => Err(Refusal::Missing(name)),
+        Cell::Unreadable => Err(Refusal::Unreadable(name)),
+    }
+}
+
+/// A price above $0, below $1 and on the market's grid.
+///
+/// # Errors
+/// When it is none.
+#[inline]
+pub fn price(value: i64, name: &'static str, markets: &Markets, market: usize) -> Result<Price, Refusal> {
+    let price = u16::try_from(value).ok().and_then(Price::new);
+    let price = price.filter(|&price| price > Price::ZERO && price < Price::ONE);
+    let price = price.ok_or(Refusal::PriceOutOfRange(name, value))?;
+    // Whole cents are on every grid.
+    if value % 100 == 0 || markets.listings[market].market.grid.contains(price) {
+        Ok(price)
+    } else {
+        Err(Refusal::OffGrid(name, value))
+    }
+}
+
+/// Checks that a moment is within the life of a market.
+///
+/// # Errors
+/// Says on which side it lies outside.
+#[inline]
+pub fn within_life(at: i64, markets: &Markets, market: usize) -> Result<(), Refusal> {
+    let life = &markets.lives[market];
+    if at < life.opens {
+        return Err(Refusal::BeforeOpen(markets.ticker(market).to_owned()));
+    }
+    if at > life.closes {
+        return Err(Refusal::AfterClose(markets.ticker(market).to_owned()));
+    }
+    Ok(())
+}
+
+/// A time that was found to be within the life of a market.
+#[must_use]
+pub fn moment(micros: i64) -> Timestamp {
+    Timestamp::from_micros(micros).expect("it lies between two timestamps")
+}

@@ -1,0 +1,219 @@
+//! Trades of any layout, and the quotes that they show.
+
+use crate::domain::Price;
+
+use super::chunk::{Cells, Chunk, Texts};
+use super::job::Kind;
+use super::listing::Markets;
+use super::map::{self, Known};
+use super::quotes_from_trades::{Prints, Tape};
+use super::rejects::Refusal;
+use super::row::{price, value, within_life};
+use super::spill::Row;
+use crate::dataset::io::sorter::{Record, take};
+use crate::dataset::write::writer::{PackedRow, Volumes};
+
+/// Columns of trades, in the order in which chunks have them.
+pub const COLUMNS: [Known; 8] = [
+    Known { name: "ts", meaning: map::Meaning::Time, required: true },
+    Known { name: "ticker", meaning: map::Meaning::Text, required: true },
+    Known { name: "yes_price", meaning: map::Meaning::Price, required: true },
+    Known { name: "count", meaning: map::Meaning::Count, required: true },
+    Known { name: "taker_side", meaning: map::Meaning::Text, required: true },
+    Known { name: "trade_id", meaning: map::Meaning::Id, required: false },
+    Known { name: "no_price", meaning: map::Meaning::Price, required: false },
+    Known { name: "fetched_at", meaning: map::Meaning::Time, required: false },
+];
+const TS: usize = 0;
+const YES_PRICE: usize = 2;
+const COUNT: usize = 3;
+const TAKER_SIDE: usize = 4;
+const TRADE_ID: usize = 5;
+const NO_PRICE: usize = 6;
+const FETCHED_AT: usize = 7;
+
+/// Refusals of any source that are counted: what lies outside a market's life, and what is there twice.
+pub const EXPECTED: &[&str] = &["before_open", "after_close", "duplicate"];
+
+/// A trade; the order is that in which the trades of a data set are looked at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Trade {
+    at: i64,
+    market: u32,
+    /// Hash of its id; none is 0.
+    id: i64,
+    count: i64,
+    price: u16,
+    taker_is_yes: bool,
+}
+
+impl Record for Trade {
+    const SIZE: usize = 31;
+
+    fn at(&self) -> i64 {
+        self.at
+    }
+
+    fn put(self, bytes: &mut Vec<u8>) {
+        // Appended as one: each part by itself would look for room.
+        let mut record = [0; Self::SIZE];
+        record[..8].copy_from_slice(&self.at.to_le_bytes());
+        record[8..12].copy_from_slice(&self.market.to_le_bytes());
+        record[12..20].copy_from_slice(&self.id.to_le_bytes());
+        record[20..28].copy_from_slice(&self.count.to_le_bytes());
+        record[28..30].copy_from_slice(&self.price.to_le_bytes());
+        record[30] = u8::from(self.taker_is_yes);
+        bytes.extend_from_slice(&record);
+    }
+
+    fn get(mut bytes: &[u8]) -> Self {
+        let bytes = &mut bytes;
+        Self {
+            at: i64::from_le_bytes(take(bytes)),
+            market: u32::from_le_bytes(take(bytes)),
+            id: i64::from_le_bytes(take(bytes)),
+            count: i64::from_le_bytes(take(bytes)),
+            price: u16::from_le_bytes(take(bytes)),
+            taker_is_yes: take::<1>(bytes) == [1],
+        }
+    }
+}
+
+impl Row for Trade {
+    fn market(&self) -> u32 {
+        self.market
+    }
+}
+
+/// Trades, and what is known of their source.
+pub struct Trades {
+    /// From when on files were fetched whose prices are cut to whole cents, in microseconds since 1970.
+    pub truncated_since: i64,
+    /// How long a side that trades have shown is trusted, in microseconds.
+    pub trusted: i64,
+}
+
+impl Kind for Trades {
+    type Row = Trade;
+    type Columns<'c> = Columns<'c>;
+    type Known = Tape;
+    const NAME: &'static str = "trade";
+    const VOLUMES: Volumes = Volumes::Distances;
+
+    fn columns<'c>(&self, chunk: &'c Chunk<'_>) -> Columns<'c> {
+        let needed = |column: usize| chunk.cells(column).expect("the map has every required column");
+        Columns {
+            ts: needed(TS),
+            yes: needed(YES_PRICE),
+            counts: needed(COUNT),
+            sides: Sides::of(chunk.texts(TAKER_SIDE)),
+            ids: chunk.cells(TRADE_ID),
+            no: chunk.cells(NO_PRICE),
+            fetched: chunk.cells(FETCHED_AT),
+        }
+    }
+
+    #[inline]
+    fn row(
+        &self,
+        columns: &Columns<'_>,
+        row: usize,
+        market: usize,
+        markets: &Markets,
+    ) -> Result<Trade, Refusal> {
+        columns.trade(row, market, markets, self.truncated_since)
+    }
+
+    /// The volume of a market's life includes what was traded before.
+    fn earlier(tape: &mut Tape, trade: &Trade) {
+        tape.volume = tape.volume.saturating_add(trade.count);
+    }
+
+    fn snapshot(&self, trades: &[Trade], tape: &mut Tape) -> (PackedRow, u64) {
+        let mut prints = Prints::default();
+        let mut twice = 0;
+        let mut before = None;
+        for trade in trades {
+            if trade.id != 0 && before.replace(trade.id) == Some(trade.id) {
+                twice += 1;
+            } else {
+                let price = Price::new(trade.price).expect("it was a price when it was read");
+                prints.add(trade.taker_is_yes, price, trade.count);
+            }
+        }
+        let Trade { at, market, .. } = trades[0];
+        (PackedRow::of(at, market, &tape.quote(at, &prints, self.trusted), None), twice)
+    }
+}
+
+/// The columns of a chunk.
+pub struct Columns<'a> {
+    ts: &'a Cells,
+    yes: &'a Cells,
+    counts: &'a Cells,
+    sides: Sides<'a>,
+    ids: Option<&'a Cells>,
+    no: Option<&'a Cells>,
+    fetched: Option<&'a Cells>,
+}
+
+/// Sides, and which of the names is which.
+struct Sides<'a> {
+    names: &'a Texts,
+    is_yes: Vec<Option<bool>>,
+}
+
+impl<'a> Sides<'a> {
+    fn of(names: &'a Texts) -> Self {
+        let is_yes = |name: Option<&str>| match name {
+            Some("yes") => Some(true),
+            Some("no") => Some(false),
+            _ => None,
+        };
+        Self { names, is_yes: names.names.iter().map(is_yes).collect() }
+    }
+
+    #[inline]
+    fn is_yes(&self, row: usize) -> Result<bool, Refusal> {
+        let key = self.names.key(row).ok_or(Refusal::Missing("taker_side"))?;
+        self.is_yes[key].ok_or_else(|| Refusal::Side(self.names.name(row).unwrap_or_default().to_owned()))
+    }
+}
+
+impl Columns<'_> {
+    #[inline]
+    fn trade(
+        &self,
+        row: usize,
+        market: usize,
+        markets: &Markets,
+        truncated_since: i64,
+    ) -> Result<Trade, Refusal> {
+        let at = value(self.ts.get(row), "ts")?;
+        let yes = value(self.yes.get(row), "yes_price")?;
+        if let Some(no) = self.no {
+            let no = value(no.get(row), "no_price")?;
+            if yes.saturating_add(no) != i64::from(Price::ONE.get()) {
+                let fetched =
+                    self.fetched.map(|fetched| value(fetched.get(row), "fetched_at")).transpose()?;
+                let known = fetched.is_some_and(|fetched| fetched >= truncated_since);
+                return Err(if known {
+                    Refusal::TruncatedCents(yes, no)
+                } else {
+                    Refusal::NotADollar(yes, no)
+                });
+            }
+        }
+        let price = price(yes, "yes_price", markets, market)?;
+        let count = match value(self.counts.get(row), "count")? {
+            0 => return Err(Refusal::NoContracts),
+            count if count < 0 => return Err(Refusal::NegativeCount(count)),
+            count => count,
+        };
+        let taker_is_yes = self.sides.is_yes(row)?;
+        let id = self.ids.map_or(Ok(0), |ids| value(ids.get(row), "trade_id"))?;
+        within_life(at, markets, market)?;
+        let market = u32::try_from(market).expect("markets are far fewer than 2^32");
+        Ok(Trade { at, market, id, count, price: price.get(), taker_is_yes })
+    }
+}

@@ -1,0 +1,418 @@
+//! The markets of a run, read with polars, and everything about them that happens at a known time.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::panic::catch_unwind;
+use std::path::Path;
+use std::sync::Arc;
+
+use polars::prelude::{
+    BooleanChunked, Column, DataFrame, Float64Chunked, Int32Chunked, Int64Chunked, LazyFrame, PlRefPath,
+    ScanArgsParquet, StringChunked,
+};
+use serde::{Deserialize, Serialize};
+
+use crate::domain::price::Band;
+use crate::domain::{
+    Decimal6, EventId, FeeSchedule, FeeType, Market, MarketId, Price, PriceGrid, SeriesId, Strike, Timestamp,
+    decimal,
+};
+
+use super::parquet_file;
+use super::selection::{Tickers, Window};
+use crate::dataset::DataError;
+
+/// The column of markets.parquet that only recordings have.
+pub(crate) const LISTED_TIME: &str = "listed_time";
+
+/// How a market ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Settlement {
+    /// When it was paid out.
+    pub at: Timestamp,
+    /// What YES paid.
+    pub value: Price,
+}
+
+/// A row of markets.parquet.
+#[derive(Clone, Debug)]
+pub struct MarketRow {
+    /// Everything known at listing; the ids are set when the run's markets are put together.
+    pub market: Market,
+    /// How it ended, if it has.
+    pub settlement: Option<Settlement>,
+    /// Whether at most one market of its event pays; a run does not use it, a check does.
+    pub mutually_exclusive: bool,
+    /// When whoever recorded it came to know of it, as it is here; `None` = with its opening.
+    pub listed: Option<Timestamp>,
+}
+
+impl MarketRow {
+    /// From when on the market is there.
+    #[must_use]
+    pub fn listed_at(&self) -> Timestamp {
+        self.listed.unwrap_or(self.market.open_time)
+    }
+}
+
+/// The markets of a run.
+#[derive(Debug, Default)]
+pub struct Catalogue {
+    /// In the order in which they were listed, which is id order; at one moment by ticker.
+    pub markets: Vec<Arc<Market>>,
+    /// How each ended.
+    pub settlements: Vec<Option<Settlement>>,
+    /// Definitions that took the place of earlier ones, and when.
+    pub redefined: Vec<(Timestamp, Arc<Market>)>,
+    /// Series by name.
+    pub series: BTreeMap<String, SeriesId>,
+    /// For reading snapshots.
+    pub tickers: Tickers,
+}
+
+impl Catalogue {
+    /// Puts the markets together that `covers` picks and that trade within the window.
+    ///
+    /// # Errors
+    /// When two rows have the same ticker.
+    pub fn new(
+        files: Vec<(&Path, Vec<MarketRow>)>,
+        window: Window,
+        covers: impl Fn(&Market) -> bool,
+    ) -> Result<Self, DataError> {
+        // At one moment in the order of their opening and name; those recorded, as they were told.
+        let mut rows: BTreeMap<(Timestamp, u64, Timestamp, Box<str>), MarketRow> = BTreeMap::new();
+        let mut later: Vec<MarketRow> = Vec::new();
+        let (mut firsts, mut ids) = (HashMap::new(), HashMap::new());
+        for (file, list) in files {
+            for (number, row) in (1u64..).zip(list) {
+                let ticker = row.market.ticker.clone();
+                let first: Option<Timestamp> = *firsts.entry(ticker.clone()).or_insert(row.listed);
+                if first.is_some() && first < row.listed {
+                    later.push(row);
+                    continue;
+                }
+                if ids.insert(ticker.to_string(), None).is_some() {
+                    return Err(DataError::of_row(file, number, format!("ticker {ticker} is there twice")));
+                }
+                let ends =
+                    row.settlement.map_or(row.market.close_time, |end| end.at.max(row.market.close_time));
+                let trades = ends >= window.start && row.listed_at() <= window.end;
+                if trades && covers(&row.market) {
+                    let told = row.listed.map_or(0, |_| number);
+                    rows.insert((row.listed_at(), told, row.market.open_time, ticker), row);
+                }
+            }
+        }
+        let ids_of = |name: fn(&Market) -> &Arc<str>| -> BTreeMap<Arc<str>, u32> {
+            let names: BTreeSet<_> = rows.values().map(|row| Arc::clone(name(&row.market))).collect();
+            names.into_iter().zip(0u32..).collect()
+        };
+        let events = ids_of(|market| &market.event_ticker);
+        let series = ids_of(|market| &market.series_ticker);
+        let mut catalogue = Self::default();
+        for (id, ((listed, .., ticker), row)) in (0u32..).zip(rows) {
+            let mut market = row.market;
+            market.id = MarketId(id);
+            market.event = EventId(events[&market.event_ticker]);
+            market.series = SeriesId(series[&market.series_ticker]);
+            ids.insert(ticker.to_string(), Some(market.id));
+            catalogue.tickers.wanted.push(ticker.into());
+            catalogue.tickers.opens.push(listed);
+            catalogue.tickers.grids.push(market.grid.clone());
+            catalogue.tickers.settles.push(row.settlement.map(|end| end.at));
+            catalogue.markets.push(Arc::new(market));
+            catalogue.settlements.push(row.settlement);
+        }
+        for row in later {
+            if let Some(Some(id)) = ids.get(&*row.market.ticker) {
+                let known = &catalogue.markets[id.index()];
+                let (id, event, series) = (known.id, known.event, known.series);
+                let at = row.listed_at();
+                catalogue.redefined.push((at, Arc::new(Market { id, event, series, ..row.market })));
+            }
+        }
+        // Row groups are skipped by a search in these, which must not be in the order of listing.
+        catalogue.tickers.wanted.sort_unstable();
+        catalogue.tickers.ids = ids;
+        catalogue.series = series.into_iter().map(|(name, id)| (name.to_string(), SeriesId(id))).collect();
+        Ok(catalogue)
+    }
+}
+
+/// Reads markets.parquet.
+///
+/// # Errors
+/// Names the column that is missing or of the wrong type, or the first row that cannot be used.
+pub fn read_markets(file: &Path) -> Result<Vec<MarketRow>, DataError> {
+    read_market_rows(file)?.into_iter().collect()
+}
+
+/// Reads markets.parquet, each row on its own.
+///
+/// # Errors
+/// Names the column that is missing or of the wrong type.
+pub fn read_market_rows(file: &Path) -> Result<Vec<Result<MarketRow, DataError>>, DataError> {
+    parquet_file::check_for_polars(file)?;
+    let scan = || {
+        let path = PlRefPath::try_from_path(file)?;
+        LazyFrame::scan_parquet(path, ScanArgsParquet::default())?.collect()
+    };
+    // polars panics at some damaged pages.
+    let frame = catch_unwind(scan).map_err(|_| parquet_file::broken(file, "polars gave up"))?;
+    let frame = frame.map_err(|error| parquet_file::broken(file, error))?;
+    let columns = Columns::new(file, &frame)?;
+    let row = |row: usize| {
+        let number = u64::try_from(row).unwrap_or(0) + 1;
+        columns.market(row).map_err(|problem| DataError::of_row(file, number, problem))
+    };
+    Ok((0..frame.height()).map(row).collect())
+}
+
+/// The typed columns of markets.parquet.
+struct Columns<'a> {
+    ticker: &'a StringChunked,
+    event_ticker: &'a StringChunked,
+    series_ticker: &'a StringChunked,
+    category: &'a StringChunked,
+    title: &'a StringChunked,
+    strike_type: &'a StringChunked,
+    floor_strike: &'a Float64Chunked,
+    cap_strike: &'a Float64Chunked,
+    open_time: Int64Chunked,
+    close_time: Int64Chunked,
+    settlement_time: Int64Chunked,
+    result: &'a StringChunked,
+    settlement_value: &'a Int32Chunked,
+    fee_type: &'a StringChunked,
+    fee_multiplier: &'a Float64Chunked,
+    price_ranges: &'a StringChunked,
+    mutually_exclusive: &'a BooleanChunked,
+    listed_time: Option<Int64Chunked>,
+}
+
+impl<'a> Columns<'a> {
+    fn new(file: &Path, frame: &'a DataFrame) -> Result<Self, DataError> {
+        let column = |name: &str| {
+            frame.column(name).map_err(|_| DataError::of_file(file, format!("has no column {name}")))
+        };
+        let wrong = |name: &str, expected: &str, column: &Column| {
+            let found = column.dtype();
+            DataError::of_file(file, format!("column {name} must be {expected}, is {found}"))
+        };
+        let text = |name: &str| {
+            let found = column(name)?;
+            found.str().map_err(|_| wrong(name, "text", found))
+        };
+        let real = |name: &str| {
+            let found = column(name)?;
+            found.f64().map_err(|_| wrong(name, "f64", found))
+        };
+        let time = |name: &str| -> Result<Int64Chunked, DataError> {
+            let found = column(name)?;
+            let expected = "datetime[us, UTC]";
+            let time = found.datetime().map_err(|_| wrong(name, expected, found))?;
+            let zone = time.time_zone().as_ref().map(|zone| zone.as_str());
+            let micros = time.time_unit() == polars::prelude::TimeUnit::Microseconds;
+            if !micros || !matches!(zone, Some("UTC" | "+00:00" | "Z")) {
+                return Err(wrong(name, expected, found));
+            }
+            Ok(time.physical().clone())
+        };
+        // Not used by a run, but part of the schema.
+        text("yes_sub_title")?;
+        let exclusive = column("mutually_exclusive")?;
+        let mutually_exclusive =
+            exclusive.bool().map_err(|_| wrong("mutually_exclusive", "bool", exclusive))?;
+        let settled = column("settlement_value")?;
+        Ok(Self {
+            ticker: text("ticker")?,
+            event_ticker: text("event_ticker")?,
+            series_ticker: text("series_ticker")?,
+            category: text("category")?,
+            title: text("title")?,
+            strike_type: text("strike_type")?,
+            floor_strike: real("floor_strike")?,
+            cap_strike: real("cap_strike")?,
+            open_time: time("open_time")?,
+            close_time: time("close_time")?,
+            settlement_time: time("settlement_time")?,
+            result: text("result")?,
+            settlement_value: settled.i32().map_err(|_| wrong("settlement_value", "i32", settled))?,
+            fee_type: text("fee_type")?,
+            fee_multiplier: real("fee_multiplier")?,
+            price_ranges: text("price_ranges")?,
+            mutually_exclusive,
+            // Only recordings have it.
+            listed_time: frame.column(LISTED_TIME).is_ok().then(|| time(LISTED_TIME)).transpose()?,
+        })
+    }
+
+    fn market(&self, row: usize) -> Result<MarketRow, String> {
+        let market = Market {
+            id: MarketId(0),
+            event: EventId(0),
+            series: SeriesId(0),
+            ticker: required(self.ticker, row, "ticker")?.into(),
+            event_ticker: required(self.event_ticker, row, "event_ticker")?.into(),
+            series_ticker: required(self.series_ticker, row, "series_ticker")?.into(),
+            category: self.category.get(row).unwrap_or_default().into(),
+            title: self.title.get(row).unwrap_or_default().into(),
+            strike: self.strike(row)?,
+            open_time: moment(&self.open_time, row, "open_time")?,
+            close_time: moment(&self.close_time, row, "close_time")?,
+            grid: grid(self.price_ranges.get(row).unwrap_or_default())?,
+            fees: self.fees(row)?,
+        };
+        if market.close_time <= market.open_time {
+            return Err(format!(
+                "close_time {} is not after open_time {}",
+                market.close_time, market.open_time
+            ));
+        }
+        let settlement = self.settlement(row)?;
+        if settlement.is_some_and(|settlement| settlement.at < market.open_time) {
+            return Err("settlement_time is before open_time".into());
+        }
+        let mutually_exclusive = self.mutually_exclusive.get(row).unwrap_or(false);
+        let listed = self.listed_time.as_ref().filter(|column| column.get(row).is_some());
+        let listed = listed.map(|column| moment(column, row, LISTED_TIME)).transpose()?;
+        Ok(MarketRow { market, settlement, mutually_exclusive, listed })
+    }
+
+    fn strike(&self, row: usize) -> Result<Strike, String> {
+        let value = |column: &Float64Chunked, name: &str| match column.get(row) {
+            Some(value) => decimal_of(value).map_err(|error| format!("{name}: {error}")),
+            None => Err(format!("{name} is missing")),
+        };
+        let floor = || value(self.floor_strike, "floor_strike");
+        let cap = || value(self.cap_strike, "cap_strike");
+        strike_of(self.strike_type.get(row).unwrap_or_default(), floor, cap)
+    }
+
+    fn fees(&self, row: usize) -> Result<FeeSchedule, String> {
+        let name = required(self.fee_type, row, "fee_type")?;
+        let multiplier = self.fee_multiplier.get(row).ok_or("fee_multiplier is missing")?;
+        let multiplier = decimal_of(multiplier).map_err(|error| format!("fee_multiplier: {error}"))?;
+        fees_of(name, multiplier)
+    }
+
+    fn settlement(&self, row: usize) -> Result<Option<Settlement>, String> {
+        let at = || {
+            let there = self.settlement_time.get(row);
+            there.map(|_| moment(&self.settlement_time, row, "settlement_time")).transpose()
+        };
+        settlement_of(self.result.get(row).unwrap_or_default(), self.settlement_value.get(row), at)
+    }
+}
+
+/// When a market pays, from the exchange's name of the comparison and its bounds.
+pub(crate) fn strike_of(
+    kind: &str,
+    floor: impl FnOnce() -> Result<Decimal6, String>,
+    cap: impl FnOnce() -> Result<Decimal6, String>,
+) -> Result<Strike, String> {
+    Ok(match kind {
+        "greater" => Strike::Greater(floor()?),
+        "greater_or_equal" => Strike::GreaterOrEqual(floor()?),
+        "less" => Strike::Less(cap()?),
+        "less_or_equal" => Strike::LessOrEqual(cap()?),
+        "between" => {
+            let (floor, cap) = (floor()?, cap()?);
+            if floor > cap {
+                return Err(format!("floor_strike {floor} is above cap_strike {cap}"));
+            }
+            Strike::Between(floor, cap)
+        }
+        "functional" | "custom" | "structured" | "" => Strike::Other,
+        other => return Err(format!("strike_type `{other}` is unknown")),
+    })
+}
+
+/// A fee schedule from the exchange's name of it.
+pub(crate) fn fees_of(name: &str, multiplier: Decimal6) -> Result<FeeSchedule, String> {
+    let fee_type =
+        FeeType::from_name(name).ok_or_else(|| format!("fee_type `{name}` is no fee type protogen knows"))?;
+    FeeSchedule::with_multiplier(fee_type, multiplier).map_err(|error| format!("fee_multiplier: {error}"))
+}
+
+/// How a market ended, from the exchange's word for it, what YES paid in ten-thousandths, and when.
+pub(crate) fn settlement_of(
+    result: &str,
+    value: Option<i32>,
+    at: impl FnOnce() -> Result<Option<Timestamp>, String>,
+) -> Result<Option<Settlement>, String> {
+    let price = value.map(|value| {
+        u16::try_from(value)
+            .ok()
+            .and_then(Price::new)
+            .ok_or_else(|| format!("settlement_value = {value} is not between 0 and 10000"))
+    });
+    let price = price.transpose()?;
+    let value = match result {
+        "" => return Ok(None),
+        "yes" if price.is_none_or(|price| price == Price::ONE) => Price::ONE,
+        "no" if price.is_none_or(|price| price == Price::ZERO) => Price::ZERO,
+        "scalar" => price.ok_or("result is scalar without a settlement_value")?,
+        result @ ("yes" | "no") => {
+            return Err(format!("result {result} does not fit settlement_value {}", value.unwrap_or(0)));
+        }
+        other => return Err(format!("result `{other}` is none of yes, no, scalar or empty")),
+    };
+    let at = at()?.ok_or("has a result but no settlement_time")?;
+    Ok(Some(Settlement { at, value }))
+}
+
+fn required<'a>(column: &'a StringChunked, row: usize, name: &str) -> Result<&'a str, String> {
+    column.get(row).filter(|text| !text.is_empty()).ok_or_else(|| format!("{name} is missing"))
+}
+
+fn moment(column: &Int64Chunked, row: usize, name: &str) -> Result<Timestamp, String> {
+    let micros = column.get(row).ok_or_else(|| format!("{name} is missing"))?;
+    Timestamp::from_micros(micros).ok_or_else(|| format!("{name} is outside the years 1678-2262"))
+}
+
+/// A float from a file as an exact decimal: its shortest representation has at most six places.
+fn decimal_of(value: f64) -> Result<Decimal6, String> {
+    Decimal6::parse(&value.to_string())
+}
+
+/// A price range as the exchange sends it.
+#[derive(Deserialize, Serialize)]
+struct PriceRange {
+    start: String,
+    end: String,
+    step: String,
+}
+
+/// A grid as the exchange sends it, the reverse of [`grid`].
+pub(crate) fn price_ranges(grid: &PriceGrid) -> String {
+    if grid.bands().is_empty() {
+        return String::new();
+    }
+    let text = |price: Price| format!("{}.{:04}", price.get() / 10_000, price.get() % 10_000);
+    let range =
+        |band: &Band| PriceRange { start: text(band.start), end: text(band.end), step: text(band.step) };
+    let ranges: Vec<PriceRange> = grid.bands().iter().map(range).collect();
+    serde_json::to_string(&ranges).expect("a grid is plain data")
+}
+
+pub(crate) fn grid(json: &str) -> Result<PriceGrid, String> {
+    if json.is_empty() {
+        return Ok(PriceGrid::whole_cents());
+    }
+    let ranges: Vec<PriceRange> = serde_json::from_str(json)
+        .map_err(|error| format!("price_ranges is not as the exchange sends it: {error}"))?;
+    let price = |text: &str| {
+        let value = decimal::parse_scaled(text, 4).map_err(|error| format!("price_ranges: {error}"))?;
+        let price = u16::try_from(value).ok().and_then(Price::new);
+        price.ok_or_else(|| format!("price_ranges: {text} is not between 0 and 1 dollar"))
+    };
+    let band = |range: &PriceRange| {
+        Ok::<_, String>(Band {
+            start: price(&range.start)?,
+            end: price(&range.end)?,
+            step: price(&range.step)?,
+        })
+    };
+    PriceGrid::new(ranges.iter().map(band).collect::<Result<_, _>>()?)
+}

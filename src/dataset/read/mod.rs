@@ -1,0 +1,11 @@
+//! Reading a data set: `markets.parquet` whole, snapshots row group by row group, merged by time.
+
+pub mod catalogue;
+mod column_values;
+pub mod decode;
+mod levels;
+pub(crate) mod parquet_file;
+pub mod row_event;
+mod row_group_bytes;
+pub mod selection;
+pub mod snapshots;

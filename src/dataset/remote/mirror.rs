@@ -1,0 +1,178 @@
+//! A data set on a server: what a run reads of it is copied into a folder of its own, for as long as it is read.
+//!
+//! Copies keep the layout of their files: of snapshots there are the footer and the row groups that are read, each
+//! at its place, and holes between them. So everything after the copy is what it is for a folder: the choice of
+//! row groups by their statistics, the decoder, every check, the numbers of rows, the results.
+
+mod folder;
+mod server;
+
+use std::collections::BTreeSet;
+use std::fs::{File, OpenOptions};
+use std::io;
+use std::ops::Range;
+use std::os::unix::fs::FileExt;
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
+
+use polars::prelude::{LazyFrame, PolarsError};
+
+use super::address::{Address, without_secrets};
+use crate::dataset::DataError;
+use crate::dataset::read::decode::FilePlan;
+
+use folder::Folder;
+use server::{Object, Refusal, Server};
+
+/// Read of the end of a file at first; the footers of most are shorter.
+const TAIL: u64 = 32 * 1_024;
+
+/// The last bytes of a Parquet file: the length of its footer, and its mark.
+const TRAILER: u64 = 8;
+
+/// The copies of a data set's files.
+#[derive(Debug)]
+pub struct Mirror {
+    server: Server,
+    folder: Folder,
+    /// By name.
+    objects: Vec<Object>,
+    /// What is here beyond the files' ends: a file's place in the list, and where a row group begins.
+    held: Mutex<BTreeSet<(usize, u64)>>,
+}
+
+impl Mirror {
+    /// Finds the files of a data set on a server. Of snapshots, the footers are copied.
+    pub(crate) fn open(place: &Path) -> Result<Self, DataError> {
+        let shown = PathBuf::from(without_secrets(&place.to_string_lossy()));
+        let address = Address::parse(place).map_err(|problem| DataError::of_file(&shown, problem))?;
+        let refused = |refusal: Refusal| refusal.about(&shown);
+        let server = Server::connect(address).map_err(refused)?;
+        let mut objects = server.list().map_err(refused)?;
+        objects.sort_by(|a, b| a.name.cmp(&b.name));
+        let folder = Folder::new().map_err(|error| {
+            DataError::of_file(&shown, format!("needs a folder for its copy, which cannot be made: {error}"))
+        })?;
+        let mirror = Self { server, folder, objects, held: Mutex::default() };
+        mirror.begin()?;
+        Ok(mirror)
+    }
+
+    /// The folder of the copies, which has the layout of the data set.
+    pub(crate) fn folder_of_copies(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// Copies the row groups of plans for files of this data set, unless they are here.
+    pub(crate) fn fetch(&self, plans: &[FilePlan]) -> Result<(), DataError> {
+        let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut wanted: Vec<(usize, Range<u64>)> = Vec::new();
+        let mut fetched = Vec::new();
+        for plan in plans {
+            let Some(place) = self.place(&plan.file) else {
+                continue;
+            };
+            let tail = tail_of(&self.objects[place]);
+            for extent in plan.extents().filter(|extent| extent.start < tail) {
+                if held.contains(&(place, extent.start)) {
+                    continue;
+                }
+                fetched.push((place, extent.start));
+                let end = extent.end.min(tail);
+                match wanted.last_mut() {
+                    Some((last, range)) if (*last, range.end) == (place, extent.start) => range.end = end,
+                    _ => wanted.push((place, extent.start..end)),
+                }
+            }
+        }
+        self.bring(wanted)?;
+        held.extend(fetched);
+        Ok(())
+    }
+
+    /// The address of what a file is a copy of.
+    pub(crate) fn name(&self, file: &Path) -> PathBuf {
+        match file.strip_prefix(self.folder.path()) {
+            Ok(below) if below.as_os_str().is_empty() => PathBuf::from(self.server.address.to_string()),
+            Ok(below) => PathBuf::from(format!("{}/{}", self.server.address, below.display())),
+            Err(_) => file.to_owned(),
+        }
+    }
+
+    /// A file for a query: polars reads on the server what the query needs.
+    pub(crate) fn scan(&self, file: &Path) -> Result<LazyFrame, PolarsError> {
+        server::scan(&self.name(file))
+    }
+
+    /// An error about a copy as one about the file on the server.
+    pub(crate) fn error_on_server(&self, error: DataError) -> DataError {
+        DataError { file: self.name(&error.file), ..error }
+    }
+
+    /// Which file of the list a copy is of.
+    fn place(&self, copy: &Path) -> Option<usize> {
+        let name = copy.strip_prefix(self.folder.path()).ok()?.to_str()?;
+        self.objects.binary_search_by(|object| (*object.name).cmp(name)).ok()
+    }
+
+    fn copy(&self, object: &Object) -> PathBuf {
+        self.folder.path().join(&object.name)
+    }
+
+    /// Lays out all files: snapshots with their footers only, the others whole.
+    fn begin(&self) -> Result<(), DataError> {
+        let mut wanted = Vec::new();
+        for (place, object) in self.objects.iter().enumerate() {
+            let copy = self.copy(object);
+            let created = copy.parent().map_or(Ok(()), std::fs::create_dir_all);
+            let created = created.and_then(|()| File::create_new(&copy)?.set_len(object.size));
+            created.map_err(|error| self.unwritten(object, &error))?;
+            let from = if object.is_snapshots() { tail_of(object) } else { 0 };
+            wanted.push((place, from..object.size));
+        }
+        self.bring(wanted)?;
+        let mut longer = Vec::new();
+        for (place, object) in self.objects.iter().enumerate().filter(|(_, object)| object.is_snapshots()) {
+            let begins = footer(&self.copy(object), object.size);
+            let begins = begins.map_err(|error| self.unwritten(object, &error))?;
+            longer.push((place, begins..tail_of(object).max(begins)));
+        }
+        self.bring(longer)
+    }
+
+    fn bring(&self, wanted: Vec<(usize, Range<u64>)>) -> Result<(), DataError> {
+        let wanted = wanted.into_iter().map(|(place, range)| (&self.objects[place], range));
+        let write = |object: &Object, bytes: &[u8], at: u64| {
+            OpenOptions::new().write(true).open(self.copy(object))?.write_all_at(bytes, at)
+        };
+        self.server.read(wanted, write).map_err(|(object, refusal)| {
+            let file = self.name(&self.copy(object));
+            refusal.about(&file)
+        })
+    }
+
+    fn unwritten(&self, object: &Object, error: &io::Error) -> DataError {
+        let file = self.copy(object);
+        DataError::of_file(
+            &self.name(&file),
+            format!("its copy {} cannot be written: {error}", file.display()),
+        )
+    }
+}
+
+/// Where the end of a file begins that is copied at first.
+const fn tail_of(object: &Object) -> u64 {
+    object.size.saturating_sub(TAIL)
+}
+
+/// Where the footer of a file begins whose end is there; its end where it has none, which is told when it is opened.
+fn footer(file: &Path, size: u64) -> io::Result<u64> {
+    let Some(at) = size.checked_sub(TRAILER) else {
+        return Ok(size);
+    };
+    let mut trailer = [0; 8];
+    File::open(file)?.read_exact_at(&mut trailer, at)?;
+    let [a, b, c, d, mark @ ..] = trailer;
+    let length = u64::from(u32::from_le_bytes([a, b, c, d]));
+    Ok(if mark == *b"PAR1" { at.checked_sub(length).unwrap_or(size) } else { size })
+}

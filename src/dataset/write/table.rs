@@ -1,0 +1,87 @@
+//! Any table of plain columns as Parquet.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use arrow_array::builder::{Float64Builder, StringBuilder, UInt64Builder};
+use arrow_array::{ArrayRef, RecordBatch};
+
+use super::writer::open_writer;
+use crate::dataset::DataError;
+use crate::dataset::io::durable;
+
+/// A column.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Column {
+    /// Words.
+    Text(Vec<String>),
+    /// Numbers, or none.
+    Real(Vec<Option<f64>>),
+    /// Counts.
+    Count(Vec<u64>),
+}
+
+impl Column {
+    /// Number of rows.
+    #[must_use]
+    pub const fn len(&self) -> usize {
+        match self {
+            Self::Text(values) => values.len(),
+            Self::Real(values) => values.len(),
+            Self::Count(values) => values.len(),
+        }
+    }
+
+    /// Whether there is no row.
+    #[must_use]
+    pub const fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// A row's value as text; empty where there is none.
+    #[must_use]
+    pub fn cell(&self, row: usize) -> String {
+        match self {
+            Self::Text(values) => values[row].clone(),
+            Self::Real(values) => values[row].map(|value| value.to_string()).unwrap_or_default(),
+            Self::Count(values) => values[row].to_string(),
+        }
+    }
+
+    fn array(&self) -> ArrayRef {
+        match self {
+            Self::Text(values) => {
+                let mut builder = StringBuilder::new();
+                values.iter().for_each(|value| builder.append_value(value));
+                Arc::new(builder.finish())
+            }
+            Self::Real(values) => {
+                let mut builder = Float64Builder::new();
+                values.iter().for_each(|value| builder.append_option(*value));
+                Arc::new(builder.finish())
+            }
+            Self::Count(values) => {
+                let mut builder = UInt64Builder::new();
+                values.iter().for_each(|value| builder.append_value(*value));
+                Arc::new(builder.finish())
+            }
+        }
+    }
+}
+
+/// Writes columns of equal length; the file is there whole, or as it was before.
+///
+/// # Errors
+/// When the file cannot be written.
+pub fn write(file: &Path, columns: &[(String, Column)]) -> Result<(), DataError> {
+    durable::replace(file, |partial| fill(partial, columns))
+}
+
+fn fill(file: &Path, columns: &[(String, Column)]) -> Result<(), DataError> {
+    let failed = |error: &dyn std::fmt::Display| DataError::of_file(file, error);
+    let arrays = columns.iter().map(|(name, column)| (name, column.array(), true));
+    let batch = RecordBatch::try_from_iter_with_nullable(arrays).map_err(|error| failed(&error))?;
+    let mut writer = open_writer(file, &batch.schema())?;
+    writer.write(&batch).map_err(|error| failed(&error))?;
+    writer.close().map(drop).map_err(|error| failed(&error))
+}
