@@ -23,7 +23,7 @@ use parquet::basic::Compression;
 use parquet::file::properties::WriterProperties;
 use protogen::dataset::data_set::DataSet;
 use protogen::dataset::import;
-use protogen::dataset::import::{Selection, Settings};
+use protogen::dataset::import::{MarketSelection, Settings};
 use protogen::dataset::read::selection::Window;
 use protogen::domain::{Span, Timestamp};
 use protogen::engine::gateway::{Feed, Next};
@@ -98,7 +98,7 @@ fn run(folder: &Path, millions: usize, threads: usize) {
     let out = out(folder, threads);
     let mut settings = Settings {
         out: &out,
-        selection: Selection::default(),
+        selection: MarketSelection::default(),
         lenient: false,
         trusted: Span::HOUR,
         settled_after: Span::HOUR,

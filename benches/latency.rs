@@ -30,12 +30,12 @@ use protogen::desk::risk::drawdown::DrawdownLimits;
 use protogen::desk::risk::exposure::ExposureLimits;
 use protogen::desk::risk::kill_switch::KillRules;
 use protogen::desk::scanner::ScannerSettings;
-use protogen::desk::{Desk, DeskSettings, Seat};
+use protogen::desk::{Desk, DeskSettings, StrategySlot};
 use protogen::domain::{
     Contracts, Decimal6, EventId, FeeRounding, FeeSchedule, Fraction, Market, MarketId, MarketStatus, Money,
     Price, PriceGrid, SeriesId, Span, Strike, TimeInForce, Timestamp,
 };
-use protogen::engine::gateway::{News, Session};
+use protogen::engine::gateway::{EventSource, SessionEvent};
 use protogen::engine::{Engine, Journal, JournalError};
 use protogen::event::{Input, MarketEvent, Stamped};
 use protogen::feed::LiveFeed;
@@ -48,10 +48,10 @@ use protogen::kalshi::environment::Environment;
 use protogen::kalshi::orders::OrderTracker;
 use protogen::kalshi::perform::MarketReader;
 use protogen::kalshi::rest::Rest;
-use protogen::kalshi::session::{self, Detail, Parts, SessionSettings};
-use protogen::kalshi::venue::{Ask, KalshiVenue};
-use protogen::kalshi::watch::{MarketWatch, Scope};
-use protogen::strategies::fixed_rate::{FixedRate, Settings};
+use protogen::kalshi::session::{self, BookDepth, SessionParts, SessionSettings};
+use protogen::kalshi::venue::{KalshiVenue, SessionCommand};
+use protogen::kalshi::watch::{MarketScope, MarketTracker};
+use protogen::strategies::fixed_rate::{FixedRate, FixedRateSettings};
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::mpsc;
 
@@ -138,10 +138,13 @@ fn desk() -> Desk {
             retries: 0,
         },
     };
-    let beliefs =
-        Settings { probability: Some(0.9), rates: std::collections::BTreeMap::new(), confidence: 1.0 };
+    let beliefs = FixedRateSettings {
+        probability: Some(0.9),
+        rates: std::collections::BTreeMap::new(),
+        confidence: 1.0,
+    };
     let strategy = Box::new(FixedRate::new(beliefs).unwrap());
-    Desk::new(settings, vec![Seat { strategy, min_edge: Fraction::from_ppm(50_000).unwrap() }])
+    Desk::new(settings, vec![StrategySlot { strategy, min_edge: Fraction::from_ppm(50_000).unwrap() }])
 }
 
 fn ledger(file: &Path) -> TradeLogger {
@@ -181,7 +184,7 @@ fn trade(
     environment: Environment,
     folder: &Path,
     took: Sender<Duration>,
-) -> (mpsc::Sender<Ask>, std::thread::JoinHandle<()>) {
+) -> (mpsc::Sender<SessionCommand>, std::thread::JoinHandle<()>) {
     let credentials = credentials(folder);
     let rest = {
         let _inside = runtime.enter();
@@ -191,14 +194,14 @@ fn trade(
     };
     runtime.block_on(rest.learn_limits()).unwrap();
     let market = Arc::new(market());
-    let mut watch = MarketWatch::new(Scope::default(), None);
+    let mut watch = MarketTracker::new(MarketScope::default(), None);
     watch.resume(&market, MarketStatus::Active, market.close_time);
     let (news, heard) = sync_channel(4_096);
     let listed = Input::Market(MarketEvent::Listed(market));
-    news.send(News::Input { at: None, input: listed }).unwrap();
+    news.send(SessionEvent::Input { at: None, input: listed }).unwrap();
     let (asks, asked) = mpsc::channel(4_096);
-    let parts = Parts {
-        reader: MarketReader::new(rest.clone(), Scope::default()),
+    let parts = SessionParts {
+        reader: MarketReader::new(rest.clone(), MarketScope::default()),
         rest,
         credentials,
         watch,
@@ -212,14 +215,14 @@ fn trade(
         interval: Span::HOUR,
         by_exchange: false,
         entry_group: None,
-        detail: Detail::Best,
+        depth: BookDepth::TopOfBook,
     };
     runtime.spawn(session::run(parts, settings));
     let feed = LiveFeed::new(heard, Pace::Wall(Box::new(clock::now)), Timestamp::MIN, Vec::new());
     let venue = KalshiVenue::new(asks.clone());
     let journal = Timed { ledger: ledger(&folder.join("ledger.sqlite")), took };
     let engine = std::thread::spawn(move || {
-        Engine::new(desk(), Session { feed, venue }, journal).run(|_, _| ()).unwrap();
+        Engine::new(desk(), EventSource { feed, venue }, journal).run(|_, _| ()).unwrap();
     });
     (asks, engine)
 }
@@ -289,7 +292,7 @@ fn measure(runtime: &Runtime, exchange: &Exchange, folder: &Path) {
         rest_median / floor.0,
         rest_p99 / floor.1,
     );
-    asks.blocking_send(Ask::Drain).unwrap();
+    asks.blocking_send(SessionCommand::Drain).unwrap();
     engine.join().unwrap();
 }
 

@@ -15,7 +15,7 @@ use protogen::event::{Input, MarketEvent, Stamped};
 use protogen::journal::TradeLogger;
 use protogen::journal::ledger::RunHeader;
 use protogen::journal::reader::LedgerReader;
-use protogen::report::findings::Findings;
+use protogen::report::findings::ReportFindings;
 use protogen::report::page::page;
 use protogen::report::stats::isotonic::consistency_band;
 use protogen::report::stats::{Forecasts, assess};
@@ -148,7 +148,7 @@ fn from_ledger_to_page(criterion: &mut Criterion) {
     let folder = tempfile::tempdir().expect("a folder");
     let file = folder.path().join("ledger.sqlite");
     write_ledger(&file);
-    let made = || page(&Findings::of(&LedgerReader::open(&file).expect("a ledger")).expect("readable"));
+    let made = || page(&ReportFindings::of(&LedgerReader::open(&file).expect("a ledger")).expect("readable"));
     let bytes = made().len();
     let mut group = criterion.benchmark_group("a million forecasts");
     group.sample_size(10);

@@ -24,7 +24,7 @@ use protogen::dataset::read::selection::Window;
 use protogen::desk::Desk;
 use protogen::desk::decision::Output;
 use protogen::domain::{Span, Timestamp};
-use protogen::engine::gateway::{Feed, Next, Session};
+use protogen::engine::gateway::{EventSource, Feed, Next};
 use protogen::engine::{Engine, Journal, JournalError};
 use protogen::event::{Input, Stamped};
 use protogen::feed::HistoricalFeed;
@@ -33,7 +33,7 @@ use protogen::feed::synthetic::SyntheticSettings;
 use protogen::feed::synthetic::write_synthetic;
 use protogen::journal::TradeLogger;
 use protogen::journal::ledger::RunHeader;
-use protogen::report::Tally;
+use protogen::report::RunTally;
 use protogen::scenario::Scenario;
 use protogen::sim::SimExchange;
 
@@ -96,7 +96,7 @@ fn open(folder: &Path) -> HistoricalFeed {
     HistoricalFeed::open(&settings, |_| true).unwrap()
 }
 
-struct Recorder(TradeLogger, Tally);
+struct Recorder(TradeLogger, RunTally);
 
 impl Journal for Recorder {
     fn record(&mut self, seq: u64, input: &Stamped<Input>, out: &Output) -> Result<(), JournalError> {
@@ -122,9 +122,9 @@ fn backtest(folder: &Path, millions: u64, interval: &str) {
         files: Vec::new(),
         strategies: vec!["fixed_rate".into()],
     };
-    let journal = Recorder(TradeLogger::create(&ledger, &header).unwrap(), Tally::new(feed.markets(), 1));
+    let journal = Recorder(TradeLogger::create(&ledger, &header).unwrap(), RunTally::new(feed.markets(), 1));
     let desk = Desk::new(scenario.desk, scenario.seats);
-    let mut engine = Engine::new(desk, Session { feed, venue: SimExchange::new(scenario.sim) }, journal);
+    let mut engine = Engine::new(desk, EventSource { feed, venue: SimExchange::new(scenario.sim) }, journal);
     engine.run(|_, _| {}).unwrap();
     let (counts, equity) = (engine.desk.counts().clone(), engine.desk.equity_point().equity);
     let orders = engine.journal.1.orders;

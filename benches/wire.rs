@@ -13,12 +13,12 @@ use std::hint::black_box;
 use std::sync::Arc;
 use std::time::Duration;
 
-use protogen::kalshi::book::{Applied, Books, Seen, SequenceGuard};
+use protogen::kalshi::book::{Applied, OrderBooks, SequenceCheck, SequenceGuard};
 use protogen::kalshi::frame::{Frame, Message};
 use protogen::kalshi::schema::decode;
 use protogen::kalshi::stream::state::{Effect, StreamState};
 use protogen::kalshi::stream::{StreamSettings, Want};
-use protogen::kalshi::wire::Market;
+use protogen::kalshi::wire::ApiMarket;
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -74,13 +74,13 @@ fn report(what: &str, messages: &[String], seconds: f64) {
 }
 
 fn parse_and_apply(messages: &[String]) {
-    let mut books = Books::default();
+    let mut books = OrderBooks::default();
     (0..MARKETS).for_each(|market| books.watch(&ticker(market).into()));
     let mut guard = SequenceGuard::default();
     let mut changed = 0;
     for text in messages {
         let message = Message::parse(text).unwrap();
-        assert_eq!(message.seq.map(|seq| guard.see(seq)), Some(Seen::Next));
+        assert_eq!(message.seq.map(|seq| guard.see(seq)), Some(SequenceCheck::Next));
         let Frame::Book(frame) = message.frame else { panic!("{text}") };
         changed += u64::from(books.apply(&frame).unwrap().1 == Applied::Changed);
     }
@@ -116,7 +116,7 @@ fn stream(messages: &[String]) {
 
 #[derive(Deserialize)]
 struct Page {
-    markets: Vec<Market>,
+    markets: Vec<ApiMarket>,
 }
 
 fn page() -> String {

@@ -16,7 +16,7 @@ use protogen::domain::{
 use protogen::event::{Input, MarketEvent};
 use protogen::kalshi::stream::state::{Effect, StreamState};
 use protogen::kalshi::stream::{StreamEvent, StreamSettings, Want};
-use protogen::kalshi::watch::{MarketWatch, Scope};
+use protogen::kalshi::watch::{MarketScope, MarketTracker};
 use protogen::record::part::Layout;
 use protogen::record::{RecordSettings, Recorder, Totals};
 use serde_json::Value;
@@ -67,7 +67,7 @@ fn ticker(number: u64) -> String {
 /// A stream that has subscribed, and what listens to it.
 struct Storm {
     state: StreamState,
-    watch: MarketWatch,
+    watch: MarketTracker,
     recorder: Recorder,
     sent: u64,
     text: String,
@@ -78,7 +78,7 @@ struct Storm {
 impl Storm {
     fn new(folder: &Path, settings: RecordSettings) -> Self {
         let mut recorder = Recorder::open(folder, settings).unwrap();
-        let mut watch = MarketWatch::new(Scope::default(), None);
+        let mut watch = MarketTracker::new(MarketScope::default(), None);
         let start = Timestamp::from_micros(START).unwrap();
         for number in 0..MARKETS {
             let market = Arc::new(market(number, &ticker(number)));

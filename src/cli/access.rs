@@ -57,7 +57,7 @@ impl EnvName {
 
 /// An exchange, and where the key to it lies.
 #[derive(Clone, Debug)]
-pub struct Access {
+pub struct ExchangeAccess {
     /// The exchange.
     pub environment: Environment,
     /// Its name without a port.
@@ -82,12 +82,12 @@ impl EnvArgs {
     }
 
     /// Works out the exchange and the key's place; reads no key.
-    pub fn access(&self) -> Result<Access, Failure> {
+    pub fn access(&self) -> Result<ExchangeAccess, Failure> {
         self.access_to(self.env())
     }
 
     /// The same for an exchange that is known otherwise.
-    pub fn access_to(&self, env: EnvName) -> Result<Access, Failure> {
+    pub fn access_to(&self, env: EnvName) -> Result<ExchangeAccess, Failure> {
         let running = match env {
             EnvName::Sandbox => Sandbox::find()
                 .map_err(|error| Failure::new(Failure::USAGE, format!("the running sandbox: {error}")))?,
@@ -96,7 +96,7 @@ impl EnvArgs {
         self.access_with(env, running)
     }
 
-    fn access_with(&self, env: EnvName, running: Option<Sandbox>) -> Result<Access, Failure> {
+    fn access_with(&self, env: EnvName, running: Option<Sandbox>) -> Result<ExchangeAccess, Failure> {
         if self.port.is_some() && env != EnvName::Sandbox {
             return Err(Failure::new(Failure::USAGE, "--port is of --env sandbox only"));
         }
@@ -117,11 +117,11 @@ impl EnvArgs {
                 return Err(Failure::new(Failure::VENUE, problem));
             }
         };
-        Ok(Access { environment, name: env, key, waits_for_clients })
+        Ok(ExchangeAccess { environment, name: env, key, waits_for_clients })
     }
 }
 
-impl Access {
+impl ExchangeAccess {
     /// Reads the key.
     pub fn credentials(&self) -> Result<Credentials, Failure> {
         let Some((id, file)) = &self.key else {

@@ -11,17 +11,17 @@ use crate::dataset::remote::address::is_address;
 use crate::desk::Desk;
 use crate::desk::decision::Output;
 use crate::domain::Timestamp;
-use crate::engine::gateway::Session;
+use crate::engine::gateway::EventSource;
 use crate::engine::{Engine, Journal, JournalError};
 use crate::event::{Input, Stamped};
 use crate::feed::HistoricalFeed;
 use crate::journal::TradeLogger;
 use crate::journal::ledger::RunHeader;
 use crate::journal::reader::LedgerReader;
-use crate::report::findings::Findings;
+use crate::report::findings::ReportFindings;
 use crate::report::page::page;
-use crate::report::summary::RunFacts;
-use crate::report::{Summary, Tally};
+use crate::report::summary::SummaryFacts;
+use crate::report::{RunTally, Summary};
 use crate::scenario::Scenario;
 use crate::sim::SimExchange;
 
@@ -33,7 +33,7 @@ use super::{Common, Failure, OutArgs, ScenarioArgs, json, print, render};
 /// Writes a run folder OUT/<scenario>/<run id> with ledger.sqlite, summary.json, report.html and scenario.toml
 /// for each; `latest` points to the newest. The same scenario on the same data has the same run id and digest.
 #[derive(Debug, Args)]
-pub struct Backtest {
+pub struct BacktestCommand {
     /// Scenario files
     #[arg(required = true, value_name = "SCENARIO")]
     scenarios: Vec<PathBuf>,
@@ -48,7 +48,7 @@ pub struct Backtest {
     no_report: bool,
 }
 
-impl Backtest {
+impl BacktestCommand {
     pub(super) fn run(&self, common: &Common) -> Result<(), Failure> {
         let flags = self.flags;
         // All are read before the first is run: nothing is half done because the last one has a typo.
@@ -57,7 +57,7 @@ impl Backtest {
         for mut scenario in scenarios.collect::<Result<Vec<_>, _>>()? {
             common.say_notes(&scenario.notes);
             scenario.ignore_halts(flags.ignore_halts);
-            let shown = Shown::of(&scenario);
+            let shown = ShownScenario::of(&scenario);
             let (folder, summary) = self.backtest(scenario, flags, common)?;
             if !common.json {
                 print(&render::summary(&summary, &shown, &folder, common)?)?;
@@ -88,18 +88,18 @@ impl Backtest {
         let header = header(&scenario, &id, manifest, flags);
         let scenario_toml = scenario.to_toml_in(&folder.complete);
         let ledger = TradeLogger::create(&folder.partial.join("ledger.sqlite"), &header)?;
-        let tally = Tally::new(feed.markets(), scenario.seats.len());
+        let tally = RunTally::new(feed.markets(), scenario.seats.len());
         let bankroll = scenario.desk.bankroll;
         let (seed, sim) = (scenario.seed, SimExchange::new(scenario.sim));
         let mut engine = Engine::new(
             Desk::new(scenario.desk, scenario.seats),
-            Session { feed, venue: sim },
-            Recorder { ledger, tally },
+            EventSource { feed, venue: sim },
+            BacktestJournal { ledger, tally },
         );
         let span = run_with_progress(&mut engine, common)?;
         let equity = engine.desk.equity_point().equity;
         let digest = engine.journal.ledger.finish(span, equity)?;
-        let facts = RunFacts {
+        let facts = SummaryFacts {
             run_id: id,
             scenario: scenario.name,
             mode: header.mode,
@@ -116,14 +116,14 @@ impl Backtest {
         folder.write("scenario.toml", &scenario_toml)?;
         if !self.no_report {
             let ledger = LedgerReader::open(&folder.partial.join("ledger.sqlite"))?;
-            folder.write("report.html", &page(&Findings::of(&ledger)?))?;
+            folder.write("report.html", &page(&ReportFindings::of(&ledger)?))?;
         }
         Ok((folder.complete()?, summary))
     }
 }
 
 /// What of a scenario the printed summary mentions.
-pub struct Shown {
+pub struct ShownScenario {
     /// What it is about.
     pub description: String,
     /// The assumed half spread in dollars.
@@ -132,7 +132,7 @@ pub struct Shown {
     pub halts_ignored: bool,
 }
 
-impl Shown {
+impl ShownScenario {
     fn of(scenario: &Scenario) -> Self {
         Self {
             description: scenario.description.clone(),
@@ -143,12 +143,12 @@ impl Shown {
 }
 
 /// The ledger and the tally as one journal.
-struct Recorder {
+struct BacktestJournal {
     ledger: TradeLogger,
-    tally: Tally,
+    tally: RunTally,
 }
 
-impl Journal for Recorder {
+impl Journal for BacktestJournal {
     fn record(&mut self, seq: u64, input: &Stamped<Input>, out: &Output) -> Result<(), JournalError> {
         self.tally.observe(out);
         self.ledger.record(seq, input, out)
@@ -178,7 +178,7 @@ fn header(scenario: &Scenario, id: &str, manifest: Manifest, flags: RunFlags) ->
 const PROGRESS_EVERY: u64 = 16_384;
 
 fn run_with_progress(
-    engine: &mut Engine<HistoricalFeed, SimExchange, Recorder>,
+    engine: &mut Engine<HistoricalFeed, SimExchange, BacktestJournal>,
     common: &Common,
 ) -> Result<Option<(Timestamp, Timestamp)>, Failure> {
     let bar = if common.quiet { ProgressBar::hidden() } else { ProgressBar::new(engine.session.feed.rows()) };

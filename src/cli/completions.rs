@@ -7,13 +7,13 @@ use super::{Cli, Failure, print};
 
 /// Print the completions of a shell, for example `protogen completions bash > ~/.local/share/bash-completion/completions/protogen`.
 #[derive(Debug, Args)]
-pub struct Completions {
+pub struct CompletionsCommand {
     /// The shell
     #[arg(value_enum)]
     shell: Shell,
 }
 
-impl Completions {
+impl CompletionsCommand {
     pub(super) fn run(&self) -> Result<(), Failure> {
         let mut text = Vec::new();
         clap_complete::generate(self.shell, &mut Cli::command(), "protogen", &mut text);

@@ -16,27 +16,27 @@ use crate::domain::{Price, Timestamp};
 use crate::sweep::result;
 
 use super::import::Import;
-use super::pull::Pull;
-use super::record::Record;
+use super::pull::PullCommand;
+use super::record::RecordCommand;
 use super::{Common, Failure, data_page, json, print, render};
 
 /// Look after data sets.
 #[derive(Debug, Subcommand)]
-pub enum Data {
+pub enum DataCommand {
     /// List everything that is wrong with data sets or fact files; exit code 3 if anything is. Of sound data
     /// sets, what is worth a look (prices off the grid, gaps, winners, results) and the days they cover
-    Check(Check),
+    Check(CheckArgs),
     /// Show what a data set holds, the markets of an event or series, or the price of one market over time
     Show(Show),
     #[command(subcommand)]
     Import(Import),
-    Pull(Pull),
-    Record(Record),
+    Pull(PullCommand),
+    Record(RecordCommand),
 }
 
 /// `protogen data check`
 #[derive(Debug, Args)]
-pub struct Check {
+pub struct CheckArgs {
     /// Data sets (folders or addresses), or fact files ending in .csv
     #[arg(required = true, value_name = "PATH")]
     paths: Vec<PathBuf>,
@@ -58,7 +58,7 @@ pub struct Show {
     html: Option<PathBuf>,
 }
 
-impl Data {
+impl DataCommand {
     pub(super) fn run(&self, common: &Common) -> Result<(), Failure> {
         match self {
             Self::Check(check) => check.run(common),
@@ -70,7 +70,7 @@ impl Data {
     }
 }
 
-impl Check {
+impl CheckArgs {
     fn run(&self, common: &Common) -> Result<(), Failure> {
         let mut checked = Vec::new();
         let mut total = 0;

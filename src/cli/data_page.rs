@@ -7,10 +7,10 @@ use std::path::Path;
 
 use maud::{Markup, html};
 
-use crate::dataset::check::overview::{Stretch, Survey, Surveyed};
+use crate::dataset::check::overview::{CoveredStretch, Survey, Surveyed};
 use crate::dataset::check::quality::Soundness;
 use crate::domain::{Price, Timestamp};
-use crate::report::html::{Fact, Page, Section, facts};
+use crate::report::html::{FactBlock, Page, Section, facts};
 
 const STYLE: &str = include_str!("data_page.css");
 const SCRIPT: &str = include_str!("data_page.js");
@@ -91,7 +91,7 @@ fn head(survey: &Survey, room: Room) -> Markup {
     let day = |day: Option<(&i64, &u64)>| {
         day.map_or("none".to_owned(), |(&day, _)| Timestamp::start_of_utc_day(day).date())
     };
-    let fact = |name: &str, value: String| Fact { name: name.into(), value, note: None };
+    let fact = |name: &str, value: String| FactBlock { name: name.into(), value, note: None };
     let left_out = match (room.listed, room.charts) {
         (listed, _) if listed < all => format!(
             "To stay small, the page lists the {} markets with the most snapshots, without charts; {} are left out.",
@@ -247,7 +247,7 @@ fn dollars(twice: u16) -> String {
 }
 
 /// The price from $0 at the bottom to $1 at the top, over the time of its snapshots.
-fn chart(of: &Surveyed, first: &Stretch, last: &Stretch) -> Markup {
+fn chart(of: &Surveyed, first: &CoveredStretch, last: &CoveredStretch) -> Markup {
     let begin = first.from.nanos();
     let length = (last.from.nanos() - begin).max(1);
     let mut points = String::new();

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::dataset::check::overview::Course;
+use crate::dataset::check::overview::PriceSeries;
 use crate::dataset::read::catalogue::Settlement;
 use crate::domain::{EventId, FeeSchedule, Market, MarketId, PriceGrid, SeriesId, Span, Strike};
 
@@ -31,7 +31,7 @@ fn survey(markets: u64) -> Survey {
             grid: PriceGrid::whole_cents(),
             fees: FeeSchedule::STANDARD,
         };
-        let mut course = Course::default();
+        let mut course = PriceSeries::default();
         for row in 0..number {
             course.add(at(row.cast_signed()), u16::try_from(9_000 + row * 37 % 2_000).unwrap());
         }

@@ -165,18 +165,18 @@ impl PostedRequest {
     }
 
     /// What became of it by `deadline`. If no desk runs, it is not waited for.
-    pub fn outcome(self, deadline: Instant) -> RequestOutcome {
+    pub fn outcome(self, deadline: Instant) -> OwnerRequestOutcome {
         let Self { ledger, file, pid, running } = self;
         let answer = if running { wait_answer(&file, deadline) } else { RequestAnswer::Waiting };
         let taken = answer == RequestAnswer::Done;
         let refusal = if let RequestAnswer::Refused(refusal) = answer { Some(refusal) } else { None };
-        RequestOutcome { ledger, pid, running, taken, refusal }
+        OwnerRequestOutcome { ledger, pid, running, taken, refusal }
     }
 }
 
 /// What became of a request.
 #[derive(Debug, serde::Serialize)]
-pub struct RequestOutcome {
+pub struct OwnerRequestOutcome {
     /// The ledger of the desk it is for.
     pub ledger: PathBuf,
     /// The desk's process; `None` if no desk runs, or its process is not known.
@@ -189,7 +189,7 @@ pub struct RequestOutcome {
     pub refusal: Option<RequestRefusal>,
 }
 
-impl RequestOutcome {
+impl OwnerRequestOutcome {
     /// Leaves a request for a desk, and waits for the answer if it runs.
     pub fn of(ledger: &Path, request: &Request) -> Result<Self, Failure> {
         Ok(PostedRequest::leave(ledger, request)?.outcome(Instant::now() + PATIENCE))

@@ -11,13 +11,13 @@ use crate::dataset::data_set::DataSet;
 use crate::domain::Money;
 use crate::kalshi::clock;
 use crate::kalshi::rest::{ApiError, OrderFilter, Rest};
-use crate::kalshi::wire::OrderStatus;
+use crate::kalshi::wire::ApiOrderStatus;
 use crate::live::inbox::read_stop;
 use crate::live::lock::{Holder, LedgerLock};
 use crate::live::place;
 use crate::scenario::Scenario;
 
-use super::access::{Access, EnvArgs};
+use super::access::{EnvArgs, ExchangeAccess};
 use super::desk::in_words;
 use super::{Common, Failure, ScenarioArgs, json, print, render};
 
@@ -29,7 +29,7 @@ const REFUSED_MS: i64 = 5_000;
 ///
 /// Exit code 0 if nothing failed; 2 if the scenario did, 3 if its facts or the ledger did, 4 if anything else did.
 #[derive(Debug, Args)]
-pub struct Doctor {
+pub struct DoctorCommand {
     /// Scenario file
     #[arg(value_name = "SCENARIO")]
     scenario: Option<PathBuf>,
@@ -44,44 +44,44 @@ pub struct Doctor {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
-enum State {
+enum CheckState {
     Ok,
     Warn,
     Fail,
 }
 
 #[derive(Debug, Serialize)]
-struct Check {
+struct DoctorCheck {
     name: &'static str,
-    state: State,
+    state: CheckState,
     detail: String,
 }
 
 /// What was found, and the exit code that follows from it.
 #[derive(Debug, Default)]
-struct Findings {
-    checks: Vec<Check>,
+struct DoctorFindings {
+    checks: Vec<DoctorCheck>,
     code: Option<u8>,
 }
 
-impl Findings {
-    fn add(&mut self, name: &'static str, state: State, detail: impl Into<String>) {
-        self.checks.push(Check { name, state, detail: detail.into() });
-        if state == State::Fail {
+impl DoctorFindings {
+    fn add(&mut self, name: &'static str, state: CheckState, detail: impl Into<String>) {
+        self.checks.push(DoctorCheck { name, state, detail: detail.into() });
+        if state == CheckState::Fail {
             self.code.get_or_insert(Failure::VENUE);
         }
     }
 
     fn ok(&mut self, name: &'static str, detail: impl Into<String>) {
-        self.add(name, State::Ok, detail);
+        self.add(name, CheckState::Ok, detail);
     }
 
     fn warn(&mut self, name: &'static str, detail: impl Into<String>) {
-        self.add(name, State::Warn, detail);
+        self.add(name, CheckState::Warn, detail);
     }
 
     fn fail(&mut self, name: &'static str, code: u8, detail: impl Into<String>) {
-        self.add(name, State::Fail, detail);
+        self.add(name, CheckState::Fail, detail);
         // The lowest code is that of what must be mended first.
         self.code = Some(self.code.map_or(code, |other| other.min(code)));
     }
@@ -96,9 +96,9 @@ impl Findings {
     }
 }
 
-impl Doctor {
+impl DoctorCommand {
     pub(super) fn run(&self, common: &Common) -> Result<(), Failure> {
-        let mut found = Findings::default();
+        let mut found = DoctorFindings::default();
         let scenario = self.scenario(&mut found);
         self.ledger(scenario.as_ref(), &mut found);
         match self.env.access() {
@@ -112,11 +112,11 @@ impl Doctor {
         } else {
             print(&table(&found.checks))?;
         }
-        let failed = found.checks.iter().filter(|check| check.state == State::Fail).count();
+        let failed = found.checks.iter().filter(|check| check.state == CheckState::Fail).count();
         found.code.map_or(Ok(()), |code| Err(Failure::new(code, format!("{failed} checks failed"))))
     }
 
-    fn scenario(&self, found: &mut Findings) -> Option<Scenario> {
+    fn scenario(&self, found: &mut DoctorFindings) -> Option<Scenario> {
         let Some(file) = &self.scenario else {
             found.warn("scenario", "none was given, so its data, series and bankroll are not checked");
             return None;
@@ -150,7 +150,7 @@ impl Doctor {
         Some(scenario)
     }
 
-    fn ledger(&self, scenario: Option<&Scenario>, found: &mut Findings) {
+    fn ledger(&self, scenario: Option<&Scenario>, found: &mut DoctorFindings) {
         let name = scenario.map(|scenario| self.env.ledger_name(&scenario.name, false));
         let ledger = self.ledger.clone().map_or_else(|| place::default_ledger(name.as_deref()), Ok);
         let ledger = match ledger {
@@ -193,7 +193,7 @@ fn writable(ledger: &Path) -> Result<(), String> {
         .map_err(|error| format!("{} cannot be written: {error}; give another --ledger", folder.display()))
 }
 
-async fn exchange(access: &Access, scenario: Option<&Scenario>, found: &mut Findings) {
+async fn exchange(access: &ExchangeAccess, scenario: Option<&Scenario>, found: &mut DoctorFindings) {
     let credentials = match access.credentials() {
         Ok(credentials) => {
             let file = access.key.as_ref().map(|(_, file)| file.display().to_string()).unwrap_or_default();
@@ -237,7 +237,7 @@ async fn exchange(access: &Access, scenario: Option<&Scenario>, found: &mut Find
     }
 }
 
-fn clocks(rest: &Rest, found: &mut Findings) {
+fn clocks(rest: &Rest, found: &mut DoctorFindings) {
     let Some(skew) = rest.clock_skew() else {
         return found.warn("clock", "the exchange did not say what time it is");
     };
@@ -252,7 +252,7 @@ fn clocks(rest: &Rest, found: &mut Findings) {
     }
 }
 
-async fn account(rest: &Rest, scenario: Option<&Scenario>, found: &mut Findings) {
+async fn account(rest: &Rest, scenario: Option<&Scenario>, found: &mut DoctorFindings) {
     match rest.learn_limits().await {
         Ok(limits) => {
             let (read, write) = (limits.read.refill_rate, limits.write.refill_rate);
@@ -274,7 +274,7 @@ async fn account(rest: &Rest, scenario: Option<&Scenario>, found: &mut Findings)
         }
         Err(error) => found.refused("balance", &error),
     }
-    let resting = OrderFilter { status: Some(OrderStatus::Resting), ..OrderFilter::default() };
+    let resting = OrderFilter { status: Some(ApiOrderStatus::Resting), ..OrderFilter::default() };
     match rest.orders(&resting).await {
         Ok(orders) => {
             let detail =
@@ -293,7 +293,7 @@ async fn account(rest: &Rest, scenario: Option<&Scenario>, found: &mut Findings)
     }
 }
 
-async fn schedule(rest: &Rest, found: &mut Findings) {
+async fn schedule(rest: &Rest, found: &mut DoctorFindings) {
     match rest.schedule().await {
         Err(error) => found.refused("schedule", &error),
         Ok(schedule) => {
@@ -316,7 +316,7 @@ async fn schedule(rest: &Rest, found: &mut Findings) {
     }
 }
 
-async fn series(rest: &Rest, scenario: &Scenario, found: &mut Findings) {
+async fn series(rest: &Rest, scenario: &Scenario, found: &mut DoctorFindings) {
     let wanted = &scenario.desk.scanner.series;
     if wanted.is_empty() {
         found.warn("series", "scanner.series is empty: every market of the exchange would be looked at");
@@ -339,14 +339,14 @@ async fn series(rest: &Rest, scenario: &Scenario, found: &mut Findings) {
     }
 }
 
-fn table(checks: &[Check]) -> String {
+fn table(checks: &[DoctorCheck]) -> String {
     let mut table = render::table();
     table.set_header(["", "check", "found"]);
     for check in checks {
         let state = match check.state {
-            State::Ok => "ok",
-            State::Warn => "warn",
-            State::Fail => "FAIL",
+            CheckState::Ok => "ok",
+            CheckState::Warn => "warn",
+            CheckState::Fail => "FAIL",
         };
         table.add_row([state, check.name, &check.detail]);
     }

@@ -10,14 +10,14 @@ use serde_json::json;
 
 use crate::journal::ledger;
 use crate::kalshi::rest::{OrderFilter, Rest};
-use crate::kalshi::wire::OrderStatus;
+use crate::kalshi::wire::ApiOrderStatus;
 use crate::live::inbox::{Request, stop_file, write_stop};
 use crate::live::opening::{ENVIRONMENT, ORDER_GROUP};
 use crate::live::place;
 use crate::live::registry::RunningDesk;
 
-use super::access::{Access, EnvArgs, EnvName};
-use super::desk::{LedgerArgs, PATIENCE, PostedRequest, RequestOutcome, note};
+use super::access::{EnvArgs, EnvName, ExchangeAccess};
+use super::desk::{LedgerArgs, OwnerRequestOutcome, PATIENCE, PostedRequest, note};
 use super::{Common, Failure, json, print};
 
 /// Stop opening positions, now and at every start, until `protogen resume --trading`.
@@ -27,7 +27,7 @@ use super::{Common, Failure, json, print};
 /// start. Positions are still managed and closed by their rules. With --exchange all resting orders of the account are
 /// cancelled at the exchange too, with or without a running desk.
 #[derive(Debug, Args)]
-pub struct Halt {
+pub struct HaltCommand {
     /// Kept in the ledger
     #[arg(long, value_name = "TEXT", default_value = "halted by the owner", value_parser = super::resume::reason)]
     reason: String,
@@ -56,13 +56,13 @@ struct AtExchange {
 struct HaltOutcome {
     /// The `STOP` files that are written, the one that was asked for first.
     stops: Vec<PathBuf>,
-    desks: Vec<RequestOutcome>,
+    desks: Vec<OwnerRequestOutcome>,
     exchange: Option<AtExchange>,
     /// What went wrong, with the exit code of each.
     problems: Vec<(u8, String)>,
 }
 
-impl Halt {
+impl HaltCommand {
     pub(super) fn run(&self, common: &Common) -> Result<(), Failure> {
         let running = LedgerArgs { ledger: self.ledger.clone() }.running();
         let mut done = HaltOutcome::default();
@@ -169,7 +169,7 @@ impl HaltOutcome {
     }
 }
 
-fn unanswered(desk: &RequestOutcome) -> String {
+fn unanswered(desk: &OwnerRequestOutcome) -> String {
     let ledger = desk.ledger.display();
     let process = desk.pid.map_or_else(String::new, |pid| format!(" (process {pid})"));
     let end = desk.pid.map_or_else(String::new, |pid| format!(" with `kill -INT {pid}`"));
@@ -181,7 +181,7 @@ fn unanswered(desk: &RequestOutcome) -> String {
 }
 
 /// Triggers the groups, cancels everything, and looks what is left.
-async fn cancel(access: &Access, groups: &[String]) -> Result<AtExchange, Failure> {
+async fn cancel(access: &ExchangeAccess, groups: &[String]) -> Result<AtExchange, Failure> {
     let rest = Rest::new(&access.environment, Some(access.credentials()?))
         .map_err(|error| Failure::new(Failure::VENUE, error.to_string()))?;
     let mut done = AtExchange { environment: access.environment.to_string(), ..AtExchange::default() };
@@ -197,7 +197,7 @@ async fn cancel(access: &Access, groups: &[String]) -> Result<AtExchange, Failur
         Ok(()) => done.cancelled = true,
         Err(error) => done.problems.push(format!("the orders were not cancelled: {error}")),
     }
-    let resting = OrderFilter { status: Some(OrderStatus::Resting), ..OrderFilter::default() };
+    let resting = OrderFilter { status: Some(ApiOrderStatus::Resting), ..OrderFilter::default() };
     match rest.orders(&resting).await {
         Ok(orders) => done.still_resting = Some(orders.len()),
         Err(error) => done.problems.push(format!("what is left could not be asked: {error}")),

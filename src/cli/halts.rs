@@ -13,14 +13,14 @@ use super::{Common, Failure, json, print};
 
 /// List every halt of a desk, by which rule and with which figures, and who lifted it and why.
 #[derive(Debug, Args)]
-pub struct Halts {
+pub struct HaltsCommand {
     #[command(flatten)]
     ledger: LedgerArgs,
 }
 
 /// A row of the view `halts`.
 #[derive(Debug, Serialize)]
-struct Row {
+struct HaltListing {
     ts: String,
     strategy: Option<String>,
     rule: String,
@@ -29,7 +29,7 @@ struct Row {
     resumed_reason: Option<String>,
 }
 
-impl Halts {
+impl HaltsCommand {
     pub(super) fn run(&self, common: &Common) -> Result<(), Failure> {
         let ledger = LiveLedger::open(&self.ledger)?;
         let rows = rows(&ledger).map_err(|error| ledger.failed(&error))?;
@@ -58,12 +58,12 @@ impl Halts {
     }
 }
 
-fn rows(ledger: &LiveLedger) -> rusqlite::Result<Vec<Row>> {
+fn rows(ledger: &LiveLedger) -> rusqlite::Result<Vec<HaltListing>> {
     let mut select = ledger
         .connection
         .prepare("SELECT ts, strategy, rule, detail, resumed_at, resumed_reason FROM halts ORDER BY ts")?;
     let row = |row: &rusqlite::Row<'_>| {
-        Ok(Row {
+        Ok(HaltListing {
             ts: row.get(0)?,
             strategy: row.get(1)?,
             rule: row.get(2)?,

@@ -9,7 +9,7 @@ use serde_json::json;
 
 use crate::dataset::DataError;
 use crate::dataset::import;
-use crate::dataset::import::{Report, Selection, Settings, Stage, Tally};
+use crate::dataset::import::{MarketSelection, RefusalTally, Report, Settings, Stage};
 use crate::domain::{Span, Timestamp};
 
 use super::{Common, Failure, json, print, render};
@@ -25,9 +25,9 @@ pub enum Import {
     /// The public dump of Jon-Becker/prediction-market-analysis
     Becker(Becker),
     /// Trades with taker side, which become quotes; CSV or Parquet
-    Trades(Table),
+    Trades(TableArgs),
     /// Candles, or any table of bids, asks and last prices; CSV or Parquet
-    Candles(Table),
+    Candles(TableArgs),
 }
 
 /// What every import can be told.
@@ -67,7 +67,7 @@ pub struct Becker {
 /// `protogen data import trades|candles`
 #[derive(Debug, Args)]
 #[command(after_long_help = MAP)]
-pub struct Table {
+pub struct TableArgs {
     /// Files ending in .csv or .parquet, in any order
     #[arg(required = true, value_name = "FILE")]
     files: Vec<PathBuf>,
@@ -125,7 +125,7 @@ impl Import {
         };
         let mut settings = Settings {
             out: &args.out,
-            selection: Selection { series: args.series.clone(), since: args.since },
+            selection: MarketSelection { series: args.series.clone(), since: args.since },
             lenient: args.lenient,
             trusted: args.stale_after,
             settled_after: Span::ZERO,
@@ -194,7 +194,7 @@ fn in_words(args: &ImportArgs, report: &Report) -> String {
 }
 
 fn as_json(args: &ImportArgs, report: &Report) -> String {
-    let tally = |tally: &Tally| {
+    let tally = |tally: &RefusalTally| {
         let refused: serde_json::Map<_, _> = tally
             .refused
             .iter()

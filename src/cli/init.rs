@@ -13,7 +13,7 @@ use super::{Common, Failure, json, print};
 ///
 /// Nothing that is there is written over.
 #[derive(Debug, Args)]
-pub struct Init {
+pub struct InitCommand {
     /// Folder of the project
     #[arg(value_name = "DIR", default_value = ".")]
     folder: PathBuf,
@@ -25,7 +25,7 @@ const GITIGNORE: &str = "/reports/\n*.pem\n*.id\n.env\n*.sqlite*\n";
 const FILES: [(&str, &str); 3] =
     [("scenario.toml", SCENARIO), (".gitignore", GITIGNORE), ("README.md", README)];
 
-impl Init {
+impl InitCommand {
     pub(super) fn run(&self, common: &Common) -> Result<(), Failure> {
         let there = FILES.iter().map(|(name, _)| self.folder.join(name)).find(|path| path.exists());
         if let Some(path) = there {
@@ -69,7 +69,7 @@ mod tests {
     #[test]
     fn a_project_is_begun_once_and_its_scenario_holds() {
         let folder = tempfile::tempdir().unwrap();
-        let init = Init { folder: folder.path().join("new") };
+        let init = InitCommand { folder: folder.path().join("new") };
         let common = Common { json: true, quiet: true, verbose: false, color: Color::Never };
         init.run(&common).unwrap();
         let scenario = Scenario::load(&init.folder.join("scenario.toml"), &[]).unwrap();

@@ -16,10 +16,10 @@ use crate::domain::{MarketId, Timestamp};
 use crate::event::{Input, MarketEvent, Stamped};
 use crate::kalshi::clock;
 use crate::kalshi::link::Link;
-use crate::kalshi::venue::Ask;
-use crate::live::health::{Facts, Health, NOTE, Recent};
+use crate::kalshi::venue::SessionCommand;
+use crate::live::health::{Health, NOTE, Recent, SessionFacts};
 use crate::live::lock::LedgerLock;
-use crate::live::notify::{Event, Kind, Notifier};
+use crate::live::notify::{Notification, NotificationKind, Notifier};
 use crate::live::owner::{Owner, Strategies, read_facts, signals};
 use crate::live::place;
 use crate::live::registry::{DeskRegistration, RunningDesk};
@@ -30,7 +30,7 @@ use crate::scenario::raw::ScanWith;
 use crate::telemetry::{self, Level, Style};
 
 use super::access::{EnvArgs, EnvName};
-use super::recording::{self, Inside, Outcome as Recorded};
+use super::recording::{self, Inside, RecordingOutcome as Recorded};
 use super::screen::Screen;
 use super::{Color, Common, Failure, ScenarioArgs, json, print};
 
@@ -49,7 +49,7 @@ const HEARTBEAT: Duration = Duration::from_mins(1);
 /// outlives the process: started again, it goes on where it was, after asking the exchange what happened
 /// meanwhile. Ctrl-C takes resting orders back and ends in order; a second one does not wait.
 #[derive(Debug, Args)]
-pub struct Live {
+pub struct LiveCommand {
     /// Scenario file
     #[arg(value_name = "SCENARIO", default_value = "scenarios/fomc.toml")]
     scenario: PathBuf,
@@ -101,7 +101,7 @@ impl From<LiveError> for Failure {
 }
 
 #[derive(serde::Serialize)]
-struct Outcome<'a> {
+struct LiveOutcome<'a> {
     run_id: &'a str,
     mode: &'a str,
     scenario: &'a str,
@@ -116,7 +116,7 @@ struct Outcome<'a> {
     recording: Option<Recorded>,
 }
 
-impl Live {
+impl LiveCommand {
     pub(super) fn run(&self, common: &Common) -> Result<(), Failure> {
         let scenario = Scenario::load(&self.scenario, &self.overrides.overrides)?;
         common.say_notes(&scenario.notes);
@@ -143,7 +143,7 @@ impl Live {
         };
         let by_exchange = access.name == EnvName::Sandbox;
         let mut inside = Inside::open(self.record.as_deref(), by_exchange)?;
-        let about = About {
+        let about = SessionAbout {
             started_at: clock::now(),
             mode: self.mode(),
             environment: access.name.name(),
@@ -246,7 +246,7 @@ impl Live {
     fn trade(
         &self,
         settings: LiveSettings,
-        about: &About,
+        about: &SessionAbout,
         runtime: &Runtime,
         (notifier, inside): (&Notifier, &mut Inside),
         mut screen: Option<Screen>,
@@ -256,7 +256,7 @@ impl Live {
         let mut hooks = Watcher { shared: Arc::clone(&shared), notifier, tap: tap.clone(), inside };
         let (ledger, facts) = (settings.ledger.clone(), settings.facts.clone());
         let start = format!("{} began on {}: {}", about.mode, about.environment, about.scenario);
-        notifier.send(&Event::new(Kind::Start, clock::now(), start));
+        notifier.send(&Notification::new(NotificationKind::Start, clock::now(), start));
         let every = if screen.is_some() { DRAW_EVERY } else { HEALTH_EVERY };
         let mut last_health = Instant::now().checked_sub(every);
         let mut last_beat = Instant::now();
@@ -284,7 +284,7 @@ impl Live {
             }) {
                 // A terminal that is gone cannot be asked again.
                 screen = None;
-                lock(&shared).asks.as_ref().map(|asks| asks.try_send(Ask::Drain));
+                lock(&shared).asks.as_ref().map(|asks| asks.try_send(SessionCommand::Drain));
             }
             let mut shared = lock(&shared);
             shared.note = Some(health.to_note());
@@ -314,14 +314,14 @@ impl Live {
             Ok(ended) => format!("ended in order, equity {}", ended.equity),
             Err(error) => format!("ended: {error}"),
         };
-        notifier.send(&Event::new(Kind::Stop, clock::now(), text));
+        notifier.send(&Notification::new(NotificationKind::Stop, clock::now(), text));
         Ok(ended?)
     }
 
     fn say(
         common: &Common,
         ended: &Ended,
-        about: &About,
+        about: &SessionAbout,
         ledger: &Path,
         recording: Option<Recorded>,
     ) -> Result<(), Failure> {
@@ -330,7 +330,7 @@ impl Live {
         if common.json {
             let Ended { run_id, digest, inputs, all_halted, halted_itself, .. } = ended;
             let (inputs, all_halted, halted_itself) = (*inputs, *all_halted, halted_itself.as_deref());
-            let outcome = Outcome {
+            let outcome = LiveOutcome {
                 run_id,
                 mode,
                 scenario,
@@ -375,15 +375,15 @@ fn say_alive(health: &Health) {
 }
 
 /// How the desk stands when a UTC day has ended.
-fn daily_summary(health: &Health, now: Timestamp) -> Event {
+fn daily_summary(health: &Health, now: Timestamp) -> Notification {
     let open = health.positions.len();
     let text = format!("the day ended with equity ${:.2}, {open} positions open", health.equity);
-    let event = Event::new(Kind::DailySummary, now, text);
+    let event = Notification::new(NotificationKind::DailySummary, now, text);
     event.with("equity", health.equity).with("exposure", health.exposure).with("drawdown", health.drawdown)
 }
 
 /// What does not change while a desk runs.
-struct About {
+struct SessionAbout {
     started_at: Timestamp,
     mode: &'static str,
     environment: &'static str,
@@ -398,7 +398,7 @@ struct Shared {
     note: Option<String>,
     strategies: Strategies,
     tickers: Vec<Box<str>>,
-    asks: Option<mpsc::Sender<Ask>>,
+    asks: Option<mpsc::Sender<SessionCommand>>,
     link: Arc<Link>,
     run_id: String,
     /// Whether the exchange was heard when last looked at, and since when that has been so.
@@ -421,23 +421,28 @@ impl Shared {
     }
 
     /// What to tell of the link to the exchange, if it has changed.
-    fn look_at_link(&mut self, now: Timestamp) -> Vec<Event> {
+    fn look_at_link(&mut self, now: Timestamp) -> Vec<Notification> {
         let mut told = Vec::new();
         let heard = self.link.is_heard();
         // What was never heard cannot be heard again.
         if self.heard.map_or(heard, |(before, _)| before != heard) {
             let first = self.heard.replace((heard, now)).is_none();
             let (kind, text) = if heard {
-                (Kind::Reconnect, "the exchange is heard again")
+                (NotificationKind::Reconnect, "the exchange is heard again")
             } else {
-                (Kind::Disconnect, "the exchange is not heard any more; nothing is traded on old quotes")
+                (
+                    NotificationKind::Disconnect,
+                    "the exchange is not heard any more; nothing is traded on old quotes",
+                )
             };
-            told.extend((!first).then(|| Event::new(kind, now, text)));
+            told.extend((!first).then(|| Notification::new(kind, now, text)));
         }
         let paused = self.link.paused();
         match (&self.paused, &paused) {
-            (None, Some(reason)) => told.push(Event::new(Kind::Pause, now, &**reason)),
-            (Some(_), None) => told.push(Event::new(Kind::Unpause, now, "the exchange trades again")),
+            (None, Some(reason)) => told.push(Notification::new(NotificationKind::Pause, now, &**reason)),
+            (Some(_), None) => {
+                told.push(Notification::new(NotificationKind::Unpause, now, "the exchange trades again"));
+            }
             (Some(_), Some(_)) | (None, None) => {}
         }
         self.paused = paused;
@@ -445,7 +450,7 @@ impl Shared {
     }
 
     /// What to tell when every order has begun to be refused, or no longer is.
-    fn look_at_refused(&mut self, health: &Health, now: Timestamp) -> Option<Event> {
+    fn look_at_refused(&mut self, health: &Health, now: Timestamp) -> Option<Notification> {
         let alarming = health.refused_orders.as_ref().filter(|refused| refused.is_alarming());
         let before = std::mem::replace(&mut self.told_refused, alarming.is_some());
         match alarming {
@@ -453,21 +458,21 @@ impl Shared {
                 let text =
                     format!("{refused}; `protogen resume --trading --reason …` resets the order group");
                 warn!("{text}");
-                let event = Event::new(Kind::OrdersRefused, now, text);
+                let event = Notification::new(NotificationKind::OrdersRefused, now, text);
                 Some(event.with("in_a_row", refused.in_a_row).with("exits", refused.exits))
             }
             None if before => {
                 info!("the exchange takes orders again");
-                Some(Event::new(Kind::OrdersTaken, now, "the exchange takes orders again"))
+                Some(Notification::new(NotificationKind::OrdersTaken, now, "the exchange takes orders again"))
             }
             _ => None,
         }
     }
 
-    fn health(&self, desk: &Desk, about: &About) -> Health {
+    fn health(&self, desk: &Desk, about: &SessionAbout) -> Health {
         let (now, refusal) = (clock::now(), self.link.refusal());
         let (feed_up, feed_since) = self.heard.unwrap_or((false, about.started_at));
-        let facts = Facts {
+        let facts = SessionFacts {
             at: now,
             started_at: about.started_at,
             mode: about.mode,
@@ -508,26 +513,38 @@ impl Watcher<'_> {
                 let (fill, order) = (&booked.fill, &booked.order);
                 let ticker = self.ticker(order.market);
                 let what = format!("{} {} {}", order.action, fill.contracts, order.side);
-                (Kind::Fill, booked.at, format!("{what} of {ticker} at {} for {}", fill.price, fill.fee))
+                (
+                    NotificationKind::Fill,
+                    booked.at,
+                    format!("{what} of {ticker} at {} for {}", fill.price, fill.fee),
+                )
             }
             Record::Trade(trade) => {
                 let ticker = self.ticker(trade.market);
                 let why = trade.exit_reason.name();
-                (Kind::Exit, trade.closed_at, format!("closed {ticker} ({why}): {} after fees", trade.pnl))
+                (
+                    NotificationKind::Exit,
+                    trade.closed_at,
+                    format!("closed {ticker} ({why}): {} after fees", trade.pnl),
+                )
             }
-            Record::Halt(halt) => {
-                (Kind::Halt, halt.at, format!("halted by the {} rule: {}", halt.rule.name(), halt.detail))
+            Record::Halt(halt) => (
+                NotificationKind::Halt,
+                halt.at,
+                format!("halted by the {} rule: {}", halt.rule.name(), halt.detail),
+            ),
+            Record::Resume(resume) => {
+                (NotificationKind::Resume, resume.at, format!("resumed: {}", resume.reason))
             }
-            Record::Resume(resume) => (Kind::Resume, resume.at, format!("resumed: {}", resume.reason)),
-            Record::Discrepancy(found) => (Kind::Discrepancy, found.at, found.detail.clone()),
+            Record::Discrepancy(found) => (NotificationKind::Discrepancy, found.at, found.detail.clone()),
             _ => return,
         };
-        if matches!(kind, Kind::Halt | Kind::Discrepancy) {
+        if matches!(kind, NotificationKind::Halt | NotificationKind::Discrepancy) {
             warn!("{text}");
         } else {
             info!("{text}");
         }
-        self.notifier.send(&Event::new(kind, at, text));
+        self.notifier.send(&Notification::new(kind, at, text));
     }
 }
 

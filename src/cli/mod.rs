@@ -91,38 +91,38 @@ enum Color {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Replay scenarios' data through the engine and write a run folder for each
-    Backtest(backtest::Backtest),
+    Backtest(backtest::BacktestCommand),
     /// Trade on the exchange, or on a sandbox, with the same desk as in a backtest
-    Live(live::Live),
+    Live(live::LiveCommand),
     /// Write the report of recorded runs: money, calibration, luck, and what the risk layer prevented
-    Report(report::Report),
+    Report(report::ReportCommand),
     /// Replay a recorded run and compare every decision; exit code 1 and the first difference if one differs
-    Replay(replay::Replay),
+    Replay(replay::ReplayCommand),
     /// Run many parameter sets over one data set, and say whether the best is more than the luckiest
-    Sweep(sweep::Sweep),
+    Sweep(sweep::SweepCommand),
     /// Look after data sets
     #[command(subcommand)]
-    Data(data::Data),
+    Data(data::DataCommand),
     /// Serve a data set as a Kalshi-compatible exchange on 127.0.0.1
     Sandbox(sandbox::SandboxCommand),
     /// Say how a live desk is doing
-    Status(status::Status),
+    Status(status::StatusCommand),
     /// List what a live desk holds
-    Positions(positions::Positions),
+    Positions(positions::PositionsCommand),
     /// List every halt of a desk
-    Halts(halts::Halts),
+    Halts(halts::HaltsCommand),
     /// Stop opening positions, now and at every start
-    Halt(halt::Halt),
+    Halt(halt::HaltCommand),
     /// Lift a halt
-    Resume(resume::Resume),
+    Resume(resume::ResumeCommand),
     /// Give a live desk other settings without stopping it
-    Reload(reload::Reload),
+    Reload(reload::ReloadCommand),
     /// Check keys, clock, connection, data and ledger before trading; places no order
-    Doctor(doctor::Doctor),
+    Doctor(doctor::DoctorCommand),
     /// Start a project: a scenario, .gitignore and a README
-    Init(init::Init),
+    Init(init::InitCommand),
     /// Print shell completions
-    Completions(completions::Completions),
+    Completions(completions::CompletionsCommand),
 }
 
 /// How scenarios are read.

@@ -10,12 +10,12 @@ use super::{Common, Failure, json, print, render};
 
 /// List what a live desk holds, with when and why each position will go, and its open orders.
 #[derive(Debug, Args)]
-pub struct Positions {
+pub struct PositionsCommand {
     #[command(flatten)]
     ledger: LedgerArgs,
 }
 
-impl Positions {
+impl PositionsCommand {
     pub(super) fn run(&self, common: &Common) -> Result<(), Failure> {
         let ledger = LiveLedger::open(&self.ledger)?;
         let Some(health) = ledger.health()? else {

@@ -21,7 +21,7 @@ use super::{Common, Failure, json, print};
 /// complete, and from then on only gets files added, so it can be read at any time. Each candle is a snapshot at its
 /// end. Requests are as many as the account's limits allow; without a key, as many as the smallest account may send.
 #[derive(Debug, Args)]
-pub struct Pull {
+pub struct PullCommand {
     /// Series, events or markets; those of an existing data set are pulled anyway
     #[arg(value_name = "TICKER")]
     targets: Vec<String>,
@@ -96,7 +96,7 @@ impl From<PullError> for Failure {
     }
 }
 
-impl Pull {
+impl PullCommand {
     pub(super) fn run(&self, common: &Common) -> Result<(), Failure> {
         self.check()?;
         let access = self.access.access()?;

@@ -9,11 +9,11 @@ use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::json;
 
 use crate::domain::Span;
-use crate::kalshi::watch::Scope;
+use crate::kalshi::watch::MarketScope;
 use crate::live::owner::signals;
 use crate::record::ledger::export;
 use crate::record::part::Layout;
-use crate::record::session::{RecordError, Source, Standing, record};
+use crate::record::session::{RecordError, RecordingSource, Standing, record};
 use crate::record::{RecordSettings, Recorder, Totals};
 use crate::scenario::Scenario;
 use crate::telemetry::{self, Level, Style};
@@ -32,7 +32,7 @@ use super::{Common, Failure, ScenarioArgs, json, print};
 /// it decides as the run did, if its scenario names the files in the data set's folder `facts`: what the desk
 /// learned, each fact at the moment it did.
 #[derive(Debug, Args)]
-pub struct Record {
+pub struct RecordCommand {
     /// The data set; one that was recorded is gone on with
     #[arg(long, value_name = "DIR")]
     out: PathBuf,
@@ -88,7 +88,7 @@ impl From<RecordError> for Failure {
     }
 }
 
-impl Record {
+impl RecordCommand {
     pub(super) fn run(&self, common: &Common) -> Result<(), Failure> {
         if let Some(run) = &self.from_run {
             return self.of_run(run, common);
@@ -121,7 +121,7 @@ impl Record {
                 }
             ));
         }
-        let source = Source {
+        let source = RecordingSource {
             environment: access.environment,
             credentials,
             scope,
@@ -142,12 +142,12 @@ impl Record {
         self.say(totals?, json!({}), common)
     }
 
-    fn scope(&self) -> Result<Scope, Failure> {
+    fn scope(&self) -> Result<MarketScope, Failure> {
         let Some(file) = &self.scenario else {
-            return Ok(Scope { series: self.series.clone(), categories: Vec::new() });
+            return Ok(MarketScope { series: self.series.clone(), categories: Vec::new() });
         };
         let scanner = Scenario::load(file, &self.overrides.overrides)?.desk.scanner;
-        Ok(Scope { series: scanner.series, categories: scanner.categories })
+        Ok(MarketScope { series: scanner.series, categories: scanner.categories })
     }
 
     fn of_run(&self, run: &std::path::Path, common: &Common) -> Result<(), Failure> {

@@ -10,10 +10,10 @@ use crate::desk::Desk;
 use crate::domain::{Market, MarketStatus};
 use crate::event::{Input, MarketEvent};
 use crate::kalshi::clock;
-use crate::live::notify::{Event, Kind, Notifier};
-use crate::live::shell::Listener;
+use crate::live::notify::{Notification, NotificationKind, Notifier};
+use crate::live::shell::SessionListener;
 use crate::record::RecordSettings;
-use crate::record::inside::{Recording, SharedTap};
+use crate::record::inside::{InSessionRecording, SharedTap};
 use crate::record::part::Layout;
 
 use super::Failure;
@@ -23,7 +23,7 @@ const NOTE: &str = "recording";
 
 /// What became of a recording.
 #[derive(Debug, Serialize)]
-pub(super) struct Outcome {
+pub(super) struct RecordingOutcome {
     out: PathBuf,
     rows: u64,
     gaps: u64,
@@ -37,7 +37,7 @@ pub(super) struct Outcome {
 /// The recorder of a session, if it has one.
 #[derive(Debug)]
 pub(super) struct Inside {
-    recording: Option<Recording>,
+    recording: Option<InSessionRecording>,
     told: bool,
 }
 
@@ -46,7 +46,7 @@ impl Inside {
     pub(super) fn open(folder: Option<&Path>, by_exchange: bool) -> Result<Self, Failure> {
         // By the exchange's clock much has one moment, and then its order is worth keeping.
         let layout = if by_exchange { Layout::AsTold } else { Layout::BySeries };
-        let open = |folder| Recording::open(folder, RecordSettings::usual(layout));
+        let open = |folder| InSessionRecording::open(folder, RecordSettings::usual(layout));
         let recording = folder.map(open).transpose();
         let recording =
             recording.map_err(|error| Failure::new(Failure::USAGE, format!("--record {error}")))?;
@@ -54,14 +54,14 @@ impl Inside {
     }
 
     pub(super) fn tap(&self) -> Option<SharedTap> {
-        self.recording.as_ref().map(Recording::tap)
+        self.recording.as_ref().map(InSessionRecording::tap)
     }
 
     /// Who listens beside the desk.
-    pub(super) fn listener(&self) -> Option<Listener> {
+    pub(super) fn listener(&self) -> Option<SessionListener> {
         let tap = self.tap()?;
         let asides = Box::new(move |at, aside| tap.lock().aside(at, aside));
-        Some(Listener { levels: RecordSettings::LEVELS.into(), asides })
+        Some(SessionListener { levels: RecordSettings::LEVELS.into(), asides })
     }
 
     /// Says once that the recording has ended before the session, and returns what the ledger is to note.
@@ -76,24 +76,24 @@ impl Inside {
         self.told = true;
         let text = format!("the recording stopped, and trading goes on without it: {problem}");
         error!("{text}");
-        notifier.send(&Event::new(Kind::Recording, clock::now(), text));
+        notifier.send(&Notification::new(NotificationKind::Recording, clock::now(), text));
     }
 
     /// Completes the data set after the session.
-    pub(super) fn finish(mut self, notifier: &Notifier) -> Option<Outcome> {
+    pub(super) fn finish(mut self, notifier: &Notifier) -> Option<RecordingOutcome> {
         let recording = self.recording.take()?;
         let out = recording.folder().to_owned();
         Some(match recording.finish() {
             Ok(recorded) => {
                 let all = recorded.totals.published;
                 let (rows, gaps, trades) = (all.rows, all.gaps, all.trades);
-                Outcome { out, rows, gaps, trades, missed: recorded.missed, problem: None }
+                RecordingOutcome { out, rows, gaps, trades, missed: recorded.missed, problem: None }
             }
             Err(problem) => {
                 if !self.told {
                     self.tell(&problem, notifier);
                 }
-                Outcome { out, rows: 0, gaps: 0, trades: 0, missed: 0, problem: Some(problem) }
+                RecordingOutcome { out, rows: 0, gaps: 0, trades: 0, missed: 0, problem: Some(problem) }
             }
         })
     }
@@ -114,7 +114,7 @@ pub(super) fn begin(tap: Option<&SharedTap>, desk: &Desk) {
     tap.lock().begin(desk.now(), known);
 }
 
-impl Outcome {
+impl RecordingOutcome {
     /// For people.
     pub(super) fn text(&self) -> String {
         let out = self.out.display();

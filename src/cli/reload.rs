@@ -9,7 +9,7 @@ use crate::live::inbox::Request;
 use crate::live::owner::read_facts;
 use crate::scenario::Scenario;
 
-use super::desk::{LedgerArgs, LiveLedger, RequestOutcome};
+use super::desk::{LedgerArgs, LiveLedger, OwnerRequestOutcome};
 use super::{Common, Failure, json, print};
 
 /// Give a live desk other settings, and new rows of its facts files, without stopping it.
@@ -17,7 +17,7 @@ use super::{Common, Failure, json, print};
 /// Its positions, its money and what its kill switches have counted stay. A scenario that does not hold is
 /// refused here, before the desk hears of it.
 #[derive(Debug, Args)]
-pub struct Reload {
+pub struct ReloadCommand {
     /// Scenario file [default: that which the desk was started with, read again]
     #[arg(value_name = "SCENARIO")]
     scenario: Option<PathBuf>,
@@ -25,7 +25,7 @@ pub struct Reload {
     ledger: LedgerArgs,
 }
 
-impl Reload {
+impl ReloadCommand {
     pub(super) fn run(&self, common: &Common) -> Result<(), Failure> {
         let ledger = LiveLedger::open(&self.ledger)?;
         let scenario =
@@ -43,7 +43,7 @@ impl Reload {
                 }
             };
         let request = Request::Reload { scenario };
-        let posted = RequestOutcome::of(&ledger.file, &request)?;
+        let posted = OwnerRequestOutcome::of(&ledger.file, &request)?;
         if common.json {
             print(&json(&json!({ "request": request, "posted": posted })))?;
         } else {

@@ -11,7 +11,7 @@ use crate::journal::ledger;
 use crate::report::Summary;
 use crate::report::calibration::Calibration;
 
-use super::backtest::Shown;
+use super::backtest::ShownScenario;
 use super::{Color, Common, Failure};
 
 const CHART_WIDTH: usize = 72;
@@ -21,7 +21,12 @@ const TRADES_SHOWN: u64 = 12;
 const WIDEST: u16 = 140;
 
 /// The whole summary.
-pub fn summary(summary: &Summary, shown: &Shown, folder: &Path, common: &Common) -> Result<String, Failure> {
+pub fn summary(
+    summary: &Summary,
+    shown: &ShownScenario,
+    folder: &Path,
+    common: &Common,
+) -> Result<String, Failure> {
     match common.color {
         Color::Auto => {}
         Color::Always => console::set_colors_enabled(true),
@@ -383,7 +388,7 @@ fn refusals(summary: &Summary) -> String {
     format!("Refused: {}\n", reasons.join(", "))
 }
 
-fn assumptions(summary: &Summary, shown: &Shown) -> String {
+fn assumptions(summary: &Summary, shown: &ShownScenario) -> String {
     let mut text = String::new();
     if let Some(half_spread) = shown.half_spread.filter(|_| summary.assumed_quotes > 0) {
         let _ = writeln!(

@@ -7,9 +7,9 @@ use clap::Args;
 use crate::dataset::DataError;
 use crate::desk::Desk;
 use crate::domain::Timestamp;
-use crate::engine::gateway::{Feed, Session, Venue};
+use crate::engine::gateway::{EventSource, Feed, Venue};
 use crate::engine::{Difference, Engine, EngineError, JournalError};
-use crate::journal::replay::{Recording, SilentVenue};
+use crate::journal::replay::{RecordedRun, SilentVenue};
 use crate::live::opening::{SCENARIO, refit};
 use crate::scenario::Scenario;
 
@@ -21,7 +21,7 @@ use super::{Common, Failure, ScenarioArgs, json, print};
 /// Of a backtest the data is read again (its content must be what it was) and the exchange's answers come from
 /// the ledger; of a live run everything comes from the ledger.
 #[derive(Debug, Args)]
-pub struct Replay {
+pub struct ReplayCommand {
     /// Run folder, for example reports/fomc/latest, or the ledger of a live run
     #[arg(value_name = "RUN")]
     run: PathBuf,
@@ -30,7 +30,7 @@ pub struct Replay {
 }
 
 #[derive(serde::Serialize)]
-struct Outcome<'a> {
+struct ReplayOutcome<'a> {
     run_id: &'a str,
     same: bool,
     digest: Option<String>,
@@ -39,10 +39,10 @@ struct Outcome<'a> {
     now: Option<String>,
 }
 
-impl Replay {
+impl ReplayCommand {
     pub(super) fn run(&self, common: &Common) -> Result<(), Failure> {
         let file = if self.run.is_file() { self.run.clone() } else { self.run.join("ledger.sqlite") };
-        let recording = Recording::open(&file)?;
+        let recording = RecordedRun::open(&file)?;
         if recording.mode == "backtest" {
             self.backtest(recording, common)
         } else {
@@ -51,7 +51,7 @@ impl Replay {
     }
 
     /// The data is read again, the exchange's answers come from the ledger.
-    fn backtest(&self, recording: Recording, common: &Common) -> Result<(), Failure> {
+    fn backtest(&self, recording: RecordedRun, common: &Common) -> Result<(), Failure> {
         let mut scenario = Scenario::load(&self.run.join("scenario.toml"), &self.scenario.overrides)?;
         let flags = recording.flags()?;
         let flags = RunFlags { lenient: flags.0, ignore_halts: flags.1 };
@@ -71,24 +71,24 @@ impl Replay {
                 return Err(DataError::of_file(file, problem).into());
             }
         }
-        let session = Session { feed, venue: recording.venue()? };
+        let session = EventSource { feed, venue: recording.venue()? };
         Self::compare(recording, Desk::new(scenario.desk, scenario.seats), session, common)
     }
 
     /// Everything comes from the ledger: a live run keeps all its inputs.
-    fn live(&self, recording: Recording, common: &Common) -> Result<(), Failure> {
+    fn live(&self, recording: RecordedRun, common: &Common) -> Result<(), Failure> {
         let Some(toml) = recording.note(SCENARIO)? else {
             return Err(Failure::new(Failure::DATA, "the ledger does not say which scenario it began with"));
         };
         let scenario = Scenario::parse(&toml, &self.scenario.overrides, &self.run)?;
-        let session = Session { feed: recording.inputs(), venue: SilentVenue };
+        let session = EventSource { feed: recording.inputs(), venue: SilentVenue };
         Self::compare(recording, Desk::new(scenario.desk, scenario.seats), session, common)
     }
 
     fn compare<F: Feed, V: Venue>(
-        recording: Recording,
+        recording: RecordedRun,
         desk: Desk,
-        session: Session<F, V>,
+        session: EventSource<F, V>,
         common: &Common,
     ) -> Result<(), Failure> {
         let run_id = recording.run_id.clone();
@@ -102,7 +102,7 @@ impl Replay {
             Ok(()) if recorded_digest.as_ref().is_none_or(|then| *then == engine.journal.digest()) => {
                 let digest = engine.journal.digest();
                 if common.json {
-                    let same = Outcome {
+                    let same = ReplayOutcome {
                         run_id: &run_id,
                         same: true,
                         digest: Some(digest),
@@ -133,7 +133,7 @@ impl Replay {
         let Difference { at, recorded, now } = difference;
         if common.json {
             let (at, recorded, now) = (Some(at.to_string()), recorded.clone(), now.clone());
-            print(&json(&Outcome { run_id, same: false, digest: None, at, recorded, now }))?;
+            print(&json(&ReplayOutcome { run_id, same: false, digest: None, at, recorded, now }))?;
         }
         let nothing = || "nothing".to_owned();
         Err(Failure::new(

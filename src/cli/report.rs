@@ -9,7 +9,7 @@ use clap::Args;
 use crate::journal::reader::LedgerReader;
 use crate::live::place;
 use crate::report::export::{Document, tables};
-use crate::report::findings::{Findings, trials};
+use crate::report::findings::{ReportFindings, trials};
 use crate::report::page::{comparison, page};
 
 use super::{Common, Failure, OutArgs, json, print, report_text};
@@ -23,7 +23,7 @@ const LEDGER: &str = "ledger.sqlite";
 /// Writes one page, report.html, and its figures as report.json and CSV files: of a backtest into its run
 /// folder, of a live desk into a folder beside its ledger. Several runs are compared on a page of their own.
 #[derive(Debug, Args)]
-pub struct Report {
+pub struct ReportCommand {
     /// Run folders, run ids, names of scenarios, ledgers of live desks, or `latest` for what was written last
     #[arg(required = true, value_name = "RUN")]
     runs: Vec<String>,
@@ -41,18 +41,18 @@ pub struct Report {
 }
 
 /// A recorded run.
-struct Recorded {
+struct RecordedRunFile {
     ledger: PathBuf,
     /// Where its report goes.
     folder: PathBuf,
 }
 
-impl Report {
+impl ReportCommand {
     pub(super) fn run(&self, common: &Common) -> Result<(), Failure> {
         let runs = self.runs.iter().map(|run| self.find(run)).collect::<Result<Vec<_>, _>>()?;
         let mut all = Vec::new();
         for run in &runs {
-            let findings = Findings::of(&LedgerReader::open(&run.ledger)?)?;
+            let findings = ReportFindings::of(&LedgerReader::open(&run.ledger)?)?;
             write(&run.folder, page(&findings), &findings)?;
             all.push(findings);
         }
@@ -66,7 +66,7 @@ impl Report {
         if self.open { browse(&shown) } else { Ok(()) }
     }
 
-    fn tell(&self, all: &[Findings], shown: &Path, common: &Common) -> Result<(), Failure> {
+    fn tell(&self, all: &[ReportFindings], shown: &Path, common: &Common) -> Result<(), Failure> {
         if common.json {
             return match all {
                 [one] => print(&json(one)),
@@ -87,13 +87,13 @@ impl Report {
     }
 
     /// What is meant by an argument.
-    fn find(&self, run: &str) -> Result<Recorded, Failure> {
+    fn find(&self, run: &str) -> Result<RecordedRunFile, Failure> {
         let path = Path::new(run);
         if run == LATEST && !path.exists() {
             return self.latest();
         }
         if path.is_file() {
-            return Ok(Recorded::live(path.to_owned()));
+            return Ok(RecordedRunFile::live(path.to_owned()));
         }
         let out = &self.out.out;
         let named = [path.to_owned(), path.join(LATEST), out.join(run).join(LATEST)];
@@ -106,15 +106,15 @@ impl Report {
                 out.display()
             )
         };
-        found.map(Recorded::backtest).ok_or_else(|| Failure::new(Failure::DATA, problem()))
+        found.map(RecordedRunFile::backtest).ok_or_else(|| Failure::new(Failure::DATA, problem()))
     }
 
     /// The run written last: a run folder, or the ledger of a live desk.
-    fn latest(&self) -> Result<Recorded, Failure> {
+    fn latest(&self) -> Result<RecordedRunFile, Failure> {
         let folders = fs::read_dir(&self.out.out).into_iter().flatten().flatten();
         let folders = folders.map(|entry| entry.path().join(LATEST));
-        let folders = folders.filter(|folder| folder.join(LEDGER).is_file()).map(Recorded::backtest);
-        let ledgers = place::known_ledgers().into_iter().map(Recorded::live);
+        let folders = folders.filter(|folder| folder.join(LEDGER).is_file()).map(RecordedRunFile::backtest);
+        let ledgers = place::known_ledgers().into_iter().map(RecordedRunFile::live);
         let newest = folders.chain(ledgers).max_by_key(|run| place::written(&run.ledger));
         newest.ok_or_else(|| {
             let problem = format!(
@@ -127,7 +127,7 @@ impl Report {
     }
 }
 
-impl Recorded {
+impl RecordedRunFile {
     fn backtest(folder: PathBuf) -> Self {
         // The link `latest` may point elsewhere by the time somebody looks.
         let folder = fs::canonicalize(&folder).unwrap_or(folder);
@@ -148,7 +148,7 @@ impl Recorded {
 }
 
 /// Writes a run's page and its figures.
-pub fn write(folder: &Path, page: String, findings: &Findings) -> Result<(), Failure> {
+pub fn write(folder: &Path, page: String, findings: &ReportFindings) -> Result<(), Failure> {
     let figures = serde_json::to_string_pretty(findings).expect("findings are plain data");
     put(folder, &[("report.html", page.into_bytes()), ("report.json", (figures + "\n").into_bytes())])?;
     put(&folder.join("report"), &tables(findings))

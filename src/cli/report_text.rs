@@ -6,9 +6,9 @@ use comfy_table::Cell;
 use console::Style;
 
 use crate::domain::Timestamp;
-use crate::report::findings::{Calibration, Findings, Tone};
+use crate::report::findings::{CalibrationFindings, ReportFindings, Tone};
 use crate::report::forecasts::POOLED;
-use crate::report::stats::Estimate;
+use crate::report::stats::IntervalEstimate;
 use crate::report::stats::evidence::LINE;
 
 use super::render::{plot, right_align, show, table, wrapped};
@@ -17,7 +17,7 @@ use super::render::{plot, right_align, show, table, wrapped};
 const BAR: usize = 30;
 
 /// Which run, and the questions with their answers.
-pub fn answers(findings: &Findings) -> String {
+pub fn answers(findings: &ReportFindings) -> String {
     let bold = Style::new().bold();
     let run = &findings.run;
     let day = |at: Option<i64>| at.map_or("?".into(), |at| Timestamp::from_nanos(at).date());
@@ -46,7 +46,7 @@ pub fn answers(findings: &Findings) -> String {
 }
 
 /// Equity, reliability, evidence and mark-outs.
-pub fn charts(findings: &Findings) -> String {
+pub fn charts(findings: &ReportFindings) -> String {
     let mut text = equity(findings);
     for of in findings.calibration.iter().filter(|of| of.which == POOLED && !of.bins.is_empty()) {
         text += &reliability(of);
@@ -61,7 +61,7 @@ fn heading(text: &str) -> String {
     format!("{}\n", Style::new().bold().apply_to(text))
 }
 
-fn equity(findings: &Findings) -> String {
+fn equity(findings: &ReportFindings) -> String {
     let curve = &findings.results.curve;
     let (Some(first), Some(last)) = (curve.first(), curve.last()) else { return String::new() };
     let points: Vec<(f64, f64)> = curve.iter().map(|point| (point.at as f64 / 1e9, point.equity)).collect();
@@ -70,7 +70,7 @@ fn equity(findings: &Findings) -> String {
 }
 
 /// What was said as `|`, what happened as `●` in its interval.
-fn reliability(of: &Calibration) -> String {
+fn reliability(of: &CalibrationFindings) -> String {
     let mut rows = table();
     rows.set_header(["said", "happened", "95 %", "n", "0 %            50 %          100 %"]);
     let percent = |share: f64| format!("{:.0} %", share * 100.0);
@@ -98,7 +98,7 @@ fn scale(said: f64, happened: f64, (low, high): (f64, f64)) -> String {
     line.into_iter().collect()
 }
 
-fn evidence(findings: &Findings) -> String {
+fn evidence(findings: &ReportFindings) -> String {
     let mut text = String::new();
     for evidence in findings.evidence.iter().filter(|evidence| evidence.path.log_ratio.len() > 1) {
         let points: Vec<(f64, f64)> = (0u32..)
@@ -118,7 +118,7 @@ fn evidence(findings: &Findings) -> String {
     text
 }
 
-fn mark_outs(findings: &Findings) -> String {
+fn mark_outs(findings: &ReportFindings) -> String {
     let known: Vec<_> =
         findings.mark_outs.iter().filter_map(|after| Some((after, after.gain.as_ref()?))).collect();
     if known.is_empty() {
@@ -156,13 +156,13 @@ fn both_ways(share: f64) -> String {
     if share < 0.0 { format!("{blank}{bar}|") } else { format!("{}|{bar}", " ".repeat(half)) }
 }
 
-fn ends(estimate: &Estimate, times: f64, decimals: usize) -> String {
+fn ends(estimate: &IntervalEstimate, times: f64, decimals: usize) -> String {
     estimate.interval().map_or("-".into(), |(low, high)| {
         format!("{:+.decimals$} to {:+.decimals$}", low * times, high * times)
     })
 }
 
-fn sources(findings: &Findings) -> String {
+fn sources(findings: &ReportFindings) -> String {
     let mut rows = table();
     rows.set_header(["by", "", "positions", "won", "profit", "¢ a contract", "95 %"]);
     for source in findings.sources.iter().filter(|source| source.groups.len() > 1) {
@@ -187,7 +187,7 @@ fn sources(findings: &Findings) -> String {
 }
 
 /// What went wrong.
-pub fn postmortems(findings: &Findings) -> String {
+pub fn postmortems(findings: &ReportFindings) -> String {
     let mut text = String::new();
     for story in &findings.postmortems {
         text += &heading(&format!("What went wrong with {}", story.strategy));

@@ -7,14 +7,14 @@ use crate::live::inbox::{Request, remove_stop, stop_file};
 use crate::live::place;
 use crate::scenario::raw::nearest;
 
-use super::desk::{LedgerArgs, LiveLedger, RequestOutcome};
+use super::desk::{LedgerArgs, LiveLedger, OwnerRequestOutcome};
 use super::{Common, Failure, json, print};
 
 /// Lift a halt: that of one strategy's kill switch, or with --trading the halt of all trading.
 ///
 /// The reason is kept in the ledger for ever.
 #[derive(Debug, Args)]
-pub struct Resume {
+pub struct ResumeCommand {
     /// The halted strategy
     #[arg(value_name = "STRATEGY", required_unless_present = "trading", conflicts_with = "trading")]
     strategy: Option<String>,
@@ -34,7 +34,7 @@ pub fn reason(text: &str) -> Result<String, String> {
     if text.is_empty() { Err("is empty; say why, it is kept".into()) } else { Ok(text.to_owned()) }
 }
 
-impl Resume {
+impl ResumeCommand {
     pub(super) fn run(&self, common: &Common) -> Result<(), Failure> {
         // A halt needs no ledger, so neither does what lifts it.
         let nowhere = self.ledger.ledger.is_none()
@@ -47,13 +47,13 @@ impl Resume {
         // The file goes first: a desk that looks at it must not halt again right after.
         let removed = self.trading && self.lift_stops(posted.as_ref())?;
         let request = Request::Resume { strategy: self.strategy.clone(), reason: self.reason.clone() };
-        let posted = posted.map(|ledger| RequestOutcome::of(&ledger.file, &request)).transpose()?;
+        let posted = posted.map(|ledger| OwnerRequestOutcome::of(&ledger.file, &request)).transpose()?;
         if common.json {
             print(&json(&json!({ "request": request, "posted": posted, "stop_removed": removed })))?;
         } else {
             let stop = if removed { "STOP is removed; " } else { "" };
             let none = || "there is no desk to tell".into();
-            let told = posted.as_ref().map_or_else(none, RequestOutcome::words);
+            let told = posted.as_ref().map_or_else(none, OwnerRequestOutcome::words);
             print(&format!("{stop}{told}\n"))?;
         }
         posted.and_then(|posted| posted.failure()).map_or(Ok(()), Err)

@@ -17,7 +17,7 @@ use crate::feed::HistoricalFeed;
 use crate::feed::historical::HistoricalSettings;
 use crate::live::rendezvous::Sandbox;
 use crate::sandbox::serve::ServeError;
-use crate::sandbox::{Exchange, Faults, Keys, SandboxSettings, ServeSettings, Speed, Tier, serve};
+use crate::sandbox::{Faults, Keys, SandboxExchange, SandboxSettings, ServeSettings, Speed, Tier, serve};
 use crate::sim::{FillModel, LatencyModel, SimSettings};
 
 use super::{Common, Failure, json, print};
@@ -58,14 +58,14 @@ pub struct SandboxCommand {
     half_spread: HalfSpread,
     /// How much an order can take: what is displayed at the best price, our share of every level within its
     /// limit, or everything at the quote
-    #[arg(long, value_enum, default_value_t = Fill::TopOfBook)]
-    fill: Fill,
+    #[arg(long, value_enum, default_value_t = FillChoice::TopOfBook)]
+    fill: FillChoice,
     /// Share of the traded volume that an order gets where sizes are unknown
     #[arg(long, default_value = "0.25", value_parser = share)]
     participation: Fraction,
     /// How fees round
-    #[arg(long, value_enum, default_value_t = Rounding::Centicent)]
-    fee_rounding: Rounding,
+    #[arg(long, value_enum, default_value_t = RoundingChoice::Centicent)]
+    fee_rounding: RoundingChoice,
     /// What goes wrong and how often, for example `seed=7,drop_ack=0.05,ws_gap=0.01,latency=50ms..2s`; also `http_500`,
     /// reset, `rate_limit`, duplicate and `ws_drop`
     #[arg(long, default_value = "", value_name = "SPEC", value_parser = Faults::parse, hide_default_value = true)]
@@ -85,7 +85,7 @@ struct HalfSpread(Option<Price>);
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
 #[value(rename_all = "snake_case")]
-enum Fill {
+enum FillChoice {
     TopOfBook,
     Book,
     Unlimited,
@@ -93,7 +93,7 @@ enum Fill {
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
 #[value(rename_all = "snake_case")]
-enum Rounding {
+enum RoundingChoice {
     Centicent,
     Cent,
     CentPerFill,
@@ -149,7 +149,7 @@ impl SandboxCommand {
             };
             // Found or not, it can be used: its address is printed.
             let announced = sandbox.clone().announce();
-            let told = Told { sandbox: &sandbox, found: announced.is_ok(), markets };
+            let told = SandboxStarted { sandbox: &sandbox, found: announced.is_ok(), markets };
             print(&if common.json { told.json() } else { told.text() })?;
             let served = serve(listener, exchange, keys, self.settings(), interrupted()).await;
             drop(announced);
@@ -169,7 +169,7 @@ impl SandboxCommand {
     }
 
     /// The exchange, and how many markets it has.
-    fn exchange(&self) -> Result<(Exchange, usize), Failure> {
+    fn exchange(&self) -> Result<(SandboxExchange, usize), Failure> {
         if self.start.zip(self.end).is_some_and(|(start, end)| end < start) {
             return Err(Failure::new(Failure::USAGE, "--end is before --start"));
         }
@@ -186,21 +186,21 @@ impl SandboxCommand {
         let markets = feed.markets().len();
         let sim = SimSettings {
             fill: match self.fill {
-                Fill::TopOfBook => FillModel::TopOfBook,
-                Fill::Book => FillModel::Book,
-                Fill::Unlimited => FillModel::Unlimited,
+                FillChoice::TopOfBook => FillModel::TopOfBook,
+                FillChoice::Book => FillModel::Book,
+                FillChoice::Unlimited => FillModel::Unlimited,
             },
             latency: LatencyModel::Fixed(Span::ZERO),
             participation: self.participation,
             fee_rounding: match self.fee_rounding {
-                Rounding::Centicent => FeeRounding::Centicent,
-                Rounding::Cent => FeeRounding::Cent,
-                Rounding::CentPerFill => FeeRounding::CentPerFill,
+                RoundingChoice::Centicent => FeeRounding::Centicent,
+                RoundingChoice::Cent => FeeRounding::Cent,
+                RoundingChoice::CentPerFill => FeeRounding::CentPerFill,
             },
             seed: self.faults.seed,
         };
         let settings = SandboxSettings { sim, bankroll: self.bankroll };
-        let exchange = Exchange::new(Box::new(feed), settings);
+        let exchange = SandboxExchange::new(Box::new(feed), settings);
         exchange
             .map(|exchange| (exchange.with_live_window(self.live_window), markets))
             .map_err(|error| Failure::new(Failure::DATA, error.message))
@@ -261,13 +261,13 @@ async fn interrupted() {
 }
 
 /// What is printed at the start.
-struct Told<'a> {
+struct SandboxStarted<'a> {
     sandbox: &'a Sandbox,
     found: bool,
     markets: usize,
 }
 
-impl Told<'_> {
+impl SandboxStarted<'_> {
     fn json(&self) -> String {
         let Sandbox { port, key_id, key_path, .. } = self.sandbox;
         json(&json!({

@@ -13,7 +13,7 @@ use ratatui::{DefaultTerminal, Frame};
 
 use crate::domain::Timestamp;
 use crate::kalshi::clock;
-use crate::live::health::{Health, Line, Moment};
+use crate::live::health::{DecisionLine, Health, Moment};
 
 use super::desk::in_words;
 use super::render::dollars;
@@ -177,7 +177,7 @@ fn day(at: Moment) -> String {
     at.to_string().chars().take(16).map(|c| if c == 'T' { ' ' } else { c }).collect()
 }
 
-fn show_lines(frame: &mut Frame<'_>, area: Rect, title: &str, lines: &[Line]) {
+fn show_lines(frame: &mut Frame<'_>, area: Rect, title: &str, lines: &[DecisionLine]) {
     let time = |at: Moment| at.to_string().chars().skip(11).take(8).collect::<String>();
     let lines: Vec<_> = lines
         .iter()

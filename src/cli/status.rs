@@ -14,12 +14,12 @@ use super::{Common, Failure, json, print, render};
 
 /// Say how a live desk is doing: whether it runs, its money, its feed, what is halted.
 #[derive(Debug, Args)]
-pub struct Status {
+pub struct StatusCommand {
     #[command(flatten)]
     ledger: LedgerArgs,
 }
 
-impl Status {
+impl StatusCommand {
     pub(super) fn run(&self, common: &Common) -> Result<(), Failure> {
         let ledger = LiveLedger::open(&self.ledger)?;
         let health = ledger.health()?;

@@ -16,12 +16,12 @@ use crate::dataset::io::durable;
 use crate::dataset::io::parallel::work_through;
 use crate::domain::Span;
 use crate::scenario::{Scenario, moved_keys};
-use crate::sweep::axes::{Grid, Range, Space};
+use crate::sweep::axes::{GridAxis, RangeAxis, Space};
 use crate::sweep::lane::Lane;
-use crate::sweep::plan::{Manifest, Shard, Task};
+use crate::sweep::plan::{Manifest, Shard, SweepTask};
 use crate::sweep::result::{self, TaskResult};
 use crate::sweep::run::{lanes_a_pass, pass};
-use crate::sweep::verdict::{Verdict, Walk, Window};
+use crate::sweep::verdict::{SweepAssessment, WalkForward, WalkWindow};
 use crate::sweep::{page, table};
 
 use super::run::{self, RunFlags, run_id};
@@ -33,24 +33,24 @@ use super::{Common, Failure, OutArgs, ScenarioArgs, json, print};
 /// where it was. Beside them: table.csv, table.parquet, summary.json and report.html.
 #[derive(Debug, Args)]
 #[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
-pub struct Sweep {
+pub struct SweepCommand {
     #[command(subcommand)]
-    command: Option<Part>,
+    command: Option<SweepSubcommand>,
     #[command(flatten)]
-    run: Run,
+    run: SweepRunArgs,
 }
 
 #[derive(Debug, Subcommand)]
-enum Part {
+enum SweepSubcommand {
     /// Join the folders of a sweep's shards and write its report
-    Merge(Merge),
+    Merge(MergeArgs),
     /// Print the job file that runs a sweep on many machines; runs nothing
-    Plan(jobs::Plan),
+    Plan(jobs::SweepPlanArgs),
 }
 
 /// What a sweep is.
 #[derive(Debug, Args)]
-struct What {
+struct SweepArgs {
     /// Scenario file
     #[arg(value_name = "SCENARIO", required = true)]
     scenario: Option<PathBuf>,
@@ -96,9 +96,9 @@ enum WindowName {
 
 /// `protogen sweep SCENARIO`
 #[derive(Debug, Args)]
-struct Run {
+struct SweepRunArgs {
     #[command(flatten)]
-    what: What,
+    what: SweepArgs,
     /// Run one part of the sweep, `2/8`; `sweep merge` joins them
     #[arg(long, value_name = "I/N", value_parser = Shard::parse)]
     shard: Option<Shard>,
@@ -112,52 +112,52 @@ struct Run {
 
 /// `protogen sweep merge`
 #[derive(Debug, Args)]
-pub struct Merge {
+pub struct MergeArgs {
     /// Folders of the same sweep; what is missing in the first is copied from the others
     #[arg(required = true, value_name = "SWEEP")]
     folders: Vec<PathBuf>,
 }
 
-impl Sweep {
+impl SweepCommand {
     pub(super) fn run(&self, common: &Common) -> Result<(), Failure> {
         match &self.command {
-            Some(Part::Merge(merge)) => merge.run(common),
-            Some(Part::Plan(plan)) => plan.run(),
+            Some(SweepSubcommand::Merge(merge)) => merge.run(common),
+            Some(SweepSubcommand::Plan(plan)) => plan.run(),
             None => self.run.run(common),
         }
     }
 }
 
 /// A sweep as planned: its manifest, and which tasks read the same data.
-struct Planned {
+struct PlannedSweep {
     manifest: Manifest,
     folder: PathBuf,
-    groups: Vec<Group>,
+    groups: Vec<FeedGroup>,
     /// What whoever planned it should know, though it holds.
     notes: Vec<String>,
 }
 
 /// Tasks with the same feed.
-struct Group {
+struct FeedGroup {
     numbers: Vec<usize>,
     sets: Vec<DataSet>,
 }
 
-impl What {
+impl SweepArgs {
     fn scenario(&self) -> &Path {
         self.scenario.as_deref().expect("clap asks for it where no subcommand stands")
     }
 
     /// Reads every set before the first is run: nothing is half done because the last one does not hold.
-    fn plan(&self) -> Result<Planned, Failure> {
+    fn plan(&self) -> Result<PlannedSweep, Failure> {
         let usage = |problem: String| Failure::new(Failure::USAGE, problem);
         let base = Scenario::load(self.scenario(), &self.settings.overrides)?;
         let grids =
-            self.grid.iter().map(|text| Grid::parse(text).map_err(|problem| format!("--grid {problem}")));
+            self.grid.iter().map(|text| GridAxis::parse(text).map_err(|problem| format!("--grid {problem}")));
         let ranges = self
             .random
             .iter()
-            .map(|text| Range::parse(text).map_err(|problem| format!("--random {problem}")));
+            .map(|text| RangeAxis::parse(text).map_err(|problem| format!("--random {problem}")));
         let space = Space {
             grids: grids.collect::<Result<_, _>>().map_err(usage)?,
             ranges: ranges.collect::<Result<_, _>>().map_err(usage)?,
@@ -169,16 +169,16 @@ impl What {
             return Err(usage("nothing varies; give --grid key=a,b or --random key=low..high".into()));
         }
         let mut feeds: BTreeMap<String, (usize, run::Manifest)> = BTreeMap::new();
-        let mut groups: Vec<Group> = Vec::new();
+        let mut groups: Vec<FeedGroup> = Vec::new();
         let mut tasks = Vec::new();
         for (number, parameters) in space.sets().map_err(usage)?.into_iter().enumerate() {
-            let mut task = Task { id: String::new(), parameters };
+            let mut task = SweepTask { id: String::new(), parameters };
             let scenario = self.load(&task)?;
             let (group, files) = match feeds.entry(feed_key(&scenario)) {
                 Entry::Occupied(known) => known.into_mut(),
                 Entry::Vacant(new) => {
                     let opened = run::open_feed(&scenario, self.flags)?;
-                    groups.push(Group { numbers: Vec::new(), sets: opened.sets });
+                    groups.push(FeedGroup { numbers: Vec::new(), sets: opened.sets });
                     new.insert((groups.len() - 1, opened.manifest))
                 }
             };
@@ -190,10 +190,10 @@ impl What {
             scenario: base.name.clone(),
             version: env!("CARGO_PKG_VERSION").to_owned(),
             seed: space.seed,
-            walk: Walk {
+            walk: WalkForward {
                 window: match self.walk_forward {
-                    WindowName::Anchored => Window::Anchored,
-                    WindowName::Rolling => Window::Rolling,
+                    WindowName::Anchored => WalkWindow::Anchored,
+                    WindowName::Rolling => WalkWindow::Rolling,
                 },
                 folds: self.folds.into(),
                 embargo_ns: self.embargo.nanos(),
@@ -203,10 +203,10 @@ impl What {
         let folder = self.out.out.join(&base.name).join(format!("sweep-{}", manifest.id()));
         let varied = self.grid.iter().chain(&self.random).filter_map(|text| moved_keys::set_by(text));
         let notes = base.notes.iter().cloned().chain(varied.map(|moved| moved.renaming_note())).collect();
-        Ok(Planned { manifest, folder, groups, notes })
+        Ok(PlannedSweep { manifest, folder, groups, notes })
     }
 
-    fn load(&self, task: &Task) -> Result<Scenario, Failure> {
+    fn load(&self, task: &SweepTask) -> Result<Scenario, Failure> {
         let overrides: Vec<String> =
             self.settings.overrides.iter().cloned().chain(task.overrides()).collect();
         let mut scenario = Scenario::load(self.scenario(), &overrides)?;
@@ -227,7 +227,7 @@ fn feed_key(scenario: &Scenario) -> String {
     )
 }
 
-impl Run {
+impl SweepRunArgs {
     fn run(&self, common: &Common) -> Result<(), Failure> {
         let planned = self.what.plan()?;
         common.say_notes(&planned.notes);
@@ -254,7 +254,7 @@ impl Run {
     /// Runs tasks that read the same data, as many at a time as memory allows.
     fn group(
         &self,
-        planned: &Planned,
+        planned: &PlannedSweep,
         sets: &[DataSet],
         todo: &[usize],
         common: &Common,
@@ -306,7 +306,7 @@ fn progress(rows: u64, sets: usize, common: &Common) -> ProgressBar {
     bar
 }
 
-impl Merge {
+impl MergeArgs {
     fn run(&self, common: &Common) -> Result<(), Failure> {
         let (into, others) = self.folders.split_first().expect("clap asks for one");
         let manifest = Manifest::read(into)?;
@@ -340,7 +340,7 @@ fn conclude(folder: &Path, manifest: &Manifest, ran: usize, common: &Common) -> 
             format!("{}: {problem}; run the sweep again without --shard, or the shard", folder.display());
         return Err(Failure::new(Failure::DATA, problem));
     }
-    let verdict = Verdict::of(&results, &manifest.walk, manifest.seed)
+    let verdict = SweepAssessment::of(&results, &manifest.walk, manifest.seed)
         .ok_or_else(|| Failure::new(Failure::USAGE, format!("{}: no sets", folder.display())))?;
     let columns = table::columns(&results, &manifest.keys());
     result::replace(&folder.join("table.csv"), &table::csv(&columns))?;
@@ -356,5 +356,5 @@ fn conclude(folder: &Path, manifest: &Manifest, ran: usize, common: &Common) -> 
     if common.json {
         return print(&json(&summary));
     }
-    print(&text::summary(manifest, &results, &verdict, &text::Done { folder, ran }, common))
+    print(&text::summary(manifest, &results, &verdict, &text::SweepDone { folder, ran }, common))
 }

@@ -28,12 +28,12 @@ const OBSERVED_HIGHS: &[&str] = &["published_at", "station", "date", "high_f"];
 const FEE_CHANGES: &[&str] = &["series_ticker", "effective_at", "fee_type", "fee_multiplier"];
 
 /// One row of a file, by column name.
-struct Row<'a> {
+struct FactRow<'a> {
     columns: &'static [&'static str],
     record: &'a StringRecord,
 }
 
-impl Row<'_> {
+impl FactRow<'_> {
     fn text(&self, column: &str) -> Result<&str, String> {
         match self.optional(column) {
             Some(text) => Ok(text),
@@ -77,7 +77,7 @@ impl Row<'_> {
     }
 }
 
-type ReadFact = fn(&Row<'_>) -> Result<Fact, String>;
+type ReadFact = fn(&FactRow<'_>) -> Result<Fact, String>;
 
 const KINDS: [(&[&str], ReadFact); 8] = [
     (DECISIONS, decision),
@@ -90,7 +90,7 @@ const KINDS: [(&[&str], ReadFact); 8] = [
     (OBSERVED_HIGHS, observed_high),
 ];
 
-fn decision(row: &Row<'_>) -> Result<Fact, String> {
+fn decision(row: &FactRow<'_>) -> Result<Fact, String> {
     row.date("meeting_date")?;
     let upper_before = row.percent("target_upper_before")?;
     let upper_after = row.percent("target_upper_after")?;
@@ -106,12 +106,12 @@ fn decision(row: &Row<'_>) -> Result<Fact, String> {
     Ok(Fact::FomcDecision { scheduled, upper_before, upper_after })
 }
 
-fn meeting(row: &Row<'_>) -> Result<Fact, String> {
+fn meeting(row: &FactRow<'_>) -> Result<Fact, String> {
     row.date("meeting_date")?;
     Ok(Fact::FomcMeeting { announcement: row.read("announcement_at", Timestamp::parse)? })
 }
 
-fn cpi_print(row: &Row<'_>) -> Result<Fact, String> {
+fn cpi_print(row: &FactRow<'_>) -> Result<Fact, String> {
     Ok(Fact::CpiPrint {
         month: row.read("reference_month", Month::parse)?,
         yoy: row.optional_percent("yoy")?,
@@ -120,7 +120,7 @@ fn cpi_print(row: &Row<'_>) -> Result<Fact, String> {
     })
 }
 
-fn cpi_consensus(row: &Row<'_>) -> Result<Fact, String> {
+fn cpi_consensus(row: &FactRow<'_>) -> Result<Fact, String> {
     Ok(Fact::CpiConsensus {
         month: row.read("reference_month", Month::parse)?,
         yoy: row.optional_percent("yoy_consensus")?,
@@ -129,16 +129,16 @@ fn cpi_consensus(row: &Row<'_>) -> Result<Fact, String> {
     })
 }
 
-fn cpi_release(row: &Row<'_>) -> Result<Fact, String> {
+fn cpi_release(row: &FactRow<'_>) -> Result<Fact, String> {
     let release = row.optional("release_at").map(|_| row.read("release_at", Timestamp::parse)).transpose()?;
     Ok(Fact::CpiRelease { month: row.read("reference_month", Month::parse)?, release })
 }
 
-fn unemployment(row: &Row<'_>) -> Result<Fact, String> {
+fn unemployment(row: &FactRow<'_>) -> Result<Fact, String> {
     Ok(Fact::Unemployment { month: row.read("reference_month", Month::parse)?, rate: row.percent("rate")? })
 }
 
-fn high_forecast(row: &Row<'_>) -> Result<Fact, String> {
+fn high_forecast(row: &FactRow<'_>) -> Result<Fact, String> {
     let lead_hours = row.read("lead_hours", |text| match text.parse() {
         Ok(hours @ 1..=240) => Ok(hours),
         _ => Err(format!("`{text}` is not a whole number of hours between 1 and 240")),
@@ -147,7 +147,7 @@ fn high_forecast(row: &Row<'_>) -> Result<Fact, String> {
     Ok(Fact::HighForecast { station, day, lead_hours, high: row.fahrenheit("high_f")? })
 }
 
-fn observed_high(row: &Row<'_>) -> Result<Fact, String> {
+fn observed_high(row: &FactRow<'_>) -> Result<Fact, String> {
     let (station, day) = (row.read("station", Station::parse)?, row.read("date", Day::parse)?);
     Ok(Fact::ObservedHigh { station, day, high: row.fahrenheit("high_f")? })
 }
@@ -322,7 +322,7 @@ fn each_row<T>(
     file: &Path,
     reader: &mut Reader,
     columns: &'static [&'static str],
-    read: impl Fn(&Row<'_>) -> Result<T, String>,
+    read: impl Fn(&FactRow<'_>) -> Result<T, String>,
 ) -> Result<Vec<T>, DataError> {
     let mut rows = Vec::new();
     for (number, record) in (1u64..).zip(reader.records()) {
@@ -332,7 +332,7 @@ fn each_row<T>(
             }
             _ => DataError::of_row(file, number, error),
         })?;
-        let row = Row { columns, record: &record };
+        let row = FactRow { columns, record: &record };
         rows.push(read(&row).map_err(|problem| DataError::of_row(file, number, problem))?);
     }
     Ok(rows)

@@ -9,7 +9,7 @@ use crate::event::MarketEvent;
 
 /// One market as of now.
 #[derive(Clone, Debug)]
-pub struct Book {
+pub struct MarketState {
     /// Its definition.
     pub market: Arc<Market>,
     /// Latest quote.
@@ -30,7 +30,7 @@ pub struct Book {
     pub unmanaged: bool,
 }
 
-impl Book {
+impl MarketState {
     /// Event of the market.
     #[must_use]
     pub fn event(&self) -> EventId {
@@ -46,20 +46,20 @@ impl Book {
 
 /// All books, indexed by market.
 #[derive(Debug, Default)]
-pub struct Books {
-    books: Vec<Option<Book>>,
+pub struct MarketStates {
+    books: Vec<Option<MarketState>>,
 }
 
-impl Books {
+impl MarketStates {
     /// The book of a market, if it was listed.
     #[must_use]
     #[inline]
-    pub fn get(&self, market: MarketId) -> Option<&Book> {
+    pub fn get(&self, market: MarketId) -> Option<&MarketState> {
         self.books.get(market.index())?.as_ref()
     }
 
     /// All listed markets in order.
-    pub fn iter(&self) -> impl Iterator<Item = &Book> {
+    pub fn iter(&self) -> impl Iterator<Item = &MarketState> {
         self.books.iter().flatten()
     }
 
@@ -112,7 +112,7 @@ impl Books {
             book.market = Arc::clone(market);
             return true;
         }
-        self.books[index] = Some(Book {
+        self.books[index] = Some(MarketState {
             market: Arc::clone(market),
             quote: Quote::default(),
             quoted_at: None,
@@ -127,7 +127,7 @@ impl Books {
     }
 
     #[inline]
-    fn change(&mut self, market: MarketId, change: impl FnOnce(&mut Book)) -> bool {
+    fn change(&mut self, market: MarketId, change: impl FnOnce(&mut MarketState)) -> bool {
         match self.books.get_mut(market.index()) {
             Some(Some(book)) => {
                 change(book);

@@ -14,7 +14,7 @@ use crate::domain::Money;
 
 /// An account of the ledger.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Account {
+pub enum LedgerAccount {
     /// Paid in, negative.
     Capital,
     /// Can be spent.
@@ -42,26 +42,26 @@ impl Ledger {
     #[must_use]
     pub fn new(bankroll: Money) -> Self {
         let mut ledger = Self { balances: [Money::ZERO; ACCOUNTS] };
-        ledger.post(Account::Capital, Account::Cash, bankroll);
+        ledger.post(LedgerAccount::Capital, LedgerAccount::Cash, bankroll);
         ledger
     }
 
     /// An account's balance.
     #[must_use]
-    pub const fn balance(&self, account: Account) -> Money {
+    pub const fn balance(&self, account: LedgerAccount) -> Money {
         self.balances[account as usize]
     }
 
     /// Cash that is free to spend.
     #[must_use]
     pub const fn free_cash(&self) -> Money {
-        self.balance(Account::Cash)
+        self.balance(LedgerAccount::Cash)
     }
 
     /// Cash in all: free and reserved.
     #[must_use]
     pub fn cash(&self) -> Money {
-        self.balance(Account::Cash) + self.balance(Account::Reserved)
+        self.balance(LedgerAccount::Cash) + self.balance(LedgerAccount::Reserved)
     }
 
     /// Sets cash aside for an order. A sale sets nothing aside, so it is possible also where the exchange has
@@ -71,34 +71,37 @@ impl Ledger {
     /// When `amount` is more than the free cash.
     pub fn reserve(&mut self, amount: Money) {
         assert!(amount <= self.free_cash().max(Money::ZERO), "nothing is bought on credit");
-        self.post(Account::Cash, Account::Reserved, amount);
+        self.post(LedgerAccount::Cash, LedgerAccount::Reserved, amount);
     }
 
     /// Gives back what an order no longer needs.
     pub fn release(&mut self, amount: Money) {
-        self.post(Account::Reserved, Account::Cash, amount);
+        self.post(LedgerAccount::Reserved, LedgerAccount::Cash, amount);
     }
 
     /// A purchase: `reserved` of its cost and fee comes from what was set aside, the rest from free cash.
     pub fn buy(&mut self, cost: Money, fee: Money, reserved: Money) {
         self.release(reserved);
-        self.post(Account::Cash, Account::Holdings, cost);
-        self.post(Account::Cash, Account::Fees, fee);
+        self.post(LedgerAccount::Cash, LedgerAccount::Holdings, cost);
+        self.post(LedgerAccount::Cash, LedgerAccount::Fees, fee);
     }
 
     /// A sale or settlement of something that cost `basis` and brings `proceeds` less `fee`.
     pub fn close(&mut self, basis: Money, proceeds: Money, fee: Money) {
-        self.post(Account::Holdings, Account::Cash, basis);
-        self.post(Account::Result, Account::Cash, proceeds - basis);
-        self.post(Account::Cash, Account::Fees, fee);
+        self.post(LedgerAccount::Holdings, LedgerAccount::Cash, basis);
+        self.post(LedgerAccount::Result, LedgerAccount::Cash, proceeds - basis);
+        self.post(LedgerAccount::Cash, LedgerAccount::Fees, fee);
     }
 
-    fn post(&mut self, from: Account, to: Account, amount: Money) {
+    fn post(&mut self, from: LedgerAccount, to: LedgerAccount, amount: Money) {
         self.balances[from as usize] -= amount;
         self.balances[to as usize] += amount;
         assert!(self.balances.iter().copied().sum::<Money>() == Money::ZERO, "money is conserved");
-        assert!(self.balance(Account::Reserved) >= Money::ZERO, "reservations cannot be negative");
-        assert!(self.balance(Account::Holdings) >= Money::ZERO, "positions cannot cost less than nothing");
+        assert!(self.balance(LedgerAccount::Reserved) >= Money::ZERO, "reservations cannot be negative");
+        assert!(
+            self.balance(LedgerAccount::Holdings) >= Money::ZERO,
+            "positions cannot cost less than nothing"
+        );
     }
 }
 
@@ -121,8 +124,8 @@ mod tests {
         assert_eq!(ledger.cash(), dollars("95.308"));
         ledger.close(dollars("5.60"), Money::ZERO, Money::ZERO); // the rest settles at nothing
         assert_eq!(ledger.cash(), dollars("95.308"));
-        assert_eq!(ledger.balance(Account::Result), dollars("4.20")); // +1.40 − 5.60, a loss is positive
-        assert_eq!(ledger.balance(Account::Fees), dollars("0.492"));
+        assert_eq!(ledger.balance(LedgerAccount::Result), dollars("4.20")); // +1.40 − 5.60, a loss is positive
+        assert_eq!(ledger.balance(LedgerAccount::Fees), dollars("0.492"));
     }
 
     #[test]

@@ -27,7 +27,7 @@ use crate::domain::{
 };
 use crate::event::{Input, MarketEvent, RejectReason, Stamped};
 
-use book::{Book, Books};
+use book::{MarketState, MarketStates};
 use decision::{EquityPoint, Evaluation, ExitReason, OrderEnd, OrderPlaced, Output, Record, Verdict};
 use execution::{ExecutionEngine, ExecutionSettings, Purpose};
 use ledger::Ledger;
@@ -56,7 +56,7 @@ pub struct DeskSettings {
 }
 
 /// A strategy and the least net edge it trades on.
-pub struct Seat {
+pub struct StrategySlot {
     /// The beliefs.
     pub strategy: Box<dyn Strategy>,
     /// Least net edge, as a share of a dollar.
@@ -64,15 +64,15 @@ pub struct Seat {
 }
 
 /// A seat that is taken, or was.
-struct Taken {
+struct StrategyState {
     strategy: Box<dyn Strategy>,
     min_edge: Fraction,
     /// No longer in the scenario: believes nothing.
     retired: bool,
 }
 
-impl From<Seat> for Taken {
-    fn from(seat: Seat) -> Self {
+impl From<StrategySlot> for StrategyState {
+    fn from(seat: StrategySlot) -> Self {
         Self { strategy: seat.strategy, min_edge: seat.min_edge, retired: false }
     }
 }
@@ -94,7 +94,7 @@ pub struct Counts {
 
 /// An estimate of the current scan, waiting for its verdict.
 #[derive(Debug)]
-struct Pending {
+struct PendingEvaluation {
     market: MarketId,
     strategy: StrategyId,
     estimate: Estimate,
@@ -112,9 +112,9 @@ struct Intent {
 /// The desk.
 pub struct Desk {
     now: Timestamp,
-    books: Books,
+    books: MarketStates,
     scanner: Scanner,
-    seats: Vec<Taken>,
+    seats: Vec<StrategyState>,
     /// Everything that became public, for strategies that come later.
     facts: Vec<(Timestamp, Fact)>,
     risk: RiskManager,
@@ -128,20 +128,20 @@ pub struct Desk {
     stop_due: Option<Timestamp>,
     equity_noted: Money,
     scan_list: Vec<MarketId>,
-    pending: Vec<Pending>,
+    pending: Vec<PendingEvaluation>,
 }
 
 impl Desk {
     /// A desk with a bankroll and strategies, before the first input.
     #[must_use]
-    pub fn new(settings: DeskSettings, seats: Vec<Seat>) -> Self {
+    pub fn new(settings: DeskSettings, seats: Vec<StrategySlot>) -> Self {
         assert!(u8::try_from(seats.len()).is_ok(), "at most 255 strategies");
         let rules = vec![settings.kill; seats.len()];
         Self {
             now: Timestamp::MIN,
-            books: Books::default(),
+            books: MarketStates::default(),
             scanner: Scanner::new(settings.scanner),
-            seats: seats.into_iter().map(Taken::from).collect(),
+            seats: seats.into_iter().map(StrategyState::from).collect(),
             facts: Vec::new(),
             risk: RiskManager::new(settings.risk, settings.bankroll, &rules),
             execution: ExecutionEngine::new(settings.execution),
@@ -289,7 +289,7 @@ impl Desk {
 
     /// Asks every strategy for its belief in a market; of a market that is no longer entered, only the
     /// strategy that holds it.
-    fn estimate(&mut self, market: MarketId, pending: &mut Vec<Pending>) {
+    fn estimate(&mut self, market: MarketId, pending: &mut Vec<PendingEvaluation>) {
         let Some(book) = self.books.get(market) else {
             return;
         };
@@ -312,7 +312,7 @@ impl Desk {
             match seat.strategy.evaluate(&view) {
                 Some(estimate) => {
                     self.counts.evaluations += 1;
-                    pending.push(Pending { market, strategy, estimate, decided: false });
+                    pending.push(PendingEvaluation { market, strategy, estimate, decided: false });
                 }
                 None => self.counts.abstentions += 1,
             }
@@ -320,7 +320,7 @@ impl Desk {
     }
 
     /// Sells the position in a market whose edge turned. Returns whether that settled the evaluation.
-    fn exit_if_inverted(&mut self, item: &Pending, out: &mut Output) -> bool {
+    fn exit_if_inverted(&mut self, item: &PendingEvaluation, out: &mut Output) -> bool {
         let book = self.books.get(item.market).expect("an evaluated market is listed");
         let owned = self.positions.get(item.market).is_some_and(|held| held.strategy == item.strategy);
         if !owned || !self.positions.inverted(book, item.estimate.probability) {
@@ -367,7 +367,7 @@ impl Desk {
     }
 
     /// Decides on an estimate: nothing, a refusal, or an order.
-    fn consider(&mut self, item: &Pending, out: &mut Output) -> (Verdict, Option<Opportunity>) {
+    fn consider(&mut self, item: &PendingEvaluation, out: &mut Output) -> (Verdict, Option<Opportunity>) {
         let book = self.books.get(item.market).expect("an evaluated market is listed");
         let best = best_side(item.estimate.probability, &book.quote, book.fees);
         let min_edge = self.seats[item.strategy.index()].min_edge;
@@ -410,7 +410,12 @@ impl Desk {
     }
 
     /// A resting entry order whose side or price is no longer what would be sent is taken back.
-    fn withdraw_if_changed(&mut self, item: &Pending, wanted: Option<(Side, Price)>, out: &mut Output) {
+    fn withdraw_if_changed(
+        &mut self,
+        item: &PendingEvaluation,
+        wanted: Option<(Side, Price)>,
+        out: &mut Output,
+    ) {
         let stale = self.execution.in_market(item.market).is_some_and(|open| {
             open.strategy == item.strategy
                 && matches!(open.purpose, Purpose::Enter(_))
@@ -458,7 +463,7 @@ impl Desk {
 
     fn record_evaluation(
         &self,
-        item: &Pending,
+        item: &PendingEvaluation,
         verdict: Verdict,
         best: Option<Opportunity>,
         out: &mut Output,
@@ -543,7 +548,7 @@ impl Desk {
 
     /// Markets as the desk knows them.
     #[must_use]
-    pub const fn books(&self) -> &Books {
+    pub const fn books(&self) -> &MarketStates {
         &self.books
     }
 
@@ -562,7 +567,7 @@ fn earlier(one: Option<Timestamp>, other: Option<Timestamp>) -> Option<Timestamp
 }
 
 /// The market's price of a side: its mid, or the executable price where one side is missing.
-fn market_price(book: &Book, opportunity: &Opportunity) -> Probability {
+fn market_price(book: &MarketState, opportunity: &Opportunity) -> Probability {
     match book.quote.mid() {
         Some(mid) => opportunity.side.probability(mid),
         None => Probability::from_ppm(u32::from(opportunity.price.get()) * 100).unwrap_or(Probability::ONE),

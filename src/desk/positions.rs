@@ -12,7 +12,7 @@ use crate::domain::{
 };
 use crate::event::Fill;
 
-use super::book::Book;
+use super::book::MarketState;
 use super::decision::{ExitReason, Trade};
 use super::opportunity::Edge;
 use super::risk::Holding;
@@ -37,7 +37,7 @@ pub struct Conviction {
 
 /// Whose purchase, of which side, with which belief.
 #[derive(Clone, Copy, Debug)]
-pub struct Entry {
+pub struct EntryContext {
     /// Whose.
     pub strategy: StrategyId,
     /// Which side.
@@ -159,8 +159,8 @@ impl PositionTracker {
     }
 
     /// Books a purchase. Returns whether it opened the position.
-    pub fn bought(&mut self, at: Timestamp, book: &Book, entry: Entry, fill: &Fill) -> bool {
-        let Entry { strategy, side, conviction } = entry;
+    pub fn bought(&mut self, at: Timestamp, book: &MarketState, entry: EntryContext, fill: &Fill) -> bool {
+        let EntryContext { strategy, side, conviction } = entry;
         let market = book.market.id;
         let cost = fill.price * fill.contracts;
         let index = market.index();
@@ -201,13 +201,13 @@ impl PositionTracker {
     }
 
     /// Books a sale.
-    pub fn sold(&mut self, at: Timestamp, book: &Book, fill: &Fill, reason: ExitReason) -> Reduction {
+    pub fn sold(&mut self, at: Timestamp, book: &MarketState, fill: &Fill, reason: ExitReason) -> Reduction {
         let (contracts, fee) = (fill.contracts, fill.fee);
         self.reduce(at, book, Leaving { contracts, proceeds: fill.price * contracts, fee, reason })
     }
 
     /// Books a settlement; `None` if nothing was held. `value` is what YES paid.
-    pub fn settled(&mut self, at: Timestamp, book: &Book, value: Price) -> Option<(Money, Reduction)> {
+    pub fn settled(&mut self, at: Timestamp, book: &MarketState, value: Price) -> Option<(Money, Reduction)> {
         let position = self.get(book.market.id)?;
         let (contracts, paid) = (position.contracts, position.side.price(value));
         let proceeds = paid * contracts;
@@ -215,7 +215,7 @@ impl PositionTracker {
         Some((proceeds, self.reduce(at, book, leaving)))
     }
 
-    fn reduce(&mut self, at: Timestamp, book: &Book, leaving: Leaving) -> Reduction {
+    fn reduce(&mut self, at: Timestamp, book: &MarketState, leaving: Leaving) -> Reduction {
         let Leaving { contracts, proceeds, fee, reason } = leaving;
         let market = book.market.id;
         let held = self.positions.get_mut(market.index()).and_then(Option::as_mut);
@@ -286,7 +286,7 @@ impl PositionTracker {
 
     /// Whether the position in `book` should be sold because its edge turned against it.
     #[must_use]
-    pub fn inverted(&self, book: &Book, belief_in_yes: Probability) -> bool {
+    pub fn inverted(&self, book: &MarketState, belief_in_yes: Probability) -> bool {
         let Some(position) = self.get(book.market.id) else {
             return false;
         };

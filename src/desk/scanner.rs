@@ -6,7 +6,7 @@
 
 use crate::domain::{Contracts, Market, MarketId, Span, Timestamp};
 
-use super::book::{Book, Books};
+use super::book::{MarketState, MarketStates};
 
 /// The scenario's `[scanner]`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -59,7 +59,7 @@ impl Scanner {
     }
 
     /// From here on other settings hold.
-    pub fn refit(&mut self, settings: ScannerSettings, books: &Books) {
+    pub fn refit(&mut self, settings: ScannerSettings, books: &MarketStates) {
         self.settings = settings;
         books.iter().for_each(|book| self.list(&book.market));
         self.due = self.due.map(|due| due.min(self.next_scan(due)));
@@ -89,7 +89,7 @@ impl Scanner {
     }
 
     /// A fact that a model uses became public: every quoted market is looked at again.
-    pub fn all_changed(&mut self, books: &Books, now: Timestamp) {
+    pub fn all_changed(&mut self, books: &MarketStates, now: Timestamp) {
         for book in books.iter().filter(|book| book.quoted_at.is_some() && book.settled.is_none()) {
             self.changed(book.market.id, now);
         }
@@ -132,7 +132,7 @@ impl Scanner {
 
     /// Whether a market may be entered now.
     #[must_use]
-    pub fn allows(&self, book: &Book, now: Timestamp) -> bool {
+    pub fn allows(&self, book: &MarketState, now: Timestamp) -> bool {
         let enough_time = book.close_time.since(now) >= self.settings.min_time_to_close;
         let volume = book.quote.volume.unwrap_or(Contracts::ZERO);
         enough_time && volume >= self.settings.min_volume

@@ -11,8 +11,8 @@ use crate::event::{Fill, RejectReason, VenueEvent};
 use super::Desk;
 use super::decision::{Discrepancy, FillBooked, Halt, OrderDone, OrderEnd, Output, Record, Settled, Trade};
 use super::execution::{Matched, OpenOrder, Purpose};
-use super::positions::Entry;
-use super::risk::kill_switch::Verdict as KillVerdict;
+use super::positions::EntryContext;
+use super::risk::kill_switch::HaltDecision as KillVerdict;
 use super::risk::trading_halt::HaltRule;
 
 /// The highest fee, in dollars, and the most contracts that are booked, a billion of each: sums stay far from
@@ -75,7 +75,7 @@ impl Desk {
                         let cost = fill.price * fill.contracts;
                         self.ledger.buy(cost, fill.fee, reserved);
                         self.risk.exposure.change(book, cost + fill.fee - reserved);
-                        let entry = Entry { strategy, side: order.side, conviction };
+                        let entry = EntryContext { strategy, side: order.side, conviction };
                         let opened = self.positions.bought(self.now, book, entry, fill);
                         if opened {
                             let (belief, price) = (conviction.belief, conviction.market_price);

@@ -7,7 +7,7 @@ use crate::event::Control;
 
 use super::decision::{Halt, Output, Record, Refitted, Resume};
 use super::risk::trading_halt::HaltRule;
-use super::{Desk, DeskSettings, Seat, Taken};
+use super::{Desk, DeskSettings, StrategySlot, StrategyState};
 
 impl Desk {
     pub(super) fn steer(&mut self, control: &Control, out: &mut Output) {
@@ -47,10 +47,11 @@ impl Desk {
     ///
     /// # Panics
     /// With more than 255 strategies, the retired ones included, or when time goes back.
-    pub fn refit(&mut self, at: Timestamp, settings: DeskSettings, seats: Vec<Seat>) {
+    pub fn refit(&mut self, at: Timestamp, settings: DeskSettings, seats: Vec<StrategySlot>) {
         assert!(at >= self.now, "time does not go back");
         self.now = at;
-        let mut left: Vec<Option<Taken>> = seats.into_iter().map(|seat| Some(Taken::from(seat))).collect();
+        let mut left: Vec<Option<StrategyState>> =
+            seats.into_iter().map(|seat| Some(StrategyState::from(seat))).collect();
         for old in &mut self.seats {
             let same = left
                 .iter_mut()

@@ -96,7 +96,7 @@ impl Bench {
     }
 
     fn with_seats(settings: DeskSettings, seats: &[&[(u32, u32)]]) -> Self {
-        let seat = |beliefs: &&[(u32, u32)]| Seat {
+        let seat = |beliefs: &&[(u32, u32)]| StrategySlot {
             strategy: Box::new(Fixed(beliefs.iter().copied().collect())),
             min_edge: share(50_000),
         };

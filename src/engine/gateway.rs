@@ -68,7 +68,7 @@ pub trait Feed {
 
 /// What the network tells a live feed.
 #[derive(Debug)]
-pub enum News {
+pub enum SessionEvent {
     /// Something happened. With the exchange's clock it has a stamp.
     Input {
         /// The exchange's stamp.
@@ -87,7 +87,7 @@ pub enum News {
         /// Its best prices.
         quote: Quote,
         /// More of its book.
-        beside: Beside,
+        beside: BookExtras,
     },
     /// A trade of anybody's; told to who asked for it.
     Trade {
@@ -111,16 +111,16 @@ pub enum News {
 
 /// What a recorder keeps and a desk has no use for.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Aside {
+pub enum RecorderEvent {
     /// More of the book whose quote comes next.
-    Book(Beside),
+    Book(BookExtras),
     /// A trade of anybody's.
     Trade(PublicTrade),
 }
 
 /// What a market's book says beside its quote.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Beside {
+pub struct BookExtras {
     /// Contracts held by either side.
     pub open_interest: Option<Contracts>,
     /// Levels from the second on, as far as they are followed.
@@ -166,14 +166,14 @@ pub trait Venue {
 
 /// A feed and a venue as one source of inputs, in order of time; at the same moment the venue first.
 #[derive(Debug)]
-pub struct Session<F, V> {
+pub struct EventSource<F, V> {
     /// Where the market comes from.
     pub feed: F,
     /// Where orders go.
     pub venue: V,
 }
 
-impl<F: Feed, V: Venue> Session<F, V> {
+impl<F: Feed, V: Venue> EventSource<F, V> {
     /// The next input at or before `until`.
     ///
     /// # Errors

@@ -4,7 +4,7 @@
 //!
 //! 1. Time comes only from the inputs' stamps (`desk` and `strategies` read no clock: `tests/tidy.rs`).
 //! 2. Order is the order of dequeue; at one moment the venue answers before the feed goes on, and a
-//!    wake comes after all inputs of its moment ([`Session::next`]).
+//!    wake comes after all inputs of its moment ([`EventSource::next`]).
 //! 3. Nothing iterates over a hash map (`tests/tidy.rs`).
 //! 4. Randomness comes only from the scenario's seed, through a generator with a specified stream.
 //! 5. Decisions are made in integers; floats enter through one rounding door, and strategies use only
@@ -19,11 +19,11 @@ pub mod gateway;
 use std::fmt;
 
 use crate::desk::decision::Output;
-use crate::desk::{Desk, DeskSettings, Seat};
+use crate::desk::{Desk, DeskSettings, StrategySlot};
 use crate::domain::Timestamp;
 use crate::event::{Control, Input, Stamped};
 
-use gateway::{Feed, GatewayError, Next, Session, Venue};
+use gateway::{EventSource, Feed, GatewayError, Next, Venue};
 
 /// Where decisions are written before they are acted upon.
 pub trait Journal {
@@ -87,14 +87,14 @@ pub enum EngineError {
 }
 
 /// Makes settings and strategies of a resolved scenario, for a desk that is given others while it runs.
-pub type Refit = fn(&str) -> Result<(DeskSettings, Vec<Seat>), String>;
+pub type Refit = fn(&str) -> Result<(DeskSettings, Vec<StrategySlot>), String>;
 
 /// A desk, the world it sees, and the journal it writes.
 pub struct Engine<F, V, J> {
     /// The decisions.
     pub desk: Desk,
     /// The world.
-    pub session: Session<F, V>,
+    pub session: EventSource<F, V>,
     /// The record.
     pub journal: J,
     /// The number the next input gets.
@@ -105,7 +105,7 @@ pub struct Engine<F, V, J> {
 
 impl<F: Feed, V: Venue, J: Journal> Engine<F, V, J> {
     /// An engine before its first input.
-    pub const fn new(desk: Desk, session: Session<F, V>, journal: J) -> Self {
+    pub const fn new(desk: Desk, session: EventSource<F, V>, journal: J) -> Self {
         let out = Output { commands: Vec::new(), records: Vec::new() };
         Self { desk, session, journal, seq: 0, refit: |_| Err("this run keeps its settings".into()), out }
     }

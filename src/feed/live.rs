@@ -16,7 +16,7 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, TryRecvError};
 
 use crate::domain::{Depth, Fact, MarketId, MarketStatus, OrderId, Span, Timestamp};
-use crate::engine::gateway::{Aside, Feed, GatewayError, News, Next};
+use crate::engine::gateway::{Feed, GatewayError, Next, RecorderEvent, SessionEvent};
 use crate::event::{Input, MarketEvent, Stamped, VenueEvent};
 
 /// Longest silence before the engine may tidy up.
@@ -33,25 +33,25 @@ pub enum Pace {
 }
 
 /// Who hears what the desk has no use for, in its place among what the desk is told.
-pub type HearsAsides = Box<dyn FnMut(Timestamp, Aside) + Send>;
+pub type RecorderSink = Box<dyn FnMut(Timestamp, RecorderEvent) + Send>;
 
 /// What stands in line: for the desk, or for who listens beside it.
-enum Held {
+enum QueuedEvent {
     Input(Input),
-    Aside(Aside),
+    Aside(RecorderEvent),
 }
 
 /// The engine's end of a live session.
 pub struct LiveFeed {
-    news: Receiver<News>,
+    news: Receiver<SessionEvent>,
     pace: Pace,
     local: BTreeMap<(Timestamp, u8, u64), Input>,
     counted: u64,
     closes: BTreeMap<MarketId, (Timestamp, u8, u64)>,
-    held: VecDeque<Stamped<Held>>,
+    held: VecDeque<Stamped<QueuedEvent>>,
     /// Whether levels beneath the best prices are inputs: a simulated exchange walks them.
     tells_depth: bool,
-    asides: Option<HearsAsides>,
+    asides: Option<RecorderSink>,
     /// No stamp may be earlier.
     floor: Timestamp,
     /// The last stamp by the wall's clock.
@@ -66,7 +66,12 @@ pub struct LiveFeed {
 impl LiveFeed {
     /// A feed of `news`, whose first stamp is not before `from`. `facts` become known at their moments.
     #[must_use]
-    pub fn new(news: Receiver<News>, pace: Pace, from: Timestamp, facts: Vec<(Timestamp, Fact)>) -> Self {
+    pub fn new(
+        news: Receiver<SessionEvent>,
+        pace: Pace,
+        from: Timestamp,
+        facts: Vec<(Timestamp, Fact)>,
+    ) -> Self {
         let mut feed = Self {
             news,
             pace,
@@ -96,7 +101,7 @@ impl LiveFeed {
 
     /// The same feed, with somebody who hears what the desk has no use for.
     #[must_use]
-    pub fn with_asides(self, asides: HearsAsides) -> Self {
+    pub fn with_asides(self, asides: RecorderSink) -> Self {
         Self { asides: Some(asides), ..self }
     }
 
@@ -124,12 +129,12 @@ impl LiveFeed {
             Input::Market(MarketEvent::CloseTime { market, close }) => self.closes(*market, *close),
             _ => {}
         }
-        self.held.push_back(Stamped { at, value: Held::Input(input) });
+        self.held.push_back(Stamped { at, value: QueuedEvent::Input(input) });
     }
 
-    fn hold_aside(&mut self, at: Timestamp, aside: Aside) {
+    fn hold_aside(&mut self, at: Timestamp, aside: RecorderEvent) {
         if self.asides.is_some() {
-            self.held.push_back(Stamped { at, value: Held::Aside(aside) });
+            self.held.push_back(Stamped { at, value: QueuedEvent::Aside(aside) });
         }
     }
 
@@ -154,13 +159,13 @@ impl LiveFeed {
             }
             self.floor = at;
             let next = if local {
-                self.local.pop_first().map(|(_, input)| Held::Input(input))
+                self.local.pop_first().map(|(_, input)| QueuedEvent::Input(input))
             } else {
                 self.held.pop_front().map(|held| held.value)
             };
             match next? {
-                Held::Input(value) => return Some(Next::Item(Stamped { at, value })),
-                Held::Aside(aside) => {
+                QueuedEvent::Input(value) => return Some(Next::Item(Stamped { at, value })),
+                QueuedEvent::Aside(aside) => {
                     if let Some(hear) = &mut self.asides {
                         hear(at, aside);
                     }
@@ -258,49 +263,51 @@ impl LiveFeed {
                 self.ended = true;
                 return Ok(false);
             };
-            let told = matches!(news, News::Clock { .. } | News::End);
+            let told = matches!(news, SessionEvent::Clock { .. } | SessionEvent::End);
             self.receive(news, self.told)?;
             if told {
                 // Answers race each other; at one moment the order is always the same.
-                let place = |held: &Stamped<Held>| (held.at, held.value.rank(), held.value.order());
+                let place = |held: &Stamped<QueuedEvent>| (held.at, held.value.rank(), held.value.order());
                 self.held.make_contiguous().sort_by_key(place);
                 return Ok(self.told == before && self.held.len() == held && !self.ended);
             }
         }
     }
 
-    fn receive(&mut self, news: News, now: Timestamp) -> Result<(), GatewayError> {
+    fn receive(&mut self, news: SessionEvent, now: Timestamp) -> Result<(), GatewayError> {
         match news {
-            News::Input { at, input } => self.hold(at.unwrap_or(now), input),
-            News::Book { at, market, quote, beside } => {
+            SessionEvent::Input { at, input } => self.hold(at.unwrap_or(now), input),
+            SessionEvent::Book { at, market, quote, beside } => {
                 let at = at.unwrap_or(now);
                 if self.tells_depth && *beside.deeper != Depth::default() {
                     let depth = Arc::clone(&beside.deeper);
                     self.hold(at, Input::Market(MarketEvent::Depth { market, depth }));
                 }
-                self.hold_aside(at, Aside::Book(beside));
+                self.hold_aside(at, RecorderEvent::Book(beside));
                 self.hold(at, Input::Market(MarketEvent::Quote { market, quote }));
             }
-            News::Trade { at, trade } => self.hold_aside(at.unwrap_or(now), Aside::Trade(trade)),
-            News::Later(planned) => {
+            SessionEvent::Trade { at, trade } => {
+                self.hold_aside(at.unwrap_or(now), RecorderEvent::Trade(trade));
+            }
+            SessionEvent::Later(planned) => {
                 self.plan(planned.at, planned.value);
             }
-            News::Clock { now, end } => {
+            SessionEvent::Clock { now, end } => {
                 self.told = self.told.max(now);
                 self.exhausted |= end;
             }
-            News::End => {
+            SessionEvent::End => {
                 // What was told counts; what is only planned will be planned again by the next session.
                 self.told = self.held.back().map_or(self.told, |last| last.at.max(self.told));
                 self.ended = true;
             }
-            News::Failed(error) => return Err(error),
+            SessionEvent::Failed(error) => return Err(error),
         }
         Ok(())
     }
 }
 
-impl Held {
+impl QueuedEvent {
     const fn rank(&self) -> u8 {
         match self {
             Self::Input(input) => rank(input),

@@ -5,7 +5,7 @@ use std::sync::mpsc::{Sender, channel};
 use std::sync::{Arc, Mutex};
 
 use crate::domain::{Contracts, Level, Price, Quote, Side};
-use crate::engine::gateway::{Beside, PublicTrade};
+use crate::engine::gateway::{BookExtras, PublicTrade};
 use crate::event::Control;
 
 use super::*;
@@ -30,7 +30,7 @@ fn item(next: Next<Stamped<Input>>) -> Stamped<Input> {
 }
 
 /// A feed by a wall clock that a test sets.
-fn by_wall(facts: Vec<(Timestamp, Fact)>) -> (Sender<News>, Arc<AtomicI64>, LiveFeed) {
+fn by_wall(facts: Vec<(Timestamp, Fact)>) -> (Sender<SessionEvent>, Arc<AtomicI64>, LiveFeed) {
     let (send, receive) = channel();
     let clock = Arc::new(AtomicI64::new(0));
     let hand = Arc::clone(&clock);
@@ -42,7 +42,7 @@ fn by_wall(facts: Vec<(Timestamp, Fact)>) -> (Sender<News>, Arc<AtomicI64>, Live
 fn arrivals_are_stamped_and_what_was_overtaken_by_a_wake_is_held() {
     let (send, clock, mut feed) = by_wall(vec![]);
     clock.store(10, Ordering::SeqCst);
-    let news = |market| News::Input { at: None, input: quote(market) };
+    let news = |market| SessionEvent::Input { at: None, input: quote(market) };
     send.send(news(1)).unwrap();
     assert_eq!(item(feed.next(Some(ms(20))).unwrap()).at, ms(10));
     // It arrives at 25, after the wake at 20 that nobody has asked about in time: the wake comes first.
@@ -85,10 +85,10 @@ fn by_exchange(story: Vec<(i64, Input)>, facts: Vec<(Timestamp, Fact)>) -> (Arc<
         now = now.max(next.unwrap_or(if end { now } else { until }));
         while story.front().is_some_and(|(at, _)| *at == now) {
             let (at, input) = story.pop_front().unwrap();
-            send.send(News::Input { at: Some(ms(at)), input }).unwrap();
+            send.send(SessionEvent::Input { at: Some(ms(at)), input }).unwrap();
         }
         let told = if end { Timestamp::MAX } else { ms(now.max(0)) };
-        let _gone = send.send(News::Clock { now: told, end });
+        let _gone = send.send(SessionEvent::Clock { now: told, end });
     };
     let pace = Pace::Exchange(Box::new(go_on));
     (asked, LiveFeed::new(receive, pace, Timestamp::MIN, facts))
@@ -162,9 +162,9 @@ fn what_is_answered_at_the_end_of_the_data_comes_before_the_end() {
     let mut answers = answers.into_iter();
     let go_on = move |_| {
         for input in answers.next().expect("it asks once more than there are answers") {
-            send.send(News::Input { at: Some(ms(40)), input }).unwrap();
+            send.send(SessionEvent::Input { at: Some(ms(40)), input }).unwrap();
         }
-        send.send(News::Clock { now: ms(40), end: true }).unwrap();
+        send.send(SessionEvent::Clock { now: ms(40), end: true }).unwrap();
     };
     let pace = Pace::Exchange(Box::new(go_on));
     let mut feed = LiveFeed::new(receive, pace, Timestamp::MIN, vec![]);
@@ -178,20 +178,20 @@ fn what_stands_behind_a_quote_has_its_moment_and_asides_keep_their_place() {
     let (send, clock, feed) = by_wall(vec![]);
     let noted = Arc::new(Mutex::new(Vec::new()));
     let pen = Arc::clone(&noted);
-    let asides = move |at, aside| pen.lock().unwrap().push((at, matches!(aside, Aside::Book(_))));
+    let asides = move |at, aside| pen.lock().unwrap().push((at, matches!(aside, RecorderEvent::Book(_))));
     let mut feed = feed.with_depth().with_asides(Box::new(asides));
     clock.store(10, Ordering::SeqCst);
     let level = Level { price: Price::new(4_300).unwrap(), size: Contracts::ONE };
     let depth = Arc::new(Depth { bids: vec![level], asks: vec![] });
     let (market, quote) = (MarketId(1), Quote::default());
     let book = |deeper: &Arc<Depth>| {
-        let beside = Beside { open_interest: None, deeper: Arc::clone(deeper) };
-        News::Book { at: None, market, quote, beside }
+        let beside = BookExtras { open_interest: None, deeper: Arc::clone(deeper) };
+        SessionEvent::Book { at: None, market, quote, beside }
     };
     let (yes_price, contracts, taker) = (Price::ONE, Contracts::ONE, Side::Yes);
     let trade = PublicTrade { market, id: "a".into(), yes_price, contracts, taker };
     send.send(book(&depth)).unwrap();
-    send.send(News::Trade { at: None, trade }).unwrap();
+    send.send(SessionEvent::Trade { at: None, trade }).unwrap();
     send.send(book(&Arc::default())).unwrap();
     drop(send);
     let mut told = Vec::new();

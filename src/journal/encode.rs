@@ -56,7 +56,7 @@ pub fn verdict_names() -> impl Iterator<Item = (u8, &'static str)> {
 
 /// Who believes something, how firmly, and why. Many evaluations share one.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct Basis {
+pub struct EstimateBasis {
     /// Whose belief.
     pub strategy: StrategyId,
     /// How firmly.
@@ -70,7 +70,7 @@ type Address = (usize, StrategyId, Fraction);
 
 /// A record as its line.
 #[derive(Debug)]
-pub enum Line<'a> {
+pub enum CanonicalLine<'a> {
     /// An evaluation.
     Evaluation(&'a [u8; EVALUATION_WIDTH]),
     /// Anything else.
@@ -80,7 +80,7 @@ pub enum Line<'a> {
 /// Turns records into lines and numbers their bases.
 #[derive(Debug)]
 pub struct Encoder {
-    bases: HashMap<Basis, u32>,
+    bases: HashMap<EstimateBasis, u32>,
     /// The same by address of the reason, since strategies share their words between evaluations.
     by_address: HashMap<Address, (u32, Arc<str>)>,
     /// The one asked for last, as the next is often the same.
@@ -117,19 +117,19 @@ impl Encoder {
     pub fn encode<E>(
         &mut self,
         record: &Record,
-        mut new_basis: impl FnMut(u32, &Basis) -> Result<(), E>,
-    ) -> Result<Line<'_>, E> {
+        mut new_basis: impl FnMut(u32, &EstimateBasis) -> Result<(), E>,
+    ) -> Result<CanonicalLine<'_>, E> {
         if let Record::Evaluation(evaluation) = record {
             let basis = self.basis(evaluation, &mut new_basis)?;
             self.put_evaluation(evaluation, basis);
             self.unhashed.extend_from_slice(&self.evaluation);
             self.hash_many();
-            return Ok(Line::Evaluation(&self.evaluation));
+            return Ok(CanonicalLine::Evaluation(&self.evaluation));
         }
         self.other = json_line(record);
         self.unhashed.extend_from_slice(self.other.as_bytes());
         self.hash_many();
-        Ok(Line::Other(&self.other))
+        Ok(CanonicalLine::Other(&self.other))
     }
 
     fn hash_many(&mut self) {
@@ -148,7 +148,7 @@ impl Encoder {
     fn basis<E>(
         &mut self,
         evaluation: &Evaluation,
-        new_basis: &mut impl FnMut(u32, &Basis) -> Result<(), E>,
+        new_basis: &mut impl FnMut(u32, &EstimateBasis) -> Result<(), E>,
     ) -> Result<u32, E> {
         let Evaluation { strategy, confidence, reason, .. } = evaluation;
         let address = (reason.as_ptr() as usize, *strategy, *confidence);
@@ -159,7 +159,8 @@ impl Encoder {
             self.last = Some((address, *basis));
             return Ok(*basis);
         }
-        let basis = Basis { strategy: *strategy, confidence: *confidence, reason: Arc::clone(reason) };
+        let basis =
+            EstimateBasis { strategy: *strategy, confidence: *confidence, reason: Arc::clone(reason) };
         let number = if let Some(&number) = self.bases.get(&basis) {
             number
         } else {
@@ -312,8 +313,8 @@ mod tests {
         let mut encoder = Encoder::default();
         let record = Record::Evaluation(evaluation());
         let line = match encoder.encode(&record, |_, _| Ok::<_, ()>(())).unwrap() {
-            Line::Evaluation(line) => String::from_utf8(line.to_vec()).unwrap(),
-            Line::Other(_) => unreachable!(),
+            CanonicalLine::Evaluation(line) => String::from_utf8(line.to_vec()).unwrap(),
+            CanonicalLine::Other(_) => unreachable!(),
         };
         // time, market, probability, bid, no ask, no mid, assumed, −227388 + 2000000, 10 + 14, basis 0
         let by_hand = [

@@ -15,7 +15,7 @@ use crate::domain::{Market, Money, Timestamp};
 use crate::engine::{Journal, JournalError};
 use crate::event::{Input, MarketEvent, Stamped, VenueEvent};
 
-use super::encode::{EVALUATION_WIDTH, Encoder, Line, verdict_names};
+use super::encode::{CanonicalLine, EVALUATION_WIDTH, Encoder, verdict_names};
 use super::input;
 
 /// Evaluations a page: a page of them fits one page of the database file.
@@ -294,14 +294,14 @@ impl TradeLogger {
             insert.execute(params![RUN, number, strategy, confidence, &*basis.reason]).map(drop)
         })?;
         match line {
-            Line::Evaluation(line) => {
+            CanonicalLine::Evaluation(line) => {
                 self.page.extend_from_slice(line);
                 self.evaluations += 1;
                 if self.page.len() == PAGE * EVALUATION_WIDTH {
                     self.write_page()?;
                 }
             }
-            Line::Other(line) => {
+            CanonicalLine::Other(line) => {
                 let mut insert = connection.prepare_cached("INSERT INTO decision VALUES (?1, ?2, ?3)")?;
                 insert.execute(params![RUN, self.evaluations, line])?;
                 insert_row(connection, record)?;

@@ -16,7 +16,7 @@ use crate::domain::{
     Action, Contracts, Fraction, Money, OrderId, Price, Probability, Side, StrategyId, Timestamp,
 };
 
-use super::encode::{Basis, EVALUATION_WIDTH, RecordedEvaluation, decode_evaluation};
+use super::encode::{EVALUATION_WIDTH, EstimateBasis, RecordedEvaluation, decode_evaluation};
 use super::ledger::{LedgerError, open, unusable};
 use super::replay::rows;
 
@@ -49,7 +49,7 @@ pub struct RunRow {
 
 /// A market of the run.
 #[derive(Clone, Debug)]
-pub struct MarketRow {
+pub struct LedgerMarketRow {
     /// Its ticker.
     pub ticker: String,
     /// The event it belongs to.
@@ -116,7 +116,7 @@ pub struct FillRow {
 
 /// A closed position.
 #[derive(Clone, Debug)]
-pub struct TradeRow {
+pub struct LedgerTradeRow {
     /// Whose.
     pub strategy: StrategyId,
     /// Index of the market.
@@ -236,11 +236,11 @@ impl LedgerReader {
     ///
     /// # Errors
     /// When the ledger cannot be read.
-    pub fn markets(&self) -> Result<Vec<MarketRow>, LedgerError> {
+    pub fn markets(&self) -> Result<Vec<LedgerMarketRow>, LedgerError> {
         let sql = "SELECT ticker, event_ticker, series_ticker, category, title, close_time, settled_at, settled_value
                    FROM market ORDER BY market";
         self.rows(sql, |row| {
-            Ok(MarketRow {
+            Ok(LedgerMarketRow {
                 ticker: row.get(0)?,
                 event_ticker: row.get(1)?,
                 series_ticker: row.get(2)?,
@@ -259,9 +259,9 @@ impl LedgerReader {
     ///
     /// # Errors
     /// When the ledger cannot be read.
-    pub fn bases(&self) -> Result<Vec<Basis>, LedgerError> {
+    pub fn bases(&self) -> Result<Vec<EstimateBasis>, LedgerError> {
         self.rows("SELECT strategy, confidence, reason FROM basis ORDER BY basis", |row| {
-            Ok(Basis {
+            Ok(EstimateBasis {
                 strategy: StrategyId(row.get(0)?),
                 confidence: known(1, Fraction::from_ppm(row.get(1)?))?,
                 reason: row.get::<_, String>(2)?.into(),
@@ -363,11 +363,11 @@ impl LedgerReader {
     ///
     /// # Errors
     /// When the ledger cannot be read.
-    pub fn trades(&self) -> Result<Vec<TradeRow>, LedgerError> {
+    pub fn trades(&self) -> Result<Vec<LedgerTradeRow>, LedgerError> {
         let sql = "SELECT strategy, market, side, opened_at, closed_at, contracts, cost, proceeds, fees, pnl,
                    exit_reason, belief, market_price FROM trade ORDER BY rowid";
         self.rows(sql, |row| {
-            Ok(TradeRow {
+            Ok(LedgerTradeRow {
                 strategy: StrategyId(row.get(0)?),
                 market: row.get(1)?,
                 side: named(row, 2)?,

@@ -14,12 +14,12 @@ use crate::engine::gateway::{Feed, GatewayError, Next, Venue};
 use crate::engine::{Difference, Journal, JournalError};
 use crate::event::{Command, Input, Stamped};
 
-use super::encode::{EVALUATION_WIDTH, Encoder, Line};
+use super::encode::{CanonicalLine, EVALUATION_WIDTH, Encoder};
 use super::input;
 use super::ledger::{LedgerError, open, unusable};
 
 /// A recorded run, opened for comparison.
-pub struct Recording {
+pub struct RecordedRun {
     file: PathBuf,
     connection: Connection,
     /// Its id.
@@ -32,7 +32,7 @@ pub struct Recording {
     pub files: Vec<(PathBuf, String)>,
 }
 
-impl Recording {
+impl RecordedRun {
     /// Opens the ledger of a finished run.
     ///
     /// # Errors
@@ -112,8 +112,8 @@ impl Recording {
 
     /// A journal that compares instead of writing.
     #[must_use]
-    pub fn comparison(self) -> Comparison {
-        Comparison {
+    pub fn comparison(self) -> DecisionComparison {
+        DecisionComparison {
             recording: self,
             encoder: Encoder::default(),
             evaluations: 0,
@@ -235,8 +235,8 @@ impl Venue for RecordedVenue {
 }
 
 /// Compares every record with what was recorded, in order.
-pub struct Comparison {
-    recording: Recording,
+pub struct DecisionComparison {
+    recording: RecordedRun,
     encoder: Encoder,
     evaluations: u64,
     compared: u64,
@@ -251,7 +251,7 @@ pub struct Comparison {
 /// Decision lines read at a time.
 const READ_AHEAD: u64 = 1_000;
 
-impl Comparison {
+impl DecisionComparison {
     /// Records compared so far.
     #[must_use]
     pub const fn compared(&self) -> u64 {
@@ -297,11 +297,11 @@ impl Comparison {
             if found == now { Ok(()) } else { Err(differs(at, Some(words(found)), Some(words(now)))) }
         })?;
         let line = match line {
-            Line::Evaluation(line) => {
+            CanonicalLine::Evaluation(line) => {
                 self.evaluations += 1;
                 line.to_vec()
             }
-            Line::Other(line) => line.as_bytes().to_vec(),
+            CanonicalLine::Other(line) => line.as_bytes().to_vec(),
         };
         self.compared += 1;
         if recorded.as_ref() == Some(&line) {
@@ -378,7 +378,7 @@ impl Comparison {
     }
 }
 
-impl Journal for Comparison {
+impl Journal for DecisionComparison {
     fn record(&mut self, _seq: u64, input: &Stamped<Input>, out: &Output) -> Result<(), JournalError> {
         out.records.iter().try_for_each(|record| self.compare(input.at, record))
     }

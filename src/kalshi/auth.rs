@@ -31,10 +31,10 @@ const LARGEST_KEY_FILE: u64 = 64 * 1024;
 #[derive(Clone)]
 pub struct Credentials {
     key_id: Arc<str>,
-    key: Arc<Key>,
+    key: Arc<SigningKey>,
 }
 
-enum Key {
+enum SigningKey {
     Rsa(RsaKeyPair),
     Ed25519(Ed25519KeyPair),
 }
@@ -105,7 +105,7 @@ impl Credentials {
         if key_id.is_empty() || !key_id.bytes().all(sendable) {
             return Err(AuthError::BadKeyId);
         }
-        let key = Key::from_pem(pem).map_err(AuthError::BadKey)?;
+        let key = SigningKey::from_pem(pem).map_err(AuthError::BadKey)?;
         Ok(Self { key_id: key_id.into(), key: Arc::new(key) })
     }
 
@@ -113,8 +113,8 @@ impl Credentials {
     #[must_use]
     pub fn kind(&self) -> &'static str {
         match &*self.key {
-            Key::Rsa(_) => "RSA",
-            Key::Ed25519(_) => "Ed25519",
+            SigningKey::Rsa(_) => "RSA",
+            SigningKey::Ed25519(_) => "Ed25519",
         }
     }
 
@@ -142,7 +142,7 @@ impl fmt::Debug for Credentials {
     }
 }
 
-impl Key {
+impl SigningKey {
     fn from_pem(pem: &str) -> Result<Self, String> {
         let (label, der) = decode_pem(pem)?;
         match &*label {

@@ -56,7 +56,7 @@ fn openssl_accepts_our_rsa_signatures_and_we_accept_its() {
         openssl(folder, &format!("dgst -sha256 {pss} -verify public.pem -signature signature text"));
 
         openssl(folder, &format!("dgst -sha256 {pss} -sign {file} -out theirs text"));
-        let Key::Rsa(key) = &*credentials.key else { panic!("{file} is an RSA key") };
+        let SigningKey::Rsa(key) = &*credentials.key else { panic!("{file} is an RSA key") };
         let public = UnparsedPublicKey::new(&RSA_PSS_2048_8192_SHA256, key.public_key());
         public.verify(TEXT.as_bytes(), &std::fs::read(folder.join("theirs")).unwrap()).unwrap();
     }

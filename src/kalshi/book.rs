@@ -2,7 +2,7 @@
 //!
 //! The exchange numbers all messages of a subscription ([`SequenceGuard`]); a missing number may have
 //! been a change of any of its markets, so all their books are stale until a new snapshot of each
-//! ([`Books`]). Changes that arrive meanwhile are kept: a snapshot may be older than its place among the
+//! ([`OrderBooks`]). Changes that arrive meanwhile are kept: a snapshot may be older than its place among the
 //! messages, or newer. Where the exchange sends its clock of the market, that decides what a snapshot
 //! contains; else the order of the messages does.
 
@@ -30,9 +30,9 @@ pub struct Top {
 /// move, and one level is found in a handful of steps. Measured against a `BTreeMap` at 99 levels this
 /// takes six tenths of the time.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-struct Ladder(Vec<(Price, Contracts)>);
+struct PriceLadder(Vec<(Price, Contracts)>);
 
-impl Ladder {
+impl PriceLadder {
     /// Adds to a level. `None`, and no change, if less than nothing would be left of it.
     fn change(&mut self, price: Price, by: Contracts) -> Option<()> {
         let place = self.0.binary_search_by_key(&price, |level| level.0);
@@ -53,8 +53,8 @@ impl Ladder {
 /// The bids for YES and for NO in one market, each at prices of its own side.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct OrderBook {
-    yes: Ladder,
-    no: Ladder,
+    yes: PriceLadder,
+    no: PriceLadder,
 }
 
 impl OrderBook {
@@ -91,7 +91,7 @@ impl OrderBook {
     /// The levels from the second to the `levels`th.
     #[must_use]
     pub fn deeper(&self, levels: usize) -> Depth {
-        let behind = |ladder: &Ladder, price: fn(Price) -> Price| {
+        let behind = |ladder: &PriceLadder, price: fn(Price) -> Price| {
             let levels = ladder.0.iter().rev().take(levels).skip(1);
             levels.map(|&(at, size)| Level { price: price(at), size }).collect()
         };
@@ -110,7 +110,7 @@ impl OrderBook {
 
 /// What a message's number says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Seen {
+pub enum SequenceCheck {
     /// It is the next.
     Next,
     /// It was here before.
@@ -133,11 +133,11 @@ impl Default for SequenceGuard {
 
 impl SequenceGuard {
     /// Takes the number of the message at hand.
-    pub fn see(&mut self, seq: u64) -> Seen {
+    pub fn see(&mut self, seq: u64) -> SequenceCheck {
         if seq < self.next {
-            return Seen::Again;
+            return SequenceCheck::Again;
         }
-        let seen = if seq == self.next { Seen::Next } else { Seen::Gap };
+        let seen = if seq == self.next { SequenceCheck::Next } else { SequenceCheck::Gap };
         self.next = seq.saturating_add(1);
         seen
     }
@@ -149,7 +149,7 @@ impl SequenceGuard {
     }
 }
 
-/// A market among [`Books`].
+/// A market among [`OrderBooks`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct BookId(usize);
 
@@ -176,7 +176,7 @@ pub enum Applied {
 const MOST_KEPT: usize = 10_000;
 
 #[derive(Debug)]
-enum State {
+enum BookState {
     /// No book yet, or no longer.
     Waiting {
         /// Changes since.
@@ -193,18 +193,18 @@ enum State {
     },
 }
 
-const UNKNOWN: State = State::Waiting { kept: Vec::new(), least: None };
+const UNKNOWN: BookState = BookState::Waiting { kept: Vec::new(), least: None };
 
 /// The books of one subscription's markets.
 #[derive(Debug, Default)]
-pub struct Books {
+pub struct OrderBooks {
     ids: HashMap<Arc<str>, BookId>,
-    markets: Vec<(Arc<str>, State)>,
+    markets: Vec<(Arc<str>, BookState)>,
     /// Levels that are looked at; the best always is.
     levels: usize,
 }
 
-impl Books {
+impl OrderBooks {
     /// Books of which so many levels are looked at.
     #[must_use]
     pub fn of_levels(levels: usize) -> Self {
@@ -235,8 +235,8 @@ impl Books {
     #[must_use]
     pub fn live(&self, id: BookId) -> Option<&OrderBook> {
         match &self.markets[id.0].1 {
-            State::Live { book, .. } => Some(book),
-            State::Waiting { .. } => None,
+            BookState::Live { book, .. } => Some(book),
+            BookState::Waiting { .. } => None,
         }
     }
 
@@ -254,7 +254,7 @@ impl Books {
 
     /// The markets whose books wait for a snapshot.
     pub fn waiting(&self) -> impl Iterator<Item = &Arc<str>> {
-        let waiting = self.markets.iter().filter(|(_, state)| matches!(state, State::Waiting { .. }));
+        let waiting = self.markets.iter().filter(|(_, state)| matches!(state, BookState::Waiting { .. }));
         waiting.map(|(ticker, _)| ticker)
     }
 
@@ -275,12 +275,12 @@ impl Books {
     fn lose(&mut self, id: BookId) -> bool {
         let state = &mut self.markets[id.0].1;
         match state {
-            State::Live { since, last, .. } => {
+            BookState::Live { since, last, .. } => {
                 // What was applied is lost with the book, so an older snapshot would not do.
-                *state = State::Waiting { kept: Vec::new(), least: last.or(*since) };
+                *state = BookState::Waiting { kept: Vec::new(), least: last.or(*since) };
                 true
             }
-            State::Waiting { kept, least } => {
+            BookState::Waiting { kept, least } => {
                 // What is missing may belong between the changes kept here.
                 *least = (*least).max(kept.iter().filter_map(|delta| delta.clock).max());
                 kept.clear();
@@ -309,19 +309,19 @@ impl Books {
     fn take(&mut self, id: BookId, snapshot: &BookSnapshot) {
         let state = &mut self.markets[id.0].1;
         let (least, kept) = match state {
-            State::Live { since, last, .. } => (last.or(*since), Vec::new()),
-            State::Waiting { kept, least } => (*least, std::mem::take(kept)),
+            BookState::Live { since, last, .. } => (last.or(*since), Vec::new()),
+            BookState::Waiting { kept, least } => (*least, std::mem::take(kept)),
         };
         let too_old = snapshot.clock.zip(least).is_some_and(|(clock, least)| clock < least);
-        let is_live = matches!(state, State::Live { .. });
+        let is_live = matches!(state, BookState::Live { .. });
         if too_old && is_live {
             return;
         }
         let Some(book) = OrderBook::of(snapshot).filter(|_| !too_old) else {
-            *state = State::Waiting { kept, least };
+            *state = BookState::Waiting { kept, least };
             return;
         };
-        *state = State::Live { book, since: snapshot.clock, last: None };
+        *state = BookState::Live { book, since: snapshot.clock, last: None };
         // Without clocks, whatever came before the snapshot is in it.
         let later = kept.iter().filter(|delta| delta.clock > snapshot.clock && snapshot.clock.is_some());
         later.for_each(|delta| self.change(id, delta));
@@ -329,14 +329,14 @@ impl Books {
 
     fn change(&mut self, id: BookId, delta: &BookDelta) {
         match &mut self.markets[id.0].1 {
-            State::Waiting { kept, least } => {
+            BookState::Waiting { kept, least } => {
                 if kept.len() >= MOST_KEPT {
                     *least = (*least).max(kept.iter().filter_map(|delta| delta.clock).max());
                     kept.clear();
                 }
                 kept.push(delta.clone());
             }
-            State::Live { book, since, last } => {
+            BookState::Live { book, since, last } => {
                 let went_back = delta.clock.zip(*last).is_some_and(|(clock, last)| clock < last);
                 if !went_back && delta.clock.zip(*since).is_some_and(|(clock, since)| clock <= since) {
                     return;

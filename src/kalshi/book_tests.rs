@@ -22,17 +22,17 @@ fn delta(clock: Option<u64>, side: Side, cents: u16, count: i64) -> BookFrame {
     BookFrame::Delta(BookDelta { ticker: "A".into(), clock, side, price: price(cents), change, at: None })
 }
 
-fn watching() -> Books {
-    let mut books = Books::default();
+fn watching() -> OrderBooks {
+    let mut books = OrderBooks::default();
     books.watch(&"A".into());
     books
 }
 
-fn applied(books: &mut Books, frame: &BookFrame) -> Applied {
+fn applied(books: &mut OrderBooks, frame: &BookFrame) -> Applied {
     books.apply(frame).unwrap().1
 }
 
-fn best(books: &Books) -> Option<(Option<Price>, Option<Price>)> {
+fn best(books: &OrderBooks) -> Option<(Option<Price>, Option<Price>)> {
     books.top(BookId(0)).map(|top| (top.bid, top.ask))
 }
 
@@ -128,7 +128,7 @@ fn changes_kept_for_a_snapshot_are_bounded() {
 
 #[test]
 fn numbers_count_from_one() {
-    use Seen::{Again, Gap, Next};
+    use SequenceCheck::{Again, Gap, Next};
     let mut guard = SequenceGuard::default();
     let seen = [1, 2, 2, 1, 4, 3, 5, u64::MAX, 6].map(|seq| guard.see(seq));
     assert_eq!(seen, [Next, Next, Again, Again, Gap, Again, Next, Gap, Again]);
@@ -179,7 +179,7 @@ struct World {
     there: [There; 2],
     seq: u64,
     guard: SequenceGuard,
-    books: Books,
+    books: OrderBooks,
 }
 
 impl World {
@@ -189,7 +189,7 @@ impl World {
             states: vec![(1, Levels::new())],
             lost: 0,
         });
-        let mut books = Books::default();
+        let mut books = OrderBooks::default();
         there.iter().for_each(|market| books.watch(&market.ticker));
         Self { clocks, there, seq: 0, guard: SequenceGuard::default(), books }
     }
@@ -203,9 +203,9 @@ impl World {
         };
         for _ in 0..times {
             match self.guard.see(self.seq) {
-                Seen::Again => continue,
-                Seen::Gap => drop(self.books.lose_all()),
-                Seen::Next => {}
+                SequenceCheck::Again => continue,
+                SequenceCheck::Gap => drop(self.books.lose_all()),
+                SequenceCheck::Next => {}
             }
             if let Some(frame) = frame {
                 self.books.apply(frame).unwrap();

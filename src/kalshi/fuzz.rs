@@ -6,12 +6,12 @@ use std::time::Duration;
 
 use crate::domain::{Contracts, Price, Side, Timestamp};
 
-use super::book::{BookId, Books, Seen, SequenceGuard};
+use super::book::{BookId, OrderBooks, SequenceCheck, SequenceGuard};
 use super::frame::{BookDelta, BookFrame, BookSnapshot, Head, Message};
 use super::schema::decode;
 use super::stream::state::{Effect, StreamState};
-use super::stream::{Channel, StreamSettings, Want};
-use super::wire::{self, ApiErrorBody, Market};
+use super::stream::{StreamChannel, StreamSettings, Want};
+use super::wire::{self, ApiErrorBody, ApiMarket};
 
 /// Reads an answer of the REST API as each of its types.
 pub fn rest_parse(bytes: &[u8]) {
@@ -31,7 +31,7 @@ pub fn rest_parse(bytes: &[u8]) {
         wire::OneOrderBook,
         wire::OrderBooks,
         wire::TradesPage,
-        wire::Created,
+        wire::CreatedOrder,
         wire::Amended,
         wire::Decreased,
         wire::Cancelled,
@@ -54,7 +54,7 @@ pub fn rest_parse(bytes: &[u8]) {
     listed.or(one).unwrap_or_default().iter().for_each(look_at);
 }
 
-fn look_at(market: &Market) {
+fn look_at(market: &ApiMarket) {
     let _strike = market.strike();
     let _settled = market.settlement_price();
     let _mid = market.quote().twice_mid();
@@ -70,7 +70,7 @@ pub fn ws_parse(bytes: &[u8]) {
     state.want(now, Want::Markets(vec![Arc::from(ticker), Arc::from("KXHIGHNY-26NOV20-T48")]));
     state.connected(now);
     // The commands are numbered from 1; the subscriptions as in the exchange's examples.
-    for ((id, channel), sid) in (1..).zip(Channel::ALL).zip([4, 5, 6, 7, 2, 3, 1]) {
+    for ((id, channel), sid) in (1..).zip(StreamChannel::ALL).zip([4, 5, 6, 7, 2, 3, 1]) {
         let msg = format!(r#"{{"channel":"{channel}","sid":{sid}}}"#);
         state.message(now, &format!(r#"{{"id":{id},"type":"subscribed","msg":{msg}}}"#));
     }
@@ -96,16 +96,16 @@ pub fn ws_parse(bytes: &[u8]) {
 /// not in order.
 pub fn book(bytes: &[u8]) {
     let tickers: [Arc<str>; 2] = ["A".into(), "B".into()];
-    let (mut books, mut guard) = (Books::default(), SequenceGuard::default());
+    let (mut books, mut guard) = (OrderBooks::default(), SequenceGuard::default());
     tickers.iter().for_each(|ticker| books.watch(ticker));
     let mut seq = 0_u64;
     for piece in bytes.chunks_exact(6) {
         let &[kind, skip, cents, count, clock, other] = piece else { continue };
         seq = (seq + 1).saturating_add_signed(i64::from(skip.cast_signed() / 32));
         match guard.see(seq) {
-            Seen::Again => continue,
-            Seen::Gap => drop(books.lose_all()),
-            Seen::Next => {}
+            SequenceCheck::Again => continue,
+            SequenceCheck::Gap => drop(books.lose_all()),
+            SequenceCheck::Next => {}
         }
         let ticker = Arc::clone(&tickers[usize::from(kind & 1)]);
         let price = |cents: u8| Price::new(u16::from(cents % 101) * 100).unwrap_or(Price::ONE);
@@ -126,7 +126,7 @@ pub fn book(bytes: &[u8]) {
     }
 }
 
-fn check(books: &Books, id: BookId) {
+fn check(books: &OrderBooks, id: BookId) {
     let Some(book) = books.live(id) else { return };
     for side in [Side::Yes, Side::No] {
         let levels = book.bids(side);

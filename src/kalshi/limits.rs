@@ -71,7 +71,7 @@ impl TokenBucket {
 
 /// Which bucket a request draws from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Budget {
+pub enum RateBudget {
     /// Everything that only reads.
     Read,
     /// Orders, amendments, cancels and order groups.
@@ -134,11 +134,17 @@ impl Limits {
 
     /// Takes what a request costs and says how long to wait first; `None`, and nothing taken, if that
     /// would be longer than `patience`.
-    pub fn wait(&mut self, budget: Budget, cost: u32, now: Duration, patience: Duration) -> Option<Duration> {
+    pub fn wait(
+        &mut self,
+        budget: RateBudget,
+        cost: u32,
+        now: Duration,
+        patience: Duration,
+    ) -> Option<Duration> {
         match budget {
-            Budget::Read => self.read.wait_at_most(now, cost, patience),
-            Budget::Write => self.write.wait_at_most(now, cost, patience),
-            Budget::Balance => {
+            RateBudget::Read => self.read.wait_at_most(now, cost, patience),
+            RateBudget::Write => self.write.wait_at_most(now, cost, patience),
+            RateBudget::Balance => {
                 let own = self.balance.wait_at_most(now, 1, patience)?;
                 Some(own.max(self.read.wait(now, cost)))
             }

@@ -38,9 +38,9 @@ fn the_account_sets_rates_and_costs() {
     let mut limits = Limits::new(millis(0));
     assert_eq!(limits.cost("DELETE", "/trade-api/v2/portfolio/events/orders/abc"), 10);
     for _ in 0..10 {
-        assert_eq!(limits.wait(Budget::Write, 10, millis(0), PATIENT), Some(millis(0)));
+        assert_eq!(limits.wait(RateBudget::Write, 10, millis(0), PATIENT), Some(millis(0)));
     }
-    assert_eq!(limits.wait(Budget::Write, 10, millis(0), millis(50)), None);
+    assert_eq!(limits.wait(RateBudget::Write, 10, millis(0), millis(50)), None);
 
     let account =
         decode("x", include_bytes!("../../tests/fixtures/kalshi/account_limits.json").as_slice()).unwrap();
@@ -53,14 +53,14 @@ fn the_account_sets_rates_and_costs() {
     assert_eq!(limits.cost("DELETE", "/trade-api/v2/portfolio/events/orders"), 10);
     assert_eq!(limits.cost("DELETE", "/trade-api/v2/portfolio/events/orders/abc/more"), 10);
     // What was spent before the limits were known stays spent.
-    assert_eq!(limits.wait(Budget::Write, 2, millis(0), PATIENT), Some(millis(20)));
+    assert_eq!(limits.wait(RateBudget::Write, 2, millis(0), PATIENT), Some(millis(20)));
     assert_eq!(limits.write_capacity(), 100);
 }
 
 #[test]
 fn the_balance_is_asked_once_a_second() {
     let mut limits = Limits::new(millis(0));
-    let mut ask = |now| limits.wait(Budget::Balance, 10, now, PATIENT);
+    let mut ask = |now| limits.wait(RateBudget::Balance, 10, now, PATIENT);
     assert_eq!(ask(millis(0)), Some(millis(0)));
     assert_eq!(ask(millis(0)), Some(millis(1_000)));
     assert_eq!(ask(millis(2_500)), Some(millis(0)));
@@ -71,7 +71,7 @@ fn the_balance_is_asked_once_a_second() {
         costs,
         millis(2_500),
     );
-    assert_eq!(limits.wait(Budget::Balance, 10, millis(2_500), PATIENT), Some(millis(200)));
+    assert_eq!(limits.wait(RateBudget::Balance, 10, millis(2_500), PATIENT), Some(millis(200)));
 }
 
 #[test]

@@ -266,12 +266,12 @@ pub fn optional_decimal<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Op
 /// When the field is not a list of pairs of a price and a count, both strings.
 pub fn levels<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Levels, D::Error> {
     #[derive(Deserialize)]
-    struct Level(
+    struct WireLevel(
         #[serde(deserialize_with = "price")] Price,
         #[serde(deserialize_with = "contracts")] Contracts,
     );
-    let levels = Vec::<Level>::deserialize(deserializer)?;
-    Ok(levels.into_iter().map(|Level(price, contracts)| (price, contracts)).collect())
+    let levels = Vec::<WireLevel>::deserialize(deserializer)?;
+    Ok(levels.into_iter().map(|WireLevel(price, contracts)| (price, contracts)).collect())
 }
 
 #[cfg(test)]

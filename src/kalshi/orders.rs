@@ -1,7 +1,7 @@
 //! What became of our orders: follows each from the intent to its end, whatever gets lost on the way.
 //!
 //! No I/O and no clock: whoever drives an [`OrderTracker`] hands it what the desk asks for and what the
-//! exchange says, does the [`Task`]s it wants done, and passes its [`VenueEvent`]s on to the desk.
+//! exchange says, does the [`OrderTask`]s it wants done, and passes its [`VenueEvent`]s on to the desk.
 //!
 //! - The client order id is derived from the order's number, and an order is only ever sent under its own.
 //!   Ids are spent for ever, so sending one twice can place it once at most.
@@ -39,7 +39,7 @@ const ORPHANAGE: Span = Span::SECOND.times(10);
 
 /// Something to ask of the exchange. At most one an order is under way at a time.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Task {
+pub enum OrderTask {
     /// Place the order under its client order id.
     Create(Order),
     /// Find the order by its client order id among the orders of its market.
@@ -60,7 +60,7 @@ pub enum Task {
     },
 }
 
-impl Task {
+impl OrderTask {
     /// The order it is about.
     #[must_use]
     pub const fn order(&self) -> &Order {
@@ -86,7 +86,7 @@ pub struct OrderReport {
 
 /// How a task failed.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Failure {
+pub enum TaskFailure {
     /// It certainly did not happen.
     NotDone,
     /// It may have happened.
@@ -101,7 +101,7 @@ pub enum Failure {
 
 /// Where an order is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Phase {
+enum OrderPhase {
     /// To be placed. Whether an earlier attempt may have arrived.
     New { maybe_placed: bool },
     /// It may be there. How often it was looked for in vain; with a refusal, what a later attempt met.
@@ -115,7 +115,7 @@ enum Phase {
 #[derive(Debug)]
 struct Tracked {
     order: Order,
-    phase: Phase,
+    phase: OrderPhase,
     venue_id: Option<Arc<str>>,
     /// Told to the desk.
     filled: Contracts,
@@ -132,7 +132,7 @@ struct Tracked {
 }
 
 impl Tracked {
-    const fn new(order: Order, phase: Phase) -> Self {
+    const fn new(order: Order, phase: OrderPhase) -> Self {
         Self {
             order,
             phase,
@@ -149,19 +149,21 @@ impl Tracked {
     }
 
     /// What should be done next about it.
-    fn next_task(&self) -> Option<Task> {
+    fn next_task(&self) -> Option<OrderTask> {
         let order = self.order;
         match (self.phase, &self.venue_id) {
-            (Phase::New { .. }, _) => Some(Task::Create(order)),
-            (Phase::Missing { .. } | Phase::Exists, _) | (Phase::Placed, None) => Some(Task::Look(order)),
-            (Phase::Placed, Some(venue_id)) => {
+            (OrderPhase::New { .. }, _) => Some(OrderTask::Create(order)),
+            (OrderPhase::Missing { .. } | OrderPhase::Exists, _) | (OrderPhase::Placed, None) => {
+                Some(OrderTask::Look(order))
+            }
+            (OrderPhase::Placed, Some(venue_id)) => {
                 let venue_id = Arc::clone(venue_id);
                 if self.doubts > 0 {
-                    Some(Task::Look(order))
+                    Some(OrderTask::Look(order))
                 } else if self.filled < self.reported {
-                    Some(Task::Fills { order, venue_id })
+                    Some(OrderTask::Fills { order, venue_id })
                 } else if self.cancel && self.ended.is_none() {
-                    Some(Task::Cancel { order, venue_id })
+                    Some(OrderTask::Cancel { order, venue_id })
                 } else {
                     None
                 }
@@ -227,7 +229,7 @@ impl OrderTracker {
     /// that was asked for has to be handed in again, since it may not have been sent either.
     pub fn recover(&mut self, order: Order, filled: Contracts) {
         let mut tracked =
-            Tracked::new(order, Phase::Missing { looks: 0, refused: Some(RejectReason::NeverSent) });
+            Tracked::new(order, OrderPhase::Missing { looks: 0, refused: Some(RejectReason::NeverSent) });
         tracked.filled = filled;
         self.orders.insert(order.id, tracked);
     }
@@ -241,7 +243,7 @@ impl OrderTracker {
     pub fn command(&mut self, command: &Command) {
         match command {
             Command::Submit(order) => {
-                let new = Tracked::new(*order, Phase::New { maybe_placed: false });
+                let new = Tracked::new(*order, OrderPhase::New { maybe_placed: false });
                 self.orders.entry(order.id).or_insert(new);
             }
             Command::Cancel { order, .. } => {
@@ -269,13 +271,13 @@ impl OrderTracker {
     }
 
     /// The next thing to do, if it is time; it counts as under way until its result is handed in.
-    pub fn task(&mut self, now: Timestamp) -> Option<Task> {
+    pub fn task(&mut self, now: Timestamp) -> Option<OrderTask> {
         self.expire_orphans(now);
         let due = |tracked: &&mut Tracked| !tracked.under_way && tracked.not_before <= now;
         for tracked in self.orders.values_mut().filter(due) {
             if let Some(task) = tracked.next_task() {
                 tracked.under_way = true;
-                if matches!(task, Task::Look(_)) {
+                if matches!(task, OrderTask::Look(_)) {
                     tracked.doubts = tracked.doubts.saturating_sub(1);
                 }
                 return Some(task);
@@ -310,40 +312,40 @@ impl OrderTracker {
         self.events.pop_front()
     }
 
-    /// The result of [`Task::Create`].
-    pub fn created(&mut self, id: OrderId, now: Timestamp, result: Result<OrderReport, Failure>) {
+    /// The result of [`OrderTask::Create`].
+    pub fn created(&mut self, id: OrderId, now: Timestamp, result: Result<OrderReport, TaskFailure>) {
         let Some(tracked) = self.finish_task(id) else { return };
         let failure = match result {
             Ok(report) => return self.report(id, now, report),
             Err(failure) => failure,
         };
-        let Phase::New { maybe_placed } = tracked.phase else {
+        let OrderPhase::New { maybe_placed } = tracked.phase else {
             // Pushed news was faster: it is there, but how it stands only the answer would have told.
             tracked.doubts = tracked.doubts.max(1);
             return;
         };
         match failure {
-            Failure::AlreadyExists => tracked.phase = Phase::Exists,
-            Failure::Unknown => {
-                tracked.phase = Phase::Missing { looks: 0, refused: None };
+            TaskFailure::AlreadyExists => tracked.phase = OrderPhase::Exists,
+            TaskFailure::Unknown => {
+                tracked.phase = OrderPhase::Missing { looks: 0, refused: None };
                 tracked.attempts = 0;
                 tracked.pause(now);
             }
-            Failure::NotDone if maybe_placed => tracked.pause(now),
-            Failure::Refused(reason) if maybe_placed => {
+            TaskFailure::NotDone if maybe_placed => tracked.pause(now),
+            TaskFailure::Refused(reason) if maybe_placed => {
                 // It may be refused because the first attempt is there and has used up the cash.
-                tracked.phase = Phase::Missing { looks: 0, refused: Some(reason) };
+                tracked.phase = OrderPhase::Missing { looks: 0, refused: Some(reason) };
                 tracked.attempts = 0;
                 tracked.pause(now);
             }
-            Failure::NotDone => self.reject(id, RejectReason::Busy),
-            Failure::NotFound => self.reject(id, RejectReason::MarketNotTrading),
-            Failure::Refused(reason) => self.reject(id, reason),
+            TaskFailure::NotDone => self.reject(id, RejectReason::Busy),
+            TaskFailure::NotFound => self.reject(id, RejectReason::MarketNotTrading),
+            TaskFailure::Refused(reason) => self.reject(id, reason),
         }
     }
 
-    /// The result of [`Task::Look`]; `None` if the order was not found.
-    pub fn looked(&mut self, id: OrderId, now: Timestamp, result: Result<Option<OrderReport>, Failure>) {
+    /// The result of [`OrderTask::Look`]; `None` if the order was not found.
+    pub fn looked(&mut self, id: OrderId, now: Timestamp, result: Result<Option<OrderReport>, TaskFailure>) {
         let Some(tracked) = self.finish_task(id) else { return };
         match (result, tracked.phase) {
             (Ok(Some(report)), _) => {
@@ -358,7 +360,7 @@ impl OrderTracker {
                     tracked.not_before = tracked.not_before.max(now + LAG);
                 }
             }
-            (Ok(None), Phase::Missing { looks, refused }) => {
+            (Ok(None), OrderPhase::Missing { looks, refused }) => {
                 let looks = looks + 1;
                 match refused {
                     Some(reason) if looks > LOOKS => return self.reject(id, reason),
@@ -366,11 +368,11 @@ impl OrderTracker {
                         return self.reject(id, RejectReason::NeverSent);
                     }
                     None if looks >= LOOKS_BEFORE_RESEND && !tracked.cancel => {
-                        tracked.phase = Phase::New { maybe_placed: true };
+                        tracked.phase = OrderPhase::New { maybe_placed: true };
                         tracked.attempts = 0;
                         return;
                     }
-                    refused => tracked.phase = Phase::Missing { looks, refused },
+                    refused => tracked.phase = OrderPhase::Missing { looks, refused },
                 }
                 tracked.pause(now);
             }
@@ -381,9 +383,9 @@ impl OrderTracker {
         }
     }
 
-    /// The result of [`Task::Cancel`]: how much was taken back.
+    /// The result of [`OrderTask::Cancel`]: how much was taken back.
     #[expect(clippy::needless_pass_by_value, reason = "what was said is used up")]
-    pub fn cancelled(&mut self, id: OrderId, now: Timestamp, result: Result<Contracts, Failure>) {
+    pub fn cancelled(&mut self, id: OrderId, now: Timestamp, result: Result<Contracts, TaskFailure>) {
         let Some(tracked) = self.finish_task(id) else { return };
         match result {
             Ok(reduced_by) => {
@@ -391,7 +393,7 @@ impl OrderTracker {
                 let filled = (tracked.order.contracts - reduced_by).max(tracked.filled);
                 self.report(id, now, OrderReport { venue_id, filled, ended: Some(CloseReason::Cancelled) });
             }
-            Err(Failure::NotFound | Failure::Refused(_)) => {
+            Err(TaskFailure::NotFound | TaskFailure::Refused(_)) => {
                 tracked.doubts = tracked.doubts.max(1);
                 tracked.pause(now);
             }
@@ -399,8 +401,8 @@ impl OrderTracker {
         }
     }
 
-    /// The result of [`Task::Fills`].
-    pub fn fetched(&mut self, id: OrderId, now: Timestamp, result: Result<Vec<FillReport>, Failure>) {
+    /// The result of [`OrderTask::Fills`].
+    pub fn fetched(&mut self, id: OrderId, now: Timestamp, result: Result<Vec<FillReport>, TaskFailure>) {
         let Some(tracked) = self.finish_task(id) else { return };
         // If some are still missing, reading lags behind writing.
         tracked.pause(now);
@@ -465,7 +467,7 @@ impl OrderTracker {
             return;
         }
         tracked.venue_id = Some(Arc::clone(venue_id));
-        tracked.phase = Phase::Placed;
+        tracked.phase = OrderPhase::Placed;
         tracked.attempts = 0;
         tracked.not_before = Timestamp::MIN;
         self.names.insert(Arc::clone(venue_id), id);

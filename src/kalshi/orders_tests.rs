@@ -47,18 +47,18 @@ impl Bench {
     }
 
     /// The next task, as soon as it is due.
-    fn task(&mut self) -> Option<Task> {
+    fn task(&mut self) -> Option<OrderTask> {
         self.now = self.now.max(self.tracker.due()?);
         self.tracker.task(self.now)
     }
 
-    fn create(&mut self, result: Result<OrderReport, Failure>) {
-        assert!(matches!(self.task(), Some(Task::Create(_))));
+    fn create(&mut self, result: Result<OrderReport, TaskFailure>) {
+        assert!(matches!(self.task(), Some(OrderTask::Create(_))));
         self.tracker.created(OrderId(1), self.now, result);
     }
 
-    fn look(&mut self, result: Result<Option<OrderReport>, Failure>) {
-        assert!(matches!(self.task(), Some(Task::Look(_))));
+    fn look(&mut self, result: Result<Option<OrderReport>, TaskFailure>) {
+        assert!(matches!(self.task(), Some(OrderTask::Look(_))));
         self.tracker.looked(OrderId(1), self.now, result);
     }
 
@@ -80,7 +80,10 @@ fn an_immediate_order_that_fills_in_part() {
     bench.create(Ok(report(6, Some(CloseReason::NothingOnOffer))));
     assert_eq!(bench.told(), ["accepted"], "not over before its fills are known");
     bench.tracker.pushed_fill(None, bench.now, fill("a", 4));
-    assert!(matches!(bench.task(), Some(Task::Fills { .. })), "the other two did not come by themselves");
+    assert!(
+        matches!(bench.task(), Some(OrderTask::Fills { .. })),
+        "the other two did not come by themselves"
+    );
     bench.tracker.fetched(OrderId(1), bench.now, Ok(vec![fill("a", 4), fill("b", 2)]));
     assert_eq!(bench.told(), ["4 @ 0.55", "2 @ 0.55", "closed NothingOnOffer"]);
     assert!(bench.tracker.is_empty() && bench.tracker.is_quiet());
@@ -115,11 +118,11 @@ fn a_fill_that_no_trade_can_have_made_is_reported_once_and_asked_for_again() {
         bench.look(Ok(Some(report(4, Some(CloseReason::NothingOnOffer)))));
         for again in [Ok(vec![false_fill]), Ok(vec![fill("a", 4)])] {
             let mut next = bench.task();
-            if let Some(Task::Look(_)) = next {
+            if let Some(OrderTask::Look(_)) = next {
                 bench.tracker.looked(OrderId(1), bench.now, Ok(Some(report(4, None))));
                 next = bench.task();
             }
-            assert!(matches!(next, Some(Task::Fills { .. })), "{said}: {next:?}");
+            assert!(matches!(next, Some(OrderTask::Fills { .. })), "{said}: {next:?}");
             bench.tracker.fetched(OrderId(1), bench.now, again);
         }
         assert_eq!(bench.told(), ["4 @ 0.55", "closed NothingOnOffer"], "{said}: the true one is booked");
@@ -141,19 +144,19 @@ fn the_highest_fee_a_broker_may_round_to_and_a_sale_at_a_better_price_are_believ
 #[test]
 fn news_may_be_faster_than_the_answer() {
     let mut bench = Bench::new(order(4, TimeInForce::Ioc));
-    assert!(matches!(bench.task(), Some(Task::Create(_))));
+    assert!(matches!(bench.task(), Some(OrderTask::Create(_))));
     bench.tracker.pushed_fill(Some("ab12-1"), bench.now, fill("a", 4));
     assert_eq!(bench.told(), ["accepted", "4 @ 0.55"]);
-    bench.tracker.created(OrderId(1), bench.now, Err(Failure::Unknown));
+    bench.tracker.created(OrderId(1), bench.now, Err(TaskFailure::Unknown));
     assert!(bench.told().is_empty() && bench.tracker.is_empty());
 }
 
 #[test]
 fn an_unknown_outcome_is_looked_up_and_found() {
     let mut bench = Bench::new(order(10, TimeInForce::Gtc));
-    bench.create(Err(Failure::Unknown));
+    bench.create(Err(TaskFailure::Unknown));
     bench.look(Ok(None));
-    bench.look(Err(Failure::Unknown));
+    bench.look(Err(TaskFailure::Unknown));
     bench.look(Ok(Some(report(0, None))));
     assert_eq!(bench.told(), ["accepted"]);
     assert!(bench.tracker.is_quiet(), "it rests");
@@ -162,7 +165,7 @@ fn an_unknown_outcome_is_looked_up_and_found() {
 #[test]
 fn what_is_not_found_is_sent_again_under_the_same_id() {
     let mut bench = Bench::new(order(10, TimeInForce::Gtc));
-    bench.create(Err(Failure::Unknown));
+    bench.create(Err(TaskFailure::Unknown));
     for _ in 0..LOOKS_BEFORE_RESEND {
         bench.look(Ok(None));
     }
@@ -170,7 +173,7 @@ fn what_is_not_found_is_sent_again_under_the_same_id() {
         bench.now > Timestamp::from_nanos(0) + Span::MILLISECOND.times(500),
         "reading may lag behind writing"
     );
-    bench.create(Err(Failure::AlreadyExists));
+    bench.create(Err(TaskFailure::AlreadyExists));
     // It is certainly there, so it is looked for until it shows.
     for _ in 0..20 {
         bench.look(Ok(None));
@@ -182,11 +185,11 @@ fn what_is_not_found_is_sent_again_under_the_same_id() {
 #[test]
 fn a_refusal_of_the_second_attempt_says_nothing_of_the_first() {
     let mut bench = Bench::new(order(10, TimeInForce::Gtc));
-    bench.create(Err(Failure::Unknown));
+    bench.create(Err(TaskFailure::Unknown));
     for _ in 0..LOOKS_BEFORE_RESEND {
         bench.look(Ok(None));
     }
-    bench.create(Err(Failure::Refused(RejectReason::InsufficientFunds)));
+    bench.create(Err(TaskFailure::Refused(RejectReason::InsufficientFunds)));
     for _ in 0..=LOOKS {
         assert!(bench.told().is_empty());
         bench.look(Ok(None));
@@ -197,9 +200,9 @@ fn a_refusal_of_the_second_attempt_says_nothing_of_the_first() {
 #[test]
 fn certain_failures_are_told_at_once() {
     for (failure, reason) in [
-        (Failure::NotDone, "rejected Busy"),
-        (Failure::NotFound, "rejected MarketNotTrading"),
-        (Failure::Refused(RejectReason::InvalidPrice), "rejected InvalidPrice"),
+        (TaskFailure::NotDone, "rejected Busy"),
+        (TaskFailure::NotFound, "rejected MarketNotTrading"),
+        (TaskFailure::Refused(RejectReason::InvalidPrice), "rejected InvalidPrice"),
     ] {
         let mut bench = Bench::new(order(1, TimeInForce::Ioc));
         bench.create(Err(failure));
@@ -213,13 +216,13 @@ fn a_cancel_that_finds_nothing_proves_nothing() {
     let mut bench = Bench::new(order(10, TimeInForce::Gtc));
     bench.create(Ok(report(0, None)));
     bench.tracker.command(&Command::Cancel { order: OrderId(1), market: MarketId(0) });
-    assert!(matches!(bench.task(), Some(Task::Cancel { .. })));
-    bench.tracker.cancelled(OrderId(1), bench.now, Err(Failure::NotFound));
+    assert!(matches!(bench.task(), Some(OrderTask::Cancel { .. })));
+    bench.tracker.cancelled(OrderId(1), bench.now, Err(TaskFailure::NotFound));
     bench.look(Ok(Some(report(0, None)))); // reads lag: it still seems to rest
-    assert!(matches!(bench.task(), Some(Task::Cancel { .. })));
-    bench.tracker.cancelled(OrderId(1), bench.now, Err(Failure::NotFound));
+    assert!(matches!(bench.task(), Some(OrderTask::Cancel { .. })));
+    bench.tracker.cancelled(OrderId(1), bench.now, Err(TaskFailure::NotFound));
     bench.look(Ok(Some(report(10, Some(CloseReason::Cancelled))))); // it had traded
-    assert!(matches!(bench.task(), Some(Task::Fills { .. })));
+    assert!(matches!(bench.task(), Some(OrderTask::Fills { .. })));
     bench.tracker.fetched(OrderId(1), bench.now, Ok(vec![fill("a", 10)]));
     assert_eq!(bench.told(), ["accepted", "10 @ 0.55"]);
 }
@@ -229,7 +232,7 @@ fn cancelling_counts_what_traded_before() {
     let mut bench = Bench::new(order(10, TimeInForce::Gtc));
     bench.create(Ok(report(0, None)));
     bench.tracker.cancel_all();
-    assert!(matches!(bench.task(), Some(Task::Cancel { .. })));
+    assert!(matches!(bench.task(), Some(OrderTask::Cancel { .. })));
     bench.tracker.cancelled(OrderId(1), bench.now, Ok(Contracts::whole(7)));
     bench.tracker.pushed_fill(None, bench.now, fill("a", 3));
     assert_eq!(bench.told(), ["accepted", "3 @ 0.55", "closed Cancelled"]);
@@ -267,7 +270,7 @@ fn a_fill_of_somebody_elses_order_is_unexplained() {
 #[test]
 fn a_fill_waits_for_its_order_to_become_known() {
     let mut bench = Bench::new(order(5, TimeInForce::Ioc));
-    assert!(matches!(bench.task(), Some(Task::Create(_))));
+    assert!(matches!(bench.task(), Some(OrderTask::Create(_))));
     bench.tracker.pushed_fill(None, bench.now, fill("a", 5));
     assert!(bench.told().is_empty());
     bench.tracker.created(OrderId(1), bench.now, Ok(report(5, Some(CloseReason::NothingOnOffer))));
@@ -277,11 +280,11 @@ fn a_fill_waits_for_its_order_to_become_known() {
 #[test]
 fn a_fill_without_our_name_waits_while_an_order_has_no_name_yet() {
     let mut bench = Bench::new(order(5, TimeInForce::Ioc));
-    bench.create(Err(Failure::Unknown));
+    bench.create(Err(TaskFailure::Unknown));
     bench.tracker.pushed_fill(None, bench.now, fill("a", 5));
     for _ in 0..3 {
         bench.now = bench.now + ORPHANAGE;
-        bench.look(Err(Failure::Unknown));
+        bench.look(Err(TaskFailure::Unknown));
     }
     bench.look(Ok(Some(report(5, Some(CloseReason::NothingOnOffer)))));
     assert_eq!(bench.told(), ["accepted", "5 @ 0.55"]);
@@ -290,9 +293,9 @@ fn a_fill_without_our_name_waits_while_an_order_has_no_name_yet() {
 #[test]
 fn an_order_known_by_its_fill_is_looked_up_when_its_answer_is_lost() {
     let mut bench = Bench::new(order(5, TimeInForce::Ioc));
-    assert!(matches!(bench.task(), Some(Task::Create(_))));
+    assert!(matches!(bench.task(), Some(OrderTask::Create(_))));
     bench.tracker.pushed_fill(Some("ab12-1"), bench.now, fill("a", 2));
-    bench.tracker.created(OrderId(1), bench.now, Err(Failure::Unknown));
+    bench.tracker.created(OrderId(1), bench.now, Err(TaskFailure::Unknown));
     bench.look(Ok(Some(report(2, Some(CloseReason::NothingOnOffer)))));
     assert_eq!(bench.told(), ["accepted", "2 @ 0.55", "closed NothingOnOffer"]);
 }
@@ -300,10 +303,10 @@ fn an_order_known_by_its_fill_is_looked_up_when_its_answer_is_lost() {
 #[test]
 fn a_doubt_is_settled_by_what_is_asked_after_it() {
     let mut bench = Bench::new(order(5, TimeInForce::Gtc));
-    assert!(matches!(bench.task(), Some(Task::Create(_))));
+    assert!(matches!(bench.task(), Some(OrderTask::Create(_))));
     bench.tracker.doubt_all(); // the answer may be older than what was missed
     bench.tracker.created(OrderId(1), bench.now, Ok(report(0, None)));
-    assert!(matches!(bench.task(), Some(Task::Look(_))));
+    assert!(matches!(bench.task(), Some(OrderTask::Look(_))));
     bench.tracker.doubt_all(); // and so may the answer to this look
     bench.tracker.looked(OrderId(1), bench.now, Ok(Some(report(0, None))));
     bench.look(Ok(Some(report(0, None))));

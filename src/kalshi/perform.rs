@@ -10,32 +10,32 @@ use crate::event::{RejectReason, VenueEvent};
 use super::clock;
 use super::fill_report::FillReport;
 use super::frame::{self, UserOrderStatus};
-use super::orders::{Failure, OrderReport, OrderTracker, Task, end_of};
+use super::orders::{OrderReport, OrderTask, OrderTracker, TaskFailure, end_of};
 use super::rest::{ApiError, FillFilter, MarketFilter, OrderFilter, Rest, StatusFilter};
-use super::watch::{MarketWatch, Scope, SeriesFacts};
-use super::wire::{self, CreateOrder, OrderStatus};
+use super::watch::{MarketScope, MarketTracker, SeriesFacts};
+use super::wire::{self, ApiOrderStatus, CreateOrder};
 
 /// A market with its series, as reported.
-pub type Report = (wire::Market, SeriesFacts);
+pub type MarketReport = (wire::ApiMarket, SeriesFacts);
 
 /// The result of a task.
 #[derive(Debug)]
-pub enum Done {
-    /// Of [`Task::Create`].
-    Created(OrderId, Result<OrderReport, Failure>),
-    /// Of [`Task::Look`].
-    Looked(OrderId, Result<Option<OrderReport>, Failure>),
-    /// Of [`Task::Cancel`].
-    Cancelled(OrderId, Result<Contracts, Failure>),
-    /// Of [`Task::Fills`].
-    Fetched(OrderId, Result<Vec<FillReport>, Failure>),
+pub enum TaskOutcome {
+    /// Of [`OrderTask::Create`].
+    Created(OrderId, Result<OrderReport, TaskFailure>),
+    /// Of [`OrderTask::Look`].
+    Looked(OrderId, Result<Option<OrderReport>, TaskFailure>),
+    /// Of [`OrderTask::Cancel`].
+    Cancelled(OrderId, Result<Contracts, TaskFailure>),
+    /// Of [`OrderTask::Fills`].
+    Fetched(OrderId, Result<Vec<FillReport>, TaskFailure>),
 }
 
-impl Done {
+impl TaskOutcome {
     /// Whether the exchange refused to place an order.
     #[must_use]
     pub const fn is_refused_order(&self) -> bool {
-        matches!(self, Self::Created(_, Err(Failure::Refused(_) | Failure::NotFound)))
+        matches!(self, Self::Created(_, Err(TaskFailure::Refused(_) | TaskFailure::NotFound)))
     }
 
     /// Hands the result to the tracker.
@@ -51,7 +51,7 @@ impl Done {
 
 /// An order on the wire: its market's name, its own, its group.
 #[derive(Clone, Debug)]
-pub struct Addressed {
+pub struct OrderAddress {
     /// The market.
     pub ticker: Arc<str>,
     /// The client order id.
@@ -62,11 +62,11 @@ pub struct Addressed {
 }
 
 /// Does a task. What went wrong beyond what the tracker has to know comes second.
-pub async fn perform(rest: Rest, task: Task, to: Addressed) -> (Done, Option<ApiError>) {
+pub async fn perform(rest: Rest, task: OrderTask, to: OrderAddress) -> (TaskOutcome, Option<ApiError>) {
     let id = task.order().id;
     match task {
-        Task::Create(order) => {
-            let Addressed { ticker, client_id, entry_group } = to;
+        OrderTask::Create(order) => {
+            let OrderAddress { ticker, client_id, entry_group } = to;
             let group = entry_group.filter(|_| order.action == Action::Buy);
             let (what, at) = ((order.side, order.action), order.limit);
             let mut create =
@@ -74,33 +74,33 @@ pub async fn perform(rest: Rest, task: Task, to: Addressed) -> (Done, Option<Api
             create.cancel_order_on_pause = true;
             create.order_group_id = group.as_deref().map(Into::into);
             let (result, error) = split(rest.create_order(&create).await);
-            (Done::Created(id, result.map(|created| report_of_created(&order, &created))), error)
+            (TaskOutcome::Created(id, result.map(|created| report_of_created(&order, &created))), error)
         }
-        Task::Look(order) => {
+        OrderTask::Look(order) => {
             let filter = OrderFilter { ticker: Some(to.ticker.to_string()), ..OrderFilter::default() };
             let (result, error) = split(rest.orders(&filter).await);
-            let ours = |orders: Vec<wire::Order>| {
+            let ours = |orders: Vec<wire::ApiOrder>| {
                 orders
                     .iter()
                     .find(|found| found.client_order_id == to.client_id)
                     .map(|found| report_of(&order, found))
             };
-            (Done::Looked(id, result.map(ours)), error)
+            (TaskOutcome::Looked(id, result.map(ours)), error)
         }
-        Task::Cancel { venue_id, .. } => {
+        OrderTask::Cancel { venue_id, .. } => {
             let (result, error) = split(rest.cancel_order(&venue_id, &to.ticker).await);
-            (Done::Cancelled(id, result.map(|cancelled| cancelled.reduced_by)), error)
+            (TaskOutcome::Cancelled(id, result.map(|cancelled| cancelled.reduced_by)), error)
         }
-        Task::Fills { venue_id, .. } => {
+        OrderTask::Fills { venue_id, .. } => {
             let filter = FillFilter { order_id: Some(venue_id.to_string()), ..FillFilter::default() };
             let (result, error) = split(rest.fills(&filter).await);
-            (Done::Fetched(id, result.map(|fills| fills.iter().map(fill_of).collect())), error)
+            (TaskOutcome::Fetched(id, result.map(|fills| fills.iter().map(fill_of).collect())), error)
         }
     }
 }
 
 /// What the tracker has to know of a failure, and the failure itself.
-fn split<T>(result: Result<T, ApiError>) -> (Result<T, Failure>, Option<ApiError>) {
+fn split<T>(result: Result<T, ApiError>) -> (Result<T, TaskFailure>, Option<ApiError>) {
     match result {
         Ok(value) => (Ok(value), None),
         Err(error) => (Err(failure_of(&error)), Some(error)),
@@ -109,25 +109,25 @@ fn split<T>(result: Result<T, ApiError>) -> (Result<T, Failure>, Option<ApiError
 
 /// What the tracker may conclude from a failed request.
 #[must_use]
-pub fn failure_of(error: &ApiError) -> Failure {
+pub fn failure_of(error: &ApiError) -> TaskFailure {
     match error {
-        ApiError::NotSent(_) | ApiError::RateLimited(_) => Failure::NotDone,
-        ApiError::Unknown(_) | ApiError::Schema { .. } => Failure::Unknown,
-        ApiError::Refused { .. } if error.is_already_exists() => Failure::AlreadyExists,
+        ApiError::NotSent(_) | ApiError::RateLimited(_) => TaskFailure::NotDone,
+        ApiError::Unknown(_) | ApiError::Schema { .. } => TaskFailure::Unknown,
+        ApiError::Refused { .. } if error.is_already_exists() => TaskFailure::AlreadyExists,
         ApiError::Refused { .. } if error.market_not_trading() => {
-            Failure::Refused(RejectReason::MarketNotTrading)
+            TaskFailure::Refused(RejectReason::MarketNotTrading)
         }
         ApiError::Refused { .. } if error.insufficient_balance() => {
-            Failure::Refused(RejectReason::InsufficientFunds)
+            TaskFailure::Refused(RejectReason::InsufficientFunds)
         }
-        ApiError::Refused { .. } if error.would_take() => Failure::Refused(RejectReason::WouldTake),
-        ApiError::Refused { .. } if error.invalid_price() => Failure::Refused(RejectReason::InvalidPrice),
-        ApiError::Refused { status: 404, .. } => Failure::NotFound,
-        ApiError::Refused { .. } => Failure::Refused(RejectReason::Refused),
+        ApiError::Refused { .. } if error.would_take() => TaskFailure::Refused(RejectReason::WouldTake),
+        ApiError::Refused { .. } if error.invalid_price() => TaskFailure::Refused(RejectReason::InvalidPrice),
+        ApiError::Refused { status: 404, .. } => TaskFailure::NotFound,
+        ApiError::Refused { .. } => TaskFailure::Refused(RejectReason::Refused),
     }
 }
 
-fn report_of_created(order: &Order, created: &wire::Created) -> OrderReport {
+fn report_of_created(order: &Order, created: &wire::CreatedOrder) -> OrderReport {
     let over = !created.remaining.is_positive();
     OrderReport {
         venue_id: created.order_id.as_str().into(),
@@ -136,10 +136,10 @@ fn report_of_created(order: &Order, created: &wire::Created) -> OrderReport {
     }
 }
 
-fn report_of(order: &Order, found: &wire::Order) -> OrderReport {
+fn report_of(order: &Order, found: &wire::ApiOrder) -> OrderReport {
     let ended = match found.status {
-        OrderStatus::Resting => None,
-        OrderStatus::Canceled | OrderStatus::Executed => Some(end_of(order, None)),
+        ApiOrderStatus::Resting => None,
+        ApiOrderStatus::Canceled | ApiOrderStatus::Executed => Some(end_of(order, None)),
     };
     OrderReport { venue_id: found.order_id.as_str().into(), filled: found.filled, ended }
 }
@@ -159,7 +159,7 @@ pub fn pushed_order(order: &Order, message: &frame::UserOrder) -> Option<OrderRe
 
 /// A pushed trade.
 #[must_use]
-pub fn pushed_fill(fill: &frame::Fill) -> FillReport {
+pub fn pushed_fill(fill: &frame::FillMessage) -> FillReport {
     FillReport {
         trade_id: fill.trade_id.as_str().into(),
         venue_id: fill.order_id.as_str().into(),
@@ -170,7 +170,7 @@ pub fn pushed_fill(fill: &frame::Fill) -> FillReport {
     }
 }
 
-fn fill_of(fill: &wire::Fill) -> FillReport {
+fn fill_of(fill: &wire::ApiFill) -> FillReport {
     FillReport {
         trade_id: fill.trade_id.as_str().into(),
         venue_id: fill.order_id.as_str().into(),
@@ -188,7 +188,7 @@ fn fill_of(fill: &wire::Fill) -> FillReport {
 /// When the exchange cannot be asked for so long that nothing can be concluded.
 pub async fn settle_orders(
     rest: &Rest,
-    watch: &MarketWatch,
+    watch: &MarketTracker,
     tracker: &mut OrderTracker,
     patience: Duration,
 ) -> Result<Vec<VenueEvent>, String> {
@@ -202,7 +202,7 @@ pub async fn settle_orders(
             let market = watch.market(order.market).ok_or("an open order's market is not known")?;
             let (ticker, client_id) = (market.ticker.as_ref().into(), tracker.client_id(order.id));
             let (done, error) =
-                perform(rest.clone(), task, Addressed { ticker, client_id, entry_group: None }).await;
+                perform(rest.clone(), task, OrderAddress { ticker, client_id, entry_group: None }).await;
             last_problem = error.map(|error| error.to_string()).or(last_problem);
             done.hand_to(tracker, now());
         }
@@ -226,7 +226,7 @@ pub async fn settle_orders(
 
 /// Series, and the events met so far with the facts that hold for their markets.
 #[derive(Debug, Default)]
-struct Groups {
+struct KnownGroups {
     series: BTreeMap<String, SeriesFacts>,
     events: BTreeMap<String, SeriesFacts>,
 }
@@ -235,14 +235,14 @@ struct Groups {
 #[derive(Clone, Debug)]
 pub struct MarketReader {
     rest: Rest,
-    scope: Arc<Scope>,
-    known: Arc<Mutex<Groups>>,
+    scope: Arc<MarketScope>,
+    known: Arc<Mutex<KnownGroups>>,
 }
 
 impl MarketReader {
     /// A reader of the markets of a scope.
     #[must_use]
-    pub fn new(rest: Rest, scope: Scope) -> Self {
+    pub fn new(rest: Rest, scope: MarketScope) -> Self {
         Self { rest, scope: Arc::new(scope), known: Arc::default() }
     }
 
@@ -250,7 +250,7 @@ impl MarketReader {
     ///
     /// # Errors
     /// What the exchange answers.
-    pub async fn sweep(&self, others: Vec<Arc<str>>) -> Result<Vec<Report>, ApiError> {
+    pub async fn sweep(&self, others: Vec<Arc<str>>) -> Result<Vec<MarketReport>, ApiError> {
         let mut markets = Vec::new();
         let open = |series: Option<&String>| MarketFilter {
             series_ticker: series.cloned(),
@@ -279,7 +279,7 @@ impl MarketReader {
     ///
     /// # Errors
     /// What the exchange answers.
-    pub async fn markets(&self, tickers: Vec<Arc<str>>) -> Result<Vec<Report>, ApiError> {
+    pub async fn markets(&self, tickers: Vec<Arc<str>>) -> Result<Vec<MarketReport>, ApiError> {
         let mut markets = Vec::new();
         for ticker in tickers {
             match self.rest.market(&ticker).await {
@@ -291,7 +291,7 @@ impl MarketReader {
         self.with_series(markets).await
     }
 
-    async fn with_series(&self, markets: Vec<wire::Market>) -> Result<Vec<Report>, ApiError> {
+    async fn with_series(&self, markets: Vec<wire::ApiMarket>) -> Result<Vec<MarketReport>, ApiError> {
         let mut reports = Vec::with_capacity(markets.len());
         for market in markets {
             let known = self.lock().events.get(&market.event_ticker).cloned();
@@ -330,7 +330,7 @@ impl MarketReader {
         known.events.retain(|_, facts| *facts.ticker != *series);
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, Groups> {
+    fn lock(&self) -> std::sync::MutexGuard<'_, KnownGroups> {
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -12,7 +12,7 @@ use crate::event::{Command, Control};
 
 /// What the engine's side asks of the session.
 #[derive(Debug)]
-pub enum Ask {
+pub enum SessionCommand {
     /// A command of the desk.
     Command(Command),
     /// The exchange's clock may go on, to this moment at most.
@@ -37,13 +37,13 @@ pub enum Ask {
 /// The venue of a live desk: hands its commands to the session.
 #[derive(Debug)]
 pub struct KalshiVenue {
-    asks: mpsc::Sender<Ask>,
+    asks: mpsc::Sender<SessionCommand>,
 }
 
 impl KalshiVenue {
     /// A venue at the end of a session's `asks`.
     #[must_use]
-    pub const fn new(asks: mpsc::Sender<Ask>) -> Self {
+    pub const fn new(asks: mpsc::Sender<SessionCommand>) -> Self {
         Self { asks }
     }
 }
@@ -52,7 +52,7 @@ impl Venue for KalshiVenue {
     /// A session that has ended takes nothing any more. That is no error: the feed says next that it has ended, or
     /// why, and an order that it never took is found never to have been sent at the next start.
     fn submit(&mut self, _at: Timestamp, command: &Command) -> Result<(), GatewayError> {
-        if self.asks.blocking_send(Ask::Command(*command)).is_err() {
+        if self.asks.blocking_send(SessionCommand::Command(*command)).is_err() {
             debug!(?command, "the session has ended; this is not sent");
         }
         Ok(())

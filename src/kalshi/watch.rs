@@ -1,7 +1,7 @@
 //! What the exchange says of markets, as the desk's market events: names become numbers, reports become changes.
 //!
 //! No I/O and no clock. REST pages and stream messages go in, [`MarketEvent`]s come out; what is not known
-//! yet and has to be asked for is said by [`MarketWatch::unknown`].
+//! yet and has to be asked for is said by [`MarketTracker::unknown`].
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -10,7 +10,7 @@ use crate::domain::{
     Contracts, Depth, EventId, FeeSchedule, Market, MarketId, MarketStatus, Price, Quote, SeriesId, Span,
     Timestamp,
 };
-use crate::engine::gateway::Beside;
+use crate::engine::gateway::BookExtras;
 use crate::event::MarketEvent;
 
 use super::book::Top;
@@ -20,14 +20,14 @@ use super::wire::{self, MarketResult};
 
 /// Which markets are of interest.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Scope {
+pub struct MarketScope {
     /// Series; empty = all.
     pub series: Vec<String>,
     /// Categories; empty = all.
     pub categories: Vec<String>,
 }
 
-impl Scope {
+impl MarketScope {
     /// Whether markets of a series are of interest.
     #[must_use]
     pub fn covers(&self, series: &str, category: &str) -> bool {
@@ -59,7 +59,7 @@ enum Source {
 }
 
 #[derive(Debug)]
-struct Known {
+struct TrackedMarket {
     market: Arc<Market>,
     quote: Quote,
     source: Source,
@@ -77,11 +77,11 @@ struct Known {
 
 /// All markets that are watched.
 #[derive(Debug, Default)]
-pub struct MarketWatch {
-    scope: Scope,
+pub struct MarketTracker {
+    scope: MarketScope,
     /// Quotes unconfirmed for longer are told again when a report confirms them.
     confirm_after: Option<Span>,
-    known: Vec<Known>,
+    known: Vec<TrackedMarket>,
     names: BTreeMap<Arc<str>, MarketId>,
     events: BTreeMap<Arc<str>, EventId>,
     series: BTreeMap<Arc<str>, SeriesId>,
@@ -92,10 +92,10 @@ pub struct MarketWatch {
     out: Vec<MarketEvent>,
 }
 
-impl MarketWatch {
+impl MarketTracker {
     /// Watches the markets of a scope.
     #[must_use]
-    pub fn new(scope: Scope, confirm_after: Option<Span>) -> Self {
+    pub fn new(scope: MarketScope, confirm_after: Option<Span>) -> Self {
         Self { scope, confirm_after, ..Self::default() }
     }
 
@@ -161,10 +161,10 @@ impl MarketWatch {
     /// When a report lacks what its own fields promise.
     pub fn reported(
         &mut self,
-        reports: &[(wire::Market, SeriesFacts)],
+        reports: &[(wire::ApiMarket, SeriesFacts)],
         now: Timestamp,
     ) -> Result<(), SchemaError> {
-        let mut order: Vec<&(wire::Market, SeriesFacts)> = reports.iter().collect();
+        let mut order: Vec<&(wire::ApiMarket, SeriesFacts)> = reports.iter().collect();
         order.sort_by(|(one, _), (other, _)| {
             (one.open_time, &one.ticker).cmp(&(other.open_time, &other.ticker))
         });
@@ -174,14 +174,14 @@ impl MarketWatch {
             }
             match self.id(&report.ticker) {
                 Some(id) => self.update(id, report, series.fees, now)?,
-                None if report.status == wire::Status::Finalized => {}
+                None if report.status == wire::ApiMarketStatus::Finalized => {}
                 None => self.list(report, series)?,
             }
         }
         Ok(())
     }
 
-    fn list(&mut self, report: &wire::Market, series: &SeriesFacts) -> Result<(), SchemaError> {
+    fn list(&mut self, report: &wire::ApiMarket, series: &SeriesFacts) -> Result<(), SchemaError> {
         let event_ticker: Arc<str> = report.event_ticker.as_str().into();
         let id = MarketId(u32::try_from(self.known.len()).expect("there are fewer markets than numbers"));
         let market = Arc::new(Market {
@@ -211,7 +211,7 @@ impl MarketWatch {
 
     fn remember(&mut self, market: Arc<Market>, status: MarketStatus, close: Timestamp) {
         self.names.insert(market.ticker.as_ref().into(), market.id);
-        self.known.push(Known {
+        self.known.push(TrackedMarket {
             market,
             quote: Quote::default(),
             source: Source::Reports,
@@ -228,7 +228,7 @@ impl MarketWatch {
     fn update(
         &mut self,
         id: MarketId,
-        report: &wire::Market,
+        report: &wire::ApiMarket,
         fees: FeeSchedule,
         now: Timestamp,
     ) -> Result<(), SchemaError> {
@@ -260,7 +260,7 @@ impl MarketWatch {
                 std::mem::replace(&mut known.quote, reported) != reported || untold
             }
         };
-        if report.status == wire::Status::Finalized {
+        if report.status == wire::ApiMarketStatus::Finalized {
             self.pay(id, settlement_of(report));
             return Ok(());
         }
@@ -296,11 +296,11 @@ impl MarketWatch {
 
     /// What is known of a market's book beside its quote.
     #[must_use]
-    pub fn beside(&self, market: MarketId) -> Beside {
-        let Some(known) = self.known.get(market.index()) else { return Beside::default() };
+    pub fn beside(&self, market: MarketId) -> BookExtras {
+        let Some(known) = self.known.get(market.index()) else { return BookExtras::default() };
         let of_book = known.source == Source::Book;
         let deeper = if of_book { Arc::clone(&known.deeper) } else { Arc::default() };
-        Beside { open_interest: known.open_interest, deeper }
+        BookExtras { open_interest: known.open_interest, deeper }
     }
 
     /// A ticker message: always told on, since the exchange only sends it when something changed.
@@ -441,15 +441,15 @@ fn numbered<Id: Copy>(numbers: &mut BTreeMap<Arc<str>, Id>, name: &Arc<str>, id:
     *numbers.entry(Arc::clone(name)).or_insert(id(next))
 }
 
-fn title(report: &wire::Market) -> Box<str> {
+fn title(report: &wire::ApiMarket) -> Box<str> {
     report.title.as_deref().unwrap_or(&report.yes_sub_title).into()
 }
 
-fn quote_of(report: &wire::Market) -> Quote {
+fn quote_of(report: &wire::ApiMarket) -> Quote {
     Quote { assumed: report.mid.is_some(), ..report.quote() }
 }
 
-fn settlement_of(report: &wire::Market) -> Option<Price> {
+fn settlement_of(report: &wire::ApiMarket) -> Option<Price> {
     report.settlement_price().or(match report.result? {
         MarketResult::Yes => Some(Price::ONE),
         MarketResult::No => Some(Price::ZERO),

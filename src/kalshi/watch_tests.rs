@@ -12,7 +12,7 @@ fn other_fees_are_another_definition_of_the_market() {
         let series = SeriesFacts { ticker: "KXHIGHNY".into(), category: "Climate".into(), fees };
         [(market.clone(), series)]
     };
-    let listings = |watch: &mut MarketWatch| -> Vec<FeeSchedule> {
+    let listings = |watch: &mut MarketTracker| -> Vec<FeeSchedule> {
         let listed = |event| match event {
             MarketEvent::Listed(market) => Some(market.fees),
             _ => None,
@@ -20,7 +20,7 @@ fn other_fees_are_another_definition_of_the_market() {
         watch.take(now).into_iter().filter_map(listed).collect()
     };
     let half = FeeSchedule { multiplier_ppm: 500_000, ..FeeSchedule::STANDARD };
-    let mut watch = MarketWatch::new(Scope::default(), None);
+    let mut watch = MarketTracker::new(MarketScope::default(), None);
     let mut told = Vec::new();
     for fees in [FeeSchedule::STANDARD, FeeSchedule::STANDARD, half, half] {
         watch.reported(&with(fees), now).unwrap();

@@ -7,7 +7,7 @@ use std::fmt;
 use serde::de::Error;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use crate::desk::book::Book;
+use crate::desk::book::MarketState;
 use crate::desk::decision::{
     Evaluation, FillBooked, OrderDone, OrderEnd, OrderPlaced, Output, Record, Trade, Verdict,
 };
@@ -21,7 +21,7 @@ use crate::domain::{
 use crate::event::{Input, RejectReason, VenueEvent};
 use crate::report::summary::{dollars, portion};
 
-use super::notify::{Event, Kind};
+use super::notify::{Notification, NotificationKind};
 
 /// The name of the note in the ledger.
 pub const NOTE: &str = "health";
@@ -54,7 +54,7 @@ impl<'de> Deserialize<'de> for Moment {
 
 /// What the desk does not know of its own session.
 #[derive(Clone, Debug)]
-pub struct Facts<'a> {
+pub struct SessionFacts<'a> {
     /// Now, by the clock on the wall.
     pub at: Timestamp,
     /// When this process began.
@@ -105,14 +105,14 @@ pub struct Health {
     pub orders: Vec<OrderLine>,
     pub feed: FeedHealth,
     pub counts: BTreeMap<String, u64>,
-    pub halts: Halts,
+    pub halts: HaltSummary,
     /// Orders refused since one was last taken; `None` if the latest was taken.
     #[serde(default)]
     pub refused_orders: Option<RefusedOrders>,
     /// Latest first.
-    pub decisions: Vec<Line>,
+    pub decisions: Vec<DecisionLine>,
     /// Latest first.
-    pub refusals: Vec<Line>,
+    pub refusals: Vec<DecisionLine>,
 }
 
 /// A position.
@@ -168,7 +168,7 @@ pub struct FeedHealth {
 
 /// What is stopped.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Halts {
+pub struct HaltSummary {
     /// Why all trading is, if it is.
     pub trading: Option<String>,
     /// Strategies whose kill switch has fired.
@@ -211,7 +211,7 @@ impl fmt::Display for RefusedOrders {
 
 /// Something that was decided, in words.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Line {
+pub struct DecisionLine {
     /// When, by the desk's time.
     pub at: Moment,
     /// What.
@@ -294,24 +294,24 @@ impl Recent {
     }
 
     /// What the owner should be told of since the last call. Called often, or it grows.
-    pub fn take_events(&mut self, desk: &Desk) -> Vec<Event> {
-        let names = Names { desk, strategies: desk.strategy_names().collect() };
+    pub fn take_events(&mut self, desk: &Desk) -> Vec<Notification> {
+        let names = DisplayNames { desk, strategies: desk.strategy_names().collect() };
         let event = |record: Record| {
-            let Line { at, text } = names.decision(&record)?;
-            Some(Event::new(kind(&record)?, at.0, text))
+            let DecisionLine { at, text } = names.decision(&record)?;
+            Some(Notification::new(kind(&record)?, at.0, text))
         };
         std::mem::take(&mut self.untold).into_iter().filter_map(event).collect()
     }
 }
 
 /// What an owner is told of.
-const fn kind(record: &Record) -> Option<Kind> {
+const fn kind(record: &Record) -> Option<NotificationKind> {
     match record {
-        Record::Fill(_) => Some(Kind::Fill),
-        Record::Trade(_) => Some(Kind::Exit),
-        Record::Halt(_) => Some(Kind::Halt),
-        Record::Resume(_) => Some(Kind::Resume),
-        Record::Discrepancy(_) => Some(Kind::Discrepancy),
+        Record::Fill(_) => Some(NotificationKind::Fill),
+        Record::Trade(_) => Some(NotificationKind::Exit),
+        Record::Halt(_) => Some(NotificationKind::Halt),
+        Record::Resume(_) => Some(NotificationKind::Resume),
+        Record::Discrepancy(_) => Some(NotificationKind::Discrepancy),
         _ => None,
     }
 }
@@ -326,8 +326,8 @@ fn remember<T>(ring: &mut VecDeque<T>, item: T) {
 impl Health {
     /// How `desk` is doing.
     #[must_use]
-    pub fn of(desk: &Desk, recent: &Recent, facts: &Facts<'_>) -> Self {
-        let names = Names { desk, strategies: desk.strategy_names().collect() };
+    pub fn of(desk: &Desk, recent: &Recent, facts: &SessionFacts<'_>) -> Self {
+        let names = DisplayNames { desk, strategies: desk.strategy_names().collect() };
         let point = desk.equity_point();
         let risk = desk.risk();
         let limits = risk.limits();
@@ -352,7 +352,7 @@ impl Health {
             orders: desk.execution().iter().map(|open| names.order(open)).collect(),
             feed: feed(desk, facts),
             counts: counts(desk.counts()),
-            halts: Halts {
+            halts: HaltSummary {
                 trading: risk.trading_halted().map(ToOwned::to_owned),
                 strategies: names.halted(),
             },
@@ -381,11 +381,11 @@ impl Health {
     }
 }
 
-fn feed(desk: &Desk, facts: &Facts<'_>) -> FeedHealth {
+fn feed(desk: &Desk, facts: &SessionFacts<'_>) -> FeedHealth {
     let now = desk.now();
     let oldest = desk.risk().limits().max_quote_age;
-    let trading = |book: &&Book| book.status == MarketStatus::Active && now < book.close_time;
-    let stale = |book: &&Book| book.quoted_at.is_none_or(|at| now.since(at) > oldest);
+    let trading = |book: &&MarketState| book.status == MarketStatus::Active && now < book.close_time;
+    let stale = |book: &&MarketState| book.quoted_at.is_none_or(|at| now.since(at) > oldest);
     let count = |books: usize| u64::try_from(books).unwrap_or(u64::MAX);
     FeedHealth {
         up: facts.feed_up,
@@ -419,12 +419,12 @@ fn price(price: Price) -> f64 {
 }
 
 /// The desk's numbers as names.
-struct Names<'a> {
+struct DisplayNames<'a> {
     desk: &'a Desk,
     strategies: Vec<&'a str>,
 }
 
-impl Names<'_> {
+impl DisplayNames<'_> {
     fn ticker(&self, market: MarketId) -> String {
         let book = self.desk.books().get(market);
         book.map_or_else(|| format!("market {}", market.0), |book| book.market.ticker.to_string())
@@ -477,7 +477,7 @@ impl Names<'_> {
         }
     }
 
-    fn refusal(&self, evaluation: &Evaluation) -> Line {
+    fn refusal(&self, evaluation: &Evaluation) -> DecisionLine {
         let Evaluation { at, strategy, market, probability, verdict, .. } = evaluation;
         let why = match verdict {
             Verdict::Refused(refusal) => refusal.name().replace('_', " "),
@@ -487,10 +487,10 @@ impl Names<'_> {
         let quote = |price: Option<Price>| price.map_or_else(|| "-".into(), |price| price.to_string());
         let (bid, ask) = (quote(evaluation.bid), quote(evaluation.ask));
         let text = format!("{ticker}: {why}; {strategy} believes {probability}, book {bid} / {ask}");
-        Line { at: Moment(*at), text }
+        DecisionLine { at: Moment(*at), text }
     }
 
-    fn decision(&self, record: &Record) -> Option<Line> {
+    fn decision(&self, record: &Record) -> Option<DecisionLine> {
         let (at, text) = match record {
             Record::Evaluation(_) | Record::Equity(_) => return None,
             Record::Order(placed) => (placed.at, self.placed(placed)),
@@ -511,7 +511,7 @@ impl Names<'_> {
             Record::Refit(refitted) => (refitted.at, "other settings hold from here on".into()),
             Record::Discrepancy(found) => (found.at, format!("discrepancy: {}", found.detail)),
         };
-        Some(Line { at: Moment(at), text })
+        Some(DecisionLine { at: Moment(at), text })
     }
 
     fn placed(&self, placed: &OrderPlaced) -> String {

@@ -48,7 +48,7 @@ impl Bench {
     }
 
     fn health(&self) -> Health {
-        let facts = Facts {
+        let facts = SessionFacts {
             at: at(100),
             started_at: at(0),
             mode: "paper",
@@ -117,7 +117,7 @@ fn a_position_an_order_and_why_nothing_else() {
     );
     assert!(health.refusals[0].text.contains("M0: order open"), "{:?}", health.refusals);
     let events = bench.recent.take_events(&bench.desk);
-    assert_eq!(events.iter().map(Event::kind).collect::<Vec<_>>(), [Kind::Fill]);
+    assert_eq!(events.iter().map(Notification::kind).collect::<Vec<_>>(), [NotificationKind::Fill]);
     assert!(events[0].text().contains("bought 100 yes") && bench.recent.take_events(&bench.desk).is_empty());
     assert_eq!(health.desk_at, Some(Moment(at(3))));
     assert_eq!(Health::from_note(&health.to_note()).unwrap(), health);

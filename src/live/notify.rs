@@ -29,7 +29,7 @@ const WAITING: usize = 256;
 /// What happened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Kind {
+pub enum NotificationKind {
     /// The session began.
     Start,
     /// The session ended.
@@ -64,19 +64,19 @@ pub enum Kind {
 
 /// Something to tell.
 #[derive(Clone, Debug, Serialize)]
-pub struct Event {
+pub struct Notification {
     #[serde(rename = "event")]
-    kind: Kind,
+    kind: NotificationKind,
     at: Moment,
     text: String,
     #[serde(flatten)]
     more: serde_json::Map<String, serde_json::Value>,
 }
 
-impl Event {
+impl Notification {
     /// An event with what it says to people.
     #[must_use]
-    pub fn new(kind: Kind, at: Timestamp, text: impl Into<String>) -> Self {
+    pub fn new(kind: NotificationKind, at: Timestamp, text: impl Into<String>) -> Self {
         Self { kind, at: Moment(at), text: text.into(), more: serde_json::Map::new() }
     }
 
@@ -89,7 +89,7 @@ impl Event {
 
     /// What happened.
     #[must_use]
-    pub const fn kind(&self) -> Kind {
+    pub const fn kind(&self) -> NotificationKind {
         self.kind
     }
 
@@ -102,14 +102,14 @@ impl Event {
 
 /// How long things may take, and how often they are tried.
 #[derive(Clone, Copy, Debug)]
-struct Pace {
+struct DeliveryPace {
     answer: Duration,
     first_retry: Duration,
     longest_retry: Duration,
     retries: u32,
 }
 
-const PACE: Pace = Pace {
+const PACE: DeliveryPace = DeliveryPace {
     answer: Duration::from_secs(10),
     first_retry: Duration::from_secs(1),
     longest_retry: Duration::from_secs(30),
@@ -118,11 +118,11 @@ const PACE: Pace = Pace {
 
 /// Posts events to webhooks. Dropped, it still tries what waits; [`finish`](Self::finish) waits for that.
 pub struct Notifier {
-    targets: Vec<(Arc<Target>, JoinHandle<()>)>,
+    targets: Vec<(Arc<WebhookTarget>, JoinHandle<()>)>,
 }
 
 /// One webhook and what waits for it.
-struct Target {
+struct WebhookTarget {
     url: Url,
     waiting: Mutex<VecDeque<Arc<str>>>,
     changed: Notify,
@@ -145,7 +145,7 @@ impl Notifier {
         Self::with_pace(targets, PACE)
     }
 
-    fn with_pace(targets: &[String], pace: Pace) -> Result<Self, String> {
+    fn with_pace(targets: &[String], pace: DeliveryPace) -> Result<Self, String> {
         let urls: Vec<Url> =
             (1..).zip(targets).map(|(number, text)| parse(number, text)).collect::<Result<_, _>>()?;
         // The first caller in the process installs it; whoever comes later finds it there.
@@ -157,7 +157,7 @@ impl Notifier {
             .build()
             .map_err(|error| format!("live.notify: the HTTPS client cannot be set up: {error}"))?;
         let start = |url: Url| {
-            let target = Arc::new(Target {
+            let target = Arc::new(WebhookTarget {
                 url,
                 waiting: Mutex::default(),
                 changed: Notify::new(),
@@ -171,7 +171,7 @@ impl Notifier {
     }
 
     /// Puts an event in line for every target; never waits.
-    pub fn send(&self, event: &Event) {
+    pub fn send(&self, event: &Notification) {
         let body: Arc<str> = serde_json::to_string(event).expect("an event is plain data").into();
         for (target, _) in &self.targets {
             {
@@ -209,7 +209,7 @@ impl Notifier {
     }
 }
 
-impl Target {
+impl WebhookTarget {
     fn waiting(&self) -> MutexGuard<'_, VecDeque<Arc<str>>> {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -223,7 +223,7 @@ impl Target {
         self.changed.notify_one();
     }
 
-    async fn run(self: Arc<Self>, client: Client, pace: Pace) {
+    async fn run(self: Arc<Self>, client: Client, pace: DeliveryPace) {
         // Those who fail together must not come back together, so the seed is the time.
         let seed = clock::now().nanos().unsigned_abs();
         let mut backoff = Backoff::new(pace.first_retry, pace.longest_retry, seed);
@@ -237,7 +237,7 @@ impl Target {
         }
     }
 
-    async fn deliver(&self, client: &Client, body: &str, pace: Pace, backoff: &mut Backoff) {
+    async fn deliver(&self, client: &Client, body: &str, pace: DeliveryPace, backoff: &mut Backoff) {
         for failures in 0..=pace.retries {
             let problem = match self.post(client, body).await {
                 Ok(()) => return,
@@ -252,7 +252,7 @@ impl Target {
         }
     }
 
-    async fn post(&self, client: &Client, body: &str) -> Result<(), Problem> {
+    async fn post(&self, client: &Client, body: &str) -> Result<(), DeliveryProblem> {
         let request =
             client.post(self.url.clone()).header(CONTENT_TYPE, "application/json").body(body.to_owned());
         match request.send().await {
@@ -260,15 +260,15 @@ impl Target {
             Ok(answer) => {
                 let status = answer.status();
                 let passing = status.is_server_error() || matches!(status.as_u16(), 408 | 429);
-                Err(Problem { text: format!("answered {status}"), passing })
+                Err(DeliveryProblem { text: format!("answered {status}"), passing })
             }
-            Err(error) => Err(Problem { text: error.without_url().to_string(), passing: true }),
+            Err(error) => Err(DeliveryProblem { text: error.without_url().to_string(), passing: true }),
         }
     }
 }
 
 /// Why an event was not taken, and whether another try may fare better.
-struct Problem {
+struct DeliveryProblem {
     text: String,
     passing: bool,
 }

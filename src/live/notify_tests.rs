@@ -8,7 +8,7 @@ use tokio::net::TcpListener;
 
 use super::*;
 
-const FAST: Pace = Pace {
+const FAST: DeliveryPace = DeliveryPace {
     answer: Duration::from_secs(5),
     first_retry: Duration::from_millis(1),
     longest_retry: Duration::from_millis(5),
@@ -44,8 +44,8 @@ async fn server(statuses: Vec<u16>) -> (String, mpsc::Receiver<Value>) {
     (target, bodies)
 }
 
-fn event(text: &str) -> Event {
-    Event::new(Kind::DailySummary, Timestamp::from_nanos(0), text)
+fn event(text: &str) -> Notification {
+    Notification::new(NotificationKind::DailySummary, Timestamp::from_nanos(0), text)
 }
 
 #[tokio::test]

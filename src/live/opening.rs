@@ -4,13 +4,13 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use crate::desk::{Desk, DeskSettings, Seat};
+use crate::desk::{Desk, DeskSettings, StrategySlot};
 use crate::domain::{Fact, Timestamp};
-use crate::engine::gateway::Session;
+use crate::engine::gateway::EventSource;
 use crate::engine::{Engine, EngineError, JournalError};
 use crate::journal::TradeLogger;
 use crate::journal::ledger::{LedgerError, RunHeader, is_blank};
-use crate::journal::replay::{Recording, SilentVenue};
+use crate::journal::replay::{RecordedRun, SilentVenue};
 use crate::scenario::{Scenario, ScenarioError};
 
 /// Note: the scenario a ledger began with, as resolved.
@@ -42,7 +42,7 @@ pub enum OpenError {
 }
 
 /// A ledger, and the desk it made.
-pub struct Opened {
+pub struct OpenedLedger {
     /// The desk as it was left.
     pub desk: Desk,
     /// The next input's number.
@@ -62,7 +62,7 @@ pub struct Opened {
 }
 
 /// How a ledger is opened.
-pub struct Opening<'a> {
+pub struct LedgerOpening<'a> {
     /// The file.
     pub file: &'a Path,
     /// `live` or `paper`.
@@ -73,16 +73,16 @@ pub struct Opening<'a> {
     pub run_id: &'a str,
 }
 
-impl Opening<'_> {
+impl LedgerOpening<'_> {
     /// Opens the ledger for a scenario.
     ///
     /// # Errors
     /// When it cannot be read or written, belongs to something else, or cannot be repeated.
-    pub fn open(&self, scenario: Scenario) -> Result<Opened, OpenError> {
+    pub fn open(&self, scenario: Scenario) -> Result<OpenedLedger, OpenError> {
         if self.file.exists() && !is_blank(self.file) { self.go_on(&scenario) } else { self.begin(scenario) }
     }
 
-    fn begin(&self, scenario: Scenario) -> Result<Opened, OpenError> {
+    fn begin(&self, scenario: Scenario) -> Result<OpenedLedger, OpenError> {
         let header = RunHeader {
             run_id: self.run_id.to_owned(),
             mode: self.mode,
@@ -98,7 +98,7 @@ impl Opening<'_> {
         let toml = scenario.to_toml();
         let notes = [(SCENARIO, &*toml), (IN_FORCE, &*toml), (ENVIRONMENT, self.environment)];
         let logger = TradeLogger::create_live(self.file, &header, &notes)?;
-        Ok(Opened {
+        Ok(OpenedLedger {
             desk: Desk::new(scenario.desk, scenario.seats),
             seq: 0,
             logger,
@@ -110,8 +110,8 @@ impl Opening<'_> {
         })
     }
 
-    fn go_on(&self, scenario: &Scenario) -> Result<Opened, OpenError> {
-        let recording = Recording::open(self.file)?;
+    fn go_on(&self, scenario: &Scenario) -> Result<OpenedLedger, OpenError> {
+        let recording = RecordedRun::open(self.file)?;
         let misfit = |what: String| Err(OpenError::Misfit(format!("{} {what}", self.file.display())));
         if recording.mode != self.mode {
             let (had, want) = (&recording.mode, self.mode);
@@ -131,7 +131,7 @@ impl Opening<'_> {
         let foreign_cash = recording.note(FOREIGN_CASH)?.and_then(|text| text.parse().ok());
         let first = Scenario::parse(&first, &[], Path::new(""))?;
         let inputs = recording.inputs();
-        let session = Session { feed: inputs, venue: SilentVenue };
+        let session = EventSource { feed: inputs, venue: SilentVenue };
         let desk = Desk::new(first.desk, first.seats);
         let mut engine = Engine::new(desk, session, recording.comparison()).with_refit(refit);
         let repeated = engine.run(|_, _| ()).and_then(|()| {
@@ -144,7 +144,7 @@ impl Opening<'_> {
         // As this version writes it: a key that was moved since is no other setting.
         let in_force =
             Scenario::parse(&in_force, &[], Path::new("")).map_or(in_force, |known| known.to_toml());
-        Ok(Opened {
+        Ok(OpenedLedger {
             desk: engine.desk,
             seq: engine.seq,
             logger: TradeLogger::resume(self.file, encoder, evaluations)?,
@@ -178,7 +178,7 @@ impl Opening<'_> {
 ///
 /// # Errors
 /// When the scenario does not hold.
-pub fn refit(scenario: &str) -> Result<(DeskSettings, Vec<Seat>), String> {
+pub fn refit(scenario: &str) -> Result<(DeskSettings, Vec<StrategySlot>), String> {
     let scenario = Scenario::parse(scenario, &[], Path::new("")).map_err(|error| error.to_string())?;
     Ok((scenario.desk, scenario.seats))
 }

@@ -13,7 +13,7 @@ use tracing::{info, warn};
 use crate::dataset::{DataError, facts};
 use crate::domain::{Fact, StrategyId, Timestamp};
 use crate::event::Control;
-use crate::kalshi::venue::Ask;
+use crate::kalshi::venue::SessionCommand;
 use crate::scenario::Scenario;
 
 use super::entry_group::EntryGroup;
@@ -55,7 +55,7 @@ pub struct Owner {
     /// The desk's ledger; requests are left beside it.
     pub ledger: PathBuf,
     /// To the session.
-    pub asks: mpsc::Sender<Ask>,
+    pub asks: mpsc::Sender<SessionCommand>,
     /// The desk's strategies.
     pub strategies: Strategies,
     /// The scenario the desk was started with.
@@ -130,7 +130,7 @@ impl Owner {
     }
 
     async fn send(&self, control: Control, request: Option<PathBuf>, sent: &mut Vec<SentControl>) {
-        let asked = Ask::Control(control.clone());
+        let asked = SessionCommand::Control(control.clone());
         if self.asks.send(asked).await.is_ok() {
             sent.push(SentControl { control, requests: request.into_iter().collect() });
         }
@@ -176,7 +176,7 @@ impl Owner {
         let problem = match tokio::time::timeout(RENEWAL, group.renew()).await {
             Ok(Ok(id)) => {
                 // After the session's end nothing is placed any more.
-                let _ended = self.asks.send(Ask::EntryGroup(id)).await;
+                let _ended = self.asks.send(SessionCommand::EntryGroup(id)).await;
                 return Ok(());
             }
             Ok(Err(error)) => error.to_string(),
@@ -209,7 +209,7 @@ impl Owner {
         for (published, fact) in new {
             self.facts.push((published, fact));
             // After the session's end the next start reads it.
-            let _ended = self.asks.send(Ask::Fact { published, fact }).await;
+            let _ended = self.asks.send(SessionCommand::Fact { published, fact }).await;
         }
         Ok(())
     }
@@ -239,7 +239,7 @@ pub fn read_facts(files: &[PathBuf]) -> Result<Vec<(Timestamp, Fact)>, DataError
 }
 
 /// The first signal ends the session in order, after what comes `first_of_all`; a second one at once.
-pub async fn signals(asks: mpsc::Sender<Ask>, first_of_all: &str) {
+pub async fn signals(asks: mpsc::Sender<SessionCommand>, first_of_all: &str) {
     use tokio::signal::unix::{SignalKind, signal};
     let Ok(mut terminate) = signal(SignalKind::terminate()) else {
         return warn!("SIGTERM cannot be heard; stop with Ctrl-C or a STOP file");
@@ -251,9 +251,9 @@ pub async fn signals(asks: mpsc::Sender<Ask>, first_of_all: &str) {
         }
         if first {
             warn!("ending: {first_of_all}; once more to end at once");
-            drop(asks.send(Ask::Drain).await);
+            drop(asks.send(SessionCommand::Drain).await);
         } else {
-            drop(asks.send(Ask::Abort).await);
+            drop(asks.send(SessionCommand::Abort).await);
         }
     }
 }

@@ -12,7 +12,7 @@ use super::*;
 /// An owner who listens, with both ends of what is said.
 struct Bench {
     folder: tempfile::TempDir,
-    asked: mpsc::Receiver<Ask>,
+    asked: mpsc::Receiver<SessionCommand>,
     taken: Arc<TakenControls>,
 }
 
@@ -46,7 +46,7 @@ impl Bench {
 
     async fn control(&mut self) -> Control {
         match self.asked.recv().await.unwrap() {
-            Ask::Control(control) => control,
+            SessionCommand::Control(control) => control,
             other => panic!("{other:?}"),
         }
     }

@@ -18,15 +18,15 @@ use crate::event::{Command, Control, Fill, Input, MarketEvent, Stamped, VenueEve
 use crate::kalshi::orders::OrderTracker;
 use crate::kalshi::perform::{MarketReader, settle_orders};
 use crate::kalshi::rest::{ApiError, OrderFilter, Rest};
-use crate::kalshi::watch::MarketWatch;
-use crate::kalshi::wire::OrderStatus;
+use crate::kalshi::watch::MarketTracker;
+use crate::kalshi::wire::ApiOrderStatus;
 
 /// How long what became of old orders may take to find out.
 const PATIENCE: Duration = Duration::from_secs(90);
 
 /// What the exchange says the account holds.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Account {
+pub struct ExchangeAccount {
     /// Cash that is free.
     pub available: Money,
     /// Positions by ticker; NO is negative.
@@ -35,7 +35,7 @@ pub struct Account {
     pub resting: Vec<(String, String)>,
 }
 
-impl Account {
+impl ExchangeAccount {
     /// Asks the exchange.
     ///
     /// # Errors
@@ -43,7 +43,7 @@ impl Account {
     pub async fn read(rest: &Rest) -> Result<Self, ApiError> {
         let balance = rest.balance().await?;
         let positions = rest.positions().await?;
-        let resting = OrderFilter { status: Some(OrderStatus::Resting), ..OrderFilter::default() };
+        let resting = OrderFilter { status: Some(ApiOrderStatus::Resting), ..OrderFilter::default() };
         let resting = rest.orders(&resting).await?;
         let held = positions.into_iter().filter(|position| position.position != Contracts::ZERO);
         Ok(Self {
@@ -146,7 +146,7 @@ impl OwnBooks {
 
 /// What a comparison found.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Findings {
+pub struct AccountFindings {
     /// Differences that nothing explains.
     pub unexplained: Vec<String>,
     /// Markets in which the account holds something that is not ours.
@@ -163,18 +163,23 @@ pub struct Findings {
 pub fn compare(
     desk: &Desk,
     books: &OwnBooks,
-    account: &Account,
+    account: &ExchangeAccount,
     run_id: &str,
     foreign_cash: Option<Money>,
-) -> Findings {
-    let mut findings = Findings::default();
+) -> AccountFindings {
+    let mut findings = AccountFindings::default();
     compare_positions(desk, books, account, &mut findings);
     let resting = compare_orders(books, account, run_id, &mut findings);
     compare_cash(books, resting, account, foreign_cash, &mut findings);
     findings
 }
 
-fn compare_positions(desk: &Desk, books: &OwnBooks, account: &Account, findings: &mut Findings) {
+fn compare_positions(
+    desk: &Desk,
+    books: &OwnBooks,
+    account: &ExchangeAccount,
+    findings: &mut AccountFindings,
+) {
     let mut ours: BTreeMap<&str, Contracts> = BTreeMap::new();
     for (&market, &(side, contracts)) in &books.positions {
         let book = desk.books().get(market).expect("a held market is listed");
@@ -206,7 +211,12 @@ fn compare_positions(desk: &Desk, books: &OwnBooks, account: &Account, findings:
 }
 
 /// Returns what our orders that rest at the exchange may lock there.
-fn compare_orders(books: &OwnBooks, account: &Account, run_id: &str, findings: &mut Findings) -> Money {
+fn compare_orders(
+    books: &OwnBooks,
+    account: &ExchangeAccount,
+    run_id: &str,
+    findings: &mut AccountFindings,
+) -> Money {
     let names = OrderTracker::new(run_id);
     let mut locked = Money::ZERO;
     for (client_id, ticker) in &account.resting {
@@ -228,9 +238,9 @@ fn compare_orders(books: &OwnBooks, account: &Account, run_id: &str, findings: &
 fn compare_cash(
     books: &OwnBooks,
     locked: Money,
-    account: &Account,
+    account: &ExchangeAccount,
     before: Option<Money>,
-    findings: &mut Findings,
+    findings: &mut AccountFindings,
 ) {
     let (free, all) = (books.cash - locked, books.cash);
     let available = account.available;
@@ -261,7 +271,7 @@ fn compare_cash(
 pub async fn news_since(
     rest: &Rest,
     reader: &MarketReader,
-    watch: &mut MarketWatch,
+    watch: &mut MarketTracker,
     tracker: &mut OrderTracker,
     desk: &Desk,
     now: Timestamp,
@@ -287,13 +297,18 @@ pub async fn news_since(
 #[must_use]
 pub fn gaps(desk: &Desk, at: Timestamp) -> VecDeque<Stamped<Input>> {
     let quoted = desk.books().iter().filter(|book| book.quoted_at.is_some() && book.settled.is_none());
-    let gap = |book: &crate::desk::book::Book| Input::Market(MarketEvent::Gap { market: book.market.id });
+    let gap =
+        |book: &crate::desk::book::MarketState| Input::Market(MarketEvent::Gap { market: book.market.id });
     quoted.map(|book| Stamped { at, value: gap(book) }).collect()
 }
 
 /// Foreign holdings as inputs: nothing is opened in those markets.
 #[must_use]
-pub fn unmanaged(findings: &Findings, watch: &MarketWatch, at: Timestamp) -> VecDeque<Stamped<Input>> {
+pub fn unmanaged(
+    findings: &AccountFindings,
+    watch: &MarketTracker,
+    at: Timestamp,
+) -> VecDeque<Stamped<Input>> {
     let marked = findings.foreign.iter().filter_map(|(ticker, what)| {
         let (market, reason) = (watch.id(ticker)?, what.clone());
         Some(Stamped { at, value: Input::Control(Control::Unmanaged { market, reason }) })
@@ -303,7 +318,7 @@ pub fn unmanaged(findings: &Findings, watch: &MarketWatch, at: Timestamp) -> Vec
 
 /// A watch that knows what a desk knows.
 #[must_use]
-pub fn resume_watch(mut watch: MarketWatch, desk: &Desk) -> MarketWatch {
+pub fn resume_watch(mut watch: MarketTracker, desk: &Desk) -> MarketTracker {
     for book in desk.books().iter() {
         let status = if book.settled.is_some() { MarketStatus::Settled } else { book.status };
         watch.resume(&book.market, status, book.close_time);
@@ -313,9 +328,9 @@ pub fn resume_watch(mut watch: MarketWatch, desk: &Desk) -> MarketWatch {
 
 /// Inputs that are there already, as a feed.
 #[derive(Debug)]
-pub struct Given(pub VecDeque<Stamped<Input>>);
+pub struct RecoveryFeed(pub VecDeque<Stamped<Input>>);
 
-impl Feed for Given {
+impl Feed for RecoveryFeed {
     fn next(&mut self, until: Option<Timestamp>) -> Result<Next<Stamped<Input>>, GatewayError> {
         match self.0.front() {
             None => Ok(Next::End),
@@ -327,9 +342,9 @@ impl Feed for Given {
 
 /// Keeps commands until there is somebody to send them to.
 #[derive(Debug, Default)]
-pub struct Kept(pub Vec<Command>);
+pub struct BufferedCommands(pub Vec<Command>);
 
-impl Venue for Kept {
+impl Venue for BufferedCommands {
     fn submit(&mut self, _at: Timestamp, command: &Command) -> Result<(), GatewayError> {
         self.0.push(*command);
         Ok(())

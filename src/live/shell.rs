@@ -21,14 +21,14 @@ use tokio::task::JoinHandle;
 use tracing::{info, warn};
 
 use crate::desk::Desk;
-use crate::desk::book::Book;
+use crate::desk::book::MarketState;
 use crate::desk::decision::Output;
 use crate::domain::{Fact, Money, Span, Timestamp};
-use crate::engine::gateway::{Feed, GatewayError, News, Next, Session as Merged, Venue};
+use crate::engine::gateway::{EventSource, Feed, GatewayError, Next, SessionEvent, Venue};
 use crate::engine::{Engine, EngineError, Journal, JournalError};
 use crate::event::{Command, Control, Input, MarketEvent, Stamped};
 use crate::feed::LiveFeed;
-use crate::feed::live::{HearsAsides, Pace};
+use crate::feed::live::{Pace, RecorderSink};
 use crate::journal::TradeLogger;
 use crate::journal::ledger::LedgerError;
 use crate::kalshi::auth::Credentials;
@@ -38,18 +38,18 @@ use crate::kalshi::link::Link;
 use crate::kalshi::orders::OrderTracker;
 use crate::kalshi::perform::MarketReader;
 use crate::kalshi::rest::{ApiError, Rest};
-use crate::kalshi::session::{self, Detail, Parts, SessionSettings};
-use crate::kalshi::venue::{Ask, KalshiVenue};
-use crate::kalshi::watch::{MarketWatch, Scope};
+use crate::kalshi::session::{self, BookDepth, SessionParts, SessionSettings};
+use crate::kalshi::venue::{KalshiVenue, SessionCommand};
+use crate::kalshi::watch::{MarketScope, MarketTracker};
 use crate::scenario::Scenario;
 use crate::sim::{FillModel, SimExchange};
 
 mod startup;
 
 use super::entry_group::EntryGroup;
-use super::opening::{IN_FORCE, ORDER_GROUP, OpenError, Opening, refit, untold};
+use super::opening::{IN_FORCE, LedgerOpening, ORDER_GROUP, OpenError, refit, untold};
 use super::owner::TakenControls;
-use super::recover::{Given, Kept, resume_watch};
+use super::recover::{BufferedCommands, RecoveryFeed, resume_watch};
 
 /// News held for the engine before the session conflates.
 const NEWS: usize = 4_096;
@@ -84,15 +84,15 @@ pub struct LiveSettings {
     /// Whether time is the exchange's own, as it is where recorded data is played back.
     pub by_exchange: bool,
     /// Who listens beside the desk.
-    pub listener: Option<Listener>,
+    pub listener: Option<SessionListener>,
 }
 
 /// Who hears what the desk has no use for: a recorder.
-pub struct Listener {
+pub struct SessionListener {
     /// Levels of each book that are followed for it.
     pub levels: usize,
     /// It.
-    pub asides: HearsAsides,
+    pub asides: RecorderSink,
 }
 
 /// How a live run ended.
@@ -115,7 +115,7 @@ pub struct Ended {
 /// A session that has begun: what steers it, and what can be seen of it.
 pub struct BegunSession<'a> {
     /// To the session.
-    pub asks: &'a mpsc::Sender<Ask>,
+    pub asks: &'a mpsc::Sender<SessionCommand>,
     /// How the link to the exchange stands.
     pub link: &'a Arc<Link>,
     /// The run's name, which is the ledger's.
@@ -163,7 +163,7 @@ pub trait Hooks {
 }
 
 /// The ledger and the hooks as one journal.
-struct Recorder<'a> {
+struct HookedJournal<'a> {
     ledger: TradeLogger,
     hooks: &'a mut dyn Hooks,
     inputs: u64,
@@ -173,7 +173,7 @@ struct Recorder<'a> {
     noted_group: Option<Arc<str>>,
 }
 
-impl Recorder<'_> {
+impl HookedJournal<'_> {
     /// Notes the order group of entries if it is another than before.
     fn note_group(&mut self) -> Result<bool, LedgerError> {
         let group = self.entry_group.as_ref().and_then(|group| group.id());
@@ -202,7 +202,7 @@ fn unwritten(error: &LedgerError) -> JournalError {
     JournalError::Write(error.to_string())
 }
 
-impl Journal for Recorder<'_> {
+impl Journal for HookedJournal<'_> {
     fn record(&mut self, seq: u64, input: &Stamped<Input>, out: &Output) -> Result<(), JournalError> {
         self.inputs += 1;
         if let Input::Control(Control::Refit { scenario }) = &input.value {
@@ -225,12 +225,12 @@ impl Journal for Recorder<'_> {
 }
 
 /// First what happened while nobody watched, then what happens.
-enum Source {
-    Given(Given),
+enum StartupThenLiveFeed {
+    Given(RecoveryFeed),
     Live(Box<LiveFeed>),
 }
 
-impl Feed for Source {
+impl Feed for StartupThenLiveFeed {
     fn next(&mut self, until: Option<Timestamp>) -> Result<Next<Stamped<Input>>, GatewayError> {
         match self {
             Self::Given(feed) => feed.next(until),
@@ -240,13 +240,13 @@ impl Feed for Source {
 }
 
 /// Commands are kept until there is somebody to send them to.
-enum Outlet {
-    Kept(Kept),
+enum LiveVenue {
+    Kept(BufferedCommands),
     Exchange(KalshiVenue),
     Paper(Box<SimExchange>),
 }
 
-impl Venue for Outlet {
+impl Venue for LiveVenue {
     fn submit(&mut self, at: Timestamp, command: &Command) -> Result<(), GatewayError> {
         match self {
             Self::Kept(venue) => venue.submit(at, command),
@@ -287,7 +287,7 @@ pub fn run(
         Rest::new(&settings.environment, Some(settings.credentials.clone()))?
     };
     runtime.block_on(rest.learn_limits())?;
-    let mut shell = Shell::open(settings, runtime, rest, hooks)?;
+    let mut shell = LiveRunner::open(settings, runtime, rest, hooks)?;
     let mut kept = if shell.paper { shell.recover_paper()? } else { shell.recover()? };
     kept.0.extend(shell.obey_stop_file()?.0);
     if !shell.paper {
@@ -299,7 +299,7 @@ pub fn run(
     shell.go_live(heard, &asks);
     for command in kept.0 {
         // The session has just begun, so there is room; if it has ended already, that is heard next.
-        drop(asks.blocking_send(Ask::Command(command)));
+        drop(asks.blocking_send(SessionCommand::Command(command)));
     }
     begun(BegunSession {
         asks: &asks,
@@ -313,7 +313,7 @@ pub fn run(
     drop(shell.engine);
     // Whatever became of the engine, resting orders are taken back before the process ends. If the session
     // has ended already, they have been.
-    drop(asks.blocking_send(Ask::Drain));
+    drop(asks.blocking_send(SessionCommand::Drain));
     match runtime.block_on(async { tokio::time::timeout(ENDING, session).await }) {
         Ok(Ok(())) => {}
         // The engine would take a session that broke off for one that has ended.
@@ -327,14 +327,14 @@ pub fn run(
     ended.unwrap_or_else(|panic| resume_unwind(panic))
 }
 
-struct Shell<'a> {
+struct LiveRunner<'a> {
     runtime: &'a Runtime,
-    engine: Engine<Source, Outlet, Recorder<'a>>,
+    engine: Engine<StartupThenLiveFeed, LiveVenue, HookedJournal<'a>>,
     rest: Rest,
     link: Arc<Link>,
     credentials: Credentials,
     reader: MarketReader,
-    watch: Option<MarketWatch>,
+    watch: Option<MarketTracker>,
     tracker: Option<OrderTracker>,
     run_id: String,
     trades: Vec<u64>,
@@ -345,12 +345,12 @@ struct Shell<'a> {
     facts: Vec<(Timestamp, Fact)>,
     session: SessionSettings,
     sim: Option<SimExchange>,
-    asides: Option<HearsAsides>,
+    asides: Option<RecorderSink>,
     paper: bool,
     adopt: bool,
 }
 
-impl<'a> Shell<'a> {
+impl<'a> LiveRunner<'a> {
     fn open(
         settings: LiveSettings,
         runtime: &'a Runtime,
@@ -364,28 +364,23 @@ impl<'a> Shell<'a> {
             Environment::Sandbox { .. } => "sandbox".to_owned(),
             Environment::Demo | Environment::Prod => environment.to_string(),
         };
-        let walks = settings.paper && scenario.sim.fill == FillModel::Book;
-        let detail = match &settings.listener {
-            _ if walks => Detail::Every(WALKED),
-            Some(listener) => Detail::Beside(listener.levels),
-            None => Detail::Best,
-        };
+        let depth = settings_depth(settings.paper, scenario.sim.fill, settings.listener.as_ref());
         let desk = &scenario.desk;
         let (interval, bankroll, sim) =
             (desk.scanner.interval, desk.bankroll, SimExchange::new(scenario.sim));
         let scope =
-            Scope { series: desk.scanner.series.clone(), categories: desk.scanner.categories.clone() };
+            MarketScope { series: desk.scanner.series.clone(), categories: desk.scanner.categories.clone() };
         // In data that is played back a quote is as old as its snapshot, so nothing confirms it.
         let half_age = Span::from_nanos(desk.risk.max_quote_age.nanos() / 2).filter(|_| !by_exchange);
         let mode = if settings.paper { "paper" } else { "live" };
-        let opening = Opening { file: &ledger, mode, environment: &name, run_id: &run_id };
+        let opening = LedgerOpening { file: &ledger, mode, environment: &name, run_id: &run_id };
         let opened = opening.open(scenario)?;
         info!(run = opened.run_id, ledger = %ledger.display(), "the ledger is open");
-        let watch = resume_watch(MarketWatch::new(scope.clone(), half_age), &opened.desk);
+        let watch = resume_watch(MarketTracker::new(scope.clone(), half_age), &opened.desk);
         let facts = untold(facts, opened.desk.facts().iter().map(|(_, fact)| *fact));
         let entry_group = (!settings.paper)
             .then(|| Arc::new(EntryGroup::new(rest.clone(), bankroll, opened.group.clone())));
-        let recorder = Recorder {
+        let recorder = HookedJournal {
             ledger: opened.logger,
             hooks,
             inputs: 0,
@@ -393,8 +388,10 @@ impl<'a> Shell<'a> {
             entry_group: entry_group.clone(),
             noted_group: opened.group,
         };
-        let nothing =
-            Merged { feed: Source::Given(Given(VecDeque::new())), venue: Outlet::Kept(Kept::default()) };
+        let nothing = EventSource {
+            feed: StartupThenLiveFeed::Given(RecoveryFeed(VecDeque::new())),
+            venue: LiveVenue::Kept(BufferedCommands::default()),
+        };
         let mut engine = Engine::new(opened.desk, nothing, recorder).with_refit(refit);
         engine.seq = opened.seq;
         Ok(Self {
@@ -418,7 +415,7 @@ impl<'a> Shell<'a> {
                 interval,
                 by_exchange,
                 entry_group: None,
-                detail,
+                depth,
             },
             sim: settings.paper.then_some(sim),
             asides: settings.listener.map(|listener| listener.asides),
@@ -428,12 +425,16 @@ impl<'a> Shell<'a> {
     }
 
     /// Begins the session with the exchange.
-    fn begin(&mut self, news: SyncSender<News>, asks: mpsc::Receiver<Ask>) -> JoinHandle<()> {
+    fn begin(
+        &mut self,
+        news: SyncSender<SessionEvent>,
+        asks: mpsc::Receiver<SessionCommand>,
+    ) -> JoinHandle<()> {
         if !self.paper {
             let _inside = self.runtime.enter();
             self.rest.arm_signatures();
         }
-        let parts = Parts {
+        let parts = SessionParts {
             rest: self.rest.clone(),
             credentials: self.credentials.clone(),
             watch: self.watch.take().expect("a session begins once"),
@@ -449,24 +450,24 @@ impl<'a> Shell<'a> {
     }
 
     /// Turns the engine from what was to what is.
-    fn go_live(&mut self, heard: Receiver<News>, asks: &mpsc::Sender<Ask>) {
+    fn go_live(&mut self, heard: Receiver<SessionEvent>, asks: &mpsc::Sender<SessionCommand>) {
         let desk = &self.engine.desk;
         let pace = if self.session.by_exchange {
             let asks = asks.clone();
             // If the session has ended, that is heard next.
-            Pace::Exchange(Box::new(move |until| drop(asks.blocking_send(Ask::GoOn(until)))))
+            Pace::Exchange(Box::new(move |until| drop(asks.blocking_send(SessionCommand::GoOn(until)))))
         } else {
             Pace::Wall(Box::new(clock::now))
         };
         let from = if self.engine.seq == 0 { Timestamp::MIN } else { desk.now().just_after() };
         let mut feed = LiveFeed::new(heard, pace, from, std::mem::take(&mut self.facts));
-        if matches!(self.session.detail, Detail::Every(_)) {
+        if matches!(self.session.depth, BookDepth::FullDepth(_)) {
             feed = feed.with_depth();
         }
         if let Some(asides) = self.asides.take() {
             feed = feed.with_asides(asides);
         }
-        let open = |book: &&Book| book.settled.is_none() && book.close_time > desk.now();
+        let open = |book: &&MarketState| book.settled.is_none() && book.close_time > desk.now();
         for book in desk.books().iter().filter(open) {
             feed.closes(book.market.id, book.close_time);
         }
@@ -475,17 +476,17 @@ impl<'a> Shell<'a> {
                 let listed = Input::Market(MarketEvent::Listed(Arc::clone(&book.market)));
                 sim.observe(&Stamped { at: desk.now(), value: listed });
             }
-            Outlet::Paper(Box::new(sim))
+            LiveVenue::Paper(Box::new(sim))
         } else {
-            Outlet::Exchange(KalshiVenue::new(asks.clone()))
+            LiveVenue::Exchange(KalshiVenue::new(asks.clone()))
         };
-        self.engine.session = Merged { feed: Source::Live(Box::new(feed)), venue };
+        self.engine.session = EventSource { feed: StartupThenLiveFeed::Live(Box::new(feed)), venue };
     }
 
     /// Runs the engine to its end. A panic is caught, so that orders can be taken back first.
     fn drive(
         &mut self,
-        asks: &mpsc::Sender<Ask>,
+        asks: &mpsc::Sender<SessionCommand>,
         watch: &mut dyn FnMut(Timestamp, &Desk),
     ) -> Result<Result<Ended, LiveError>, Box<dyn Any + Send>> {
         let engine = &mut self.engine;
@@ -496,7 +497,7 @@ impl<'a> Shell<'a> {
                 if !finished && is_finished(desk) {
                     finished = true;
                     warn!("every strategy is halted and nothing is open: the session ends");
-                    drop(asks.try_send(Ask::Drain));
+                    drop(asks.try_send(SessionCommand::Drain));
                 }
                 watch(now, desk);
             })
@@ -512,6 +513,15 @@ impl<'a> Shell<'a> {
             let (run_id, digest) = (self.run_id.clone(), digest?);
             Ok(Ended { run_id, equity, digest, inputs, all_halted, halted_itself })
         }))
+    }
+}
+
+/// How much of each book the session tells: all that simulated fills walk, or what a recorder wants.
+fn settings_depth(paper: bool, fill: FillModel, listener: Option<&SessionListener>) -> BookDepth {
+    match listener {
+        _ if paper && fill == FillModel::Book => BookDepth::FullDepth(WALKED),
+        Some(listener) => BookDepth::TopWithRecorder(listener.levels),
+        None => BookDepth::TopOfBook,
     }
 }
 

@@ -20,7 +20,7 @@ const HEAD: usize = 16;
 
 /// Where an answer lies.
 #[derive(Clone, Copy, Debug)]
-struct Place {
+struct AnswerPlace {
     at: u64,
     length: u32,
 }
@@ -34,7 +34,7 @@ pub struct Answers {
     end: u64,
     /// Where it was when it was opened.
     begin: u64,
-    places: BTreeMap<String, Place>,
+    places: BTreeMap<String, AnswerPlace>,
 }
 
 impl Answers {
@@ -108,7 +108,7 @@ impl Answers {
                 format!("cannot be written: {error}; free some space and run the same command again");
             return Err(DataError::of_file(&self.path, problem));
         }
-        let place = Place { at: self.end + (HEAD + key.len()) as u64, length: length(value.len()) };
+        let place = AnswerPlace { at: self.end + (HEAD + key.len()) as u64, length: length(value.len()) };
         self.end += record.len() as u64;
         self.places.insert(key.to_owned(), place);
         Ok(value.len() as u64)
@@ -122,7 +122,7 @@ fn check(key: &[u8], value: &[u8]) -> [u8; 8] {
 }
 
 /// The key of the record at `start` and the place of its value; `None` where the file ends or is torn.
-fn read_record(reader: &mut impl Read, start: u64) -> io::Result<Option<(String, Place)>> {
+fn read_record(reader: &mut impl Read, start: u64) -> io::Result<Option<(String, AnswerPlace)>> {
     let mut head = Vec::with_capacity(HEAD);
     reader.by_ref().take(HEAD as u64).read_to_end(&mut head)?;
     let Some(head) = head.first_chunk::<HEAD>() else { return Ok(None) };
@@ -139,7 +139,7 @@ fn read_record(reader: &mut impl Read, start: u64) -> io::Result<Option<(String,
         return Ok(None);
     }
     let at = start + HEAD as u64 + u64::from(key_length);
-    Ok(String::from_utf8(key.to_vec()).ok().map(|key| (key, Place { at, length })))
+    Ok(String::from_utf8(key.to_vec()).ok().map(|key| (key, AnswerPlace { at, length })))
 }
 
 #[cfg(test)]

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::domain::{FeeSchedule, FeeType, Price, PriceGrid, Strike, Timestamp};
 use crate::kalshi::rest::{ApiError, CandleSpan, Half, MarketFilter, Paged, Rest};
-use crate::kalshi::wire::{self, BookSide, Candle, Market, MarketResult, Status, Trade};
+use crate::kalshi::wire::{self, ApiBookSide, ApiMarket, ApiMarketStatus, ApiTrade, Candle, MarketResult};
 
 use super::PullError;
 use super::answers::Answers;
@@ -47,7 +47,7 @@ pub struct EventFacts {
 
 /// What belongs to a market through its series.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct SeriesFacts {
+pub struct PulledSeries {
     pub ticker: String,
     pub category: String,
     pub fees: FeeSchedule,
@@ -70,14 +70,14 @@ pub struct TradePage {
 
 /// The exchange and what it has answered.
 #[derive(Debug)]
-pub struct Exchange {
+pub struct PullExchange {
     rest: Rest,
     answers: Mutex<Answers>,
     asked: AtomicU64,
     remembered: AtomicU64,
 }
 
-impl Exchange {
+impl PullExchange {
     pub fn new(rest: Rest, answers: Answers) -> Self {
         let (asked, remembered) = Default::default();
         Self { rest, answers: Mutex::new(answers), asked, remembered }
@@ -168,8 +168,8 @@ impl Exchange {
         self.value("cutoff", cutoff).await
     }
 
-    pub async fn series(&self, ticker: &str) -> Result<Option<SeriesFacts>, PullError> {
-        let facts = |series: wire::Series| SeriesFacts {
+    pub async fn series(&self, ticker: &str) -> Result<Option<PulledSeries>, PullError> {
+        let facts = |series: wire::Series| PulledSeries {
             fees: series.fees(),
             ticker: series.ticker,
             category: series.category,
@@ -312,7 +312,7 @@ fn endless(list: &str) -> PullError {
     ))
 }
 
-fn event_facts(event: wire::Event) -> EventFacts {
+fn event_facts(event: wire::ApiEvent) -> EventFacts {
     EventFacts {
         ticker: event.event_ticker,
         series: event.series_ticker,
@@ -322,7 +322,7 @@ fn event_facts(event: wire::Event) -> EventFacts {
     }
 }
 
-fn listed(market: Market) -> Result<Listed, ApiError> {
+fn listed(market: ApiMarket) -> Result<Listed, ApiError> {
     let schema = |problem| ApiError::Schema { endpoint: format!("market {}", market.ticker), problem };
     let strike = market.strike().map_err(|error| schema(error.problem))?;
     if let Strike::Between(floor, cap) = strike
@@ -330,7 +330,7 @@ fn listed(market: Market) -> Result<Listed, ApiError> {
     {
         return Err(schema(format!("floor_strike {floor} is above cap_strike {cap}")));
     }
-    let over = market.status == Status::Finalized;
+    let over = market.status == ApiMarketStatus::Finalized;
     let value = match market.result.filter(|_| over) {
         None => None,
         Some(MarketResult::Yes) => Some(Price::ONE),
@@ -374,12 +374,12 @@ fn candle_row(candle: &Candle) -> CandleRow {
     )
 }
 
-fn trade_row(trade: &Trade) -> TradeRow {
+fn trade_row(trade: &ApiTrade) -> TradeRow {
     (
         trade.at.nanos().div_euclid(1_000),
         trade.trade_id.clone(),
         trade.yes_price,
         trade.count.hundredths(),
-        trade.taker_book_side == BookSide::Bid,
+        trade.taker_book_side == ApiBookSide::Bid,
     )
 }

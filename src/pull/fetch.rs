@@ -12,10 +12,10 @@ use crate::domain::Span;
 use crate::kalshi::number::seconds_of;
 use crate::kalshi::rest::{CandleSpan, Half};
 
-use super::exchange::{CandleRow, Cutoff, Exchange, TradeRow};
-use super::plan::{Job, Unit};
-use super::state::{Entry, State};
-use super::write::Trade;
+use super::exchange::{CandleRow, Cutoff, PullExchange, TradeRow};
+use super::plan::{PullJob, PullUnit};
+use super::state::{PullState, StateEntry};
+use super::write::PulledTrade;
 use super::{Notes, Progress, PullError};
 
 /// Rows sorted in memory, 60 MB of candles; the rest waits on the disk.
@@ -25,12 +25,12 @@ const IN_MEMORY: usize = 1 << 20;
 const MOVING: Span = Span::DAY.times(14);
 
 /// All rows that were fetched.
-pub struct Rows {
+pub struct FetchedRows {
     pub snapshots: Sorter<PackedRow>,
-    pub trades: Sorter<Trade>,
+    pub trades: Sorter<PulledTrade>,
 }
 
-impl Rows {
+impl FetchedRows {
     /// None yet; what does not fit into memory goes into these folders.
     pub fn new(snapshots: &Path, trades: &Path) -> Self {
         Self { snapshots: Sorter::new(snapshots, IN_MEMORY), trades: Sorter::new(trades, IN_MEMORY) }
@@ -39,7 +39,7 @@ impl Rows {
 
 /// The answer to a unit.
 #[derive(Default)]
-struct Answer {
+struct FetchedAnswer {
     candles: Vec<(usize, Vec<CandleRow>)>,
     trades: Option<(usize, Vec<TradeRow>)>,
     /// Trades left out, as they were agreed outside the book.
@@ -50,7 +50,7 @@ struct Answer {
 
 /// Where and how it is fetched.
 pub struct Fetcher<'a> {
-    pub exchange: &'a Exchange,
+    pub exchange: &'a PullExchange,
     pub cutoff: Cutoff,
     /// Requests on the way at a time.
     pub at_once: usize,
@@ -60,7 +60,7 @@ pub struct Fetcher<'a> {
 }
 
 /// A market, for those who ask.
-struct Asked {
+struct FetchRequest {
     ticker: String,
     over: bool,
     old: bool,
@@ -70,20 +70,20 @@ impl Fetcher<'_> {
     /// Fetches jobs in order, notes in the state how far each market is, and says how many jobs were done.
     pub async fn fetch(
         &self,
-        jobs: &[Job],
+        jobs: &[PullJob],
         old: &std::collections::BTreeSet<String>,
-        state: &mut State,
-        rows: &mut Rows,
+        state: &mut PullState,
+        rows: &mut FetchedRows,
         notes: &mut Notes,
     ) -> Result<usize, PullError> {
-        let asked = |entry: &Entry| Asked {
+        let asked = |entry: &StateEntry| FetchRequest {
             ticker: entry.listed.ticker.clone(),
             over: entry.listed.over,
             old: old.contains(&entry.listed.ticker),
         };
-        let markets: Vec<Asked> = state.markets.values().map(asked).collect();
-        let mut entries: Vec<&mut Entry> = state.markets.values_mut().collect();
-        let units: Vec<&Unit> = jobs.iter().flat_map(|job| &job.units).collect();
+        let markets: Vec<FetchRequest> = state.markets.values().map(asked).collect();
+        let mut entries: Vec<&mut StateEntry> = state.markets.values_mut().collect();
+        let units: Vec<&PullUnit> = jobs.iter().flat_map(|job| &job.units).collect();
         let answers = stream::iter(units.iter().map(|unit| self.unit(unit, &markets)));
         let mut answers = answers.buffered(self.at_once);
         let since = state.terms.since.map_or(i64::MIN, seconds_of);
@@ -99,10 +99,10 @@ impl Fetcher<'_> {
                 (self.progress)(Progress::Fetching { done, of: units.len() });
                 notes.count("trades agreed outside the book, left out", answer.blocks);
                 for (market, candles) in answer.candles {
-                    let Unit::Candles { span, .. } = unit else { continue };
+                    let PullUnit::Candles { span, .. } = unit else { continue };
                     take_candles((market, candles), (*span, since), entries[market], rows, notes)?;
                 }
-                if let (Some((market, trades)), Unit::Trades { span, .. }) = (answer.trades, unit) {
+                if let (Some((market, trades)), PullUnit::Trades { span, .. }) = (answer.trades, unit) {
                     take_trades((market, trades), *span, &mut rows.trades)?;
                 }
             }
@@ -117,10 +117,10 @@ impl Fetcher<'_> {
         Ok(jobs.len())
     }
 
-    async fn unit(&self, unit: &Unit, markets: &[Asked]) -> Result<Answer, PullError> {
+    async fn unit(&self, unit: &PullUnit, markets: &[FetchRequest]) -> Result<FetchedAnswer, PullError> {
         match unit {
-            Unit::Trades { market, span } => self.trades(*market, &markets[*market].ticker, *span).await,
-            Unit::Candles { markets: numbers, span } => match numbers.as_slice() {
+            PullUnit::Trades { market, span } => self.trades(*market, &markets[*market].ticker, *span).await,
+            PullUnit::Candles { markets: numbers, span } => match numbers.as_slice() {
                 [alone] if markets[*alone].old => self.old_candles(*alone, &markets[*alone], *span).await,
                 _ => self.candles(numbers, markets, *span).await,
             },
@@ -130,24 +130,24 @@ impl Fetcher<'_> {
     async fn old_candles(
         &self,
         number: usize,
-        market: &Asked,
+        market: &FetchRequest,
         span: CandleSpan,
-    ) -> Result<Answer, PullError> {
+    ) -> Result<FetchedAnswer, PullError> {
         let (candles, bytes) = self.exchange.old_candles(&market.ticker, span).await?;
         let problem = || PullError::Exchange(format!("{} is listed, but has no candlesticks", market.ticker));
         let candles = vec![(number, candles.ok_or_else(problem)?)];
-        Ok(Answer { candles, bytes, ..Answer::default() })
+        Ok(FetchedAnswer { candles, bytes, ..FetchedAnswer::default() })
     }
 
     /// Candles of markets that were live when they were listed.
     async fn candles(
         &self,
         numbers: &[usize],
-        markets: &[Asked],
+        markets: &[FetchRequest],
         span: CandleSpan,
-    ) -> Result<Answer, PullError> {
+    ) -> Result<FetchedAnswer, PullError> {
         let tickers: Vec<&str> = numbers.iter().map(|&number| &*markets[number].ticker).collect();
-        let mut answer = Answer::default();
+        let mut answer = FetchedAnswer::default();
         let mut candles = BTreeMap::new();
         let (together, size) = self.exchange.candles(&tickers, span).await?;
         answer.bytes += size;
@@ -182,8 +182,13 @@ impl Fetcher<'_> {
         }
     }
 
-    async fn trades(&self, market: usize, ticker: &str, span: (i64, i64)) -> Result<Answer, PullError> {
-        let mut answer = Answer::default();
+    async fn trades(
+        &self,
+        market: usize,
+        ticker: &str,
+        span: (i64, i64),
+    ) -> Result<FetchedAnswer, PullError> {
+        let mut answer = FetchedAnswer::default();
         let mut all = Vec::new();
         // A second more, as it is not told whether the last one counts as a whole.
         let wide = (span.0, span.1 + 1);
@@ -207,8 +212,8 @@ impl Fetcher<'_> {
 pub fn take_candles(
     (market, mut candles): (usize, Vec<CandleRow>),
     (span, since): (CandleSpan, i64),
-    entry: &mut Entry,
-    rows: &mut Rows,
+    entry: &mut StateEntry,
+    rows: &mut FetchedRows,
     notes: &mut Notes,
 ) -> Result<(), PullError> {
     candles.sort_unstable();
@@ -257,11 +262,11 @@ fn number(market: usize) -> u32 {
 fn take_trades(
     (market, trades): (usize, Vec<TradeRow>),
     (from, until): (i64, i64),
-    rows: &mut Sorter<Trade>,
+    rows: &mut Sorter<PulledTrade>,
 ) -> Result<(), PullError> {
     let wanted = from * 1_000_000..(until + 1) * 1_000_000;
     for row in trades.iter().filter(|row| wanted.contains(&row.0)) {
-        let trade = Trade::new(number(market), row);
+        let trade = PulledTrade::new(number(market), row);
         let trade = trade
             .ok_or_else(|| PullError::Exchange(format!("trade id `{}` is longer than any was", row.1)))?;
         rows.push(trade).map_err(|error: DataError| PullError::Data(error))?;

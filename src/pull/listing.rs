@@ -9,8 +9,8 @@ use crate::dataset::facts::FeeChange;
 use crate::domain::{FeeSchedule, Timestamp};
 use crate::kalshi::rest::{Half, MarketFilter};
 
-use super::exchange::{Cutoff, EventFacts, Exchange, Listed, SeriesFacts};
-use super::state::{Entry, State};
+use super::exchange::{Cutoff, EventFacts, Listed, PullExchange, PulledSeries};
+use super::state::{PullState, StateEntry};
 use super::{Notes, Progress, PullError};
 
 /// Tickers a request can name.
@@ -18,7 +18,7 @@ const TICKERS: usize = 100;
 
 /// What of the exchange's markets is wanted.
 #[derive(Clone, Copy, Debug)]
-pub struct Scope {
+pub struct PullScope {
     /// Nothing before.
     pub since: Option<Timestamp>,
     /// Nothing after.
@@ -29,7 +29,7 @@ pub struct Scope {
 
 /// What a listing found beyond the markets, which are in the state.
 #[derive(Debug, Default)]
-pub struct Found {
+pub struct ListedMarkets {
     /// Markets that are only in the older half.
     pub old: BTreeSet<String>,
     /// Markets that are not in the data set yet.
@@ -47,9 +47,9 @@ struct Fees {
 
 /// Lists markets into a state.
 pub struct Lister<'a> {
-    pub exchange: &'a Exchange,
-    pub state: &'a mut State,
-    pub scope: Scope,
+    pub exchange: &'a PullExchange,
+    pub state: &'a mut PullState,
+    pub scope: PullScope,
     pub cutoff: Cutoff,
     pub notes: &'a mut Notes,
     pub progress: &'a (dyn Fn(Progress) + Sync),
@@ -57,9 +57,9 @@ pub struct Lister<'a> {
 
 impl Lister<'_> {
     /// Brings the state's markets up to date and adds those that are new.
-    pub async fn list(mut self) -> Result<Found, PullError> {
+    pub async fn list(mut self) -> Result<ListedMarkets, PullError> {
         let mut listed = BTreeMap::new();
-        let (mut found, mut events) = (Found::default(), BTreeMap::new());
+        let (mut found, mut events) = (ListedMarkets::default(), BTreeMap::new());
         let targets: Vec<_> = self.state.targets.clone().into_iter().collect();
         for (target, complete) in &targets {
             self.target(target, *complete, &mut listed, &mut events, &mut found.old).await?;
@@ -174,7 +174,7 @@ impl Lister<'_> {
     }
 
     fn wants(&mut self, market: &Listed) -> bool {
-        let Scope { since, until, .. } = self.scope;
+        let PullScope { since, until, .. } = self.scope;
         if market.open >= market.close {
             self.notes.add("left out: closes before it opens", || market.ticker.clone());
             return false;
@@ -197,8 +197,8 @@ impl Lister<'_> {
         &mut self,
         listed: Listed,
         events: &mut BTreeMap<String, EventFacts>,
-        fees: &mut BTreeMap<String, (SeriesFacts, Fees)>,
-    ) -> Result<Entry, PullError> {
+        fees: &mut BTreeMap<String, (PulledSeries, Fees)>,
+    ) -> Result<StateEntry, PullError> {
         if !events.contains_key(&listed.event) {
             let event = self.exchange.event(&listed.event).await?;
             let event = event.ok_or_else(|| {
@@ -216,7 +216,7 @@ impl Lister<'_> {
             self.notes
                 .add("fees of its own, taken to hold from its first market on", || event.ticker.clone());
         }
-        Ok(Entry {
+        Ok(StateEntry {
             listed,
             series: event.series.clone(),
             category: series.category.clone(),
@@ -231,8 +231,8 @@ impl Lister<'_> {
     async fn series<'f>(
         &self,
         ticker: &str,
-        fees: &'f mut BTreeMap<String, (SeriesFacts, Fees)>,
-    ) -> Result<(&'f SeriesFacts, &'f Fees), PullError> {
+        fees: &'f mut BTreeMap<String, (PulledSeries, Fees)>,
+    ) -> Result<(&'f PulledSeries, &'f Fees), PullError> {
         if !fees.contains_key(ticker) {
             let series = self.exchange.series(ticker).await?;
             let problem = || PullError::Exchange(format!("series {ticker} is not known to the exchange"));
@@ -263,7 +263,7 @@ impl Lister<'_> {
     /// Changes of the fees of all series, each from the first market of its series on.
     async fn fee_changes(
         &self,
-        fees: &mut BTreeMap<String, (SeriesFacts, Fees)>,
+        fees: &mut BTreeMap<String, (PulledSeries, Fees)>,
     ) -> Result<Vec<FeeChange>, PullError> {
         let mut begins: BTreeMap<&str, Timestamp> = BTreeMap::new();
         for entry in self.state.markets.values() {

@@ -34,17 +34,17 @@ use std::path::Path;
 
 use crate::dataset::DataError;
 use crate::dataset::facts::{FeeChange, write_fee_changes};
-use crate::dataset::import::Refused;
+use crate::dataset::import::RefusedRows;
 use crate::dataset::write::writer::write_listings;
 use crate::domain::{Span, Timestamp};
 use crate::kalshi::rest::{ApiError, Rest};
 
 use answers::Answers;
-use exchange::Exchange;
-use fetch::{Fetcher, Rows};
-use listing::{Found, Lister, Scope};
-use place::Place;
-use state::{Entry, State};
+use exchange::PullExchange;
+use fetch::{FetchedRows, Fetcher};
+use listing::{ListedMarkets, Lister, PullScope};
+use place::PullStaging;
+use state::{PullState, StateEntry};
 use write::{Written, by_month};
 
 pub use state::Terms;
@@ -123,7 +123,7 @@ pub struct Settings<'a> {
 
 /// What is worth knowing about what was pulled: how often, and where first.
 #[derive(Debug, Default)]
-pub struct Notes(pub BTreeMap<&'static str, Refused>);
+pub struct Notes(pub BTreeMap<&'static str, RefusedRows>);
 
 impl Notes {
     fn add(&mut self, kind: &'static str, place: impl FnOnce() -> String) {
@@ -175,7 +175,7 @@ pub struct Report {
 /// # Errors
 /// When something cannot be asked for, the exchange does not answer as documented, or the disk fails.
 pub async fn pull(settings: Settings<'_>) -> Result<Report, PullError> {
-    let place = Place::take(settings.out)?;
+    let place = PullStaging::take(settings.out)?;
     let answers = Answers::open(&place.answers())?;
     let begun = !answers.is_empty();
     match run(&settings, &place, answers).await {
@@ -193,14 +193,14 @@ pub async fn pull(settings: Settings<'_>) -> Result<Report, PullError> {
 }
 
 /// Everything until the files that are to be added are written.
-async fn run(settings: &Settings<'_>, place: &Place, answers: Answers) -> Result<Report, PullError> {
-    let before = State::load(settings.out)?;
+async fn run(settings: &Settings<'_>, place: &PullStaging, answers: Answers) -> Result<Report, PullError> {
+    let before = PullState::load(settings.out)?;
     let terms = terms(settings, before.as_ref())?;
-    let exchange = Exchange::new(settings.rest.clone(), answers);
+    let exchange = PullExchange::new(settings.rest.clone(), answers);
     let at_once =
         if settings.signed { at_once(settings.rest.learn_limits().await?.read.refill_rate) } else { 4 };
     let is_new = before.is_none();
-    let mut state = before.unwrap_or_else(|| State::new(terms));
+    let mut state = before.unwrap_or_else(|| PullState::new(terms));
     state.as_of = exchange.as_of().await?;
     for target in settings.targets {
         state.targets.entry(target.clone()).or_default();
@@ -210,14 +210,14 @@ async fn run(settings: &Settings<'_>, place: &Place, answers: Answers) -> Result
     }
     let (settled, end) = (state.as_of - SETTLING, settings.until.map(Timestamp::just_before));
     let until = end.map_or(settled, |end| end.min(settled));
-    let scope = Scope { since: state.terms.since, until, max_markets: settings.max_markets };
+    let scope = PullScope { since: state.terms.since, until, max_markets: settings.max_markets };
     let (cutoff, progress) = (exchange.cutoff().await?, settings.progress);
     let mut notes = Notes::default();
     let lister =
         Lister { exchange: &exchange, state: &mut state, scope, cutoff, notes: &mut notes, progress };
     let mut found = lister.list().await?;
     let jobs = plan::jobs(&state, &found.old, until);
-    let mut rows = Rows::new(&place.sorting("snapshots")?, &place.sorting("trades")?);
+    let mut rows = FetchedRows::new(&place.sorting("snapshots")?, &place.sorting("trades")?);
     let fetcher = Fetcher { exchange: &exchange, cutoff, at_once, max_bytes: settings.max_bytes, progress };
     let done = fetcher.fetch(&jobs, &found.old, &mut state, &mut rows, &mut notes).await?;
     let tickers: Vec<String> = state.markets.keys().cloned().collect();
@@ -247,14 +247,14 @@ fn at_once(tokens_a_second: u32) -> usize {
 }
 
 /// What the data set is pulled with: as before, if there is one.
-fn terms(settings: &Settings<'_>, before: Option<&State>) -> Result<Terms, PullError> {
+fn terms(settings: &Settings<'_>, before: Option<&PullState>) -> Result<Terms, PullError> {
     let new = Terms {
         environment: settings.environment.to_owned(),
         minutes: settings.minutes.unwrap_or(MINUTES),
         since: settings.since,
         trades: settings.trades,
     };
-    let Some(State { terms: old, .. }) = before else { return Ok(new) };
+    let Some(PullState { terms: old, .. }) = before else { return Ok(new) };
     let other = |what: &str, old: String| {
         let out = settings.out.display();
         Err(PullError::Usage(format!(
@@ -278,7 +278,12 @@ fn terms(settings: &Settings<'_>, before: Option<&State>) -> Result<Terms, PullE
 }
 
 /// Takes out the markets of jobs that were not done, if they are not in the data set yet.
-fn drop_unfetched(jobs: &[plan::Job], tickers: &[String], state: &mut State, found: &mut Found) {
+fn drop_unfetched(
+    jobs: &[plan::PullJob],
+    tickers: &[String],
+    state: &mut PullState,
+    found: &mut ListedMarkets,
+) {
     for &market in jobs.iter().flat_map(|job| &job.markets) {
         let ticker = &tickers[market];
         found.waiting += 1;
@@ -293,9 +298,9 @@ fn drop_unfetched(jobs: &[plan::Job], tickers: &[String], state: &mut State, fou
 
 /// Writes the files that are to be added.
 fn add(
-    place: &Place,
-    mut state: State,
-    (rows, tickers): (Rows, &[String]),
+    place: &PullStaging,
+    mut state: PullState,
+    (rows, tickers): (FetchedRows, &[String]),
     fee_changes: &[FeeChange],
     report: &mut Report,
 ) -> Result<(), PullError> {
@@ -311,7 +316,7 @@ fn add(
     report.as_of = Some(state.as_of);
     report.markets = state.markets.len();
     report.whole = state.markets.values().filter(|entry| entry.is_whole(state.terms.trades)).count();
-    let listings: Vec<_> = state.markets.values().map(Entry::listing).collect();
+    let listings: Vec<_> = state.markets.values().map(StateEntry::listing).collect();
     write_listings(&draft.join("markets.parquet"), &listings)?;
     if !fee_changes.is_empty() {
         write_fee_changes(&draft.join("fee_changes.csv"), fee_changes)?;

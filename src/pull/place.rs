@@ -25,13 +25,13 @@ const ADDED_TO: [&str; 2] = ["snapshots", "trades"];
 
 /// The place of a pull, taken until dropped.
 #[derive(Debug)]
-pub struct Place {
+pub struct PullStaging {
     out: PathBuf,
     work: PathBuf,
     _lock: File,
 }
 
-impl Place {
+impl PullStaging {
     /// Takes the place of a data set, and completes what an earlier pull had committed.
     ///
     /// # Errors
@@ -160,7 +160,7 @@ mod tests {
     use super::*;
 
     /// Writes a draft of the given files.
-    fn draft(place: &Place, files: &[(&str, &str)]) {
+    fn draft(place: &PullStaging, files: &[(&str, &str)]) {
         let next = place.draft().unwrap();
         for (name, text) in files {
             fs::create_dir_all(next.join(name).parent().unwrap()).unwrap();
@@ -183,10 +183,10 @@ mod tests {
         for moved in 0..3 {
             let folder = tempfile::tempdir().unwrap();
             let out = folder.path().join("mine");
-            let place = Place::take(&out).unwrap();
+            let place = PullStaging::take(&out).unwrap();
             draft(&place, &FIRST);
             place.publish().unwrap();
-            let place = Place::take(&out).unwrap();
+            let place = PullStaging::take(&out).unwrap();
             draft(&place, &SECOND);
             place.commit().unwrap();
             let ready = place.path(READY);
@@ -194,7 +194,7 @@ mod tests {
             for name in ["markets.parquet", "snapshots/a.2"].iter().take(moved) {
                 fs::rename(ready.join(name), out.join(name)).unwrap();
             }
-            Place::take(&out).unwrap().give_up().unwrap();
+            PullStaging::take(&out).unwrap().give_up().unwrap();
             for (name, text) in SECOND.iter().chain(&FIRST[1..2]) {
                 assert_eq!(read(&out, name).as_deref(), Some(*text), "{moved}: {name}");
             }
@@ -206,12 +206,12 @@ mod tests {
     fn what_was_not_committed_is_not_there_and_its_answers_are_kept() {
         let folder = tempfile::tempdir().unwrap();
         let out = folder.path().join("mine");
-        let place = Place::take(&out).unwrap();
+        let place = PullStaging::take(&out).unwrap();
         draft(&place, &FIRST);
         fs::rename(place.answers(), place.path(NEXT).join(ANSWERS)).unwrap();
         drop(place);
         assert!(!out.exists());
-        let place = Place::take(&out).unwrap();
+        let place = PullStaging::take(&out).unwrap();
         assert!(place.answers().is_file() && !place.path(NEXT).exists() && !out.exists());
     }
 
@@ -219,15 +219,15 @@ mod tests {
     fn only_one_pulls_and_nothing_of_someone_else_is_touched() {
         let folder = tempfile::tempdir().unwrap();
         let out = folder.path().join("mine");
-        let place = Place::take(&out).unwrap();
-        let refused = Place::take(&out).unwrap_err().to_string();
+        let place = PullStaging::take(&out).unwrap();
+        let refused = PullStaging::take(&out).unwrap_err().to_string();
         let expected = format!("is being written by process {}", std::process::id());
         assert!(refused.contains(&expected), "{refused}");
         drop(place);
-        Place::take(&out).unwrap().give_up().unwrap();
+        PullStaging::take(&out).unwrap().give_up().unwrap();
         fs::create_dir(&out).unwrap();
         fs::write(out.join("thesis.txt"), "years of work").unwrap();
-        let refused = Place::take(&out).unwrap_err().to_string();
+        let refused = PullStaging::take(&out).unwrap_err().to_string();
         assert!(refused.contains("was not pulled"), "{refused}");
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
     }

@@ -6,7 +6,7 @@ use crate::domain::Timestamp;
 use crate::kalshi::number::seconds_of;
 use crate::kalshi::rest::CandleSpan;
 
-use super::state::{Entry, State};
+use super::state::{PullState, StateEntry};
 
 /// Candles that one market gets in a request. Of what the exchange takes, the smaller figure that is known.
 const A_MARKET: i64 = 5_000;
@@ -17,7 +17,7 @@ const MARKETS: i64 = 100;
 
 /// One or a few requests, whose answers are used together.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Unit {
+pub enum PullUnit {
     /// Candles of markets, by their numbers.
     Candles { markets: Vec<usize>, span: CandleSpan },
     /// All trades of a market from one second to another.
@@ -26,11 +26,11 @@ pub enum Unit {
 
 /// Everything some markets lack.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Job {
+pub struct PullJob {
     /// Their numbers, in order of tickers.
     pub markets: Vec<usize>,
     /// In order.
-    pub units: Vec<Unit>,
+    pub units: Vec<PullUnit>,
     /// After it, this second is reached.
     pub until: i64,
 }
@@ -48,10 +48,10 @@ struct Lack {
 }
 
 /// What is lacking until a moment; `old` are the markets of the older half.
-pub fn jobs(state: &State, old: &BTreeSet<String>, until: Timestamp) -> Vec<Job> {
+pub fn jobs(state: &PullState, old: &BTreeSet<String>, until: Timestamp) -> Vec<PullJob> {
     let terms = &state.terms;
     let mut groups: BTreeMap<Lack, Vec<usize>> = BTreeMap::new();
-    let entries: Vec<&Entry> = state.markets.values().collect();
+    let entries: Vec<&StateEntry> = state.markets.values().collect();
     for (number, entry) in entries.iter().enumerate().filter(|(_, entry)| !entry.is_whole(terms.trades)) {
         let until = entry.last_second().min(seconds_of(until));
         let since = terms.since.filter(|&since| since > entry.listed.open).map(seconds_of);
@@ -81,23 +81,23 @@ pub fn jobs(state: &State, old: &BTreeSet<String>, until: Timestamp) -> Vec<Job>
             units.extend(
                 windows(lack.before, 60, most)
                     .chain(windows(lack.wanted, terms.minutes, most))
-                    .map(|span| Unit::Candles { markets: markets.to_vec(), span }),
+                    .map(|span| PullUnit::Candles { markets: markets.to_vec(), span }),
             );
             let trades = markets.iter().filter(|_| terms.trades).filter_map(|&market| {
                 let span = trades_of(entries[market], terms.since, lack.until)?;
-                Some(Unit::Trades { market, span })
+                Some(PullUnit::Trades { market, span })
             });
             units.extend(trades);
-            jobs.push(Job { markets: markets.to_vec(), units, until: lack.until });
+            jobs.push(PullJob { markets: markets.to_vec(), units, until: lack.until });
         }
     }
-    let begin = |job: &Job| job.markets.iter().map(|&market| (entries[market].listed.open, market)).min();
+    let begin = |job: &PullJob| job.markets.iter().map(|&market| (entries[market].listed.open, market)).min();
     jobs.sort_by_key(begin);
     jobs
 }
 
 /// The seconds of which the trades of a market are lacking.
-fn trades_of(entry: &Entry, since: Option<Timestamp>, until: i64) -> Option<(i64, i64)> {
+fn trades_of(entry: &StateEntry, since: Option<Timestamp>, until: i64) -> Option<(i64, i64)> {
     let begin = seconds_of(since.unwrap_or(Timestamp::MIN).max(entry.listed.open));
     let from = entry.trades_until.map_or(begin, |there| there + 1);
     (from <= until).then_some((from, until))

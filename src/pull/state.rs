@@ -32,7 +32,7 @@ pub struct Terms {
 
 /// How far a data set is.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct State {
+pub struct PullState {
     version: u32,
     /// What it was pulled with.
     pub terms: Terms,
@@ -43,12 +43,12 @@ pub struct State {
     /// How often files were added.
     pub generation: u32,
     /// All markets by ticker.
-    pub markets: BTreeMap<String, Entry>,
+    pub markets: BTreeMap<String, StateEntry>,
 }
 
 /// A market of a data set.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Entry {
+pub struct StateEntry {
     /// As it was listed last.
     pub listed: Listed,
     /// Its series.
@@ -67,7 +67,7 @@ pub struct Entry {
     pub volume: i64,
 }
 
-impl State {
+impl PullState {
     /// Nothing yet.
     pub fn new(terms: Terms) -> Self {
         let (targets, markets) = Default::default();
@@ -106,7 +106,7 @@ impl State {
     }
 }
 
-impl Entry {
+impl StateEntry {
     /// The last second in which it can have traded, as known now.
     pub fn last_second(&self) -> i64 {
         let paid = self.listed.settled.map_or(Timestamp::MAX, |(at, _)| at);

@@ -8,9 +8,9 @@ use crate::domain::{FeeSchedule, Price, PriceGrid, Strike, Timestamp};
 use crate::kalshi::rest::CandleSpan;
 
 use super::exchange::{CandleRow, Listed};
-use super::fetch::{Rows, take_candles};
-use super::plan::{Job, Unit, jobs};
-use super::state::{Entry, State};
+use super::fetch::{FetchedRows, take_candles};
+use super::plan::{PullJob, PullUnit, jobs};
+use super::state::{PullState, StateEntry};
 use super::{Notes, PullError, Terms};
 
 fn at(text: &str) -> Timestamp {
@@ -22,7 +22,7 @@ fn seconds(text: &str) -> i64 {
 }
 
 /// A market that opens half a second after ten o'clock on March 1st and closes on the 2nd or later.
-fn market(ticker: &str, close: &str) -> Entry {
+fn market(ticker: &str, close: &str) -> StateEntry {
     let listed = Listed {
         ticker: ticker.into(),
         event: "E".into(),
@@ -37,21 +37,21 @@ fn market(ticker: &str, close: &str) -> Entry {
     };
     let (series, category, fees) = ("S".into(), String::new(), FeeSchedule::STANDARD);
     let (candles_until, trades_until) = (None, None);
-    Entry { listed, series, category, fees, exclusive: false, candles_until, trades_until, volume: 0 }
+    StateEntry { listed, series, category, fees, exclusive: false, candles_until, trades_until, volume: 0 }
 }
 
-fn state(minutes: u16, since: Option<&str>, markets: impl IntoIterator<Item = Entry>) -> State {
+fn state(minutes: u16, since: Option<&str>, markets: impl IntoIterator<Item = StateEntry>) -> PullState {
     let terms = Terms { environment: "demo".into(), minutes, since: since.map(at), trades: false };
-    let mut state = State::new(terms);
+    let mut state = PullState::new(terms);
     let markets = markets.into_iter().map(|entry| (entry.listed.ticker.clone(), entry));
     state.markets.extend(markets);
     state
 }
 
-fn spans(job: &Job) -> Vec<CandleSpan> {
-    let span = |unit: &Unit| match unit {
-        Unit::Candles { span, .. } => *span,
-        Unit::Trades { .. } => panic!("none were asked for"),
+fn spans(job: &PullJob) -> Vec<CandleSpan> {
+    let span = |unit: &PullUnit| match unit {
+        PullUnit::Candles { span, .. } => *span,
+        PullUnit::Trades { .. } => panic!("none were asked for"),
     };
     job.units.iter().map(span).collect()
 }
@@ -94,12 +94,12 @@ fn a_long_life_is_cut_into_windows_that_touch_and_do_not_overlap() {
     let before = CandleSpan { from: windows[0].from, until: since, minutes: 60 };
     assert_eq!(spans(&plan[0]), [before, CandleSpan { from: since + 1, until: plan[0].until, minutes: 1 }]);
     // What is there is not asked for again, and what is over and whole not at all.
-    let there = Entry { candles_until: Some(since), ..entry.clone() };
+    let there = StateEntry { candles_until: Some(since), ..entry.clone() };
     let plan = jobs(&state(1, None, [there]), &BTreeSet::new(), at("2025-01-01T00:00:00Z"));
     assert_eq!(spans(&plan[0])[0].from, since + 1);
     let listed =
         Listed { over: true, settled: Some((entry.listed.close, Price::ONE)), ..entry.listed.clone() };
-    let whole = Entry { listed, candles_until: Some(seconds("2024-03-11T04:00:00Z")), ..entry };
+    let whole = StateEntry { listed, candles_until: Some(seconds("2024-03-11T04:00:00Z")), ..entry };
     assert_eq!(jobs(&state(1, None, [whole]), &BTreeSet::new(), at("2025-01-01T00:00:00Z")), []);
 }
 
@@ -108,7 +108,7 @@ fn take(candles: &[CandleRow], since: i64) -> Result<(Vec<PackedRow>, i64, Notes
     let folder = tempfile::tempdir().unwrap();
     let mut entry = market("M", "2024-03-02T10:00:00Z");
     let mut rows =
-        Rows { snapshots: Sorter::new(folder.path(), 100), trades: Sorter::new(folder.path(), 100) };
+        FetchedRows { snapshots: Sorter::new(folder.path(), 100), trades: Sorter::new(folder.path(), 100) };
     let mut notes = Notes::default();
     let span = CandleSpan { from: HOUR + 1, until: 20 * HOUR, minutes: 60 };
     take_candles((0, candles.to_vec()), (span, since), &mut entry, &mut rows, &mut notes)?;

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use crate::dataset::DataError;
-use crate::dataset::io::sorter::{Record, Sorter, take};
+use crate::dataset::io::sorter::{SortRecord, Sorter, take};
 use crate::dataset::write::trades::{TradeRow, TradeWriter};
 use crate::dataset::write::writer::{PackedRow, SnapshotWriter};
 use crate::domain::{Contracts, Price, Side, Timestamp};
@@ -15,7 +15,7 @@ const ID: usize = 48;
 
 /// A trade. The order is that of the file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Trade {
+pub struct PulledTrade {
     /// Microseconds since 1970.
     pub at: i64,
     /// Number of the market, in order of tickers.
@@ -26,7 +26,7 @@ pub struct Trade {
     taker_yes: bool,
 }
 
-impl Trade {
+impl PulledTrade {
     /// A trade of the exchange; `None` if its id is too long to be one.
     pub fn new(market: u32, row: &super::exchange::TradeRow) -> Option<Self> {
         let (at, ref name, yes_price, count, taker_yes) = *row;
@@ -36,7 +36,7 @@ impl Trade {
     }
 }
 
-impl Record for Trade {
+impl SortRecord for PulledTrade {
     const SIZE: usize = 23 + ID;
 
     fn at(&self) -> i64 {
@@ -66,7 +66,7 @@ impl Record for Trade {
 }
 
 /// What can be laid into files by month.
-pub trait Dated: Record {
+pub trait Dated: SortRecord {
     /// Writes one file.
     type File;
     /// Whether it says the same moment, or the same trade, as another.
@@ -99,7 +99,7 @@ impl Dated for PackedRow {
     }
 }
 
-impl Dated for Trade {
+impl Dated for PulledTrade {
     type File = TradeWriter;
 
     fn is_again(&self, other: &Self) -> bool {

@@ -19,7 +19,7 @@ use std::time::{Duration, Instant};
 
 use crate::dataset::DataError;
 use crate::domain::{Span, Timestamp};
-use crate::engine::gateway::{Aside, Beside};
+use crate::engine::gateway::{BookExtras, RecorderEvent};
 use crate::event::{Input, MarketEvent, Stamped};
 
 use super::recorder::{RecordSettings, Recorder, Totals};
@@ -37,16 +37,16 @@ const OVERLAP: Span = Span::MILLISECOND;
 
 /// What the recorder is told.
 #[derive(Debug)]
-enum Told {
+enum RecorderMessage {
     /// The recording begins; this is what is known of markets.
     Known(Timestamp, Vec<Input>),
     Input(Stamped<Input>),
-    Aside(Timestamp, Aside),
+    Aside(Timestamp, RecorderEvent),
     /// Something was left out: no book is known from here on.
     Missed(Timestamp),
 }
 
-impl Told {
+impl RecorderMessage {
     const fn at(&self) -> Timestamp {
         match self {
             Self::Input(input) => input.at,
@@ -69,39 +69,39 @@ impl Told {
 
 /// The engine's end: it only ever tries to hand something on.
 #[derive(Debug)]
-pub struct Tap {
+pub struct RecorderTap {
     /// `None` when nobody listens any more.
-    told: Option<SyncSender<Told>>,
+    told: Option<SyncSender<RecorderMessage>>,
     /// While this is there, the recorder looks again.
     looks_again: Option<Sender<()>>,
     begun: bool,
-    waiting: VecDeque<Told>,
+    waiting: VecDeque<RecorderMessage>,
     missed: u64,
     problem: Arc<OnceLock<String>>,
 }
 
-impl Tap {
+impl RecorderTap {
     /// The recording begins with what is known of markets. What was told before is not in it.
     pub fn begin(&mut self, at: Timestamp, known: Vec<Input>) {
         self.begun = true;
-        self.tell(Told::Known(at, known));
+        self.tell(RecorderMessage::Known(at, known));
     }
 
     /// Takes what the desk was told, if it is of the market.
     pub fn input(&mut self, input: &Stamped<Input>) {
         if matches!(input.value, Input::Market(_)) && self.begun {
-            self.tell(Told::Input(input.clone()));
+            self.tell(RecorderMessage::Input(input.clone()));
         }
     }
 
     /// Takes what was told beside.
-    pub fn aside(&mut self, at: Timestamp, aside: Aside) {
+    pub fn aside(&mut self, at: Timestamp, aside: RecorderEvent) {
         if self.begun {
-            self.tell(Told::Aside(at, aside));
+            self.tell(RecorderMessage::Aside(at, aside));
         }
     }
 
-    fn tell(&mut self, told: Told) {
+    fn tell(&mut self, told: RecorderMessage) {
         if self.told.is_none() {
             return;
         }
@@ -113,13 +113,13 @@ impl Tap {
             }
         }
         if let Some(told) = self.try_tell(told) {
-            self.waiting.push_back(Told::Missed(told.at()));
+            self.waiting.push_back(RecorderMessage::Missed(told.at()));
             self.miss(told);
         }
     }
 
     /// Returns what there was no room for.
-    fn try_tell(&mut self, told: Told) -> Option<Told> {
+    fn try_tell(&mut self, told: RecorderMessage) -> Option<RecorderMessage> {
         match self.told.as_ref()?.try_send(told) {
             Ok(()) => None,
             Err(TrySendError::Full(told)) => Some(told),
@@ -130,7 +130,7 @@ impl Tap {
         }
     }
 
-    fn miss(&mut self, told: Told) {
+    fn miss(&mut self, told: RecorderMessage) {
         if told.is_made_up_for() {
             self.missed += 1;
         } else if self.waiting.len() < MOST_WAITING {
@@ -159,9 +159,9 @@ impl Tap {
 
 /// A recording that goes on beside a session.
 #[derive(Debug)]
-pub struct Recording {
+pub struct InSessionRecording {
     folder: PathBuf,
-    tap: Arc<Mutex<Tap>>,
+    tap: Arc<Mutex<RecorderTap>>,
     problem: Arc<OnceLock<String>>,
     thread: JoinHandle<Option<Totals>>,
 }
@@ -175,7 +175,7 @@ pub struct Recorded {
     pub missed: u64,
 }
 
-impl Recording {
+impl InSessionRecording {
     /// Begins a data set in a folder, or makes ready to go on with the one there.
     ///
     /// # Errors
@@ -188,7 +188,7 @@ impl Recording {
         let own = (folder.to_owned(), Arc::clone(&problem));
         let work = move || {
             let (folder, problem) = own;
-            let mut listener = Listener { folder, recorder, beside: None };
+            let mut listener = SessionTap { folder, recorder, beside: None };
             let ended = listener.listen(&heard, &pause).and_then(|()| listener.recorder.finish());
             // Said before `heard` is gone, by which the other end notices.
             ended.map_err(|error| problem.set(error.to_string())).ok()
@@ -196,7 +196,14 @@ impl Recording {
         let thread = thread::Builder::new().name("recorder".into()).spawn(work);
         let thread = thread.map_err(|error| DataError::of_file(folder, format!("no thread: {error}")))?;
         let (waiting, told, looks_again) = (VecDeque::new(), Some(told), Some(looks_again));
-        let tap = Tap { told, looks_again, begun: false, waiting, missed: 0, problem: Arc::clone(&problem) };
+        let tap = RecorderTap {
+            told,
+            looks_again,
+            begun: false,
+            waiting,
+            missed: 0,
+            problem: Arc::clone(&problem),
+        };
         Ok(Self { folder: folder.to_owned(), tap: Arc::new(Mutex::new(tap)), problem, thread })
     }
 
@@ -233,32 +240,32 @@ impl Recording {
     }
 }
 
-/// A [`Tap`] of which several have a hold; all of them are on the engine's thread, so nobody waits.
+/// A [`RecorderTap`] of which several have a hold; all of them are on the engine's thread, so nobody waits.
 #[derive(Clone, Debug)]
-pub struct SharedTap(Arc<Mutex<Tap>>);
+pub struct SharedTap(Arc<Mutex<RecorderTap>>);
 
 impl SharedTap {
     /// The tap.
-    pub fn lock(&self) -> MutexGuard<'_, Tap> {
+    pub fn lock(&self) -> MutexGuard<'_, RecorderTap> {
         lock(&self.0)
     }
 }
 
-fn lock(tap: &Mutex<Tap>) -> MutexGuard<'_, Tap> {
+fn lock(tap: &Mutex<RecorderTap>) -> MutexGuard<'_, RecorderTap> {
     tap.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// The recorder's end.
-struct Listener {
+struct SessionTap {
     folder: PathBuf,
     recorder: Recorder,
     /// What belongs to the quote that comes next.
-    beside: Option<Beside>,
+    beside: Option<BookExtras>,
 }
 
-impl Listener {
+impl SessionTap {
     /// Listens until nothing is told any more.
-    fn listen(&mut self, heard: &Receiver<Told>, pause: &Receiver<()>) -> Result<(), DataError> {
+    fn listen(&mut self, heard: &Receiver<RecorderMessage>, pause: &Receiver<()>) -> Result<(), DataError> {
         let start = Instant::now();
         loop {
             let mut next = heard.try_recv();
@@ -278,21 +285,21 @@ impl Listener {
         }
     }
 
-    fn take(&mut self, told: Told) -> Result<(), DataError> {
+    fn take(&mut self, told: RecorderMessage) -> Result<(), DataError> {
         let at = self.stamp(told.at())?;
         match told {
-            Told::Known(_, known) => {
+            RecorderMessage::Known(_, known) => {
                 self.recorder.renumber();
                 known.iter().for_each(|input| self.recorder.take(at, input, None));
             }
-            Told::Input(Stamped { value, .. }) => {
+            RecorderMessage::Input(Stamped { value, .. }) => {
                 let is_quote = matches!(value, Input::Market(MarketEvent::Quote { .. }));
                 let beside = self.beside.take_if(|_| is_quote);
                 self.recorder.take(at, &value, beside.as_ref());
             }
-            Told::Aside(_, Aside::Book(beside)) => self.beside = Some(beside),
-            Told::Aside(_, Aside::Trade(trade)) => self.recorder.take_trade(at, &trade),
-            Told::Missed(_) => {
+            RecorderMessage::Aside(_, RecorderEvent::Book(beside)) => self.beside = Some(beside),
+            RecorderMessage::Aside(_, RecorderEvent::Trade(trade)) => self.recorder.take_trade(at, &trade),
+            RecorderMessage::Missed(_) => {
                 self.beside = None;
                 self.recorder.lose_books(at);
             }

@@ -11,15 +11,15 @@ use crate::record::tests::{OPEN, markets, quote, replayed, settings, told, us};
 
 use super::*;
 
-fn tap(room: usize) -> (Tap, Receiver<Told>) {
+fn tap(room: usize) -> (RecorderTap, Receiver<RecorderMessage>) {
     let (told, heard) = sync_channel(room);
     let (waiting, problem) = (VecDeque::new(), Arc::default());
-    (Tap { told: Some(told), looks_again: None, begun: false, waiting, missed: 0, problem }, heard)
+    (RecorderTap { told: Some(told), looks_again: None, begun: false, waiting, missed: 0, problem }, heard)
 }
 
-fn listener(folder: &Path) -> Listener {
+fn listener(folder: &Path) -> SessionTap {
     let recorder = Recorder::open(folder, settings(Layout::AsTold)).unwrap();
-    Listener { folder: folder.to_owned(), recorder, beside: None }
+    SessionTap { folder: folder.to_owned(), recorder, beside: None }
 }
 
 fn after(seconds: i64, value: Input) -> Stamped<Input> {
@@ -40,7 +40,7 @@ fn a_recorder_that_is_behind_marks_a_gap_and_misses_no_turn() {
     tap.input(&after(0, quote(0, 1_000, 9_000)));
     tap.begin(us(OPEN), vec![told(MarketEvent::Listed(Arc::clone(&markets(1)[0])))]);
     tap.input(&after(1, quote(0, 4_400, 4_600)));
-    tap.aside(us(OPEN + 2), Aside::Book(Beside::default()));
+    tap.aside(us(OPEN + 2), RecorderEvent::Book(BookExtras::default()));
     tap.input(&after(2, quote(0, 4_500, 4_600)));
     // From here on there is no room.
     tap.input(&after(3, quote(0, 4_600, 4_700)));
@@ -87,9 +87,9 @@ fn with_too_many_turns_waiting_it_is_given_up_and_nothing_grows() {
 fn a_recorder_that_cannot_write_ends_and_whoever_tells_it_goes_on() {
     let folder = tempfile::tempdir().unwrap();
     let settings = RecordSettings { rotate_bytes: 1, ..settings(Layout::AsTold) };
-    let recording = Recording::open(folder.path(), settings).unwrap();
+    let recording = InSessionRecording::open(folder.path(), settings).unwrap();
     let tap = recording.tap();
-    let refused = Recording::open(folder.path(), settings).unwrap_err().to_string();
+    let refused = InSessionRecording::open(folder.path(), settings).unwrap_err().to_string();
     assert!(refused.contains(&format!("process {}", std::process::id())), "{refused}");
     // What it wants to write next has no place.
     fs::remove_dir_all(folder.path().join(".recording")).unwrap();
@@ -111,9 +111,9 @@ fn a_session_of_before_what_is_recorded_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     let mut listener = listener(folder.path());
     let listed = || vec![told(MarketEvent::Listed(Arc::clone(&markets(1)[0])))];
-    listener.take(Told::Known(us(OPEN + 5_000), listed())).unwrap();
+    listener.take(RecorderMessage::Known(us(OPEN + 5_000), listed())).unwrap();
     // A session that goes on has its first moment where the last one ended.
-    listener.take(Told::Input(after(4_000, quote(0, 4_400, 4_600)))).unwrap();
-    let refused = listener.take(Told::Input(after(3_999, quote(0, 4_400, 4_600)))).unwrap_err();
+    listener.take(RecorderMessage::Input(after(4_000, quote(0, 4_400, 4_600)))).unwrap();
+    let refused = listener.take(RecorderMessage::Input(after(3_999, quote(0, 4_400, 4_600)))).unwrap_err();
     assert!(refused.to_string().contains("another folder"), "{refused}");
 }

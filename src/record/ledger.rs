@@ -4,12 +4,12 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use crate::dataset::import::staging::Target;
+use crate::dataset::import::staging::StagedTarget;
 use crate::dataset::{DataError, facts};
 use crate::domain::Timestamp;
 use crate::engine::gateway::{Feed, Next};
 use crate::event::Input;
-use crate::journal::replay::Recording;
+use crate::journal::replay::RecordedRun;
 
 use super::part::Layout;
 use super::recorder::{RecordSettings, Recorder, Totals};
@@ -40,12 +40,12 @@ const PART: u64 = 1 << 40;
 /// When the ledger cannot be read or is of a backtest, or the data set cannot be written.
 pub fn export(ledger: &Path, out: &Path) -> Result<Exported, DataError> {
     let unread = |problem: &dyn std::fmt::Display| DataError::of_file(ledger, problem);
-    let recording = Recording::open(ledger).map_err(|error| unread(&error.problem))?;
+    let recording = RecordedRun::open(ledger).map_err(|error| unread(&error.problem))?;
     if recording.mode == "backtest" {
         let problem = "is of a backtest, which read a data set; only a live or paper run has one of its own";
         return Err(unread(&problem));
     }
-    let target = Target::begin(out)?;
+    let target = StagedTarget::begin(out)?;
     let settings = RecordSettings {
         levels: LEVELS,
         rotate_after: Duration::MAX,

@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use crate::domain::{Contracts, Depth, Level, MarketId, Price, Side, Timestamp};
-use crate::engine::gateway::{Beside, PublicTrade};
+use crate::engine::gateway::{BookExtras, PublicTrade};
 use crate::event::Input;
 use crate::journal::input;
 
@@ -13,7 +13,7 @@ const BESIDE: &str = " / ";
 
 /// What a line says.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Line {
+pub enum SpoolRecord {
     /// What a desk would have been told, and more of the book.
     Told(Input, Option<Contracts>, Depth),
     /// A trade of anybody's.
@@ -21,9 +21,9 @@ pub enum Line {
 }
 
 /// Appends the line of what was told at `at`; `beside` is more of the book of a quote.
-pub fn put(out: &mut String, at: Timestamp, told: &Input, beside: Option<&Beside>) {
+pub fn put(out: &mut String, at: Timestamp, told: &Input, beside: Option<&BookExtras>) {
     let _infallible = write!(out, "{} {}", at.nanos() / 1_000, input::to_line(told));
-    if let Some(Beside { open_interest, deeper }) = beside {
+    if let Some(BookExtras { open_interest, deeper }) = beside {
         out.push_str(BESIDE.trim_end());
         let mut put = |value: Option<i64>| {
             let _infallible = match value {
@@ -55,19 +55,19 @@ pub fn put_trade(out: &mut String, at: Timestamp, trade: &PublicTrade) {
 ///
 /// # Errors
 /// When it is none of ours.
-pub fn read(line: &str) -> Result<(Timestamp, Line), String> {
+pub fn read(line: &str) -> Result<(Timestamp, SpoolRecord), String> {
     let unreadable = || format!("is no line of a recording: {line}");
     let (at, rest) = line.split_once(' ').ok_or_else(unreadable)?;
     let at = at.parse().ok().and_then(Timestamp::from_micros).ok_or_else(unreadable)?;
     if let Some(trade) = rest.strip_prefix(TRADE) {
-        return Ok((at, Line::Trade(read_trade(trade).ok_or_else(unreadable)?)));
+        return Ok((at, SpoolRecord::Trade(read_trade(trade).ok_or_else(unreadable)?)));
     }
     let (told, beside) = match rest.split_once(BESIDE) {
         Some((told, beside)) if told.starts_with("quote ") => (told, beside),
         _ => (rest, ""),
     };
     let (open_interest, deeper) = read_beside(beside).ok_or_else(unreadable)?;
-    Ok((at, Line::Told(input::from_line(told)?, open_interest, deeper)))
+    Ok((at, SpoolRecord::Told(input::from_line(told)?, open_interest, deeper)))
 }
 
 fn read_trade(text: &str) -> Option<PublicTrade> {

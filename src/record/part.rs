@@ -17,7 +17,7 @@ use crate::domain::Timestamp;
 
 use super::line;
 use super::spool::SpoolReader;
-use super::state::{Kept, Reading, RecordedTrade, State};
+use super::state::{KeptRows, Reading, RecordedTrade, RecorderState};
 
 /// Rows of all row groups that are being filled together: what bounds the memory.
 const ROWS_IN_FLIGHT: usize = 262_144;
@@ -64,9 +64,9 @@ pub fn publish(
     spool: &Path,
     number: u64,
     layout: Layout,
-    state: &mut State,
+    state: &mut RecorderState,
 ) -> Result<Published, DataError> {
-    let plan = Plan::of(spool, layout, state.clone())?;
+    let plan = PartPlan::of(spool, layout, state.clone())?;
     let mut after = plan.state;
     after.next_part = number + 1;
     let mut files = Files::default();
@@ -96,8 +96,8 @@ pub fn publish(
 }
 
 /// What a first reading of a spool shows.
-struct Plan {
-    state: State,
+struct PartPlan {
+    state: RecorderState,
     published: Published,
     /// Levels that any book shows, as far as they are kept.
     levels: usize,
@@ -106,13 +106,13 @@ struct Plan {
     file_of: Vec<u32>,
 }
 
-impl Plan {
-    fn of(spool: &Path, layout: Layout, before: State) -> Result<Self, DataError> {
+impl PartPlan {
+    fn of(spool: &Path, layout: Layout, before: RecorderState) -> Result<Self, DataError> {
         let (mut published, mut first, mut by_market) = (Published::default(), None, Vec::new());
         let (most, mut levels) = (before.levels.max(1), 1);
         let (reading, torn) = read(spool, before, |at, _, kept| {
             match kept {
-                Kept::Row(row) => {
+                KeptRows::Row(row) => {
                     first = first.or(Some(at));
                     published.rows += 1;
                     published.gaps +=
@@ -123,11 +123,11 @@ impl Plan {
                     by_market.resize(by_market.len().max(market + 1), 0u64);
                     by_market[market] += 1;
                 }
-                Kept::Trade(_) => {
+                KeptRows::Trade(_) => {
                     first = first.or(Some(at));
                     published.trades += 1;
                 }
-                Kept::Nothing => {}
+                KeptRows::Nothing => {}
             }
             Ok(())
         })?;
@@ -153,8 +153,8 @@ impl Plan {
 /// Reads a spool to its last whole frame; returns what is known then, and the bytes that are left.
 fn read(
     spool: &Path,
-    before: State,
-    mut take: impl FnMut(Timestamp, &State, Kept) -> Result<(), DataError>,
+    before: RecorderState,
+    mut take: impl FnMut(Timestamp, &RecorderState, KeptRows) -> Result<(), DataError>,
 ) -> Result<(Reading, u64), DataError> {
     let mut reader = SpoolReader::open(spool)?;
     let mut reading = Reading::new(before);
@@ -177,7 +177,7 @@ struct Writer<'a> {
     name: String,
     levels: usize,
     file_of: &'a [u32],
-    before: &'a State,
+    before: &'a RecorderState,
     rows_a_group: usize,
     parts: BTreeMap<u32, (RecordedWriter, Vec<RecordedRow>)>,
     trades: Option<(TradeWriter, Vec<RecordedTrade>)>,
@@ -190,7 +190,7 @@ impl<'a> Writer<'a> {
         number: u64,
         (first, levels): (Option<Timestamp>, usize),
         file_of: &'a [u32],
-        before: &'a State,
+        before: &'a RecorderState,
         files: &'a mut Files,
     ) -> Self {
         let date = first.map(Timestamp::date).unwrap_or_default();
@@ -214,9 +214,9 @@ impl<'a> Writer<'a> {
             self.trades = Some((TradeWriter::create(&file)?, Vec::new()));
         }
         let (reading, _) = read(spool, self.before.clone(), |_, state, kept| match kept {
-            Kept::Row(row) => self.row(row, state),
-            Kept::Trade(trade) => self.trade(trade, state),
-            Kept::Nothing => Ok(()),
+            KeptRows::Row(row) => self.row(row, state),
+            KeptRows::Trade(trade) => self.trade(trade, state),
+            KeptRows::Nothing => Ok(()),
         })?;
         for (mut writer, rows) in self.parts.into_values() {
             write_rows(&mut writer, &rows, &reading.state)?;
@@ -229,7 +229,7 @@ impl<'a> Writer<'a> {
         Ok(())
     }
 
-    fn row(&mut self, row: RecordedRow, state: &State) -> Result<(), DataError> {
+    fn row(&mut self, row: RecordedRow, state: &RecorderState) -> Result<(), DataError> {
         let number = self.file_of[row.packed.market as usize];
         if !self.parts.contains_key(&number) {
             let name = format!("{}.{number:03}.parquet", self.name);
@@ -245,7 +245,7 @@ impl<'a> Writer<'a> {
         Ok(())
     }
 
-    fn trade(&mut self, trade: RecordedTrade, state: &State) -> Result<(), DataError> {
+    fn trade(&mut self, trade: RecordedTrade, state: &RecorderState) -> Result<(), DataError> {
         let (writer, rows) = self.trades.as_mut().expect("a first reading has counted them");
         rows.push(trade);
         if rows.len() == FEWEST_ROWS {
@@ -256,14 +256,22 @@ impl<'a> Writer<'a> {
     }
 }
 
-fn write_rows(writer: &mut RecordedWriter, rows: &[RecordedRow], state: &State) -> Result<(), DataError> {
+fn write_rows(
+    writer: &mut RecordedWriter,
+    rows: &[RecordedRow],
+    state: &RecorderState,
+) -> Result<(), DataError> {
     if rows.is_empty() {
         return Ok(());
     }
     writer.write_block(rows, |market| &state.markets[market as usize].market().ticker)
 }
 
-fn write_trades(writer: &mut TradeWriter, trades: &[RecordedTrade], state: &State) -> Result<(), DataError> {
+fn write_trades(
+    writer: &mut TradeWriter,
+    trades: &[RecordedTrade],
+    state: &RecorderState,
+) -> Result<(), DataError> {
     if trades.is_empty() {
         return Ok(());
     }

@@ -11,13 +11,13 @@ use std::time::Duration;
 use crate::dataset::DataError;
 use crate::dataset::io::lock;
 use crate::domain::{Depth, Market, MarketId, MarketStatus, Span, Timestamp};
-use crate::engine::gateway::{Beside, PublicTrade};
+use crate::engine::gateway::{BookExtras, PublicTrade};
 use crate::event::{Input, MarketEvent};
 
 use super::line;
 use super::part::{Layout, Published, publish};
 use super::spool::Spool;
-use super::state::State;
+use super::state::RecorderState;
 
 /// What is the recorder's own in the folder of a data set.
 const FOLDER: &str = ".recording";
@@ -188,7 +188,7 @@ impl Recorder {
 
     /// Takes what was told, if it is of the market; `beside` is more of the book of a quote. Stamps do not go
     /// back and are kept in whole microseconds.
-    pub fn take(&mut self, at: Timestamp, input: &Input, beside: Option<&Beside>) {
+    pub fn take(&mut self, at: Timestamp, input: &Input, beside: Option<&BookExtras>) {
         let Input::Market(event) = input else { return };
         match event {
             MarketEvent::Listed(market) => self.remember(market),
@@ -216,7 +216,7 @@ impl Recorder {
         }
         let behind = self.behind.take_if(|(market, _)| is_quote_of(event, *market));
         // To a desk that looks at depth it was told as an input of its own.
-        let told = behind.map(|(_, deeper)| Beside { open_interest: None, deeper });
+        let told = behind.map(|(_, deeper)| BookExtras { open_interest: None, deeper });
         line::put(self.spool.lines(), at, input, beside.or(told.as_ref()));
         self.count(at);
     }
@@ -312,7 +312,7 @@ fn spool_file(folder: &Path, number: u64) -> PathBuf {
     folder.join(FOLDER).join(format!("{number:06}.{SPOOL}"))
 }
 
-fn read_state(folder: &Path) -> Result<State, DataError> {
+fn read_state(folder: &Path) -> Result<RecorderState, DataError> {
     let file = folder.join(STATE);
     match fs::read_to_string(&file) {
         Ok(text) => serde_json::from_str(&text).map_err(|error| {
@@ -321,7 +321,7 @@ fn read_state(folder: &Path) -> Result<State, DataError> {
                 format!("is not what a recorder has written: {error}; give another --out"),
             )
         }),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(State::default()),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(RecorderState::default()),
         Err(error) => Err(DataError::of_file(&file, format!("cannot be read: {error}"))),
     }
 }
@@ -350,7 +350,7 @@ struct Converter {
 }
 
 impl Converter {
-    fn start(folder: PathBuf, layout: Layout, mut state: State) -> Result<Self, DataError> {
+    fn start(folder: PathBuf, layout: Layout, mut state: RecorderState) -> Result<Self, DataError> {
         let (todo, numbers) = channel::<u64>();
         let (done, parts) = channel();
         let own = folder.clone();

@@ -10,7 +10,7 @@ use tracing::warn;
 
 use crate::dataset::DataError;
 use crate::domain::{Span, Timestamp};
-use crate::engine::gateway::News;
+use crate::engine::gateway::SessionEvent;
 use crate::event::{Control, Input, MarketEvent};
 use crate::kalshi::auth::Credentials;
 use crate::kalshi::clock;
@@ -19,9 +19,9 @@ use crate::kalshi::link::Link;
 use crate::kalshi::orders::OrderTracker;
 use crate::kalshi::perform::MarketReader;
 use crate::kalshi::rest::{ApiError, Rest};
-use crate::kalshi::session::{self, Detail, Parts, SessionSettings};
-use crate::kalshi::venue::Ask;
-use crate::kalshi::watch::{MarketWatch, Scope};
+use crate::kalshi::session::{self, BookDepth, SessionParts, SessionSettings};
+use crate::kalshi::venue::SessionCommand;
+use crate::kalshi::watch::{MarketScope, MarketTracker};
 
 use super::recorder::{Recorder, Totals};
 
@@ -41,13 +41,13 @@ const ENDING: Duration = Duration::from_secs(20);
 
 /// What is recorded from where.
 #[derive(Clone, Debug)]
-pub struct Source {
+pub struct RecordingSource {
     /// The exchange.
     pub environment: Environment,
     /// The key.
     pub credentials: Credentials,
     /// Which markets.
-    pub scope: Scope,
+    pub scope: MarketScope,
     /// Levels of each book, the best counted.
     pub levels: usize,
     /// Whether time is the exchange's own, which goes on when asked.
@@ -82,10 +82,10 @@ pub struct Standing {
 /// # Errors
 /// When it cannot begin or go on; it says why, and what was recorded is safe.
 pub fn record(
-    source: Source,
+    source: RecordingSource,
     mut recorder: Recorder,
     runtime: &Runtime,
-    begun: impl FnOnce(&mpsc::Sender<Ask>),
+    begun: impl FnOnce(&mpsc::Sender<SessionCommand>),
     watch: &mut dyn FnMut(Standing),
 ) -> Result<Totals, RecordError> {
     let rest = {
@@ -94,14 +94,14 @@ pub fn record(
     };
     runtime.block_on(rest.learn_limits())?;
     let confirm = Some(CONFIRM).filter(|_| !source.by_exchange);
-    let mut known = MarketWatch::new(source.scope.clone(), confirm);
+    let mut known = MarketTracker::new(source.scope.clone(), confirm);
     for (market, status, close) in recorder.unpaid() {
         known.resume(market, *status, *close);
     }
     let (news, heard) = sync_channel(NEWS);
     let (asks, asked) = mpsc::channel(16);
     let link = Arc::new(Link::default());
-    let parts = Parts {
+    let parts = SessionParts {
         reader: MarketReader::new(rest.clone(), source.scope),
         rest,
         credentials: source.credentials,
@@ -117,15 +117,15 @@ pub fn record(
         interval: SWEEP,
         by_exchange: source.by_exchange,
         entry_group: None,
-        detail: Detail::Every(source.levels),
+        depth: BookDepth::FullDepth(source.levels),
     };
     let session = runtime.spawn(session::run(parts, settings));
     begun(&asks);
-    let mut listener = Listener { recorder: &mut recorder, start: Instant::now(), asks: &asks };
+    let mut listener = StreamListener { recorder: &mut recorder, start: Instant::now(), asks: &asks };
     let ended = listener.listen(&heard, source.by_exchange, |totals| {
         watch(Standing { totals, heard: link.is_heard() });
     });
-    drop(asks.blocking_send(Ask::Abort));
+    drop(asks.blocking_send(SessionCommand::Abort));
     drop((asks, heard));
     let _ends_with_the_process = runtime.block_on(async { tokio::time::timeout(ENDING, session).await });
     // What was heard is kept, whatever ended the session; of two errors the first counts.
@@ -137,21 +137,21 @@ pub fn record(
 }
 
 /// The end of a session at which a recorder listens.
-struct Listener<'a> {
+struct StreamListener<'a> {
     recorder: &'a mut Recorder,
     start: Instant,
-    asks: &'a mpsc::Sender<Ask>,
+    asks: &'a mpsc::Sender<SessionCommand>,
 }
 
-impl Listener<'_> {
+impl StreamListener<'_> {
     fn listen(
         &mut self,
-        heard: &Receiver<News>,
+        heard: &Receiver<SessionEvent>,
         by_exchange: bool,
         mut watch: impl FnMut(Totals),
     ) -> Result<(), RecordError> {
         if by_exchange {
-            drop(self.asks.blocking_send(Ask::GoOn(None)));
+            drop(self.asks.blocking_send(SessionCommand::GoOn(None)));
         }
         loop {
             let mut next = heard.recv_timeout(QUIET);
@@ -173,29 +173,31 @@ impl Listener<'_> {
     }
 
     /// Returns whether there is more to come.
-    fn take(&mut self, news: News) -> Result<bool, RecordError> {
+    fn take(&mut self, news: SessionEvent) -> Result<bool, RecordError> {
         match news {
-            News::Input { input: Input::Control(Control::SessionHalt { reason }), .. } => {
+            SessionEvent::Input { input: Input::Control(Control::SessionHalt { reason }), .. } => {
                 warn!(reason, "the exchange said what is not understood; it is not in the recording");
             }
-            News::Input { at, input } => {
+            SessionEvent::Input { at, input } => {
                 let at = self.stamp(at);
                 self.recorder.take(at, &input, None);
             }
-            News::Book { at, market, quote, beside } => {
+            SessionEvent::Book { at, market, quote, beside } => {
                 let at = self.stamp(at);
                 let quote = Input::Market(MarketEvent::Quote { market, quote });
                 self.recorder.take(at, &quote, Some(&beside));
             }
-            News::Trade { at, trade } => {
+            SessionEvent::Trade { at, trade } => {
                 let at = self.stamp(at);
                 self.recorder.take_trade(at, &trade);
             }
-            News::Clock { end: false, .. } => drop(self.asks.blocking_send(Ask::GoOn(None))),
-            News::Clock { end: true, .. } => drop(self.asks.blocking_send(Ask::Drain)),
-            News::Failed(error) => return Err(RecordError::Session(error.message)),
-            News::End => return Ok(false),
-            News::Later(_) => {}
+            SessionEvent::Clock { end: false, .. } => {
+                drop(self.asks.blocking_send(SessionCommand::GoOn(None)));
+            }
+            SessionEvent::Clock { end: true, .. } => drop(self.asks.blocking_send(SessionCommand::Drain)),
+            SessionEvent::Failed(error) => return Err(RecordError::Session(error.message)),
+            SessionEvent::End => return Ok(false),
+            SessionEvent::Later(_) => {}
         }
         Ok(true)
     }

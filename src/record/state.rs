@@ -16,12 +16,12 @@ use crate::domain::{
 use crate::engine::gateway::PublicTrade;
 use crate::event::{Input, MarketEvent};
 
-use super::line::Line;
+use super::line::SpoolRecord;
 
 /// What is known after the last part.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct State {
+pub struct RecorderState {
     /// The number of the next part.
     pub next_part: u64,
     /// Levels of each book that are kept.
@@ -31,12 +31,12 @@ pub struct State {
     /// Changes of fees, each at the moment it was told.
     pub fees: Vec<FeeChange>,
     /// Markets in the order in which they became known.
-    pub markets: Vec<Known>,
+    pub markets: Vec<RecordedMarket>,
 }
 
 /// A market of a recording.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Known {
+pub struct RecordedMarket {
     /// What was said of it, and when.
     pub definitions: Vec<(Timestamp, Market)>,
     /// Where it is in its life.
@@ -47,7 +47,7 @@ pub struct Known {
     pub paid: Option<(Timestamp, Price)>,
 }
 
-impl Known {
+impl RecordedMarket {
     /// What was said of it last.
     #[must_use]
     pub fn market(&self) -> &Market {
@@ -74,7 +74,7 @@ pub struct RecordedTrade {
 
 /// What is to be written of a line.
 #[derive(Debug)]
-pub enum Kept {
+pub enum KeptRows {
     /// A row of the snapshots.
     Row(RecordedRow),
     /// A trade.
@@ -87,7 +87,7 @@ pub enum Kept {
 #[derive(Debug)]
 pub struct Reading {
     /// What is known so far.
-    pub state: State,
+    pub state: RecorderState,
     places: BTreeMap<Box<str>, usize>,
     /// Markets by their number in this spool.
     numbers: BTreeMap<MarketId, usize>,
@@ -99,8 +99,8 @@ pub struct Reading {
 impl Reading {
     /// Before the first line.
     #[must_use]
-    pub fn new(state: State) -> Self {
-        let place = |(place, known): (usize, &Known)| (known.market().ticker.clone(), place);
+    pub fn new(state: RecorderState) -> Self {
+        let place = |(place, known): (usize, &RecordedMarket)| (known.market().ticker.clone(), place);
         let places = state.markets.iter().enumerate().map(place).collect();
         Self { state, places, numbers: BTreeMap::new(), series: BTreeMap::new(), crossed: 0 }
     }
@@ -109,19 +109,19 @@ impl Reading {
     ///
     /// # Errors
     /// When it is about a market that no line before it has named.
-    pub fn take(&mut self, at: Timestamp, line: Line) -> Result<Kept, String> {
+    pub fn take(&mut self, at: Timestamp, line: SpoolRecord) -> Result<KeptRows, String> {
         self.state.last = Some(at);
         match line {
-            Line::Told(Input::Market(event), open_interest, deeper) => {
-                let Some(mut row) = self.told(at, event)? else { return Ok(Kept::Nothing) };
+            SpoolRecord::Told(Input::Market(event), open_interest, deeper) => {
+                let Some(mut row) = self.told(at, event)? else { return Ok(KeptRows::Nothing) };
                 row.packed.open_interest = open_interest.map_or(-1, Contracts::hundredths);
                 row.deeper = if row.event.is_none() { deeper } else { Depth::default() };
-                Ok(Kept::Row(row))
+                Ok(KeptRows::Row(row))
             }
-            Line::Told(..) => Ok(Kept::Nothing),
-            Line::Trade(PublicTrade { market, id, yes_price, contracts, taker }) => {
+            SpoolRecord::Told(..) => Ok(KeptRows::Nothing),
+            SpoolRecord::Trade(PublicTrade { market, id, yes_price, contracts, taker }) => {
                 let (at, market) = (at.nanos() / 1_000, self.place(market)?);
-                Ok(Kept::Trade(RecordedTrade { at, market, id, yes_price, contracts, taker }))
+                Ok(KeptRows::Trade(RecordedTrade { at, market, id, yes_price, contracts, taker }))
             }
         }
     }
@@ -194,7 +194,7 @@ impl Reading {
             }
             None => {
                 let (definitions, status) = (vec![(at, plain)], MarketStatus::Active);
-                self.state.markets.push(Known { definitions, status, close, paid: None });
+                self.state.markets.push(RecordedMarket { definitions, status, close, paid: None });
             }
         }
     }
@@ -227,7 +227,7 @@ impl Reading {
     }
 }
 
-impl State {
+impl RecorderState {
     /// The rows of `markets.parquet`, each with the moment at which it became known, in that order.
     #[must_use]
     pub fn listings(&self) -> Vec<(Timestamp, Listing)> {
@@ -244,7 +244,7 @@ impl State {
     #[must_use]
     pub fn unpaid(&self) -> Vec<(Arc<Market>, MarketStatus, Timestamp)> {
         let (mut events, mut series) = (BTreeMap::new(), BTreeMap::new());
-        let mut next = |known: &Known| {
+        let mut next = |known: &RecordedMarket| {
             let market = known.market();
             (number(&mut events, &market.event_ticker), number(&mut series, &market.series_ticker))
         };

@@ -11,13 +11,13 @@ use crate::dataset::read::selection::Window;
 use crate::domain::{
     Contracts, Depth, Level, Market, MarketId, MarketStatus, Price, Quote, Side, Span, Timestamp,
 };
-use crate::engine::gateway::{Beside, Feed, Next, PublicTrade};
+use crate::engine::gateway::{BookExtras, Feed, Next, PublicTrade};
 use crate::event::{Input, MarketEvent};
 use crate::feed::HistoricalFeed;
 use crate::feed::historical::HistoricalSettings;
 use crate::feed::synthetic::{SyntheticSettings, Walk};
 
-use super::line::{self, Line};
+use super::line::{self, SpoolRecord};
 use super::part::Layout;
 use super::recorder::{RecordSettings, Recorder};
 use super::spool::{Spool, SpoolReader};
@@ -92,7 +92,7 @@ fn lines_come_back_as_they_were() {
     let price = |price| Price::new(price).unwrap();
     let level = |at, hundredths| Level { price: price(at), size: Contracts::from_hundredths(hundredths) };
     let deeper = Depth { bids: vec![level(4_300, 150)], asks: vec![level(4_900, 200), level(5_000, 1)] };
-    let beside = Beside { open_interest: Some(Contracts::whole(7)), deeper: Arc::new(deeper.clone()) };
+    let beside = BookExtras { open_interest: Some(Contracts::whole(7)), deeper: Arc::new(deeper.clone()) };
     let (market, taker) = (MarketId(3), Side::No);
     let (yes_price, contracts, id) = (price(4_500), Contracts::whole(2), "a b-c".to_owned());
     let trade = PublicTrade { market, id, yes_price, contracts, taker };
@@ -106,10 +106,10 @@ fn lines_come_back_as_they_were() {
     line::put_trade(&mut text, us(8), &trade);
     let lines: Vec<_> = text.lines().map(|line| line::read(line).unwrap()).collect();
     let expected = [
-        (us(5), Line::Told(quote(3, 4_400, 4_600), Some(Contracts::whole(7)), deeper)),
-        (us(6), Line::Told(quote(3, 4_400, 4_600), None, Depth::default())),
-        (us(7), Line::Told(listed, None, Depth::default())),
-        (us(8), Line::Trade(trade)),
+        (us(5), SpoolRecord::Told(quote(3, 4_400, 4_600), Some(Contracts::whole(7)), deeper)),
+        (us(6), SpoolRecord::Told(quote(3, 4_400, 4_600), None, Depth::default())),
+        (us(7), SpoolRecord::Told(listed, None, Depth::default())),
+        (us(8), SpoolRecord::Trade(trade)),
     ];
     assert_eq!(lines, expected);
     for bad in ["", "5", "x wake", "5 quote 1", "5 trade 1 2 3 maybe x", "5 quote 1 - - - - 0 - - - / 1 2"] {

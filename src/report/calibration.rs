@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::forecasts::Columns;
+use super::forecasts::ForecastColumns;
 use super::stats::bootstrap::ratio;
 use super::stats::scores::{brier, calibration_error, equal_width, log_loss};
 
@@ -32,7 +32,7 @@ pub struct Calibration {
 impl Calibration {
     /// The scores of some forecasts, with an interval drawn from `seed`.
     #[must_use]
-    pub fn of(horizon: &'static str, columns: &Columns, seed: u64) -> Self {
+    pub fn of(horizon: &'static str, columns: &ForecastColumns, seed: u64) -> Self {
         let (model, market) = (columns.model(), columns.market());
         let differences: Vec<(u32, f64, f64)> = model
             .pairs()
@@ -61,7 +61,7 @@ mod tests {
 
     #[test]
     fn scores_by_hand() {
-        let mut columns = Columns::default();
+        let mut columns = ForecastColumns::default();
         columns.push(0.8, 0.6, true, 0);
         columns.push(0.3, 0.1, false, 1);
         columns.push(0.35, 0.5, true, 1);
@@ -84,7 +84,7 @@ mod tests {
 
     #[test]
     fn nothing_resolved_says_nothing() {
-        let found = Calibration::of("all", &Columns::default(), 7);
+        let found = Calibration::of("all", &ForecastColumns::default(), 7);
         assert!(found.brier.is_none() && found.brier_difference_95.is_none() && found.forecasts == 0);
     }
 }

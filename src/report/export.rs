@@ -6,16 +6,16 @@ use serde::Serialize;
 
 use crate::domain::Timestamp;
 
-use super::findings::Findings;
+use super::findings::ReportFindings;
 use super::forecasts::{HORIZONS, share};
-use super::stats::Estimate;
+use super::stats::IntervalEstimate;
 
 /// A file's name and content.
 pub type Document = (&'static str, Vec<u8>);
 
 /// The tables.
 #[must_use]
-pub fn tables(findings: &Findings) -> Vec<Document> {
+pub fn tables(findings: &ReportFindings) -> Vec<Document> {
     vec![
         ("forecasts.csv", forecasts(findings)),
         ("trades.csv", trades(findings)),
@@ -38,11 +38,11 @@ fn time(nanos: i64) -> String {
 }
 
 /// Value, and both ends of the interval.
-fn ends(estimate: Option<Estimate>) -> (Option<f64>, Option<f64>, Option<f64>) {
+fn ends(estimate: Option<IntervalEstimate>) -> (Option<f64>, Option<f64>, Option<f64>) {
     estimate.map_or((None, None, None), |found| (Some(found.value), found.low, found.high))
 }
 
-fn forecasts(findings: &Findings) -> Vec<u8> {
+fn forecasts(findings: &ReportFindings) -> Vec<u8> {
     let header = [
         "ts",
         "strategy",
@@ -69,7 +69,7 @@ fn forecasts(findings: &Findings) -> Vec<u8> {
     table(&header, rows)
 }
 
-fn trades(findings: &Findings) -> Vec<u8> {
+fn trades(findings: &ReportFindings) -> Vec<u8> {
     let header = [
         "opened_at",
         "closed_at",
@@ -97,12 +97,12 @@ fn trades(findings: &Findings) -> Vec<u8> {
     table(&header, rows)
 }
 
-fn equity(findings: &Findings) -> Vec<u8> {
+fn equity(findings: &ReportFindings) -> Vec<u8> {
     let rows = findings.results.curve.iter().map(|p| (time(p.at), p.equity, p.peak, p.exposure));
     table(&["ts", "equity", "peak", "exposure"], rows)
 }
 
-fn sources(findings: &Findings) -> Vec<u8> {
+fn sources(findings: &ReportFindings) -> Vec<u8> {
     let header =
         ["by", "group", "trades", "wins", "cost", "fees", "pnl", "pnl_per_contract", "low_95", "high_95"];
     let rows = findings.sources.iter().flat_map(|source| {
@@ -114,7 +114,7 @@ fn sources(findings: &Findings) -> Vec<u8> {
     table(&header, rows)
 }
 
-fn mark_outs(findings: &Findings) -> Vec<u8> {
+fn mark_outs(findings: &ReportFindings) -> Vec<u8> {
     let rows = findings
         .mark_outs
         .iter()
@@ -135,7 +135,7 @@ fn mark_outs(findings: &Findings) -> Vec<u8> {
     )
 }
 
-fn refusals(findings: &Findings) -> Vec<u8> {
+fn refusals(findings: &ReportFindings) -> Vec<u8> {
     let header =
         ["reason", "refusals", "markets", "settled", "would_have_made_per_contract", "low_95", "high_95"];
     let rows = findings

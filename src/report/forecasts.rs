@@ -47,12 +47,12 @@ pub struct Resolved {
 
 /// The forecasts of a run, as far as it has come.
 #[derive(Debug, Default)]
-pub struct Selection {
+pub struct ForecastSelection {
     strategies: usize,
     kept: Vec<[Option<Forecast>; HORIZONS.len()]>,
 }
 
-impl Selection {
+impl ForecastSelection {
     /// Of so many strategies.
     #[must_use]
     pub const fn new(strategies: usize) -> Self {
@@ -99,14 +99,14 @@ impl Selection {
 
 /// Resolved forecasts of beliefs and prices about the same questions, in the order of time.
 #[derive(Clone, Debug, Default)]
-pub struct Columns {
+pub struct ForecastColumns {
     model: Vec<f64>,
     market: Vec<f64>,
     outcome: Vec<bool>,
     event: Vec<u32>,
 }
 
-impl Columns {
+impl ForecastColumns {
     /// Adds one; `model` and `market` are shares of one.
     pub fn push(&mut self, model: f64, market: f64, outcome: bool, event: u32) {
         self.model.push(model);
@@ -156,7 +156,7 @@ mod tests {
 
     #[test]
     fn the_last_forecast_before_each_horizon_counts_and_the_first_of_all() {
-        let mut selection = Selection::new(2);
+        let mut selection = ForecastSelection::new(2);
         let ppm = |ppm| Probability::from_ppm(ppm).unwrap();
         let (market, strategy) = (MarketId(3), StrategyId(1));
         for (days, model) in [(40, 100_000), (31, 200_000), (8, 300_000), (2, 400_000), (0, 500_000)] {

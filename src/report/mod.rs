@@ -13,4 +13,4 @@ pub mod tally;
 mod words;
 
 pub use summary::Summary;
-pub use tally::Tally;
+pub use tally::RunTally;

@@ -9,11 +9,11 @@ use crate::desk::risk::kill_switch::Evidence;
 use crate::domain::{Fraction, Money, Timestamp};
 
 use super::calibration::Calibration;
-use super::tally::Tally;
+use super::tally::RunTally;
 
 /// What is not in the desk or the tally.
 #[derive(Clone, Debug)]
-pub struct RunFacts {
+pub struct SummaryFacts {
     /// The run's id.
     pub run_id: String,
     /// The scenario's name.
@@ -101,7 +101,7 @@ pub struct Summary {
 impl Summary {
     /// Puts a finished run into figures.
     #[must_use]
-    pub fn new(facts: RunFacts, desk: &Desk, tally: &Tally) -> Self {
+    pub fn new(facts: SummaryFacts, desk: &Desk, tally: &RunTally) -> Self {
         let counts = desk.counts();
         let equity = desk.equity_point();
         let pnl = equity.equity - facts.bankroll;

@@ -8,15 +8,15 @@ use crate::desk::risk::Refusal;
 use crate::domain::{Market, MarketId, Money, Price};
 
 use super::calibration::Calibration;
-use super::forecasts::{Columns, Forecast, HORIZONS, POOLED, Selection};
+use super::forecasts::{Forecast, ForecastColumns, ForecastSelection, HORIZONS, POOLED};
 
 /// Sums over the records of a run.
 #[derive(Debug)]
-pub struct Tally {
+pub struct RunTally {
     markets: Vec<Arc<Market>>,
-    selection: Selection,
-    scored: [Columns; HORIZONS.len()],
-    pooled: Columns,
+    selection: ForecastSelection,
+    scored: [ForecastColumns; HORIZONS.len()],
+    pooled: ForecastColumns,
     /// Evaluations without a market price beside them.
     pub unpriced: u64,
     /// Evaluations of quotes that were assumed around a midpoint.
@@ -41,15 +41,15 @@ pub struct Tally {
     pub halts: u64,
 }
 
-impl Tally {
+impl RunTally {
     /// A tally of nothing.
     #[must_use]
     pub fn new(markets: &[Arc<Market>], strategies: usize) -> Self {
         Self {
             markets: markets.to_vec(),
-            selection: Selection::new(strategies),
+            selection: ForecastSelection::new(strategies),
             scored: Default::default(),
-            pooled: Columns::default(),
+            pooled: ForecastColumns::default(),
             unpriced: 0,
             assumed: 0,
             refusals: [0; Refusal::ALL.len()],
@@ -106,7 +106,7 @@ impl Tally {
 
     /// The resolved forecasts of all horizons together.
     #[must_use]
-    pub const fn pooled(&self) -> &Columns {
+    pub const fn pooled(&self) -> &ForecastColumns {
         &self.pooled
     }
 

@@ -1,9 +1,9 @@
 //! How figures are written, on the page and in sentences.
 
 use crate::domain::Timestamp;
-use crate::report::charts::Unit;
-use crate::report::html::Cell;
-use crate::report::stats::Estimate;
+use crate::report::charts::AxisUnit;
+use crate::report::html::HtmlCell;
+use crate::report::stats::IntervalEstimate;
 
 /// A day.
 pub fn day(nanos: i64) -> String {
@@ -22,54 +22,54 @@ pub fn minute(nanos: i64) -> String {
 
 /// Dollars with cents.
 pub fn dollars(value: f64) -> String {
-    Unit::Dollars.text(value, 2)
+    AxisUnit::Dollars.text(value, 2)
 }
 
 /// Dollars with cents and a sign.
 pub fn signed_dollars(value: f64) -> String {
-    Unit::Dollars.signed(value, 2)
+    AxisUnit::Dollars.signed(value, 2)
 }
 
 /// Cents of a dollar with a sign.
 pub fn signed_cents(dollars: f64) -> String {
-    Unit::Cents.signed(dollars * 100.0, 1)
+    AxisUnit::Cents.signed(dollars * 100.0, 1)
 }
 
 /// A share in percent.
 pub fn percent(share: f64) -> String {
-    Unit::Share.text(share, 1)
+    AxisUnit::Share.text(share, 1)
 }
 
 /// A number with thousands separators.
 pub fn number(value: f64, decimals: usize) -> String {
-    Unit::Number.text(value, decimals)
+    AxisUnit::Number.text(value, decimals)
 }
 
 /// A count.
 pub fn count(value: u64) -> String {
-    Unit::Number.text(value as f64, 0)
+    AxisUnit::Number.text(value as f64, 0)
 }
 
 /// A number in a table.
-pub fn number_cell(value: f64, decimals: usize) -> Cell {
-    Cell::number(number(value, decimals), value)
+pub fn number_cell(value: f64, decimals: usize) -> HtmlCell {
+    HtmlCell::number(number(value, decimals), value)
 }
 
 /// A count in a table.
-pub fn count_cell(value: u64) -> Cell {
+pub fn count_cell(value: u64) -> HtmlCell {
     number_cell(value as f64, 0)
 }
 
 /// A figure with its interval in a table, sorted by the figure.
-pub fn estimate_cell(estimate: Option<&Estimate>, unit: Unit, decimals: usize) -> Cell {
+pub fn estimate_cell(estimate: Option<&IntervalEstimate>, unit: AxisUnit, decimals: usize) -> HtmlCell {
     estimate.map_or_else(
-        || Cell::text("unknown"),
-        |found| Cell::number(estimate_text(found, unit, decimals), found.value),
+        || HtmlCell::text("unknown"),
+        |found| HtmlCell::number(estimate_text(found, unit, decimals), found.value),
     )
 }
 
 /// A figure with its interval.
-pub fn estimate_text(estimate: &Estimate, unit: Unit, decimals: usize) -> String {
+pub fn estimate_text(estimate: &IntervalEstimate, unit: AxisUnit, decimals: usize) -> String {
     let value = unit.text(estimate.value, decimals);
     match interval(estimate, unit, decimals) {
         Some(interval) => format!("{value} ({interval})"),
@@ -78,7 +78,7 @@ pub fn estimate_text(estimate: &Estimate, unit: Unit, decimals: usize) -> String
 }
 
 /// The interval alone.
-pub fn interval(estimate: &Estimate, unit: Unit, decimals: usize) -> Option<String> {
+pub fn interval(estimate: &IntervalEstimate, unit: AxisUnit, decimals: usize) -> Option<String> {
     let (low, high) = estimate.interval()?;
     Some(format!("{} to {}", unit.text(low, decimals), unit.text(high, decimals)))
 }

@@ -1,11 +1,11 @@
 //! An account: cash, signed positions, orders, fills, settlements. Money is neither made nor lost here:
-//! [`Account::is_conserved`] holds after every movement.
+//! [`MemberAccount::is_conserved`] holds after every movement.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::domain::{Contracts, MarketId, Money, OrderId, Price, Side, Timestamp};
 
-use super::groups::Group;
+use super::groups::OrderGroupState;
 
 /// A side of the one YES book.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -120,7 +120,7 @@ pub struct FillRecord {
 
 /// What an account has or had in a market.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Position {
+pub struct MemberPosition {
     /// Hundredths of a contract; negative = NO.
     pub signed: i64,
     /// What the contracts held now were bought for, without fees.
@@ -139,7 +139,7 @@ pub struct Position {
     pub settled: bool,
 }
 
-impl Position {
+impl MemberPosition {
     /// Contracts held, whatever the side.
     #[must_use]
     pub const fn held(&self) -> Contracts {
@@ -168,7 +168,7 @@ pub struct SettlementRecord {
 
 /// An account and everything it did.
 #[derive(Debug)]
-pub struct Account {
+pub struct MemberAccount {
     /// The key that signs for it.
     pub key_id: String,
     /// What it began with.
@@ -176,7 +176,7 @@ pub struct Account {
     /// Cash, of which a part may be locked behind open orders.
     pub cash: Money,
     /// By market.
-    pub positions: BTreeMap<MarketId, Position>,
+    pub positions: BTreeMap<MarketId, MemberPosition>,
     /// All orders there ever were.
     pub orders: BTreeMap<OrderId, OrderRecord>,
     /// Those in the book.
@@ -187,10 +187,10 @@ pub struct Account {
     pub settlements: Vec<SettlementRecord>,
     /// Client ids that can never be used again.
     pub spent: BTreeSet<String>,
-    pub(super) groups: BTreeMap<u64, Group>,
+    pub(super) groups: BTreeMap<u64, OrderGroupState>,
 }
 
-impl Account {
+impl MemberAccount {
     pub(super) const fn new(key_id: String, funded: Money) -> Self {
         Self {
             key_id,
@@ -213,7 +213,7 @@ impl Account {
 
     /// The position in a market.
     #[must_use]
-    pub fn position(&self, market: MarketId) -> Position {
+    pub fn position(&self, market: MarketId) -> MemberPosition {
         self.positions.get(&market).copied().unwrap_or_default()
     }
 
@@ -278,7 +278,7 @@ impl Account {
     /// Whether cash and positions at cost are what was put in, gained and charged.
     #[must_use]
     pub fn is_conserved(&self) -> bool {
-        let sum = |part: fn(&Position) -> Money| self.positions.values().map(part).sum::<Money>();
+        let sum = |part: fn(&MemberPosition) -> Money| self.positions.values().map(part).sum::<Money>();
         self.cash + sum(|position| position.cost)
             == self.funded + sum(|position| position.realized) - sum(|position| position.fees)
     }

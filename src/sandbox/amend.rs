@@ -3,8 +3,8 @@
 use crate::domain::{Contracts, Money, OrderId, Price};
 
 use super::accounts::{BookSide, OrderRecord};
-use super::exchange::Exchange;
-use super::refused::Refused;
+use super::exchange::SandboxExchange;
+use super::refused::ApiRefusal;
 
 /// What an amend asks for.
 #[derive(Clone, Debug)]
@@ -20,20 +20,20 @@ pub(super) struct Amend {
     pub(super) expiration: Option<i64>,
 }
 
-impl Exchange {
+impl SandboxExchange {
     /// Amends a resting order, which may trade at its new price; returns it as it was before.
     pub(super) fn amend(
         &mut self,
         account: usize,
         id: OrderId,
         amend: &Amend,
-    ) -> Result<OrderRecord, Refused> {
+    ) -> Result<OrderRecord, ApiRefusal> {
         let market = self.tradable(&amend.ticker)?;
         let before = self.resting(account, id)?.clone();
         let left = amend.count - before.filled;
         self.check_amend(account, &before, amend)?;
         if before.market != market {
-            return Err(Refused::plain(400, "order_ticker_mismatch"));
+            return Err(ApiRefusal::plain(400, "order_ticker_mismatch"));
         }
         self.check_price(market, amend.price)?;
         let moves = amend.price != before.price || left > before.remaining;
@@ -46,7 +46,7 @@ impl Exchange {
         }
         if self.available(account) < Money::ZERO {
             self.accounts[account].orders.insert(id, before);
-            return Err(Refused::plain(400, "insufficient_balance"));
+            return Err(ApiRefusal::plain(400, "insufficient_balance"));
         }
         self.accounts[account].spent.extend(amend.updated_client_order_id.clone());
         self.expire_at(id, expiration);
@@ -61,20 +61,20 @@ impl Exchange {
         Ok(before)
     }
 
-    fn check_amend(&self, account: usize, before: &OrderRecord, amend: &Amend) -> Result<(), Refused> {
+    fn check_amend(&self, account: usize, before: &OrderRecord, amend: &Amend) -> Result<(), ApiRefusal> {
         if before.side != amend.side {
-            return Err(Refused::plain(400, "order_side_mismatch"));
+            return Err(ApiRefusal::plain(400, "order_side_mismatch"));
         }
         if amend.client_order_id.is_some() && amend.client_order_id != before.client_order_id {
-            return Err(Refused::plain(400, "order_id_and_client_order_id_mismatch"));
+            return Err(ApiRefusal::plain(400, "order_id_and_client_order_id_mismatch"));
         }
         let fresh = amend.updated_client_order_id.as_ref();
         if fresh.is_some_and(|client| self.accounts[account].spent.contains(client)) {
-            return Err(Refused::plain(409, "order_already_exists"));
+            return Err(ApiRefusal::plain(409, "order_already_exists"));
         }
         if !(amend.count - before.filled).is_positive() {
             let details = "count must be more than what is filled already; cancel instead";
-            return Err(Refused::with(400, "invalid_order_size", details));
+            return Err(ApiRefusal::with(400, "invalid_order_size", details));
         }
         amend.expiration.filter(|&at| at > 0).map_or(Ok(()), |at| self.check_expiration(at))
     }
@@ -85,14 +85,14 @@ impl Exchange {
         account: usize,
         id: OrderId,
         to: impl Fn(Contracts) -> Contracts,
-    ) -> Result<(), Refused> {
+    ) -> Result<(), ApiRefusal> {
         let order = self.resting(account, id)?;
         let (ticker, remaining) = (self.ticker(order.market).to_owned(), order.remaining);
         self.tradable(&ticker)?;
         let left = to(remaining);
         if left > remaining || left < Contracts::ZERO {
             let details = format!("an order of which {remaining} are left cannot be decreased to {left}");
-            return Err(Refused::with(400, "invalid_order_size", details));
+            return Err(ApiRefusal::with(400, "invalid_order_size", details));
         }
         if left.is_zero() {
             self.withdraw(account, id, Some("Decrease"));

@@ -11,7 +11,7 @@ use ring::rand::{SecureRandom, SystemRandom};
 use ring::signature::{ED25519, Ed25519KeyPair, KeyPair, RSA_PSS_2048_8192_SHA256, UnparsedPublicKey};
 use zeroize::Zeroizing;
 
-use super::refused::Refused;
+use super::refused::ApiRefusal;
 
 /// How far a signature's time may be from ours, in milliseconds.
 const SKEW: i64 = 15_000;
@@ -43,7 +43,7 @@ pub enum KeyError {
 }
 
 #[derive(Clone, Debug)]
-struct Key {
+struct VerifyingKey {
     id: String,
     rsa: bool,
     public: Vec<u8>,
@@ -51,7 +51,7 @@ struct Key {
 
 /// The public keys of the users; one account each.
 #[derive(Clone, Debug, Default)]
-pub struct Keys(Vec<Key>);
+pub struct Keys(Vec<VerifyingKey>);
 
 /// The three headers of a signed request.
 #[derive(Clone, Copy, Debug, Default)]
@@ -79,7 +79,7 @@ impl Keys {
         write_secret(path, pem.as_bytes())
             .map_err(|source| KeyError::File { path: path.display().to_string(), source })?;
         let id = uuid(id);
-        self.0.push(Key { id: id.clone(), rsa: false, public: pair.public_key().as_ref().to_vec() });
+        self.0.push(VerifyingKey { id: id.clone(), rsa: false, public: pair.public_key().as_ref().to_vec() });
         Ok(id)
     }
 
@@ -95,7 +95,11 @@ impl Keys {
         let der = BASE64_STANDARD.decode(&*packed).map(Zeroizing::new).ok();
         let pair = der.and_then(|der| Ed25519KeyPair::from_pkcs8_maybe_unchecked(&der).ok());
         let pair = pair.ok_or_else(|| KeyError::Private(path.display().to_string()))?;
-        self.0.push(Key { id: id.to_owned(), rsa: false, public: pair.public_key().as_ref().to_vec() });
+        self.0.push(VerifyingKey {
+            id: id.to_owned(),
+            rsa: false,
+            public: pair.public_key().as_ref().to_vec(),
+        });
         Ok(())
     }
 
@@ -105,7 +109,7 @@ impl Keys {
     /// When the text is no such key.
     pub fn register(&mut self, id: &str, pem: &str) -> Result<(), KeyError> {
         let (rsa, public) = parse_public(pem).ok_or_else(|| KeyError::Public(id.to_owned()))?;
-        self.0.push(Key { id: id.to_owned(), rsa, public });
+        self.0.push(VerifyingKey { id: id.to_owned(), rsa, public });
         Ok(())
     }
 
@@ -121,16 +125,16 @@ impl Keys {
         method: &str,
         path: &str,
         now: i64,
-    ) -> Result<&str, Refused> {
-        let missing = |code| Refused::plain(401, code);
+    ) -> Result<&str, ApiRefusal> {
+        let missing = |code| ApiRefusal::plain(401, code);
         let id = headers.key.ok_or(missing("key_is_missing_from_headers"))?;
         let signature = headers.signature.ok_or(missing("signature_is_missing_from_headers"))?;
         let stamp = headers.timestamp.ok_or(missing("timestamp_is_missing_from_headers"))?;
         let at: i64 = stamp.parse().map_err(|_| missing("header_timestamp_invalid"))?;
         if now.saturating_sub(at).abs() > SKEW {
-            return Err(Refused::plain(401, "header_timestamp_expired"));
+            return Err(ApiRefusal::plain(401, "header_timestamp_expired"));
         }
-        let refuse = |details: &str| Refused::with(401, "authentication_error", details);
+        let refuse = |details: &str| ApiRefusal::with(401, "authentication_error", details);
         let key = self.0.iter().find(|key| key.id == id).ok_or_else(|| refuse("NOT_FOUND"))?;
         let text = format!("{stamp}{method}{path}");
         let wrong = || refuse("INCORRECT_API_KEY_SIGNATURE");
@@ -224,12 +228,12 @@ NQIDAQAB
         };
         let path = "/trade-api/v2/portfolio/balance";
         assert_eq!(check("rsa", SALT_32, path, AT + SKEW), Ok("rsa".into()));
-        let wrong = Refused::with(401, "authentication_error", "INCORRECT_API_KEY_SIGNATURE");
+        let wrong = ApiRefusal::with(401, "authentication_error", "INCORRECT_API_KEY_SIGNATURE");
         assert_eq!(check("rsa", SALT_20, path, AT), Err(wrong.clone()));
         assert_eq!(check("rsa", SALT_32, "/trade-api/v2/portfolio/fills", AT), Err(wrong));
-        let unknown = Refused::with(401, "authentication_error", "NOT_FOUND");
+        let unknown = ApiRefusal::with(401, "authentication_error", "NOT_FOUND");
         assert_eq!(check("other", SALT_32, path, AT), Err(unknown));
-        let late = Refused::plain(401, "header_timestamp_expired");
+        let late = ApiRefusal::plain(401, "header_timestamp_expired");
         assert_eq!(check("rsa", SALT_32, path, AT + SKEW + 1), Err(late.clone()));
         assert_eq!(check("rsa", SALT_32, path, AT - SKEW - 1), Err(late));
         assert!(keys.register("x", "nonsense").is_err());

@@ -7,11 +7,11 @@ use crate::engine::gateway::Venue;
 use crate::event::{CloseReason, Fill, Input, Stamped, VenueEvent};
 
 use super::accounts::{BookSide, FillRecord, OrderRecord, OrderStatus};
-use super::exchange::Exchange;
-use super::state::Channel;
+use super::exchange::SandboxExchange;
+use super::state::SocketChannel;
 use super::wire;
 
-impl Exchange {
+impl SandboxExchange {
     /// Books everything matching has answered up to now.
     pub(super) fn drain(&mut self) {
         while self.sim.due().is_some_and(|due| due <= self.now) {
@@ -62,11 +62,11 @@ impl Exchange {
         self.accounts[account].book(record);
         self.trades.push(record);
         let trade = wire::trade(self, &record, true);
-        self.publish(Channel::Trade, "trade", Some(market), trade);
+        self.publish(SocketChannel::Trade, "trade", Some(market), trade);
         let state = &self.accounts[account];
         let order = state.orders.get(&fill.order);
         let body = wire::fill_message(self, &record, order, &state.position(market));
-        self.publish_to(account, Channel::Fill, "fill", market, body);
+        self.publish_to(account, SocketChannel::Fill, "fill", market, body);
         self.tell_order(fill.order, Some("Trade"));
         self.tell_position(account, market);
         let now = self.now;
@@ -98,14 +98,14 @@ impl Exchange {
         };
         if let Some(order) = self.accounts[account].orders.get(&id) {
             let (market, body) = (order.market, wire::user_order(self, account, order, reason));
-            self.publish_to(account, Channel::Orders, "user_order", market, body);
+            self.publish_to(account, SocketChannel::Orders, "user_order", market, body);
         }
     }
 
     pub(super) fn tell_position(&mut self, account: usize, market: MarketId) {
         let position = self.accounts[account].position(market);
         let body = wire::position_message(self.ticker(market), account, &position);
-        self.publish_to(account, Channel::Positions, "market_position", market, body);
+        self.publish_to(account, SocketChannel::Positions, "market_position", market, body);
     }
 
     /// What open orders of an account may still cost: price and worst fee of all that does not close.

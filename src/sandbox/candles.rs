@@ -9,8 +9,8 @@ use serde_json::{Map, Value, json};
 use crate::domain::{Contracts, Price, Quote, Span, Timestamp};
 
 use super::query::Query;
-use super::refused::Refused;
-use super::state::MarketState;
+use super::refused::ApiRefusal;
+use super::state::ServedMarket;
 use super::wire;
 
 /// Periods a request may span, by market and in all.
@@ -19,7 +19,7 @@ const MOST: i64 = 10_000;
 
 /// What a market showed at one moment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Shown {
+pub struct ShownCandle {
     /// When.
     pub at: Timestamp,
     /// Best bid; $0 = none.
@@ -32,7 +32,7 @@ pub struct Shown {
     pub volume: Contracts,
 }
 
-impl Shown {
+impl ShownCandle {
     pub(super) fn new(at: Timestamp, quote: &Quote, before: Option<&Self>) -> Self {
         let volume = quote.volume.or(before.map(|before| before.volume)).unwrap_or_default();
         let (bid, ask) = (quote.bid.unwrap_or(Price::ZERO), quote.ask.unwrap_or(Price::ONE));
@@ -42,12 +42,12 @@ impl Shown {
 
 /// How fields are named.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Names {
+pub(super) enum CandleNames {
     Live,
     Historical,
 }
 
-impl Names {
+impl CandleNames {
     fn dollars(self, name: &str) -> String {
         if self == Self::Live { format!("{name}_dollars") } else { name.to_owned() }
     }
@@ -59,32 +59,36 @@ impl Names {
 
 /// Which candles.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Asked {
+pub(super) struct CandleQuery {
     /// First and last end of a period, in Unix seconds.
     ends: (i64, i64),
     period: Span,
     latest_before: bool,
 }
 
-impl Asked {
+impl CandleQuery {
     /// Reads a request for candles of so many markets.
-    pub(super) fn read(query: &Query, endpoint: &str, markets: i64) -> Result<Self, Refused> {
-        let get = |name: &str| query.integer(name, endpoint)?.ok_or_else(|| Refused::missing(name));
+    pub(super) fn read(query: &Query, endpoint: &str, markets: i64) -> Result<Self, ApiRefusal> {
+        let get = |name: &str| query.integer(name, endpoint)?.ok_or_else(|| ApiRefusal::missing(name));
         let (first, last, minutes) = (get("start_ts")?, get("end_ts")?, get("period_interval")?);
         if ![1, 60, 1_440].contains(&minutes) {
-            return Err(Refused::with(400, "invalid_parameters", "period_interval: 1, 60 or 1440"));
+            return Err(ApiRefusal::with(400, "invalid_parameters", "period_interval: 1, 60 or 1440"));
         }
         let periods = last.saturating_sub(first).max(0) / (60 * minutes);
         if periods > MOST_A_MARKET || periods.saturating_mul(markets) > MOST {
-            return Err(Refused::with(400, "invalid_parameters", "too many candles; shorten the time range"));
+            return Err(ApiRefusal::with(
+                400,
+                "invalid_parameters",
+                "too many candles; shorten the time range",
+            ));
         }
         let latest_before = query.flag("include_latest_before_start");
         Ok(Self { ends: (first, last), period: Span::MINUTE.times(minutes), latest_before })
     }
 
     /// The candles of a market.
-    pub(super) fn candles(&self, state: &MarketState, names: Names) -> Vec<Value> {
-        let end = |shown: &Shown| wire::seconds(shown.at.rounded_up_to(self.period));
+    pub(super) fn candles(&self, state: &ServedMarket, names: CandleNames) -> Vec<Value> {
+        let end = |shown: &ShownCandle| wire::seconds(shown.at.rounded_up_to(self.period));
         let history = &state.history;
         let begin = history.partition_point(|shown| end(shown) < self.ends.0);
         let stop = history.partition_point(|shown| end(shown) <= self.ends.1);
@@ -106,9 +110,9 @@ impl Asked {
 }
 
 /// One candle of what was shown in its period, after what was shown before.
-fn body(end: i64, shown: &[Shown], before: Option<&Shown>, names: Names) -> Value {
+fn body(end: i64, shown: &[ShownCandle], before: Option<&ShownCandle>, names: CandleNames) -> Value {
     // What stood at the beginning of the period was shown in it, too.
-    let side = |price: fn(&Shown) -> Price| {
+    let side = |price: fn(&ShownCandle) -> Price| {
         let prices: Vec<Price> = before.into_iter().chain(shown).map(price).collect();
         ohlc(&prices, names).into_iter().collect::<Map<_, _>>()
     };
@@ -124,7 +128,7 @@ fn body(end: i64, shown: &[Shown], before: Option<&Shown>, names: Names) -> Valu
     body
 }
 
-fn ohlc(prices: &[Price], names: Names) -> Vec<(String, Value)> {
+fn ohlc(prices: &[Price], names: CandleNames) -> Vec<(String, Value)> {
     let (open, close) = (prices.first(), prices.last());
     let (low, high) = (prices.iter().min(), prices.iter().max());
     [("open", open), ("low", low), ("high", high), ("close", close)]
@@ -135,7 +139,7 @@ fn ohlc(prices: &[Price], names: Names) -> Vec<(String, Value)> {
 }
 
 /// The prices of the period's trades. A trade is a rise of the volume.
-fn traded(shown: &[Shown], before: Option<&Shown>, names: Names) -> Map<String, Value> {
+fn traded(shown: &[ShownCandle], before: Option<&ShownCandle>, names: CandleNames) -> Map<String, Value> {
     let mut volume = before.map_or(Contracts::ZERO, |before| before.volume);
     let mut trades: Vec<(Price, i64)> = Vec::new();
     for now in shown {
@@ -155,7 +159,7 @@ fn traded(shown: &[Shown], before: Option<&Shown>, names: Names) -> Map<String, 
     for (name, price) in [("mean", mean), ("previous", previous)] {
         body.insert(names.dollars(name), price.map_or(Value::Null, |price| wire::price(price).into()));
     }
-    if names == Names::Live && !prices.is_empty() {
+    if names == CandleNames::Live && !prices.is_empty() {
         for (name, like) in [("min_dollars", "low_dollars"), ("max_dollars", "high_dollars")] {
             body.insert(name.to_owned(), body[like].clone());
         }

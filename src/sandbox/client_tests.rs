@@ -14,7 +14,7 @@ use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async};
 
 use super::auth::{Keys, wall_millis};
-use super::exchange::Exchange;
+use super::exchange::SandboxExchange;
 use super::faults::Faults;
 use super::serve::{ServeSettings, Speed, serve};
 
@@ -42,7 +42,7 @@ pub(super) struct Client {
 }
 
 /// Serves an exchange on a free port, with one key.
-pub(super) async fn start(exchange: Exchange, settings: ServeSettings) -> Client {
+pub(super) async fn start(exchange: SandboxExchange, settings: ServeSettings) -> Client {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("key.pem");
     let mut keys = Keys::default();

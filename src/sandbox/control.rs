@@ -3,12 +3,12 @@
 use crate::domain::{MarketStatus, Timestamp};
 use crate::event::MarketEvent;
 
-use super::exchange::Exchange;
-use super::refused::Refused;
+use super::exchange::SandboxExchange;
+use super::refused::ApiRefusal;
 
 /// One thing to do.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Control {
+pub enum SandboxControl {
     /// No new orders anywhere; cancels are taken.
     TradingPause(bool),
     /// Nothing at all.
@@ -21,36 +21,36 @@ pub enum Control {
     CloseTime(String, Timestamp),
 }
 
-impl Exchange {
+impl SandboxExchange {
     /// Does it now.
     ///
     /// # Errors
     /// When there is no such market, or it is over.
-    pub fn control(&mut self, control: &Control) -> Result<(), Refused> {
-        let market = |ticker: &str| self.market_of(ticker).ok_or(Refused::plain(404, "market_not_found"));
+    pub fn control(&mut self, control: &SandboxControl) -> Result<(), ApiRefusal> {
+        let market = |ticker: &str| self.market_of(ticker).ok_or(ApiRefusal::plain(404, "market_not_found"));
         let open = |ticker: &str| {
             let market = market(ticker)?;
             let status = self.state(market).map(|state| state.status);
             let over = matches!(status, Some(MarketStatus::Closed | MarketStatus::Settled));
-            if over { Err(Refused::plain(409, "market_closed")) } else { Ok(market) }
+            if over { Err(ApiRefusal::plain(409, "market_closed")) } else { Ok(market) }
         };
         match control {
-            Control::TradingPause(paused) => self.trading_paused = *paused,
-            Control::ExchangePause(paused) => self.all_paused = *paused,
-            Control::Halt(ticker) => {
+            SandboxControl::TradingPause(paused) => self.trading_paused = *paused,
+            SandboxControl::ExchangePause(paused) => self.all_paused = *paused,
+            SandboxControl::Halt(ticker) => {
                 let market = open(ticker)?;
                 self.apply(MarketEvent::Status { market, status: MarketStatus::Halted });
             }
-            Control::Activate(ticker) => {
+            SandboxControl::Activate(ticker) => {
                 let market = open(ticker)?;
                 self.apply(MarketEvent::Status { market, status: MarketStatus::Active });
             }
-            Control::CloseTime(ticker, close) => {
+            SandboxControl::CloseTime(ticker, close) => {
                 let (market, close) = (market(ticker)?, *close);
                 self.apply(MarketEvent::CloseTime { market, close });
             }
         }
-        if matches!(control, Control::TradingPause(true) | Control::ExchangePause(true)) {
+        if matches!(control, SandboxControl::TradingPause(true) | SandboxControl::ExchangePause(true)) {
             for account in 0..self.accounts.len() {
                 self.cancel_where(account, None, |order| order.cancel_on_pause);
             }

@@ -7,19 +7,19 @@ use crate::domain::{
     Action, Contracts, Decimal6, EventId, FeeRounding, FeeSchedule, Fraction, Market, MarketId, MarketStatus,
     Money, Order, OrderId, Price, PriceGrid, Quote, SeriesId, Side, Span, Strike, TimeInForce, Timestamp,
 };
-use crate::engine::gateway::{Feed, GatewayError, Next, Session, Venue};
+use crate::engine::gateway::{EventSource, Feed, GatewayError, Next, Venue};
 use crate::event::{Command, Fill, Input, MarketEvent, Stamped, VenueEvent};
 use crate::feed::synthetic::{SyntheticFeed, SyntheticSettings};
 use crate::sim::{FillModel, LatencyModel, SimExchange, SimSettings};
 
 use super::accounts::{BookSide, FillRecord, OrderStatus};
 use super::amend::Amend;
-use super::control::Control;
-use super::exchange::{Exchange, SandboxSettings};
+use super::control::SandboxControl;
+use super::exchange::{SandboxExchange, SandboxSettings};
 use super::groups::GroupAction;
-use super::orders::{Life, NewOrder};
-use super::refused::Refused;
-use super::state::Channel;
+use super::orders::{NewOrder, OrderLifetime};
+use super::refused::ApiRefusal;
+use super::state::SocketChannel;
 
 /// A feed of given inputs.
 pub(super) struct Given(pub(super) VecDeque<Stamped<Input>>);
@@ -82,7 +82,7 @@ pub(super) fn settings(bankroll: &str) -> SandboxSettings {
 }
 
 /// Two markets of one event; the first quoted as given, closed after 100 minutes and paid $1 an hour later.
-pub(super) fn exchange(bankroll: &str, quotes: &[Stamped<Input>]) -> Exchange {
+pub(super) fn exchange(bankroll: &str, quotes: &[Stamped<Input>]) -> SandboxExchange {
     let event = |at, event| Stamped { at, value: Input::Market(event) };
     let mut inputs: VecDeque<_> =
         (0..2).map(|number| event(at(0), MarketEvent::Listed(Arc::new(market(number))))).collect();
@@ -90,7 +90,7 @@ pub(super) fn exchange(bankroll: &str, quotes: &[Stamped<Input>]) -> Exchange {
     let closed = MarketEvent::Status { market: MarketId(0), status: MarketStatus::Closed };
     inputs.push_back(event(at(100), closed));
     inputs.push_back(event(at(160), MarketEvent::Settled { market: MarketId(0), value: Price::ONE }));
-    let mut exchange = Exchange::new(Box::new(Given(inputs)), settings(bankroll)).unwrap();
+    let mut exchange = SandboxExchange::new(Box::new(Given(inputs)), settings(bankroll)).unwrap();
     exchange.open_account("key");
     exchange
 }
@@ -101,7 +101,7 @@ fn order(side: BookSide, count: i64, limit: u16, name: &str) -> NewOrder {
         side,
         count: Contracts::whole(count),
         price: cents(limit),
-        life: Life::GoodTill(None),
+        life: OrderLifetime::GoodTill(None),
         self_trade: "taker_at_cross",
         client_order_id: Some(name.into()),
         post_only: false,
@@ -111,7 +111,7 @@ fn order(side: BookSide, count: i64, limit: u16, name: &str) -> NewOrder {
     }
 }
 
-fn to(exchange: &mut Exchange, minute: i64) {
+fn to(exchange: &mut SandboxExchange, minute: i64) {
     while exchange.next_moment().is_some_and(|next| next <= at(minute)) {
         exchange.advance(Some(at(minute))).unwrap();
     }
@@ -122,9 +122,9 @@ fn money(text: &str) -> Money {
     Money::parse(text).unwrap()
 }
 
-fn code(refused: Refused) -> String {
+fn code(refused: ApiRefusal) -> String {
     match refused {
-        Refused::Nested { code, .. } => code.to_owned(),
+        ApiRefusal::Nested { code, .. } => code.to_owned(),
         other => panic!("{other:?}"),
     }
 }
@@ -140,7 +140,7 @@ fn a_moment_is_all_inputs_of_one_time_and_then_the_clock_jumps() {
     assert_eq!(exchange.advance(Some(at(9))).unwrap().now, at(1));
     let told: Vec<_> = exchange.take_messages().into_iter().map(|message| message.channel).collect();
     // both sides appear, a ticker; the bid moves: away and back, a ticker
-    let (book, ticker) = (Channel::OrderBook, Channel::Ticker);
+    let (book, ticker) = (SocketChannel::OrderBook, SocketChannel::Ticker);
     assert_eq!(told, [book, book, ticker, book, book, ticker]);
     assert_eq!(exchange.state(MarketId(0)).unwrap().clock, 2);
     assert_eq!(exchange.advance(Some(at(9))).unwrap().now, at(2));
@@ -206,18 +206,19 @@ fn orders_lock_what_they_may_cost_and_closing_ones_nothing() {
 fn client_ids_are_spent_also_by_killed_orders() {
     let mut exchange = exchange("100", &[quote(1, 40, 44, Some(5))]);
     to(&mut exchange, 1);
-    let kill = NewOrder { life: Life::FillOrKill, ..order(BookSide::Bid, 6, 44, "a") };
+    let kill = NewOrder { life: OrderLifetime::FillOrKill, ..order(BookSide::Bid, 6, 44, "a") };
     assert_eq!(code(exchange.place(0, &kill).unwrap_err()), "fill_or_kill_insufficient_resting_volume");
     assert_eq!(code(exchange.place(0, &kill).unwrap_err()), "order_already_exists");
-    let fills = NewOrder { life: Life::FillOrKill, ..order(BookSide::Bid, 5, 44, "b") };
+    let fills = NewOrder { life: OrderLifetime::FillOrKill, ..order(BookSide::Bid, 5, 44, "b") };
     let id = exchange.place(0, &fills).unwrap();
     assert_eq!(exchange.account("key").unwrap().orders[&id].filled, Contracts::whole(5));
-    let rest =
-        exchange.place(0, &NewOrder { life: Life::Immediate, ..order(BookSide::Bid, 5, 44, "c") }).unwrap();
+    let rest = exchange
+        .place(0, &NewOrder { life: OrderLifetime::Immediate, ..order(BookSide::Bid, 5, 44, "c") })
+        .unwrap();
     let rest = &exchange.account("key").unwrap().orders[&rest];
     assert_eq!((rest.status, rest.remaining), (OrderStatus::Canceled, Contracts::ZERO));
     let post = NewOrder { post_only: true, ..order(BookSide::Bid, 1, 44, "d") };
-    assert_eq!(exchange.place(0, &post), Err(Refused::with(400, "invalid_order", "post only cross")));
+    assert_eq!(exchange.place(0, &post), Err(ApiRefusal::with(400, "invalid_order", "post only cross")));
     assert_eq!(
         code(exchange.place(0, &order(BookSide::Bid, 1, 44, "b")).unwrap_err()),
         "order_already_exists"
@@ -230,7 +231,8 @@ fn a_resting_order_fills_when_traded_through_and_expires_on_time() {
     to(&mut exchange, 1);
     let id = exchange.place(0, &order(BookSide::Bid, 5, 42, "rest")).unwrap();
     let expiration = Some(at(3).nanos() / 1_000_000_000);
-    let timed = NewOrder { life: Life::GoodTill(expiration), ..order(BookSide::Bid, 5, 30, "timed") };
+    let timed =
+        NewOrder { life: OrderLifetime::GoodTill(expiration), ..order(BookSide::Bid, 5, 30, "timed") };
     let timed = exchange.place(0, &timed).unwrap();
     exchange.take_messages();
     to(&mut exchange, 2);
@@ -245,7 +247,7 @@ fn a_resting_order_fills_when_traded_through_and_expires_on_time() {
     assert_eq!(account.fills[0].fee, Money::ZERO);
     to(&mut exchange, 3);
     assert_eq!(exchange.account("key").unwrap().orders[&timed].status, OrderStatus::Canceled);
-    assert_eq!(exchange.cancel(0, timed), Err(Refused::NOT_FOUND));
+    assert_eq!(exchange.cancel(0, timed), Err(ApiRefusal::NOT_FOUND));
     to(&mut exchange, 100);
     assert_eq!(exchange.account("key").unwrap().open.len(), 0); // cancelled by the close
     assert_eq!(code(exchange.place(0, &order(BookSide::Bid, 1, 10, "late")).unwrap_err()), "market_closed");
@@ -294,7 +296,7 @@ fn amends_and_decreases() {
     );
     exchange.decrease(0, id, |left| left - Contracts::ONE).unwrap();
     assert_eq!(exchange.cancel(0, id), Ok(Contracts::whole(3)));
-    assert_eq!(exchange.decrease(0, id, |left| left), Err(Refused::NOT_FOUND));
+    assert_eq!(exchange.decrease(0, id, |left| left), Err(ApiRefusal::NOT_FOUND));
 }
 
 #[test]
@@ -324,25 +326,25 @@ fn pauses_halts_and_moved_closes() {
     let id = exchange.place(0, &order(BookSide::Bid, 1, 30, "a")).unwrap();
     let fragile = NewOrder { cancel_on_pause: true, ..order(BookSide::Bid, 1, 30, "b") };
     let fragile = exchange.place(0, &fragile).unwrap();
-    exchange.control(&Control::TradingPause(true)).unwrap();
+    exchange.control(&SandboxControl::TradingPause(true)).unwrap();
     assert_eq!(exchange.account("key").unwrap().orders[&fragile].status, OrderStatus::Canceled);
     assert_eq!(code(exchange.place(0, &order(BookSide::Bid, 1, 30, "c")).unwrap_err()), "trading_is_paused");
-    exchange.control(&Control::ExchangePause(true)).unwrap();
+    exchange.control(&SandboxControl::ExchangePause(true)).unwrap();
     assert_eq!(code(exchange.cancel(0, id).unwrap_err()), "exchange_is_paused");
-    exchange.control(&Control::ExchangePause(false)).unwrap();
-    exchange.control(&Control::TradingPause(false)).unwrap();
+    exchange.control(&SandboxControl::ExchangePause(false)).unwrap();
+    exchange.control(&SandboxControl::TradingPause(false)).unwrap();
     let ticker = "KXHIGHNY-26NOV20-T55".to_owned();
-    exchange.control(&Control::Halt(ticker.clone())).unwrap();
+    exchange.control(&SandboxControl::Halt(ticker.clone())).unwrap();
     assert_eq!(exchange.state(MarketId(0)).unwrap().status_name(), "inactive");
     assert_eq!(code(exchange.place(0, &order(BookSide::Bid, 1, 30, "c")).unwrap_err()), "trading_is_paused");
     assert!(exchange.account("key").unwrap().open.contains(&id));
-    exchange.control(&Control::Activate(ticker.clone())).unwrap();
+    exchange.control(&SandboxControl::Activate(ticker.clone())).unwrap();
     assert_eq!(exchange.account("key").unwrap().orders[&id].status, OrderStatus::Canceled);
-    exchange.control(&Control::CloseTime(ticker.clone(), at(20))).unwrap();
+    exchange.control(&SandboxControl::CloseTime(ticker.clone(), at(20))).unwrap();
     assert_eq!(exchange.next_moment(), Some(at(20)));
     to(&mut exchange, 20);
     assert_eq!(exchange.state(MarketId(0)).unwrap().status_name(), "closed");
-    exchange.control(&Control::CloseTime(ticker, at(120))).unwrap();
+    exchange.control(&SandboxControl::CloseTime(ticker, at(120))).unwrap();
     assert_eq!(exchange.state(MarketId(0)).unwrap().status_name(), "active");
     to(&mut exchange, 110); // the data's close has passed
     exchange.place(0, &order(BookSide::Bid, 1, 30, "d")).unwrap();
@@ -355,14 +357,15 @@ fn reduce_only_closes_and_no_more() {
     let mut exchange = exchange("100", &[quote(1, 40, 44, Some(50))]);
     to(&mut exchange, 1);
     exchange.place(0, &order(BookSide::Bid, 3, 44, "a")).unwrap();
-    let close = NewOrder { reduce_only: true, life: Life::Immediate, ..order(BookSide::Ask, 9, 40, "b") };
+    let close =
+        NewOrder { reduce_only: true, life: OrderLifetime::Immediate, ..order(BookSide::Ask, 9, 40, "b") };
     let id = exchange.place(0, &close).unwrap();
     assert_eq!(exchange.account("key").unwrap().orders[&id].filled, Contracts::whole(3));
     let again = NewOrder { client_order_id: None, ..close };
     let id = exchange.place(0, &again).unwrap();
     assert_eq!(exchange.account("key").unwrap().orders[&id].status, OrderStatus::Canceled);
     assert_eq!(exchange.account("key").unwrap().position(MarketId(0)).signed, 0);
-    assert_eq!(exchange.cancel(0, OrderId(99)), Err(Refused::NOT_FOUND));
+    assert_eq!(exchange.cancel(0, OrderId(99)), Err(ApiRefusal::NOT_FOUND));
 }
 
 #[test]
@@ -398,7 +401,7 @@ fn scripted(number: u64, markets: u64) -> (MarketId, Side, Price, Contracts, Tim
 }
 
 fn in_a_backtest(feed: SyntheticFeed, sim: SimSettings, markets: u64) -> Vec<Trade> {
-    let mut session = Session { feed, venue: SimExchange::new(sim) };
+    let mut session = EventSource { feed, venue: SimExchange::new(sim) };
     let (mut trades, mut number, mut moment) = (Vec::new(), 0, None);
     loop {
         let next = session.next(moment).unwrap();
@@ -433,7 +436,7 @@ fn in_a_backtest(feed: SyntheticFeed, sim: SimSettings, markets: u64) -> Vec<Tra
 
 fn in_the_sandbox(feed: SyntheticFeed, sim: SimSettings, markets: u64) -> Vec<Trade> {
     let settings = SandboxSettings { sim, bankroll: money("10000000") };
-    let mut exchange = Exchange::new(Box::new(feed), settings).unwrap();
+    let mut exchange = SandboxExchange::new(Box::new(feed), settings).unwrap();
     exchange.open_account("key");
     let mut number = 0;
     while !exchange.advance(None).unwrap().end {
@@ -441,7 +444,8 @@ fn in_the_sandbox(feed: SyntheticFeed, sim: SimSettings, markets: u64) -> Vec<Tr
         let (market, side, limit, count, life) = scripted(number, markets);
         let (side, price) =
             if side == Side::Yes { (BookSide::Bid, limit) } else { (BookSide::Ask, limit.complement()) };
-        let life = if life == TimeInForce::Gtc { Life::GoodTill(None) } else { Life::Immediate };
+        let life =
+            if life == TimeInForce::Gtc { OrderLifetime::GoodTill(None) } else { OrderLifetime::Immediate };
         let ticker = exchange.ticker(market).to_owned();
         let new =
             NewOrder { ticker, side, count, price, life, client_order_id: None, ..order(side, 1, 1, "") };
@@ -489,7 +493,7 @@ fn random_trading_conserves_money_and_ends_in_cash() {
         start: at(0),
         length: Span::HOUR.times(6),
     });
-    let mut exchange = Exchange::new(Box::new(feed), settings("1000")).unwrap();
+    let mut exchange = SandboxExchange::new(Box::new(feed), settings("1000")).unwrap();
     exchange.open_account("key");
     let mut number = 0_u64;
     while !exchange.advance(None).unwrap().end {

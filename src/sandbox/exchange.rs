@@ -1,7 +1,7 @@
 //! The exchange without sockets and clock: a data feed moves the market, one moment at a time.
 //!
 //! At one moment: orders that expire and markets whose moved close has come; then the feed's inputs in their
-//! order, each followed by the fills it causes. Then time stands still until the next [`Exchange::advance`],
+//! order, each followed by the fills it causes. Then time stands still until the next [`SandboxExchange::advance`],
 //! and orders act at the moment it stopped at. That is the order of a backtest whose orders travel no time.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -18,8 +18,8 @@ use crate::engine::gateway::{Feed, GatewayError, Next, Venue};
 use crate::event::{Input, MarketEvent, RejectReason, Stamped};
 use crate::sim::{SimExchange, SimSettings};
 
-use super::accounts::{Account, FillRecord};
-use super::state::{Channel, Clock, Event, MarketState, Message, SeriesState, Shown};
+use super::accounts::{FillRecord, MemberAccount};
+use super::state::{Clock, ExchangeEvent, Message, SeriesState, ServedMarket, ShownBook, SocketChannel};
 use super::{candles, wire};
 
 /// How the exchange matches, and what its users begin with.
@@ -39,7 +39,7 @@ pub(super) enum Alarm {
 }
 
 /// The exchange.
-pub struct Exchange {
+pub struct SandboxExchange {
     feed: Box<dyn Feed + Send>,
     held: Option<Stamped<Input>>,
     ended: bool,
@@ -48,12 +48,12 @@ pub struct Exchange {
     pub(super) now: Timestamp,
     /// How long what is over stays with the live endpoints; `None` = for ever.
     live_window: Option<Span>,
-    markets: Vec<Option<MarketState>>,
+    markets: Vec<Option<ServedMarket>>,
     tickers: BTreeMap<Box<str>, MarketId>,
     pub(super) series: BTreeMap<Arc<str>, SeriesState>,
-    pub(super) events: BTreeMap<Arc<str>, Event>,
+    pub(super) events: BTreeMap<Arc<str>, ExchangeEvent>,
     pub(super) fee_changes: Vec<(Arc<str>, FeeSchedule, Timestamp)>,
-    pub(super) accounts: Vec<Account>,
+    pub(super) accounts: Vec<MemberAccount>,
     /// Whose each order is; order numbers begin at 1.
     owners: Vec<usize>,
     pub(super) groups: u64,
@@ -67,7 +67,7 @@ pub struct Exchange {
     outbox: Vec<Message>,
 }
 
-impl fmt::Debug for Exchange {
+impl fmt::Debug for SandboxExchange {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Exchange")
             .field("now", &self.now)
@@ -76,7 +76,7 @@ impl fmt::Debug for Exchange {
     }
 }
 
-impl Exchange {
+impl SandboxExchange {
     /// An exchange that stands at the first moment of its data, before anything happened.
     ///
     /// # Errors
@@ -124,13 +124,13 @@ impl Exchange {
         if let Some(account) = self.accounts.iter().position(|account| account.key_id == key_id) {
             return account;
         }
-        self.accounts.push(Account::new(key_id.to_owned(), self.settings.bankroll));
+        self.accounts.push(MemberAccount::new(key_id.to_owned(), self.settings.bankroll));
         self.accounts.len() - 1
     }
 
     /// The account of a key.
     #[must_use]
-    pub fn account(&self, key_id: &str) -> Option<&Account> {
+    pub fn account(&self, key_id: &str) -> Option<&MemberAccount> {
         self.accounts.iter().find(|account| account.key_id == key_id)
     }
 
@@ -254,7 +254,7 @@ impl Exchange {
             fees: market.fees,
             updated: now,
         });
-        let event = self.events.entry(Arc::clone(&market.event_ticker)).or_insert_with(|| Event {
+        let event = self.events.entry(Arc::clone(&market.event_ticker)).or_insert_with(|| ExchangeEvent {
             ticker: Arc::clone(&market.event_ticker),
             series: Arc::clone(&market.series_ticker),
             category: Arc::clone(&market.category),
@@ -267,12 +267,12 @@ impl Exchange {
             event.markets.push(market.id);
         }
         let lifecycle = is_new.then(|| wire::event_lifecycle(event));
-        let state = MarketState {
+        let state = ServedMarket {
             market: Arc::clone(market),
             status: MarketStatus::Active,
             close: market.close_time,
             quote: Quote::default(),
-            book: Shown::default(),
+            book: ShownBook::default(),
             behind: None,
             history: Vec::new(),
             clock: 0,
@@ -283,9 +283,9 @@ impl Exchange {
         let body = wire::created(&state);
         self.markets[index] = Some(state);
         if let Some(body) = lifecycle {
-            self.publish(Channel::Lifecycle, "event_lifecycle", None, body);
+            self.publish(SocketChannel::Lifecycle, "event_lifecycle", None, body);
         }
-        self.publish(Channel::Lifecycle, "market_lifecycle_v2", Some(market.id), body);
+        self.publish(SocketChannel::Lifecycle, "market_lifecycle_v2", Some(market.id), body);
     }
 
     /// One row of data is one change: its deltas share a clock, and a ticker follows.
@@ -304,8 +304,8 @@ impl Exchange {
         let side = |best: Option<Level>, behind: &[Level]| {
             best.iter().chain(behind).filter(|level| level.size.is_positive()).copied().collect()
         };
-        let after = Shown { bids: side(bid, &behind.bids), asks: side(ask, &behind.asks) };
-        state.history.push(candles::Shown::new(now, quote, state.history.last()));
+        let after = ShownBook { bids: side(bid, &behind.bids), asks: side(ask, &behind.asks) };
+        state.history.push(candles::ShownCandle::new(now, quote, state.history.last()));
         state.quote = *quote;
         state.clock += 1;
         let mut changes: Vec<(Side, Price, i64)> = Vec::new();
@@ -319,12 +319,12 @@ impl Exchange {
         let deltas = changes.into_iter().map(|(side, at, by)| {
             let body = wire::delta(state, side, side.price(at), by, now);
             let yes_body = (side == Side::No).then(|| wire::delta(state, side, at, by, now));
-            let (channel, kind) = (Channel::OrderBook, "orderbook_delta");
+            let (channel, kind) = (SocketChannel::OrderBook, "orderbook_delta");
             Message { channel, kind, market: Some(market), account: None, body, yes_body }
         });
         self.outbox.extend(deltas);
         let ticker = wire::ticker(state, now);
-        self.publish(Channel::Ticker, "ticker", Some(market), ticker);
+        self.publish(SocketChannel::Ticker, "ticker", Some(market), ticker);
     }
 
     /// The size to show at a price: the data's, else what an order would get, else one contract.
@@ -365,7 +365,7 @@ impl Exchange {
             "event_type": event, "market_ticker": state.market.ticker,
             "is_deactivated": status == MarketStatus::Halted,
         });
-        self.publish(Channel::Lifecycle, "market_lifecycle_v2", Some(market), body);
+        self.publish(SocketChannel::Lifecycle, "market_lifecycle_v2", Some(market), body);
     }
 
     fn move_close(&mut self, market: MarketId, close: Timestamp) {
@@ -379,7 +379,7 @@ impl Exchange {
             "event_type": "close_date_updated", "market_ticker": state.market.ticker,
             "close_ts": wire::seconds(close),
         });
-        self.publish(Channel::Lifecycle, "market_lifecycle_v2", Some(market), body);
+        self.publish(SocketChannel::Lifecycle, "market_lifecycle_v2", Some(market), body);
         let alarm = Alarm::Close(market);
         if close <= now {
             self.ring(alarm);
@@ -416,7 +416,7 @@ impl Exchange {
             .collect();
         self.fee_changes.push((ticker, fees, now));
         for body in bodies {
-            self.publish(Channel::Lifecycle, "event_fee_update", None, body);
+            self.publish(SocketChannel::Lifecycle, "event_fee_update", None, body);
         }
     }
 
@@ -429,7 +429,7 @@ impl Exchange {
             return;
         };
         state.status = MarketStatus::Settled;
-        state.book = Shown::default();
+        state.book = ShownBook::default();
         (state.settled, state.updated) = (Some((value, now)), now);
         let ticker = state.market.ticker.clone();
         let determined = json!({
@@ -439,7 +439,7 @@ impl Exchange {
         let settled =
             json!({"event_type": "settled", "market_ticker": ticker, "settled_ts": wire::seconds(now)});
         for body in [determined, settled] {
-            self.publish(Channel::Lifecycle, "market_lifecycle_v2", Some(market), body);
+            self.publish(SocketChannel::Lifecycle, "market_lifecycle_v2", Some(market), body);
         }
         for account in 0..self.accounts.len() {
             if self.accounts[account].settle(now, market, value) {
@@ -450,7 +450,7 @@ impl Exchange {
 
     pub(super) fn publish(
         &mut self,
-        channel: Channel,
+        channel: SocketChannel,
         kind: &'static str,
         market: Option<MarketId>,
         body: Value,
@@ -461,7 +461,7 @@ impl Exchange {
     pub(super) fn publish_to(
         &mut self,
         account: usize,
-        channel: Channel,
+        channel: SocketChannel,
         kind: &'static str,
         market: MarketId,
         body: Value,
@@ -472,8 +472,8 @@ impl Exchange {
 }
 
 /// Looking things up.
-impl Exchange {
-    pub(super) fn state(&self, market: MarketId) -> Option<&MarketState> {
+impl SandboxExchange {
+    pub(super) fn state(&self, market: MarketId) -> Option<&ServedMarket> {
         self.markets.get(market.index())?.as_ref()
     }
 
@@ -482,11 +482,11 @@ impl Exchange {
         self.live_window.map_or(Timestamp::from_nanos(0), |window| self.now - window)
     }
 
-    pub(super) fn is_historical(&self, state: &MarketState) -> bool {
+    pub(super) fn is_historical(&self, state: &ServedMarket) -> bool {
         state.settled.is_some_and(|(_, at)| at < self.cutoff())
     }
 
-    pub(super) fn states(&self) -> impl Iterator<Item = &MarketState> {
+    pub(super) fn states(&self) -> impl Iterator<Item = &ServedMarket> {
         self.markets.iter().flatten()
     }
 

@@ -7,22 +7,22 @@ use serde_json::{Value, json};
 
 use crate::domain::{Contracts, Span, Timestamp};
 
-use super::accounts::Account;
-use super::exchange::Exchange;
-use super::refused::Refused;
+use super::accounts::MemberAccount;
+use super::exchange::SandboxExchange;
+use super::refused::ApiRefusal;
 use super::wire;
 
 const WINDOW: Span = Span::SECOND.times(15);
 
 /// One group.
 #[derive(Debug)]
-pub(super) struct Group {
+pub(super) struct OrderGroupState {
     limit: Contracts,
     matched: VecDeque<(Timestamp, Contracts)>,
     tripped: bool,
 }
 
-impl Group {
+impl OrderGroupState {
     pub(super) const fn takes_orders(&self) -> bool {
         !self.tripped
     }
@@ -39,7 +39,7 @@ impl Group {
         trips
     }
 
-    fn body(&self, account: &Account, id: u64) -> Value {
+    fn body(&self, account: &MemberAccount, id: u64) -> Value {
         let orders = account.open_orders().filter(|order| order.group == Some(id));
         json!({
             "id": wire::uuid(wire::GROUP, id),
@@ -63,11 +63,11 @@ pub enum GroupAction {
     Delete,
 }
 
-impl Exchange {
+impl SandboxExchange {
     /// Opens a group of an account's orders; its number.
     pub fn create_group(&mut self, account: usize, limit: Contracts) -> u64 {
         self.groups += 1;
-        let group = Group { limit, matched: VecDeque::new(), tripped: false };
+        let group = OrderGroupState { limit, matched: VecDeque::new(), tripped: false };
         self.accounts[account].groups.insert(self.groups, group);
         self.groups
     }
@@ -77,17 +77,17 @@ impl Exchange {
         account.groups.iter().map(|(&id, group)| group.body(account, id)).collect()
     }
 
-    pub(super) fn group_body(&self, account: usize, id: u64) -> Result<Value, Refused> {
+    pub(super) fn group_body(&self, account: usize, id: u64) -> Result<Value, ApiRefusal> {
         let account = &self.accounts[account];
-        account.groups.get(&id).map(|group| group.body(account, id)).ok_or(Refused::NOT_FOUND)
+        account.groups.get(&id).map(|group| group.body(account, id)).ok_or(ApiRefusal::NOT_FOUND)
     }
 
     /// Does something with a group.
     ///
     /// # Errors
     /// When there is no such group.
-    pub fn steer_group(&mut self, account: usize, id: u64, action: GroupAction) -> Result<(), Refused> {
-        let group = self.accounts[account].groups.get_mut(&id).ok_or(Refused::NOT_FOUND)?;
+    pub fn steer_group(&mut self, account: usize, id: u64, action: GroupAction) -> Result<(), ApiRefusal> {
+        let group = self.accounts[account].groups.get_mut(&id).ok_or(ApiRefusal::NOT_FOUND)?;
         match action {
             GroupAction::Reset => {
                 group.matched.clear();

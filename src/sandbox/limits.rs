@@ -86,7 +86,7 @@ impl Tier {
 
 /// What a request draws on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Budget {
+pub(super) enum TokenBudget {
     Read,
     Write,
     Balance,
@@ -136,7 +136,7 @@ impl Buckets {
         ])
     }
 
-    pub(super) fn take(&mut self, budget: Budget, tokens: u64, now: Instant) -> bool {
+    pub(super) fn take(&mut self, budget: TokenBudget, tokens: u64, now: Instant) -> bool {
         self.0[budget as usize].take(tokens, now)
     }
 }
@@ -150,11 +150,11 @@ mod tests {
         let start = Instant::now();
         let mut buckets = Buckets::new(Tier::Basic, start);
         // 100 tokens: ten orders at once
-        let orders = (0..11).map(|_| buckets.take(Budget::Write, 10, start)).collect::<Vec<_>>();
+        let orders = (0..11).map(|_| buckets.take(TokenBudget::Write, 10, start)).collect::<Vec<_>>();
         assert_eq!(orders.iter().filter(|&&taken| taken).count(), 10);
-        assert!(!buckets.take(Budget::Write, 10, start + Duration::from_millis(99)));
-        assert!(buckets.take(Budget::Write, 10, start + Duration::from_millis(100)));
-        assert!(buckets.take(Budget::Balance, 1, start));
-        assert!(!buckets.take(Budget::Balance, 1, start + Duration::from_millis(900)));
+        assert!(!buckets.take(TokenBudget::Write, 10, start + Duration::from_millis(99)));
+        assert!(buckets.take(TokenBudget::Write, 10, start + Duration::from_millis(100)));
+        assert!(buckets.take(TokenBudget::Balance, 1, start));
+        assert!(!buckets.take(TokenBudget::Balance, 1, start + Duration::from_millis(900)));
     }
 }

@@ -4,19 +4,19 @@ use serde_json::{Value, json};
 
 use crate::domain::{MarketStatus, Timestamp};
 
-use super::exchange::Exchange;
+use super::exchange::SandboxExchange;
 use super::history;
 use super::query::{Paging, Query};
-use super::refused::Refused;
-use super::rest::{Answer, Answered};
+use super::refused::ApiRefusal;
+use super::rest::{Answered, RestAnswer};
 use super::serve::Core;
-use super::state::{Event, MarketState};
+use super::state::{ExchangeEvent, ServedMarket};
 use super::wire;
 
 /// The answer to a public request; segments of the path below the prefix.
 pub(super) fn answer(core: &Core, method: &str, segments: &[&str], query: &Query) -> Answered {
     if method != "GET" {
-        return Err(Refused::NOT_FOUND);
+        return Err(ApiRefusal::NOT_FOUND);
     }
     let exchange = &core.exchange;
     let body = match segments {
@@ -26,7 +26,7 @@ pub(super) fn answer(core: &Core, method: &str, segments: &[&str], query: &Query
         ["series"] => series(exchange, query),
         ["series", "fee_changes"] => fee_changes(exchange, query),
         ["series", ticker] => {
-            let series = exchange.series.get(*ticker).ok_or(Refused::NOT_FOUND)?;
+            let series = exchange.series.get(*ticker).ok_or(ApiRefusal::NOT_FOUND)?;
             json!({"series": wire::series(series)})
         }
         ["series", series, "markets", ticker, "candlesticks"] => {
@@ -52,18 +52,21 @@ pub(super) fn answer(core: &Core, method: &str, segments: &[&str], query: &Query
             {"method": "DELETE", "path": "/trade-api/v2/portfolio/events/orders/batched", "cost": 2},
             {"method": "GET", "path": "/trade-api/v2/portfolio/orders/:order_id", "cost": 2},
         ]}),
-        _ => return Err(Refused::NOT_FOUND),
+        _ => return Err(ApiRefusal::NOT_FOUND),
     };
-    Ok(Answer::ok(body))
+    Ok(RestAnswer::ok(body))
 }
 
 /// A market of the live half of the exchange.
-pub(super) fn market<'a>(exchange: &'a Exchange, ticker: &str) -> Result<&'a MarketState, Refused> {
+pub(super) fn market<'a>(
+    exchange: &'a SandboxExchange,
+    ticker: &str,
+) -> Result<&'a ServedMarket, ApiRefusal> {
     let market = exchange.market_of(ticker).and_then(|market| exchange.state(market));
-    market.filter(|state| !exchange.is_historical(state)).ok_or(Refused::NOT_FOUND)
+    market.filter(|state| !exchange.is_historical(state)).ok_or(ApiRefusal::NOT_FOUND)
 }
 
-fn status(exchange: &Exchange) -> Value {
+fn status(exchange: &SandboxExchange) -> Value {
     let active = !exchange.all_paused;
     let trading = active && !exchange.trading_paused;
     json!({
@@ -75,7 +78,7 @@ fn status(exchange: &Exchange) -> Value {
     })
 }
 
-fn schedule(exchange: &Exchange) -> Value {
+fn schedule(exchange: &SandboxExchange) -> Value {
     let year = exchange.now().year_month().0;
     let always = json!([{"open_time": "00:00", "close_time": "00:00"}]);
     json!({"schedule": {
@@ -88,12 +91,12 @@ fn schedule(exchange: &Exchange) -> Value {
     }})
 }
 
-fn series(exchange: &Exchange, query: &Query) -> Value {
+fn series(exchange: &SandboxExchange, query: &Query) -> Value {
     let fits = exchange.series.values().filter(|series| query.lists("category", &series.category));
     json!({"series": fits.map(wire::series).collect::<Vec<_>>()})
 }
 
-fn fee_changes(exchange: &Exchange, query: &Query) -> Value {
+fn fee_changes(exchange: &SandboxExchange, query: &Query) -> Value {
     // All changes the data knows of are past when they are known.
     let shown = query.flag("show_historical");
     let changes = (1..).zip(&exchange.fee_changes).filter(|_| shown);
@@ -119,26 +122,26 @@ const fn filter_name(status: MarketStatus) -> &'static str {
     }
 }
 
-fn status_filter(query: &Query) -> Result<impl Fn(&MarketState) -> bool, Refused> {
+fn status_filter(query: &Query) -> Result<impl Fn(&ServedMarket) -> bool, ApiRefusal> {
     let wanted = query.get("status");
     if wanted.is_some_and(|wanted| !["unopened", "open", "paused", "closed", "settled"].contains(&wanted)) {
-        return Err(Refused::plain(400, "invalid_status_filter"));
+        return Err(ApiRefusal::plain(400, "invalid_status_filter"));
     }
     let wanted = wanted.map(str::to_owned);
-    Ok(move |state: &MarketState| wanted.as_ref().is_none_or(|wanted| filter_name(state.status) == wanted))
+    Ok(move |state: &ServedMarket| wanted.as_ref().is_none_or(|wanted| filter_name(state.status) == wanted))
 }
 
-fn markets_of<'a>(exchange: &'a Exchange, event: &'a Event) -> Vec<&'a MarketState> {
+fn markets_of<'a>(exchange: &'a SandboxExchange, event: &'a ExchangeEvent) -> Vec<&'a ServedMarket> {
     event.markets.iter().filter_map(|&market| exchange.state(market)).collect()
 }
 
 /// Its markets that are shown with it; an event itself is listed for ever.
-fn nested(exchange: &Exchange, event: &Event) -> Value {
+fn nested(exchange: &SandboxExchange, event: &ExchangeEvent) -> Value {
     let states = markets_of(exchange, event).into_iter().filter(|state| !exchange.is_historical(state));
     states.map(wire::market).collect()
 }
 
-fn events(exchange: &Exchange, query: &Query) -> Result<Value, Refused> {
+fn events(exchange: &SandboxExchange, query: &Query) -> Result<Value, ApiRefusal> {
     let paging = Paging { default: 200, most: 200, ..Paging::of("GetEvents") };
     let (fits, with_markets) = (status_filter(query)?, query.flag("with_nested_markets"));
     let closes = query.within(["min_close_ts", "max_close_ts"], paging.endpoint)?;
@@ -148,7 +151,7 @@ fn events(exchange: &Exchange, query: &Query) -> Result<Value, Refused> {
             && markets_of(exchange, event).into_iter().any(|state| fits(state) && closes(state.close))
     });
     let (events, cursor) = query.page(paging, events)?;
-    let body = |event: &Event| {
+    let body = |event: &ExchangeEvent| {
         let mut body = wire::event(event);
         if with_markets {
             body["markets"] = nested(exchange, event);
@@ -158,15 +161,15 @@ fn events(exchange: &Exchange, query: &Query) -> Result<Value, Refused> {
     Ok(json!({"events": events.into_iter().map(body).collect::<Vec<_>>(), "cursor": cursor}))
 }
 
-fn event(exchange: &Exchange, ticker: &str, query: &Query) -> Result<Value, Refused> {
-    let event = exchange.events.get(ticker).ok_or(Refused::NOT_FOUND)?;
+fn event(exchange: &SandboxExchange, ticker: &str, query: &Query) -> Result<Value, ApiRefusal> {
+    let event = exchange.events.get(ticker).ok_or(ApiRefusal::NOT_FOUND)?;
     let (inside, without) = (query.flag("with_nested_markets"), query.flag("exclude_markets"));
     let markets = nested(exchange, event);
     let mut body = json!({"event": wire::event(event)});
     match (inside, without) {
         (true, true) => {
             let details = "with_nested_markets and exclude_markets exclude each other";
-            return Err(Refused::with(400, "invalid_parameters", details));
+            return Err(ApiRefusal::with(400, "invalid_parameters", details));
         }
         (true, false) => body["event"]["markets"] = markets,
         (false, false) => body["markets"] = markets,
@@ -175,7 +178,7 @@ fn event(exchange: &Exchange, ticker: &str, query: &Query) -> Result<Value, Refu
     Ok(body)
 }
 
-fn markets(exchange: &Exchange, query: &Query) -> Result<Value, Refused> {
+fn markets(exchange: &SandboxExchange, query: &Query) -> Result<Value, ApiRefusal> {
     let paging = Paging::of("GetMarkets");
     let fits = status_filter(query)?;
     let created = query.within(["min_created_ts", "max_created_ts"], paging.endpoint)?;
@@ -201,40 +204,40 @@ fn markets(exchange: &Exchange, query: &Query) -> Result<Value, Refused> {
     Ok(json!({"markets": markets.into_iter().map(wire::market).collect::<Vec<_>>(), "cursor": cursor}))
 }
 
-fn order_book(exchange: &Exchange, ticker: &str, query: &Query) -> Result<Value, Refused> {
+fn order_book(exchange: &SandboxExchange, ticker: &str, query: &Query) -> Result<Value, ApiRefusal> {
     let state = market(exchange, ticker)?;
     if matches!(state.status, MarketStatus::Closed | MarketStatus::Settled) {
-        return Err(Refused::NOT_FOUND);
+        return Err(ApiRefusal::NOT_FOUND);
     }
     let depth = query.integer("depth", "GetMarketOrderbook")?.unwrap_or(0);
     let depth = usize::try_from(depth).ok().filter(|depth| *depth <= 100);
-    let refused = || Refused::with(400, "invalid_parameters", "depth: between 0 and 100");
+    let refused = || ApiRefusal::with(400, "invalid_parameters", "depth: between 0 and 100");
     Ok(json!({"orderbook_fp": wire::order_book(state, depth.ok_or_else(refused)?)}))
 }
 
-fn order_books(exchange: &Exchange, query: &Query) -> Result<Value, Refused> {
+fn order_books(exchange: &SandboxExchange, query: &Query) -> Result<Value, ApiRefusal> {
     let book = |ticker: &str| {
         let state = market(exchange, ticker)?;
         Ok(json!({"ticker": ticker, "orderbook_fp": wire::order_book(state, 0)}))
     };
     let books: Vec<Value> = query.all("tickers").take(101).map(book).collect::<Result<_, _>>()?;
     if books.is_empty() || books.len() > 100 {
-        return Err(Refused::with(400, "invalid_parameters", "tickers: between 1 and 100"));
+        return Err(ApiRefusal::with(400, "invalid_parameters", "tickers: between 1 and 100"));
     }
     Ok(json!({"orderbooks": books}))
 }
 
-fn trades(exchange: &Exchange, query: &Query) -> Result<Value, Refused> {
+fn trades(exchange: &SandboxExchange, query: &Query) -> Result<Value, ApiRefusal> {
     trades_where(exchange, query, "GetTrades", |at| at >= exchange.cutoff())
 }
 
 /// The trades of the half of the exchange in which a trade of a time is.
 pub(super) fn trades_where(
-    exchange: &Exchange,
+    exchange: &SandboxExchange,
     query: &Query,
     endpoint: &'static str,
     here: impl Fn(Timestamp) -> bool,
-) -> Result<Value, Refused> {
+) -> Result<Value, ApiRefusal> {
     let paging = Paging::newest_first(endpoint);
     let within = query.within(["min_ts", "max_ts"], paging.endpoint)?;
     let blocks_only = query.flag("is_block_trade");

@@ -1,6 +1,6 @@
 //! A Kalshi-compatible exchange on 127.0.0.1: `sim` behind the REST and WebSocket of the exchange.
 //!
-//! [`exchange::Exchange`] is the whole exchange without sockets and clock: a data feed moves its market,
+//! [`exchange::SandboxExchange`] is the whole exchange without sockets and clock: a data feed moves its market,
 //! orders meet [`crate::sim::SimExchange`], accounts keep the money. [`serve`] puts it on a socket. Numbers
 //! and signatures are written a second time here on purpose: what our client gets wrong must not be
 //! confirmed by its own code.
@@ -46,10 +46,10 @@ mod wire;
 mod writes;
 
 pub use auth::Keys;
-pub use exchange::{Exchange, SandboxSettings};
+pub use exchange::{SandboxExchange, SandboxSettings};
 pub use faults::Faults;
 pub use limits::Tier;
-pub use refused::Refused;
+pub use refused::ApiRefusal;
 pub use serve::{ServeSettings, Speed, serve};
 
 #[cfg(test)]

@@ -7,12 +7,12 @@ use crate::engine::gateway::Venue;
 use crate::event::{Command, RejectReason};
 
 use super::accounts::{BookSide, OrderRecord, OrderStatus};
-use super::exchange::{Alarm, Exchange};
-use super::refused::Refused;
+use super::exchange::{Alarm, SandboxExchange};
+use super::refused::ApiRefusal;
 
 /// How long an order lives.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Life {
+pub enum OrderLifetime {
     /// Rests until it is cancelled or expires (Unix seconds).
     GoodTill(Option<i64>),
     /// Takes what is there.
@@ -33,7 +33,7 @@ pub struct NewOrder {
     /// YES limit.
     pub price: Price,
     /// How long.
-    pub life: Life,
+    pub life: OrderLifetime,
     /// Self-trade prevention: `taker_at_cross` or `maker`.
     pub self_trade: &'static str,
     /// The client's name of it.
@@ -56,12 +56,12 @@ impl BookSide {
     }
 }
 
-impl Exchange {
+impl SandboxExchange {
     /// Places an order at the moment the exchange stands at.
     ///
     /// # Errors
     /// What the exchange has against it.
-    pub fn place(&mut self, account: usize, new: &NewOrder) -> Result<OrderId, Refused> {
+    pub fn place(&mut self, account: usize, new: &NewOrder) -> Result<OrderId, ApiRefusal> {
         let market = self.tradable(&new.ticker)?;
         self.check(account, market, new)?;
         let closable = self.accounts[account].position(market).signed;
@@ -71,13 +71,13 @@ impl Exchange {
         let probe = new.side.order(OrderId(0), market, count, new.price);
         let offer = self.sim.on_offer(&probe);
         if new.post_only && offer.is_some() {
-            return Err(Refused::with(400, "invalid_order", "post only cross"));
+            return Err(ApiRefusal::with(400, "invalid_order", "post only cross"));
         }
         if let Some(client) = &new.client_order_id {
             self.accounts[account].spent.insert(client.clone());
         }
-        if new.life == Life::FillOrKill && offer.is_none_or(|(_, size)| size < count) {
-            return Err(Refused::plain(409, "fill_or_kill_insufficient_resting_volume"));
+        if new.life == OrderLifetime::FillOrKill && offer.is_none_or(|(_, size)| size < count) {
+            return Err(ApiRefusal::plain(409, "fill_or_kill_insufficient_resting_volume"));
         }
         let before = self.available(account);
         let record = self.record(account, market, new, count);
@@ -92,7 +92,7 @@ impl Exchange {
             if let Some(client) = &new.client_order_id {
                 self.accounts[account].spent.remove(client);
             }
-            return Err(Refused::plain(400, "insufficient_balance"));
+            return Err(ApiRefusal::plain(400, "insufficient_balance"));
         }
         if !count.is_positive() {
             self.end(id, Some("ReduceOnlyCancel"));
@@ -109,7 +109,7 @@ impl Exchange {
         new: &NewOrder,
         id: OrderId,
         offer: Option<(Price, Contracts)>,
-    ) -> Result<(), Refused> {
+    ) -> Result<(), ApiRefusal> {
         let record = &self.accounts[account].orders[&id];
         let (market, count) = (record.market, record.initial);
         let own = self.own_across(account, market, new);
@@ -118,7 +118,7 @@ impl Exchange {
             offer.is_some_and(|(at, _)| if new.side == BookSide::Bid { at <= price } else { at >= price })
         };
         let own_first = own.iter().any(|&(_, price)| !behind(price));
-        let mut immediate = !matches!(new.life, Life::GoodTill(_));
+        let mut immediate = !matches!(new.life, OrderLifetime::GoodTill(_));
         if own_first || !own.is_empty() && !enough {
             if new.self_trade == "maker" {
                 own.iter().for_each(|&(order, _)| self.withdraw(account, order, Some("SelfTradeCancel")));
@@ -144,19 +144,21 @@ impl Exchange {
             self.accounts[account].open.remove(&id);
             self.accounts[account].orders.remove(&id);
             Err(match reason {
-                RejectReason::MarketNotTrading => Refused::plain(409, "market_closed"),
-                RejectReason::WouldTake => Refused::with(400, "invalid_order", "post only cross"),
-                RejectReason::InvalidPrice => Refused::plain(400, "invalid_price"),
-                RejectReason::InsufficientFunds => Refused::plain(400, "insufficient_balance"),
-                RejectReason::Refused => Refused::plain(400, "invalid_order"),
-                RejectReason::Busy | RejectReason::NeverSent => Refused::plain(503, "exchange_unavailable"),
+                RejectReason::MarketNotTrading => ApiRefusal::plain(409, "market_closed"),
+                RejectReason::WouldTake => ApiRefusal::with(400, "invalid_order", "post only cross"),
+                RejectReason::InvalidPrice => ApiRefusal::plain(400, "invalid_price"),
+                RejectReason::InsufficientFunds => ApiRefusal::plain(400, "insufficient_balance"),
+                RejectReason::Refused => ApiRefusal::plain(400, "invalid_order"),
+                RejectReason::Busy | RejectReason::NeverSent => {
+                    ApiRefusal::plain(503, "exchange_unavailable")
+                }
             })
         })
     }
 
     fn record(&mut self, account: usize, market: MarketId, new: &NewOrder, count: Contracts) -> OrderRecord {
         let id = self.number_order(account);
-        let expiration = if let Life::GoodTill(expiration) = new.life { expiration } else { None };
+        let expiration = if let OrderLifetime::GoodTill(expiration) = new.life { expiration } else { None };
         self.expire_at(id, expiration);
         OrderRecord {
             id,
@@ -188,56 +190,60 @@ impl Exchange {
         }
     }
 
-    fn check(&self, account: usize, market: MarketId, new: &NewOrder) -> Result<(), Refused> {
+    fn check(&self, account: usize, market: MarketId, new: &NewOrder) -> Result<(), ApiRefusal> {
         let state = &self.accounts[account];
         if new.client_order_id.as_ref().is_some_and(|client| state.spent.contains(client)) {
-            return Err(Refused::plain(409, "order_already_exists"));
+            return Err(ApiRefusal::plain(409, "order_already_exists"));
         }
         if !new.count.is_positive() {
-            return Err(Refused::plain(400, "invalid_order_size"));
+            return Err(ApiRefusal::plain(400, "invalid_order_size"));
         }
         self.check_price(market, new.price)?;
-        if let Life::GoodTill(Some(at)) = new.life {
+        if let OrderLifetime::GoodTill(Some(at)) = new.life {
             self.check_expiration(at)?;
         }
-        if new.post_only && !matches!(new.life, Life::GoodTill(_)) {
-            return Err(Refused::with(400, "invalid_order", "post only orders rest: use good_till_canceled"));
+        if new.post_only && !matches!(new.life, OrderLifetime::GoodTill(_)) {
+            return Err(ApiRefusal::with(
+                400,
+                "invalid_order",
+                "post only orders rest: use good_till_canceled",
+            ));
         }
-        if new.reduce_only && new.life != Life::Immediate {
-            return Err(Refused::with(400, "invalid_order", "reduce only needs immediate_or_cancel"));
+        if new.reduce_only && new.life != OrderLifetime::Immediate {
+            return Err(ApiRefusal::with(400, "invalid_order", "reduce only needs immediate_or_cancel"));
         }
         match new.group.map(|group| state.groups.get(&group)) {
             None => Ok(()),
-            Some(None) => Err(Refused::plain(404, "order_group_not_found")),
+            Some(None) => Err(ApiRefusal::plain(404, "order_group_not_found")),
             Some(Some(group)) if group.takes_orders() => Ok(()),
-            Some(Some(_)) => Err(Refused::plain(409, "exceeded_order_group_risk_limit")),
+            Some(Some(_)) => Err(ApiRefusal::plain(409, "exceeded_order_group_risk_limit")),
         }
     }
 
-    pub(super) fn check_price(&self, market: MarketId, price: Price) -> Result<(), Refused> {
+    pub(super) fn check_price(&self, market: MarketId, price: Price) -> Result<(), ApiRefusal> {
         let fits = self.state(market).is_some_and(|state| state.market.grid.contains(price));
-        if fits { Ok(()) } else { Err(Refused::plain(400, "invalid_price")) }
+        if fits { Ok(()) } else { Err(ApiRefusal::plain(400, "invalid_price")) }
     }
 
-    pub(super) fn check_expiration(&self, at: i64) -> Result<(), Refused> {
+    pub(super) fn check_expiration(&self, at: i64) -> Result<(), ApiRefusal> {
         if at.saturating_mul(1_000_000_000) > self.now.nanos() {
             return Ok(());
         }
-        Err(Refused::with(400, "invalid_parameters", "expiration_time must be in the future"))
+        Err(ApiRefusal::with(400, "invalid_parameters", "expiration_time must be in the future"))
     }
 
     /// The market of a ticker, if orders may be placed in it now.
-    pub(super) fn tradable(&self, ticker: &str) -> Result<MarketId, Refused> {
+    pub(super) fn tradable(&self, ticker: &str) -> Result<MarketId, ApiRefusal> {
         if self.all_paused {
-            return Err(Refused::plain(409, "exchange_is_paused"));
+            return Err(ApiRefusal::plain(409, "exchange_is_paused"));
         }
-        let market = self.market_of(ticker).ok_or(Refused::plain(404, "market_not_found"))?;
-        let state = self.state(market).ok_or(Refused::plain(404, "market_not_found"))?;
+        let market = self.market_of(ticker).ok_or(ApiRefusal::plain(404, "market_not_found"))?;
+        let state = self.state(market).ok_or(ApiRefusal::plain(404, "market_not_found"))?;
         match state.status {
-            MarketStatus::Closed | MarketStatus::Settled => Err(Refused::plain(409, "market_closed")),
-            _ if self.now >= state.close => Err(Refused::plain(409, "market_closed")),
-            MarketStatus::Halted => Err(Refused::plain(409, "trading_is_paused")),
-            MarketStatus::Active if self.trading_paused => Err(Refused::plain(409, "trading_is_paused")),
+            MarketStatus::Closed | MarketStatus::Settled => Err(ApiRefusal::plain(409, "market_closed")),
+            _ if self.now >= state.close => Err(ApiRefusal::plain(409, "market_closed")),
+            MarketStatus::Halted => Err(ApiRefusal::plain(409, "trading_is_paused")),
+            MarketStatus::Active if self.trading_paused => Err(ApiRefusal::plain(409, "trading_is_paused")),
             MarketStatus::Active => Ok(market),
         }
     }
@@ -281,23 +287,23 @@ impl Exchange {
     }
 
     /// An order of this account that is in the book.
-    pub(super) fn resting(&self, account: usize, id: OrderId) -> Result<&OrderRecord, Refused> {
-        let order = self.accounts[account].orders.get(&id).ok_or(Refused::NOT_FOUND)?;
-        if order.status == OrderStatus::Resting { Ok(order) } else { Err(Refused::NOT_FOUND) }
+    pub(super) fn resting(&self, account: usize, id: OrderId) -> Result<&OrderRecord, ApiRefusal> {
+        let order = self.accounts[account].orders.get(&id).ok_or(ApiRefusal::NOT_FOUND)?;
+        if order.status == OrderStatus::Resting { Ok(order) } else { Err(ApiRefusal::NOT_FOUND) }
     }
 
     /// Cancels an order; how much of it was left.
     ///
     /// # Errors
     /// Not found, also when it is gone already, or the exchange is paused.
-    pub fn cancel(&mut self, account: usize, id: OrderId) -> Result<Contracts, Refused> {
+    pub fn cancel(&mut self, account: usize, id: OrderId) -> Result<Contracts, ApiRefusal> {
         if self.all_paused {
-            return Err(Refused::plain(409, "exchange_is_paused"));
+            return Err(ApiRefusal::plain(409, "exchange_is_paused"));
         }
         let order = self.resting(account, id)?;
         let (left, market) = (order.remaining, order.market);
         if self.state(market).is_some_and(|state| self.now >= state.close) {
-            return Err(Refused::plain(409, "market_closed"));
+            return Err(ApiRefusal::plain(409, "market_closed"));
         }
         self.withdraw(account, id, None);
         Ok(left)

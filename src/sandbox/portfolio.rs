@@ -6,12 +6,12 @@ use serde_json::{Value, json};
 
 use crate::domain::{Contracts, Money, Side};
 
-use super::accounts::{Account, OrderStatus, Position};
-use super::exchange::Exchange;
+use super::accounts::{MemberAccount, MemberPosition, OrderStatus};
+use super::exchange::SandboxExchange;
 use super::limits::Tier;
 use super::query::{Paging, Query};
-use super::refused::Refused;
-use super::rest::{Answer, Answered};
+use super::refused::ApiRefusal;
+use super::rest::{Answered, RestAnswer};
 use super::serve::Core;
 use super::wire;
 
@@ -24,12 +24,12 @@ pub(super) fn answer(core: &Core, account: usize, segments: &[&str], query: &Que
         ["portfolio", "balance"] => balance(exchange, account),
         ["portfolio", "orders"] => orders(exchange, account, query)?,
         ["portfolio", "orders", id] => {
-            let order = wire::order_id(id).and_then(|id| own.orders.get(&id)).ok_or(Refused::NOT_FOUND)?;
+            let order = wire::order_id(id).and_then(|id| own.orders.get(&id)).ok_or(ApiRefusal::NOT_FOUND)?;
             json!({"order": wire::order(exchange, account, order)})
         }
         ["portfolio", "orders", id, "queue_position"] => {
             let order = wire::order_id(id).filter(|id| own.open.contains(id));
-            order.map(|_| json!({"queue_position_fp": "0.00"})).ok_or(Refused::NOT_FOUND)?
+            order.map(|_| json!({"queue_position_fp": "0.00"})).ok_or(ApiRefusal::NOT_FOUND)?
         }
         ["portfolio", "fills"] => fills(exchange, own, query)?,
         ["portfolio", "positions"] => positions(exchange, own, query)?,
@@ -43,16 +43,16 @@ pub(super) fn answer(core: &Core, account: usize, segments: &[&str], query: &Que
         }
         ["portfolio", "order_groups"] => json!({"order_groups": exchange.group_bodies(account)}),
         ["portfolio", "order_groups", id] => {
-            let id = wire::number_of(wire::GROUP, id).ok_or(Refused::NOT_FOUND)?;
+            let id = wire::number_of(wire::GROUP, id).ok_or(ApiRefusal::NOT_FOUND)?;
             exchange.group_body(account, id)?
         }
-        _ => return Err(Refused::NOT_FOUND),
+        _ => return Err(ApiRefusal::NOT_FOUND),
     };
-    Ok(Answer::ok(body))
+    Ok(RestAnswer::ok(body))
 }
 
 /// What positions would fetch at the bid of their side.
-fn portfolio_value(exchange: &Exchange, account: &Account) -> Money {
+fn portfolio_value(exchange: &SandboxExchange, account: &MemberAccount) -> Money {
     let held = account.positions.iter().filter(|(_, position)| position.signed != 0);
     let value = held.filter_map(|(&market, position)| {
         let side = if position.signed < 0 { Side::No } else { Side::Yes };
@@ -61,7 +61,7 @@ fn portfolio_value(exchange: &Exchange, account: &Account) -> Money {
     value.sum()
 }
 
-fn balance(exchange: &Exchange, account: usize) -> Value {
+fn balance(exchange: &SandboxExchange, account: usize) -> Value {
     // What resting orders lock is taken off, since the field is called available.
     let available = exchange.available(account);
     let value = portfolio_value(exchange, &exchange.accounts[account]);
@@ -73,7 +73,7 @@ fn balance(exchange: &Exchange, account: usize) -> Value {
     })
 }
 
-fn orders(exchange: &Exchange, account: usize, query: &Query) -> Result<Value, Refused> {
+fn orders(exchange: &SandboxExchange, account: usize, query: &Query) -> Result<Value, ApiRefusal> {
     let paging = Paging::newest_first("GetOrders");
     let within = query.within(["min_ts", "max_ts"], paging.endpoint)?;
     let wanted = match query.get("status") {
@@ -81,7 +81,7 @@ fn orders(exchange: &Exchange, account: usize, query: &Query) -> Result<Value, R
         Some("resting") => Some(OrderStatus::Resting),
         Some("canceled") => Some(OrderStatus::Canceled),
         Some("executed") => Some(OrderStatus::Executed),
-        Some(_) => return Err(Refused::plain(400, "invalid_status_filter")),
+        Some(_) => return Err(ApiRefusal::plain(400, "invalid_status_filter")),
     };
     let orders = exchange.accounts[account].orders.values().rev().filter(|order| {
         wanted.is_none_or(|wanted| order.status == wanted)
@@ -94,7 +94,7 @@ fn orders(exchange: &Exchange, account: usize, query: &Query) -> Result<Value, R
     Ok(json!({"orders": bodies, "cursor": cursor}))
 }
 
-fn fills(exchange: &Exchange, account: &Account, query: &Query) -> Result<Value, Refused> {
+fn fills(exchange: &SandboxExchange, account: &MemberAccount, query: &Query) -> Result<Value, ApiRefusal> {
     let paging = Paging::newest_first("GetFills");
     let within = query.within(["min_ts", "max_ts"], paging.endpoint)?;
     let fills = account.fills.iter().rev().filter(|fill| {
@@ -107,13 +107,21 @@ fn fills(exchange: &Exchange, account: &Account, query: &Query) -> Result<Value,
     Ok(json!({"fills": bodies, "cursor": cursor}))
 }
 
-fn positions(exchange: &Exchange, account: &Account, query: &Query) -> Result<Value, Refused> {
+fn positions(
+    exchange: &SandboxExchange,
+    account: &MemberAccount,
+    query: &Query,
+) -> Result<Value, ApiRefusal> {
     let paging = Paging::of("GetPositions");
     let settled = query.get("settlement_status").unwrap_or("unsettled");
     if !["unsettled", "settled", "all"].contains(&settled) {
-        return Err(Refused::with(400, "invalid_parameters", "settlement_status: unsettled, settled or all"));
+        return Err(ApiRefusal::with(
+            400,
+            "invalid_parameters",
+            "settlement_status: unsettled, settled or all",
+        ));
     }
-    let counts = |position: &Position| match query.get("count_filter") {
+    let counts = |position: &MemberPosition| match query.get("count_filter") {
         None => true,
         Some(filter) => filter.split(',').any(|part| match part {
             "position" => position.signed != 0,
@@ -128,7 +136,7 @@ fn positions(exchange: &Exchange, account: &Account, query: &Query) -> Result<Va
     });
     let numbered = positions.map(|(&market, position)| (u64::from(market.0), (market, position)));
     let (positions, cursor) = query.page(paging, numbered)?;
-    let mut events: BTreeMap<&str, (Position, Contracts)> = BTreeMap::new();
+    let mut events: BTreeMap<&str, (MemberPosition, Contracts)> = BTreeMap::new();
     for (market, position) in &positions {
         let (sum, held) = events.entry(exchange.event_ticker(*market)).or_default();
         sum.traded += position.traded;
@@ -137,7 +145,7 @@ fn positions(exchange: &Exchange, account: &Account, query: &Query) -> Result<Va
         sum.fees += position.fees;
         *held += position.held();
     }
-    let event = |(ticker, (sum, held)): (&str, (Position, Contracts))| {
+    let event = |(ticker, (sum, held)): (&str, (MemberPosition, Contracts))| {
         json!({
             "event_ticker": ticker, "total_cost_dollars": wire::cost(sum.traded),
             "total_cost_shares_fp": wire::count(held), "event_exposure_dollars": wire::cost(sum.cost),
@@ -151,7 +159,11 @@ fn positions(exchange: &Exchange, account: &Account, query: &Query) -> Result<Va
     }))
 }
 
-fn settlements(exchange: &Exchange, account: &Account, query: &Query) -> Result<Value, Refused> {
+fn settlements(
+    exchange: &SandboxExchange,
+    account: &MemberAccount,
+    query: &Query,
+) -> Result<Value, ApiRefusal> {
     let paging = Paging::newest_first("GetSettlements");
     let within = query.within(["min_ts", "max_ts"], paging.endpoint)?;
     let settlements = account.settlements.iter().enumerate().rev().map(|(index, paid)| (index as u64, paid));

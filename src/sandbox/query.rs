@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 use crate::domain::decimal::parse_scaled;
 use crate::domain::{Contracts, Price, Timestamp};
 
-use super::refused::Refused;
+use super::refused::ApiRefusal;
 
 /// The parameters of a request.
 #[derive(Clone, Debug, Default)]
@@ -33,7 +33,7 @@ impl Query {
         self.get(name) == Some("true")
     }
 
-    pub(super) fn integer(&self, name: &str, endpoint: &str) -> Result<Option<i64>, Refused> {
+    pub(super) fn integer(&self, name: &str, endpoint: &str) -> Result<Option<i64>, ApiRefusal> {
         let read = |text: &str| text.parse().map_err(|_| failed(endpoint, name, "number"));
         self.get(name).map(read).transpose()
     }
@@ -43,7 +43,7 @@ impl Query {
         &self,
         [least, most]: [&str; 2],
         endpoint: &str,
-    ) -> Result<impl Fn(Timestamp) -> bool, Refused> {
+    ) -> Result<impl Fn(Timestamp) -> bool, ApiRefusal> {
         let (least, most) = (self.integer(least, endpoint)?, self.integer(most, endpoint)?);
         Ok(move |at: Timestamp| {
             let seconds = at.nanos().div_euclid(1_000_000_000);
@@ -57,7 +57,7 @@ impl Query {
         &self,
         paging: Paging,
         items: impl Iterator<Item = (u64, T)>,
-    ) -> Result<(Vec<T>, String), Refused> {
+    ) -> Result<(Vec<T>, String), ApiRefusal> {
         let Paging { endpoint, default, most, newest_first } = paging;
         let limit = self.integer("limit", endpoint)?.unwrap_or(default);
         if limit > most {
@@ -99,9 +99,9 @@ impl Paging {
     }
 }
 
-fn failed(endpoint: &str, name: &str, tag: &str) -> Refused {
+fn failed(endpoint: &str, name: &str, tag: &str) -> ApiRefusal {
     let field: String = name.split('_').map(capitalized).collect();
-    Refused::Query(format!(
+    ApiRefusal::Query(format!(
         "Parameter validation failed for {endpoint}: Key: '{endpoint}Params.{field}' Error:Field validation \
          for '{field}' failed on the '{tag}' tag"
     ))
@@ -129,12 +129,12 @@ pub(super) struct Fields<'a> {
 }
 
 /// Reads a body as JSON.
-pub(super) fn parse(body: &[u8]) -> Result<Value, Refused> {
-    serde_json::from_slice(body).map_err(|why| Refused::BadRequest(format!("json: {why}")))
+pub(super) fn parse(body: &[u8]) -> Result<Value, ApiRefusal> {
+    serde_json::from_slice(body).map_err(|why| ApiRefusal::BadRequest(format!("json: {why}")))
 }
 
 impl<'a> Fields<'a> {
-    pub(super) fn new(value: &'a Value, what: &'static str) -> Result<Self, Refused> {
+    pub(super) fn new(value: &'a Value, what: &'static str) -> Result<Self, ApiRefusal> {
         match value {
             Value::Object(object) => Ok(Self { object, what }),
             other => Err(mistyped(other, what, "", "object")),
@@ -150,47 +150,47 @@ impl<'a> Fields<'a> {
         name: &str,
         kind: &str,
         read: impl Fn(&'a Value) -> Option<T>,
-    ) -> Result<Option<T>, Refused> {
+    ) -> Result<Option<T>, ApiRefusal> {
         let read = |value| read(value).ok_or_else(|| mistyped(value, self.what, name, kind));
         self.value(name).map(read).transpose()
     }
 
-    pub(super) fn text(&self, name: &str) -> Result<Option<&'a str>, Refused> {
+    pub(super) fn text(&self, name: &str) -> Result<Option<&'a str>, ApiRefusal> {
         self.read(name, "string", Value::as_str)
     }
 
-    pub(super) fn required(&self, name: &str) -> Result<&'a str, Refused> {
-        self.text(name)?.ok_or_else(|| Refused::missing(name))
+    pub(super) fn required(&self, name: &str) -> Result<&'a str, ApiRefusal> {
+        self.text(name)?.ok_or_else(|| ApiRefusal::missing(name))
     }
 
-    pub(super) fn flag(&self, name: &str) -> Result<bool, Refused> {
+    pub(super) fn flag(&self, name: &str) -> Result<bool, ApiRefusal> {
         Ok(self.read(name, "bool", Value::as_bool)?.unwrap_or(false))
     }
 
-    pub(super) fn integer(&self, name: &str) -> Result<Option<i64>, Refused> {
+    pub(super) fn integer(&self, name: &str) -> Result<Option<i64>, ApiRefusal> {
         self.read(name, "int64", Value::as_i64)
     }
 
-    pub(super) fn list(&self, name: &str) -> Result<&'a [Value], Refused> {
+    pub(super) fn list(&self, name: &str) -> Result<&'a [Value], ApiRefusal> {
         let list = self.read(name, "[]object", |value| value.as_array().map(Vec::as_slice))?;
-        list.ok_or_else(|| Refused::missing(name))
+        list.ok_or_else(|| ApiRefusal::missing(name))
     }
 
-    pub(super) fn contracts(&self, name: &str) -> Result<Option<Contracts>, Refused> {
+    pub(super) fn contracts(&self, name: &str) -> Result<Option<Contracts>, ApiRefusal> {
         let read = |text| parse_scaled(text, 2).map(Contracts::from_hundredths);
-        let wrong = |why| Refused::with(400, "invalid_order_size", format!("{name}: {why}"));
+        let wrong = |why| ApiRefusal::with(400, "invalid_order_size", format!("{name}: {why}"));
         self.text(name)?.map(|text| read(text).map_err(wrong)).transpose()
     }
 
-    pub(super) fn price(&self, name: &str) -> Result<Price, Refused> {
+    pub(super) fn price(&self, name: &str) -> Result<Price, ApiRefusal> {
         let text = self.required(name)?;
         let ticks = parse_scaled(text, 4).ok().and_then(|ticks| u16::try_from(ticks).ok());
         let price = ticks.and_then(Price::new);
-        price.ok_or_else(|| Refused::with(400, "invalid_price", format!("{name}: {text}")))
+        price.ok_or_else(|| ApiRefusal::with(400, "invalid_price", format!("{name}: {text}")))
     }
 }
 
-fn mistyped(value: &Value, what: &str, field: &str, kind: &str) -> Refused {
+fn mistyped(value: &Value, what: &str, field: &str, kind: &str) -> ApiRefusal {
     let found = match value {
         Value::Null => "null",
         Value::Bool(_) => "bool",
@@ -201,7 +201,9 @@ fn mistyped(value: &Value, what: &str, field: &str, kind: &str) -> Refused {
     };
     let place = format!("{what}.{field}");
     let place = place.trim_end_matches('.');
-    Refused::BadRequest(format!("json: cannot unmarshal {found} into Go struct field {place} of type {kind}"))
+    ApiRefusal::BadRequest(format!(
+        "json: cannot unmarshal {found} into Go struct field {place} of type {kind}"
+    ))
 }
 
 #[cfg(test)]
@@ -240,7 +242,7 @@ mod tests {
         let fields = Fields::new(&body, "CreateOrderV2Request").unwrap();
         let example =
             "json: cannot unmarshal number into Go struct field CreateOrderV2Request.count of type string";
-        assert_eq!(fields.contracts("count"), Err(Refused::BadRequest(example.to_owned())));
-        assert_eq!(fields.required("ticker"), Err(Refused::missing("ticker")));
+        assert_eq!(fields.contracts("count"), Err(ApiRefusal::BadRequest(example.to_owned())));
+        assert_eq!(fields.required("ticker"), Err(ApiRefusal::missing("ticker")));
     }
 }

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 /// A refusal with its HTTP status.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Refused {
+pub enum ApiRefusal {
     /// `{"error":{"code","message","details"?}}`: auth, order and exchange errors.
     Nested {
         /// HTTP status.
@@ -22,7 +22,7 @@ pub enum Refused {
     TooMany,
 }
 
-impl Refused {
+impl ApiRefusal {
     /// A nested error without details.
     #[must_use]
     pub const fn plain(status: u16, code: &'static str) -> Self {

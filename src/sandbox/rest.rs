@@ -12,14 +12,14 @@ use serde_json::{Value, json};
 use crate::domain::Timestamp;
 
 use super::auth::{Signed, wall_millis};
-use super::control::Control;
+use super::control::SandboxControl;
 use super::faults::Fate;
-use super::limits::{Buckets, Budget};
+use super::limits::{Buckets, TokenBudget};
 use super::query::{Fields, Query, parse};
-use super::refused::Refused;
+use super::refused::ApiRefusal;
 use super::serve::{App, Core};
 use super::socket::until;
-use super::stream::Line;
+use super::stream::StreamLine;
 use super::{markets, portfolio, wire, writes};
 
 /// Where the API is mounted: the official client signs this prefix whatever its host says.
@@ -28,12 +28,12 @@ const PREFIX: &str = "/trade-api/v2";
 const LONGEST_BODY: usize = 4 << 20;
 
 /// A status and a body.
-pub(super) struct Answer {
+pub(super) struct RestAnswer {
     pub(super) status: u16,
     pub(super) body: Option<Value>,
 }
 
-impl Answer {
+impl RestAnswer {
     pub(super) const fn ok(body: Value) -> Self {
         Self { status: 200, body: Some(body) }
     }
@@ -43,10 +43,10 @@ impl Answer {
     }
 }
 
-pub(super) type Answered = Result<Answer, Refused>;
+pub(super) type Answered = Result<RestAnswer, ApiRefusal>;
 
 /// A request, taken apart.
-pub(super) struct Asked<'a> {
+pub(super) struct RestRequest<'a> {
     pub(super) method: &'a str,
     pub(super) path: &'a str,
     pub(super) query: Query,
@@ -57,14 +57,14 @@ pub(super) struct Asked<'a> {
 /// Every request but the upgrade of a socket.
 pub(super) async fn handle(
     State(app): State<Arc<App>>,
-    ConnectInfo(line): ConnectInfo<Line>,
+    ConnectInfo(line): ConnectInfo<StreamLine>,
     request: Request,
 ) -> Response {
     let (parts, body) = request.into_parts();
     let Ok(body) = to_bytes(body, LONGEST_BODY).await else {
-        return refusal(&Refused::BadRequest("the body is longer than 4 MiB".into()));
+        return refusal(&ApiRefusal::BadRequest("the body is longer than 4 MiB".into()));
     };
-    let asked = Asked {
+    let asked = RestRequest {
         method: parts.method.as_str(),
         path: parts.uri.path(),
         query: query(&parts.uri),
@@ -80,14 +80,14 @@ pub(super) async fn handle(
         let (fate, wait) = core.dice.request();
         let answered = match fate {
             Fate::Reset => None,
-            Fate::Limited => Some(Err(Refused::TooMany)),
-            Fate::FailsBefore => Some(Err(Refused::plain(500, "internal_server_error"))),
+            Fate::Limited => Some(Err(ApiRefusal::TooMany)),
+            Fate::FailsBefore => Some(Err(ApiRefusal::plain(500, "internal_server_error"))),
             Fate::Answered | Fate::FailsAfter | Fate::Lost => {
                 let answered = answer(&mut core, &asked, &segments);
                 core.publish();
                 match fate {
                     Fate::Lost => None,
-                    Fate::FailsAfter => Some(Err(Refused::plain(500, "internal_server_error"))),
+                    Fate::FailsAfter => Some(Err(ApiRefusal::plain(500, "internal_server_error"))),
                     _ => Some(answered),
                 }
             }
@@ -100,7 +100,7 @@ pub(super) async fn handle(
     answered.map_or_else(
         || {
             line.cut();
-            respond(Err(Refused::plain(500, "connection_cut")))
+            respond(Err(ApiRefusal::plain(500, "connection_cut")))
         },
         respond,
     )
@@ -123,13 +123,13 @@ pub(super) fn signature(headers: &HeaderMap) -> Signed<'_> {
 
 fn respond(answered: Answered) -> Response {
     match answered {
-        Ok(Answer { status, body }) => response(status, body.as_ref()),
+        Ok(RestAnswer { status, body }) => response(status, body.as_ref()),
         Err(refused) => refusal(&refused),
     }
 }
 
 /// The answer of a refusal.
-pub(super) fn refusal(refused: &Refused) -> Response {
+pub(super) fn refusal(refused: &ApiRefusal) -> Response {
     response(refused.status(), Some(&refused.body()))
 }
 
@@ -145,33 +145,38 @@ fn response(status: u16, body: Option<&Value>) -> Response {
 }
 
 /// What a request draws on, and how much of it.
-fn cost(method: &str, segments: &[&str], body: &[u8]) -> (Budget, u64) {
+fn cost(method: &str, segments: &[&str], body: &[u8]) -> (TokenBudget, u64) {
     let items = || {
         let orders = serde_json::from_slice::<Value>(body).ok();
         orders.and_then(|body| body["orders"].as_array().map(Vec::len)).unwrap_or(1).max(1) as u64
     };
     match (method, segments) {
-        ("GET", ["portfolio", "balance"]) => (Budget::Balance, 1),
-        ("GET", ["portfolio", "orders", _]) => (Budget::Read, 2),
-        ("GET", _) => (Budget::Read, 10),
-        ("DELETE", ["portfolio", "events", "orders", "batched"]) => (Budget::Write, 2 * items()),
-        ("DELETE", ["portfolio", "events", "orders", ..]) => (Budget::Write, 2),
-        ("POST", ["portfolio", "events", "orders", "batched"]) => (Budget::Write, 10 * items()),
-        _ => (Budget::Write, 10),
+        ("GET", ["portfolio", "balance"]) => (TokenBudget::Balance, 1),
+        ("GET", ["portfolio", "orders", _]) => (TokenBudget::Read, 2),
+        ("GET", _) => (TokenBudget::Read, 10),
+        ("DELETE", ["portfolio", "events", "orders", "batched"]) => (TokenBudget::Write, 2 * items()),
+        ("DELETE", ["portfolio", "events", "orders", ..]) => (TokenBudget::Write, 2),
+        ("POST", ["portfolio", "events", "orders", "batched"]) => (TokenBudget::Write, 10 * items()),
+        _ => (TokenBudget::Write, 10),
     }
 }
 
-fn spend(core: &mut Core, account: usize, asked: &Asked<'_>, segments: &[&str]) -> Result<(), Refused> {
+fn spend(
+    core: &mut Core,
+    account: usize,
+    asked: &RestRequest<'_>,
+    segments: &[&str],
+) -> Result<(), ApiRefusal> {
     let Some(tier) = core.tier else {
         return Ok(());
     };
     let now = Instant::now();
     let (budget, tokens) = cost(asked.method, segments, asked.body);
     let buckets = core.buckets.entry(account).or_insert_with(|| Buckets::new(tier, now));
-    if buckets.take(budget, tokens, now) { Ok(()) } else { Err(Refused::TooMany) }
+    if buckets.take(budget, tokens, now) { Ok(()) } else { Err(ApiRefusal::TooMany) }
 }
 
-fn answer(core: &mut Core, asked: &Asked<'_>, segments: &[&str]) -> Answered {
+fn answer(core: &mut Core, asked: &RestRequest<'_>, segments: &[&str]) -> Answered {
     let private = matches!(segments, ["portfolio", ..] | ["account", "limits"]);
     if !private {
         // Whoever signs a public request pays for it; whoever does not sign is nobody's account.
@@ -190,27 +195,27 @@ fn answer(core: &mut Core, asked: &Asked<'_>, segments: &[&str]) -> Answered {
 }
 
 /// V1 of placing orders is gone.
-fn gone() -> Refused {
+fn gone() -> ApiRefusal {
     let details = "https://docs.kalshi.com/api-reference/orders/create-order-v2";
-    Refused::with(410, "deprecated_v1_order_endpoint", details)
+    ApiRefusal::with(410, "deprecated_v1_order_endpoint", details)
 }
 
-fn account(core: &mut Core, asked: &Asked<'_>) -> Result<usize, Refused> {
+fn account(core: &mut Core, asked: &RestRequest<'_>) -> Result<usize, ApiRefusal> {
     let key = core.keys.verify(signature(asked.headers), asked.method, asked.path, wall_millis())?;
     Ok(core.exchange.open_account(key))
 }
 
 /// What only a sandbox has.
-async fn sandbox(app: &App, asked: &Asked<'_>) -> Answered {
+async fn sandbox(app: &App, asked: &RestRequest<'_>) -> Answered {
     match (asked.method, asked.path) {
         ("POST", "/sandbox/clock") => {
             let body = parse(if asked.body.is_empty() { b"{}" } else { asked.body })?;
             let until = Fields::new(&body, "Clock")?.integer("until_ts_ms")?.map(until);
             let mut told = None;
             let advanced = app.advance(until, |_, clock| told = Some(clock)).await;
-            advanced.map_err(|error| Refused::with(500, "internal_server_error", error.to_string()))?;
-            let told = told.ok_or(Refused::plain(500, "internal_server_error"))?;
-            Ok(Answer::ok(json!({"now_ts_ms": wire::millis(told.now), "end": told.end})))
+            advanced.map_err(|error| ApiRefusal::with(500, "internal_server_error", error.to_string()))?;
+            let told = told.ok_or(ApiRefusal::plain(500, "internal_server_error"))?;
+            Ok(RestAnswer::ok(json!({"now_ts_ms": wire::millis(told.now), "end": told.end})))
         }
         ("POST", "/sandbox/control") => {
             let body = parse(asked.body)?;
@@ -222,35 +227,35 @@ async fn sandbox(app: &App, asked: &Asked<'_>) -> Answered {
                 core.hub.close_all();
             }
             core.publish();
-            Ok(Answer::ok(json!({"now_ts_ms": wire::millis(core.exchange.now())})))
+            Ok(RestAnswer::ok(json!({"now_ts_ms": wire::millis(core.exchange.now())})))
         }
         ("GET", "/sandbox/account") => {
             let mut core = app.core();
             let account = account(&mut core, asked)?;
             let locked = core.exchange.locked(account);
             let state = &core.exchange.accounts[account];
-            Ok(Answer::ok(wire::account(&core.exchange, account, state, locked)))
+            Ok(RestAnswer::ok(wire::account(&core.exchange, account, state, locked)))
         }
-        _ => Err(Refused::NOT_FOUND),
+        _ => Err(ApiRefusal::NOT_FOUND),
     }
 }
 
-fn controls(body: &Value) -> Result<Vec<Control>, Refused> {
+fn controls(body: &Value) -> Result<Vec<SandboxControl>, ApiRefusal> {
     let fields = Fields::new(body, "Control")?;
     let mut controls = Vec::new();
     if body.get("pause").is_some() {
-        controls.push(Control::TradingPause(fields.flag("pause")?));
+        controls.push(SandboxControl::TradingPause(fields.flag("pause")?));
     }
     if body.get("exchange_pause").is_some() {
-        controls.push(Control::ExchangePause(fields.flag("exchange_pause")?));
+        controls.push(SandboxControl::ExchangePause(fields.flag("exchange_pause")?));
     }
-    controls.extend(fields.text("halt")?.map(|ticker| Control::Halt(ticker.to_owned())));
-    controls.extend(fields.text("activate")?.map(|ticker| Control::Activate(ticker.to_owned())));
+    controls.extend(fields.text("halt")?.map(|ticker| SandboxControl::Halt(ticker.to_owned())));
+    controls.extend(fields.text("activate")?.map(|ticker| SandboxControl::Activate(ticker.to_owned())));
     if let Some(close) = body.get("close_time") {
         let close = Fields::new(close, "Control.close_time")?;
-        let seconds = close.integer("ts")?.ok_or_else(|| Refused::missing("close_time.ts"))?;
+        let seconds = close.integer("ts")?.ok_or_else(|| ApiRefusal::missing("close_time.ts"))?;
         let at = Timestamp::from_nanos(seconds.saturating_mul(1_000_000_000));
-        controls.push(Control::CloseTime(close.required("ticker")?.to_owned(), at));
+        controls.push(SandboxControl::CloseTime(close.required("ticker")?.to_owned(), at));
     }
     Ok(controls)
 }

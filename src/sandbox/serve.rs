@@ -14,13 +14,13 @@ use crate::domain::{Span, Timestamp};
 use crate::engine::gateway::GatewayError;
 
 use super::auth::Keys;
-use super::exchange::Exchange;
+use super::exchange::SandboxExchange;
 use super::faults::{Dice, Faults};
 use super::limits::{Buckets, Tier};
 use super::rest;
 use super::socket;
 use super::state::Clock;
-use super::stream::{Line, Lines};
+use super::stream::{Lines, StreamLine};
 use super::subscriptions::Hub;
 
 /// How fast the exchange's clock runs.
@@ -58,7 +58,7 @@ pub enum ServeError {
 
 /// Everything there is, behind one lock.
 pub(super) struct Core {
-    pub(super) exchange: Exchange,
+    pub(super) exchange: SandboxExchange,
     pub(super) keys: Keys,
     pub(super) hub: Hub,
     pub(super) dice: Dice,
@@ -149,7 +149,7 @@ impl App {
 /// When the data cannot be read any further, or the socket fails.
 pub async fn serve(
     listener: TcpListener,
-    mut exchange: Exchange,
+    mut exchange: SandboxExchange,
     keys: Keys,
     settings: ServeSettings,
     stop: impl Future<Output = ()>,
@@ -177,7 +177,7 @@ pub async fn serve(
         .route("/trade-api/ws/v2", any(socket::upgrade))
         .fallback(rest::handle)
         .with_state(Arc::clone(&app));
-    let service = router.into_make_service_with_connect_info::<Line>();
+    let service = router.into_make_service_with_connect_info::<StreamLine>();
     let clock = async {
         match settings.speed {
             Speed::Max => std::future::pending().await,

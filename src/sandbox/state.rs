@@ -10,14 +10,14 @@ use super::{candles, wire};
 
 /// What the book shows, the best first, at YES prices. No level is of no contracts: it would be no level.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Shown {
+pub struct ShownBook {
     /// What is bid.
     pub bids: Vec<Level>,
     /// What is asked.
     pub asks: Vec<Level>,
 }
 
-impl Shown {
+impl ShownBook {
     /// Best bid.
     #[must_use]
     pub fn bid(&self) -> Option<Level> {
@@ -33,7 +33,7 @@ impl Shown {
 
 /// A listed market.
 #[derive(Debug)]
-pub struct MarketState {
+pub struct ServedMarket {
     /// As it was listed.
     pub market: Arc<Market>,
     /// Where it is in its life.
@@ -43,11 +43,11 @@ pub struct MarketState {
     /// The data's last quote.
     pub quote: Quote,
     /// What the book shows.
-    pub book: Shown,
+    pub book: ShownBook,
     /// What stands behind the data's next quote.
     pub behind: Option<Arc<Depth>>,
     /// All it has shown so far, for candles.
-    pub history: Vec<candles::Shown>,
+    pub history: Vec<candles::ShownCandle>,
     /// Rises with every quote.
     pub clock: u64,
     /// What YES paid, and when.
@@ -57,7 +57,7 @@ pub struct MarketState {
     pub(super) fees: FeeSchedule,
 }
 
-impl MarketState {
+impl ServedMarket {
     pub(super) const fn status_name(&self) -> &'static str {
         match self.status {
             MarketStatus::Active => "active",
@@ -83,7 +83,7 @@ pub struct SeriesState {
 
 /// An event, as its markets tell.
 #[derive(Debug)]
-pub struct Event {
+pub struct ExchangeEvent {
     pub(super) ticker: Arc<str>,
     pub(super) series: Arc<str>,
     pub(super) category: Arc<str>,
@@ -94,7 +94,7 @@ pub struct Event {
 
 /// What a socket can subscribe to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Channel {
+pub enum SocketChannel {
     /// Levels of the book.
     OrderBook,
     /// Best prices.
@@ -115,7 +115,7 @@ pub enum Channel {
 #[derive(Clone, Debug)]
 pub struct Message {
     /// On which channel.
-    pub channel: Channel,
+    pub channel: SocketChannel,
     /// Its `type`.
     pub kind: &'static str,
     /// The market it is about.

@@ -14,16 +14,16 @@ use tokio::net::{TcpListener, TcpStream};
 
 /// A connection as its handlers see it.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Line(Arc<AtomicBool>);
+pub(super) struct StreamLine(Arc<AtomicBool>);
 
-impl Line {
+impl StreamLine {
     /// Nothing is written on this connection any more: the next write closes it.
     pub(super) fn cut(&self) {
         self.0.store(true, Ordering::Relaxed);
     }
 }
 
-impl Connected<IncomingStream<'_, Lines>> for Line {
+impl Connected<IncomingStream<'_, Lines>> for StreamLine {
     fn connect_info(stream: IncomingStream<'_, Lines>) -> Self {
         stream.io().line.clone()
     }
@@ -43,7 +43,7 @@ impl Listener for Lines {
         if let Err(error) = stream.set_nodelay(true) {
             tracing::debug!(%error, "the connection stays slow");
         }
-        (Cuttable { stream, line: Line::default() }, address)
+        (Cuttable { stream, line: StreamLine::default() }, address)
     }
 
     fn local_addr(&self) -> io::Result<SocketAddr> {
@@ -51,11 +51,11 @@ impl Listener for Lines {
     }
 }
 
-/// A stream that fails once its [`Line`] is cut.
+/// A stream that fails once its [`StreamLine`] is cut.
 #[derive(Debug)]
 pub(super) struct Cuttable {
     stream: TcpStream,
-    line: Line,
+    line: StreamLine,
 }
 
 impl Cuttable {

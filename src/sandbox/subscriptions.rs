@@ -7,9 +7,9 @@ use tokio::sync::mpsc;
 
 use crate::domain::{MarketId, Timestamp};
 
-use super::exchange::Exchange;
+use super::exchange::SandboxExchange;
 use super::faults::{Delivery, Dice};
-use super::state::{Channel, Message};
+use super::state::{Message, SocketChannel};
 use super::wire;
 
 /// What goes to a socket.
@@ -36,7 +36,7 @@ const ACTION: (u32, &str) = (13, "Unsupported action");
 const TICKER: (u32, &str) = (14, "Market ticker required");
 const ACTION_REQUIRED: (u32, &str) = (15, "Action required");
 
-impl Channel {
+impl SocketChannel {
     fn from_name(name: &str) -> Option<Self> {
         Some(match name {
             "orderbook_delta" => Self::OrderBook,
@@ -68,16 +68,16 @@ impl Channel {
 }
 
 #[derive(Debug)]
-struct Subscription {
+struct SocketSubscription {
     sid: u64,
-    channel: Channel,
+    channel: SocketChannel,
     /// `None` = all.
     markets: Option<BTreeSet<MarketId>>,
     use_yes_price: bool,
     seq: u64,
 }
 
-impl Subscription {
+impl SocketSubscription {
     /// A message of this subscription; the next number is used up if its channel counts.
     fn frame(&mut self, kind: &str, body: &Value, now: Timestamp) -> Value {
         let mut frame = json!({"type": kind, "sid": self.sid});
@@ -104,7 +104,7 @@ struct Socket {
     id: u64,
     account: usize,
     frames: mpsc::Sender<Frame>,
-    subscriptions: Vec<Subscription>,
+    subscriptions: Vec<SocketSubscription>,
     sids: u64,
     dead: bool,
 }
@@ -126,7 +126,7 @@ impl Socket {
         &mut self,
         index: usize,
         id: Option<&Value>,
-        exchange: &Exchange,
+        exchange: &SandboxExchange,
         markets: &BTreeSet<MarketId>,
     ) {
         for state in markets.iter().filter_map(|&market| exchange.state(market)) {
@@ -169,7 +169,7 @@ impl Hub {
     }
 
     /// Tells everyone what happened; whether there was anything.
-    pub(super) fn publish(&mut self, exchange: &mut Exchange, dice: &mut Dice) -> bool {
+    pub(super) fn publish(&mut self, exchange: &mut SandboxExchange, dice: &mut Dice) -> bool {
         let (messages, now) = (exchange.take_messages(), exchange.now());
         for socket in &mut self.sockets {
             for message in &messages {
@@ -196,7 +196,7 @@ impl Hub {
     }
 
     /// Carries out a command of a socket.
-    pub(super) fn command(&mut self, id: u64, exchange: &Exchange, command: &Value) {
+    pub(super) fn command(&mut self, id: u64, exchange: &SandboxExchange, command: &Value) {
         let Some(socket) = self.sockets.iter_mut().find(|socket| socket.id == id) else {
             return;
         };
@@ -247,7 +247,10 @@ fn deliver(socket: &mut Socket, message: &Message, now: Timestamp, dice: &mut Di
 type Outcome = Result<(), (u32, &'static str)>;
 
 /// The markets named by `market_ticker` or `market_tickers`; `None` if neither is there.
-fn markets(exchange: &Exchange, params: &Value) -> Result<Option<BTreeSet<MarketId>>, (u32, &'static str)> {
+fn markets(
+    exchange: &SandboxExchange,
+    params: &Value,
+) -> Result<Option<BTreeSet<MarketId>>, (u32, &'static str)> {
     let one = params.get("market_ticker").into_iter();
     let many = params.get("market_tickers").map(|many| many.as_array().ok_or(PARAMETER)).transpose()?;
     let named: Vec<&Value> =
@@ -259,21 +262,21 @@ fn markets(exchange: &Exchange, params: &Value) -> Result<Option<BTreeSet<Market
     named.into_iter().map(|ticker| find(ticker).ok_or(PARAMETER)).collect::<Result<_, _>>().map(Some)
 }
 
-fn subscribe(socket: &mut Socket, exchange: &Exchange, id: &Value, params: &Value) -> Outcome {
+fn subscribe(socket: &mut Socket, exchange: &SandboxExchange, id: &Value, params: &Value) -> Outcome {
     let names = params.as_object().ok_or(PARAMS)?.get("channels").and_then(Value::as_array);
     let names = names.filter(|names| !names.is_empty()).ok_or(CHANNELS)?;
-    let channel = |name: &Value| name.as_str().and_then(Channel::from_name).ok_or(UNKNOWN_CHANNEL);
-    let channels: Vec<Channel> = names.iter().map(channel).collect::<Result<_, _>>()?;
+    let channel = |name: &Value| name.as_str().and_then(SocketChannel::from_name).ok_or(UNKNOWN_CHANNEL);
+    let channels: Vec<SocketChannel> = names.iter().map(channel).collect::<Result<_, _>>()?;
     let asked = markets(exchange, params)?;
-    if channels.contains(&Channel::OrderBook) && asked.is_none() {
+    if channels.contains(&SocketChannel::OrderBook) && asked.is_none() {
         return Err(TICKER);
     }
     let (flag, now) = (|name: &str| params[name] == true, exchange.now());
     for channel in channels {
         socket.sids += 1;
         let sid = socket.sids;
-        let markets = asked.clone().filter(|_| channel != Channel::Lifecycle);
-        socket.subscriptions.push(Subscription {
+        let markets = asked.clone().filter(|_| channel != SocketChannel::Lifecycle);
+        socket.subscriptions.push(SocketSubscription {
             sid,
             channel,
             markets,
@@ -283,10 +286,10 @@ fn subscribe(socket: &mut Socket, exchange: &Exchange, id: &Value, params: &Valu
         let msg = json!({"channel": channel.name(), "sid": sid});
         socket.send(&json!({"id": id, "type": "subscribed", "msg": msg, "sending_ts_ms": wire::millis(now)}));
         let index = socket.subscriptions.len() - 1;
-        if channel == Channel::OrderBook {
+        if channel == SocketChannel::OrderBook {
             socket.snapshots(index, None, exchange, asked.as_ref().unwrap_or(&BTreeSet::new()));
         }
-        if channel == Channel::Ticker && flag("send_initial_snapshot") {
+        if channel == SocketChannel::Ticker && flag("send_initial_snapshot") {
             let asked = asked.as_ref();
             for state in
                 exchange.states().filter(|state| asked.is_none_or(|asked| asked.contains(&state.market.id)))
@@ -313,7 +316,7 @@ fn unsubscribe(socket: &mut Socket, now: Timestamp, id: &Value, params: &Value) 
     Ok(())
 }
 
-fn update(socket: &mut Socket, exchange: &Exchange, id: &Value, params: &Value) -> Outcome {
+fn update(socket: &mut Socket, exchange: &SandboxExchange, id: &Value, params: &Value) -> Outcome {
     let params_are = params.as_object().ok_or(PARAMS)?;
     let sid = match (params_are.get("sid"), params_are.get("sids").and_then(Value::as_array)) {
         (Some(sid), _) => sid,
@@ -325,7 +328,7 @@ fn update(socket: &mut Socket, exchange: &Exchange, id: &Value, params: &Value) 
     let action = params["action"].as_str().ok_or(ACTION_REQUIRED)?;
     let asked = markets(exchange, params)?.ok_or(TICKER)?;
     let subscription = &mut socket.subscriptions[index];
-    let is_book = subscription.channel == Channel::OrderBook;
+    let is_book = subscription.channel == SocketChannel::OrderBook;
     match action {
         "get_snapshot" if is_book => {
             socket.snapshots(index, Some(id), exchange, &asked);

@@ -4,9 +4,11 @@ use serde_json::{Map, Value, json};
 
 use crate::domain::{Contracts, FeeType, Level, Money, OrderId, Price, PriceGrid, Side, Strike, Timestamp};
 
-use super::accounts::{Account, BookSide, FillRecord, OrderRecord, OrderStatus, Position, SettlementRecord};
-use super::exchange::Exchange;
-use super::state::{Event, MarketState, SeriesState, Shown};
+use super::accounts::{
+    BookSide, FillRecord, MemberAccount, MemberPosition, OrderRecord, OrderStatus, SettlementRecord,
+};
+use super::exchange::SandboxExchange;
+use super::state::{ExchangeEvent, SeriesState, ServedMarket, ShownBook};
 
 /// What a [`uuid`] numbers.
 pub(super) const ORDER: u32 = 0x0a00_0001;
@@ -165,7 +167,7 @@ fn shown(level: Option<Level>, empty: Price) -> (Price, Contracts) {
     level.map_or((empty, Contracts::ZERO), |level| (level.price, level.size))
 }
 
-pub(super) fn market(state: &MarketState) -> Value {
+pub(super) fn market(state: &ServedMarket) -> Value {
     let (market, quote) = (&state.market, &state.quote);
     let (bid, bid_size) = shown(state.book.bid(), Price::ZERO);
     let (ask, ask_size) = shown(state.book.ask(), Price::ONE);
@@ -205,14 +207,14 @@ pub(super) fn market(state: &MarketState) -> Value {
 }
 
 /// What the real exchange does not send: that only a midpoint is known, that bid and ask are assumed.
-fn extensions(state: &MarketState) -> [(&'static str, Option<Value>); 2] {
+fn extensions(state: &ServedMarket) -> [(&'static str, Option<Value>); 2] {
     [
         ("mid_dollars", state.quote.recorded_mid.map(|mid| price(mid).into())),
         ("quotes_assumed", state.quote.assumed.then_some(Value::Bool(true))),
     ]
 }
 
-pub(super) fn ticker(state: &MarketState, now: Timestamp) -> Value {
+pub(super) fn ticker(state: &ServedMarket, now: Timestamp) -> Value {
     let quote = &state.quote;
     let (bid, bid_size) = shown(state.book.bid(), Price::ZERO);
     let (ask, ask_size) = shown(state.book.ask(), Price::ONE);
@@ -236,12 +238,12 @@ fn side(levels: &[Level], depth: usize, written: impl Fn(Price) -> Price) -> Vec
     levels[..shown].iter().rev().map(|level| [price(written(level.price)), count(level.size)]).collect()
 }
 
-pub(super) fn order_book(state: &MarketState, depth: usize) -> Value {
-    let Shown { bids, asks } = &state.book;
+pub(super) fn order_book(state: &ServedMarket, depth: usize) -> Value {
+    let ShownBook { bids, asks } = &state.book;
     json!({"yes_dollars": side(bids, depth, |yes| yes), "no_dollars": side(asks, depth, Price::complement)})
 }
 
-pub(super) fn snapshot(state: &MarketState, use_yes_price: bool) -> Value {
+pub(super) fn snapshot(state: &ServedMarket, use_yes_price: bool) -> Value {
     let yes = side(&state.book.bids, 0, |yes| yes);
     let no = side(&state.book.asks, 0, |ask| if use_yes_price { ask } else { ask.complement() });
     let mut body = json!({
@@ -253,7 +255,7 @@ pub(super) fn snapshot(state: &MarketState, use_yes_price: bool) -> Value {
     body
 }
 
-pub(super) fn delta(state: &MarketState, side: Side, at: Price, by: i64, now: Timestamp) -> Value {
+pub(super) fn delta(state: &ServedMarket, side: Side, at: Price, by: i64, now: Timestamp) -> Value {
     json!({
         "market_ticker": state.market.ticker, "market_id": uuid(MARKET, u64::from(state.market.id.0)),
         "clock": state.clock, "price_dollars": price(at),
@@ -262,7 +264,7 @@ pub(super) fn delta(state: &MarketState, side: Side, at: Price, by: i64, now: Ti
     })
 }
 
-pub(super) fn created(state: &MarketState) -> Value {
+pub(super) fn created(state: &ServedMarket) -> Value {
     let market = &state.market;
     let (label, ranges) = grid(&market.grid);
     let mut metadata = json!({
@@ -289,7 +291,7 @@ pub(super) fn series(series: &SeriesState) -> Value {
     })
 }
 
-pub(super) fn event(event: &Event) -> Value {
+pub(super) fn event(event: &ExchangeEvent) -> Value {
     json!({
         "event_ticker": event.ticker, "series_ticker": event.series, "sub_title": "", "title": event.title,
         "collateral_return_type": "", "mutually_exclusive": false, "category": event.category,
@@ -298,7 +300,7 @@ pub(super) fn event(event: &Event) -> Value {
     })
 }
 
-pub(super) fn event_lifecycle(event: &Event) -> Value {
+pub(super) fn event_lifecycle(event: &ExchangeEvent) -> Value {
     json!({
         "event_ticker": event.ticker, "exchange_index": 0, "title": event.title, "subtitle": "",
         "collateral_return_type": "", "series_ticker": event.series,
@@ -342,7 +344,7 @@ fn expiration(order: &OrderRecord) -> Option<Timestamp> {
     Some(Timestamp::from_nanos(order.expiration?.saturating_mul(1_000_000_000)))
 }
 
-pub(super) fn order(exchange: &Exchange, user: usize, order: &OrderRecord) -> Value {
+pub(super) fn order(exchange: &SandboxExchange, user: usize, order: &OrderRecord) -> Value {
     let outcome = side_name(order.side.outcome());
     let mut body = json!({
         "order_id": uuid(ORDER, order.id.0), "user_id": uuid(USER, user as u64),
@@ -369,7 +371,7 @@ pub(super) fn order(exchange: &Exchange, user: usize, order: &OrderRecord) -> Va
 }
 
 pub(super) fn user_order(
-    exchange: &Exchange,
+    exchange: &SandboxExchange,
     user: usize,
     order: &OrderRecord,
     reason: Option<&str>,
@@ -400,7 +402,7 @@ pub(super) fn user_order(
     body
 }
 
-pub(super) fn fill(exchange: &Exchange, fill: &FillRecord) -> Value {
+pub(super) fn fill(exchange: &SandboxExchange, fill: &FillRecord) -> Value {
     let (ticker, outcome) = (exchange.ticker(fill.market), side_name(fill.side.outcome()));
     json!({
         "fill_id": uuid(TRADE, fill.trade), "trade_id": uuid(TRADE, fill.trade),
@@ -414,10 +416,10 @@ pub(super) fn fill(exchange: &Exchange, fill: &FillRecord) -> Value {
 }
 
 pub(super) fn fill_message(
-    exchange: &Exchange,
+    exchange: &SandboxExchange,
     fill: &FillRecord,
     order: Option<&OrderRecord>,
-    position: &Position,
+    position: &MemberPosition,
 ) -> Value {
     let outcome = side_name(fill.side.outcome());
     let mut body = json!({
@@ -435,7 +437,7 @@ pub(super) fn fill_message(
 }
 
 /// A trade as the public sees it: on REST with a time, on sockets with stamps.
-pub(super) fn trade(exchange: &Exchange, fill: &FillRecord, on_socket: bool) -> Value {
+pub(super) fn trade(exchange: &SandboxExchange, fill: &FillRecord, on_socket: bool) -> Value {
     // Seen from the taker; where the account was the maker, the taker was on the other side.
     let bid = (fill.side == BookSide::Bid) == fill.taker;
     let (outcome, side) = if bid { ("yes", "bid") } else { ("no", "ask") };
@@ -459,7 +461,7 @@ pub(super) fn trade(exchange: &Exchange, fill: &FillRecord, on_socket: bool) -> 
     body
 }
 
-pub(super) fn position(ticker: &str, position: &Position, opened: Timestamp) -> Value {
+pub(super) fn position(ticker: &str, position: &MemberPosition, opened: Timestamp) -> Value {
     json!({
         "ticker": ticker, "exchange_index": 0, "total_traded_dollars": cost(position.traded),
         "position_fp": count(Contracts::from_hundredths(position.signed)),
@@ -469,7 +471,7 @@ pub(super) fn position(ticker: &str, position: &Position, opened: Timestamp) -> 
     })
 }
 
-pub(super) fn position_message(ticker: &str, user: usize, position: &Position) -> Value {
+pub(super) fn position_message(ticker: &str, user: usize, position: &MemberPosition) -> Value {
     json!({
         "user_id": uuid(USER, user as u64), "market_ticker": ticker,
         "position_fp": count(Contracts::from_hundredths(position.signed)),
@@ -487,7 +489,7 @@ pub(super) const fn result_of(value: Price) -> &'static str {
     }
 }
 
-pub(super) fn settlement(exchange: &Exchange, record: &SettlementRecord) -> Value {
+pub(super) fn settlement(exchange: &SandboxExchange, record: &SettlementRecord) -> Value {
     let held = Contracts::from_hundredths(record.signed.abs());
     let part =
         |of_yes: bool| if of_yes == (record.signed > 0) { (held, record.cost) } else { Default::default() };
@@ -502,7 +504,12 @@ pub(super) fn settlement(exchange: &Exchange, record: &SettlementRecord) -> Valu
     })
 }
 
-pub(super) fn account(exchange: &Exchange, user: usize, account: &Account, locked: Money) -> Value {
+pub(super) fn account(
+    exchange: &SandboxExchange,
+    user: usize,
+    account: &MemberAccount,
+    locked: Money,
+) -> Value {
     let positions = account.positions.iter();
     json!({
         "key_id": account.key_id, "now_ts_ms": millis(exchange.now()), "cash": cost(account.cash),

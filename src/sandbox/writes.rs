@@ -6,40 +6,40 @@ use crate::domain::{Contracts, OrderId};
 
 use super::accounts::BookSide;
 use super::amend::Amend;
-use super::exchange::Exchange;
+use super::exchange::SandboxExchange;
 use super::groups::GroupAction;
-use super::orders::{Life, NewOrder};
+use super::orders::{NewOrder, OrderLifetime};
 use super::query::{Fields, parse};
-use super::refused::Refused;
-use super::rest::{Answer, Answered, Asked};
+use super::refused::ApiRefusal;
+use super::rest::{Answered, RestAnswer, RestRequest};
 use super::wire;
 
 const MOST_IN_GROUP: Contracts = Contracts::whole(1_000_000);
 
 /// The answer to a signed request that changes something.
 pub(super) fn answer(
-    exchange: &mut Exchange,
+    exchange: &mut SandboxExchange,
     account: usize,
-    asked: &Asked<'_>,
+    asked: &RestRequest<'_>,
     segments: &[&str],
 ) -> Answered {
     let body = || parse(asked.body);
     match (asked.method, segments) {
         ("POST", ["portfolio", "events", "orders"]) => {
-            create(exchange, account, &body()?).map(Answer::created)
+            create(exchange, account, &body()?).map(RestAnswer::created)
         }
         ("DELETE", ["portfolio", "events", "orders"]) => {
             if exchange.all_paused {
-                return Err(Refused::plain(409, "exchange_is_paused"));
+                return Err(ApiRefusal::plain(409, "exchange_is_paused"));
             }
             exchange.cancel_where(account, None, |_| true);
-            Ok(Answer { status: 204, body: None })
+            Ok(RestAnswer { status: 204, body: None })
         }
         ("POST", ["portfolio", "events", "orders", "batched"]) => create_batch(exchange, account, &body()?),
         ("DELETE", ["portfolio", "events", "orders", "batched"]) => cancel_batch(exchange, account, &body()?),
         ("DELETE", ["portfolio", "events", "orders", id]) => {
             let market = asked.query.get("market_ticker");
-            cancel(exchange, account, id, market).map(Answer::ok)
+            cancel(exchange, account, id, market).map(RestAnswer::ok)
         }
         ("POST", ["portfolio", "events", "orders", id, "amend"]) => amend(exchange, account, id, &body()?),
         ("POST", ["portfolio", "events", "orders", id, "decrease"]) => {
@@ -48,47 +48,49 @@ pub(super) fn answer(
         (method, ["portfolio", "order_groups", rest @ ..]) => {
             group(exchange, account, method, rest, asked.body)
         }
-        _ => Err(Refused::NOT_FOUND),
+        _ => Err(ApiRefusal::NOT_FOUND),
     }
 }
 
-fn side(fields: &Fields<'_>) -> Result<BookSide, Refused> {
+fn side(fields: &Fields<'_>) -> Result<BookSide, ApiRefusal> {
     match fields.required("side")? {
         "bid" => Ok(BookSide::Bid),
         "ask" => Ok(BookSide::Ask),
-        other => Err(Refused::with(400, "invalid_parameters", format!("side: `{other}` is not bid or ask"))),
+        other => {
+            Err(ApiRefusal::with(400, "invalid_parameters", format!("side: `{other}` is not bid or ask")))
+        }
     }
 }
 
-fn client_order_id(fields: &Fields<'_>, name: &str) -> Result<Option<String>, Refused> {
+fn client_order_id(fields: &Fields<'_>, name: &str) -> Result<Option<String>, ApiRefusal> {
     let id = fields.text(name)?.filter(|id| !id.is_empty());
     if id.is_some_and(|id| id.len() > 64 || id.contains('.')) {
         let details = format!("{name}: at most 64 characters, without `.`");
-        return Err(Refused::with(400, "invalid_parameters", details));
+        return Err(ApiRefusal::with(400, "invalid_parameters", details));
     }
     Ok(id.map(str::to_owned))
 }
 
-fn group_number(fields: &Fields<'_>) -> Result<Option<u64>, Refused> {
-    let unknown = || Refused::plain(404, "order_group_not_found");
+fn group_number(fields: &Fields<'_>) -> Result<Option<u64>, ApiRefusal> {
+    let unknown = || ApiRefusal::plain(404, "order_group_not_found");
     let id = fields.text("order_group_id")?.filter(|id| !id.is_empty());
     id.map(|id| wire::number_of(wire::GROUP, id).ok_or_else(unknown)).transpose()
 }
 
-fn new_order(body: &Value) -> Result<NewOrder, Refused> {
+fn new_order(body: &Value) -> Result<NewOrder, ApiRefusal> {
     let fields = Fields::new(body, "CreateOrderV2Request")?;
     let wrong = |field: &str, value: &str| {
-        Refused::with(400, "invalid_parameters", format!("{field}: `{value}` is not known"))
+        ApiRefusal::with(400, "invalid_parameters", format!("{field}: `{value}` is not known"))
     };
     let expiration = fields.integer("expiration_time")?;
     let life = match fields.required("time_in_force")? {
-        "good_till_canceled" => Life::GoodTill(expiration),
+        "good_till_canceled" => OrderLifetime::GoodTill(expiration),
         _ if expiration.is_some() => {
             let details = "expiration_time needs good_till_canceled";
-            return Err(Refused::with(400, "invalid_parameters", details));
+            return Err(ApiRefusal::with(400, "invalid_parameters", details));
         }
-        "immediate_or_cancel" => Life::Immediate,
-        "fill_or_kill" => Life::FillOrKill,
+        "immediate_or_cancel" => OrderLifetime::Immediate,
+        "fill_or_kill" => OrderLifetime::FillOrKill,
         other => return Err(wrong("time_in_force", other)),
     };
     let self_trade = match fields.required("self_trade_prevention_type")? {
@@ -97,15 +99,15 @@ fn new_order(body: &Value) -> Result<NewOrder, Refused> {
         other => return Err(wrong("self_trade_prevention_type", other)),
     };
     if fields.integer("exchange_index")?.is_some_and(|index| index > 0) {
-        return Err(Refused::plain(404, "market_not_found"));
+        return Err(ApiRefusal::plain(404, "market_not_found"));
     }
     if fields.integer("subaccount")?.is_some_and(|number| number != 0) {
-        return Err(Refused::plain(403, "subaccount_not_found"));
+        return Err(ApiRefusal::plain(403, "subaccount_not_found"));
     }
     Ok(NewOrder {
         ticker: fields.required("ticker")?.to_owned(),
         side: side(&fields)?,
-        count: fields.contracts("count")?.ok_or_else(|| Refused::missing("count"))?,
+        count: fields.contracts("count")?.ok_or_else(|| ApiRefusal::missing("count"))?,
         price: fields.price("price")?,
         life,
         self_trade,
@@ -117,7 +119,7 @@ fn new_order(body: &Value) -> Result<NewOrder, Refused> {
     })
 }
 
-fn create(exchange: &mut Exchange, account: usize, body: &Value) -> Result<Value, Refused> {
+fn create(exchange: &mut SandboxExchange, account: usize, body: &Value) -> Result<Value, ApiRefusal> {
     let new = new_order(body)?;
     let id = exchange.place(account, &new)?;
     let order = &exchange.accounts[account].orders[&id];
@@ -125,34 +127,39 @@ fn create(exchange: &mut Exchange, account: usize, body: &Value) -> Result<Value
 }
 
 /// What an item of a batch says instead, with what names it.
-fn failed(refused: &Refused, named: &str, name: Option<&Value>) -> Value {
+fn failed(refused: &ApiRefusal, named: &str, name: Option<&Value>) -> Value {
     let mut item = Map::new();
     name.map(|name| item.insert(named.to_owned(), name.clone()));
     item.insert("error".into(), refused.error());
     Value::Object(item)
 }
 
-fn create_batch(exchange: &mut Exchange, account: usize, body: &Value) -> Answered {
+fn create_batch(exchange: &mut SandboxExchange, account: usize, body: &Value) -> Answered {
     let orders = Fields::new(body, "BatchCreateOrdersV2Request")?.list("orders")?;
     let place = |item: &Value| {
         let placed = create(exchange, account, item);
         placed.unwrap_or_else(|refused| failed(&refused, "client_order_id", item.get("client_order_id")))
     };
     let orders: Vec<Value> = orders.iter().map(place).collect();
-    Ok(Answer::created(json!({"orders": orders})))
+    Ok(RestAnswer::created(json!({"orders": orders})))
 }
 
-fn cancel(exchange: &mut Exchange, account: usize, id: &str, market: Option<&str>) -> Result<Value, Refused> {
-    let id = wire::order_id(id).ok_or(Refused::NOT_FOUND)?;
-    let order = exchange.accounts[account].orders.get(&id).ok_or(Refused::NOT_FOUND)?;
+fn cancel(
+    exchange: &mut SandboxExchange,
+    account: usize,
+    id: &str,
+    market: Option<&str>,
+) -> Result<Value, ApiRefusal> {
+    let id = wire::order_id(id).ok_or(ApiRefusal::NOT_FOUND)?;
+    let order = exchange.accounts[account].orders.get(&id).ok_or(ApiRefusal::NOT_FOUND)?;
     if market.is_some_and(|market| exchange.ticker(order.market) != market) {
-        return Err(Refused::NOT_FOUND);
+        return Err(ApiRefusal::NOT_FOUND);
     }
     let reduced = exchange.cancel(account, id)?;
     Ok(wire::canceled(&exchange.accounts[account].orders[&id], reduced, exchange.now()))
 }
 
-fn cancel_batch(exchange: &mut Exchange, account: usize, body: &Value) -> Answered {
+fn cancel_batch(exchange: &mut SandboxExchange, account: usize, body: &Value) -> Answered {
     let orders = Fields::new(body, "BatchCancelOrdersV2Request")?.list("orders")?;
     let mut one = |item: &Value| {
         let fields = Fields::new(item, "BatchCancelOrdersV2RequestOrder")?;
@@ -166,38 +173,38 @@ fn cancel_batch(exchange: &mut Exchange, account: usize, body: &Value) -> Answer
         })
     };
     let orders: Vec<Value> = orders.iter().map(cancel).collect();
-    Ok(Answer::ok(json!({"orders": orders})))
+    Ok(RestAnswer::ok(json!({"orders": orders})))
 }
 
-fn amend(exchange: &mut Exchange, account: usize, id: &str, body: &Value) -> Answered {
-    let id = wire::order_id(id).ok_or(Refused::NOT_FOUND)?;
+fn amend(exchange: &mut SandboxExchange, account: usize, id: &str, body: &Value) -> Answered {
+    let id = wire::order_id(id).ok_or(ApiRefusal::NOT_FOUND)?;
     let fields = Fields::new(body, "AmendOrderV2Request")?;
     let amend = Amend {
         ticker: fields.required("ticker")?.to_owned(),
         side: side(&fields)?,
         price: fields.price("price")?,
-        count: fields.contracts("count")?.ok_or_else(|| Refused::missing("count"))?,
+        count: fields.contracts("count")?.ok_or_else(|| ApiRefusal::missing("count"))?,
         client_order_id: client_order_id(&fields, "client_order_id")?,
         updated_client_order_id: client_order_id(&fields, "updated_client_order_id")?,
         expiration: fields.integer("expiration_time")?,
     };
     let before = exchange.amend(account, id, &amend)?;
     let order = &exchange.accounts[account].orders[&id];
-    Ok(Answer::ok(wire::placed(order, Some(&before), exchange.now())))
+    Ok(RestAnswer::ok(wire::placed(order, Some(&before), exchange.now())))
 }
 
-fn decrease(exchange: &mut Exchange, account: usize, id: &str, body: &Value) -> Answered {
-    let id = wire::order_id(id).ok_or(Refused::NOT_FOUND)?;
+fn decrease(exchange: &mut SandboxExchange, account: usize, id: &str, body: &Value) -> Answered {
+    let id = wire::order_id(id).ok_or(ApiRefusal::NOT_FOUND)?;
     let fields = Fields::new(body, "DecreaseOrderV2Request")?;
     match (fields.contracts("reduce_by")?, fields.contracts("reduce_to")?) {
         (Some(by), None) => exchange.decrease(account, id, |left| left - by.min(left))?,
         (None, Some(to)) => exchange.decrease(account, id, |left| to.min(left))?,
-        _ => return Err(Refused::with(400, "invalid_parameters", "give either reduce_by or reduce_to")),
+        _ => return Err(ApiRefusal::with(400, "invalid_parameters", "give either reduce_by or reduce_to")),
     }
-    Ok(Answer::ok(decreased(exchange, account, id)))
+    Ok(RestAnswer::ok(decreased(exchange, account, id)))
 }
 
-fn decreased(exchange: &Exchange, account: usize, id: OrderId) -> Value {
+fn decreased(exchange: &SandboxExchange, account: usize, id: OrderId) -> Value {
     let order = &exchange.accounts[account].orders[&id];
     let mut body = json!({
         "order_id": wire::uuid(wire::ORDER, id.0), "remaining_count": wire::count(order.remaining),
@@ -209,7 +216,7 @@ fn decreased(exchange: &Exchange, account: usize, id: OrderId) -> Value {
     body
 }
 
-fn contracts_limit(body: &Value) -> Result<Contracts, Refused> {
+fn contracts_limit(body: &Value) -> Result<Contracts, ApiRefusal> {
     let fields = Fields::new(body, "OrderGroupRequest")?;
     let limit = match fields.contracts("contracts_limit_fp")? {
         Some(limit) => Some(limit),
@@ -218,27 +225,33 @@ fn contracts_limit(body: &Value) -> Result<Contracts, Refused> {
             .and_then(|whole| whole.checked_mul(100))
             .map(Contracts::from_hundredths),
     };
-    let limit = limit.ok_or_else(|| Refused::missing("contracts_limit_fp"))?;
+    let limit = limit.ok_or_else(|| ApiRefusal::missing("contracts_limit_fp"))?;
     if (Contracts::ONE..=MOST_IN_GROUP).contains(&limit) {
         return Ok(limit);
     }
-    Err(Refused::with(400, "invalid_parameters", "contracts_limit: between 1 and 1000000"))
+    Err(ApiRefusal::with(400, "invalid_parameters", "contracts_limit: between 1 and 1000000"))
 }
 
-fn group(exchange: &mut Exchange, account: usize, method: &str, rest: &[&str], body: &[u8]) -> Answered {
+fn group(
+    exchange: &mut SandboxExchange,
+    account: usize,
+    method: &str,
+    rest: &[&str],
+    body: &[u8],
+) -> Answered {
     if let ("POST", ["create"]) = (method, rest) {
         let limit = contracts_limit(&parse(body)?)?;
         let id = wire::uuid(wire::GROUP, exchange.create_group(account, limit));
-        return Ok(Answer::created(json!({"order_group_id": id, "subaccount": 0, "exchange_index": 0})));
+        return Ok(RestAnswer::created(json!({"order_group_id": id, "subaccount": 0, "exchange_index": 0})));
     }
-    let number = |id: &str| wire::number_of(wire::GROUP, id).ok_or(Refused::NOT_FOUND);
+    let number = |id: &str| wire::number_of(wire::GROUP, id).ok_or(ApiRefusal::NOT_FOUND);
     let (id, action) = match (method, rest) {
         ("PUT", [id, "reset"]) => (number(id)?, GroupAction::Reset),
         ("PUT", [id, "trigger"]) => (number(id)?, GroupAction::Trigger),
         ("PUT", [id, "limit"]) => (number(id)?, GroupAction::Limit(contracts_limit(&parse(body)?)?)),
         ("DELETE", [id]) => (number(id)?, GroupAction::Delete),
-        _ => return Err(Refused::NOT_FOUND),
+        _ => return Err(ApiRefusal::NOT_FOUND),
     };
     exchange.steer_group(account, id, action)?;
-    Ok(Answer::ok(json!({})))
+    Ok(RestAnswer::ok(json!({})))
 }

@@ -16,13 +16,13 @@ use crate::desk::risk::drawdown::DrawdownLimits;
 use crate::desk::risk::exposure::ExposureLimits;
 use crate::desk::risk::kill_switch::KillRules;
 use crate::desk::scanner::ScannerSettings;
-use crate::desk::{DeskSettings, Seat};
+use crate::desk::{DeskSettings, StrategySlot};
 use crate::domain::{Contracts, Decimal6, Fraction, Money, Price, Span, TimeInForce, Timestamp};
 use crate::sim::{FillModel, LatencyModel, SimSettings};
 use crate::strategies::{self, BuildError};
 
 use moved_keys::MovedKey;
-use raw::{OneOrMany, Raw};
+use raw::{OneOrMany, RawScenario};
 
 /// Why a scenario cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -57,11 +57,11 @@ pub struct Scenario {
     /// The desk's settings.
     pub desk: DeskSettings,
     /// The strategies.
-    pub seats: Vec<Seat>,
+    pub seats: Vec<StrategySlot>,
     /// The simulated exchange's settings.
     pub sim: SimSettings,
     /// Everything as resolved, paths as written.
-    pub resolved: Raw,
+    pub resolved: RawScenario,
     /// What whoever wrote it should know, though it holds: keys by their old names.
     pub notes: Vec<String>,
 }
@@ -127,25 +127,25 @@ impl Scenario {
 }
 
 /// A value that does not hold: the key it stands at, and what is wrong, which names the key.
-struct Wrong {
+struct InvalidKey {
     key: String,
     problem: String,
 }
 
-fn wrong<T>(key: &str, problem: impl std::fmt::Display) -> Result<T, Wrong> {
-    Err(Wrong { key: key.to_owned(), problem: format!("{key} {problem}") })
+fn wrong<T>(key: &str, problem: impl std::fmt::Display) -> Result<T, InvalidKey> {
+    Err(InvalidKey { key: key.to_owned(), problem: format!("{key} {problem}") })
 }
 
-fn share(key: &str, value: f64) -> Result<Fraction, Wrong> {
+fn share(key: &str, value: f64) -> Result<Fraction, InvalidKey> {
     Fraction::from_f64(value).map_or_else(|| wrong(key, format!("= {value} is not between 0 and 1")), Ok)
 }
 
-fn positive_share(key: &str, value: f64) -> Result<Fraction, Wrong> {
+fn positive_share(key: &str, value: f64) -> Result<Fraction, InvalidKey> {
     let fraction = share(key, value)?;
     if fraction == Fraction::ZERO { wrong(key, format!("= {value} is not above 0")) } else { Ok(fraction) }
 }
 
-fn span(key: &str, text: &str) -> Result<Span, Wrong> {
+fn span(key: &str, text: &str) -> Result<Span, InvalidKey> {
     Span::parse(text).or_else(|problem| wrong(key, format!("= {problem}")))
 }
 
@@ -156,7 +156,7 @@ fn exact<T>(
     scale: usize,
     range: &str,
     make: impl FnOnce(i64) -> Option<T>,
-) -> Result<T, Wrong> {
+) -> Result<T, InvalidKey> {
     if value.abs() > 1e12 {
         return wrong(key, format!("= {value:e} is not {range}"));
     }
@@ -168,11 +168,11 @@ fn exact<T>(
     }
 }
 
-fn price(key: &str, value: f64) -> Result<Price, Wrong> {
+fn price(key: &str, value: f64) -> Result<Price, InvalidKey> {
     exact(key, value, 4, "between 0 and 1 dollar", |units| u16::try_from(units).ok().and_then(Price::new))
 }
 
-fn resolve(raw: Raw, folder: &Path) -> Result<Scenario, Wrong> {
+fn resolve(raw: RawScenario, folder: &Path) -> Result<Scenario, InvalidKey> {
     let mut raw = raw;
     let (start, end) = dates(&raw)?;
     let seats = seats(&mut raw)?;
@@ -210,7 +210,7 @@ fn resolve(raw: Raw, folder: &Path) -> Result<Scenario, Wrong> {
 }
 
 /// A folder as seen from the scenario, or an address as it is.
-fn place_of_data(path: &str, folder: &Path) -> Result<PathBuf, Wrong> {
+fn place_of_data(path: &str, folder: &Path) -> Result<PathBuf, InvalidKey> {
     let place = Path::new(path);
     if !is_address(place) {
         return Ok(folder.join(place));
@@ -221,7 +221,7 @@ fn place_of_data(path: &str, folder: &Path) -> Result<PathBuf, Wrong> {
     Ok(place.to_owned())
 }
 
-fn dates(raw: &Raw) -> Result<(Option<Timestamp>, Option<Timestamp>), Wrong> {
+fn dates(raw: &RawScenario) -> Result<(Option<Timestamp>, Option<Timestamp>), InvalidKey> {
     let read = |key: &str, date: &Option<raw::Date>| match date {
         None => Ok(None),
         Some(date) => match Timestamp::parse_date(&date.0) {
@@ -238,7 +238,7 @@ fn dates(raw: &Raw) -> Result<(Option<Timestamp>, Option<Timestamp>), Wrong> {
     }
 }
 
-fn seats(raw: &mut Raw) -> Result<Vec<Seat>, Wrong> {
+fn seats(raw: &mut RawScenario) -> Result<Vec<StrategySlot>, InvalidKey> {
     let mut seats = Vec::new();
     if raw.strategy.as_slice().is_empty() {
         return wrong("strategy", "is missing; a scenario needs at least one [strategy]");
@@ -255,7 +255,7 @@ fn seats(raw: &mut Raw) -> Result<Vec<Seat>, Wrong> {
 }
 
 /// Makes the strategy of the table at `key`, and fills in the table's defaults.
-fn seat(key: &str, table: &mut toml::Table) -> Result<Seat, Wrong> {
+fn seat(key: &str, table: &mut toml::Table) -> Result<StrategySlot, InvalidKey> {
     let at = |name: &str| format!("{key}.{name}");
     let mut own = table.clone();
     let known = strategies::NAMES;
@@ -274,17 +274,17 @@ fn seat(key: &str, table: &mut toml::Table) -> Result<Seat, Wrong> {
     let built = strategies::build(&name, own).map_err(|error| match error {
         BuildError::UnknownName => {
             let problem = format!("`{name}` is no strategy; did you mean `{}`?", raw::nearest(&name, known));
-            Wrong { key: at("name"), problem: format!("{} = {problem}", at("name")) }
+            InvalidKey { key: at("name"), problem: format!("{} = {problem}", at("name")) }
         }
         BuildError::Table(error) => {
             let (key, problem) = raw::explain(key, &error, &["name", "min_edge"]);
-            Wrong { key, problem }
+            InvalidKey { key, problem }
         }
         BuildError::Value(problem) => {
-            Wrong { key: at(problem.split(' ').next().unwrap_or_default()), problem: at(&problem) }
+            InvalidKey { key: at(problem.split(' ').next().unwrap_or_default()), problem: at(&problem) }
         }
     })?;
-    let seat = Seat { strategy: built.strategy, min_edge: share(&at("min_edge"), min_edge)? };
+    let seat = StrategySlot { strategy: built.strategy, min_edge: share(&at("min_edge"), min_edge)? };
     table.clear();
     table.insert("name".into(), name.into());
     table.insert("min_edge".into(), min_edge.into());
@@ -292,7 +292,7 @@ fn seat(key: &str, table: &mut toml::Table) -> Result<Seat, Wrong> {
     Ok(seat)
 }
 
-fn desk(raw: &Raw) -> Result<DeskSettings, Wrong> {
+fn desk(raw: &RawScenario) -> Result<DeskSettings, InvalidKey> {
     let range = "between 0.000001 and 1000000000 dollars";
     let bankroll = exact("scenario.bankroll", raw.scenario.bankroll, 6, range, |units| {
         // Above a billion dollars the sizing arithmetic would have to round.
@@ -343,7 +343,7 @@ fn desk(raw: &Raw) -> Result<DeskSettings, Wrong> {
     })
 }
 
-fn limits(raw: &Raw) -> Result<RiskLimits, Wrong> {
+fn limits(raw: &RawScenario) -> Result<RiskLimits, InvalidKey> {
     let risk = &raw.risk;
     let start = share("risk.drawdown_start", risk.drawdown_start)?;
     let half = share("risk.drawdown_half", risk.drawdown_half)?;
@@ -369,7 +369,7 @@ fn limits(raw: &Raw) -> Result<RiskLimits, Wrong> {
     })
 }
 
-fn simulation(raw: &Raw) -> Result<SimSettings, Wrong> {
+fn simulation(raw: &RawScenario) -> Result<SimSettings, InvalidKey> {
     let key = "simulation.latency";
     let latency = match raw.simulation.latency.split_once("..") {
         None => LatencyModel::Fixed(span(key, &raw.simulation.latency)?),

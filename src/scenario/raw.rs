@@ -64,9 +64,9 @@ impl From<Date> for String {
 /// The whole file.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Raw {
+pub struct RawScenario {
     /// `[scenario]`
-    pub scenario: About,
+    pub scenario: ScenarioKeys,
     /// `[feed]`
     pub feed: FeedKeys,
     /// `[scanner]`
@@ -100,7 +100,7 @@ pub struct Raw {
 /// `[scenario]`
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct About {
+pub struct ScenarioKeys {
     /// Names the report folder.
     pub name: String,
     /// For people.
@@ -314,7 +314,7 @@ pub struct ParseError {
 ///
 /// # Errors
 /// Names the line and what is wrong with it, or the override.
-pub fn parse(text: &str, overrides: &[String]) -> Result<(Raw, Vec<MovedKey>), ParseError> {
+pub fn parse(text: &str, overrides: &[String]) -> Result<(RawScenario, Vec<MovedKey>), ParseError> {
     let in_file = |(key, problem): (String, String)| ParseError { line: line_of(text, &key), problem };
     let in_override = |problem: String| ParseError { line: None, problem };
     let Ok(mut table) = text.parse::<toml::Table>() else {
@@ -340,7 +340,7 @@ pub fn parse(text: &str, overrides: &[String]) -> Result<(Raw, Vec<MovedKey>), P
     Ok((raw, moved))
 }
 
-fn read(text: &str) -> Result<Raw, ParseError> {
+fn read(text: &str) -> Result<RawScenario, ParseError> {
     toml::from_str(text).map_err(|error| {
         let (key, problem) = explain("", &error, &[]);
         // What is missing from the whole file is missing from no line.

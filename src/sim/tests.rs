@@ -12,16 +12,16 @@ use crate::desk::risk::drawdown::DrawdownLimits;
 use crate::desk::risk::exposure::ExposureLimits;
 use crate::desk::risk::kill_switch::KillRules;
 use crate::desk::scanner::ScannerSettings;
-use crate::desk::{Desk, DeskSettings, Seat};
+use crate::desk::{Desk, DeskSettings, StrategySlot};
 use crate::domain::{
     Action, Contracts, Decimal6, EventId, FeeRounding, FeeSchedule, Fraction, Market, MarketId, Money, Order,
     OrderId, Price, PriceGrid, Quote, SeriesId, Side, Span, Strike, TimeInForce, Timestamp,
 };
-use crate::engine::gateway::{Session, Venue};
+use crate::engine::gateway::{EventSource, Venue};
 use crate::engine::{Engine, Journal, JournalError};
 use crate::event::{CloseReason, Command, Input, MarketEvent, RejectReason, Stamped, VenueEvent};
 use crate::feed::synthetic::{SyntheticFeed, SyntheticSettings};
-use crate::strategies::fixed_rate::{FixedRate, Settings};
+use crate::strategies::fixed_rate::{FixedRate, FixedRateSettings};
 
 use super::{FillModel, LatencyModel, SimExchange, SimSettings};
 
@@ -219,10 +219,13 @@ fn desk(exposure: ExposureLimits, kelly: u32, belief: f64, time_in_force: TimeIn
         exits: ExitSettings { inversion: Fraction::ZERO, max_holding: Span::HOUR },
         execution: ExecutionSettings { time_in_force, max_slippage: cents(1), retries: 2 },
     };
-    let rates =
-        Settings { probability: Some(belief), rates: std::collections::BTreeMap::default(), confidence: 1.0 };
+    let rates = FixedRateSettings {
+        probability: Some(belief),
+        rates: std::collections::BTreeMap::default(),
+        confidence: 1.0,
+    };
     let strategy = Box::new(FixedRate::new(rates).unwrap());
-    Desk::new(settings, vec![Seat { strategy, min_edge: share(20_000) }])
+    Desk::new(settings, vec![StrategySlot { strategy, min_edge: share(20_000) }])
 }
 
 /// At the moment of entry no cap is exceeded.
@@ -267,7 +270,7 @@ proptest! {
         let venue = SimExchange::new(SimSettings { latency, seed, ..settings() });
         let life = if resting { TimeInForce::Gtc } else { TimeInForce::Ioc };
         let desk = desk(caps, kelly, belief, life);
-        let mut engine = Engine::new(desk, Session { feed, venue }, Nothing);
+        let mut engine = Engine::new(desk, EventSource { feed, venue }, Nothing);
         let mut seen = OrderId(0);
         let run = engine.run(|_, desk| {
             for open in desk.execution().iter().filter(|open| open.order.id > seen) {

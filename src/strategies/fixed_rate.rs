@@ -16,7 +16,7 @@ pub const NAME: &str = "fixed_rate";
 /// The strategy's keys in a scenario.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Settings {
+pub struct FixedRateSettings {
     /// Probability of YES in markets not listed in `rates`; without it those are left alone.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub probability: Option<f64>,
@@ -37,12 +37,12 @@ pub struct FixedRate {
     default: Option<Estimate>,
     rates: BTreeMap<String, Estimate>,
     /// What was found for each market so far, so that a ticker is looked up once.
-    found: Vec<Found>,
+    found: Vec<FixedRateKeys>,
 }
 
 /// Whether a market's ticker was looked up, and what was found.
 #[derive(Clone)]
-enum Found {
+enum FixedRateKeys {
     NotYet,
     Estimate(Option<Estimate>),
 }
@@ -52,7 +52,7 @@ impl FixedRate {
     ///
     /// # Errors
     /// Names the figure that is no probability.
-    pub fn new(settings: Settings) -> Result<Self, String> {
+    pub fn new(settings: FixedRateSettings) -> Result<Self, String> {
         let confidence = Fraction::from_f64(settings.confidence)
             .ok_or_else(|| format!("confidence = {} is not between 0 and 1", settings.confidence))?;
         let estimate = |name: &str, value: f64| {
@@ -82,13 +82,13 @@ impl Strategy for FixedRate {
     fn evaluate(&mut self, view: &MarketView<'_>) -> Option<Estimate> {
         let index = view.market.id.index();
         if self.found.len() <= index {
-            self.found.resize(index + 1, Found::NotYet);
+            self.found.resize(index + 1, FixedRateKeys::NotYet);
         }
-        if let Found::Estimate(estimate) = &self.found[index] {
+        if let FixedRateKeys::Estimate(estimate) = &self.found[index] {
             return estimate.clone();
         }
         let estimate = self.rates.get(&*view.market.ticker).or(self.default.as_ref()).cloned();
-        self.found[index] = Found::Estimate(estimate.clone());
+        self.found[index] = FixedRateKeys::Estimate(estimate.clone());
         estimate
     }
 }

@@ -20,14 +20,14 @@ pub type Set = Vec<(String, String)>;
 
 /// A key and the values it takes in turn.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Grid {
+pub struct GridAxis {
     /// The scenario key.
     pub key: String,
     /// Its values as written.
     pub values: Vec<String>,
 }
 
-impl Grid {
+impl GridAxis {
     /// Reads `risk.kelly_fraction=0.1,0.25`. A comma within brackets, braces or quotes belongs to its value.
     ///
     /// # Errors
@@ -47,7 +47,7 @@ impl Grid {
 
 /// A key and the range its values are drawn from.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Range {
+pub struct RangeAxis {
     /// The scenario key.
     pub key: String,
     low: i64,
@@ -55,7 +55,7 @@ pub struct Range {
     scale: usize,
 }
 
-impl Range {
+impl RangeAxis {
     /// Reads `risk.kelly_fraction=0.05..0.5`; both ends can be drawn.
     ///
     /// # Errors
@@ -87,9 +87,9 @@ impl Range {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Space {
     /// Keys with listed values.
-    pub grids: Vec<Grid>,
+    pub grids: Vec<GridAxis>,
     /// Keys with ranges.
-    pub ranges: Vec<Range>,
+    pub ranges: Vec<RangeAxis>,
     /// How many points are drawn from the ranges.
     pub draws: usize,
     /// Whether every draw lies in its own of `draws` equal parts of each range (Latin hypercube sampling,

@@ -19,7 +19,7 @@ const ROWS: usize = 65_536;
 
 /// A stretch of the timeline with what helps to read only parts of it.
 #[derive(Debug)]
-pub struct Batch {
+pub struct InputBatch {
     /// All inputs, in order.
     pub inputs: Vec<Stamped<Input>>,
     /// Whether nothing comes after.
@@ -33,7 +33,7 @@ pub struct Batch {
     mids: Vec<(MarketId, Option<u16>)>,
 }
 
-impl Batch {
+impl InputBatch {
     /// What desks that scan at this interval need.
     #[must_use]
     pub fn filter(&self, interval: Span) -> &Filter {
@@ -68,21 +68,21 @@ impl Batch {
 #[derive(Debug, Default)]
 pub struct Filter {
     /// In order; none is empty.
-    pub stretches: Vec<Stretch>,
+    pub stretches: Vec<ScanWindow>,
     keep: Vec<u32>,
 }
 
 impl Filter {
     /// The rows needed of a stretch.
     #[must_use]
-    pub fn needed(&self, stretch: &Stretch) -> &[u32] {
+    pub fn needed(&self, stretch: &ScanWindow) -> &[u32] {
         &self.keep[stretch.keep.start as usize..stretch.keep.end as usize]
     }
 }
 
 /// Inputs between two moments at which desks may scan.
 #[derive(Clone, Debug)]
-pub struct Stretch {
+pub struct ScanWindow {
     /// The earlier of the moments.
     pub after: Timestamp,
     /// Up to here everything has been told when the stretch is through.
@@ -98,7 +98,7 @@ pub struct Batches<F> {
     ahead: Option<Stamped<Input>>,
     intervals: Vec<Span>,
     markets: usize,
-    sieve: Sieve,
+    sieve: RowFilter,
     day: i64,
 }
 
@@ -109,14 +109,14 @@ impl<F: Feed> Batches<F> {
     /// What the feed reports.
     pub fn new(mut feed: F, markets: usize, intervals: Vec<Span>) -> Result<Self, GatewayError> {
         let ahead = take(&mut feed)?;
-        Ok(Self { feed, ahead, intervals, markets, sieve: Sieve::new(markets), day: i64::MIN })
+        Ok(Self { feed, ahead, intervals, markets, sieve: RowFilter::new(markets), day: i64::MIN })
     }
 
     /// The next batch; `None` after the last.
     ///
     /// # Errors
     /// What the feed reports.
-    pub fn read(&mut self) -> Result<Option<Batch>, GatewayError> {
+    pub fn read(&mut self) -> Result<Option<InputBatch>, GatewayError> {
         let mut inputs: Vec<Stamped<Input>> = Vec::with_capacity(ROWS + 1);
         while let Some(input) = self.ahead.take() {
             if inputs.len() >= ROWS && inputs.last().is_some_and(|last| last.at < input.at) {
@@ -142,7 +142,7 @@ impl<F: Feed> Batches<F> {
             None => (MarketId(0), None),
         };
         let mids = inputs.iter().map(mid).collect();
-        Ok(Some(Batch { inputs, is_last, filters, starts, rows, mids }))
+        Ok(Some(InputBatch { inputs, is_last, filters, starts, rows, mids }))
     }
 
     /// The first row of each UTC day: it makes a desk note its equity.
@@ -221,12 +221,12 @@ struct Latest {
 }
 
 /// Finds the needed rows; keeps its memory between batches.
-struct Sieve {
+struct RowFilter {
     latest: Vec<Latest>,
     touched: Vec<MarketId>,
 }
 
-impl Sieve {
+impl RowFilter {
     fn new(markets: usize) -> Self {
         Self { latest: vec![Latest::default(); markets], touched: Vec::new() }
     }
@@ -238,7 +238,8 @@ impl Sieve {
             // A scan on every change: all of it is needed.
             filter.keep = (0..rows).collect();
             let (first, last) = (inputs[0].at, inputs[inputs.len() - 1].at);
-            let stretch = Stretch { after: first.just_before(), until: last, rows: 0..rows, keep: 0..rows };
+            let stretch =
+                ScanWindow { after: first.just_before(), until: last, rows: 0..rows, keep: 0..rows };
             filter.stretches.push(stretch);
             return filter;
         }
@@ -262,7 +263,7 @@ impl Sieve {
             let after = Timestamp::from_nanos(end.nanos().saturating_sub(cut.interval.nanos()));
             let count = |length: usize| u32::try_from(length).expect("a batch is small");
             let keep = count(kept)..count(filter.keep.len());
-            filter.stretches.push(Stretch { after, until, rows: from..to, keep });
+            filter.stretches.push(ScanWindow { after, until, rows: from..to, keep });
             from = to;
         }
         filter

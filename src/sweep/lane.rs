@@ -6,17 +6,17 @@ use std::sync::Arc;
 use crate::desk::Desk;
 use crate::desk::decision::{Output, Record, Trade};
 use crate::domain::{Market, Span, Timestamp};
-use crate::engine::gateway::{Feed, GatewayError, Next, Session};
+use crate::engine::gateway::{EventSource, Feed, GatewayError, Next};
 use crate::engine::{Engine, EngineError, Journal, JournalError};
 use crate::event::{Input, Stamped};
 use crate::journal::encode::Encoder;
-use crate::report::Tally;
+use crate::report::RunTally;
 use crate::report::stats::scores::{brier, log_loss};
 use crate::report::summary::number;
 use crate::scenario::Scenario;
 use crate::sim::SimExchange;
 
-use super::batch::{Batch, Stretch};
+use super::batch::{InputBatch, ScanWindow};
 use super::result::{Days, EventResult, Figures, TaskResult};
 
 /// Nothing: a lane's inputs are handed in.
@@ -34,7 +34,7 @@ impl Feed for Silence {
 /// What is kept of a run: sums, the digest, results by event, equity by day.
 struct Notes {
     markets: Arc<[Arc<Market>]>,
-    tally: Tally,
+    tally: RunTally,
     encoder: Encoder,
     events: BTreeMap<u32, EventResult>,
     /// Latest equity that was noted, and the day of the latest input.
@@ -109,14 +109,14 @@ impl Lane {
         let (interval, bankroll) = (scenario.desk.scanner.interval, scenario.desk.bankroll.micros());
         let notes = Notes {
             markets: Arc::clone(markets),
-            tally: Tally::new(markets, scenario.seats.len()),
+            tally: RunTally::new(markets, scenario.seats.len()),
             encoder: Encoder::default(),
             events: BTreeMap::new(),
             noted: bankroll,
             day: i64::MIN,
             equity: Vec::new(),
         };
-        let session = Session { feed: Silence::default(), venue: SimExchange::new(scenario.sim) };
+        let session = EventSource { feed: Silence::default(), venue: SimExchange::new(scenario.sim) };
         let engine = Engine::new(Desk::new(scenario.desk, scenario.seats), session, notes);
         Self { number, interval, bankroll, engine, inputs: 0, told: Vec::new(), glanced: Vec::new() }
     }
@@ -131,7 +131,7 @@ impl Lane {
     ///
     /// # Errors
     /// What the engine reports.
-    pub fn step(&mut self, batch: &Batch) -> Result<(), EngineError> {
+    pub fn step(&mut self, batch: &InputBatch) -> Result<(), EngineError> {
         let filter = batch.filter(self.interval);
         for (index, stretch) in filter.stretches.iter().enumerate() {
             // Orders are sent at scans, so which markets matter is settled once the scans before are over.
@@ -150,7 +150,7 @@ impl Lane {
 
     /// Marks the rows all need, and those of the markets this desk is in. A bit a row puts them in order, each
     /// once, far faster than sorting does.
-    fn choose(&mut self, batch: &Batch, needed: &[u32], stretch: &Stretch) {
+    fn choose(&mut self, batch: &InputBatch, needed: &[u32], stretch: &ScanWindow) {
         let desk = &self.engine.desk;
         let first = stretch.rows.start;
         let mark = |bits: &mut Vec<u64>, rows: &[u32]| {
@@ -172,7 +172,7 @@ impl Lane {
     }
 
     /// Tells the desk the chosen rows of a stretch.
-    fn tell(&mut self, batch: &Batch, stretch: &Stretch) -> Result<(), EngineError> {
+    fn tell(&mut self, batch: &InputBatch, stretch: &ScanWindow) -> Result<(), EngineError> {
         let mut is_idle = self.engine.desk.execution().is_idle();
         let words = self.told.iter().zip(&self.glanced);
         for (first, (&told, &glanced)) in (stretch.rows.start..).step_by(64).zip(words) {
@@ -200,7 +200,7 @@ impl Lane {
 
     /// What came of it. `inputs` are all the feed had, on the days `first..=last`.
     #[must_use]
-    pub fn finish(self, task: &super::plan::Task, seen: Seen) -> TaskResult {
+    pub fn finish(self, task: &super::plan::SweepTask, seen: SeenState) -> TaskResult {
         let Engine { desk, journal, .. } = self.engine;
         let (tally, counts) = (&journal.tally, desk.counts());
         let forecasts = tally.pooled();
@@ -240,7 +240,7 @@ impl Lane {
 
 /// What a feed had.
 #[derive(Clone, Copy, Debug)]
-pub struct Seen {
+pub struct SeenState {
     /// Inputs.
     pub inputs: u64,
     /// UTC day of the first input, from 1970.

@@ -3,13 +3,13 @@
 use maud::{Markup, html};
 
 use crate::report::findings::Tone;
-use crate::report::html::{Cell, Column, Page, Section, Table, banner};
+use crate::report::html::{HtmlCell, HtmlColumn, HtmlTable, Page, Section, banner};
 
 use super::axes::Set;
 use super::charts;
 use super::plan::Manifest;
 use super::result::TaskResult;
-use super::verdict::Verdict;
+use super::verdict::SweepAssessment;
 
 /// Sets listed on the page; all are in table.csv.
 const LISTED: usize = 200;
@@ -18,7 +18,7 @@ const PAIRED: usize = 4;
 
 /// The page.
 #[must_use]
-pub fn page(manifest: &Manifest, results: &[TaskResult], verdict: &Verdict) -> String {
+pub fn page(manifest: &Manifest, results: &[TaskResult], verdict: &SweepAssessment) -> String {
     let (tone, title) = if verdict.beats_the_market {
         (Tone::Good, "Sets chosen on earlier events beat the market on later ones")
     } else {
@@ -53,7 +53,7 @@ fn words(set: &Set) -> String {
     set.iter().map(|(key, value)| format!("{key}={value}")).collect::<Vec<_>>().join(" ")
 }
 
-fn judgement(verdict: &Verdict) -> String {
+fn judgement(verdict: &SweepAssessment) -> String {
     let best = format!(
         "Best on all of the data: {} with {}.",
         words(&verdict.best_parameters),
@@ -74,31 +74,31 @@ fn judgement(verdict: &Verdict) -> String {
     }
 }
 
-fn choice(results: &[TaskResult], verdict: &Verdict) -> Markup {
+fn choice(results: &[TaskResult], verdict: &SweepAssessment) -> Markup {
     let day = |nanos: i64| crate::domain::Timestamp::from_nanos(nanos).date();
     let share =
         |value: Option<f64>| value.map_or_else(|| "not known".to_owned(), |value| format!("{value:.2}"));
     let rows = verdict.folds.iter().map(|fold| {
         vec![
-            Cell::text(day(fold.from)),
-            Cell::text(words(&results[fold.set].parameters)),
-            Cell::number(fold.chosen_on.to_string(), fold.chosen_on as f64),
-            Cell::number(fold.purged.to_string(), fold.purged as f64),
-            Cell::number(fold.judged_on.to_string(), fold.judged_on as f64),
-            Cell::number(percent(fold.profit), fold.profit),
+            HtmlCell::text(day(fold.from)),
+            HtmlCell::text(words(&results[fold.set].parameters)),
+            HtmlCell::number(fold.chosen_on.to_string(), fold.chosen_on as f64),
+            HtmlCell::number(fold.purged.to_string(), fold.purged as f64),
+            HtmlCell::number(fold.judged_on.to_string(), fold.judged_on as f64),
+            HtmlCell::number(percent(fold.profit), fold.profit),
         ]
     });
-    let table = Table {
+    let table = HtmlTable {
         caption:
             "Each row: the set that was best until then, and what it made of the events that began after"
                 .into(),
         columns: vec![
-            Column::text("From"),
-            Column::text("Chosen set"),
-            Column::number("Chosen on, events"),
-            Column::number("Left out"),
-            Column::number("Judged on, events"),
-            Column::number("Profit, of the bankroll"),
+            HtmlColumn::text("From"),
+            HtmlColumn::text("Chosen set"),
+            HtmlColumn::number("Chosen on, events"),
+            HtmlColumn::number("Left out"),
+            HtmlColumn::number("Judged on, events"),
+            HtmlColumn::number("Profit, of the bankroll"),
         ],
         rows: rows.collect(),
     };
@@ -158,29 +158,30 @@ fn sets(manifest: &Manifest, results: &[TaskResult]) -> Markup {
     order.sort_by(|a, b| b.figures.total_return().total_cmp(&a.figures.total_return()));
     let keys = manifest.keys();
     let parameter = |value: &String| match value.parse::<f64>() {
-        Ok(number) => Cell::number(value.clone(), number),
-        Err(_) => Cell::text(value.clone()),
+        Ok(number) => HtmlCell::number(value.clone(), number),
+        Err(_) => HtmlCell::text(value.clone()),
     };
     let rows = order.iter().take(LISTED).map(|result| {
         let figures = &result.figures;
         let drawdown = f64::from(figures.max_drawdown_ppm) / 1e6;
-        let mut row: Vec<Cell> = result.parameters.iter().map(|(_, value)| parameter(value)).collect();
+        let mut row: Vec<HtmlCell> = result.parameters.iter().map(|(_, value)| parameter(value)).collect();
         row.extend([
-            Cell::number(percent(figures.total_return()), figures.total_return()),
-            Cell::number(format!("{:.2} %", 100.0 * drawdown), drawdown),
-            Cell::number(figures.trades.to_string(), figures.trades as f64),
-            Cell::number(figures.halts.to_string(), figures.halts as f64),
+            HtmlCell::number(percent(figures.total_return()), figures.total_return()),
+            HtmlCell::number(format!("{:.2} %", 100.0 * drawdown), drawdown),
+            HtmlCell::number(figures.trades.to_string(), figures.trades as f64),
+            HtmlCell::number(figures.halts.to_string(), figures.halts as f64),
         ]);
         row
     });
     let is_number = |at: usize| results.iter().all(|result| result.parameters[at].1.parse::<f64>().is_ok());
-    let key =
-        |(at, key): (usize, &&str)| if is_number(at) { Column::number(*key) } else { Column::text(*key) };
-    let mut columns: Vec<Column> = keys.iter().enumerate().map(key).collect();
-    columns.extend(["Return", "Drawdown", "Trades", "Halts"].map(Column::number));
+    let key = |(at, key): (usize, &&str)| {
+        if is_number(at) { HtmlColumn::number(*key) } else { HtmlColumn::text(*key) }
+    };
+    let mut columns: Vec<HtmlColumn> = keys.iter().enumerate().map(key).collect();
+    columns.extend(["Return", "Drawdown", "Trades", "Halts"].map(HtmlColumn::number));
     let caption = match results.len() {
         many if many > LISTED => format!("The first {LISTED} of {many} by return; all are in table.csv"),
         _ => "By return".to_owned(),
     };
-    Table { caption, columns, rows: rows.collect() }.render()
+    HtmlTable { caption, columns, rows: rows.collect() }.render()
 }

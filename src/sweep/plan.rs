@@ -7,18 +7,18 @@ use serde::{Deserialize, Serialize};
 use super::SweepError;
 use super::axes::Set;
 use super::result;
-use super::verdict::Walk;
+use super::verdict::WalkForward;
 
 /// One parameter set to run.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Task {
+pub struct SweepTask {
     /// Hash of scenario, parameters, data and engine version: the id the backtest of the set would have.
     pub id: String,
     /// Scenario keys and their values.
     pub parameters: Set,
 }
 
-impl Task {
+impl SweepTask {
     /// Its parameters as a scenario takes them.
     #[must_use]
     pub fn overrides(&self) -> Vec<String> {
@@ -36,9 +36,9 @@ pub struct Manifest {
     /// Seed of everything random about the evaluation.
     pub seed: u64,
     /// How sets are chosen and judged.
-    pub walk: Walk,
+    pub walk: WalkForward,
     /// The tasks.
-    pub tasks: Vec<Task>,
+    pub tasks: Vec<SweepTask>,
 }
 
 impl Manifest {

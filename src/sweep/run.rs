@@ -11,8 +11,8 @@ use crate::domain::Span;
 use crate::engine::EngineError;
 use crate::feed::HistoricalFeed;
 
-use super::batch::{Batch, Batches};
-use super::lane::{Lane, Seen};
+use super::batch::{Batches, InputBatch};
+use super::lane::{Lane, SeenState};
 
 /// Batches a worker may lag behind: with what is being worked on, the batches in memory.
 const AHEAD: usize = 2;
@@ -36,19 +36,19 @@ pub fn pass(
     lanes: Vec<Lane>,
     threads: usize,
     mut watch: impl FnMut(u64),
-) -> Result<(Vec<Lane>, Seen), EngineError> {
+) -> Result<(Vec<Lane>, SeenState), EngineError> {
     let mut intervals: Vec<Span> = lanes.iter().map(Lane::interval).collect();
     intervals.sort_unstable();
     intervals.dedup();
     let markets = feed.markets().len();
     let mut batches = Batches::new(feed, markets, intervals)?;
-    let mut seen = Seen { inputs: 0, first_day: 0, last_day: 0 };
+    let mut seen = SeenState { inputs: 0, first_day: 0, last_day: 0 };
     let finished = thread::scope(|scope| {
         let workers = deal(lanes, threads).into_iter().map(|lanes| {
             let (sender, receiver) = sync_channel(AHEAD);
             (sender, scope.spawn(move || work(lanes, &receiver)))
         });
-        let (senders, workers): (Vec<SyncSender<Arc<Batch>>>, Vec<_>) = workers.unzip();
+        let (senders, workers): (Vec<SyncSender<Arc<InputBatch>>>, Vec<_>) = workers.unzip();
         let mut read = || -> Result<(), EngineError> {
             while let Some(batch) = batches.read()? {
                 if seen.inputs == 0 {
@@ -91,7 +91,7 @@ fn deal(lanes: Vec<Lane>, threads: usize) -> Vec<Vec<Lane>> {
     hands
 }
 
-fn work(mut lanes: Vec<Lane>, batches: &Receiver<Arc<Batch>>) -> Result<Vec<Lane>, EngineError> {
+fn work(mut lanes: Vec<Lane>, batches: &Receiver<Arc<InputBatch>>) -> Result<Vec<Lane>, EngineError> {
     while let Ok(batch) = batches.recv() {
         lanes.iter_mut().try_for_each(|lane| lane.step(&batch))?;
     }

@@ -3,24 +3,24 @@
 use std::path::Path;
 
 use crate::dataset::DataError;
-use crate::dataset::write::table::{Column, write};
+use crate::dataset::write::table::{TableColumn, write};
 
 use super::result::{Figures, TaskResult};
 
 /// The table's columns with their names: parameters first, as written where one is no number.
 #[must_use]
-pub fn columns(results: &[TaskResult], keys: &[&str]) -> Vec<(String, Column)> {
+pub fn columns(results: &[TaskResult], keys: &[&str]) -> Vec<(String, TableColumn)> {
     let mut columns = vec![("task".to_owned(), text(results.iter().map(|result| &*result.id)))];
     for (at, key) in keys.iter().enumerate() {
         let values = || results.iter().map(|result| &*result.parameters[at].1);
         let numbers: Option<Vec<Option<f64>>> =
             values().map(|value| value.parse().ok().filter(|x: &f64| x.is_finite()).map(Some)).collect();
-        columns.push(((*key).to_owned(), numbers.map_or_else(|| text(values()), Column::Real)));
+        columns.push(((*key).to_owned(), numbers.map_or_else(|| text(values()), TableColumn::Real)));
     }
     let dollars = |micros: i64| Some(micros as f64 / 1e6);
     let mut real = |name: &str, value: &dyn Fn(&Figures) -> Option<f64>| {
         let values = results.iter().map(|result| value(&result.figures)).collect();
-        columns.push((name.to_owned(), Column::Real(values)));
+        columns.push((name.to_owned(), TableColumn::Real(values)));
     };
     real("pnl", &|one| dollars(one.final_equity_micros - one.bankroll_micros));
     real("return", &|one| Some(one.total_return()));
@@ -34,7 +34,7 @@ pub fn columns(results: &[TaskResult], keys: &[&str]) -> Vec<(String, Column)> {
     real("evidence_for", &|one| Some(one.evidence_for));
     let mut count = |name: &str, value: &dyn Fn(&Figures) -> u64| {
         let values = results.iter().map(|result| value(&result.figures)).collect();
-        columns.push((name.to_owned(), Column::Count(values)));
+        columns.push((name.to_owned(), TableColumn::Count(values)));
     };
     count("trades", &|one| one.trades);
     count("wins", &|one| one.wins);
@@ -49,13 +49,13 @@ pub fn columns(results: &[TaskResult], keys: &[&str]) -> Vec<(String, Column)> {
     columns
 }
 
-fn text<'a>(values: impl Iterator<Item = &'a str>) -> Column {
-    Column::Text(values.map(ToOwned::to_owned).collect())
+fn text<'a>(values: impl Iterator<Item = &'a str>) -> TableColumn {
+    TableColumn::Text(values.map(ToOwned::to_owned).collect())
 }
 
 /// The table as CSV.
 #[must_use]
-pub fn csv(columns: &[(String, Column)]) -> Vec<u8> {
+pub fn csv(columns: &[(String, TableColumn)]) -> Vec<u8> {
     let mut writer = csv::Writer::from_writer(Vec::new());
     writer.write_record(columns.iter().map(|(name, _)| name)).expect("memory takes everything");
     let rows = columns.first().map_or(0, |(_, column)| column.len());
@@ -70,6 +70,6 @@ pub fn csv(columns: &[(String, Column)]) -> Vec<u8> {
 ///
 /// # Errors
 /// When it cannot be written.
-pub fn parquet(file: &Path, columns: &[(String, Column)]) -> Result<(), DataError> {
+pub fn parquet(file: &Path, columns: &[(String, TableColumn)]) -> Result<(), DataError> {
     write(file, columns)
 }

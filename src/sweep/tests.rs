@@ -6,17 +6,17 @@ use crate::domain::{MarketId, Price, Quote, Span, Timestamp};
 use crate::engine::gateway::{Feed, GatewayError, Next};
 use crate::event::{Input, MarketEvent, Stamped};
 
-use super::axes::{Grid, Range, Space};
+use super::axes::{GridAxis, RangeAxis, Space};
 use super::batch::Batches;
 use super::plan::Shard;
 
-fn ranges(texts: &[&str]) -> Vec<Range> {
-    texts.iter().map(|text| Range::parse(text).unwrap()).collect()
+fn ranges(texts: &[&str]) -> Vec<RangeAxis> {
+    texts.iter().map(|text| RangeAxis::parse(text).unwrap()).collect()
 }
 
 #[test]
 fn a_grid_is_every_combination_and_commas_may_be_within_values() {
-    let grids = ["a=1,2", "b=[1,2],\"x,y\""].map(|text| Grid::parse(text).unwrap());
+    let grids = ["a=1,2", "b=[1,2],\"x,y\""].map(|text| GridAxis::parse(text).unwrap());
     let sets = Space { grids: grids.to_vec(), ..Space::default() }.sets().unwrap();
     let values: Vec<Vec<&str>> =
         sets.iter().map(|set| set.iter().map(|(_, value)| value.as_str()).collect()).collect();

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::report::stats::Estimate;
+use crate::report::stats::IntervalEstimate;
 use crate::report::stats::bootstrap::{Bootstrap, DRAWS};
 use crate::report::stats::overfitting::{Returns, probability_of_overfitting};
 use crate::report::stats::verdict::ENOUGH_EVENTS;
@@ -24,7 +24,7 @@ const SURE: f64 = 0.95;
 /// Which earlier events choose.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Window {
+pub enum WalkWindow {
     /// All of them.
     Anchored,
     /// The latest of them, as many as the first choice had.
@@ -33,9 +33,9 @@ pub enum Window {
 
 /// How sets are chosen on earlier events and judged on later ones.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Walk {
+pub struct WalkForward {
     /// Which earlier events choose.
-    pub window: Window,
+    pub window: WalkWindow,
     /// How often.
     pub folds: usize,
     /// Nanoseconds between the end of an event that chooses and the first entry it is judged by.
@@ -61,7 +61,7 @@ pub struct Fold {
 
 /// What a sweep came to.
 #[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct Verdict {
+pub struct SweepAssessment {
     /// Number of sets.
     pub sets: usize,
     /// The set with the best daily Sharpe ratio, by its place in the sweep.
@@ -83,23 +83,23 @@ pub struct Verdict {
     /// Events the folds were judged on.
     pub judged_events: usize,
     /// Profit of all folds as a share of the bankroll, with its 95 % interval over events.
-    pub out_of_sample: Option<Estimate>,
+    pub out_of_sample: Option<IntervalEstimate>,
     /// Whether anything here beats the market.
     pub beats_the_market: bool,
 }
 
 /// An event with what each set made of it, as a share of the bankroll.
-struct Event {
+struct JudgedEvent {
     opened: i64,
     closed: i64,
     profit: Vec<f64>,
     traded: bool,
 }
 
-impl Verdict {
+impl SweepAssessment {
     /// Over the results of a sweep, in its order. `None` without any.
     #[must_use]
-    pub fn of(results: &[TaskResult], walk: &Walk, seed: u64) -> Option<Self> {
+    pub fn of(results: &[TaskResult], walk: &WalkForward, seed: u64) -> Option<Self> {
         let daily: Vec<Vec<f64>> = results.iter().map(TaskResult::daily_returns).collect();
         let returns: Vec<Option<Returns>> = daily.iter().map(|days| Returns::of(days)).collect();
         let sharpe: Vec<f64> = returns.iter().map(|found| found.map_or(0.0, |found| found.sharpe)).collect();
@@ -162,11 +162,11 @@ fn overfitting(daily: &[Vec<f64>]) -> Option<f64> {
 
 /// All events any set traded, by their first entry. An event lasts from the first entry of any set to the
 /// last exit of any, so that what is left out does not depend on the set.
-fn events(results: &[TaskResult]) -> Vec<Event> {
-    let mut events: BTreeMap<&str, Event> = BTreeMap::new();
+fn events(results: &[TaskResult]) -> Vec<JudgedEvent> {
+    let mut events: BTreeMap<&str, JudgedEvent> = BTreeMap::new();
     for (set, result) in results.iter().enumerate() {
         for one in &result.events {
-            let event = events.entry(&one.event).or_insert_with(|| Event {
+            let event = events.entry(&one.event).or_insert_with(|| JudgedEvent {
                 opened: one.opened,
                 closed: one.closed,
                 profit: vec![0.0; results.len()],
@@ -178,7 +178,7 @@ fn events(results: &[TaskResult]) -> Vec<Event> {
             event.traded |= one.trades > 0;
         }
     }
-    let mut events: Vec<Event> = events.into_values().collect();
+    let mut events: Vec<JudgedEvent> = events.into_values().collect();
     // Stable, so events that began together stay in the order of their names.
     events.sort_by_key(|event| event.opened);
     events
@@ -186,7 +186,7 @@ fn events(results: &[TaskResult]) -> Vec<Event> {
 
 /// The events are cut into `folds + 1` equal parts by their first entry; the first only chooses. Returns the
 /// folds, and the profit on every judging event.
-fn folds(events: &[Event], sets: usize, walk: &Walk) -> (Vec<Fold>, Vec<f64>) {
+fn folds(events: &[JudgedEvent], sets: usize, walk: &WalkForward) -> (Vec<Fold>, Vec<f64>) {
     let (mut folds, mut judged) = (Vec::new(), Vec::new());
     let bound = |part: usize| events.len() * part / (walk.folds + 1);
     for part in 1..=walk.folds {
@@ -196,10 +196,10 @@ fn folds(events: &[Event], sets: usize, walk: &Walk) -> (Vec<Fold>, Vec<f64>) {
         };
         // An event chooses only if it was over, embargo included, when the judged ones began.
         let before = &events[..bound(part)];
-        let is_over = |event: &&Event| event.closed.saturating_add(walk.embargo_ns) <= from;
-        let mut choosing: Vec<&Event> = before.iter().filter(is_over).collect();
+        let is_over = |event: &&JudgedEvent| event.closed.saturating_add(walk.embargo_ns) <= from;
+        let mut choosing: Vec<&JudgedEvent> = before.iter().filter(is_over).collect();
         let purged = before.len() - choosing.len();
-        if walk.window == Window::Rolling {
+        if walk.window == WalkWindow::Rolling {
             let surplus = choosing.len().saturating_sub(bound(1));
             choosing.drain(..surplus);
         }
@@ -219,7 +219,7 @@ fn folds(events: &[Event], sets: usize, walk: &Walk) -> (Vec<Fold>, Vec<f64>) {
 }
 
 /// Mean over standard deviation of a set's profit by event; 0 where it does not vary.
-fn merit(events: &[&Event], set: usize) -> f64 {
+fn merit(events: &[&JudgedEvent], set: usize) -> f64 {
     let profits: Vec<f64> = events.iter().map(|event| event.profit[set]).collect();
     Returns::of(&profits).map_or(0.0, |found| found.sharpe)
 }
@@ -263,8 +263,8 @@ mod tests {
         }
     }
 
-    fn walk(window: Window, embargo_days: i64) -> Walk {
-        Walk { window, folds: 2, embargo_ns: embargo_days * 86_400_000_000_000 }
+    fn walk(window: WalkWindow, embargo_days: i64) -> WalkForward {
+        WalkForward { window, folds: 2, embargo_ns: embargo_days * 86_400_000_000_000 }
     }
 
     #[test]
@@ -281,7 +281,7 @@ mod tests {
         // Days 0-2 favour the first set, 3-5 and 6-8 the second; three parts of three events.
         let first = set(&[3.0, 2.0, 3.0, -1.0, -1.0, -2.0, -1.0, -1.0, -1.0], 0);
         let second = set(&[-1.0, -1.0, -2.0, 5.0, 6.0, 5.0, 4.0, 4.0, 5.0], 0);
-        let verdict = Verdict::of(&[first, second], &walk(Window::Anchored, 0), 7).unwrap();
+        let verdict = SweepAssessment::of(&[first, second], &walk(WalkWindow::Anchored, 0), 7).unwrap();
         // Fold 1 is chosen on days 0-2: the first set, which then loses 4 dollars of 1000.
         assert_eq!((verdict.folds[0].set, verdict.folds[0].chosen_on), (0, 3));
         assert!((verdict.folds[0].profit + 0.004).abs() < 1e-12);
@@ -291,7 +291,7 @@ mod tests {
         assert!((verdict.out_of_sample.unwrap().value - 0.009).abs() < 1e-12);
         assert!(!verdict.beats_the_market, "six events are too few");
         let rolling = [set(&[9.0, 8.0, 9.0, -1.0, -1.0, -1.1, 1.0, 1.0, 1.0], 0), set(&[0.1; 9], 0)];
-        let rolling = Verdict::of(&rolling, &walk(Window::Rolling, 0), 7).unwrap();
+        let rolling = SweepAssessment::of(&rolling, &walk(WalkWindow::Rolling, 0), 7).unwrap();
         // Days 3-5 alone choose: the first lost, the second does not vary (merit 0).
         assert_eq!((rolling.folds[1].set, rolling.folds[1].chosen_on), (1, 3));
     }
@@ -299,10 +299,10 @@ mod tests {
     #[test]
     fn events_that_are_open_or_too_close_do_not_choose() {
         let sets = [set(&[1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0, 9.0], 1)];
-        let verdict = Verdict::of(&sets, &walk(Window::Anchored, 0), 7).unwrap();
+        let verdict = SweepAssessment::of(&sets, &walk(WalkWindow::Anchored, 0), 7).unwrap();
         // Judging begins on day 3; the event of day 2 closes on day 3, at that very moment: over.
         assert_eq!((verdict.folds[0].chosen_on, verdict.folds[0].purged), (3, 0));
-        let verdict = Verdict::of(&sets, &walk(Window::Anchored, 1), 7).unwrap();
+        let verdict = SweepAssessment::of(&sets, &walk(WalkWindow::Anchored, 1), 7).unwrap();
         assert_eq!((verdict.folds[0].chosen_on, verdict.folds[0].purged), (2, 1));
         assert_eq!((verdict.folds[1].chosen_on, verdict.folds[1].purged), (5, 1));
     }
@@ -316,11 +316,11 @@ mod tests {
         };
         let seeds = [0.754_877_666, 0.569_840_291, 0.618_033_988, 0.414_213_562, 0.732_050_807];
         let lucky: Vec<_> = seeds.iter().map(|seed| set(&series(*seed, 0.0), 0)).collect();
-        let anchored = walk(Window::Anchored, 0);
-        assert!(!Verdict::of(&lucky, &anchored, 7).unwrap().beats_the_market);
+        let anchored = walk(WalkWindow::Anchored, 0);
+        assert!(!SweepAssessment::of(&lucky, &anchored, 7).unwrap().beats_the_market);
         let mut with_edge = lucky;
         with_edge.push(set(&series(0.236_067_977, 2.0), 0));
-        let verdict = Verdict::of(&with_edge, &anchored, 7).unwrap();
+        let verdict = SweepAssessment::of(&with_edge, &anchored, 7).unwrap();
         assert!(verdict.beats_the_market, "{verdict:?}");
         assert_eq!(verdict.best, 5);
     }

@@ -7,10 +7,10 @@ use std::path::{Path, PathBuf};
 use protogen::desk::Desk;
 use protogen::domain::{Money, Price, Side, Timestamp};
 use protogen::engine::Engine;
-use protogen::engine::gateway::Session;
+use protogen::engine::gateway::EventSource;
 use protogen::event::{Input, MarketEvent, Stamped};
-use protogen::live::opening::{IN_FORCE, Opened, Opening};
-use protogen::live::recover::{Given, Kept};
+use protogen::live::opening::{IN_FORCE, LedgerOpening, OpenedLedger};
+use protogen::live::recover::{BufferedCommands, RecoveryFeed};
 use protogen::scenario::Scenario;
 use rusqlite::Connection;
 use serde_json::json;
@@ -36,13 +36,13 @@ fn all() -> Vec<String> {
 }
 
 /// Opens a ledger as a live desk does, with the scenario it ended with.
-fn open(file: &Path) -> Opened {
+fn open(file: &Path) -> OpenedLedger {
     let in_force: String = Connection::open(file)
         .unwrap()
         .query_row("SELECT value FROM note WHERE name = ?1", [IN_FORCE], |row| row.get(0))
         .unwrap();
     let scenario = Scenario::parse(&in_force, &[], Path::new("")).unwrap();
-    let opening = Opening { file, mode: "live", environment: "sandbox", run_id: "unused" };
+    let opening = LedgerOpening { file, mode: "live", environment: "sandbox", run_id: "unused" };
     opening.open(scenario).unwrap()
 }
 
@@ -51,15 +51,15 @@ fn held(desk: &Desk) -> usize {
 }
 
 /// Goes on with a ledger: every market pays nothing, a day after what it ended with.
-fn settle_all(opened: Opened) -> (Desk, Timestamp) {
-    let Opened { desk, seq, logger, .. } = opened;
+fn settle_all(opened: OpenedLedger) -> (Desk, Timestamp) {
+    let OpenedLedger { desk, seq, logger, .. } = opened;
     let at = desk.now() + protogen::domain::Span::DAY;
     let paid = desk.books().iter().filter(|book| book.settled.is_none()).map(|book| {
         let settled = MarketEvent::Settled { market: book.market.id, value: Price::ZERO };
         Stamped { at, value: Input::Market(settled) }
     });
-    let feed = Given(paid.collect::<VecDeque<_>>());
-    let mut engine = Engine::new(desk, Session { feed, venue: Kept::default() }, logger);
+    let feed = RecoveryFeed(paid.collect::<VecDeque<_>>());
+    let mut engine = Engine::new(desk, EventSource { feed, venue: BufferedCommands::default() }, logger);
     engine.seq = seq;
     engine.run(|_, _| ()).unwrap();
     let equity = engine.desk.equity_point().equity;

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use protogen::kalshi::auth::Credentials;
 use protogen::kalshi::environment::Environment;
 use protogen::kalshi::rest::Rest;
-use protogen::live::recover::Account;
+use protogen::live::recover::ExchangeAccount;
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use rusqlite::Connection;
@@ -87,10 +87,10 @@ impl Sandbox {
     pub fn account(&self) -> Value {
         let account = self.rest(|rest| async move {
             // With faults this may go wrong, too.
-            let mut account = Account::read(&rest).await;
+            let mut account = ExchangeAccount::read(&rest).await;
             for _ in 0..10 {
                 if account.is_err() {
-                    account = Account::read(&rest).await;
+                    account = ExchangeAccount::read(&rest).await;
                 }
             }
             account.unwrap()

@@ -7,7 +7,7 @@ use protogen::dataset::read::selection::Window;
 use protogen::desk::Desk;
 use protogen::desk::decision::{Output, Record};
 use protogen::domain::{Decimal6, Fact, Price, Quote, Span, Timestamp};
-use protogen::engine::gateway::{Feed, GatewayError, Next, Session};
+use protogen::engine::gateway::{EventSource, Feed, GatewayError, Next};
 use protogen::engine::{Engine, Journal, JournalError};
 use protogen::event::{Input, MarketEvent, Stamped};
 use protogen::feed::HistoricalFeed;
@@ -80,7 +80,7 @@ fn decisions(until: Until, inputs: Vec<Stamped<Input>>) -> Vec<(Timestamp, Recor
     let scenario = load(until);
     let mut engine = Engine::new(
         Desk::new(scenario.desk, scenario.seats),
-        Session { feed: Listed(inputs.into_iter(), None), venue: SimExchange::new(scenario.sim) },
+        EventSource { feed: Listed(inputs.into_iter(), None), venue: SimExchange::new(scenario.sim) },
         Memory::default(),
     );
     engine.run(|_, _| {}).unwrap();

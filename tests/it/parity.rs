@@ -11,7 +11,7 @@ use protogen::dataset::read::selection::Window;
 use protogen::desk::Desk;
 use protogen::desk::decision::{Output, Record};
 use protogen::domain::{Money, Span, Timestamp};
-use protogen::engine::gateway::Session;
+use protogen::engine::gateway::EventSource;
 use protogen::engine::{Engine, Journal, JournalError};
 use protogen::event::{Input, MarketEvent, Stamped};
 use protogen::feed::HistoricalFeed;
@@ -19,7 +19,7 @@ use protogen::feed::historical::HistoricalSettings;
 use protogen::kalshi::auth::Credentials;
 use protogen::kalshi::environment::Environment;
 use protogen::live::shell::{self, Hooks, LiveSettings};
-use protogen::sandbox::{Exchange, Faults, Keys, SandboxSettings, ServeSettings, Speed, serve};
+use protogen::sandbox::{Faults, Keys, SandboxExchange, SandboxSettings, ServeSettings, Speed, serve};
 use protogen::scenario::Scenario;
 use protogen::sim::{LatencyModel, SimExchange};
 
@@ -106,7 +106,7 @@ fn history(scenario: &Scenario, facts: &[std::path::PathBuf]) -> HistoricalFeed 
 pub fn backtest(scenario: Scenario) -> (Vec<String>, Money) {
     let feed = history(&scenario, &scenario.facts);
     let desk = Desk::new(scenario.desk, scenario.seats);
-    let session = Session { feed, venue: SimExchange::new(scenario.sim) };
+    let session = EventSource { feed, venue: SimExchange::new(scenario.sim) };
     let mut engine = Engine::new(desk, session, Deeds::default());
     engine.run(|_, _| ()).unwrap();
     (engine.journal.lines, engine.desk.equity_point().equity)
@@ -125,7 +125,7 @@ fn live_with(scenario: Scenario, folder: &Path, faults: Faults) -> (Vec<String>,
     let mut sim = scenario.sim;
     sim.latency = LatencyModel::Fixed(Span::ZERO);
     let settings = SandboxSettings { sim, bankroll: scenario.desk.bankroll };
-    let exchange = Exchange::new(Box::new(history(&scenario, &[])), settings).unwrap();
+    let exchange = SandboxExchange::new(Box::new(history(&scenario, &[])), settings).unwrap();
     let listener = runtime.block_on(tokio::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0))).unwrap();
     let port = listener.local_addr().unwrap().port();
     let serving = ServeSettings { speed: Speed::Max, start: None, faults, tier: None };

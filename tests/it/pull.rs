@@ -25,7 +25,7 @@ use protogen::kalshi::environment::Environment;
 use protogen::kalshi::rest::Rest;
 use protogen::kalshi::wire::CreateOrder;
 use protogen::pull::{PullError, Report, Settings, pull};
-use protogen::sandbox::{Exchange, Faults, Keys, SandboxSettings, ServeSettings, Speed, Tier, serve};
+use protogen::sandbox::{Faults, Keys, SandboxExchange, SandboxSettings, ServeSettings, Speed, Tier, serve};
 use protogen::sim::{FillModel, LatencyModel, SimSettings};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
@@ -70,7 +70,7 @@ impl Rig {
         };
         let settings = SandboxSettings { sim, bankroll: Money::parse("10000").unwrap() };
         let feed = history(data, Price::new(CENT));
-        let exchange = Exchange::new(Box::new(feed), settings).unwrap().with_live_window(live_window);
+        let exchange = SandboxExchange::new(Box::new(feed), settings).unwrap().with_live_window(live_window);
         let mut keys = Keys::default();
         let file = folder.path().join("key.pem");
         let id = keys.generate(&file).unwrap();

@@ -20,10 +20,10 @@ use protogen::feed::synthetic::write_synthetic;
 use protogen::kalshi::auth::Credentials;
 use protogen::kalshi::clock;
 use protogen::kalshi::environment::Environment;
-use protogen::kalshi::venue::Ask;
+use protogen::kalshi::venue::SessionCommand;
 use protogen::live::shell::{self, LiveSettings};
 use protogen::record::ledger::export;
-use protogen::sandbox::{Exchange, Faults, Keys, SandboxSettings, ServeSettings, Speed, serve};
+use protogen::sandbox::{Faults, Keys, SandboxExchange, SandboxSettings, ServeSettings, Speed, serve};
 use protogen::scenario::Scenario;
 use rusqlite::Connection;
 use rusqlite::types::Value as Cell;
@@ -105,7 +105,7 @@ fn a_backtest_of_what_a_paper_desk_saw_trades_like_the_desk() {
     let feed = HistoricalFeed::open(&settings, |_| true).unwrap();
     let scenario = rules();
     let settings = SandboxSettings { sim: scenario.sim, bankroll: scenario.desk.bankroll };
-    let exchange = Exchange::new(Box::new(feed), settings).unwrap();
+    let exchange = SandboxExchange::new(Box::new(feed), settings).unwrap();
     let listener = runtime.block_on(tokio::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0))).unwrap();
     let port = listener.local_addr().unwrap().port();
     // A gap now and then: it is part of what was seen.
@@ -131,7 +131,7 @@ fn a_backtest_of_what_a_paper_desk_saw_trades_like_the_desk() {
         let asks = begun.asks.clone();
         runtime.spawn(async move {
             tokio::time::sleep(Duration::from_secs(9)).await;
-            drop(asks.send(Ask::Drain).await);
+            drop(asks.send(SessionCommand::Drain).await);
         });
     });
     let equity = ended.unwrap().equity;

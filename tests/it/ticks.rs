@@ -20,7 +20,7 @@ use protogen::domain::{
     Strike, Timestamp,
 };
 use protogen::engine::Engine;
-use protogen::engine::gateway::Session;
+use protogen::engine::gateway::EventSource;
 use protogen::event::{Input, MarketEvent, Stamped};
 use protogen::scenario::Scenario;
 use protogen::sim::SimExchange;
@@ -129,7 +129,7 @@ fn run(world: &Ticks, settings: &str) -> Vec<Record> {
     let inputs: Vec<_> = listed.chain(quotes).collect();
     let mut engine = Engine::new(
         Desk::new(scenario.desk, scenario.seats),
-        Session { feed: Listed(inputs.into_iter(), None), venue: SimExchange::new(scenario.sim) },
+        EventSource { feed: Listed(inputs.into_iter(), None), venue: SimExchange::new(scenario.sim) },
         Memory::default(),
     );
     engine.run(|_, _| {}).unwrap();

@@ -18,13 +18,13 @@ use protogen::kalshi::clock;
 use protogen::kalshi::environment::Environment;
 use protogen::kalshi::link::Link;
 use protogen::kalshi::rest::Rest;
-use protogen::kalshi::venue::Ask;
+use protogen::kalshi::venue::SessionCommand;
 use protogen::live::entry_group::EntryGroup;
 use protogen::live::inbox::{Inbox, Request, RequestAnswer, wait_answer, write_stop};
 use protogen::live::owner::{Owner, TakenControls};
-use protogen::live::recover::Account;
+use protogen::live::recover::ExchangeAccount;
 use protogen::live::shell::{self, BegunSession, Hooks, LiveSettings};
-use protogen::sandbox::{Exchange, Faults, Keys, SandboxSettings, ServeSettings, Speed, serve};
+use protogen::sandbox::{Faults, Keys, SandboxExchange, SandboxSettings, ServeSettings, Speed, serve};
 use protogen::scenario::Scenario;
 use protogen::sim::LatencyModel;
 use tokio::runtime::Runtime;
@@ -78,7 +78,7 @@ fn within(moments: &[Timestamp], from: Timestamp, until: Timestamp) -> usize {
 
 /// What a script needs of a session that has begun.
 struct OwnerSession {
-    asks: Sender<Ask>,
+    asks: Sender<SessionCommand>,
     link: Arc<Link>,
     entry_group: Option<Arc<EntryGroup>>,
     taken: Arc<TakenControls>,
@@ -118,7 +118,7 @@ impl Rig {
         let mut sim = scenario.sim;
         sim.latency = LatencyModel::Fixed(Span::ZERO);
         let settings = SandboxSettings { sim, bankroll: scenario.desk.bankroll };
-        let exchange = Exchange::new(Box::new(SyntheticFeed::new(story)), settings).unwrap();
+        let exchange = SandboxExchange::new(Box::new(SyntheticFeed::new(story)), settings).unwrap();
         let listener = runtime.block_on(tokio::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0))).unwrap();
         let port = listener.local_addr().unwrap().port();
         let serving =
@@ -163,17 +163,19 @@ impl Rig {
                 std::thread::spawn(move || {
                     let asks = session.asks.clone();
                     script(session);
-                    asks.blocking_send(Ask::Drain).unwrap();
+                    asks.blocking_send(SessionCommand::Drain).unwrap();
                 });
             });
         ended.unwrap();
         (seen, held)
     }
 
-    fn account(&self) -> Account {
+    fn account(&self) -> ExchangeAccount {
         let environment = Environment::Sandbox { port: self.port };
         self.runtime.block_on(async {
-            Account::read(&Rest::new(&environment, Some(self.credentials.clone())).unwrap()).await.unwrap()
+            ExchangeAccount::read(&Rest::new(&environment, Some(self.credentials.clone())).unwrap())
+                .await
+                .unwrap()
         })
     }
 }

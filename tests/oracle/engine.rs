@@ -2,9 +2,9 @@
 
 use protogen::desk::decision::{Output, Record, Verdict};
 use protogen::desk::strategy::{Estimate, Learned, MarketView, Strategy};
-use protogen::desk::{Desk, Seat};
+use protogen::desk::{Desk, StrategySlot};
 use protogen::domain::{Action, Fact, Probability, Timestamp};
-use protogen::engine::gateway::{Feed, GatewayError, Next, Session};
+use protogen::engine::gateway::{EventSource, Feed, GatewayError, Next};
 use protogen::engine::{Engine, Journal, JournalError};
 use protogen::event::{Command, Input, Stamped};
 use protogen::sim::SimExchange;
@@ -66,13 +66,16 @@ impl Strategy for Fixed {
 
 /// The log of the engine's run, and all its records.
 pub fn run(world: &World) -> (Log, Vec<Record>) {
-    let seats = world.beliefs.iter().zip(&world.min_edge).map(|(beliefs, &min_edge)| Seat {
+    let seats = world.beliefs.iter().zip(&world.min_edge).map(|(beliefs, &min_edge)| StrategySlot {
         strategy: Box::new(Fixed(beliefs.clone())),
         min_edge: ppm(min_edge),
     });
     let mut engine = Engine::new(
         Desk::new(world.desk.clone(), seats.collect()),
-        Session { feed: MemoryFeed(world.inputs.clone().into_iter()), venue: SimExchange::new(world.sim) },
+        EventSource {
+            feed: MemoryFeed(world.inputs.clone().into_iter()),
+            venue: SimExchange::new(world.sim),
+        },
         MemoryJournal::default(),
     );
     let mut log = Log::default();

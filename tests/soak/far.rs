@@ -10,14 +10,14 @@ use protogen::domain::{
 use protogen::event::CloseReason;
 use protogen::kalshi::fill_report::FillReport;
 use protogen::kalshi::frame::{Frame, Message as Framed};
-use protogen::kalshi::orders::{Failure, OrderReport, Task, end_of};
-use protogen::kalshi::perform::{Done, failure_of};
+use protogen::kalshi::orders::{OrderReport, OrderTask, TaskFailure, end_of};
+use protogen::kalshi::perform::{TaskOutcome, failure_of};
 use protogen::kalshi::rest::ApiError;
-use protogen::sandbox::accounts::{Account, BookSide, FillRecord, OrderRecord};
-use protogen::sandbox::control::Control;
+use protogen::sandbox::accounts::{BookSide, FillRecord, MemberAccount, OrderRecord};
+use protogen::sandbox::control::SandboxControl;
 use protogen::sandbox::groups::GroupAction;
-use protogen::sandbox::orders::{Life, NewOrder};
-use protogen::sandbox::{Exchange, Refused, SandboxSettings};
+use protogen::sandbox::orders::{NewOrder, OrderLifetime};
+use protogen::sandbox::{ApiRefusal, SandboxExchange, SandboxSettings};
 use protogen::sim::{FillModel, LatencyModel, SimSettings};
 
 use crate::dice::Dice;
@@ -36,7 +36,7 @@ struct Shown {
 
 /// The exchange with one account.
 pub struct Far {
-    exchange: Exchange,
+    exchange: SandboxExchange,
     account: usize,
     group: u64,
     tickers: BTreeMap<protogen::domain::MarketId, String>,
@@ -57,7 +57,7 @@ impl Far {
             seed: 7,
         };
         let told = Told(std::mem::take(&mut story.told));
-        let mut exchange = Exchange::new(Box::new(told), SandboxSettings { sim, bankroll }).unwrap();
+        let mut exchange = SandboxExchange::new(Box::new(told), SandboxSettings { sim, bankroll }).unwrap();
         let account = exchange.open_account(KEY);
         let limit = *dice.pick(&[200, 1_000_000, 1_000_000, 1_000_000]);
         let group = exchange.create_group(account, Contracts::whole(limit));
@@ -66,7 +66,7 @@ impl Far {
         Self { exchange, account, group, tickers, history, dice, odd: Vec::new() }
     }
 
-    pub fn account(&self) -> &Account {
+    pub fn account(&self) -> &MemberAccount {
         self.exchange.account(KEY).expect("it was opened")
     }
 
@@ -90,7 +90,7 @@ impl Far {
         frames
     }
 
-    pub fn control(&mut self, now: Timestamp, control: &Control) -> Vec<Frame> {
+    pub fn control(&mut self, now: Timestamp, control: &SandboxControl) -> Vec<Frame> {
         self.exchange.control(control).unwrap();
         self.told(now)
     }
@@ -138,33 +138,33 @@ impl Far {
     pub fn carry_out(
         &mut self,
         now: Timestamp,
-        task: &Task,
+        task: &OrderTask,
         client_id: &str,
         lagging: bool,
-    ) -> (Done, Vec<Frame>) {
+    ) -> (TaskOutcome, Vec<Frame>) {
         let id = task.order().id;
         let done = match task {
-            Task::Create(order) => Done::Created(id, self.create(order, client_id)),
-            Task::Look(order) => {
+            OrderTask::Create(order) => TaskOutcome::Created(id, self.create(order, client_id)),
+            OrderTask::Look(order) => {
                 let (orders, _) = self.read(now, lagging);
                 let found = orders.values().find(|found| found.client_order_id.as_deref() == Some(client_id));
-                Done::Looked(id, Ok(found.map(|found| report(order, found))))
+                TaskOutcome::Looked(id, Ok(found.map(|found| report(order, found))))
             }
-            Task::Cancel { venue_id, .. } => {
+            OrderTask::Cancel { venue_id, .. } => {
                 let number = order_number(venue_id);
                 let result = self.exchange.cancel(self.account, number);
-                Done::Cancelled(id, result.map_err(|refused| failure(&refused)))
+                TaskOutcome::Cancelled(id, result.map_err(|refused| failure(&refused)))
             }
-            Task::Fills { venue_id, .. } => {
+            OrderTask::Fills { venue_id, .. } => {
                 let (number, (_, seen)) = (order_number(venue_id), self.read(now, lagging));
                 let fills = self.account().fills[..seen].iter().filter(|fill| fill.order == number);
-                Done::Fetched(id, Ok(fills.map(fill_report).collect()))
+                TaskOutcome::Fetched(id, Ok(fills.map(fill_report).collect()))
             }
         };
         (done, self.told(now))
     }
 
-    fn create(&mut self, order: &Order, client_id: &str) -> Result<OrderReport, Failure> {
+    fn create(&mut self, order: &Order, client_id: &str) -> Result<OrderReport, TaskFailure> {
         let new = self.new_order(order, client_id);
         let placed = self.exchange.place(self.account, &new).map_err(|refused| {
             if refused.body().to_string().contains("insufficient_balance") {
@@ -190,8 +190,8 @@ impl Far {
             count: order.contracts,
             price: order.side.price(order.limit),
             life: match order.time_in_force {
-                TimeInForce::Ioc => Life::Immediate,
-                TimeInForce::Gtc | TimeInForce::PostOnly => Life::GoodTill(None),
+                TimeInForce::Ioc => OrderLifetime::Immediate,
+                TimeInForce::Gtc | TimeInForce::PostOnly => OrderLifetime::GoodTill(None),
             },
             self_trade: "taker_at_cross",
             client_order_id: Some(client_id.to_owned()),
@@ -203,7 +203,7 @@ impl Far {
     }
 }
 
-fn failure(refused: &Refused) -> Failure {
+fn failure(refused: &ApiRefusal) -> TaskFailure {
     let body = refused.body();
     let text = |name: &str| body["error"][name].as_str().map(str::to_owned);
     failure_of(&ApiError::Refused {

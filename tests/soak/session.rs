@@ -9,7 +9,7 @@ use protogen::desk::Desk;
 use protogen::desk::decision::{Output, Record};
 use protogen::desk::risk::trading_halt::HaltRule;
 use protogen::domain::{Contracts, Money, OrderId, Side, Timestamp};
-use protogen::engine::gateway::Session;
+use protogen::engine::gateway::EventSource;
 use protogen::engine::{Engine, EngineError, Journal, JournalError};
 use protogen::event::{Command, Input, Stamped};
 use protogen::kalshi::orders::OrderTracker;
@@ -111,7 +111,7 @@ pub fn run(seed: u64, tally: &mut Tally) -> Vec<String> {
         records: Vec::new(),
     };
     let fresh = || Desk::new(desk.clone(), vec![beliefs.seat()]);
-    let session = Session { feed: Heard::new(story.heard.clone(), story.end), venue };
+    let session = EventSource { feed: Heard::new(story.heard.clone(), story.end), venue };
     let mut engine = Engine::new(fresh(), session, memory);
     let newest = Cell::new(0);
     loop {

@@ -8,11 +8,11 @@ use protogen::desk::risk::exposure::ExposureLimits;
 use protogen::desk::risk::kill_switch::KillRules;
 use protogen::desk::scanner::ScannerSettings;
 use protogen::desk::strategy::{Estimate, Learned, MarketView, Strategy};
-use protogen::desk::{DeskSettings, Seat};
+use protogen::desk::{DeskSettings, StrategySlot};
 use protogen::domain::{
     Contracts, Decimal6, Fact, FeeRounding, Fraction, Money, Price, Probability, Span, TimeInForce, Timestamp,
 };
-use protogen::strategies::fixed_rate::{FixedRate, Settings};
+use protogen::strategies::fixed_rate::{FixedRate, FixedRateSettings};
 
 use crate::dice::Dice;
 
@@ -76,14 +76,14 @@ pub struct Beliefs {
 }
 
 impl Beliefs {
-    pub fn seat(self) -> Seat {
+    pub fn seat(self) -> StrategySlot {
         let strategy: Box<dyn Strategy> = if self.fixed {
-            let settings = Settings { probability: Some(0.5), rates: [].into(), confidence: 1.0 };
+            let settings = FixedRateSettings { probability: Some(0.5), rates: [].into(), confidence: 1.0 };
             Box::new(FixedRate::new(settings).unwrap())
         } else {
             Box::new(self)
         };
-        Seat { strategy, min_edge: share(20_000) }
+        StrategySlot { strategy, min_edge: share(20_000) }
     }
 }
 

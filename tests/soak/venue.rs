@@ -8,9 +8,9 @@ use protogen::domain::{MarketStatus, Money, Order, OrderId, Span, Timestamp};
 use protogen::engine::gateway::{GatewayError, Venue};
 use protogen::event::{Command, Input, MarketEvent, Stamped};
 use protogen::kalshi::frame::Frame;
-use protogen::kalshi::orders::{Failure, OrderTracker, Task};
-use protogen::kalshi::perform::{Done, pushed_fill, pushed_order};
-use protogen::sandbox::control::Control;
+use protogen::kalshi::orders::{OrderTask, OrderTracker, TaskFailure};
+use protogen::kalshi::perform::{TaskOutcome, pushed_fill, pushed_order};
+use protogen::sandbox::control::SandboxControl;
 
 use crate::dice::Dice;
 use crate::far::Far;
@@ -43,12 +43,12 @@ enum Fate {
 
 #[derive(Debug)]
 enum Happening {
-    Arrives { process: u32, task: Task, client_id: String, fate: Fate, sent: Timestamp },
-    Answered { process: u32, done: Done },
+    Arrives { process: u32, task: OrderTask, client_id: String, fate: Fate, sent: Timestamp },
+    Answered { process: u32, done: TaskOutcome },
     Pushed { connection: u32, frame: Frame },
     Stream(bool),
     LookOver,
-    Control(Control),
+    Control(SandboxControl),
     Group { tripped: bool },
 }
 
@@ -173,11 +173,11 @@ impl SoakVenue {
             plan(self, longest, Happening::Stream(false), Happening::Stream(true));
         }
         if self.dice.chance(300) {
-            let pause = |on| Happening::Control(Control::TradingPause(on));
+            let pause = |on| Happening::Control(SandboxControl::TradingPause(on));
             plan(self, 30_000, pause(true), pause(false));
         }
         if self.dice.chance(200) {
-            let pause = |on| Happening::Control(Control::ExchangePause(on));
+            let pause = |on| Happening::Control(SandboxControl::ExchangePause(on));
             plan(self, 15_000, pause(true), pause(false));
         }
         if self.dice.chance(400) {
@@ -230,17 +230,17 @@ impl SoakVenue {
         }
     }
 
-    fn send(&mut self, task: Task) {
+    fn send(&mut self, task: OrderTask) {
         let order = *task.order();
         let client_id = self.tracker.client_id(order.id);
         self.check(&task, &client_id);
         let fate = self.fate();
         let (process, sent) = (self.process, self.now);
         let name = match task {
-            Task::Create(_) => "create",
-            Task::Look(_) => "look",
-            Task::Cancel { .. } => "cancel",
-            Task::Fills { .. } => "fills",
+            OrderTask::Create(_) => "create",
+            OrderTask::Look(_) => "look",
+            OrderTask::Cancel { .. } => "cancel",
+            OrderTask::Fills { .. } => "fills",
         };
         *self.fates.entry(name).or_default() += 1;
         if fate != Fate::Answered {
@@ -248,12 +248,12 @@ impl SoakVenue {
         }
         let arrival = sent + self.travel();
         let lost = |venue: &mut Self, at| {
-            let done = failed(&task, Failure::Unknown);
+            let done = failed(&task, TaskFailure::Unknown);
             venue.at(at, Happening::Answered { process, done });
         };
         match fate {
             Fate::Refused => {
-                let done = failed(&task, Failure::NotDone);
+                let done = failed(&task, TaskFailure::NotDone);
                 let at = sent + self.dice.millis(0, 50);
                 return self.at(at, Happening::Answered { process, done });
             }
@@ -267,10 +267,10 @@ impl SoakVenue {
         self.at(arrival, Happening::Arrives { process, task, client_id, fate, sent });
     }
 
-    fn check(&mut self, task: &Task, client_id: &str) {
+    fn check(&mut self, task: &OrderTask, client_id: &str) {
         let order = *task.order();
         let complain = |text: String| self.watched.problems.borrow_mut().push(text);
-        if let Task::Create(order) = task {
+        if let OrderTask::Create(order) = task {
             let before = *self.worries.sent.entry(client_id.to_owned()).or_insert(*order);
             if before != *order {
                 complain(format!("{client_id} was sent as {before:?} and as {order:?}"));
@@ -342,17 +342,17 @@ impl SoakVenue {
         }
     }
 
-    fn arrive(&mut self, process: u32, task: &Task, client_id: &str, (fate, sent): (Fate, Timestamp)) {
+    fn arrive(&mut self, process: u32, task: &OrderTask, client_id: &str, (fate, sent): (Fate, Timestamp)) {
         let timeout = sent + TIMEOUT;
         let answer = (self.now + self.travel()).min(timeout);
         let done = match fate {
-            Fate::Limited => failed(task, Failure::NotDone),
-            Fate::FailsBefore => failed(task, Failure::Unknown),
+            Fate::Limited => failed(task, TaskFailure::NotDone),
+            Fate::FailsBefore => failed(task, TaskFailure::Unknown),
             _ => {
                 let lagging = !self.calm();
                 let (done, frames) = self.far.carry_out(self.now, task, client_id, lagging);
                 self.push(frames);
-                if fate == Fate::Answered { done } else { failed(task, Failure::Unknown) }
+                if fate == Fate::Answered { done } else { failed(task, TaskFailure::Unknown) }
             }
         };
         match fate {
@@ -429,13 +429,13 @@ impl SoakVenue {
     }
 }
 
-fn failed(task: &Task, failure: Failure) -> Done {
+fn failed(task: &OrderTask, failure: TaskFailure) -> TaskOutcome {
     let id = task.order().id;
     match task {
-        Task::Create(_) => Done::Created(id, Err(failure)),
-        Task::Look(_) => Done::Looked(id, Err(failure)),
-        Task::Cancel { .. } => Done::Cancelled(id, Err(failure)),
-        Task::Fills { .. } => Done::Fetched(id, Err(failure)),
+        OrderTask::Create(_) => TaskOutcome::Created(id, Err(failure)),
+        OrderTask::Look(_) => TaskOutcome::Looked(id, Err(failure)),
+        OrderTask::Cancel { .. } => TaskOutcome::Cancelled(id, Err(failure)),
+        OrderTask::Fills { .. } => TaskOutcome::Fetched(id, Err(failure)),
     }
 }
 

@@ -4,13 +4,13 @@ use clap::{Args, ValueEnum};
 
 use crate::cli::{Failure, print};
 
-use super::{What, WindowName};
+use super::{SweepArgs, WindowName};
 
 /// `protogen sweep plan`
 #[derive(Debug, Args)]
-pub struct Plan {
+pub struct SweepPlanArgs {
     #[command(flatten)]
-    what: What,
+    what: SweepArgs,
     /// For which scheduler
     #[arg(long, value_enum)]
     emit: Scheduler,
@@ -35,7 +35,7 @@ enum Scheduler {
     Kubernetes,
 }
 
-impl Plan {
+impl SweepPlanArgs {
     /// Prints the job file. The sweep is planned first, so that a job file is only printed for one that runs.
     pub fn run(&self) -> Result<(), Failure> {
         let planned = self.what.plan()?;
@@ -92,7 +92,7 @@ impl Plan {
     }
 }
 
-impl What {
+impl SweepArgs {
     /// The command that runs it, for a shell.
     fn command(&self) -> String {
         let mut words = vec!["protogen sweep".to_owned(), quoted(&self.scenario().to_string_lossy())];

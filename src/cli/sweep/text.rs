@@ -5,17 +5,17 @@ use std::path::Path;
 
 use crate::cli::render::wrapped;
 use crate::cli::{Common, json};
-use crate::report::stats::Estimate;
+use crate::report::stats::IntervalEstimate;
 use crate::sweep::axes::Set;
 use crate::sweep::plan::{Manifest, Shard};
 use crate::sweep::result::TaskResult;
-use crate::sweep::verdict::{Verdict, Window};
+use crate::sweep::verdict::{SweepAssessment, WalkWindow};
 
 /// Sets shown: the first by return.
 const SHOWN: usize = 10;
 
 /// Where the results are, and how many are new.
-pub struct Done<'a> {
+pub struct SweepDone<'a> {
     /// The sweep's folder.
     pub folder: &'a Path,
     /// Sets run this time.
@@ -39,8 +39,8 @@ pub fn part(shard: Shard, mine: usize, ran: usize, folder: &Path, common: &Commo
 pub fn summary(
     manifest: &Manifest,
     results: &[TaskResult],
-    verdict: &Verdict,
-    done: &Done<'_>,
+    verdict: &SweepAssessment,
+    done: &SweepDone<'_>,
     common: &Common,
 ) -> String {
     let mut text = String::new();
@@ -79,7 +79,7 @@ fn table(results: &[TaskResult]) -> String {
 }
 
 /// What the sweep says, the verdict first.
-pub fn sentences(verdict: &Verdict, manifest: &Manifest) -> Vec<String> {
+pub fn sentences(verdict: &SweepAssessment, manifest: &Manifest) -> Vec<String> {
     let mut said = vec![if verdict.beats_the_market {
         "Sets chosen on earlier events beat the market on later ones.".to_owned()
     } else {
@@ -91,8 +91,8 @@ pub fn sentences(verdict: &Verdict, manifest: &Manifest) -> Vec<String> {
         percent(verdict.best_return)
     ));
     let window = match manifest.walk.window {
-        Window::Anchored => "all earlier events",
-        Window::Rolling => "the latest earlier events",
+        WalkWindow::Anchored => "all earlier events",
+        WalkWindow::Rolling => "the latest earlier events",
     };
     said.push(match &verdict.out_of_sample {
         Some(found) => format!(
@@ -118,7 +118,7 @@ pub fn sentences(verdict: &Verdict, manifest: &Manifest) -> Vec<String> {
     said
 }
 
-fn interval(estimate: &Estimate) -> String {
+fn interval(estimate: &IntervalEstimate) -> String {
     estimate
         .interval()
         .map(|(low, high)| format!(" (95 %: {} to {})", percent(low), percent(high)))

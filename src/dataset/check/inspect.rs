@@ -10,7 +10,7 @@ use polars::prelude::{
 
 use crate::domain::{Market, Timestamp};
 
-use super::quality::{Look, Soundness};
+use super::quality::{QualityLook, Soundness};
 use crate::dataset::DataError;
 use crate::dataset::data_set::DataSet;
 use crate::dataset::facts;
@@ -27,7 +27,7 @@ const EVERYTHING: Window = Window { start: Timestamp::MIN, end: Timestamp::MAX }
 
 /// What a check found.
 #[derive(Debug, Default)]
-pub struct Findings {
+pub struct DataFindings {
     /// Things that make the data unusable, each with its place; of frequent kinds only the first.
     pub problems: Vec<DataError>,
     /// How many problems there are in all.
@@ -40,7 +40,7 @@ pub struct Findings {
     pub soundness: Soundness,
 }
 
-impl Findings {
+impl DataFindings {
     fn add(&mut self, problem: DataError) {
         self.count += 1;
         self.problems.push(problem);
@@ -54,8 +54,8 @@ impl Findings {
 
 /// Checks a data set, or a single file of facts.
 #[must_use]
-pub fn check(path: &Path) -> Findings {
-    let mut found = Findings::default();
+pub fn check(path: &Path) -> DataFindings {
+    let mut found = DataFindings::default();
     if path.extension().is_some_and(|extension| extension == "csv") {
         let facts = found.take(facts::read(path)).unwrap_or_default();
         found.rows = facts.len() as u64;
@@ -69,7 +69,7 @@ pub fn check(path: &Path) -> Findings {
     found
 }
 
-fn check_set(set: &DataSet, found: &mut Findings) {
+fn check_set(set: &DataSet, found: &mut DataFindings) {
     if let Some(file) = &set.fee_changes {
         let _changes = found.take(facts::read_fee_changes(file));
     }
@@ -88,11 +88,11 @@ fn check_snapshots(
     set: &DataSet,
     catalogue: Catalogue,
     exclusive: &BTreeSet<Box<str>>,
-    found: &mut Findings,
+    found: &mut DataFindings,
 ) {
     let Catalogue { markets, settlements, tickers, .. } = catalogue;
     let exclusive: Vec<_> = markets.iter().map(|market| exclusive.contains(&market.ticker)).collect();
-    let mut look = Look::new(&markets);
+    let mut look = QualityLook::new(&markets);
     let mut plans = Vec::new();
     for file in &set.snapshots {
         plans.extend(found.take(FilePlan::new(file, &tickers, EVERYTHING)));

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::domain::{Decimal6, Market, Strike, Timestamp};
 
-use super::quality::{Look, Soundness};
+use super::quality::{QualityLook, Soundness};
 use crate::dataset::DataError;
 use crate::dataset::data_set::DataSet;
 use crate::dataset::read::catalogue::{Catalogue, Settlement, read_markets};
@@ -19,7 +19,7 @@ pub const STRETCHES: usize = 64;
 /// Consecutive prices, each twice the mid in ten-thousandths of a dollar, or twice the last trade where there
 /// is no mid.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Stretch {
+pub struct CoveredStretch {
     /// When it began.
     pub from: Timestamp,
     /// The first of them.
@@ -34,20 +34,23 @@ pub struct Stretch {
 
 /// The course of a price in at most [`STRETCHES`] stretches of equally many prices; no high or low is lost.
 #[derive(Clone, Debug, Default)]
-pub struct Course {
+pub struct PriceSeries {
     /// In order of time.
-    pub stretches: Vec<Stretch>,
+    pub stretches: Vec<CoveredStretch>,
     /// Prices a stretch, and those of the last one.
     each: u64,
     filled: u64,
 }
 
-impl Course {
+impl PriceSeries {
     /// Appends a price.
     pub fn add(&mut self, at: Timestamp, price: u16) {
         self.each = self.each.max(1);
         if let Some(open) = self.stretches.last_mut().filter(|_| self.filled < self.each) {
-            *open = joined(*open, Stretch { from: at, first: price, low: price, high: price, last: price });
+            *open = joined(
+                *open,
+                CoveredStretch { from: at, first: price, low: price, high: price, last: price },
+            );
             self.filled += 1;
             return;
         }
@@ -55,20 +58,20 @@ impl Course {
             self.stretches = self.halved();
             self.each *= 2;
         }
-        self.stretches.push(Stretch { from: at, first: price, low: price, high: price, last: price });
+        self.stretches.push(CoveredStretch { from: at, first: price, low: price, high: price, last: price });
         self.filled = 1;
     }
 
     /// Its stretches, two in one.
     #[must_use]
-    pub fn halved(&self) -> Vec<Stretch> {
-        let pair = |pair: &[Stretch]| pair[1..].iter().fold(pair[0], |a, b| joined(a, *b));
+    pub fn halved(&self) -> Vec<CoveredStretch> {
+        let pair = |pair: &[CoveredStretch]| pair[1..].iter().fold(pair[0], |a, b| joined(a, *b));
         self.stretches.chunks(2).map(pair).collect()
     }
 }
 
-fn joined(a: Stretch, b: Stretch) -> Stretch {
-    Stretch { low: a.low.min(b.low), high: a.high.max(b.high), last: b.last, ..a }
+fn joined(a: CoveredStretch, b: CoveredStretch) -> CoveredStretch {
+    CoveredStretch { low: a.low.min(b.low), high: a.high.max(b.high), last: b.last, ..a }
 }
 
 /// A market of a data set.
@@ -81,7 +84,7 @@ pub struct Surveyed {
     /// Its snapshots.
     pub rows: u64,
     /// Its price.
-    pub course: Course,
+    pub course: PriceSeries,
 }
 
 /// Everything in a data set, in little room.
@@ -119,10 +122,10 @@ fn look_at(set: &DataSet) -> Result<Survey, DataError> {
             market: Arc::clone(market),
             settlement,
             rows: 0,
-            course: Course::default(),
+            course: PriceSeries::default(),
         })
         .collect();
-    let mut look = Look::new(&markets);
+    let mut look = QualityLook::new(&markets);
     let mut stream = SnapshotStream::new(plans, tickers, window, false);
     while stream.peek()?.is_some() {
         let Some(snapshot) = stream.take() else {
@@ -169,7 +172,7 @@ mod tests {
 
     #[test]
     fn a_long_course_keeps_its_ends_and_every_spike() {
-        let mut course = Course::default();
+        let mut course = PriceSeries::default();
         let price = |row: u16| match row {
             700 => 19_000,
             701 => 40,

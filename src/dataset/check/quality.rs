@@ -49,8 +49,8 @@ impl Soundness {
 
     /// Months from the first to the last with data, each with snapshots on each of its days.
     #[must_use]
-    pub fn calendar(&self) -> Vec<Month> {
-        let mut months: BTreeMap<String, Month> = BTreeMap::new();
+    pub fn calendar(&self) -> Vec<CheckedMonth> {
+        let mut months: BTreeMap<String, CheckedMonth> = BTreeMap::new();
         let (Some((&first, _)), Some((&last, _))) = (self.days.first_key_value(), self.days.last_key_value())
         else {
             return Vec::new();
@@ -71,7 +71,7 @@ impl Soundness {
 
 /// Snapshots of a calendar month.
 #[derive(Clone, Debug, Default)]
-pub struct Month {
+pub struct CheckedMonth {
     /// `2024-01`
     pub name: String,
     /// The day the data begins with, 1 but in the first month.
@@ -82,7 +82,7 @@ pub struct Month {
 
 /// Looks at snapshots in order of time.
 #[derive(Debug)]
-pub struct Look<'a> {
+pub struct QualityLook<'a> {
     markets: &'a [Arc<Market>],
     last: Vec<Option<Price>>,
     rows: Vec<u64>,
@@ -90,7 +90,7 @@ pub struct Look<'a> {
     found: Soundness,
 }
 
-impl<'a> Look<'a> {
+impl<'a> QualityLook<'a> {
     /// At the snapshots of these markets.
     #[must_use]
     pub fn new(markets: &'a [Arc<Market>]) -> Self {

@@ -46,7 +46,7 @@ fn look(
     exclusive: bool,
 ) -> Soundness {
     let markets: Vec<_> = (0..).zip(events).map(|(number, event)| market(number, event)).collect();
-    let mut look = Look::new(&markets);
+    let mut look = QualityLook::new(&markets);
     snapshots.iter().for_each(|snapshot| look.take(snapshot));
     look.finish(settlements, &vec![exclusive; events.len()])
 }

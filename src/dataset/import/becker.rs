@@ -17,11 +17,11 @@ use crate::domain::{
 
 use super::super::DataError;
 use super::Settings;
-use super::chunk::{Cell, Cells, Chunk, Texts};
-use super::job::Job;
-use super::listing::{Markets, Meaning, Selection, series_of};
-use super::map::{self, ColumnMap, Known};
-use super::rejects::{Expected, Refusal, Tally};
+use super::chunk::{Chunk, TextCell, TextCells, Texts};
+use super::job::ImportJob;
+use super::listing::{ListingMeaning, MarketSelection, Markets, series_of};
+use super::map::{self, ColumnMap, KnownColumn};
+use super::rejects::{Expected, RefusalTally, RowRefusal};
 use super::row::value;
 use super::split::each_chunk;
 use super::trades::{self, Trades};
@@ -46,20 +46,20 @@ const EXPECTED: &[&str] = &[
     "market_ends_before_it_opens",
 ];
 
-const MARKET_COLUMNS: [Known; 9] = [
-    Known { name: "ticker", meaning: map::Meaning::Text, required: true },
-    Known { name: "event_ticker", meaning: map::Meaning::Text, required: true },
-    Known { name: "title", meaning: map::Meaning::Text, required: true },
-    Known { name: "yes_sub_title", meaning: map::Meaning::Text, required: true },
-    Known { name: "status", meaning: map::Meaning::Text, required: true },
-    Known { name: "result", meaning: map::Meaning::Text, required: true },
-    Known { name: "open_time", meaning: map::Meaning::Time, required: true },
-    Known { name: "close_time", meaning: map::Meaning::Time, required: true },
-    Known { name: "fetched_at", meaning: map::Meaning::Time, required: true },
+const MARKET_COLUMNS: [KnownColumn; 9] = [
+    KnownColumn { name: "ticker", meaning: map::ColumnMeaning::Text, required: true },
+    KnownColumn { name: "event_ticker", meaning: map::ColumnMeaning::Text, required: true },
+    KnownColumn { name: "title", meaning: map::ColumnMeaning::Text, required: true },
+    KnownColumn { name: "yes_sub_title", meaning: map::ColumnMeaning::Text, required: true },
+    KnownColumn { name: "status", meaning: map::ColumnMeaning::Text, required: true },
+    KnownColumn { name: "result", meaning: map::ColumnMeaning::Text, required: true },
+    KnownColumn { name: "open_time", meaning: map::ColumnMeaning::Time, required: true },
+    KnownColumn { name: "close_time", meaning: map::ColumnMeaning::Time, required: true },
+    KnownColumn { name: "fetched_at", meaning: map::ColumnMeaning::Time, required: true },
 ];
 
 /// The columns of the dump: as ours, but for two; times without a zone are UTC.
-fn map(known: &[Known]) -> ColumnMap {
+fn map(known: &[KnownColumn]) -> ColumnMap {
     ColumnMap::in_utc(known, |name| match name {
         "ts" => "created_time",
         "fetched_at" => "_fetched_at",
@@ -91,9 +91,9 @@ impl Dump {
 
     /// The trades of markets; what is known to be wrong with them is counted.
     #[must_use]
-    pub fn trades<'a>(&'a self, markets: &'a Markets, settings: &Settings<'_>) -> Job<'a, Trades> {
+    pub fn trades<'a>(&'a self, markets: &'a Markets, settings: &Settings<'_>) -> ImportJob<'a, Trades> {
         let since = Timestamp::parse_date(TRUNCATED_SINCE).expect("it is a date");
-        Job {
+        ImportJob {
             kind: Trades {
                 truncated_since: since.nanos().div_euclid(1_000),
                 trusted: settings.trusted.nanos() / 1_000,
@@ -112,9 +112,9 @@ impl Dump {
     /// When a file cannot be read.
     pub fn markets(
         &self,
-        selection: &Selection,
+        selection: &MarketSelection,
         settled_after: Span,
-        tally: &mut Tally,
+        tally: &mut RefusalTally,
     ) -> Result<Markets, DataError> {
         let wanted = map(&MARKET_COLUMNS).wanted(&MARKET_COLUMNS);
         let mut latest: HashMap<String, Fetched> = HashMap::new();
@@ -136,7 +136,7 @@ impl Dump {
                 Err(refusal) => {
                     let place = (&*self.markets[fetched.file], Some(fetched.row));
                     tally.refuse(place, &refusal, Expected::Kinds(EXPECTED))?;
-                    refused.push((ticker, Meaning::Refused));
+                    refused.push((ticker, ListingMeaning::Refused));
                 }
             }
         }
@@ -168,7 +168,7 @@ struct Fetched {
     at: i64,
     file: usize,
     row: u64,
-    market: Result<Finished, Refusal>,
+    market: Result<Finished, RowRefusal>,
 }
 
 /// A market that is over. Times in microseconds since 1970.
@@ -184,9 +184,9 @@ struct Finished {
 fn fetch(
     chunk: &Chunk<'_>,
     file: usize,
-    selection: &Selection,
+    selection: &MarketSelection,
     latest: &mut HashMap<String, Fetched>,
-    tally: &mut Tally,
+    tally: &mut RefusalTally,
 ) {
     let text = |column: usize| chunk.texts(column);
     let (tickers, events) = (text(0), text(1));
@@ -198,7 +198,7 @@ fn fetch(
             tally.not_asked_for += 1;
             continue;
         }
-        let at = if let Cell::Value(at) = times[2].get(row) { at } else { i64::MIN };
+        let at = if let TextCell::Value(at) = times[2].get(row) { at } else { i64::MIN };
         let ticker = tickers.name(row).unwrap_or_default();
         if latest.get(ticker).is_some_and(|known| known.at > at) {
             continue;
@@ -218,19 +218,19 @@ fn finished(
     row: usize,
     [event, title, yes_sub_title]: [&str; 3],
     [statuses, results]: [&Texts; 2],
-    [opens, closes, _]: [&Cells; 3],
-) -> Result<Finished, Refusal> {
+    [opens, closes, _]: [&TextCells; 3],
+) -> Result<Finished, RowRefusal> {
     let status = name(statuses, row);
     if status != "finalized" {
-        return Err(Refusal::NotFinal(status.to_owned()));
+        return Err(RowRefusal::NotFinal(status.to_owned()));
     }
     let yes = match name(results, row) {
         "yes" => true,
         "no" => false,
-        other => return Err(Refusal::NoResult(other.to_owned())),
+        other => return Err(RowRefusal::NoResult(other.to_owned())),
     };
     if event.is_empty() {
-        return Err(Refusal::Missing("event_ticker"));
+        return Err(RowRefusal::Missing("event_ticker"));
     }
     let (opens, closes) = (value(opens.get(row), "open_time")?, value(closes.get(row), "close_time")?);
     Ok(Finished {
@@ -244,14 +244,14 @@ fn finished(
 }
 
 impl Finished {
-    fn listing(self, ticker: &str, settled_after: Span) -> Result<Listing, Refusal> {
+    fn listing(self, ticker: &str, settled_after: Span) -> Result<Listing, RowRefusal> {
         if ticker.is_empty() {
-            return Err(Refusal::Missing("ticker"));
+            return Err(RowRefusal::Missing("ticker"));
         }
-        let time = |micros, name| Timestamp::from_micros(micros).ok_or(Refusal::Unreadable(name));
+        let time = |micros, name| Timestamp::from_micros(micros).ok_or(RowRefusal::Unreadable(name));
         let (open_time, close_time) = (time(self.opens, "open_time")?, time(self.closes, "close_time")?);
         if close_time <= open_time {
-            return Err(Refusal::EndsBeforeItOpens);
+            return Err(RowRefusal::EndsBeforeItOpens);
         }
         let market = Market {
             id: MarketId(0),

@@ -5,27 +5,27 @@
 
 use crate::domain::Price;
 
-use super::chunk::{Cell, Chunk};
-use super::job::Kind;
+use super::chunk::{Chunk, TextCell};
+use super::job::ImportKind;
 use super::listing::Markets;
-use super::map::{self, Known, Volume};
-use super::rejects::Refusal;
+use super::map::{self, KnownColumn, Volume};
+use super::rejects::RowRefusal;
 use super::row::{price, value, within_life};
-use super::spill::Row;
+use super::spill::SpilledRow;
 use crate::dataset::write::writer::{PackedRow, Volumes};
 
 /// Columns of candles, in the order in which chunks have them.
-pub const COLUMNS: [Known; 10] = [
-    Known { name: "ts", meaning: map::Meaning::Time, required: true },
-    Known { name: "ticker", meaning: map::Meaning::Text, required: true },
-    Known { name: "yes_bid", meaning: map::Meaning::Price, required: false },
-    Known { name: "yes_ask", meaning: map::Meaning::Price, required: false },
-    Known { name: "last_price", meaning: map::Meaning::Price, required: false },
-    Known { name: "mid", meaning: map::Meaning::Price, required: false },
-    Known { name: "yes_bid_size", meaning: map::Meaning::Count, required: false },
-    Known { name: "yes_ask_size", meaning: map::Meaning::Count, required: false },
-    Known { name: "volume", meaning: map::Meaning::Count, required: false },
-    Known { name: "open_interest", meaning: map::Meaning::Count, required: false },
+pub const COLUMNS: [KnownColumn; 10] = [
+    KnownColumn { name: "ts", meaning: map::ColumnMeaning::Time, required: true },
+    KnownColumn { name: "ticker", meaning: map::ColumnMeaning::Text, required: true },
+    KnownColumn { name: "yes_bid", meaning: map::ColumnMeaning::Price, required: false },
+    KnownColumn { name: "yes_ask", meaning: map::ColumnMeaning::Price, required: false },
+    KnownColumn { name: "last_price", meaning: map::ColumnMeaning::Price, required: false },
+    KnownColumn { name: "mid", meaning: map::ColumnMeaning::Price, required: false },
+    KnownColumn { name: "yes_bid_size", meaning: map::ColumnMeaning::Count, required: false },
+    KnownColumn { name: "yes_ask_size", meaning: map::ColumnMeaning::Count, required: false },
+    KnownColumn { name: "volume", meaning: map::ColumnMeaning::Count, required: false },
+    KnownColumn { name: "open_interest", meaning: map::ColumnMeaning::Count, required: false },
 ];
 const TS: usize = 0;
 const PRICES: [usize; 4] = [2, 3, 4, 5];
@@ -34,21 +34,21 @@ const COUNTS: [usize; 4] = [6, 7, 8, 9];
 /// Refusals that are counted: what lies outside a market's life.
 pub const EXPECTED: &[&str] = &["before_open", "after_close"];
 
-impl Row for PackedRow {
+impl SpilledRow for PackedRow {
     fn market(&self) -> u32 {
         self.market
     }
 }
 
 /// Candles.
-pub struct Candles {
+pub struct CandleImport {
     /// How long after its time a candle is known, in microseconds.
     pub delay: i64,
     /// What their volume is.
     pub volume: Volume,
 }
 
-impl Kind for Candles {
+impl ImportKind for CandleImport {
     type Row = PackedRow;
     type Columns<'c> = &'c Chunk<'c>;
     /// The volume of its life so far.
@@ -66,34 +66,34 @@ impl Kind for Candles {
         row: usize,
         market: usize,
         markets: &Markets,
-    ) -> Result<PackedRow, Refusal> {
+    ) -> Result<PackedRow, RowRefusal> {
         let ts = chunk.cells(TS).expect("the map has every required column");
         let at = value(ts.get(row), "ts")?;
-        let at = at.checked_add(self.delay).ok_or(Refusal::Unreadable("ts"))?;
+        let at = at.checked_add(self.delay).ok_or(RowRefusal::Unreadable("ts"))?;
         let mut prices = [0; 4];
         for (place, column) in prices.iter_mut().zip(PRICES) {
             let name = COLUMNS[column].name;
-            let cell = chunk.cells(column).map_or(Cell::Missing, |cells| cells.get(row));
+            let cell = chunk.cells(column).map_or(TextCell::Missing, |cells| cells.get(row));
             let empty = match name {
-                "yes_bid" => Cell::Value(0),
-                "yes_ask" => Cell::Value(i64::from(Price::ONE.get())),
-                _ => Cell::Missing,
+                "yes_bid" => TextCell::Value(0),
+                "yes_ask" => TextCell::Value(i64::from(Price::ONE.get())),
+                _ => TextCell::Missing,
             };
-            if cell != Cell::Missing && cell != empty {
+            if cell != TextCell::Missing && cell != empty {
                 *place = price(value(cell, name)?, name, markets, market)?.get();
             }
         }
         let [bid, ask, last, mid] = prices;
         if bid > 0 && ask > 0 && bid >= ask {
-            return Err(Refusal::Crossed(bid.into(), ask.into()));
+            return Err(RowRefusal::Crossed(bid.into(), ask.into()));
         }
         let mut counts = [-1; 4];
         for (place, column) in counts.iter_mut().zip(COUNTS) {
-            let cell = chunk.cells(column).map_or(Cell::Missing, |cells| cells.get(row));
-            if cell != Cell::Missing {
+            let cell = chunk.cells(column).map_or(TextCell::Missing, |cells| cells.get(row));
+            if cell != TextCell::Missing {
                 *place = value(cell, COLUMNS[column].name)?;
                 if *place < 0 {
-                    return Err(Refusal::NegativeCount(*place));
+                    return Err(RowRefusal::NegativeCount(*place));
                 }
             }
         }

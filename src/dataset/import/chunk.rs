@@ -31,12 +31,12 @@ pub struct Wanted {
     /// Its name in the file.
     pub column: String,
     /// What its cells become.
-    pub kind: Kind,
+    pub kind: CellKind,
 }
 
 /// What cells become.
 #[derive(Clone, Copy, Debug)]
-pub enum Kind {
+pub enum CellKind {
     /// Names from a small set, as keys.
     Text,
     /// Names of which only equality matters, as 64 bits of hash.
@@ -58,7 +58,7 @@ pub struct TimeRules {
 
 /// A number or a time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Cell {
+pub enum TextCell {
     /// Nothing there.
     Missing,
     /// Something there that does not fit.
@@ -69,29 +69,29 @@ pub enum Cell {
 
 /// A column of a chunk.
 #[derive(Debug)]
-pub enum Data {
+pub enum ChunkData {
     /// Names.
     Text(Texts),
     /// Numbers, times, ids.
-    Cells(Cells),
+    Cells(TextCells),
 }
 
 /// Numbers, times or ids.
 #[derive(Debug)]
-pub enum Cells {
+pub enum TextCells {
     /// In every row a value: half the room, and nothing to ask.
     Values(Vec<i64>),
     /// In some rows maybe none.
-    Mixed(Vec<Cell>),
+    Mixed(Vec<TextCell>),
 }
 
-impl Cells {
+impl TextCells {
     /// The cell of a row.
     #[inline]
     #[must_use]
-    pub fn get(&self, row: usize) -> Cell {
+    pub fn get(&self, row: usize) -> TextCell {
         match self {
-            Self::Values(values) => Cell::Value(values[row]),
+            Self::Values(values) => TextCell::Value(values[row]),
             Self::Mixed(cells) => cells[row],
         }
     }
@@ -102,7 +102,7 @@ impl Cells {
             Self::Values(values) => values.iter_mut().for_each(|value| *value = change(*value)),
             Self::Mixed(cells) => {
                 for cell in cells {
-                    if let Cell::Value(value) = cell {
+                    if let TextCell::Value(value) = cell {
                         *value = change(*value);
                     }
                 }
@@ -112,8 +112,8 @@ impl Cells {
     }
 }
 
-impl FromIterator<Cell> for Cells {
-    fn from_iter<I: IntoIterator<Item = Cell>>(cells: I) -> Self {
+impl FromIterator<TextCell> for TextCells {
+    fn from_iter<I: IntoIterator<Item = TextCell>>(cells: I) -> Self {
         Self::Mixed(cells.into_iter().collect())
     }
 }
@@ -150,7 +150,7 @@ pub struct Chunk<'a> {
     pub first_row: u64,
     /// How many.
     pub rows: usize,
-    columns: Vec<Option<Data>>,
+    columns: Vec<Option<ChunkData>>,
 }
 
 impl<'a> Chunk<'a> {
@@ -184,10 +184,12 @@ impl<'a> Chunk<'a> {
             let (kind, place) = (wanted.as_ref()?.kind, (*place)?);
             let cells = records.iter().map(|record| record.get(place).unwrap_or_default());
             Some(match kind {
-                Kind::Text => Data::Text(interned(cells)),
-                Kind::Number(digits) => Data::Cells(cells.map(|text| number(text, digits)).collect()),
-                Kind::Time(rules) => Data::Cells(cells.map(|text| time(text, rules)).collect()),
-                Kind::Id => Data::Cells(cells.map(id).collect()),
+                CellKind::Text => ChunkData::Text(interned(cells)),
+                CellKind::Number(digits) => {
+                    ChunkData::Cells(cells.map(|text| number(text, digits)).collect())
+                }
+                CellKind::Time(rules) => ChunkData::Cells(cells.map(|text| time(text, rules)).collect()),
+                CellKind::Id => ChunkData::Cells(cells.map(id).collect()),
             })
         };
         let columns = wanted.iter().zip(places).map(column).collect();
@@ -204,37 +206,39 @@ impl<'a> Chunk<'a> {
     #[must_use]
     pub fn texts(&self, column: usize) -> &Texts {
         match &self.columns[column] {
-            Some(Data::Text(texts)) => texts,
+            Some(ChunkData::Text(texts)) => texts,
             _ => unreachable!("column {column} was asked for as text, and is required"),
         }
     }
 
     /// The cells of a column that was asked for as numbers, times or ids; `None` if it is not mapped.
     #[must_use]
-    pub fn cells(&self, column: usize) -> Option<&Cells> {
+    pub fn cells(&self, column: usize) -> Option<&TextCells> {
         match &self.columns[column] {
-            Some(Data::Cells(cells)) => Some(cells),
+            Some(ChunkData::Cells(cells)) => Some(cells),
             _ => None,
         }
     }
 }
 
-fn data_of(batch: &RecordBatch, wanted: &Wanted) -> Result<Data, String> {
+fn data_of(batch: &RecordBatch, wanted: &Wanted) -> Result<ChunkData, String> {
     let column = batch.column_by_name(&wanted.column).ok_or("lost a column while it was decoded")?;
     let found = column.data_type();
     let wrong = |what: &str| Err(format!("column {} must be {what}, is {found}", wanted.column));
-    if *found == DataType::Null && !matches!(wanted.kind, Kind::Text) {
-        return Ok(Data::Cells(Cells::Mixed(vec![Cell::Missing; column.len()])));
+    if *found == DataType::Null && !matches!(wanted.kind, CellKind::Text) {
+        return Ok(ChunkData::Cells(TextCells::Mixed(vec![TextCell::Missing; column.len()])));
     }
     match wanted.kind {
-        Kind::Text => texts_of(column).map_or_else(|| wrong("text"), |texts| Ok(Data::Text(texts))),
-        Kind::Id => ids_of(column).map_or_else(|| wrong("text or whole numbers"), |ids| Ok(Data::Cells(ids))),
-        Kind::Number(places) => {
-            numbers_of(column, places).map_or_else(|| wrong("numbers"), |cells| Ok(Data::Cells(cells)))
+        CellKind::Text => texts_of(column).map_or_else(|| wrong("text"), |texts| Ok(ChunkData::Text(texts))),
+        CellKind::Id => {
+            ids_of(column).map_or_else(|| wrong("text or whole numbers"), |ids| Ok(ChunkData::Cells(ids)))
         }
-        Kind::Time(rules) => times_of(column, rules).map_or_else(
+        CellKind::Number(places) => {
+            numbers_of(column, places).map_or_else(|| wrong("numbers"), |cells| Ok(ChunkData::Cells(cells)))
+        }
+        CellKind::Time(rules) => times_of(column, rules).map_or_else(
             || wrong("a time with a zone, RFC 3339 text, or what [time] of the map says"),
-            |cells| Ok(Data::Cells(cells)),
+            |cells| Ok(ChunkData::Cells(cells)),
         ),
     }
 }
@@ -259,12 +263,13 @@ fn hash(text: &[u8]) -> i64 {
     state.cast_signed()
 }
 
-fn ids_of(column: &ArrayRef) -> Option<Cells> {
-    let cell = |text: Option<&str>| text.map_or(Cell::Missing, |text| Cell::Value(hash(text.as_bytes())));
+fn ids_of(column: &ArrayRef) -> Option<TextCells> {
+    let cell =
+        |text: Option<&str>| text.map_or(TextCell::Missing, |text| TextCell::Value(hash(text.as_bytes())));
     Some(match column.data_type() {
         DataType::Utf8View if column.null_count() == 0 => {
             let texts = column.as_string_view();
-            Cells::Values((0..texts.len()).map(|row| hash(texts.value(row).as_bytes())).collect())
+            TextCells::Values((0..texts.len()).map(|row| hash(texts.value(row).as_bytes())).collect())
         }
         DataType::Utf8View => column.as_string_view().iter().map(cell).collect(),
         DataType::Int64 => integers::<Int64Type>(column, 1),
@@ -272,48 +277,48 @@ fn ids_of(column: &ArrayRef) -> Option<Cells> {
     })
 }
 
-fn integers<T: ArrowPrimitiveType>(column: &ArrayRef, scale: i64) -> Cells
+fn integers<T: ArrowPrimitiveType>(column: &ArrayRef, scale: i64) -> TextCells
 where
     T::Native: Into<i64>,
 {
     let array = column.as_primitive::<T>();
     let scaled = |value: T::Native| match value.into().checked_mul(scale) {
-        Some(value) => Cell::Value(value),
-        None => Cell::Unreadable,
+        Some(value) => TextCell::Value(value),
+        None => TextCell::Unreadable,
     };
     let most = i64::MAX / scale;
     let fits = |value: &T::Native| (-most..=most).contains(&(*value).into());
     if array.null_count() == 0 && array.values().iter().all(fits) {
-        return Cells::Values(array.values().iter().map(|&value| value.into() * scale).collect());
+        return TextCells::Values(array.values().iter().map(|&value| value.into() * scale).collect());
     }
-    array.iter().map(|value| value.map_or(Cell::Missing, scaled)).collect()
+    array.iter().map(|value| value.map_or(TextCell::Missing, scaled)).collect()
 }
 
 /// Floats that are meant to be decimals; a NaN is how some tools write that nothing is there.
-fn decimals<T: ArrowPrimitiveType>(column: &ArrayRef, scale: f64) -> Cells
+fn decimals<T: ArrowPrimitiveType>(column: &ArrayRef, scale: f64) -> TextCells
 where
     T::Native: Into<f64>,
 {
     let cell = |value: Option<T::Native>| {
         let Some(value) = value.map(Into::into).filter(|value: &f64| !value.is_nan()) else {
-            return Cell::Missing;
+            return TextCell::Missing;
         };
         let scaled = value * scale;
         let whole = scaled.round();
         // Less than half a digit of what six decimals of a dollar would show.
         if (scaled - whole).abs() > 1e-4 || whole.abs() > 9e15 {
-            return Cell::Unreadable;
+            return TextCell::Unreadable;
         }
         #[expect(clippy::cast_possible_truncation, reason = "whole, and far below 2^63")]
         let exact = whole as i64;
-        Cell::Value(exact)
+        TextCell::Value(exact)
     };
     column.as_primitive::<T>().iter().map(cell).collect()
 }
 
-fn numbers_of(column: &ArrayRef, places: u32) -> Option<Cells> {
+fn numbers_of(column: &ArrayRef, places: u32) -> Option<TextCells> {
     let scale = 10_i64.pow(places);
-    let text = |text: Option<&str>| text.map_or(Cell::Missing, |text| number(text, places));
+    let text = |text: Option<&str>| text.map_or(TextCell::Missing, |text| number(text, places));
     Some(match column.data_type() {
         DataType::Int64 => integers::<Int64Type>(column, scale),
         DataType::Int32 => integers::<Int32Type>(column, scale),
@@ -330,8 +335,8 @@ fn numbers_of(column: &ArrayRef, places: u32) -> Option<Cells> {
     })
 }
 
-fn times_of(column: &ArrayRef, rules: TimeRules) -> Option<Cells> {
-    let text = |text: Option<&str>| text.map_or(Cell::Missing, |text| time(text, rules));
+fn times_of(column: &ArrayRef, rules: TimeRules) -> Option<TextCells> {
+    let text = |text: Option<&str>| text.map_or(TextCell::Missing, |text| time(text, rules));
     Some(match column.data_type() {
         DataType::Timestamp(_, None) if !rules.unzoned_is_utc => return None,
         DataType::Timestamp(TimeUnit::Second, _) => integers::<TimestampSecondType>(column, 1_000_000),
@@ -352,26 +357,28 @@ fn times_of(column: &ArrayRef, rules: TimeRules) -> Option<Cells> {
     })
 }
 
-fn number(text: &str, places: u32) -> Cell {
+fn number(text: &str, places: u32) -> TextCell {
     if text.is_empty() {
-        return Cell::Missing;
+        return TextCell::Missing;
     }
-    parse_scaled(text, places as usize).map_or(Cell::Unreadable, Cell::Value)
+    parse_scaled(text, places as usize).map_or(TextCell::Unreadable, TextCell::Value)
 }
 
-fn time(text: &str, rules: TimeRules) -> Cell {
+fn time(text: &str, rules: TimeRules) -> TextCell {
     if text.is_empty() {
-        return Cell::Missing;
+        return TextCell::Missing;
     }
     if let (Some((times, by)), Ok(whole)) = (rules.per_micro, text.parse::<i64>()) {
-        return whole.checked_mul(times).map_or(Cell::Unreadable, |value| Cell::Value(value.div_euclid(by)));
+        return whole
+            .checked_mul(times)
+            .map_or(TextCell::Unreadable, |value| TextCell::Value(value.div_euclid(by)));
     }
     let moment = Timestamp::parse(text).ok();
     let unzoned = || {
         let read = || Timestamp::parse_date(text).or_else(|_| Timestamp::parse(&format!("{text}Z"))).ok();
         rules.unzoned_is_utc.then(read).flatten()
     };
-    moment.or_else(unzoned).map_or(Cell::Unreadable, |at| Cell::Value(at.nanos().div_euclid(1_000)))
+    moment.or_else(unzoned).map_or(TextCell::Unreadable, |at| TextCell::Value(at.nanos().div_euclid(1_000)))
 }
 
 /// A row that is not one of its table.
@@ -384,8 +391,8 @@ pub fn csv_problem(file: &Path, row: u64, error: &csv::Error) -> DataError {
     }
 }
 
-fn id(text: &str) -> Cell {
-    if text.is_empty() { Cell::Missing } else { Cell::Value(hash(text.as_bytes())) }
+fn id(text: &str) -> TextCell {
+    if text.is_empty() { TextCell::Missing } else { TextCell::Value(hash(text.as_bytes())) }
 }
 
 fn interned<'a>(cells: impl Iterator<Item = &'a str>) -> Texts {

@@ -10,25 +10,25 @@ use std::sync::{Mutex, MutexGuard};
 
 use super::super::DataError;
 use super::chunk::{Chunk, Wanted};
-use super::layout::{self, Months, Part, PartFile, Place};
-use super::listing::{Lookup, Markets, Meaning};
-use super::rejects::{Expected, Refusal, Tally};
+use super::layout::{self, LayoutPart, Months, PartFile, Place};
+use super::listing::{ListingMeaning, Lookup, Markets};
+use super::rejects::{Expected, RefusalTally, RowRefusal};
 use super::row::moment;
-use super::spill::{Row, Run, Shelf};
+use super::spill::{Shelf, SpillRun, SpilledRow};
 use super::split::{Piece, pieces};
-use super::staging::Target;
+use super::staging::StagedTarget;
 use super::{Report, Settings, Stage};
 use crate::dataset::io::parallel::work_through;
-use crate::dataset::io::sorter::{Record, Sorter};
+use crate::dataset::io::sorter::{SortRecord, Sorter};
 use crate::dataset::write::writer::{PackedRow, Volumes};
 
 /// The column of any kind that holds the ticker.
 const TICKER: usize = 1;
 
 /// What rows are, and what becomes of them.
-pub trait Kind: Sync {
+pub trait ImportKind: Sync {
     /// A row.
-    type Row: Row;
+    type Row: SpilledRow;
     /// The columns of a chunk.
     type Columns<'c>;
     /// What is known of a market from the rows before.
@@ -51,7 +51,7 @@ pub trait Kind: Sync {
         row: usize,
         market: usize,
         markets: &Markets,
-    ) -> Result<Self::Row, Refusal>;
+    ) -> Result<Self::Row, RowRefusal>;
 
     /// Takes note of a row from before what is asked for.
     fn earlier(known: &mut Self::Known, row: &Self::Row);
@@ -61,7 +61,7 @@ pub trait Kind: Sync {
 }
 
 /// Files of rows of a kind, and the markets they are held against.
-pub struct Job<'a, K> {
+pub struct ImportJob<'a, K> {
     /// What the rows are.
     pub kind: K,
     /// The files, in any order.
@@ -74,14 +74,14 @@ pub struct Job<'a, K> {
     pub markets: &'a Markets,
 }
 
-impl<K: Kind> Job<'_, K> {
+impl<K: ImportKind> ImportJob<'_, K> {
     /// Imports the rows into the target and reports what became of them.
     ///
     /// # Errors
     /// The first row that cannot be used and is not expected, or a file that cannot be read or written.
     pub fn run(
         &self,
-        target: &Target,
+        target: &StagedTarget,
         settings: &mut Settings<'_>,
         report: &mut Report,
     ) -> Result<(), DataError> {
@@ -90,7 +90,9 @@ impl<K: Kind> Job<'_, K> {
         let known = Memories::new(self.markets);
         let runs = self.read((&months, &spill), &known, settings, &mut report.rows)?;
         let mut counts: BTreeMap<Place, u64> = BTreeMap::new();
-        runs.iter().flat_map(Run::counts).for_each(|(place, rows)| *counts.entry(place).or_default() += rows);
+        runs.iter()
+            .flat_map(SpillRun::counts)
+            .for_each(|(place, rows)| *counts.entry(place).or_default() += rows);
         let limit = (settings.records_in_memory / settings.threads.max(1)).max(1);
         let maker =
             Maker { job: self, known: &known, runs: &runs, folder: &target.path(""), spill: &spill, limit };
@@ -110,8 +112,8 @@ impl<K: Kind> Job<'_, K> {
         (months, spill): (&Months, &Path),
         known: &Memories<K::Known>,
         settings: &mut Settings<'_>,
-        tally: &mut Tally,
-    ) -> Result<Vec<Run<K::Row>>, DataError> {
+        tally: &mut RefusalTally,
+    ) -> Result<Vec<SpillRun<K::Row>>, DataError> {
         let pieces = self.files.iter().flat_map(|file| match pieces(file, &self.wanted) {
             Ok(pieces) => pieces.into_iter().map(Ok).collect(),
             Err(error) => vec![Err(error)],
@@ -124,7 +126,7 @@ impl<K: Kind> Job<'_, K> {
             since,
             lookup: Lookup::default(),
             shelf: Shelf::new(months, spill, number, limit),
-            tally: Tally::default(),
+            tally: RefusalTally::default(),
         };
         let total = super::bytes_of(self.files)?;
         let mut done = 0;
@@ -179,18 +181,18 @@ impl<T: Default + Clone> Memories<T> {
 }
 
 /// Reads chunks onto a shelf.
-struct Reader<'a, K: Kind> {
-    job: &'a Job<'a, K>,
+struct Reader<'a, K: ImportKind> {
+    job: &'a ImportJob<'a, K>,
     known: &'a Memories<K::Known>,
     since: i64,
     lookup: Lookup,
     shelf: Shelf<'a, K::Row>,
-    tally: Tally,
+    tally: RefusalTally,
 }
 
-impl<K: Kind> Reader<'_, K> {
+impl<K: ImportKind> Reader<'_, K> {
     fn chunk(&mut self, chunk: &Chunk<'_>) -> Result<(), DataError> {
-        let Job { kind, markets, expected, .. } = self.job;
+        let ImportJob { kind, markets, expected, .. } = self.job;
         let columns = kind.columns(chunk);
         let tickers = chunk.texts(TICKER);
         let ticker = |row| tickers.name(row).unwrap_or_default().to_owned();
@@ -198,14 +200,14 @@ impl<K: Kind> Reader<'_, K> {
         self.tally.read += chunk.rows as u64;
         for row in 0..chunk.rows {
             let market = match tickers.key(row).map(|key| meanings[key]) {
-                Some(Meaning::Market(market)) => Ok(market),
-                Some(Meaning::NotAskedFor) => {
+                Some(ListingMeaning::Market(market)) => Ok(market),
+                Some(ListingMeaning::NotAskedFor) => {
                     self.tally.not_asked_for += 1;
                     continue;
                 }
-                Some(Meaning::Refused) => Err(Refusal::MarketRefused(ticker(row))),
-                Some(Meaning::Unknown) => Err(Refusal::UnknownTicker(ticker(row))),
-                None => Err(Refusal::Missing("ticker")),
+                Some(ListingMeaning::Refused) => Err(RowRefusal::MarketRefused(ticker(row))),
+                Some(ListingMeaning::Unknown) => Err(RowRefusal::UnknownTicker(ticker(row))),
+                None => Err(RowRefusal::Missing("ticker")),
             };
             let read = market.and_then(|market| Ok((market, kind.row(&columns, row, market, markets)?)));
             match read {
@@ -223,10 +225,10 @@ impl<K: Kind> Reader<'_, K> {
 }
 
 /// Makes the files of the data set.
-struct Maker<'a, K: Kind> {
-    job: &'a Job<'a, K>,
+struct Maker<'a, K: ImportKind> {
+    job: &'a ImportJob<'a, K>,
     known: &'a Memories<K::Known>,
-    runs: &'a [Run<K::Row>],
+    runs: &'a [SpillRun<K::Row>],
     folder: &'a Path,
     spill: &'a Path,
     /// Rows of a part in memory.
@@ -245,11 +247,11 @@ struct Made {
     times: Option<(i64, i64)>,
 }
 
-impl<K: Kind> Maker<'_, K> {
+impl<K: ImportKind> Maker<'_, K> {
     /// Makes the parts of a stretch of time.
     fn make(
         &self,
-        parts: &[Part],
+        parts: &[LayoutPart],
         total: u64,
         settings: &mut Settings<'_>,
         report: &mut Report,
@@ -277,7 +279,7 @@ impl<K: Kind> Maker<'_, K> {
             let rows = made.iter().map(|part| part.twice).sum();
             report.rows.refuse_rows(
                 (Path::new(&place), None),
-                &Refusal::Duplicate,
+                &RowRefusal::Duplicate,
                 self.job.expected,
                 rows,
             )?;
@@ -288,8 +290,8 @@ impl<K: Kind> Maker<'_, K> {
         Ok(())
     }
 
-    fn part(&self, part: &Part) -> Result<Made, DataError> {
-        let Job { kind, markets, .. } = self.job;
+    fn part(&self, part: &LayoutPart) -> Result<Made, DataError> {
+        let ImportJob { kind, markets, .. } = self.job;
         let mut sorter = Sorter::new(&self.spill.join(&part.file), self.limit).with_room(part.rows);
         self.runs.iter().try_for_each(|run| run.each(&part.places, |row| sorter.push(row)))?;
         let mut rows = sorter.sorted()?;

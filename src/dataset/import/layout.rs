@@ -63,7 +63,7 @@ impl Months {
 pub type Place = (usize, usize);
 
 /// The rows of a file.
-pub struct Part {
+pub struct LayoutPart {
     /// Its name in the data set.
     pub file: String,
     /// Where they are.
@@ -76,11 +76,11 @@ pub struct Part {
 
 /// The files that rows go to, month by month, given how many are at each place.
 #[must_use]
-pub fn plan(counts: &BTreeMap<Place, u64>, months: &Months) -> Vec<Vec<Part>> {
+pub fn plan(counts: &BTreeMap<Place, u64>, months: &Months) -> Vec<Vec<LayoutPart>> {
     let rows: u64 = counts.values().sum();
     if rows <= ONE_FILE {
         let series = 0..counts.keys().map(|(_, series)| series + 1).max().unwrap_or(0);
-        return vec![vec![Part {
+        return vec![vec![LayoutPart {
             file: "snapshots.parquet".into(),
             places: (0, 0)..(usize::MAX, 0),
             series,
@@ -96,12 +96,12 @@ pub fn plan(counts: &BTreeMap<Place, u64>, months: &Months) -> Vec<Vec<Part>> {
     by_month.iter().map(|(&month, by_series)| parts_of(month, &months.name(month), by_series)).collect()
 }
 
-fn parts_of(month: usize, name: &str, by_series: &[u64]) -> Vec<Part> {
+fn parts_of(month: usize, name: &str, by_series: &[u64]) -> Vec<LayoutPart> {
     let numbers = share_out(by_series);
     let first = |number: u32| numbers.partition_point(|&known| known < number);
     let part = |number: u32| {
         let series = first(number)..first(number + 1);
-        Part {
+        LayoutPart {
             file: format!("snapshots/{name}.{number:03}.parquet"),
             places: (month, series.start)..(month, series.end),
             rows: by_series[series.clone()].iter().sum(),

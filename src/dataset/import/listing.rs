@@ -39,14 +39,14 @@ const NEEDED: usize = 4;
 
 /// Which markets and times an import is about.
 #[derive(Clone, Debug, Default)]
-pub struct Selection {
+pub struct MarketSelection {
     /// Series; all if empty.
     pub series: Vec<String>,
     /// Rows before this are left out.
     pub since: Option<Timestamp>,
 }
 
-impl Selection {
+impl MarketSelection {
     /// Whether a series is asked for.
     #[must_use]
     pub fn has(&self, series: &str) -> bool {
@@ -56,7 +56,7 @@ impl Selection {
 
 /// What a ticker of a foreign file stands for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Meaning {
+pub enum ListingMeaning {
     /// A market, by its number.
     Market(usize),
     /// A market that was not asked for.
@@ -69,7 +69,7 @@ pub enum Meaning {
 
 /// A market as rows are held against it. Times in microseconds since 1970.
 #[derive(Clone, Copy, Debug)]
-pub struct Life {
+pub struct MarketLife {
     /// First moment.
     pub opens: i64,
     /// Last moment of trading.
@@ -86,9 +86,9 @@ pub struct Markets {
     /// As they will be written.
     pub listings: Vec<Listing>,
     /// As rows are held against them.
-    pub lives: Vec<Life>,
-    meanings: HashMap<String, Meaning>,
-    selection: Selection,
+    pub lives: Vec<MarketLife>,
+    meanings: HashMap<String, ListingMeaning>,
+    selection: MarketSelection,
 }
 
 impl Markets {
@@ -96,8 +96,8 @@ impl Markets {
     #[must_use]
     pub fn new(
         mut listings: Vec<Listing>,
-        others: impl IntoIterator<Item = (String, Meaning)>,
-        selection: &Selection,
+        others: impl IntoIterator<Item = (String, ListingMeaning)>,
+        selection: &MarketSelection,
     ) -> Self {
         listings.sort_by(|a, b| a.market.ticker.cmp(&b.market.ticker));
         let mut series: BTreeMap<String, usize> = BTreeMap::new();
@@ -109,7 +109,7 @@ impl Markets {
         let life = |listing: &Listing| {
             let series = series[&*listing.market.series_ticker];
             sizes[series] += 1;
-            Life {
+            MarketLife {
                 opens: listing.market.open_time.nanos() / 1_000,
                 closes: listing.market.close_time.nanos() / 1_000,
                 series,
@@ -119,9 +119,10 @@ impl Markets {
         let lives = listings.iter().map(life).collect();
         let mut meanings: HashMap<_, _> = others.into_iter().collect();
         let known = listings.iter().zip(0..);
-        meanings.extend(
-            known.map(|(listing, number)| (listing.market.ticker.to_string(), Meaning::Market(number))),
-        );
+        meanings
+            .extend(known.map(|(listing, number)| {
+                (listing.market.ticker.to_string(), ListingMeaning::Market(number))
+            }));
         Self { listings, lives, meanings, selection: selection.clone() }
     }
 
@@ -129,7 +130,7 @@ impl Markets {
     ///
     /// # Errors
     /// Names file and row of the first thing that is wrong.
-    pub fn from_csv(file: &Path, selection: &Selection) -> Result<Self, DataError> {
+    pub fn from_csv(file: &Path, selection: &MarketSelection) -> Result<Self, DataError> {
         let unreadable = |error: csv::Error| DataError::of_file(file, format!("cannot be read: {error}"));
         let mut reader =
             csv::ReaderBuilder::new().trim(csv::Trim::All).from_path(file).map_err(unreadable)?;
@@ -140,10 +141,10 @@ impl Markets {
         for (row, record) in (1..).zip(reader.records()) {
             let record = record.map_err(|error| csv_problem(file, row, &error))?;
             let wrong = |problem: String| DataError::of_row(file, row, problem);
-            let listing = Row { header: &header, record: &record }.listing().map_err(wrong)?;
+            let listing = ListingRow { header: &header, record: &record }.listing().map_err(wrong)?;
             let ticker = listing.market.ticker.to_string();
             if !selection.has(&listing.market.series_ticker) {
-                others.push((ticker, Meaning::NotAskedFor));
+                others.push((ticker, ListingMeaning::NotAskedFor));
             } else if listings.insert(ticker.clone(), listing).is_some() {
                 return Err(wrong(format!("ticker {ticker} is there twice")));
             }
@@ -152,17 +153,17 @@ impl Markets {
     }
 
     /// What a ticker stands for. One without a market that is not of a series asked for is none of ours.
-    fn meaning(&self, ticker: &str) -> Meaning {
+    fn meaning(&self, ticker: &str) -> ListingMeaning {
         match self.meanings.get(ticker) {
             Some(meaning) => *meaning,
-            None if !self.selection.has(series_of(ticker)) => Meaning::NotAskedFor,
-            None => Meaning::Unknown,
+            None if !self.selection.has(series_of(ticker)) => ListingMeaning::NotAskedFor,
+            None => ListingMeaning::Unknown,
         }
     }
 
     /// What was asked for.
     #[must_use]
-    pub const fn selection(&self) -> &Selection {
+    pub const fn selection(&self) -> &MarketSelection {
         &self.selection
     }
 
@@ -183,12 +184,12 @@ fn check_header(header: &StringRecord) -> Result<(), String> {
     }
 }
 
-struct Row<'a> {
+struct ListingRow<'a> {
     header: &'a StringRecord,
     record: &'a StringRecord,
 }
 
-impl Row<'_> {
+impl ListingRow<'_> {
     fn optional(&self, name: &str) -> Option<&str> {
         let at = self.header.iter().position(|column| column == name)?;
         self.record.get(at).filter(|text| !text.is_empty())
@@ -278,16 +279,17 @@ pub fn series_of(event: &str) -> &str {
 #[derive(Debug, Default)]
 pub struct Lookup {
     of: Option<StringArray>,
-    meanings: Vec<Meaning>,
+    meanings: Vec<ListingMeaning>,
 }
 
 impl Lookup {
     /// The meanings of names, by key.
-    pub fn meanings(&mut self, markets: &Markets, names: &StringArray) -> &[Meaning] {
+    pub fn meanings(&mut self, markets: &Markets, names: &StringArray) -> &[ListingMeaning] {
         if !self.of.as_ref().is_some_and(|known| same_strings(known, names)) {
             self.meanings.clear();
-            self.meanings
-                .extend(names.iter().map(|name| name.map_or(Meaning::Unknown, |name| markets.meaning(name))));
+            self.meanings.extend(
+                names.iter().map(|name| name.map_or(ListingMeaning::Unknown, |name| markets.meaning(name))),
+            );
             self.of = Some(names.clone());
         }
         &self.meanings

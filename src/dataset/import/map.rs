@@ -26,22 +26,22 @@ use serde::Deserialize;
 use crate::domain::Span;
 
 use super::super::DataError;
-use super::chunk::{Kind, TimeRules, Wanted};
+use super::chunk::{CellKind, TimeRules, Wanted};
 
 /// A column that an import knows.
 #[derive(Clone, Copy, Debug)]
-pub struct Known {
+pub struct KnownColumn {
     /// Our name of it.
     pub name: &'static str,
     /// What its cells are.
-    pub meaning: Meaning,
+    pub meaning: ColumnMeaning,
     /// Whether it cannot do without.
     pub required: bool,
 }
 
 /// What the cells of a column are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Meaning {
+pub enum ColumnMeaning {
     /// A moment.
     Time,
     /// A name from a small set.
@@ -64,7 +64,7 @@ pub struct ColumnMap {
     #[serde(default)]
     time: Time,
     #[serde(default)]
-    candles: Candles,
+    candles: CandleColumns,
 }
 
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -118,9 +118,9 @@ enum Zone {
 /// What the times and volumes of candles stand for.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Candles {
+struct CandleColumns {
     #[serde(default)]
-    ts_is: Edge,
+    ts_is: CandleEdge,
     period: Option<String>,
     #[serde(default)]
     volume: Volume,
@@ -128,7 +128,7 @@ struct Candles {
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
-enum Edge {
+enum CandleEdge {
     #[default]
     End,
     Start,
@@ -150,7 +150,7 @@ impl ColumnMap {
     ///
     /// # Errors
     /// Says which key is wrong and what may stand there.
-    pub fn load(file: &Path, known: &[Known]) -> Result<Self, DataError> {
+    pub fn load(file: &Path, known: &[KnownColumn]) -> Result<Self, DataError> {
         let text = fs::read_to_string(file)
             .map_err(|error| DataError::of_file(file, format!("cannot be read: {error}")))?;
         Self::parse(&text, known).map_err(|problem| DataError::of_file(file, problem))
@@ -160,7 +160,7 @@ impl ColumnMap {
     ///
     /// # Errors
     /// As [`load`](Self::load).
-    pub fn parse(text: &str, known: &[Known]) -> Result<Self, String> {
+    pub fn parse(text: &str, known: &[KnownColumn]) -> Result<Self, String> {
         let map: Self = toml::from_str(text).map_err(|error| error.to_string().trim_end().to_owned())?;
         let names = || known.iter().map(|column| column.name).collect::<Vec<_>>().join(", ");
         for name in map.columns.keys() {
@@ -177,13 +177,13 @@ impl ColumnMap {
 
     /// A map of all columns that are known, each to what `theirs` says its name is, and of times in UTC.
     #[must_use]
-    pub fn in_utc(known: &[Known], theirs: impl Fn(&'static str) -> &'static str) -> Self {
+    pub fn in_utc(known: &[KnownColumn], theirs: impl Fn(&'static str) -> &'static str) -> Self {
         let columns = known.iter().map(|column| (column.name.to_owned(), theirs(column.name).to_owned()));
         Self {
             columns: columns.collect(),
             units: Units::default(),
             time: Time { unit: None, zone: Some(Zone::Utc) },
-            candles: Candles::default(),
+            candles: CandleColumns::default(),
         }
     }
 
@@ -199,12 +199,12 @@ impl ColumnMap {
     /// When the times are those at which candles begin and their length is not said.
     pub fn known_after(&self) -> Result<Span, String> {
         match (self.candles.ts_is, &self.candles.period) {
-            (Edge::End, None) => Ok(Span::ZERO),
-            (Edge::End, Some(_)) => Err("[candles] period is only for ts_is = \"start\"".into()),
-            (Edge::Start, Some(period)) => {
+            (CandleEdge::End, None) => Ok(Span::ZERO),
+            (CandleEdge::End, Some(_)) => Err("[candles] period is only for ts_is = \"start\"".into()),
+            (CandleEdge::Start, Some(period)) => {
                 Span::parse(period).map_err(|problem| format!("[candles] period: {problem}"))
             }
-            (Edge::Start, None) => Err("[candles] ts_is = \"start\" needs a period such as \"1d\": \
+            (CandleEdge::Start, None) => Err("[candles] ts_is = \"start\" needs a period such as \"1d\": \
                  a candle is known only when it has ended"
                 .into()),
         }
@@ -218,28 +218,28 @@ impl ColumnMap {
 
     /// The mapped columns in the order of `known`; `None` where one is not mapped.
     #[must_use]
-    pub fn wanted(&self, known: &[Known]) -> Vec<Option<Wanted>> {
-        let want = |column: &Known| {
+    pub fn wanted(&self, known: &[KnownColumn]) -> Vec<Option<Wanted>> {
+        let want = |column: &KnownColumn| {
             let theirs = self.columns.get(column.name)?.clone();
             Some(Wanted { name: column.name, column: theirs, kind: self.kind(column.meaning) })
         };
         known.iter().map(want).collect()
     }
 
-    const fn kind(&self, meaning: Meaning) -> Kind {
+    const fn kind(&self, meaning: ColumnMeaning) -> CellKind {
         match meaning {
-            Meaning::Text => Kind::Text,
-            Meaning::Id => Kind::Id,
-            Meaning::Price => Kind::Number(match self.units.price {
+            ColumnMeaning::Text => CellKind::Text,
+            ColumnMeaning::Id => CellKind::Id,
+            ColumnMeaning::Price => CellKind::Number(match self.units.price {
                 PriceUnit::Cents => 2,
                 PriceUnit::Dollars => 4,
                 PriceUnit::TenThousandths => 0,
             }),
-            Meaning::Count => Kind::Number(match self.units.count {
+            ColumnMeaning::Count => CellKind::Number(match self.units.count {
                 CountUnit::Contracts => 2,
                 CountUnit::Hundredths => 0,
             }),
-            Meaning::Time => Kind::Time(TimeRules {
+            ColumnMeaning::Time => CellKind::Time(TimeRules {
                 per_micro: match self.time.unit {
                     None => None,
                     Some(TimeUnit::S) => Some((1_000_000, 1)),

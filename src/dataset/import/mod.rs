@@ -46,16 +46,16 @@ use crate::domain::{Span, Timestamp};
 use super::DataError;
 use super::write::writer::write_listings;
 
-pub use listing::Selection;
-pub use rejects::{Refused, Tally};
+pub use listing::MarketSelection;
+pub use rejects::{RefusalTally, RefusedRows};
 
 use becker::Dump;
-use candles::Candles;
-use job::Job;
+use candles::CandleImport;
+use job::ImportJob;
 use listing::Markets;
-use map::{ColumnMap, Known};
+use map::{ColumnMap, KnownColumn};
 use rejects::Expected;
-use staging::Target;
+use staging::StagedTarget;
 use trades::Trades;
 
 /// What is being done.
@@ -75,7 +75,7 @@ pub struct Settings<'a> {
     /// The data set to be made; must not be there yet.
     pub out: &'a Path,
     /// What is asked for.
-    pub selection: Selection,
+    pub selection: MarketSelection,
     /// Count every row that cannot be used, instead of ending at the first that a source is not known to have.
     pub lenient: bool,
     /// How long a side that trades have shown is trusted.
@@ -103,9 +103,9 @@ impl Settings<'_> {
 #[derive(Clone, Debug, Default)]
 pub struct Report {
     /// Trades or candles.
-    pub rows: Tally,
+    pub rows: RefusalTally,
     /// Records of markets; only of the dump.
-    pub markets: Tally,
+    pub markets: RefusalTally,
     /// Snapshots written.
     pub snapshots: u64,
     /// Files of snapshots.
@@ -135,7 +135,7 @@ pub fn trades(
 ) -> Result<Report, DataError> {
     let (target, map, markets) = begin(files, map, &trades::COLUMNS, markets, settings)?;
     let mut report = Report { assumed: vec![trust(settings.trusted)], ..Report::default() };
-    let job = Job {
+    let job = ImportJob {
         kind: Trades { truncated_since: i64::MAX, trusted: settings.trusted.nanos() / 1_000 },
         files,
         wanted: map.wanted(&trades::COLUMNS),
@@ -159,8 +159,8 @@ pub fn candles(
     let (target, map, markets) = begin(files, map, &candles::COLUMNS, markets, settings)?;
     let mut report = Report::default();
     let delay = map.known_after().expect("it was checked when the map was read").nanos() / 1_000;
-    let job = Job {
-        kind: Candles { delay, volume: map.volume() },
+    let job = ImportJob {
+        kind: CandleImport { delay, volume: map.volume() },
         files,
         wanted: map.wanted(&candles::COLUMNS),
         expected: settings.expected(candles::EXPECTED),
@@ -175,7 +175,7 @@ pub fn candles(
 /// # Errors
 /// Names file and row of what cannot be used and is not known of the dump.
 pub fn becker(folder: &Path, settings: &mut Settings<'_>) -> Result<Report, DataError> {
-    let target = Target::begin(settings.out)?;
+    let target = StagedTarget::begin(settings.out)?;
     let dump = Dump::find(folder)?;
     let mut report = Report::default();
     let markets = dump.markets(&settings.selection, settings.settled_after, &mut report.markets)?;
@@ -194,12 +194,12 @@ pub fn becker(folder: &Path, settings: &mut Settings<'_>) -> Result<Report, Data
 fn begin(
     files: &[PathBuf],
     map: &Path,
-    known: &[Known],
+    known: &[KnownColumn],
     markets: &Path,
     settings: &Settings<'_>,
-) -> Result<(Target, ColumnMap, Markets), DataError> {
+) -> Result<(StagedTarget, ColumnMap, Markets), DataError> {
     each_once(files)?;
-    let target = Target::begin(settings.out)?;
+    let target = StagedTarget::begin(settings.out)?;
     let map = ColumnMap::load(map, known)?;
     let markets = Markets::from_csv(markets, &settings.selection)?;
     Ok((target, map, markets))
@@ -212,7 +212,7 @@ fn trust(trusted: Span) -> String {
 }
 
 fn finish(
-    target: Target,
+    target: StagedTarget,
     mut markets: Markets,
     only_with_rows: bool,
     mut report: Report,

@@ -8,7 +8,7 @@ use super::super::DataError;
 
 /// Why a row of foreign data is not taken.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Refusal {
+pub enum RowRefusal {
     /// A cell that must be there is empty.
     Missing(&'static str),
     /// A cell that is no number, no time, or has more decimals than the data set holds.
@@ -47,7 +47,7 @@ pub enum Refusal {
     EndsBeforeItOpens,
 }
 
-impl Refusal {
+impl RowRefusal {
     /// A name for counting.
     #[must_use]
     pub const fn kind(&self) -> &'static str {
@@ -74,7 +74,7 @@ impl Refusal {
     }
 }
 
-impl fmt::Display for Refusal {
+impl fmt::Display for RowRefusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Missing(column) => write!(f, "{column} is missing"),
@@ -114,7 +114,7 @@ impl fmt::Display for Refusal {
 
 /// Rows of one kind that were not taken.
 #[derive(Clone, Debug, Default)]
-pub struct Refused {
+pub struct RefusedRows {
     /// How many.
     pub count: u64,
     /// The first of them, with its place.
@@ -123,7 +123,7 @@ pub struct Refused {
 
 /// What became of the rows of one kind of file.
 #[derive(Clone, Debug, Default)]
-pub struct Tally {
+pub struct RefusalTally {
     /// Rows looked at.
     pub read: u64,
     /// Rows that are in the data set.
@@ -131,10 +131,10 @@ pub struct Tally {
     /// Rows of series or times that were not asked for.
     pub not_asked_for: u64,
     /// Rows that cannot be used, by kind.
-    pub refused: BTreeMap<&'static str, Refused>,
+    pub refused: BTreeMap<&'static str, RefusedRows>,
 }
 
-impl Tally {
+impl RefusalTally {
     /// Counts a row that cannot be used, found at a place: its file, and its number there if it is known.
     ///
     /// # Errors
@@ -142,7 +142,7 @@ impl Tally {
     pub fn refuse(
         &mut self,
         place: (&Path, Option<u64>),
-        refusal: &Refusal,
+        refusal: &RowRefusal,
         expected: Expected,
     ) -> Result<(), DataError> {
         self.refuse_rows(place, refusal, expected, 1)
@@ -155,7 +155,7 @@ impl Tally {
     pub fn refuse_rows(
         &mut self,
         place: (&Path, Option<u64>),
-        refusal: &Refusal,
+        refusal: &RowRefusal,
         expected: Expected,
         rows: u64,
     ) -> Result<(), DataError> {
@@ -177,8 +177,8 @@ impl Tally {
         self.read += further.read;
         self.taken += further.taken;
         self.not_asked_for += further.not_asked_for;
-        for (kind, Refused { count, first }) in further.refused {
-            self.refused.entry(kind).or_insert(Refused { count: 0, first }).count += count;
+        for (kind, RefusedRows { count, first }) in further.refused {
+            self.refused.entry(kind).or_insert(RefusedRows { count: 0, first }).count += count;
         }
     }
 

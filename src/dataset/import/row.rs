@@ -2,20 +2,20 @@
 
 use crate::domain::{Price, Timestamp};
 
-use super::chunk::Cell;
+use super::chunk::TextCell;
 use super::listing::Markets;
-use super::rejects::Refusal;
+use super::rejects::RowRefusal;
 
 /// The value of a cell that must be there.
 ///
 /// # Errors
 /// When there is none.
 #[inline]
-pub fn value(cell: Cell, name: &'static str) -> Result<i64, Refusal> {
+pub fn value(cell: TextCell, name: &'static str) -> Result<i64, RowRefusal> {
     match cell {
-        Cell::Value(value) => Ok(value),
-        Cell::Missing => Err(Refusal::Missing(name)),
-        Cell::Unreadable => Err(Refusal::Unreadable(name)),
+        TextCell::Value(value) => Ok(value),
+        TextCell::Missing => Err(RowRefusal::Missing(name)),
+        TextCell::Unreadable => Err(RowRefusal::Unreadable(name)),
     }
 }
 
@@ -24,15 +24,15 @@ pub fn value(cell: Cell, name: &'static str) -> Result<i64, Refusal> {
 /// # Errors
 /// When it is none.
 #[inline]
-pub fn price(value: i64, name: &'static str, markets: &Markets, market: usize) -> Result<Price, Refusal> {
+pub fn price(value: i64, name: &'static str, markets: &Markets, market: usize) -> Result<Price, RowRefusal> {
     let price = u16::try_from(value).ok().and_then(Price::new);
     let price = price.filter(|&price| price > Price::ZERO && price < Price::ONE);
-    let price = price.ok_or(Refusal::PriceOutOfRange(name, value))?;
+    let price = price.ok_or(RowRefusal::PriceOutOfRange(name, value))?;
     // Whole cents are on every grid.
     if value % 100 == 0 || markets.listings[market].market.grid.contains(price) {
         Ok(price)
     } else {
-        Err(Refusal::OffGrid(name, value))
+        Err(RowRefusal::OffGrid(name, value))
     }
 }
 
@@ -41,13 +41,13 @@ pub fn price(value: i64, name: &'static str, markets: &Markets, market: usize) -
 /// # Errors
 /// Says on which side it lies outside.
 #[inline]
-pub fn within_life(at: i64, markets: &Markets, market: usize) -> Result<(), Refusal> {
+pub fn within_life(at: i64, markets: &Markets, market: usize) -> Result<(), RowRefusal> {
     let life = &markets.lives[market];
     if at < life.opens {
-        return Err(Refusal::BeforeOpen(markets.ticker(market).to_owned()));
+        return Err(RowRefusal::BeforeOpen(markets.ticker(market).to_owned()));
     }
     if at > life.closes {
-        return Err(Refusal::AfterClose(markets.ticker(market).to_owned()));
+        return Err(RowRefusal::AfterClose(markets.ticker(market).to_owned()));
     }
     Ok(())
 }

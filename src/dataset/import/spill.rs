@@ -10,13 +10,13 @@ use std::path::{Path, PathBuf};
 
 use super::super::DataError;
 use super::layout::{Months, Place};
-use crate::dataset::io::sorter::Record;
+use crate::dataset::io::sorter::SortRecord;
 
 const BUFFER: usize = 1 << 18;
 const NONE: u32 = u32::MAX;
 
 /// A row of a market at a time.
-pub trait Row: Record + Send + Sync {
+pub trait SpilledRow: SortRecord + Send + Sync {
     /// Number of its market.
     fn market(&self) -> u32;
 }
@@ -35,10 +35,10 @@ pub struct Shelf<'a, R> {
     /// The numbers of places by month and series.
     known: Vec<Vec<u32>>,
     month: usize,
-    runs: Vec<Run<R>>,
+    runs: Vec<SpillRun<R>>,
 }
 
-impl<'a, R: Row> Shelf<'a, R> {
+impl<'a, R: SpilledRow> Shelf<'a, R> {
     /// Holds at most `limit` rows in memory and lays the others into `folder`.
     #[must_use]
     pub fn new(months: &'a Months, folder: &'a Path, number: usize, limit: usize) -> Self {
@@ -118,7 +118,7 @@ impl<'a, R: Row> Shelf<'a, R> {
             rows.iter().for_each(|&row| self.rows[row as usize].put(&mut bytes));
             file.write_all(&bytes).map_err(cannot)?;
         }
-        self.runs.push(Run { ends, rows: Rows::Disk(path) });
+        self.runs.push(SpillRun { ends, rows: SpilledRows::Disk(path) });
         self.rows.clear();
         self.numbers.clear();
         Ok(())
@@ -126,26 +126,26 @@ impl<'a, R: Row> Shelf<'a, R> {
 
     /// All rows; those that are in memory stay there.
     #[must_use]
-    pub fn runs(mut self) -> Vec<Run<R>> {
+    pub fn runs(mut self) -> Vec<SpillRun<R>> {
         let (order, ends) = self.in_order();
-        self.runs.push(Run { ends, rows: Rows::Memory { rows: self.rows, order } });
+        self.runs.push(SpillRun { ends, rows: SpilledRows::Memory { rows: self.rows, order } });
         self.runs
     }
 }
 
 /// Rows in order of their places.
-pub struct Run<R> {
+pub struct SpillRun<R> {
     /// The places that have rows, and where the rows of each end.
     ends: Vec<(Place, usize)>,
-    rows: Rows<R>,
+    rows: SpilledRows<R>,
 }
 
-enum Rows<R> {
+enum SpilledRows<R> {
     Memory { rows: Vec<R>, order: Vec<u32> },
     Disk(PathBuf),
 }
 
-impl<R: Row> Run<R> {
+impl<R: SpilledRow> SpillRun<R> {
     /// The places that have rows, and how many.
     pub fn counts(&self) -> impl Iterator<Item = (Place, u64)> {
         let starts = std::iter::once(0).chain(self.ends.iter().map(|(_, end)| *end));
@@ -167,10 +167,10 @@ impl<R: Row> Run<R> {
         };
         let wanted = before(places.start)..before(places.end);
         match &self.rows {
-            Rows::Memory { rows, order } => {
+            SpilledRows::Memory { rows, order } => {
                 order[wanted].iter().try_for_each(|&row| take(rows[row as usize]))
             }
-            Rows::Disk(path) => {
+            SpilledRows::Disk(path) => {
                 let cannot = |error| DataError::of_file(path, format!("cannot be read: {error}"));
                 let mut file = File::open(path).map_err(cannot)?;
                 file.seek(SeekFrom::Start((wanted.start * R::SIZE) as u64)).map_err(cannot)?;

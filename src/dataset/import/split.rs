@@ -11,7 +11,7 @@ use parquet::arrow::arrow_reader::{
 };
 
 use super::super::DataError;
-use super::chunk::{Chunk, Kind, Wanted, csv_problem};
+use super::chunk::{CellKind, Chunk, Wanted, csv_problem};
 use crate::dataset::read::parquet_file;
 
 /// Rows of a chunk: so few that its columns stay in the cache.
@@ -22,10 +22,10 @@ pub struct Piece<'a> {
     file: &'a Path,
     /// How much of the file it is.
     pub bytes: u64,
-    part: Part,
+    part: FilePart,
 }
 
-enum Part {
+enum FilePart {
     Csv,
     Group { metadata: ArrowReaderMetadata, group: usize, first_row: u64 },
 }
@@ -39,7 +39,7 @@ pub fn pieces<'a>(file: &'a Path, wanted: &[Option<Wanted>]) -> Result<Vec<Piece
         Some("parquet") => groups(file, wanted),
         Some("csv") => {
             let bytes = file.metadata().map_or(0, |metadata| metadata.len());
-            Ok(vec![Piece { file, bytes, part: Part::Csv }])
+            Ok(vec![Piece { file, bytes, part: FilePart::Csv }])
         }
         _ => Err(DataError::of_file(file, "is neither *.parquet nor *.csv")),
     }
@@ -68,8 +68,8 @@ impl Piece<'_> {
         take: &mut dyn FnMut(&Chunk<'_>) -> Result<(), DataError>,
     ) -> Result<(), DataError> {
         match &self.part {
-            Part::Csv => from_csv(self.file, wanted, take),
-            Part::Group { metadata, group, first_row } => {
+            FilePart::Csv => from_csv(self.file, wanted, take),
+            FilePart::Group { metadata, group, first_row } => {
                 from_group(self.file, (metadata, *group, *first_row), wanted, take)
             }
         }
@@ -92,7 +92,7 @@ fn groups<'a>(file: &'a Path, wanted: &[Option<Wanted>]) -> Result<Vec<Piece<'a>
     let mut first_row = 1;
     let mut pieces = Vec::new();
     for (number, group) in metadata.metadata().row_groups().iter().enumerate() {
-        let part = Part::Group { metadata: metadata.clone(), group: number, first_row };
+        let part = FilePart::Group { metadata: metadata.clone(), group: number, first_row };
         pieces.push(Piece { file, bytes: rows_of(group.compressed_size()), part });
         first_row = rows_of(group.num_rows()).saturating_add(first_row);
     }
@@ -143,10 +143,10 @@ fn with_cheap_names(
         };
         let keys = DataType::Dictionary(Box::new(DataType::Int32), Box::new(DataType::Utf8));
         let cheapest = match wanted.kind {
-            Kind::Text => keys,
+            CellKind::Text => keys,
             // Looked at where it was decoded to, without a copy.
-            Kind::Id => DataType::Utf8View,
-            Kind::Number(_) | Kind::Time(_) => continue,
+            CellKind::Id => DataType::Utf8View,
+            CellKind::Number(_) | CellKind::Time(_) => continue,
         };
         if is_text(fields[at].data_type()) {
             fields[at] = Field::new(&wanted.column, cheapest, fields[at].is_nullable());

@@ -15,14 +15,14 @@ use crate::dataset::io::lock::LOCK;
 
 /// A data set in the making. Dropped before [`publish`](Self::publish), nothing of it remains.
 #[derive(Debug)]
-pub struct Target {
+pub struct StagedTarget {
     out: PathBuf,
     partial: PathBuf,
     _lock: File,
     published: bool,
 }
 
-impl Target {
+impl StagedTarget {
     /// Takes a place for a data set.
     ///
     /// # Errors
@@ -116,7 +116,7 @@ impl Target {
     }
 }
 
-impl Drop for Target {
+impl Drop for StagedTarget {
     fn drop(&mut self) {
         if !self.published {
             let _stays_for_the_next_to_clear = fs::remove_dir_all(&self.partial);

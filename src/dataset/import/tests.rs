@@ -84,7 +84,7 @@ fn an_old_side_is_unknown_and_volume_adds_up() {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Number(i64, u8);
 
-impl sorter::Record for Number {
+impl sorter::SortRecord for Number {
     const SIZE: usize = 9;
     fn at(&self) -> i64 {
         self.0
@@ -258,7 +258,7 @@ fn dump() -> TempDir {
 fn settings<'a>(out: &'a Path, progress: Progress<'a>) -> Settings<'a> {
     Settings {
         out,
-        selection: Selection { series: vec!["FED".into()], since: None },
+        selection: MarketSelection { series: vec!["FED".into()], since: None },
         lenient: false,
         trusted: Span::HOUR,
         settled_after: Span::HOUR,
@@ -290,7 +290,7 @@ fn the_dump_with_all_its_traps() {
     let (dump, place) = (dump(), TempDir::new().unwrap());
     let out = place.path().join("mine");
     let report = becker(dump.path(), &mut settings(&out, &mut |_, _, _| {})).unwrap();
-    let refused = |tally: &Tally| -> Vec<(&str, u64)> {
+    let refused = |tally: &RefusalTally| -> Vec<(&str, u64)> {
         tally.refused.iter().map(|(kind, refused)| (*kind, refused.count)).collect()
     };
     assert_eq!(
@@ -396,8 +396,8 @@ fn what_no_trap_explains_ends_the_import_and_leaves_nothing() {
 fn one_process_writes_a_data_set_and_a_killed_one_is_cleared() {
     let place = TempDir::new().unwrap();
     let out = place.path().join("mine");
-    let first = Target::begin(&out).unwrap();
-    let refused = Target::begin(&out).unwrap_err().to_string();
+    let first = StagedTarget::begin(&out).unwrap();
+    let refused = StagedTarget::begin(&out).unwrap_err().to_string();
     assert!(refused.contains(&format!("is being written by process {}", std::process::id())), "{refused}");
     fs::write(first.path("half.parquet"), "half").unwrap();
     // As after a kill: the lock goes with the process, the files stay.
@@ -405,14 +405,14 @@ fn one_process_writes_a_data_set_and_a_killed_one_is_cleared() {
     drop(first);
     fs::create_dir_all(partial.join("sort")).unwrap();
     fs::write(partial.join("half.parquet"), "half").unwrap();
-    let second = Target::begin(&out).unwrap();
+    let second = StagedTarget::begin(&out).unwrap();
     fs::write(second.path("whole.parquet"), "whole").unwrap();
     assert!(!out.exists(), "it has its name before it is whole");
     second.publish().unwrap();
     let names: Vec<_> = fs::read_dir(&out).unwrap().map(|entry| entry.unwrap().file_name()).collect();
     assert_eq!(names, ["whole.parquet"]);
     assert_eq!(fs::read_dir(place.path()).unwrap().count(), 1);
-    let there = Target::begin(&out).unwrap_err().to_string();
+    let there = StagedTarget::begin(&out).unwrap_err().to_string();
     assert!(there.ends_with("is there already; remove it, or give another --out"), "{there}");
     assert_eq!(fs::read_dir(place.path()).unwrap().count(), 1, "a refused import leaves its folder");
 }
@@ -444,7 +444,7 @@ fn one_series_of_many_reads_little_of_the_others() {
     let import = |name: &str, threads: usize, records_in_memory: usize| {
         let out = place.path().join(name);
         let mut progress = |_: Stage, _: u64, _: u64| {};
-        let selection = Selection::default();
+        let selection = MarketSelection::default();
         let mut settings =
             Settings { selection, records_in_memory, threads, ..settings(&out, &mut progress) };
         (super::trades(&files, &map, &markets, &mut settings).unwrap(), DataSet::open(&out).unwrap())

@@ -2,27 +2,27 @@
 
 use crate::domain::Price;
 
-use super::chunk::{Cells, Chunk, Texts};
-use super::job::Kind;
+use super::chunk::{Chunk, TextCells, Texts};
+use super::job::ImportKind;
 use super::listing::Markets;
-use super::map::{self, Known};
+use super::map::{self, KnownColumn};
 use super::quotes_from_trades::{Prints, Tape};
-use super::rejects::Refusal;
+use super::rejects::RowRefusal;
 use super::row::{price, value, within_life};
-use super::spill::Row;
-use crate::dataset::io::sorter::{Record, take};
+use super::spill::SpilledRow;
+use crate::dataset::io::sorter::{SortRecord, take};
 use crate::dataset::write::writer::{PackedRow, Volumes};
 
 /// Columns of trades, in the order in which chunks have them.
-pub const COLUMNS: [Known; 8] = [
-    Known { name: "ts", meaning: map::Meaning::Time, required: true },
-    Known { name: "ticker", meaning: map::Meaning::Text, required: true },
-    Known { name: "yes_price", meaning: map::Meaning::Price, required: true },
-    Known { name: "count", meaning: map::Meaning::Count, required: true },
-    Known { name: "taker_side", meaning: map::Meaning::Text, required: true },
-    Known { name: "trade_id", meaning: map::Meaning::Id, required: false },
-    Known { name: "no_price", meaning: map::Meaning::Price, required: false },
-    Known { name: "fetched_at", meaning: map::Meaning::Time, required: false },
+pub const COLUMNS: [KnownColumn; 8] = [
+    KnownColumn { name: "ts", meaning: map::ColumnMeaning::Time, required: true },
+    KnownColumn { name: "ticker", meaning: map::ColumnMeaning::Text, required: true },
+    KnownColumn { name: "yes_price", meaning: map::ColumnMeaning::Price, required: true },
+    KnownColumn { name: "count", meaning: map::ColumnMeaning::Count, required: true },
+    KnownColumn { name: "taker_side", meaning: map::ColumnMeaning::Text, required: true },
+    KnownColumn { name: "trade_id", meaning: map::ColumnMeaning::Id, required: false },
+    KnownColumn { name: "no_price", meaning: map::ColumnMeaning::Price, required: false },
+    KnownColumn { name: "fetched_at", meaning: map::ColumnMeaning::Time, required: false },
 ];
 const TS: usize = 0;
 const YES_PRICE: usize = 2;
@@ -37,7 +37,7 @@ pub const EXPECTED: &[&str] = &["before_open", "after_close", "duplicate"];
 
 /// A trade; the order is that in which the trades of a data set are looked at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Trade {
+pub struct ImportedTrade {
     at: i64,
     market: u32,
     /// Hash of its id; none is 0.
@@ -47,7 +47,7 @@ pub struct Trade {
     taker_is_yes: bool,
 }
 
-impl Record for Trade {
+impl SortRecord for ImportedTrade {
     const SIZE: usize = 31;
 
     fn at(&self) -> i64 {
@@ -79,7 +79,7 @@ impl Record for Trade {
     }
 }
 
-impl Row for Trade {
+impl SpilledRow for ImportedTrade {
     fn market(&self) -> u32 {
         self.market
     }
@@ -93,16 +93,16 @@ pub struct Trades {
     pub trusted: i64,
 }
 
-impl Kind for Trades {
-    type Row = Trade;
-    type Columns<'c> = Columns<'c>;
+impl ImportKind for Trades {
+    type Row = ImportedTrade;
+    type Columns<'c> = TradeColumns<'c>;
     type Known = Tape;
     const NAME: &'static str = "trade";
     const VOLUMES: Volumes = Volumes::Distances;
 
-    fn columns<'c>(&self, chunk: &'c Chunk<'_>) -> Columns<'c> {
+    fn columns<'c>(&self, chunk: &'c Chunk<'_>) -> TradeColumns<'c> {
         let needed = |column: usize| chunk.cells(column).expect("the map has every required column");
-        Columns {
+        TradeColumns {
             ts: needed(TS),
             yes: needed(YES_PRICE),
             counts: needed(COUNT),
@@ -116,20 +116,20 @@ impl Kind for Trades {
     #[inline]
     fn row(
         &self,
-        columns: &Columns<'_>,
+        columns: &TradeColumns<'_>,
         row: usize,
         market: usize,
         markets: &Markets,
-    ) -> Result<Trade, Refusal> {
+    ) -> Result<ImportedTrade, RowRefusal> {
         columns.trade(row, market, markets, self.truncated_since)
     }
 
     /// The volume of a market's life includes what was traded before.
-    fn earlier(tape: &mut Tape, trade: &Trade) {
+    fn earlier(tape: &mut Tape, trade: &ImportedTrade) {
         tape.volume = tape.volume.saturating_add(trade.count);
     }
 
-    fn snapshot(&self, trades: &[Trade], tape: &mut Tape) -> (PackedRow, u64) {
+    fn snapshot(&self, trades: &[ImportedTrade], tape: &mut Tape) -> (PackedRow, u64) {
         let mut prints = Prints::default();
         let mut twice = 0;
         let mut before = None;
@@ -141,20 +141,20 @@ impl Kind for Trades {
                 prints.add(trade.taker_is_yes, price, trade.count);
             }
         }
-        let Trade { at, market, .. } = trades[0];
+        let ImportedTrade { at, market, .. } = trades[0];
         (PackedRow::of(at, market, &tape.quote(at, &prints, self.trusted), None), twice)
     }
 }
 
 /// The columns of a chunk.
-pub struct Columns<'a> {
-    ts: &'a Cells,
-    yes: &'a Cells,
-    counts: &'a Cells,
+pub struct TradeColumns<'a> {
+    ts: &'a TextCells,
+    yes: &'a TextCells,
+    counts: &'a TextCells,
     sides: Sides<'a>,
-    ids: Option<&'a Cells>,
-    no: Option<&'a Cells>,
-    fetched: Option<&'a Cells>,
+    ids: Option<&'a TextCells>,
+    no: Option<&'a TextCells>,
+    fetched: Option<&'a TextCells>,
 }
 
 /// Sides, and which of the names is which.
@@ -174,13 +174,13 @@ impl<'a> Sides<'a> {
     }
 
     #[inline]
-    fn is_yes(&self, row: usize) -> Result<bool, Refusal> {
-        let key = self.names.key(row).ok_or(Refusal::Missing("taker_side"))?;
-        self.is_yes[key].ok_or_else(|| Refusal::Side(self.names.name(row).unwrap_or_default().to_owned()))
+    fn is_yes(&self, row: usize) -> Result<bool, RowRefusal> {
+        let key = self.names.key(row).ok_or(RowRefusal::Missing("taker_side"))?;
+        self.is_yes[key].ok_or_else(|| RowRefusal::Side(self.names.name(row).unwrap_or_default().to_owned()))
     }
 }
 
-impl Columns<'_> {
+impl TradeColumns<'_> {
     #[inline]
     fn trade(
         &self,
@@ -188,7 +188,7 @@ impl Columns<'_> {
         market: usize,
         markets: &Markets,
         truncated_since: i64,
-    ) -> Result<Trade, Refusal> {
+    ) -> Result<ImportedTrade, RowRefusal> {
         let at = value(self.ts.get(row), "ts")?;
         let yes = value(self.yes.get(row), "yes_price")?;
         if let Some(no) = self.no {
@@ -198,22 +198,22 @@ impl Columns<'_> {
                     self.fetched.map(|fetched| value(fetched.get(row), "fetched_at")).transpose()?;
                 let known = fetched.is_some_and(|fetched| fetched >= truncated_since);
                 return Err(if known {
-                    Refusal::TruncatedCents(yes, no)
+                    RowRefusal::TruncatedCents(yes, no)
                 } else {
-                    Refusal::NotADollar(yes, no)
+                    RowRefusal::NotADollar(yes, no)
                 });
             }
         }
         let price = price(yes, "yes_price", markets, market)?;
         let count = match value(self.counts.get(row), "count")? {
-            0 => return Err(Refusal::NoContracts),
-            count if count < 0 => return Err(Refusal::NegativeCount(count)),
+            0 => return Err(RowRefusal::NoContracts),
+            count if count < 0 => return Err(RowRefusal::NegativeCount(count)),
             count => count,
         };
         let taker_is_yes = self.sides.is_yes(row)?;
         let id = self.ids.map_or(Ok(0), |ids| value(ids.get(row), "trade_id"))?;
         within_life(at, markets, market)?;
         let market = u32::try_from(market).expect("markets are far fewer than 2^32");
-        Ok(Trade { at, market, id, count, price: price.get(), taker_is_yes })
+        Ok(ImportedTrade { at, market, id, count, price: price.get(), taker_is_yes })
     }
 }

@@ -15,7 +15,7 @@ use crate::dataset::DataError;
 const BUFFER: usize = 1 << 18;
 
 /// Something that can be laid into a file.
-pub trait Record: Copy + Ord {
+pub trait SortRecord: Copy + Ord {
     /// How many bytes it takes.
     const SIZE: usize;
     /// When, in microseconds since 1970. What is earlier comes first, whatever else the order is by.
@@ -26,7 +26,7 @@ pub trait Record: Copy + Ord {
     fn get(bytes: &[u8]) -> Self;
 }
 
-/// Takes the next bytes, for [`Record::get`].
+/// Takes the next bytes, for [`SortRecord::get`].
 pub fn take<const N: usize>(bytes: &mut &[u8]) -> [u8; N] {
     let (head, rest) = bytes.split_first_chunk().expect("a record has all its bytes");
     *bytes = rest;
@@ -42,7 +42,7 @@ pub struct Sorter<R> {
     runs: Vec<PathBuf>,
 }
 
-impl<R: Record> Sorter<R> {
+impl<R: SortRecord> Sorter<R> {
     /// A sorter that holds at most `limit` records in memory and lays the others into `folder`,
     /// which is made if need be.
     #[must_use]
@@ -72,7 +72,7 @@ impl<R: Record> Sorter<R> {
     }
 
     fn spill(&mut self) -> Result<(), DataError> {
-        let order = Order::of(&self.buffer);
+        let order = SortOrder::of(&self.buffer);
         let path = self.folder.join(format!("run-{:06}.tmp", self.runs.len()));
         let cannot = |error| DataError::of_file(&path, format!("cannot be written: {error}"));
         std::fs::create_dir_all(&self.folder).map_err(cannot)?;
@@ -94,14 +94,14 @@ impl<R: Record> Sorter<R> {
     /// When a run cannot be written or read.
     pub fn sorted(mut self) -> Result<Sorted<R>, DataError> {
         if self.runs.is_empty() {
-            let order = Order::of(&self.buffer);
+            let order = SortOrder::of(&self.buffer);
             let (runs, heads) = Default::default();
             return Ok(Sorted { memory: self.buffer, order, next: 0, runs, heads });
         }
         if !self.buffer.is_empty() {
             self.spill()?;
         }
-        let mut runs = self.runs.iter().map(|path| Run::open(path)).collect::<Result<Vec<_>, _>>()?;
+        let mut runs = self.runs.iter().map(|path| SortedRun::open(path)).collect::<Result<Vec<_>, _>>()?;
         let mut heads = BinaryHeap::new();
         for (number, run) in runs.iter_mut().enumerate() {
             heads.extend(run.next()?.map(|record| Reverse((record, number))));
@@ -113,20 +113,20 @@ impl<R: Record> Sorter<R> {
 
 /// The order of records.
 #[derive(Debug, Default)]
-struct Order {
+struct SortOrder {
     /// In order, one a record: as much of its time as there is room for, above its number.
     keys: Vec<u64>,
     number_bits: u32,
 }
 
-impl Order {
+impl SortOrder {
     /// Numbers are sorted, not records, which are several times as large and take longer to compare.
     #[expect(
         clippy::stable_sort_primitive,
         reason = "it finds what is in order already: most sources give one market after the other, each by time"
     )]
-    fn of<R: Record>(records: &[R]) -> Self {
-        let times = || records.iter().map(Record::at);
+    fn of<R: SortRecord>(records: &[R]) -> Self {
+        let times = || records.iter().map(SortRecord::at);
         let (first, last) = (times().min().unwrap_or(0), times().max().unwrap_or(0));
         let number_bits = usize::BITS - records.len().leading_zeros();
         let time_bits = u64::BITS - last.abs_diff(first).leading_zeros();
@@ -147,7 +147,7 @@ impl Order {
 }
 
 #[derive(Debug)]
-struct Run {
+struct SortedRun {
     path: PathBuf,
     file: File,
     /// Bytes that have not been read from the file.
@@ -157,7 +157,7 @@ struct Run {
     next: usize,
 }
 
-impl Run {
+impl SortedRun {
     fn open(path: &Path) -> Result<Self, DataError> {
         let cannot = |error| DataError::of_file(path, format!("cannot be read: {error}"));
         let file = File::open(path).map_err(cannot)?;
@@ -165,7 +165,7 @@ impl Run {
         Ok(Self { path: path.to_owned(), file, left, bytes: Vec::new(), next: 0 })
     }
 
-    fn next<R: Record>(&mut self) -> Result<Option<R>, DataError> {
+    fn next<R: SortRecord>(&mut self) -> Result<Option<R>, DataError> {
         if self.next == self.bytes.len() {
             if self.left == 0 {
                 return Ok(None);
@@ -195,14 +195,14 @@ impl Run {
 pub struct Sorted<R> {
     memory: Vec<R>,
     /// Of those in memory.
-    order: Order,
+    order: SortOrder,
     /// How many of them have been given out.
     next: usize,
-    runs: Vec<Run>,
+    runs: Vec<SortedRun>,
     heads: BinaryHeap<Reverse<(R, usize)>>,
 }
 
-impl<R: Record> Sorted<R> {
+impl<R: SortRecord> Sorted<R> {
     /// The next record.
     ///
     /// # Errors

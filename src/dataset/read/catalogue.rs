@@ -160,7 +160,7 @@ pub fn read_market_rows(file: &Path) -> Result<Vec<Result<MarketRow, DataError>>
     // polars panics at some damaged pages.
     let frame = catch_unwind(scan).map_err(|_| parquet_file::broken(file, "polars gave up"))?;
     let frame = frame.map_err(|error| parquet_file::broken(file, error))?;
-    let columns = Columns::new(file, &frame)?;
+    let columns = MarketColumns::new(file, &frame)?;
     let row = |row: usize| {
         let number = u64::try_from(row).unwrap_or(0) + 1;
         columns.market(row).map_err(|problem| DataError::of_row(file, number, problem))
@@ -169,7 +169,7 @@ pub fn read_market_rows(file: &Path) -> Result<Vec<Result<MarketRow, DataError>>
 }
 
 /// The typed columns of markets.parquet.
-struct Columns<'a> {
+struct MarketColumns<'a> {
     ticker: &'a StringChunked,
     event_ticker: &'a StringChunked,
     series_ticker: &'a StringChunked,
@@ -190,7 +190,7 @@ struct Columns<'a> {
     listed_time: Option<Int64Chunked>,
 }
 
-impl<'a> Columns<'a> {
+impl<'a> MarketColumns<'a> {
     fn new(file: &Path, frame: &'a DataFrame) -> Result<Self, DataError> {
         let column = |name: &str| {
             frame.column(name).map_err(|_| DataError::of_file(file, format!("has no column {name}")))

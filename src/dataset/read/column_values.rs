@@ -10,12 +10,12 @@ use crate::domain::{Contracts, Price};
 
 /// A column's values and which of them are there, for reading one at a time.
 #[derive(Debug)]
-pub(crate) struct Values<T: ArrowNativeType> {
+pub(crate) struct ColumnValues<T: ArrowNativeType> {
     values: ScalarBuffer<T>,
     nulls: Option<NullBuffer>,
 }
 
-impl<T: ArrowNativeType> Values<T> {
+impl<T: ArrowNativeType> ColumnValues<T> {
     pub(crate) fn new(column: &PrimitiveArray<impl ArrowPrimitiveType<Native = T>>) -> Self {
         let nulls = column.nulls().filter(|nulls| nulls.null_count() > 0).cloned();
         Self { values: column.values().clone(), nulls }
@@ -58,7 +58,7 @@ impl Primitive for i64 {
 
 #[inline]
 pub(crate) fn price_at(
-    column: &Values<i32>,
+    column: &ColumnValues<i32>,
     row: usize,
     name: &'static str,
 ) -> Result<Option<Price>, Problem> {
@@ -74,7 +74,7 @@ pub(crate) fn price_at(
 
 #[inline]
 pub(crate) fn count_at(
-    column: &Values<i64>,
+    column: &ColumnValues<i64>,
     row: usize,
     name: &'static str,
 ) -> Result<Option<Contracts>, Problem> {

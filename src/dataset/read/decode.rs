@@ -22,8 +22,8 @@ use parquet::file::statistics::Statistics;
 
 use crate::domain::Timestamp;
 
-use super::column_values::Values;
-use super::levels::{Levels, Names, named};
+use super::column_values::ColumnValues;
+use super::levels::{LevelColumns, LevelNames, named};
 use super::parquet_file;
 use super::row_event::RowEvent;
 use super::row_group_bytes::Stored;
@@ -89,7 +89,7 @@ pub struct FilePlan {
     pub(crate) file: PathBuf,
     metadata: ArrowReaderMetadata,
     /// Columns of further levels, bids and asks.
-    levels: [&'static [Names]; 2],
+    levels: [&'static [LevelNames]; 2],
     /// Index and first row of each.
     groups: Vec<(usize, u64)>,
     pub(crate) first: Timestamp,
@@ -180,7 +180,7 @@ fn check_columns(file: &Path, schema: &Schema) -> Result<(), DataError> {
     columns.try_for_each(|column| check_column(file, schema, column))
 }
 
-fn check_levels(file: &Path, schema: &Schema) -> Result<[&'static [Names]; 2], DataError> {
+fn check_levels(file: &Path, schema: &Schema) -> Result<[&'static [LevelNames]; 2], DataError> {
     let levels = named(schema);
     levels.into_iter().flatten().try_for_each(|names| {
         if let Some(missing) = [names.price, names.size].iter().find(|name| root_index(schema, name).is_none())
@@ -231,44 +231,44 @@ fn holds_wanted(group: &RowGroupMetaData, column: Option<usize>, wanted: &[Strin
 
 /// Columns of some rows of one row group.
 #[derive(Debug)]
-pub(crate) struct Batch {
+pub(crate) struct DecodedBatch {
     /// Row number of the first row in its file, from 0.
     pub(crate) base: u64,
-    pub(crate) ts: Values<i64>,
-    pub(crate) keys: Values<i32>,
+    pub(crate) ts: ColumnValues<i64>,
+    pub(crate) keys: ColumnValues<i32>,
     pub(crate) dictionary: ArrayRef,
-    pub(crate) bid: Values<i32>,
-    pub(crate) ask: Values<i32>,
-    pub(crate) bid_size: Values<i64>,
-    pub(crate) ask_size: Values<i64>,
-    pub(crate) last: Values<i32>,
-    pub(crate) mid: Values<i32>,
-    pub(crate) volume: Values<i64>,
+    pub(crate) bid: ColumnValues<i32>,
+    pub(crate) ask: ColumnValues<i32>,
+    pub(crate) bid_size: ColumnValues<i64>,
+    pub(crate) ask_size: ColumnValues<i64>,
+    pub(crate) last: ColumnValues<i32>,
+    pub(crate) mid: ColumnValues<i32>,
+    pub(crate) volume: ColumnValues<i64>,
     /// `None` where the file has no columns for them.
-    pub(crate) levels: Option<Levels>,
+    pub(crate) levels: Option<LevelColumns>,
     events: Option<Events>,
 }
 
 /// Turns in markets' lives among the rows of a batch.
 #[derive(Debug)]
 struct Events {
-    keys: Values<i32>,
+    keys: ColumnValues<i32>,
     names: StringArray,
-    close: Option<Values<i64>>,
+    close: Option<ColumnValues<i64>>,
 }
 
-impl Batch {
-    fn new(base: u64, batch: &RecordBatch, levels: [&[Names]; 2]) -> Option<Self> {
+impl DecodedBatch {
+    fn new(base: u64, batch: &RecordBatch, levels: [&[LevelNames]; 2]) -> Option<Self> {
         let column = |name: &str| batch.column_by_name(name);
         let tickers = column("ticker")?.as_dictionary_opt::<Int32Type>()?;
         let time =
-            |array: &ArrayRef| Some(Values::new(array.as_primitive_opt::<TimestampMicrosecondType>()?));
+            |array: &ArrayRef| Some(ColumnValues::new(array.as_primitive_opt::<TimestampMicrosecondType>()?));
         let events = match column(EVENT) {
             None => None,
             Some(event) => {
                 let event = event.as_dictionary_opt::<Int32Type>()?;
                 Some(Events {
-                    keys: Values::new(event.keys()),
+                    keys: ColumnValues::new(event.keys()),
                     names: event.values().as_string_opt::<i32>()?.clone(),
                     close: column(CLOSE_TIME).and_then(time),
                 })
@@ -277,16 +277,16 @@ impl Batch {
         Some(Self {
             base,
             ts: time(column("ts")?)?,
-            keys: Values::new(tickers.keys()),
+            keys: ColumnValues::new(tickers.keys()),
             dictionary: Arc::clone(tickers.values()),
-            bid: Values::named(batch, "yes_bid")?,
-            ask: Values::named(batch, "yes_ask")?,
-            bid_size: Values::named(batch, "yes_bid_size")?,
-            ask_size: Values::named(batch, "yes_ask_size")?,
-            last: Values::named(batch, "last_price")?,
-            mid: Values::named(batch, "mid")?,
-            volume: Values::named(batch, "volume")?,
-            levels: if levels.concat().is_empty() { None } else { Some(Levels::of(batch, levels)?) },
+            bid: ColumnValues::named(batch, "yes_bid")?,
+            ask: ColumnValues::named(batch, "yes_ask")?,
+            bid_size: ColumnValues::named(batch, "yes_bid_size")?,
+            ask_size: ColumnValues::named(batch, "yes_ask_size")?,
+            last: ColumnValues::named(batch, "last_price")?,
+            mid: ColumnValues::named(batch, "mid")?,
+            volume: ColumnValues::named(batch, "volume")?,
+            levels: if levels.concat().is_empty() { None } else { Some(LevelColumns::of(batch, levels)?) },
             events,
         })
     }
@@ -313,7 +313,7 @@ impl Batch {
 }
 
 /// Batches of a file as they are decoded, then `None`.
-pub(crate) type Decoded = Result<Option<Batch>, DataError>;
+pub(crate) type Decoded = Result<Option<DecodedBatch>, DataError>;
 
 /// Decodes the planned row groups of a file on a thread of its own, two batches ahead.
 pub(crate) fn decode_ahead(plan: FilePlan, rows: usize) -> Result<Receiver<Decoded>, DataError> {
@@ -339,8 +339,8 @@ fn decode(plan: &FilePlan, rows: usize, sender: &SyncSender<Decoded>) -> Result<
         let mut base = first;
         for batch in open_group(plan, group, rows)? {
             let batch = batch.map_err(|error| broken(base, &error))?;
-            let batch =
-                Batch::new(base, &batch, plan.levels).ok_or_else(|| broken(base, &"wrong column type"))?;
+            let batch = DecodedBatch::new(base, &batch, plan.levels)
+                .ok_or_else(|| broken(base, &"wrong column type"))?;
             base += u64::try_from(batch.len()).unwrap_or(0);
             if sender.send(Ok(Some(batch))).is_err() {
                 return Ok(());

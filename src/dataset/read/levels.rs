@@ -10,28 +10,28 @@ use arrow_schema::Schema;
 
 use crate::domain::{Contracts, Depth, Level, Price, PriceGrid, Quote};
 
-use super::column_values::Values;
+use super::column_values::ColumnValues;
 use super::column_values::{count_at, price_at};
 use crate::dataset::Problem;
 
 /// The columns of one level.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Names {
+pub(crate) struct LevelNames {
     pub(crate) price: &'static str,
     pub(crate) size: &'static str,
 }
 
 macro_rules! names {
     ($side:literal: $($level:literal)*) => {
-        [$(Names { price: concat!($side, $level), size: concat!($side, $level, "_size") }),*]
+        [$(LevelNames { price: concat!($side, $level), size: concat!($side, $level, "_size") }),*]
     };
 }
 
-const BIDS: [Names; 9] = names!("bid_": 2 3 4 5 6 7 8 9 10);
-const ASKS: [Names; 9] = names!("ask_": 2 3 4 5 6 7 8 9 10);
+const BIDS: [LevelNames; 9] = names!("bid_": 2 3 4 5 6 7 8 9 10);
+const ASKS: [LevelNames; 9] = names!("ask_": 2 3 4 5 6 7 8 9 10);
 
 /// The level columns of a file, bids and asks; those between that are missing are among them.
-pub(crate) fn named(schema: &Schema) -> [&'static [Names]; 2] {
+pub(crate) fn named(schema: &Schema) -> [&'static [LevelNames]; 2] {
     let there = |name: &str| schema.fields().iter().any(|field| field.name() == name);
     [&BIDS, &ASKS].map(|side| {
         let last = side.iter().rposition(|names| there(names.price) || there(names.size));
@@ -40,22 +40,22 @@ pub(crate) fn named(schema: &Schema) -> [&'static [Names]; 2] {
 }
 
 /// The columns of one side, decoded.
-type Side = Vec<(Names, Values<i32>, Values<i64>)>;
+type Side = Vec<(LevelNames, ColumnValues<i32>, ColumnValues<i64>)>;
 
 /// The level columns of a batch.
 #[derive(Debug)]
-pub(crate) struct Levels {
+pub(crate) struct LevelColumns {
     bids: Side,
     asks: Side,
 }
 
-impl Levels {
+impl LevelColumns {
     /// `None` if a column is not there or not of its type.
-    pub(crate) fn of(batch: &RecordBatch, [bids, asks]: [&[Names]; 2]) -> Option<Self> {
-        let side = |names: &[Names]| -> Option<Side> {
-            let level = |names: &Names| {
-                let price = Values::named(batch, names.price)?;
-                Some((*names, price, Values::named(batch, names.size)?))
+    pub(crate) fn of(batch: &RecordBatch, [bids, asks]: [&[LevelNames]; 2]) -> Option<Self> {
+        let side = |names: &[LevelNames]| -> Option<Side> {
+            let level = |names: &LevelNames| {
+                let price = ColumnValues::named(batch, names.price)?;
+                Some((*names, price, ColumnValues::named(batch, names.size)?))
             };
             names.iter().map(level).collect()
         };

@@ -15,7 +15,7 @@ use arrow_array::{Array, ArrayRef, StringArray};
 use crate::domain::{Depth, MarketId, Quote, Timestamp};
 
 use super::column_values::{count_at, price_at};
-use super::decode::{Batch, Decoded, FilePlan, decode_ahead};
+use super::decode::{Decoded, DecodedBatch, FilePlan, decode_ahead};
 use super::parquet_file;
 use super::row_event::RowEvent;
 use super::selection::{Tickers, Window};
@@ -41,7 +41,7 @@ pub struct Snapshot {
 
 /// What a dictionary key means.
 #[derive(Clone, Copy, Debug)]
-enum Meaning {
+enum KeyMeaning {
     Market(MarketId),
     Outside,
     Unknown,
@@ -49,12 +49,12 @@ enum Meaning {
 
 /// One file being read.
 #[derive(Debug)]
-struct Source {
+struct FileSource {
     plan: FilePlan,
     batches: Option<Receiver<Decoded>>,
-    batch: Option<Batch>,
+    batch: Option<DecodedBatch>,
     next: usize,
-    meanings: Vec<Meaning>,
+    meanings: Vec<KeyMeaning>,
     /// The dictionary they are of, kept so that its address cannot come to mean another.
     meanings_of: Option<StringArray>,
     last_ts: i64,
@@ -63,7 +63,7 @@ struct Source {
     done: bool,
 }
 
-impl Source {
+impl FileSource {
     const fn new(plan: FilePlan) -> Self {
         Self {
             plan,
@@ -120,9 +120,9 @@ impl Source {
         }
         self.meanings.clear();
         self.meanings.extend(names.iter().map(|name| match name.and_then(|name| tickers.ids.get(name)) {
-            Some(Some(market)) => Meaning::Market(*market),
-            Some(None) => Meaning::Outside,
-            None => Meaning::Unknown,
+            Some(Some(market)) => KeyMeaning::Market(*market),
+            Some(None) => KeyMeaning::Outside,
+            None => KeyMeaning::Unknown,
         }));
         self.meanings_of = Some(names.clone());
     }
@@ -142,9 +142,9 @@ impl Source {
         let key = batch.keys.get(row).ok_or(Problem::Missing("ticker"))?;
         let key = usize::try_from(key).unwrap_or(usize::MAX);
         let market = match self.meanings.get(key) {
-            Some(Meaning::Market(market)) => *market,
-            Some(Meaning::Outside) => return Ok(None),
-            Some(Meaning::Unknown) | None => {
+            Some(KeyMeaning::Market(market)) => *market,
+            Some(KeyMeaning::Outside) => return Ok(None),
+            Some(KeyMeaning::Unknown) | None => {
                 let ticker = ticker_of(batch, key);
                 let missing = ticker.is_empty();
                 return Err(if missing {
@@ -182,13 +182,13 @@ impl Source {
     }
 }
 
-fn ticker_of(batch: &Batch, key: usize) -> String {
+fn ticker_of(batch: &DecodedBatch, key: usize) -> String {
     let names: &StringArray = batch.dictionary.as_string::<i32>();
     if key < names.len() { names.value(key).to_owned() } else { format!("with dictionary key {key}") }
 }
 
 #[inline]
-fn read_quote(batch: &Batch, row: usize) -> Result<Quote, Problem> {
+fn read_quote(batch: &DecodedBatch, row: usize) -> Result<Quote, Problem> {
     let bid = price_at(&batch.bid, row, "yes_bid")?;
     let ask = price_at(&batch.ask, row, "yes_ask")?;
     if let (Some(bid), Some(ask)) = (bid, ask)
@@ -225,7 +225,7 @@ const EXAMPLES: usize = 20;
 /// All snapshots of several files in order of time.
 #[derive(Debug)]
 pub struct SnapshotStream {
-    sources: Vec<Source>,
+    sources: Vec<FileSource>,
     tickers: Tickers,
     window: Window,
     rows_a_batch: usize,
@@ -248,7 +248,7 @@ impl SnapshotStream {
     pub fn new(plans: Vec<FilePlan>, tickers: Tickers, window: Window, lenient: bool) -> Self {
         let rows_a_batch = (ROWS_IN_FLIGHT / plans.len().max(1)).clamp(FEWEST_ROWS, MOST_ROWS);
         let has_levels = plans.iter().any(FilePlan::has_levels);
-        let sources: Vec<_> = plans.into_iter().map(Source::new).collect();
+        let sources: Vec<_> = plans.into_iter().map(FileSource::new).collect();
         let heads =
             sources.iter().zip(0..).filter_map(|(source, index)| Some(Reverse((source.head()?, index))));
         Self {
@@ -411,7 +411,7 @@ mod tests {
         let window = Window { start: Timestamp::MIN, end: Timestamp::MAX };
         let tickers = Tickers::default();
         let plan = FilePlan::new(&folder.path().join("snapshots.parquet"), &tickers, window).unwrap();
-        let mut source = Source::new(plan);
+        let mut source = FileSource::new(plan);
         let (sender, receiver) = sync_channel(2);
         source.batches = Some(receiver);
         drop(sender);

@@ -22,7 +22,7 @@ use crate::dataset::DataError;
 use crate::dataset::read::decode::FilePlan;
 
 use folder::Folder;
-use server::{Object, Refusal, Server};
+use server::{Object, Server, ServerRefusal};
 
 /// Read of the end of a file at first; the footers of most are shorter.
 const TAIL: u64 = 32 * 1_024;
@@ -46,7 +46,7 @@ impl Mirror {
     pub(crate) fn open(place: &Path) -> Result<Self, DataError> {
         let shown = PathBuf::from(without_secrets(&place.to_string_lossy()));
         let address = Address::parse(place).map_err(|problem| DataError::of_file(&shown, problem))?;
-        let refused = |refusal: Refusal| refusal.about(&shown);
+        let refused = |refusal: ServerRefusal| refusal.about(&shown);
         let server = Server::connect(address).map_err(refused)?;
         let mut objects = server.list().map_err(refused)?;
         objects.sort_by(|a, b| a.name.cmp(&b.name));

@@ -12,7 +12,7 @@ use crate::dataset::io::durable;
 
 /// A column.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Column {
+pub enum TableColumn {
     /// Words.
     Text(Vec<String>),
     /// Numbers, or none.
@@ -21,7 +21,7 @@ pub enum Column {
     Count(Vec<u64>),
 }
 
-impl Column {
+impl TableColumn {
     /// Number of rows.
     #[must_use]
     pub const fn len(&self) -> usize {
@@ -73,11 +73,11 @@ impl Column {
 ///
 /// # Errors
 /// When the file cannot be written.
-pub fn write(file: &Path, columns: &[(String, Column)]) -> Result<(), DataError> {
+pub fn write(file: &Path, columns: &[(String, TableColumn)]) -> Result<(), DataError> {
     durable::replace(file, |partial| fill(partial, columns))
 }
 
-fn fill(file: &Path, columns: &[(String, Column)]) -> Result<(), DataError> {
+fn fill(file: &Path, columns: &[(String, TableColumn)]) -> Result<(), DataError> {
     let failed = |error: &dyn std::fmt::Display| DataError::of_file(file, error);
     let arrays = columns.iter().map(|(name, column)| (name, column.array(), true));
     let batch = RecordBatch::try_from_iter_with_nullable(arrays).map_err(|error| failed(&error))?;

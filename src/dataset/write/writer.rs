@@ -23,7 +23,7 @@ use parquet::file::properties::{WriterProperties, WriterPropertiesBuilder};
 use crate::domain::{Contracts, Decimal6, FeeType, Market, Price, Quote, Strike, Timestamp};
 
 use crate::dataset::DataError;
-use crate::dataset::io::sorter::{Record, take};
+use crate::dataset::io::sorter::{SortRecord, take};
 use crate::dataset::read::catalogue::{LISTED_TIME, Settlement, price_ranges};
 
 /// Rows a row group: what a reader decodes or skips as one.
@@ -111,7 +111,7 @@ impl PackedRow {
     }
 }
 
-impl Record for PackedRow {
+impl SortRecord for PackedRow {
     const SIZE: usize = 52;
 
     fn at(&self) -> i64 {

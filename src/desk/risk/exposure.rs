@@ -2,7 +2,7 @@
 //!
 //! Exposure = cost with fees of open positions + worst case of open orders.
 
-use crate::desk::book::Book;
+use crate::desk::book::MarketState;
 use crate::domain::{Fraction, Money};
 
 /// The largest exposures allowed, as shares of equity.
@@ -43,7 +43,7 @@ pub struct Stakes {
 
 impl Exposure {
     /// More (or, negative, less) is at stake in a market.
-    pub fn change(&mut self, book: &Book, by: Money) {
+    pub fn change(&mut self, book: &MarketState, by: Money) {
         self.total += by;
         self.highest = self.highest.max(self.total);
         add(&mut self.series, book.series().index(), by);
@@ -65,7 +65,7 @@ impl Exposure {
 
     /// Around one market.
     #[must_use]
-    pub fn around(&self, book: &Book) -> Stakes {
+    pub fn around(&self, book: &MarketState) -> Stakes {
         let at = |list: &[Money], index: usize| list.get(index).copied().unwrap_or_default();
         Stakes {
             market: at(&self.markets, book.market.id.index()),

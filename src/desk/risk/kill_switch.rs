@@ -43,7 +43,7 @@ pub enum KillRule {
 
 /// A rule that fired, with its figures in words.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Verdict {
+pub struct HaltDecision {
     /// The rule.
     pub rule: KillRule,
     /// Its figures.
@@ -193,7 +193,7 @@ impl KillSwitch {
     }
 
     /// A position was closed, with or without profit.
-    pub fn closed(&mut self, win: bool) -> Option<Verdict> {
+    pub fn closed(&mut self, win: bool) -> Option<HaltDecision> {
         self.closed += 1;
         self.recent.push_back(win);
         if self.recent.len() > self.rules.window as usize {
@@ -210,11 +210,11 @@ impl KillSwitch {
         self.halted = true;
         let detail =
             format!("{wins} of the last {seen} closed positions won, below {}", self.rules.min_win_rate);
-        Some(Verdict { rule: KillRule::WinRate, detail })
+        Some(HaltDecision { rule: KillRule::WinRate, detail })
     }
 
     /// A market paid out.
-    pub fn settled(&mut self, market: MarketId, value: Price) -> Option<Verdict> {
+    pub fn settled(&mut self, market: MarketId, value: Price) -> Option<HaltDecision> {
         let index = self.wagers.iter().position(|wager| wager.market == market)?;
         let wager = self.wagers.swap_remove(index);
         let yes = match value {
@@ -236,7 +236,7 @@ impl KillSwitch {
             "the market's prices predicted {} times better than the beliefs, limit {}",
             self.against, self.rules.evidence
         );
-        Some(Verdict { rule: KillRule::Evidence, detail })
+        Some(HaltDecision { rule: KillRule::Evidence, detail })
     }
 
     /// The owner lifts the halt; the record that led to it starts anew.

@@ -12,7 +12,7 @@ pub mod trading_halt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::desk::book::Book;
+use crate::desk::book::MarketState;
 use crate::desk::opportunity::Opportunity;
 use crate::domain::{
     Action, Contracts, FeeRounding, Fraction, MarketStatus, Money, Price, Side, Span, StrategyId, Timestamp,
@@ -155,7 +155,7 @@ pub struct Candidate<'a> {
     /// Whose opportunity it is.
     pub strategy: StrategyId,
     /// The market.
-    pub book: &'a Book,
+    pub book: &'a MarketState,
     /// The side, its price and the edge.
     pub opportunity: &'a Opportunity,
     /// The estimate's confidence.
@@ -314,7 +314,7 @@ impl RiskManager {
     /// The first gate that refuses.
     pub fn approve_exit(
         &self,
-        book: &Book,
+        book: &MarketState,
         holding: Holding,
         limit: Option<Price>,
         order_open: bool,
@@ -346,7 +346,7 @@ impl RiskManager {
         refuse(self.scale() == Fraction::ZERO, Refusal::Drawdown)
     }
 
-    fn tradable(&self, book: &Book, now: Timestamp) -> Result<(), Refusal> {
+    fn tradable(&self, book: &MarketState, now: Timestamp) -> Result<(), Refusal> {
         if book.status != MarketStatus::Active || now >= book.close_time {
             return Err(Refusal::MarketNotTrading);
         }
@@ -404,7 +404,7 @@ impl RiskManager {
     }
 
     /// The most whole contracts up to `most` whose worst cost is within `room`.
-    fn affordable(&self, book: &Book, limit: Price, room: Money, most: Contracts) -> Contracts {
+    fn affordable(&self, book: &MarketState, limit: Price, room: Money, most: Contracts) -> Contracts {
         let fits = |whole: i64| self.worst_cost(book, limit, Contracts::whole(whole)) <= room;
         let most = most.hundredths() / 100;
         if fits(most) {
@@ -427,7 +427,7 @@ impl RiskManager {
     }
 
     /// The most an order can cost: every contract at its limit, plus the worst fee.
-    fn worst_cost(&self, book: &Book, limit: Price, contracts: Contracts) -> Money {
+    fn worst_cost(&self, book: &MarketState, limit: Price, contracts: Contracts) -> Money {
         limit * contracts + book.fees.worst_fee(self.limits.fee_rounding, limit, contracts)
     }
 }

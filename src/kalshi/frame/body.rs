@@ -127,7 +127,7 @@ pub struct Ticker {
 
 /// A trade of anybody's.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
-pub struct Trade {
+pub struct TradeMessage {
     /// The exchange's name of it.
     #[serde(rename = "trade_id")]
     pub id: String,
@@ -153,7 +153,7 @@ pub struct Trade {
 
 /// A trade of one of our orders.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
-pub struct Fill {
+pub struct FillMessage {
     /// The exchange's name of the trade; one trade counts once.
     pub trade_id: String,
     /// The exchange's name of the order.
@@ -234,7 +234,7 @@ pub struct UserOrder {
     /// The group it belongs to.
     #[serde(default)]
     pub order_group_id: Option<String>,
-    /// Why it changed, in the exchange's words: `Trade`, `CloseCancel`, `HaltCancel`, …
+    /// Why it changed, in the exchange's words: `TradeMessage`, `CloseCancel`, `HaltCancel`, …
     #[serde(rename = "last_update_reason", default)]
     pub reason: Option<String>,
     /// When, by the exchange's clock.
@@ -244,7 +244,7 @@ pub struct UserOrder {
 
 /// A position of ours after a change.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
-pub struct Position {
+pub struct PositionMessage {
     /// The market.
     #[serde(rename = "market_ticker", deserialize_with = "name")]
     pub ticker: Arc<str>,
@@ -274,7 +274,7 @@ pub struct Lifecycle {
 /// How a market was decided.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Outcome {
+pub enum OutcomeMessage {
     /// YES pays $1.
     Yes,
     /// NO pays $1.
@@ -287,7 +287,7 @@ pub enum Outcome {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Turn {
     /// It was listed.
-    Created(Created),
+    Created(CreatedMarket),
     /// It came back after a halt; its resting orders are gone.
     Activated,
     /// It was halted.
@@ -302,7 +302,7 @@ pub enum Turn {
         /// Since when.
         at: Timestamp,
         /// The result.
-        outcome: Outcome,
+        outcome: OutcomeMessage,
         /// What one YES contract will pay.
         value: Price,
     },
@@ -319,7 +319,7 @@ pub enum Turn {
 
 /// A market that was listed. Everything else about it is read by REST.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
-pub struct Created {
+pub struct CreatedMarket {
     /// First moment of trading.
     #[serde(rename = "open_ts", deserialize_with = "number::seconds")]
     pub open: Timestamp,
@@ -331,12 +331,12 @@ pub struct Created {
     pub grid: PriceGrid,
     /// Its texts and its event.
     #[serde(rename = "additional_metadata")]
-    pub about: About,
+    pub about: MarketMetadata,
 }
 
 /// Texts of a listed market, and the event it belongs to.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
-pub struct About {
+pub struct MarketMetadata {
     /// The event.
     #[serde(deserialize_with = "name")]
     pub event_ticker: Arc<str>,
@@ -371,7 +371,7 @@ pub struct EventFeeUpdate {
 
 /// The clock of our own stand-in for the exchange, after all messages up to that moment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-pub struct SandboxClock {
+pub struct SandboxClockMessage {
     /// Its present moment.
     #[serde(rename = "now_ts_ms", deserialize_with = "number::millis")]
     pub now: Timestamp,
@@ -415,7 +415,7 @@ fn fee_type<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<FeeType
 /// The bands of a price grid.
 pub(super) fn grid<'de, D: Deserializer<'de>>(deserializer: D) -> Result<PriceGrid, D::Error> {
     #[derive(Deserialize)]
-    struct Range {
+    struct PriceRangeMessage {
         #[serde(deserialize_with = "number::price")]
         start: Price,
         #[serde(deserialize_with = "number::price")]
@@ -423,7 +423,7 @@ pub(super) fn grid<'de, D: Deserializer<'de>>(deserializer: D) -> Result<PriceGr
         #[serde(deserialize_with = "number::price")]
         step: Price,
     }
-    let ranges = Vec::<Range>::deserialize(deserializer)?;
-    let band = |range: Range| Band { start: range.start, end: range.end, step: range.step };
+    let ranges = Vec::<PriceRangeMessage>::deserialize(deserializer)?;
+    let band = |range: PriceRangeMessage| Band { start: range.start, end: range.end, step: range.step };
     PriceGrid::new(ranges.into_iter().map(band).collect()).map_err(D::Error::custom)
 }

@@ -20,8 +20,9 @@ use crate::kalshi::number;
 use crate::kalshi::schema::{self, SchemaError};
 
 pub use body::{
-    About, BookDelta, BookFrame, BookSnapshot, Created, EventFeeUpdate, EventLifecycle, Fill, Lifecycle,
-    Outcome, Position, SandboxClock, Ticker, Trade, Turn, UserOrder, UserOrderStatus,
+    BookDelta, BookFrame, BookSnapshot, CreatedMarket, EventFeeUpdate, EventLifecycle, FillMessage,
+    Lifecycle, MarketMetadata, OutcomeMessage, PositionMessage, SandboxClockMessage, Ticker, TradeMessage,
+    Turn, UserOrder, UserOrderStatus,
 };
 
 /// A message with what stands around it.
@@ -66,13 +67,13 @@ pub enum Frame {
     /// Best prices and volume of a market.
     Ticker(Ticker),
     /// A trade of anybody's.
-    Trade(Trade),
+    Trade(TradeMessage),
     /// A trade of ours.
-    Fill(Fill),
+    Fill(FillMessage),
     /// An order of ours changed.
     UserOrder(UserOrder),
     /// A position of ours changed.
-    Position(Position),
+    Position(PositionMessage),
     /// A turn in the life of a market.
     Lifecycle(Lifecycle),
     /// An event was listed.
@@ -80,7 +81,7 @@ pub enum Frame {
     /// The fees of an event changed.
     EventFeeUpdate(EventFeeUpdate),
     /// The clock of our own stand-in for the exchange.
-    SandboxClock(SandboxClock),
+    SandboxClock(SandboxClockMessage),
     /// A type this client does not know; to be counted, not acted upon.
     Other {
         /// The type.
@@ -303,7 +304,7 @@ fn lifecycle(text: &str) -> Result<Message, SchemaError> {
     struct Determined {
         #[serde(deserialize_with = "number::seconds")]
         determination_ts: Timestamp,
-        result: Outcome,
+        result: OutcomeMessage,
         #[serde(deserialize_with = "number::price")]
         settlement_value: Price,
     }

@@ -103,7 +103,8 @@ fn the_life_of_a_market() {
     let Turn::Created(created) = turn("ws_lifecycle_created") else { panic!("not created") };
     assert_eq!((&*created.about.event_ticker, created.close), ("KXHIGHNY-26NOV20", ms(1_795_237_140_000)));
     assert!(created.grid.contains(price(4_400)) && !created.grid.contains(price(4_410)));
-    let determined = Turn::Determined { at: ms(1_795_269_780_000), outcome: Outcome::Yes, value: Price::ONE };
+    let determined =
+        Turn::Determined { at: ms(1_795_269_780_000), outcome: OutcomeMessage::Yes, value: Price::ONE };
     assert_eq!(turn("ws_lifecycle_determined"), determined);
     assert_eq!(turn("ws_lifecycle_settled"), Turn::Settled { at: ms(1_795_273_380_000) });
     let told = |msg: Value| {
@@ -160,7 +161,7 @@ fn answers_to_commands() {
     assert_eq!(frame("ws_error"), Frame::Error(refusal));
     let clock = r#"{"type":"sandbox_clock","msg":{"now_ts_ms":1500,"end":false}}"#;
     let clock = Message::parse(clock).unwrap().frame;
-    assert_eq!(clock, Frame::SandboxClock(SandboxClock { now: ms(1_500), end: false }));
+    assert_eq!(clock, Frame::SandboxClock(SandboxClockMessage { now: ms(1_500), end: false }));
 }
 
 #[test]

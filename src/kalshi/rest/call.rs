@@ -4,7 +4,7 @@ use reqwest::Method;
 
 use super::ApiError;
 use crate::kalshi::environment::REST_PREFIX;
-use crate::kalshi::limits::Budget;
+use crate::kalshi::limits::RateBudget;
 use crate::kalshi::schema::SchemaError;
 
 /// A request before it is signed and sent.
@@ -15,7 +15,7 @@ pub(super) struct Call {
     pub path: String,
     pub query: Vec<(&'static str, String)>,
     pub body: Option<Vec<u8>>,
-    pub budget: Budget,
+    pub budget: RateBudget,
     /// How many requests it counts as; a batch is charged for each of its orders.
     pub items: u32,
     /// Whether a 5xx may carry an ordinary answer.
@@ -25,15 +25,15 @@ pub(super) struct Call {
 impl Call {
     /// A read at a path below the prefix.
     pub fn get(path: impl AsRef<str>) -> Self {
-        Self::new(Method::GET, path.as_ref(), Budget::Read)
+        Self::new(Method::GET, path.as_ref(), RateBudget::Read)
     }
 
     /// A write at a path below the prefix.
     pub fn write(method: Method, path: impl AsRef<str>) -> Self {
-        Self::new(method, path.as_ref(), Budget::Write)
+        Self::new(method, path.as_ref(), RateBudget::Write)
     }
 
-    fn new(method: Method, path: &str, budget: Budget) -> Self {
+    fn new(method: Method, path: &str, budget: RateBudget) -> Self {
         Self {
             method,
             path: format!("{REST_PREFIX}{path}"),

@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::*;
-use crate::kalshi::wire::{AmendOrder, BookSide, CancelItem, OrderStatus};
+use crate::kalshi::wire::{AmendOrder, ApiBookSide, ApiOrderStatus, CancelItem};
 
 const T55: &str = "KXHIGHNY-26NOV20-T55";
 const ORDER: &str = "97ec18b7-10d3-4557-9de0-8598aad625f0";
@@ -150,7 +150,7 @@ async fn orders_are_placed_changed_and_taken_back() {
 
     let change = AmendOrder {
         ticker: T55.into(),
-        side: BookSide::Bid,
+        side: ApiBookSide::Bid,
         price: Price::new(4_300).unwrap(),
         count: Contracts::whole(8),
         client_order_id: Some("2b8394e0-515e-4b89-b624-f34067756855".into()),
@@ -230,7 +230,7 @@ async fn order_groups() {
 async fn the_account() {
     let filter = OrderFilter {
         ticker: Some(T55.into()),
-        status: Some(OrderStatus::Resting),
+        status: Some(ApiOrderStatus::Resting),
         since: Some(at("2026-11-19T15:53:20.9Z")),
     };
     let line = format!("GET /portfolio/orders?limit=1000&ticker={T55}&status=resting&min_ts=1795103600");

@@ -8,8 +8,8 @@ use super::{ApiError, Rest};
 use crate::domain::Timestamp;
 use crate::kalshi::number::seconds_of;
 use crate::kalshi::wire::{
-    AsOf, Candle, CandleBatch, Event, EventsPage, FeeChange, FeeChanges, Market, MarketsPage, OldCandles,
-    OneMarket, Page, Trade, TradesPage,
+    ApiEvent, ApiFeeChange, ApiMarket, ApiTrade, AsOf, Candle, CandleBatch, EventsPage, FeeChanges,
+    MarketsPage, OldCandles, OneMarket, Page, TradesPage,
 };
 
 /// A page, and the cursor of the next; `None` after the last.
@@ -60,7 +60,7 @@ impl Rest {
     }
 
     /// Past and announced fee changes of a series.
-    pub async fn all_fee_changes(&self, series_ticker: &str) -> Result<Vec<FeeChange>, ApiError> {
+    pub async fn all_fee_changes(&self, series_ticker: &str) -> Result<Vec<ApiFeeChange>, ApiError> {
         let call = Call::get("/series/fee_changes").with("series_ticker", series_ticker);
         let changes = self.call::<FeeChanges>(call.with("show_historical", "true")).await?;
         Ok(changes.series_fee_change_arr)
@@ -72,7 +72,7 @@ impl Rest {
         series_ticker: &str,
         closing_since: Option<Timestamp>,
         cursor: Option<&str>,
-    ) -> Result<Paged<Event>, ApiError> {
+    ) -> Result<Paged<ApiEvent>, ApiError> {
         let call = Call::get("/events")
             .with("limit", EVENTS)
             .with("series_ticker", series_ticker)
@@ -86,12 +86,12 @@ impl Rest {
         &self,
         filter: &MarketFilter,
         cursor: Option<&str>,
-    ) -> Result<Paged<Market>, ApiError> {
+    ) -> Result<Paged<ApiMarket>, ApiError> {
         self.page::<MarketsPage>(filter.call_to("/historical/markets", &filter.tickers), cursor).await
     }
 
     /// One market that was settled before the cutoff.
-    pub async fn historical_market(&self, ticker: &str) -> Result<Market, ApiError> {
+    pub async fn historical_market(&self, ticker: &str) -> Result<ApiMarket, ApiError> {
         let call = Call::get(format!("/historical/markets/{}", part(ticker)?));
         Ok(self.call::<OneMarket>(call).await?.market)
     }
@@ -127,7 +127,7 @@ impl Rest {
         ticker: &str,
         (from, until): (i64, i64),
         cursor: Option<&str>,
-    ) -> Result<Paged<Trade>, ApiError> {
+    ) -> Result<Paged<ApiTrade>, ApiError> {
         let path = match half {
             Half::Live => "/markets/trades",
             Half::Historical => "/historical/trades",

@@ -6,9 +6,9 @@ use super::{ApiError, Rest};
 use crate::domain::Timestamp;
 use crate::kalshi::number::seconds_of;
 use crate::kalshi::wire::{
-    Event, EventFeeChange, EventFeeChangesPage, EventsPage, ExchangeStatus, FeeChange, FeeChanges,
-    HistoricalCutoff, Market, MarketsPage, OneEvent, OneMarket, OneOrderBook, OneSchedule, OneSeries,
-    OrderBook, OrderBooks, Page, Schedule, Series, SeriesList, Trade, TradesPage,
+    ApiEvent, ApiFeeChange, ApiMarket, ApiOrderBook, ApiTrade, EventFeeChange, EventFeeChangesPage,
+    EventsPage, ExchangeStatus, FeeChanges, HistoricalCutoff, MarketsPage, OneEvent, OneMarket, OneOrderBook,
+    OneSchedule, OneSeries, OrderBooks, Page, Schedule, Series, SeriesList, TradesPage,
 };
 
 /// Most tickers in one request.
@@ -113,7 +113,10 @@ impl Rest {
     }
 
     /// The announced fee changes of a series, or of all.
-    pub async fn series_fee_changes(&self, series_ticker: Option<&str>) -> Result<Vec<FeeChange>, ApiError> {
+    pub async fn series_fee_changes(
+        &self,
+        series_ticker: Option<&str>,
+    ) -> Result<Vec<ApiFeeChange>, ApiError> {
         let call = Call::get("/series/fee_changes").with_some("series_ticker", series_ticker);
         Ok(self.call::<FeeChanges>(call).await?.series_fee_change_arr)
     }
@@ -125,7 +128,7 @@ impl Rest {
     }
 
     /// One event with its markets.
-    pub async fn event(&self, ticker: &str) -> Result<Event, ApiError> {
+    pub async fn event(&self, ticker: &str) -> Result<ApiEvent, ApiError> {
         let call = Call::get(format!("/events/{}", part(ticker)?));
         let OneEvent { mut event, markets } = self.call(call).await?;
         event.markets.extend(markets);
@@ -133,7 +136,7 @@ impl Rest {
     }
 
     /// Events.
-    pub async fn events(&self, filter: &EventFilter) -> Result<Vec<Event>, ApiError> {
+    pub async fn events(&self, filter: &EventFilter) -> Result<Vec<ApiEvent>, ApiError> {
         let call = Call::get("/events")
             .with("limit", EVENTS)
             .with_some("series_ticker", filter.series_ticker.as_ref())
@@ -143,7 +146,7 @@ impl Rest {
     }
 
     /// Markets.
-    pub async fn markets(&self, filter: &MarketFilter) -> Result<Vec<Market>, ApiError> {
+    pub async fn markets(&self, filter: &MarketFilter) -> Result<Vec<ApiMarket>, ApiError> {
         if filter.tickers.is_empty() {
             return self.all_pages::<MarketsPage>(filter.call(&[])).await;
         }
@@ -159,27 +162,27 @@ impl Rest {
         &self,
         filter: &MarketFilter,
         cursor: Option<&str>,
-    ) -> Result<(Vec<Market>, Option<String>), ApiError> {
+    ) -> Result<(Vec<ApiMarket>, Option<String>), ApiError> {
         let call = filter.call(&filter.tickers).with_some("cursor", cursor);
         let (markets, next) = self.call::<MarketsPage>(call).await?.split();
         Ok((markets, (!next.is_empty()).then_some(next)))
     }
 
     /// One market.
-    pub async fn market(&self, ticker: &str) -> Result<Market, ApiError> {
+    pub async fn market(&self, ticker: &str) -> Result<ApiMarket, ApiError> {
         let call = Call::get(format!("/markets/{}", part(ticker)?));
         Ok(self.call::<OneMarket>(call).await?.market)
     }
 
     /// The best `depth` levels of a market's book, or all for 0.
-    pub async fn orderbook(&self, ticker: &str, depth: u32) -> Result<OrderBook, ApiError> {
+    pub async fn orderbook(&self, ticker: &str, depth: u32) -> Result<ApiOrderBook, ApiError> {
         let call =
             Call::get(format!("/markets/{}/orderbook", part(ticker)?)).with("depth", depth.to_string());
         Ok(self.call::<OneOrderBook>(call).await?.orderbook_fp)
     }
 
     /// The books of several markets, with their tickers.
-    pub async fn orderbooks(&self, tickers: &[String]) -> Result<Vec<(String, OrderBook)>, ApiError> {
+    pub async fn orderbooks(&self, tickers: &[String]) -> Result<Vec<(String, ApiOrderBook)>, ApiError> {
         let mut books = Vec::new();
         for tickers in tickers.chunks(TICKERS) {
             let call = Call::get("/markets/orderbooks");
@@ -196,7 +199,7 @@ impl Rest {
         ticker: &str,
         from: Option<Timestamp>,
         until: Option<Timestamp>,
-    ) -> Result<Vec<Trade>, ApiError> {
+    ) -> Result<Vec<ApiTrade>, ApiError> {
         let call = Call::get("/markets/trades")
             .with("limit", TRADES)
             .with("ticker", ticker)

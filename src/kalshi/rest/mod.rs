@@ -40,7 +40,7 @@ pub use self::skew::ClockSkew;
 
 /// How long things may take, and how often they are tried.
 #[derive(Clone, Copy, Debug)]
-struct Pace {
+struct RetryPace {
     connect: Duration,
     /// From sending to the last byte of the answer.
     answer: Duration,
@@ -55,7 +55,7 @@ struct Pace {
     breaker_pause: Duration,
 }
 
-const PACE: Pace = Pace {
+const PACE: RetryPace = RetryPace {
     connect: Duration::from_secs(3),
     answer: Duration::from_secs(10),
     read_patience: Duration::from_mins(1),
@@ -81,10 +81,10 @@ struct Inner {
     client: Client,
     environment: Environment,
     credentials: Option<Credentials>,
-    pace: Pace,
+    pace: RetryPace,
     /// The zero of the times that the limits are asked with.
     start: Instant,
-    gate: Mutex<Gate>,
+    gate: Mutex<RequestGate>,
     skew: Mutex<Option<ClockSkew>>,
     warned_of_skew: AtomicBool,
     signatures: Arc<signatures::Store>,
@@ -92,19 +92,19 @@ struct Inner {
 
 /// What decides whether and when a request may go.
 #[derive(Debug)]
-struct Gate {
+struct RequestGate {
     limits: Limits,
     breaker: Breaker,
     backoff: Backoff,
 }
 
 /// A failed try, and whether the next may fare better.
-struct Failure {
+struct RequestFailure {
     error: ApiError,
     passing: bool,
 }
 
-impl Failure {
+impl RequestFailure {
     const fn passing(error: ApiError) -> Self {
         Self { error, passing: true }
     }
@@ -126,7 +126,7 @@ impl Rest {
     fn with_pace(
         environment: Environment,
         credentials: Option<Credentials>,
-        pace: Pace,
+        pace: RetryPace,
     ) -> Result<Self, ApiError> {
         // The first caller in the process installs it; whoever comes later finds it there.
         let _ = rustls::crypto::ring::default_provider().install_default();
@@ -151,7 +151,7 @@ impl Rest {
         })?;
         // Clients that fail together must not come back together, so the seed is the time.
         let seed = clock::now().nanos().unsigned_abs();
-        let gate = Gate {
+        let gate = RequestGate {
             limits: Limits::new(Duration::ZERO),
             breaker: Breaker::new(pace.breaker_failures, pace.breaker_pause),
             backoff: Backoff::new(pace.first_retry, pace.longest_retry, seed),
@@ -224,13 +224,13 @@ impl Rest {
         }
     }
 
-    async fn try_once(&self, call: &Call) -> Result<Vec<u8>, Failure> {
+    async fn try_once(&self, call: &Call) -> Result<Vec<u8>, RequestFailure> {
         self.wait_for_turn(call).await?;
         if !self.gate().breaker.permits(self.now()) {
             let text = format!("{}: the exchange has not answered for a while", call.endpoint());
-            return Err(Failure::passing(ApiError::NotSent(text)));
+            return Err(RequestFailure::passing(ApiError::NotSent(text)));
         }
-        let headers = self.headers(call).map_err(Failure::lasting)?;
+        let headers = self.headers(call).map_err(RequestFailure::lasting)?;
         let mut request = self
             .inner
             .client
@@ -250,7 +250,7 @@ impl Rest {
         };
         let mut gate = self.gate();
         match &outcome {
-            Err(Failure { error: ApiError::NotSent(_) | ApiError::Unknown(_), .. }) => {
+            Err(RequestFailure { error: ApiError::NotSent(_) | ApiError::Unknown(_), .. }) => {
                 gate.breaker.failed(self.now());
             }
             _ => gate.breaker.answered(),
@@ -259,7 +259,7 @@ impl Rest {
     }
 
     /// Keeps to the rate limits.
-    async fn wait_for_turn(&self, call: &Call) -> Result<(), Failure> {
+    async fn wait_for_turn(&self, call: &Call) -> Result<(), RequestFailure> {
         let patience =
             if call.is_read() { self.inner.pace.read_patience } else { self.inner.pace.write_patience };
         let wait = {
@@ -275,7 +275,7 @@ impl Rest {
             }
             None => {
                 let text = format!("{}: our own rate limit is used up", call.endpoint());
-                Err(Failure::lasting(ApiError::NotSent(text)))
+                Err(RequestFailure::lasting(ApiError::NotSent(text)))
             }
         }
     }
@@ -330,7 +330,7 @@ impl Rest {
         self.inner.start.elapsed()
     }
 
-    fn gate(&self) -> MutexGuard<'_, Gate> {
+    fn gate(&self) -> MutexGuard<'_, RequestGate> {
         lock(&self.inner.gate)
     }
 }
@@ -341,7 +341,7 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 /// Sorts an answer by what may be concluded from it.
-async fn sort(call: &Call, response: Response) -> Result<Vec<u8>, Failure> {
+async fn sort(call: &Call, response: Response) -> Result<Vec<u8>, RequestFailure> {
     let endpoint = call.endpoint();
     let status = response.status().as_u16();
     let body = response.bytes().await;
@@ -349,23 +349,23 @@ async fn sort(call: &Call, response: Response) -> Result<Vec<u8>, Failure> {
         (200..300, Ok(body)) => Ok(body.into()),
         (200..300, Err(error)) => {
             let text = format!("{endpoint}: answered {status}, but it broke off: {}", cause(&error));
-            Err(Failure::passing(ApiError::Unknown(text)))
+            Err(RequestFailure::passing(ApiError::Unknown(text)))
         }
-        (429, _) => Err(Failure::passing(ApiError::RateLimited(endpoint))),
+        (429, _) => Err(RequestFailure::passing(ApiError::RateLimited(endpoint))),
         (500.., Ok(body)) if call.answered_by_5xx && decode::<ExchangeStatus>(&endpoint, &body).is_ok() => {
             Ok(body.into())
         }
         // A gateway that ran out of time may have handed the request on.
         (408 | 500.., body) => {
             let text = format!("{endpoint}: answered {status}{}", reason(body.ok().as_deref()));
-            Err(Failure::passing(ApiError::Unknown(text)))
+            Err(RequestFailure::passing(ApiError::Unknown(text)))
         }
         (400..500, body) => {
             let told = body.ok().as_deref().and_then(ApiErrorBody::parse).unwrap_or_else(|| ApiErrorBody {
                 message: "without a reason that can be read".into(),
                 ..ApiErrorBody::default()
             });
-            Err(Failure::lasting(ApiError::Refused {
+            Err(RequestFailure::lasting(ApiError::Refused {
                 endpoint,
                 status,
                 code: told.code,
@@ -375,7 +375,7 @@ async fn sort(call: &Call, response: Response) -> Result<Vec<u8>, Failure> {
         }
         _ => {
             let text = format!("{endpoint}: answered {status}, which the exchange never does");
-            Err(Failure::lasting(ApiError::Unknown(text)))
+            Err(RequestFailure::lasting(ApiError::Unknown(text)))
         }
     }
 }
@@ -389,14 +389,14 @@ fn reason(body: Option<&[u8]>) -> String {
 }
 
 /// Sorts a request that got no answer.
-fn unanswered(call: &Call, error: &reqwest::Error) -> Failure {
+fn unanswered(call: &Call, error: &reqwest::Error) -> RequestFailure {
     let text = format!("{}: {}", call.endpoint(), cause(error));
     if error.is_connect() {
-        Failure::passing(ApiError::NotSent(text))
+        RequestFailure::passing(ApiError::NotSent(text))
     } else if error.is_builder() {
-        Failure::lasting(ApiError::NotSent(text))
+        RequestFailure::lasting(ApiError::NotSent(text))
     } else {
-        Failure::passing(ApiError::Unknown(text))
+        RequestFailure::passing(ApiError::Unknown(text))
     }
 }
 

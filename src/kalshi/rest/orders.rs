@@ -10,7 +10,7 @@ use crate::domain::Contracts;
 use crate::kalshi::number::contracts_text;
 use crate::kalshi::wire::{
     AmendOrder, Amended, BatchCancelledList, BatchCreatedList, BatchItem, CancelItem, Cancelled, CreateOrder,
-    Created, Decreased, OrderGroup, OrderGroupCreated,
+    CreatedOrder, Decreased, OrderGroup, OrderGroupCreated,
 };
 
 const ORDERS: &str = "/portfolio/events/orders";
@@ -65,7 +65,7 @@ impl Rest {
     }
 
     /// Places an order.
-    pub async fn create_order(&self, order: &CreateOrder) -> Result<Created, ApiError> {
+    pub async fn create_order(&self, order: &CreateOrder) -> Result<CreatedOrder, ApiError> {
         self.call(Call::write(Method::POST, ORDERS).json(order)).await
     }
 
@@ -104,7 +104,10 @@ impl Rest {
     }
 
     /// Places several orders; each has its own outcome, in the order given.
-    pub async fn batch_create(&self, orders: &[CreateOrder]) -> Result<Vec<BatchItem<Created>>, ApiError> {
+    pub async fn batch_create(
+        &self,
+        orders: &[CreateOrder],
+    ) -> Result<Vec<BatchItem<CreatedOrder>>, ApiError> {
         let call = self.batch(Method::POST, orders)?;
         let expected = orders.len();
         let answers = self.call::<BatchCreatedList>(call.clone()).await?.orders;

@@ -4,11 +4,11 @@
 use super::call::{Call, part};
 use super::{ApiError, Rest};
 use crate::domain::Timestamp;
-use crate::kalshi::limits::Budget;
+use crate::kalshi::limits::RateBudget;
 use crate::kalshi::number::seconds_of;
 use crate::kalshi::wire::{
-    AccountLimits, Balance, EndpointCosts, Fill, FillsPage, MarketPosition, OneOrder, Order, OrderStatus,
-    OrdersPage, PositionsPage, Settlement, SettlementsPage,
+    AccountLimits, ApiFill, ApiOrder, ApiOrderStatus, ApiSettlement, Balance, EndpointCosts, FillsPage,
+    MarketPosition, OneOrder, OrdersPage, PositionsPage, SettlementsPage,
 };
 
 /// Most items of one page.
@@ -22,7 +22,7 @@ pub struct OrderFilter {
     /// Of this market.
     pub ticker: Option<String>,
     /// In this state.
-    pub status: Option<OrderStatus>,
+    pub status: Option<ApiOrderStatus>,
     /// Since this second.
     pub since: Option<Timestamp>,
 }
@@ -40,11 +40,11 @@ pub struct FillFilter {
 
 impl Rest {
     /// Orders. What was just done may be missing for some hundred milliseconds.
-    pub async fn orders(&self, filter: &OrderFilter) -> Result<Vec<Order>, ApiError> {
+    pub async fn orders(&self, filter: &OrderFilter) -> Result<Vec<ApiOrder>, ApiError> {
         let status = filter.status.map(|status| match status {
-            OrderStatus::Resting => "resting",
-            OrderStatus::Canceled => "canceled",
-            OrderStatus::Executed => "executed",
+            ApiOrderStatus::Resting => "resting",
+            ApiOrderStatus::Canceled => "canceled",
+            ApiOrderStatus::Executed => "executed",
         });
         let call = Call::get("/portfolio/orders")
             .with("limit", LIMIT)
@@ -55,13 +55,13 @@ impl Rest {
     }
 
     /// One order, by its name with the exchange.
-    pub async fn order(&self, order_id: &str) -> Result<Order, ApiError> {
+    pub async fn order(&self, order_id: &str) -> Result<ApiOrder, ApiError> {
         let call = Call::get(format!("/portfolio/orders/{}", part(order_id)?));
         Ok(self.call::<OneOrder>(call).await?.order)
     }
 
     /// Trades of our orders.
-    pub async fn fills(&self, filter: &FillFilter) -> Result<Vec<Fill>, ApiError> {
+    pub async fn fills(&self, filter: &FillFilter) -> Result<Vec<ApiFill>, ApiError> {
         let call = Call::get("/portfolio/fills")
             .with("limit", LIMIT)
             .with_some("ticker", filter.ticker.as_ref())
@@ -76,7 +76,7 @@ impl Rest {
     }
 
     /// What settled markets paid, since a second or ever.
-    pub async fn settlements(&self, since: Option<Timestamp>) -> Result<Vec<Settlement>, ApiError> {
+    pub async fn settlements(&self, since: Option<Timestamp>) -> Result<Vec<ApiSettlement>, ApiError> {
         let call = Call::get("/portfolio/settlements")
             .with("limit", SETTLEMENTS)
             .with_some("min_ts", since.map(seconds_of));
@@ -85,7 +85,7 @@ impl Rest {
 
     /// The cash. Asked more than once a second it waits.
     pub async fn balance(&self) -> Result<Balance, ApiError> {
-        self.call(Call { budget: Budget::Balance, ..Call::get("/portfolio/balance") }).await
+        self.call(Call { budget: RateBudget::Balance, ..Call::get("/portfolio/balance") }).await
     }
 
     /// How often the account may ask.

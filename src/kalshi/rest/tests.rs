@@ -88,7 +88,7 @@ fn credentials() -> Credentials {
     Credentials::from_pem(KEY_ID, &pem).unwrap()
 }
 
-const FAST: Pace = Pace {
+const FAST: RetryPace = RetryPace {
     connect: Duration::from_secs(3),
     answer: Duration::from_secs(10),
     read_patience: Duration::from_secs(3),
@@ -100,11 +100,11 @@ const FAST: Pace = Pace {
     breaker_pause: Duration::from_secs(1),
 };
 
-fn client(port: u16, pace: Pace) -> Rest {
+fn client(port: u16, pace: RetryPace) -> Rest {
     Rest::with_pace(Environment::Sandbox { port }, Some(credentials()), pace).unwrap()
 }
 
-async fn mock_with(pace: Pace, replies: impl IntoIterator<Item = Reply>) -> (Rest, Mock) {
+async fn mock_with(pace: RetryPace, replies: impl IntoIterator<Item = Reply>) -> (Rest, Mock) {
     let mock = Mock::default();
     lock(&mock.replies).extend(replies);
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -169,7 +169,7 @@ async fn reads_are_tried_again_and_writes_are_not() {
 #[tokio::test]
 async fn a_write_without_a_readable_answer_is_unknown() {
     let broken = fixture("order_create_response_resting").replace("remaining_count", "left");
-    let impatient = Pace { answer: Duration::from_millis(700), ..FAST };
+    let impatient = RetryPace { answer: Duration::from_millis(700), ..FAST };
     let slow = Reply { delay: Duration::from_secs(2), ..reply(201, "") };
     for (given, says) in [
         (reply(502, "<html>Bad Gateway</html>"), "answered 502"),
@@ -406,7 +406,7 @@ async fn writes_beyond_the_rate_limit_are_not_sent() {
 
 #[tokio::test]
 async fn an_exchange_that_does_not_answer_is_left_alone_for_a_while() {
-    let pace = Pace { breaker_failures: 2, retries: 0, ..FAST };
+    let pace = RetryPace { breaker_failures: 2, retries: 0, ..FAST };
     let status = || reply(200, fixture("exchange_status"));
     let (rest, asked) = mock_with(pace, [reply(500, ""), reply(500, ""), status(), status()]).await;
     assert!(rest.schedule().await.is_err() && rest.schedule().await.is_err());

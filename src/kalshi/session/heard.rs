@@ -3,22 +3,22 @@
 use tracing::{info, warn};
 
 use crate::domain::Order;
-use crate::engine::gateway::{News, PublicTrade};
-use crate::kalshi::frame::{Frame, Trade};
-use crate::kalshi::orders::Task;
-use crate::kalshi::perform::{Addressed, Report, perform, pushed_fill, pushed_order};
+use crate::engine::gateway::{PublicTrade, SessionEvent};
+use crate::kalshi::frame::{Frame, TradeMessage};
+use crate::kalshi::orders::OrderTask;
+use crate::kalshi::perform::{MarketReport, OrderAddress, perform, pushed_fill, pushed_order};
 use crate::kalshi::rest::ApiError;
 use crate::kalshi::stream::StreamEvent;
 
-use super::{Detail, Finished, Session};
+use super::{BookDepth, ExchangeSession, FinishedRequest};
 
-impl Session {
-    pub(super) fn begin(&mut self, task: Task) {
+impl ExchangeSession {
+    pub(super) fn begin(&mut self, task: OrderTask) {
         let order: Order = *task.order();
         let Some(market) = self.watch.market(order.market) else {
             return self.fail(format!("order {} is for a market that is not known", order.id.0));
         };
-        let to = Addressed {
+        let to = OrderAddress {
             ticker: market.ticker.as_ref().into(),
             client_id: self.tracker.client_id(order.id),
             entry_group: self.entry_group.clone(),
@@ -26,13 +26,13 @@ impl Session {
         let rest = self.rest.clone();
         self.jobs.spawn(async move {
             let (done, error) = perform(rest, task, to).await;
-            Finished::Task(done, error)
+            FinishedRequest::Task(done, error)
         });
     }
 
-    pub(super) fn finished(&mut self, finished: Finished) {
+    pub(super) fn finished(&mut self, finished: FinishedRequest) {
         match finished {
-            Finished::Task(done, error) => {
+            FinishedRequest::Task(done, error) => {
                 if let Some(error) = error {
                     if done.is_refused_order() {
                         self.link.set_refusal(error.to_string().into());
@@ -42,7 +42,7 @@ impl Session {
                 let now = self.monotonic();
                 done.hand_to(&mut self.tracker, now);
             }
-            Finished::Swept(reports, took) => {
+            FinishedRequest::Swept(reports, took) => {
                 self.sweeping = false;
                 if reports.as_ref().is_err_and(may_pass) {
                     self.sweep_soon();
@@ -56,7 +56,7 @@ impl Session {
                 }
                 self.reported(reports, "a sweep of the markets");
             }
-            Finished::Asked(tickers, reports) => {
+            FinishedRequest::Asked(tickers, reports) => {
                 self.reading -= 1;
                 // Nothing else would tell of them, and the clock of a sandbox must not go on without them.
                 if reports.as_ref().is_err_and(may_pass) {
@@ -64,13 +64,13 @@ impl Session {
                 }
                 self.reported(reports, "reading new markets");
             }
-            Finished::Hours(asked) => self.hours_told(asked),
-            Finished::WentOn(Ok(clock)) => self.arrived(clock),
-            Finished::WentOn(Err(error)) => self.fail(format!("the exchange's clock: {error}")),
+            FinishedRequest::Hours(asked) => self.hours_told(asked),
+            FinishedRequest::WentOn(Ok(clock)) => self.arrived(clock),
+            FinishedRequest::WentOn(Err(error)) => self.fail(format!("the exchange's clock: {error}")),
         }
     }
 
-    pub(super) fn reported(&mut self, reports: Result<Vec<Report>, ApiError>, what: &str) {
+    pub(super) fn reported(&mut self, reports: Result<Vec<MarketReport>, ApiError>, what: &str) {
         let now = self.market_time();
         let reported = match reports {
             Ok(reports) => self.watch.reported(&reports, now).map_err(|error| error.to_string()),
@@ -114,8 +114,8 @@ impl Session {
             }
             StreamEvent::Book { ticker, top, deeper, .. } => {
                 self.watch.book(&ticker, top);
-                if self.settings.detail.levels() > 1 {
-                    let counts = matches!(self.settings.detail, Detail::Every(_));
+                if self.settings.depth.levels() > 1 {
+                    let counts = matches!(self.settings.depth, BookDepth::FullDepth(_));
                     self.watch.deepen(&ticker, deeper, counts);
                 }
             }
@@ -149,12 +149,12 @@ impl Session {
                     self.tracker.pushed_order(&message.client_order_id, now, report);
                 }
             }
-            Frame::Trade(trade) if self.settings.detail != Detail::Best => {
+            Frame::Trade(trade) if self.settings.depth != BookDepth::TopOfBook => {
                 if let Some(market) = self.watch.id(&trade.ticker) {
-                    let Trade { id, yes_price, contracts, taker, .. } = trade;
+                    let TradeMessage { id, yes_price, contracts, taker, .. } = trade;
                     let trade = PublicTrade { market, id, yes_price, contracts, taker };
                     let at = self.stamp();
-                    self.push(News::Trade { at, trade });
+                    self.push(SessionEvent::Trade { at, trade });
                 }
             }
             Frame::SandboxClock(clock) => self.arrived(clock),

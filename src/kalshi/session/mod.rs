@@ -22,20 +22,20 @@ use tokio::time::{Instant, sleep_until};
 use tracing::{debug, warn};
 
 use crate::domain::{Span, Timestamp};
-use crate::engine::gateway::{GatewayError, News};
+use crate::engine::gateway::{GatewayError, SessionEvent};
 use crate::event::{Command, Control, Input, RejectReason, Stamped, VenueEvent};
 
 use super::auth::Credentials;
 use super::clock;
-use super::frame::SandboxClock;
+use super::frame::SandboxClockMessage;
 use super::hours::TradingHours;
 use super::link::Link;
 use super::orders::OrderTracker;
-use super::perform::{Done, MarketReader, Report};
+use super::perform::{MarketReader, MarketReport, TaskOutcome};
 use super::rest::{ApiError, Rest};
 use super::stream::{self, StreamEvent, StreamSettings, Want};
-use super::venue::Ask;
-use super::watch::MarketWatch;
+use super::venue::SessionCommand;
+use super::watch::MarketTracker;
 use super::wire::{ExchangeStatus, Schedule};
 
 /// Stream events held while the session is busy; more would mean that it has stalled.
@@ -69,44 +69,44 @@ pub struct SessionSettings {
     pub by_exchange: bool,
     /// The order group of entries, which the exchange can stop. Exits are in none.
     pub entry_group: Option<Arc<str>>,
-    /// Who is told.
-    pub detail: Detail,
+    /// How much of each book, and whether public trades, are told.
+    pub depth: BookDepth,
 }
 
-/// How much is told of books, and whether trades are.
+/// How much of each book the session tells, and whether public trades.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Detail {
-    /// For a desk: the best prices.
-    Best,
-    /// For a desk, and a recorder beside it that hears trades and so many levels of each book: the desk is told
-    /// what it would be told without.
-    Beside(usize),
-    /// For whom every change of so many levels of each book counts as one of the best prices; trades too.
-    Every(usize),
+pub enum BookDepth {
+    /// The best prices, for a desk.
+    TopOfBook,
+    /// The best prices for a desk, and so many levels of each book and all public trades for a recorder beside
+    /// it. The desk is told what it would be told without.
+    TopWithRecorder(usize),
+    /// An update whenever any of the top so many levels changes, and every public trade.
+    FullDepth(usize),
 }
 
-impl Detail {
+impl BookDepth {
     /// Levels of each book that are followed.
     const fn levels(self) -> usize {
         match self {
-            Self::Best => 1,
-            Self::Beside(levels) | Self::Every(levels) => levels,
+            Self::TopOfBook => 1,
+            Self::TopWithRecorder(levels) | Self::FullDepth(levels) => levels,
         }
     }
 }
 
 /// What finished in the background.
-enum Finished {
-    Task(Done, Option<ApiError>),
-    Swept(Result<Vec<Report>, ApiError>, Duration),
-    Asked(Vec<Arc<str>>, Result<Vec<Report>, ApiError>),
-    WentOn(Result<SandboxClock, ApiError>),
+enum FinishedRequest {
+    Task(TaskOutcome, Option<ApiError>),
+    Swept(Result<Vec<MarketReport>, ApiError>, Duration),
+    Asked(Vec<Arc<str>>, Result<Vec<MarketReport>, ApiError>),
+    WentOn(Result<SandboxClockMessage, ApiError>),
     Hours(Result<(ExchangeStatus, Schedule), ApiError>),
 }
 
 /// Where the exchange's clock is on its way.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Going {
+enum ClockState {
     /// Nobody waits.
     Standing,
     /// The engine asked.
@@ -114,31 +114,31 @@ enum Going {
     /// The exchange was asked.
     Under,
     /// It answered; what it told is being completed.
-    Arrived(SandboxClock),
+    Arrived(SandboxClockMessage),
 }
 
 /// The session.
 #[expect(clippy::struct_excessive_bools, reason = "they say independent things")]
-pub struct Session {
+pub struct ExchangeSession {
     rest: Rest,
     settings: SessionSettings,
     reader: MarketReader,
-    watch: MarketWatch,
+    watch: MarketTracker,
     tracker: OrderTracker,
-    asks: mpsc::Receiver<Ask>,
-    news: SyncSender<News>,
+    asks: mpsc::Receiver<SessionCommand>,
+    news: SyncSender<SessionEvent>,
     link: Arc<Link>,
-    outbox: VecDeque<News>,
+    outbox: VecDeque<SessionEvent>,
     wants: Option<mpsc::Sender<Want>>,
     events: mpsc::Receiver<StreamEvent>,
     /// Whether stream events were lost, as there were more than are held.
     stalled: Arc<AtomicBool>,
-    jobs: JoinSet<Finished>,
+    jobs: JoinSet<FinishedRequest>,
     started: Instant,
     exchange_now: Timestamp,
     /// Up to which moment of the exchange's clock the engine was told everything.
     told_to: Timestamp,
-    going: Going,
+    going: ClockState,
     /// Something was told about orders since the exchange's clock was last told.
     answered: bool,
     /// Markets were asked for over the stream, and the exchange's clock was not heard since.
@@ -164,34 +164,34 @@ pub struct Session {
 }
 
 /// What a session is made of.
-pub struct Parts {
+pub struct SessionParts {
     /// The REST client.
     pub rest: Rest,
     /// The key, for the stream.
     pub credentials: Credentials,
     /// What is known of markets.
-    pub watch: MarketWatch,
+    pub watch: MarketTracker,
     /// Reads markets.
     pub reader: MarketReader,
     /// What is known of our orders.
     pub tracker: OrderTracker,
     /// What the engine asks.
-    pub asks: mpsc::Receiver<Ask>,
+    pub asks: mpsc::Receiver<SessionCommand>,
     /// What the engine is told.
-    pub news: SyncSender<News>,
+    pub news: SyncSender<SessionEvent>,
     /// How the session stands, for whoever looks.
     pub link: Arc<Link>,
 }
 
 /// Runs a session to its end. To be awaited within a tokio runtime.
-pub async fn run(parts: Parts, settings: SessionSettings) {
+pub async fn run(parts: SessionParts, settings: SessionSettings) {
     let (told, events) = mpsc::channel(HELD_EVENTS);
     let stalled = Arc::new(AtomicBool::new(false));
     let wants = settings.stream.then(|| {
         let (wants, wanted) = mpsc::channel(1_024);
         let (environment, credentials) = (parts.rest.environment(), parts.credentials.clone());
         let seed = clock::now().nanos().unsigned_abs();
-        let levels = settings.detail.levels();
+        let levels = settings.depth.levels();
         let out = teller(told, Arc::clone(&stalled));
         tokio::spawn(async move {
             let stream = StreamSettings { levels, ..StreamSettings::new(seed) };
@@ -199,7 +199,7 @@ pub async fn run(parts: Parts, settings: SessionSettings) {
         });
         wants
     });
-    Session::new(parts, settings, wants, events, stalled).serve().await;
+    ExchangeSession::new(parts, settings, wants, events, stalled).serve().await;
 }
 
 /// Hands stream events to the session without waiting. If the session does not keep up, `stalled` says that
@@ -213,15 +213,15 @@ fn teller(told: mpsc::Sender<StreamEvent>, stalled: Arc<AtomicBool>) -> impl FnM
     }
 }
 
-impl Session {
+impl ExchangeSession {
     fn new(
-        parts: Parts,
+        parts: SessionParts,
         settings: SessionSettings,
         wants: Option<mpsc::Sender<Want>>,
         events: mpsc::Receiver<StreamEvent>,
         stalled: Arc<AtomicBool>,
     ) -> Self {
-        let Parts { rest, credentials: _, watch, reader, tracker, asks, news, link } = parts;
+        let SessionParts { rest, credentials: _, watch, reader, tracker, asks, news, link } = parts;
         let now = Instant::now();
         // The stream asks for a sweep as soon as it is up.
         let first_sweep = if settings.stream { now + STREAM_FIRST } else { now };
@@ -243,7 +243,7 @@ impl Session {
             started: now,
             exchange_now: Timestamp::MIN,
             told_to: Timestamp::MIN,
-            going: Going::Standing,
+            going: ClockState::Standing,
             answered: false,
             subscribing: false,
             reading: 0,
@@ -271,7 +271,7 @@ impl Session {
         loop {
             self.step().await;
             if self.is_over() {
-                self.push(News::End);
+                self.push(SessionEvent::End);
                 while !self.outbox.is_empty() {
                     self.flush();
                     tokio::time::sleep(ENGINE_BUSY).await;
@@ -318,7 +318,7 @@ impl Session {
         self.ask_hours_if_due();
         // Until the exchange's clock has said which moment this is, nothing can be stamped, and a market that
         // opens at this moment would be taken for one that is not open yet.
-        if self.going != Going::Under {
+        if self.going != ClockState::Under {
             self.read_unknown();
             self.tell_of_orders();
             self.tell_of_markets().await;
@@ -369,24 +369,28 @@ impl Session {
         if self.settings.by_exchange { self.exchange_now } else { clock::now() }
     }
 
-    fn asked(&mut self, ask: Ask) {
+    fn asked(&mut self, ask: SessionCommand) {
         match ask {
-            Ask::Command(Command::Submit(order)) if self.draining.is_some() || self.paused.is_some() => {
+            SessionCommand::Command(Command::Submit(order))
+                if self.draining.is_some() || self.paused.is_some() =>
+            {
                 let event = VenueEvent::Rejected { order: order.id, reason: RejectReason::NeverSent };
                 self.tell_venue(event);
             }
-            Ask::Command(command) => self.tracker.command(&command),
-            Ask::GoOn(until) if self.going == Going::Standing => self.going = Going::Asked(until),
+            SessionCommand::Command(command) => self.tracker.command(&command),
+            SessionCommand::GoOn(until) if self.going == ClockState::Standing => {
+                self.going = ClockState::Asked(until);
+            }
             // The engine was interrupted while it waited; the next moment is on its way already.
-            Ask::GoOn(_) => {}
-            Ask::Control(control) => self.control(control),
-            Ask::EntryGroup(group) => self.entry_group = Some(group),
-            Ask::Fact { published, fact } => {
-                self.push(News::Later(Stamped { at: published, value: Input::Fact(fact) }));
+            SessionCommand::GoOn(_) => {}
+            SessionCommand::Control(control) => self.control(control),
+            SessionCommand::EntryGroup(group) => self.entry_group = Some(group),
+            SessionCommand::Fact { published, fact } => {
+                self.push(SessionEvent::Later(Stamped { at: published, value: Input::Fact(fact) }));
                 self.answered = true;
             }
-            Ask::Drain => self.drain(),
-            Ask::Abort => self.aborted = true,
+            SessionCommand::Drain => self.drain(),
+            SessionCommand::Abort => self.aborted = true,
         }
     }
 
@@ -412,16 +416,16 @@ impl Session {
         // Before the first moment was told, it comes with that.
         let told = Some(self.told_to).filter(|&told| told > Timestamp::MIN);
         let at = self.stamp().map(|now| told.unwrap_or(now));
-        self.push(News::Input { at, input: Input::Control(control) });
+        self.push(SessionEvent::Input { at, input: Input::Control(control) });
         self.answered = true;
         self.urgent |= told.is_some();
     }
 
     fn fail(&mut self, message: String) {
-        self.push(News::Failed(GatewayError::venue(message)));
+        self.push(SessionEvent::Failed(GatewayError::venue(message)));
     }
 
-    fn push(&mut self, news: News) {
+    fn push(&mut self, news: SessionEvent) {
         self.outbox.push_back(news);
     }
 

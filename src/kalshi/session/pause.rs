@@ -10,7 +10,7 @@ use tracing::{info, warn};
 use crate::kalshi::rest::{ApiError, Rest};
 use crate::kalshi::wire::{ExchangeStatus, Schedule};
 
-use super::{Finished, Session};
+use super::{ExchangeSession, FinishedRequest};
 
 /// How often it is asked, and how often while nothing is traded.
 const ASK_EVERY: Duration = Duration::from_mins(1);
@@ -27,7 +27,7 @@ async fn ask(rest: &Rest) -> Result<(ExchangeStatus, Schedule), ApiError> {
     Ok((rest.exchange_status().await?, rest.schedule().await?))
 }
 
-impl Session {
+impl ExchangeSession {
     /// Something hints at a pause, or at its end.
     pub(super) fn ask_hours_soon(&mut self) {
         self.hours_at = self.hours_at.min(Instant::now() + HINTS);
@@ -52,7 +52,7 @@ impl Session {
         self.keep_to_hours();
         self.asking_hours = true;
         let rest = self.rest.clone();
-        self.jobs.spawn(async move { Finished::Hours(ask(&rest).await) });
+        self.jobs.spawn(async move { FinishedRequest::Hours(ask(&rest).await) });
     }
 
     pub(super) fn hours_told(&mut self, asked: Result<(ExchangeStatus, Schedule), ApiError>) {

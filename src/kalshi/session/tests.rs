@@ -7,7 +7,7 @@ use crate::domain::FeeSchedule;
 use crate::kalshi::environment::Environment;
 use crate::kalshi::frame::{Frame, Lifecycle, Turn};
 use crate::kalshi::schema::decode;
-use crate::kalshi::watch::{Scope, SeriesFacts};
+use crate::kalshi::watch::{MarketScope, SeriesFacts};
 use crate::kalshi::wire::OneMarket;
 
 /// The secret key of the first example of RFC 8032, which is no secret.
@@ -16,15 +16,15 @@ const PEM: &str = "-----BEGIN PRIVATE KEY-----\n\
     -----END PRIVATE KEY-----\n";
 
 /// Nobody listens where they go: requests fail, which a session survives.
-fn parts(asks: mpsc::Receiver<Ask>, news: SyncSender<News>) -> Parts {
+fn parts(asks: mpsc::Receiver<SessionCommand>, news: SyncSender<SessionEvent>) -> SessionParts {
     let environment = Environment::Sandbox { port: 1 };
     let credentials = Credentials::from_pem("key-1", PEM).unwrap();
     let rest = Rest::new(&environment, Some(credentials.clone())).unwrap();
-    Parts {
-        reader: MarketReader::new(rest.clone(), Scope::default()),
+    SessionParts {
+        reader: MarketReader::new(rest.clone(), MarketScope::default()),
         rest,
         credentials,
-        watch: MarketWatch::new(Scope::default(), None),
+        watch: MarketTracker::new(MarketScope::default(), None),
         tracker: OrderTracker::new("run"),
         asks,
         news,
@@ -38,7 +38,7 @@ fn settings(by_exchange: bool) -> SessionSettings {
         interval: Span::MINUTE,
         by_exchange,
         entry_group: None,
-        detail: Detail::Best,
+        depth: BookDepth::TopOfBook,
     }
 }
 
@@ -52,28 +52,29 @@ async fn a_new_market_is_read_and_subscribed_within_its_moment() {
     let (_ask, asks) = mpsc::channel(8);
     let (wants, mut wanted) = mpsc::channel(8);
     let (_told, events) = mpsc::channel(8);
-    let mut session = Session::new(parts(asks, news), settings(true), Some(wants), events, Arc::default());
+    let mut session =
+        ExchangeSession::new(parts(asks, news), settings(true), Some(wants), events, Arc::default());
     session.sweep_at = None;
-    session.asked(Ask::GoOn(None));
+    session.asked(SessionCommand::GoOn(None));
     session.step().await;
     assert_eq!(wanted.try_recv().unwrap(), Want::Advance { until_ts_ms: None });
 
     session.frame(Frame::Lifecycle(Lifecycle { ticker: Arc::clone(&ticker), turn: Turn::Activated }));
     session.step().await;
     assert_eq!(session.reading, 0, "before its moment it would be taken for not open yet");
-    let clock = SandboxClock { now: opens, end: false };
+    let clock = SandboxClockMessage { now: opens, end: false };
     session.frame(Frame::SandboxClock(clock));
     session.step().await;
     assert_eq!(session.reading, 1);
 
     let series =
         SeriesFacts { ticker: "KXHIGHNY".into(), category: "Climate".into(), fees: FeeSchedule::STANDARD };
-    session.finished(Finished::Asked(vec![Arc::clone(&ticker)], Ok(vec![(market, series)])));
+    session.finished(FinishedRequest::Asked(vec![Arc::clone(&ticker)], Ok(vec![(market, series)])));
     session.step().await;
     assert_eq!(wanted.try_recv().unwrap(), Want::Markets(vec![ticker]));
     let again = Want::Advance { until_ts_ms: Some(opens.millis()) };
     assert_eq!(wanted.try_recv().unwrap(), again, "its book belongs to this moment");
-    let is_clock = |news: &News| matches!(news, News::Clock { .. });
+    let is_clock = |news: &SessionEvent| matches!(news, SessionEvent::Clock { .. });
     assert!(!heard.try_iter().any(|news| is_clock(&news)), "the moment is not over");
     session.frame(Frame::SandboxClock(clock));
     session.step().await;
@@ -93,16 +94,16 @@ async fn a_session_that_loses_stream_events_fails_and_says_why() {
     assert!(!stalled.load(Ordering::Relaxed), "there is room for two");
     tell(StreamEvent::Up);
     let session = tokio::spawn(async move {
-        Session::new(parts, settings, None, events, stalled).serve().await;
+        ExchangeSession::new(parts, settings, None, events, stalled).serve().await;
     });
     let told = tokio::task::spawn_blocking(move || {
         let first = heard.recv().unwrap();
-        ask.blocking_send(Ask::Drain).unwrap();
+        ask.blocking_send(SessionCommand::Drain).unwrap();
         (first, heard.recv().unwrap(), heard.recv().is_err())
     });
     let (first, second, over) = told.await.unwrap();
-    let News::Failed(error) = first else { panic!("{first:?}") };
+    let SessionEvent::Failed(error) = first else { panic!("{first:?}") };
     assert!(error.message.contains("behind the exchange's stream"), "{error}");
-    assert!(matches!(second, News::End) && over, "{second:?}");
+    assert!(matches!(second, SessionEvent::End) && over, "{second:?}");
     session.await.unwrap();
 }

@@ -6,36 +6,36 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use crate::domain::{MarketStatus, Span, Timestamp};
-use crate::engine::gateway::News;
+use crate::engine::gateway::SessionEvent;
 use crate::event::{Input, MarketEvent, VenueEvent};
 use crate::kalshi::clock;
-use crate::kalshi::frame::SandboxClock;
+use crate::kalshi::frame::SandboxClockMessage;
 use crate::kalshi::rest::ApiError;
 use crate::kalshi::stream::Want;
 
-use super::{BEHIND, Detail, Finished, Going, READ_AGAIN, SWEEP_LEAD, Session};
+use super::{BEHIND, BookDepth, ClockState, ExchangeSession, FinishedRequest, READ_AGAIN, SWEEP_LEAD};
 
-impl Session {
-    pub(super) fn arrived(&mut self, clock: SandboxClock) {
+impl ExchangeSession {
+    pub(super) fn arrived(&mut self, clock: SandboxClockMessage) {
         self.exchange_now = self.exchange_now.max(clock.now);
-        if self.going == Going::Under {
-            self.going = Going::Arrived(clock);
+        if self.going == ClockState::Under {
+            self.going = ClockState::Arrived(clock);
         }
     }
 
     /// Moves the exchange's clock, or tells where it is, as soon as nothing is open before it.
     pub(super) async fn go_on(&mut self) {
-        if self.going != Going::Standing && std::mem::take(&mut self.urgent) {
+        if self.going != ClockState::Standing && std::mem::take(&mut self.urgent) {
             return self.tell_at_once();
         }
         match self.going {
-            Going::Asked(until) if self.tracker.is_quiet() && self.reading == 0 && !self.sweeping => {
+            ClockState::Asked(until) if self.tracker.is_quiet() && self.reading == 0 && !self.sweeping => {
                 if std::mem::take(&mut self.answered) {
                     // What was answered now comes before anything later.
-                    self.going = Going::Standing;
+                    self.going = ClockState::Standing;
                     return self.tell_clock(self.exchange_now, false);
                 }
-                self.going = Going::Under;
+                self.going = ClockState::Under;
                 if self.wants.is_some() {
                     self.advance(until).await;
                 } else {
@@ -45,11 +45,13 @@ impl Session {
                     self.jobs.spawn(async move {
                         let until = until.unwrap_or(Timestamp::MAX);
                         let clock = rest.sandbox_advance(until).await;
-                        Finished::WentOn(clock.map(|clock| SandboxClock { now: clock.now, end: clock.end }))
+                        FinishedRequest::WentOn(
+                            clock.map(|clock| SandboxClockMessage { now: clock.now, end: clock.end }),
+                        )
                     });
                 }
             }
-            Going::Arrived(clock) if self.reading == 0 && !self.sweeping => {
+            ClockState::Arrived(clock) if self.reading == 0 && !self.sweeping => {
                 if self.sweep_at.is_some_and(|at| at <= Instant::now()) {
                     return self.sweep();
                 }
@@ -58,10 +60,10 @@ impl Session {
                 }
                 if self.subscribing {
                     // The books of new markets belong to this moment, whenever they come: the clock is told after them.
-                    self.going = Going::Under;
+                    self.going = ClockState::Under;
                     return self.advance(Some(clock.now)).await;
                 }
-                self.going = Going::Standing;
+                self.going = ClockState::Standing;
                 self.answered = false;
                 self.tell_clock(clock.now, clock.end);
             }
@@ -71,21 +73,23 @@ impl Session {
 
     fn tell_clock(&mut self, now: Timestamp, end: bool) {
         self.told_to = now;
-        self.push(News::Clock { now, end });
+        self.push(SessionEvent::Clock { now, end });
     }
 
     /// The engine, which waits for the exchange's clock, hears what is in line for it although the clock does not
     /// go on. What it then asks for is what it asked for before.
     fn tell_at_once(&mut self) {
         match self.going {
-            Going::Asked(_) => {
-                self.going = Going::Standing;
+            ClockState::Asked(_) => {
+                self.going = ClockState::Standing;
                 self.answered = false;
                 self.tell_clock(self.exchange_now, false);
             }
             // The moment on its way is not complete, so only what has the stamp of the last one can be heard.
-            Going::Under | Going::Arrived(_) => self.push(News::Clock { now: self.told_to, end: false }),
-            Going::Standing => {}
+            ClockState::Under | ClockState::Arrived(_) => {
+                self.push(SessionEvent::Clock { now: self.told_to, end: false });
+            }
+            ClockState::Standing => {}
         }
     }
 
@@ -105,7 +109,7 @@ impl Session {
         self.answered = true;
         self.urgent |= matches!(event, VenueEvent::Unexplained { .. });
         let at = self.stamp();
-        self.push(News::Input { at, input: Input::Venue(event) });
+        self.push(SessionEvent::Input { at, input: Input::Venue(event) });
     }
 
     pub(super) fn read_unknown(&mut self) {
@@ -116,7 +120,7 @@ impl Session {
             let tickers: Vec<_> = unknown.into_iter().collect();
             self.jobs.spawn(async move {
                 let read = unhurried(reader.markets(tickers.clone()).await).await;
-                Finished::Asked(tickers, read)
+                FinishedRequest::Asked(tickers, read)
             });
         }
     }
@@ -138,10 +142,10 @@ impl Session {
                 _ => {}
             }
             let news = match event {
-                MarketEvent::Quote { market, quote } if self.settings.detail != Detail::Best => {
-                    News::Book { at: stamp, market, quote, beside: self.watch.beside(market) }
+                MarketEvent::Quote { market, quote } if self.settings.depth != BookDepth::TopOfBook => {
+                    SessionEvent::Book { at: stamp, market, quote, beside: self.watch.beside(market) }
                 }
-                event => News::Input { at: stamp, input: Input::Market(event) },
+                event => SessionEvent::Input { at: stamp, input: Input::Market(event) },
             };
             self.push(news);
         }
@@ -180,7 +184,7 @@ impl Session {
         self.jobs.spawn(async move {
             let began = Instant::now();
             let reports = unhurried(reader.sweep(others).await).await;
-            Finished::Swept(reports, began.elapsed())
+            FinishedRequest::Swept(reports, began.elapsed())
         });
     }
 

@@ -8,7 +8,7 @@
 use std::sync::Arc;
 
 use crate::domain::{Depth, Timestamp};
-use crate::kalshi::book::{BookId, Books, Top};
+use crate::kalshi::book::{BookId, OrderBooks, Top};
 use crate::kalshi::frame::Frame;
 
 use super::StreamEvent;
@@ -18,7 +18,7 @@ const MOST_HELD: usize = 4_096;
 
 /// What was told of a book.
 #[derive(Clone, Debug, Default)]
-struct Told {
+struct ToldTop {
     /// Its best prices; `None` = that it cannot be relied on.
     top: Option<Top>,
     /// Levels beneath, as far as they are told.
@@ -35,16 +35,16 @@ enum Item {
 
 /// What is held, and what was told of each book.
 #[derive(Debug, Default)]
-pub(super) struct Held {
+pub(super) struct HeldChanges {
     items: Vec<Item>,
     at: Option<Timestamp>,
-    told: Vec<Told>,
+    told: Vec<ToldTop>,
 }
 
-impl Held {
-    fn told(&mut self, id: BookId) -> &mut Told {
+impl HeldChanges {
+    fn told(&mut self, id: BookId) -> &mut ToldTop {
         if self.told.len() <= id.index() {
-            self.told.resize(id.index() + 1, Told::default());
+            self.told.resize(id.index() + 1, ToldTop::default());
         }
         &mut self.told[id.index()]
     }
@@ -79,7 +79,7 @@ impl Held {
     }
 
     /// Tells all that is held.
-    pub fn release(&mut self, books: &Books, mut tell: impl FnMut(StreamEvent)) {
+    pub fn release(&mut self, books: &OrderBooks, mut tell: impl FnMut(StreamEvent)) {
         self.at = None;
         let mut items = std::mem::take(&mut self.items);
         for item in items.drain(..) {

@@ -33,7 +33,7 @@ use super::book::Top;
 use super::frame::Frame;
 
 pub use shell::run;
-pub use subscription::Channel;
+pub use subscription::StreamChannel;
 
 /// What is asked of the stream.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -80,7 +80,7 @@ pub enum StreamEvent {
     /// Messages of a channel were lost; what they may have said is to be read by REST.
     Missed {
         /// The channel.
-        channel: Channel,
+        channel: StreamChannel,
     },
     /// A message could not be read. Says which field of which message, and what to do.
     Schema(String),

@@ -35,7 +35,7 @@ pub async fn run(
     out: impl FnMut(StreamEvent),
 ) {
     let state = StreamState::new(settings);
-    let mut shell = Shell { state, settings, wants, out, start: Instant::now() };
+    let mut shell = StreamConnection { state, settings, wants, out, start: Instant::now() };
     loop {
         // On the heap: making a connection under TLS takes much room, and is rare.
         let connecting = Box::pin(connect(environment, credentials, settings.answer));
@@ -54,7 +54,7 @@ pub async fn run(
     }
 }
 
-struct Shell<F> {
+struct StreamConnection<F> {
     state: StreamState,
     settings: StreamSettings,
     wants: mpsc::Receiver<Want>,
@@ -62,7 +62,7 @@ struct Shell<F> {
     start: Instant,
 }
 
-impl<F: FnMut(StreamEvent)> Shell<F> {
+impl<F: FnMut(StreamEvent)> StreamConnection<F> {
     fn now(&self) -> Duration {
         self.start.elapsed()
     }

@@ -16,7 +16,7 @@ use tokio_tungstenite::{WebSocketStream, accept_hdr_async};
 use super::*;
 use crate::kalshi::auth::Credentials;
 use crate::kalshi::environment::Environment;
-use crate::kalshi::frame::SandboxClock;
+use crate::kalshi::frame::SandboxClockMessage;
 
 /// The secret key of the first example of RFC 8032, which is no secret.
 const PEM: &str = "-----BEGIN PRIVATE KEY-----\n\
@@ -217,7 +217,7 @@ async fn many_messages_at_once_are_one_change_and_the_clock_ends_it() {
     assert_eq!((top.bid_size.map(crate::domain::Contracts::hundredths), *told_at), (Some(800), at));
     assert_eq!(
         *clock,
-        Frame::SandboxClock(SandboxClock { now: Timestamp::from_nanos(5_000_000), end: true })
+        Frame::SandboxClock(SandboxClockMessage { now: Timestamp::from_nanos(5_000_000), end: true })
     );
 }
 

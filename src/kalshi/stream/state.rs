@@ -7,13 +7,13 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::kalshi::book::{Applied, BookId, Books, Seen, SequenceGuard};
+use crate::kalshi::book::{Applied, BookId, OrderBooks, SequenceCheck, SequenceGuard};
 use crate::kalshi::frame::{BookFrame, Frame, Head, Message, Refusal};
 use crate::kalshi::limits::Backoff;
 
-use super::held::Held;
-use super::subscription::{self, Command, Phase, Purpose, Subscription};
-use super::{Channel, StreamEvent, StreamSettings, Want};
+use super::held::HeldChanges;
+use super::subscription::{self, ChannelSubscription, CommandPurpose, StreamCommand, SubscriptionPhase};
+use super::{StreamChannel, StreamEvent, StreamSettings, Want};
 
 /// What is to be done.
 #[derive(Clone, Debug, PartialEq)]
@@ -31,7 +31,7 @@ pub enum Effect {
 
 /// A request to the clock of our own stand-in, until it is answered.
 #[derive(Clone, Copy, Debug)]
-struct Advance {
+struct PendingAdvance {
     until_ts_ms: Option<i64>,
     sent: bool,
 }
@@ -61,14 +61,14 @@ pub struct StreamState {
     heard: Duration,
     up: bool,
     last_id: u64,
-    commands: BTreeMap<u64, Command>,
-    subscriptions: [Subscription; Channel::ALL.len()],
+    commands: BTreeMap<u64, StreamCommand>,
+    subscriptions: [ChannelSubscription; StreamChannel::ALL.len()],
     wanted: BTreeSet<Arc<str>>,
-    books: Books,
-    held: Held,
+    books: OrderBooks,
+    held: HeldChanges,
     recovery: Option<Recovery>,
     last_recovery: Duration,
-    advance: Option<Advance>,
+    advance: Option<PendingAdvance>,
     effects: VecDeque<Effect>,
 }
 
@@ -85,10 +85,10 @@ impl StreamState {
             up: false,
             last_id: 0,
             commands: BTreeMap::new(),
-            subscriptions: Channel::ALL.map(Subscription::new),
+            subscriptions: StreamChannel::ALL.map(ChannelSubscription::new),
             wanted: BTreeSet::new(),
-            books: Books::of_levels(settings.levels),
-            held: Held::default(),
+            books: OrderBooks::of_levels(settings.levels),
+            held: HeldChanges::default(),
             recovery: None,
             last_recovery: Duration::ZERO,
             advance: None,
@@ -143,7 +143,7 @@ impl StreamState {
         self.recovery = None;
         self.last_recovery = Duration::ZERO;
         for subscription in &mut self.subscriptions {
-            *subscription = Subscription::new(subscription.channel);
+            *subscription = ChannelSubscription::new(subscription.channel);
             if subscription.channel.by_market() {
                 subscription.todo = self.wanted.iter().cloned().collect();
             }
@@ -168,7 +168,7 @@ impl StreamState {
                     by_market.for_each(|one| one.todo.push(Arc::clone(&ticker)));
                 }
             }
-            Want::Advance { until_ts_ms } => self.advance = Some(Advance { until_ts_ms, sent: false }),
+            Want::Advance { until_ts_ms } => self.advance = Some(PendingAdvance { until_ts_ms, sent: false }),
         }
         self.proceed(now);
     }
@@ -236,7 +236,7 @@ impl StreamState {
                 let channel = found.channel;
                 self.missed(now, channel);
             }
-            None => self.missed(now, Channel::Books),
+            None => self.missed(now, StreamChannel::Books),
         }
     }
 
@@ -249,9 +249,9 @@ impl StreamState {
         let found = self.subscriptions.iter_mut().find(|one| sid.is_some() && one.sid() == sid);
         if let Some((found, seq)) = found.zip(seq) {
             match found.guard.see(seq) {
-                Seen::Next => {}
-                Seen::Again => return,
-                Seen::Gap => {
+                SequenceCheck::Next => {}
+                SequenceCheck::Again => return,
+                SequenceCheck::Gap => {
                     let channel = found.channel;
                     self.release();
                     self.missed(now, channel);
@@ -297,7 +297,7 @@ impl StreamState {
 
     fn take_book(&mut self, now: Duration, sid: Option<u64>, frame: &BookFrame) {
         // Of a subscription that ended: its last messages may still be on their way.
-        if self.subscription(Channel::Books).sid() != sid {
+        if self.subscription(StreamChannel::Books).sid() != sid {
             return;
         }
         let Some(id) = self.books.id(frame.ticker()) else { return };
@@ -321,9 +321,9 @@ impl StreamState {
         let awaited = self.commands.remove(&id).filter(|command| command.channel.name() == channel);
         let Some(command) = awaited else { return };
         let found = self.subscription(command.channel);
-        found.phase = Phase::On { sid, since: now };
+        found.phase = SubscriptionPhase::On { sid, since: now };
         found.guard = SequenceGuard::default();
-        if std::mem::take(&mut found.broken) && command.channel != Channel::Books {
+        if std::mem::take(&mut found.broken) && command.channel != StreamChannel::Books {
             self.release();
             self.tell(StreamEvent::Missed { channel: command.channel });
         }
@@ -341,8 +341,8 @@ impl StreamState {
                 None => self.disconnected(now, &format!("a subscription ended: {}", refusal.message)),
             };
         }
-        let Some(Command { channel, purpose, mut tickers, .. }) = command else { return };
-        if let Purpose::Leave = purpose {
+        let Some(StreamCommand { channel, purpose, mut tickers, .. }) = command else { return };
+        if let CommandPurpose::Leave = purpose {
             return self.off(channel, now);
         }
         // Markets that the exchange names are let go; without them the command may well be carried out.
@@ -357,16 +357,16 @@ impl StreamState {
         found.failures += 1;
         found.not_before = now + pause;
         found.todo.extend(tickers);
-        if let Purpose::Subscribe = purpose {
-            found.phase = Phase::Off;
+        if let CommandPurpose::Subscribe = purpose {
+            found.phase = SubscriptionPhase::Off;
         }
     }
 
     /// A subscription is gone by itself: it is made anew, after a pause that grows if it happens again.
-    fn ended(&mut self, now: Duration, channel: Channel) {
+    fn ended(&mut self, now: Duration, channel: StreamChannel) {
         let healthy = self.settings.healthy;
         let found = self.subscription(channel);
-        if let Phase::On { since, .. } = found.phase
+        if let SubscriptionPhase::On { since, .. } = found.phase
             && now.saturating_sub(since) >= healthy
         {
             found.failures = 0;
@@ -379,14 +379,14 @@ impl StreamState {
     }
 
     /// There is no subscription any more; all its markets are to be asked for again.
-    fn off(&mut self, channel: Channel, not_before: Duration) {
+    fn off(&mut self, channel: StreamChannel, not_before: Duration) {
         let wanted = if channel.by_market() { self.wanted.iter().cloned().collect() } else { Vec::new() };
         let found = self.subscription(channel);
-        found.phase = Phase::Off;
+        found.phase = SubscriptionPhase::Off;
         found.not_before = not_before;
         found.todo = wanted;
         self.commands.retain(|_, command| command.channel != channel);
-        if channel == Channel::Books {
+        if channel == StreamChannel::Books {
             self.release();
             self.recovery = None;
             for id in self.books.reset() {
@@ -396,8 +396,8 @@ impl StreamState {
     }
 
     /// Messages of a channel are missing.
-    fn missed(&mut self, now: Duration, channel: Channel) {
-        if channel != Channel::Books {
+    fn missed(&mut self, now: Duration, channel: StreamChannel) {
+        if channel != StreamChannel::Books {
             return self.tell(StreamEvent::Missed { channel });
         }
         let lost = self.books.lose_all();
@@ -408,7 +408,7 @@ impl StreamState {
     }
 
     fn ask_for_snapshots(&mut self, now: Duration, lost: impl IntoIterator<Item = BookId>) {
-        if self.subscription(Channel::Books).sid().is_none() {
+        if self.subscription(StreamChannel::Books).sid().is_none() {
             return;
         }
         let not_before = now.max(self.last_recovery + self.settings.between_snapshots);
@@ -427,10 +427,10 @@ impl StreamState {
     }
 
     fn leave_books(&mut self, now: Duration) {
-        let found = self.subscription(Channel::Books);
+        let found = self.subscription(StreamChannel::Books);
         let Some(sid) = found.sid() else { return };
-        found.phase = Phase::Leaving;
-        let id = self.command(now, Channel::Books, Purpose::Leave, Vec::new());
+        found.phase = SubscriptionPhase::Leaving;
+        let id = self.command(now, StreamChannel::Books, CommandPurpose::Leave, Vec::new());
         self.send(subscription::unsubscribe(id, sid));
     }
 
@@ -439,12 +439,13 @@ impl StreamState {
         if self.connected.is_none() {
             return;
         }
-        for channel in Channel::ALL {
+        for channel in StreamChannel::ALL {
             self.ask(now, channel);
         }
         self.recover(now);
-        let vital = |one: &&Subscription| one.channel.is_vital();
-        let open = |one: &Subscription| one.sid().is_some() && one.todo.is_empty() || self.is_idle(one);
+        let vital = |one: &&ChannelSubscription| one.channel.is_vital();
+        let open =
+            |one: &ChannelSubscription| one.sid().is_some() && one.todo.is_empty() || self.is_idle(one);
         if !self.up && self.commands.is_empty() && self.subscriptions.iter().filter(vital).all(open) {
             self.up = true;
             self.release();
@@ -452,18 +453,18 @@ impl StreamState {
         }
         // The clock of the stand-in stands still until everything is subscribed.
         if let Some(advance) = self.advance.filter(|advance| !advance.sent && self.commands.is_empty()) {
-            self.advance = Some(Advance { sent: true, ..advance });
+            self.advance = Some(PendingAdvance { sent: true, ..advance });
             self.last_id += 1;
             self.send(subscription::advance(self.last_id, advance.until_ts_ms));
         }
     }
 
     /// Whether there is nothing to subscribe to.
-    fn is_idle(&self, one: &Subscription) -> bool {
+    fn is_idle(&self, one: &ChannelSubscription) -> bool {
         one.channel.by_market() && self.wanted.is_empty()
     }
 
-    fn ask(&mut self, now: Duration, channel: Channel) {
+    fn ask(&mut self, now: Duration, channel: StreamChannel) {
         let chunk = self.settings.chunk.max(1);
         loop {
             let found = self.subscription(channel);
@@ -473,18 +474,18 @@ impl StreamState {
             let rest = found.todo.split_off(found.todo.len().min(chunk));
             let tickers = std::mem::replace(&mut found.todo, rest);
             if let Some(sid) = found.sid() {
-                let id = self.command(now, channel, Purpose::Add, tickers.clone());
+                let id = self.command(now, channel, CommandPurpose::Add, tickers.clone());
                 self.send(subscription::update(id, sid, "add_markets", &tickers));
             } else {
-                found.phase = Phase::Asked;
-                let id = self.command(now, channel, Purpose::Subscribe, tickers.clone());
+                found.phase = SubscriptionPhase::Asked;
+                let id = self.command(now, channel, CommandPurpose::Subscribe, tickers.clone());
                 self.send(subscription::subscribe(id, channel, &tickers));
             }
         }
     }
 
     fn recover(&mut self, now: Duration) {
-        let Some(sid) = self.subscription(Channel::Books).sid() else { return };
+        let Some(sid) = self.subscription(StreamChannel::Books).sid() else { return };
         let Some(recovery) = &mut self.recovery else { return };
         if recovery.asked.is_some() || now < recovery.not_before {
             return;
@@ -492,7 +493,7 @@ impl StreamState {
         recovery.asked = Some(now);
         self.last_recovery = now;
         // Also those that never came: their first snapshot may be what is missing.
-        let todo = self.subscription(Channel::Books).todo.clone();
+        let todo = self.subscription(StreamChannel::Books).todo.clone();
         let waiting: Vec<_> = self
             .books
             .waiting()
@@ -505,14 +506,20 @@ impl StreamState {
         }
     }
 
-    fn subscription(&mut self, channel: Channel) -> &mut Subscription {
+    fn subscription(&mut self, channel: StreamChannel) -> &mut ChannelSubscription {
         let found = self.subscriptions.iter_mut().find(|one| one.channel == channel);
         found.expect("there is one for each channel")
     }
 
-    fn command(&mut self, now: Duration, channel: Channel, purpose: Purpose, tickers: Vec<Arc<str>>) -> u64 {
+    fn command(
+        &mut self,
+        now: Duration,
+        channel: StreamChannel,
+        purpose: CommandPurpose,
+        tickers: Vec<Arc<str>>,
+    ) -> u64 {
         self.last_id += 1;
-        self.commands.insert(self.last_id, Command { channel, purpose, tickers, sent: now });
+        self.commands.insert(self.last_id, StreamCommand { channel, purpose, tickers, sent: now });
         self.last_id
     }
 

@@ -10,7 +10,7 @@ use crate::kalshi::book::SequenceGuard;
 
 /// A channel of the exchange's WebSocket.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Channel {
+pub enum StreamChannel {
     /// Turns in the lives of markets and events.
     Lifecycle,
     /// Our trades.
@@ -27,7 +27,7 @@ pub enum Channel {
     Books,
 }
 
-impl Channel {
+impl StreamChannel {
     /// All of them, in the order in which they are subscribed: what concerns our money first.
     pub const ALL: [Self; 7] = [
         Self::Fills,
@@ -66,7 +66,7 @@ impl Channel {
     }
 }
 
-impl fmt::Display for Channel {
+impl fmt::Display for StreamChannel {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(self.name())
     }
@@ -74,7 +74,7 @@ impl fmt::Display for Channel {
 
 /// How far a subscription is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Phase {
+pub(super) enum SubscriptionPhase {
     /// There is none.
     Off,
     /// It was asked for.
@@ -87,9 +87,9 @@ pub(super) enum Phase {
 
 /// The subscription of one channel on the present connection.
 #[derive(Debug)]
-pub(super) struct Subscription {
-    pub channel: Channel,
-    pub phase: Phase,
+pub(super) struct ChannelSubscription {
+    pub channel: StreamChannel,
+    pub phase: SubscriptionPhase,
     pub guard: SequenceGuard,
     /// Markets that were not asked for on this subscription yet.
     pub todo: Vec<Arc<str>>,
@@ -101,11 +101,11 @@ pub(super) struct Subscription {
     pub broken: bool,
 }
 
-impl Subscription {
-    pub fn new(channel: Channel) -> Self {
+impl ChannelSubscription {
+    pub fn new(channel: StreamChannel) -> Self {
         Self {
             channel,
-            phase: Phase::Off,
+            phase: SubscriptionPhase::Off,
             guard: SequenceGuard::default(),
             todo: Vec::new(),
             not_before: Duration::ZERO,
@@ -117,7 +117,7 @@ impl Subscription {
     /// Its name on this connection, if it is there.
     pub fn sid(&self) -> Option<u64> {
         match self.phase {
-            Phase::On { sid, .. } => Some(sid),
+            SubscriptionPhase::On { sid, .. } => Some(sid),
             _ => None,
         }
     }
@@ -125,16 +125,16 @@ impl Subscription {
     /// Whether something is to be asked for, be it later.
     pub fn has_to_ask(&self) -> bool {
         match self.phase {
-            Phase::Off => !self.channel.by_market() || !self.todo.is_empty(),
-            Phase::On { .. } => !self.todo.is_empty(),
-            Phase::Asked | Phase::Leaving => false,
+            SubscriptionPhase::Off => !self.channel.by_market() || !self.todo.is_empty(),
+            SubscriptionPhase::On { .. } => !self.todo.is_empty(),
+            SubscriptionPhase::Asked | SubscriptionPhase::Leaving => false,
         }
     }
 }
 
 /// What a command that awaits its answer was for.
 #[derive(Debug)]
-pub(super) enum Purpose {
+pub(super) enum CommandPurpose {
     Subscribe,
     Add,
     Leave,
@@ -142,19 +142,19 @@ pub(super) enum Purpose {
 
 /// A command that awaits its answer.
 #[derive(Debug)]
-pub(super) struct Command {
-    pub channel: Channel,
-    pub purpose: Purpose,
+pub(super) struct StreamCommand {
+    pub channel: StreamChannel,
+    pub purpose: CommandPurpose,
     pub tickers: Vec<Arc<str>>,
     pub sent: Duration,
 }
 
-pub(super) fn subscribe(id: u64, channel: Channel, tickers: &[Arc<str>]) -> String {
+pub(super) fn subscribe(id: u64, channel: StreamChannel, tickers: &[Arc<str>]) -> String {
     let mut params = json!({"channels": [channel.name()]});
     if channel.by_market() {
         params["market_tickers"] = json!(tickers);
     }
-    if channel == Channel::Books {
+    if channel == StreamChannel::Books {
         // Said because the exchange has announced to change what it means not to say it.
         params["use_yes_price"] = Value::Bool(false);
     }

@@ -55,7 +55,7 @@ pub struct MarketPosition {
 
 /// What a settled market paid.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
-pub struct Settlement {
+pub struct ApiSettlement {
     /// The market.
     pub ticker: String,
     /// Its event.

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Deserializer};
 
-use super::BookSide;
+use super::ApiBookSide;
 use crate::domain::price::Band;
 use crate::domain::{Contracts, Decimal6, MarketStatus, Money, Price, PriceGrid, Quote, Strike, Timestamp};
 use crate::kalshi::number::{self, Levels};
@@ -10,7 +10,7 @@ use crate::kalshi::schema::SchemaError;
 
 /// A market.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
-pub struct Market {
+pub struct ApiMarket {
     /// Its name.
     pub ticker: String,
     /// Its event's name.
@@ -23,7 +23,7 @@ pub struct Market {
     /// What YES means, for people.
     pub yes_sub_title: String,
     /// Where it is in its life.
-    pub status: Status,
+    pub status: ApiMarketStatus,
     /// First moment of trading.
     #[serde(deserialize_with = "number::time")]
     pub open_time: Timestamp,
@@ -89,7 +89,7 @@ pub struct Market {
     pub mid: Option<Price>,
 }
 
-impl Market {
+impl ApiMarket {
     /// When it pays YES.
     ///
     /// # Errors
@@ -153,7 +153,7 @@ pub enum MarketType {
 /// Where a market is in its life, in the exchange's words.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Status {
+pub enum ApiMarketStatus {
     /// Before its opening.
     Initialized,
     /// Trading.
@@ -172,7 +172,7 @@ pub enum Status {
     Finalized,
 }
 
-impl Status {
+impl ApiMarketStatus {
     /// The same in the domain's words. A market that has not opened is halted: it may come.
     #[must_use]
     pub const fn in_domain(self) -> MarketStatus {
@@ -199,7 +199,7 @@ pub enum MarketResult {
 
 /// A market's book: bids of both sides, best last. NO prices are prices of NO.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
-pub struct OrderBook {
+pub struct ApiOrderBook {
     /// Bids for YES.
     #[serde(rename = "yes_dollars", deserialize_with = "number::levels")]
     pub yes_bids: Levels,
@@ -210,7 +210,7 @@ pub struct OrderBook {
 
 /// A trade between any two members.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
-pub struct Trade {
+pub struct ApiTrade {
     /// Its name.
     pub trade_id: String,
     /// The market.
@@ -222,7 +222,7 @@ pub struct Trade {
     #[serde(rename = "yes_price_dollars", deserialize_with = "number::price")]
     pub yes_price: Price,
     /// Which side of the book the taker was on.
-    pub taker_book_side: BookSide,
+    pub taker_book_side: ApiBookSide,
     /// When.
     #[serde(rename = "created_time", deserialize_with = "number::time")]
     pub at: Timestamp,
@@ -256,7 +256,7 @@ fn result<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<MarketRes
 
 fn price_grid<'de, D: Deserializer<'de>>(deserializer: D) -> Result<PriceGrid, D::Error> {
     #[derive(Deserialize)]
-    struct Range {
+    struct ApiPriceRange {
         #[serde(deserialize_with = "number::price")]
         start: Price,
         #[serde(deserialize_with = "number::price")]
@@ -264,7 +264,7 @@ fn price_grid<'de, D: Deserializer<'de>>(deserializer: D) -> Result<PriceGrid, D
         #[serde(deserialize_with = "number::price")]
         step: Price,
     }
-    let ranges = Vec::<Range>::deserialize(deserializer)?;
-    let bands = ranges.into_iter().map(|Range { start, end, step }| Band { start, end, step });
+    let ranges = Vec::<ApiPriceRange>::deserialize(deserializer)?;
+    let bands = ranges.into_iter().map(|ApiPriceRange { start, end, step }| Band { start, end, step });
     PriceGrid::new(bands.collect()).map_err(serde::de::Error::custom)
 }

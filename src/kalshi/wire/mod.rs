@@ -10,20 +10,22 @@ mod problem;
 mod series;
 
 pub use account::{
-    AccountLimits, Balance, EndpointCost, EndpointCosts, MarketPosition, RateLimit, Settlement, ShardBalance,
+    AccountLimits, ApiSettlement, Balance, EndpointCost, EndpointCosts, MarketPosition, RateLimit,
+    ShardBalance,
 };
 pub use candle::Candle;
 pub(crate) use candle::{CandleBatch, OldCandles};
 pub use exchange::{
     DayHours, ExchangeStatus, HistoricalCutoff, Maintenance, Schedule, ShardStatus, WeeklyHours,
 };
-pub use market::{Market, MarketResult, MarketType, OrderBook, Status, Trade};
+pub use market::{ApiMarket, ApiMarketStatus, ApiOrderBook, ApiTrade, MarketResult, MarketType};
 pub use order::{
-    AmendOrder, Amended, BatchItem, BookSide, CancelItem, Cancelled, CreateOrder, Created, Decreased, Fill,
-    Order, OrderGroup, OrderGroupCreated, OrderStatus, SelfTradePrevention, WireTimeInForce,
+    AmendOrder, Amended, ApiBookSide, ApiFill, ApiOrder, ApiOrderStatus, BatchItem, CancelItem, Cancelled,
+    CreateOrder, CreatedOrder, Decreased, OrderGroup, OrderGroupCreated, SelfTradePrevention,
+    WireTimeInForce,
 };
 pub use problem::ApiErrorBody;
-pub use series::{Event, EventFeeChange, FeeChange, Series};
+pub use series::{ApiEvent, ApiFeeChange, EventFeeChange, Series};
 
 pub(crate) use envelope::*;
 
@@ -32,8 +34,8 @@ mod envelope {
     use serde::Deserialize;
 
     use super::{
-        BatchItem, Cancelled, Created, Event, EventFeeChange, FeeChange, Fill, Market, MarketPosition, Order,
-        OrderBook, Schedule, Series, Settlement, Trade,
+        ApiEvent, ApiFeeChange, ApiFill, ApiMarket, ApiOrder, ApiOrderBook, ApiSettlement, ApiTrade,
+        BatchItem, Cancelled, CreatedOrder, EventFeeChange, MarketPosition, Schedule, Series,
     };
 
     /// One page of a list.
@@ -70,26 +72,26 @@ mod envelope {
     }
 
     pages! {
-        EventsPage { events: Event }
+        EventsPage { events: ApiEvent }
         EventFeeChangesPage { event_fee_changes: EventFeeChange }
-        MarketsPage { markets: Market }
-        TradesPage { trades: Trade }
-        OrdersPage { orders: Order }
-        FillsPage { fills: Fill }
+        MarketsPage { markets: ApiMarket }
+        TradesPage { trades: ApiTrade }
+        OrdersPage { orders: ApiOrder }
+        FillsPage { fills: ApiFill }
         PositionsPage { market_positions: MarketPosition }
-        SettlementsPage { settlements: Settlement }
+        SettlementsPage { settlements: ApiSettlement }
     }
 
     wrappers! {
         OneSeries { series: Series }
         SeriesList { series: Vec<Series> }
-        FeeChanges { series_fee_change_arr: Vec<FeeChange> }
-        OneMarket { market: Market }
-        OneOrder { order: Order }
-        OneOrderBook { orderbook_fp: OrderBook }
+        FeeChanges { series_fee_change_arr: Vec<ApiFeeChange> }
+        OneMarket { market: ApiMarket }
+        OneOrder { order: ApiOrder }
+        OneOrderBook { orderbook_fp: ApiOrderBook }
         OrderBooks { orderbooks: Vec<TickerBook> }
         OneSchedule { schedule: Schedule }
-        BatchCreatedList { orders: Vec<BatchItem<Created>> }
+        BatchCreatedList { orders: Vec<BatchItem<CreatedOrder>> }
         BatchCancelledList { orders: Vec<BatchItem<Cancelled>> }
     }
 
@@ -103,15 +105,15 @@ mod envelope {
     #[derive(Debug, Deserialize)]
     pub(crate) struct TickerBook {
         pub ticker: String,
-        pub orderbook_fp: OrderBook,
+        pub orderbook_fp: ApiOrderBook,
     }
 
     /// An event, with its markets beside it or in it.
     #[derive(Debug, Deserialize)]
     pub(crate) struct OneEvent {
-        pub event: Event,
+        pub event: ApiEvent,
         #[serde(default)]
-        pub markets: Vec<Market>,
+        pub markets: Vec<ApiMarket>,
     }
 }
 

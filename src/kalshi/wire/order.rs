@@ -12,14 +12,14 @@ use crate::kalshi::schema::{SchemaError, decode};
 /// The side of the one book there is, that of YES.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum BookSide {
+pub enum ApiBookSide {
     /// Buys YES or sells NO.
     Bid,
     /// Sells YES or buys NO.
     Ask,
 }
 
-impl BookSide {
+impl ApiBookSide {
     /// Where an order goes that buys or sells contracts of one side.
     #[must_use]
     pub const fn of(side: Side, action: Action) -> Self {
@@ -61,7 +61,7 @@ pub struct CreateOrder {
     /// sending it twice safe.
     pub client_order_id: String,
     /// Side of the YES book.
-    pub side: BookSide,
+    pub side: ApiBookSide,
     /// How many.
     #[serde(serialize_with = "number::write_contracts")]
     pub count: Contracts,
@@ -104,7 +104,7 @@ impl CreateOrder {
         Self {
             ticker: ticker.into(),
             client_order_id: client_order_id.into(),
-            side: BookSide::of(side, action),
+            side: ApiBookSide::of(side, action),
             count,
             price: side.price(limit),
             time_in_force: match time_in_force {
@@ -127,7 +127,7 @@ pub struct AmendOrder {
     /// The market.
     pub ticker: String,
     /// Side of the YES book, as it was.
-    pub side: BookSide,
+    pub side: ApiBookSide,
     /// The new price of YES.
     #[serde(serialize_with = "number::write_price")]
     pub price: Price,
@@ -144,7 +144,7 @@ pub struct AmendOrder {
 
 /// The answer to a new order.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
-pub struct Created {
+pub struct CreatedOrder {
     /// Its name with the exchange.
     pub order_id: String,
     /// Its name with us.
@@ -238,7 +238,7 @@ pub struct CancelItem {
 /// Where a resting order stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum OrderStatus {
+pub enum ApiOrderStatus {
     /// In the book.
     Resting,
     /// Gone before it was filled, perhaps in part.
@@ -249,7 +249,7 @@ pub enum OrderStatus {
 
 /// An order as the exchange has it.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
-pub struct Order {
+pub struct ApiOrder {
     /// Its name with the exchange.
     pub order_id: String,
     /// Its name with us; empty if it was not placed by a program.
@@ -258,9 +258,9 @@ pub struct Order {
     pub ticker: String,
     /// Side of the YES book.
     #[serde(rename = "book_side")]
-    pub side: BookSide,
+    pub side: ApiBookSide,
     /// Where it stands.
-    pub status: OrderStatus,
+    pub status: ApiOrderStatus,
     /// Its limit, as a price of YES.
     #[serde(rename = "yes_price_dollars", deserialize_with = "number::price")]
     pub yes_price: Price,
@@ -292,7 +292,7 @@ pub struct Order {
 
 /// One trade of one of our orders.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
-pub struct Fill {
+pub struct ApiFill {
     /// Its name.
     pub trade_id: String,
     /// The order's name with the exchange.
@@ -301,7 +301,7 @@ pub struct Fill {
     pub ticker: String,
     /// Side of the YES book.
     #[serde(rename = "book_side")]
-    pub side: BookSide,
+    pub side: ApiBookSide,
     /// Price of YES.
     #[serde(rename = "yes_price_dollars", deserialize_with = "number::price")]
     pub yes_price: Price,

@@ -24,7 +24,7 @@ impl ApiErrorBody {
     pub fn parse(body: &[u8]) -> Option<Self> {
         #[derive(Deserialize)]
         #[serde(untagged)]
-        enum Shape {
+        enum ErrorShape {
             Nested {
                 error: ApiErrorBody,
             },
@@ -42,11 +42,11 @@ impl ApiErrorBody {
             },
         }
         Some(match serde_json::from_slice(body).ok()? {
-            Shape::Nested { error } => error,
-            Shape::Text { error: message } | Shape::Bare { msg: message } => {
+            ErrorShape::Nested { error } => error,
+            ErrorShape::Text { error: message } | ErrorShape::Bare { msg: message } => {
                 Self { message, ..Self::default() }
             }
-            Shape::Flat { code, message, details } => Self { code, message, details },
+            ErrorShape::Flat { code, message, details } => Self { code, message, details },
         })
     }
 }

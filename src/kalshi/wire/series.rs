@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Deserializer};
 
-use super::Market;
+use super::ApiMarket;
 use crate::domain::{Decimal6, FeeSchedule, FeeType, Timestamp};
 use crate::kalshi::number;
 
@@ -33,7 +33,7 @@ impl Series {
 
 /// A change of a series' fees.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
-pub struct FeeChange {
+pub struct ApiFeeChange {
     /// The series.
     pub series_ticker: String,
     /// The formula from then on.
@@ -47,7 +47,7 @@ pub struct FeeChange {
     pub at: Timestamp,
 }
 
-impl FeeChange {
+impl ApiFeeChange {
     /// The fees from then on.
     #[must_use]
     pub const fn fees(&self) -> FeeSchedule {
@@ -81,7 +81,7 @@ impl EventFeeChange {
 
 /// A group of markets on one question.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
-pub struct Event {
+pub struct ApiEvent {
     /// Its name.
     pub event_ticker: String,
     /// Its series.
@@ -109,10 +109,10 @@ pub struct Event {
     pub exchange_index: Option<i64>,
     /// Its markets, where they were asked for.
     #[serde(default)]
-    pub markets: Vec<Market>,
+    pub markets: Vec<ApiMarket>,
 }
 
-impl Event {
+impl ApiEvent {
     /// The fees of its markets, given those of its series.
     #[must_use]
     pub fn fees(&self, series: FeeSchedule) -> FeeSchedule {

@@ -136,7 +136,7 @@ fn series_and_events_with_their_fees() {
 fn markets_with_their_strikes_quotes_and_grids() {
     let OneMarket { market } = read("market_get");
     assert_eq!(market.strike(), Ok(Strike::Greater(Decimal6::parse("55").unwrap())));
-    assert_eq!((market.status, market.status.in_domain()), (Status::Active, MarketStatus::Active));
+    assert_eq!((market.status, market.status.in_domain()), (ApiMarketStatus::Active, MarketStatus::Active));
     assert_eq!(market.close_time, at("2026-11-21T04:59:00Z"));
     let quote = market.quote();
     assert_eq!((quote.bid, quote.ask, quote.last), (Price::new(4_200), Price::new(4_400), Price::new(4_300)));
@@ -173,7 +173,7 @@ fn odd_markets_are_read_for_what_they_are() {
         for (field, value) in changes {
             body["market"][field] = value.clone();
         }
-        serde_json::from_value::<Market>(body["market"].take()).unwrap()
+        serde_json::from_value::<ApiMarket>(body["market"].take()).unwrap()
     };
     let error = with(&[("floor_strike", Value::Null)]).strike().unwrap_err().to_string();
     assert!(error.contains("KXHIGHNY-26NOV20-T55: floor_strike is missing"), "{error}");
@@ -194,7 +194,7 @@ fn books_and_trades() {
     assert_eq!(book.yes_bids.last(), Some(&(price(4_200), Contracts::whole(13))));
     assert_eq!(book.no_bids[0], (price(5_400), Contracts::whole(300)));
     let OneOrderBook { orderbook_fp: empty } = read("orderbook_empty");
-    assert_eq!(empty, OrderBook::default());
+    assert_eq!(empty, ApiOrderBook::default());
     let OrderBooks { orderbooks } = read("orderbooks_batch");
     assert_eq!(
         (&*orderbooks[1].ticker, orderbooks[1].orderbook_fp.no_bids.len()),
@@ -202,19 +202,19 @@ fn books_and_trades() {
     );
     let TradesPage { trades, .. } = read("trades_page");
     assert_eq!((trades[0].count, trades[0].yes_price), (Contracts::from_hundredths(777), price(4_300)));
-    assert_eq!(trades[1].taker_book_side, BookSide::Ask);
+    assert_eq!(trades[1].taker_book_side, ApiBookSide::Ask);
 }
 
 #[test]
 fn answers_to_writes() {
-    let created: Created = read("order_create_response_filled");
+    let created: CreatedOrder = read("order_create_response_filled");
     assert_eq!(created.average_fill_price, Some(money("0.52")));
     assert_eq!(created.at, at("2026-11-19T15:53:20.123Z"));
-    let created: Created = read("order_create_response_ioc_killed");
+    let created: CreatedOrder = read("order_create_response_ioc_killed");
     assert!(created.filled.is_zero() && created.remaining.is_zero() && created.average_fee_paid.is_none());
-    let created: Created = read("order_create_response_partial");
+    let created: CreatedOrder = read("order_create_response_partial");
     assert_eq!((created.filled, created.remaining), (Contracts::whole(2), Contracts::whole(8)));
-    let created: Created = read("order_create_response_resting");
+    let created: CreatedOrder = read("order_create_response_resting");
     assert_eq!(created.remaining, Contracts::whole(10));
     let amended: Amended = read("order_amend_response");
     assert_eq!(amended.remaining, Some(Contracts::whole(4)));
@@ -240,11 +240,11 @@ fn answers_to_writes() {
 #[test]
 fn orders_fills_and_the_account() {
     let OneOrder { order } = read("order_get");
-    assert_eq!((order.status, order.side), (OrderStatus::Resting, BookSide::Bid));
+    assert_eq!((order.status, order.side), (ApiOrderStatus::Resting, ApiBookSide::Bid));
     assert_eq!((order.initial, order.filled), (Contracts::whole(10), Contracts::whole(4)));
     assert_eq!((order.remaining, order.taker_fees), (Contracts::whole(6), money("0.069")));
     let OrdersPage { orders, .. } = read("orders_page");
-    assert_eq!(orders[1].status, OrderStatus::Canceled);
+    assert_eq!(orders[1].status, ApiOrderStatus::Canceled);
     let FillsPage { fills, .. } = read("fills_page");
     assert_eq!((fills[0].count, fills[0].fee), (Contracts::whole(4), money("0.069")));
     assert!(fills[0].is_taker && fills[0].at == Some(at("2026-11-19T15:53:20.164956Z")));
@@ -324,12 +324,12 @@ fn requests_are_written_as_the_exchange_wants_them() {
         )
     };
     assert_eq!(written(&gtt), expected("order_create_request_gtt"));
-    let sells = [(Side::Yes, BookSide::Ask), (Side::No, BookSide::Bid)];
-    assert!(sells.into_iter().all(|(side, book)| BookSide::of(side, Action::Sell) == book));
+    let sells = [(Side::Yes, ApiBookSide::Ask), (Side::No, ApiBookSide::Bid)];
+    assert!(sells.into_iter().all(|(side, book)| ApiBookSide::of(side, Action::Sell) == book));
 
     let amend = AmendOrder {
         ticker: ticker.into(),
-        side: BookSide::Bid,
+        side: ApiBookSide::Bid,
         price: price(4_300),
         count: Contracts::whole(8),
         client_order_id: Some("2b8394e0-515e-4b89-b624-f34067756855".into()),
@@ -419,7 +419,7 @@ fn every_required_field_is_missed_by_name() {
 
 #[test]
 fn every_required_field_of_the_account_is_missed_by_name() {
-    misses::<Created>("order_create_response_filled", "", "order_id fill_count remaining_count ts_ms");
+    misses::<CreatedOrder>("order_create_response_filled", "", "order_id fill_count remaining_count ts_ms");
     misses::<Amended>("order_amend_response", "", "order_id ts_ms");
     misses::<Decreased>("order_decrease_response", "", "order_id remaining_count ts_ms");
     misses::<Cancelled>("order_cancel_response", "", "order_id reduced_by ts_ms");

@@ -8,15 +8,17 @@ use tracing::{info, warn};
 use crate::domain::{Money, Timestamp};
 use crate::event::{CloseReason, Command, Control, Input, Stamped, VenueEvent};
 use crate::kalshi::clock;
-use crate::kalshi::watch::MarketWatch;
+use crate::kalshi::watch::MarketTracker;
 use crate::live::inbox::read_stop;
 use crate::live::opening::FOREIGN_CASH;
-use crate::live::recover::{Account, Given, Kept, OwnBooks, compare, gaps, news_since, unmanaged};
+use crate::live::recover::{
+    BufferedCommands, ExchangeAccount, OwnBooks, RecoveryFeed, compare, gaps, news_since, unmanaged,
+};
 
-use super::{LiveError, Outlet, Shell, Source};
+use super::{LiveError, LiveRunner, LiveVenue, StartupThenLiveFeed};
 
-impl Shell<'_> {
-    fn watch(&mut self) -> &mut MarketWatch {
+impl LiveRunner<'_> {
+    fn watch(&mut self) -> &mut MarketTracker {
         self.watch.as_mut().expect("it is handed to the session only after recovery")
     }
 
@@ -29,13 +31,16 @@ impl Shell<'_> {
     }
 
     /// Steps inputs through the desk, journaled like all others, and returns the commands they led to.
-    fn tell(&mut self, inputs: VecDeque<Stamped<Input>>) -> Result<Kept, LiveError> {
-        self.engine.session.feed = Source::Given(Given(inputs));
-        self.engine.session.venue = Outlet::Kept(Kept::default());
+    fn tell(&mut self, inputs: VecDeque<Stamped<Input>>) -> Result<BufferedCommands, LiveError> {
+        self.engine.session.feed = StartupThenLiveFeed::Given(RecoveryFeed(inputs));
+        self.engine.session.venue = LiveVenue::Kept(BufferedCommands::default());
         self.engine.run(|_, _| ())?;
-        match std::mem::replace(&mut self.engine.session.venue, Outlet::Kept(Kept::default())) {
-            Outlet::Kept(kept) => Ok(kept),
-            Outlet::Exchange(_) | Outlet::Paper(_) => unreachable!("nothing is sent before recovery is done"),
+        match std::mem::replace(&mut self.engine.session.venue, LiveVenue::Kept(BufferedCommands::default()))
+        {
+            LiveVenue::Kept(kept) => Ok(kept),
+            LiveVenue::Exchange(_) | LiveVenue::Paper(_) => {
+                unreachable!("nothing is sent before recovery is done")
+            }
         }
     }
 
@@ -47,7 +52,7 @@ impl Shell<'_> {
     }
 
     /// A paper desk's simulated orders did not survive the end of its process.
-    pub(super) fn recover_paper(&mut self) -> Result<Kept, LiveError> {
+    pub(super) fn recover_paper(&mut self) -> Result<BufferedCommands, LiveError> {
         let desk = &self.engine.desk;
         let at = desk.now().just_after();
         let mut inputs = gaps(desk, at);
@@ -61,12 +66,12 @@ impl Shell<'_> {
 
     /// Finds out what happened while nobody watched, compares the account with our books as that leaves them,
     /// and only then lets the desk take it: what the desk would decide must not hide a difference.
-    pub(super) fn recover(&mut self) -> Result<Kept, LiveError> {
+    pub(super) fn recover(&mut self) -> Result<BufferedCommands, LiveError> {
         let now = self.now()?;
         let mut missed = if self.engine.seq > 0 { self.catch_up(now)? } else { VecDeque::new() };
         let mut books = OwnBooks::of(&self.engine.desk);
         missed.iter().for_each(|input| books.apply(&input.value));
-        let account = self.runtime.block_on(Account::read(&self.rest))?;
+        let account = self.runtime.block_on(ExchangeAccount::read(&self.rest))?;
         let findings = compare(&self.engine.desk, &books, &account, &self.run_id, self.foreign_cash);
         findings.remarks.iter().for_each(|remark| warn!("{remark}"));
         let mut problems = findings.unexplained.clone();
@@ -129,11 +134,11 @@ impl Shell<'_> {
 
     /// Halts the desk before it can send anything if there is a `STOP` file: whoever listens for one begins
     /// later.
-    pub(super) fn obey_stop_file(&mut self) -> Result<Kept, LiveError> {
+    pub(super) fn obey_stop_file(&mut self) -> Result<BufferedCommands, LiveError> {
         let desk = &self.engine.desk;
         let reason = read_stop(&self.ledger_file).map(|reason| reason.trim().to_owned());
         let Some(reason) = reason.filter(|reason| desk.risk().trading_halted() != Some(reason)) else {
-            return Ok(Kept::default());
+            return Ok(BufferedCommands::default());
         };
         let at = self.now()?.max(self.engine.desk.now().just_after());
         self.tell([Stamped { at, value: Input::Control(Control::Halt { reason }) }].into())

@@ -5,8 +5,8 @@ use plotters::style::text_anchor::HPos;
 
 use super::look::{Ink, reference, series_color, whisker};
 use super::panel::Axis;
-use super::rows::{Measures, Rows};
-use super::scale::{Range, Unit};
+use super::rows::{ChartRows, Measures};
+use super::scale::{AxisRange, AxisUnit};
 use super::sheet::{Drawn, LINE, Sheet, Svg, Swatch, WHISKER, widest};
 
 /// Rows that are drawn; the rest is counted beneath.
@@ -14,7 +14,7 @@ const ROWS: usize = 40;
 
 /// One row.
 #[derive(Clone, Debug, Default)]
-pub struct Bar {
+pub struct ChartBar {
     /// Which group.
     pub label: String,
     /// The figure; NaN where it is unknown.
@@ -37,13 +37,13 @@ pub struct Bars {
     /// What the figure is, like `Profit after fees`; stands over the bars.
     pub figure: String,
     /// What it counts.
-    pub unit: Unit,
+    pub unit: AxisUnit,
     /// Whether what is above zero has a `+`.
     pub signed: bool,
     /// What the rows' `reference` is, like `Market` or `Study of 2025`; for the legend.
     pub reference: Option<String>,
     /// In the order shown; 40 at most are drawn.
-    pub rows: Vec<Bar>,
+    pub rows: Vec<ChartBar>,
 }
 
 /// Draws it.
@@ -58,7 +58,7 @@ fn draw(sheet: &mut Sheet<'_>, input: &Bars) -> Drawn {
         let (low, high) = row.interval.unwrap_or((f64::NAN, f64::NAN));
         [row.value, low, high, row.reference.unwrap_or(f64::NAN)]
     });
-    let Some(range) = Range::of(values.clone()).and_then(|_| Range::of(values.chain([0.0]))) else {
+    let Some(range) = AxisRange::of(values.clone()).and_then(|_| AxisRange::of(values.chain([0.0]))) else {
         return sheet.nothing();
     };
     let is_narrow = sheet.is_narrow();
@@ -71,7 +71,7 @@ fn draw(sheet: &mut Sheet<'_>, input: &Bars) -> Drawn {
     let room = (half, if is_narrow { half } else { half.max(values + 6.0) });
     let measures = Measures { row: 24.0, bar: 14.0, room, after_name: values };
     let names: Vec<_> = shown.iter().map(|row| row.label.as_str()).collect();
-    let rows = Rows::new(sheet, &names, &Axis { range, ticks }, measures)?;
+    let rows = ChartRows::new(sheet, &names, &Axis { range, ticks }, measures)?;
     rows.zero()?;
     for (index, (row, text)) in shown.iter().zip(&texts).enumerate() {
         draw_row(&rows, index, row)?;
@@ -80,7 +80,7 @@ fn draw(sheet: &mut Sheet<'_>, input: &Bars) -> Drawn {
         sheet.text(Ink::Plain, (sheet.width, y), HPos::Right, text)?;
     }
     if input.rows.len() > ROWS {
-        let left_out = Unit::Number.text((input.rows.len() - ROWS) as f64, 0);
+        let left_out = AxisUnit::Number.text((input.rows.len() - ROWS) as f64, 0);
         sheet.line(Ink::Muted, &format!("and {left_out} more, not drawn"))?;
     }
     Ok(())
@@ -100,11 +100,11 @@ fn head(sheet: &mut Sheet<'_>, input: &Bars) -> Drawn {
     if entries.is_empty() { Ok(()) } else { sheet.legend(&entries) }
 }
 
-fn value_text(input: &Bars, row: &Bar) -> String {
+fn value_text(input: &Bars, row: &ChartBar) -> String {
     let largest = input.rows.iter().map(|row| row.value.abs()).filter(|value| value.is_finite());
     let is_counted = input.rows.iter().all(|row| row.value.fract() == 0.0);
     let decimals = match input.unit {
-        Unit::Number if is_counted => 0,
+        AxisUnit::Number if is_counted => 0,
         unit => unit.decimals(largest.fold(0.0, f64::max)),
     };
     let value = match row.value {
@@ -112,11 +112,11 @@ fn value_text(input: &Bars, row: &Bar) -> String {
         value if input.signed => input.unit.signed(value, decimals),
         value => input.unit.text(value, decimals),
     };
-    let count = |count: u64| format!("{value}  (n = {})", Unit::Number.text(count as f64, 0));
+    let count = |count: u64| format!("{value}  (n = {})", AxisUnit::Number.text(count as f64, 0));
     row.count.map_or_else(|| value.clone(), count)
 }
 
-fn draw_row(rows: &Rows<'_>, index: usize, row: &Bar) -> Drawn {
+fn draw_row(rows: &ChartRows<'_>, index: usize, row: &ChartBar) -> Drawn {
     let middle = rows.middle(index);
     if row.value.is_finite() {
         let color = series_color(usize::from(row.value < 0.0)).mix(0.65);

@@ -2,9 +2,9 @@
 
 use crate::domain::Timestamp;
 
-use super::look::{Ink, Line, SERIES};
+use super::look::{Ink, LineStyle, SERIES};
 use super::panel::{Axis, MARGIN, Panel, Track, stack};
-use super::scale::{Range, Unit, day_text, days};
+use super::scale::{AxisRange, AxisUnit, day_text, days};
 use super::sheet::{Drawn, Sheet, Svg, Swatch};
 
 /// Halts listed by name; the flags of all are drawn.
@@ -12,7 +12,7 @@ const HALTS_LISTED: usize = 6;
 
 /// The account at a moment.
 #[derive(Clone, Copy, Debug)]
-pub struct EquityPoint {
+pub struct CurvePoint {
     /// When.
     pub at: Timestamp,
     /// Dollars.
@@ -27,7 +27,7 @@ pub struct EquityPoint {
 
 /// A kill switch fired.
 #[derive(Clone, Debug)]
-pub struct Halt {
+pub struct HaltMark {
     /// When.
     pub at: Timestamp,
     /// Which strategy, by which rule.
@@ -42,9 +42,9 @@ pub struct Equity {
     /// What it shows, in a sentence.
     pub description: String,
     /// In order of time.
-    pub points: Vec<EquityPoint>,
+    pub points: Vec<CurvePoint>,
     /// In order of time.
-    pub halts: Vec<Halt>,
+    pub halts: Vec<HaltMark>,
     /// The highest exposure allowed, as a share of equity.
     pub exposure_cap: Option<f64>,
 }
@@ -62,7 +62,7 @@ pub struct RunCurve {
 
 /// Several runs side by side.
 #[derive(Clone, Debug, Default)]
-pub struct Comparison {
+pub struct EquityComparison {
     /// For readers who do not see the chart.
     pub title: String,
     /// What it shows, in a sentence.
@@ -79,59 +79,59 @@ pub fn equity(input: &Equity) -> Svg {
 
 /// Draws several runs' returns and drawdowns.
 #[must_use]
-pub fn comparison(input: &Comparison) -> Svg {
+pub fn comparison(input: &EquityComparison) -> Svg {
     let (returns, drawdowns): (Vec<_>, Vec<_>) = input.runs.iter().map(relative).unzip();
     Svg::drawn(&input.title, &input.description, |sheet| draw_comparison(sheet, input, &returns, &drawdowns))
 }
 
 fn draw(sheet: &mut Sheet<'_>, input: &Equity) -> Drawn {
     let points = &input.points;
-    let curve = |of: fn(&EquityPoint) -> f64| {
+    let curve = |of: fn(&CurvePoint) -> f64| {
         points.iter().map(|point| (days(point.at), of(point))).collect::<Vec<_>>()
     };
     let [equity, peak, exposure] = [curve(|p| p.equity), curve(|p| p.peak), curve(|p| p.exposure)];
     let drawdown = curve(|p| -p.drawdown);
-    let range = |curve: &[(f64, f64)]| Range::of(curve.iter().map(|point| point.1));
-    let Some(levels) = Range::of(equity.iter().chain(&peak).map(|point| point.1)) else {
+    let range = |curve: &[(f64, f64)]| AxisRange::of(curve.iter().map(|point| point.1));
+    let Some(levels) = AxisRange::of(equity.iter().chain(&peak).map(|point| point.1)) else {
         return sheet.nothing();
     };
     let moments = points.iter().map(|p| p.at).chain(input.halts.iter().map(|halt| halt.at));
     let Some(axis) = Axis::time(sheet, moments.map(days)) else { return sheet.nothing() };
     let mut entries = vec![
-        (Swatch::Line(Line::Series(0)), "Equity".to_owned()),
-        (Swatch::Line(Line::Reference), "High-water mark".to_owned()),
+        (Swatch::Line(LineStyle::Series(0)), "Equity".to_owned()),
+        (Swatch::Line(LineStyle::Reference), "High-water mark".to_owned()),
     ];
     if !input.halts.is_empty() {
-        entries.push((Swatch::Line(Line::Halt), "Halt".to_owned()));
+        entries.push((Swatch::Line(LineStyle::Halt), "Halt".to_owned()));
     }
     sheet.legend(&entries)?;
     let worst = range(&drawdown).map_or(0.0, |range| range.low).min(-0.01);
     let cap = input.exposure_cap.unwrap_or(0.0);
     let most = range(&exposure).map_or(0.0, |range| range.high).max(0.01).max(cap);
-    let cap_name = |cap| format!("Exposure, share of equity (dashed: cap {})", Unit::Share.text(cap, 0));
+    let cap_name = |cap| format!("Exposure, share of equity (dashed: cap {})", AxisUnit::Share.text(cap, 0));
     let exposure_title = input.exposure_cap.map_or_else(|| "Exposure, share of equity".to_owned(), cap_name);
     let mut tracks = [
-        Track::new("Equity, dollars", 210.0, levels, Unit::Dollars),
-        Track::new("Drawdown from the peak", 84.0, Range { low: worst, high: 0.0 }, Unit::Share),
-        Track::new(exposure_title, 84.0, Range { low: 0.0, high: most }, Unit::Share),
+        Track::new("Equity, dollars", 210.0, levels, AxisUnit::Dollars),
+        Track::new("Drawdown from the peak", 84.0, AxisRange { low: worst, high: 0.0 }, AxisUnit::Share),
+        Track::new(exposure_title, 84.0, AxisRange { low: 0.0, high: most }, AxisUnit::Share),
     ];
     if !input.halts.is_empty() {
         tracks[0].gap = 16.0;
     }
     let mut panels = stack(sheet, (&axis, ""), MARGIN, &tracks)?;
-    panels[0].curve(Line::Reference, &peak)?;
-    panels[0].curve(Line::Series(0), &equity)?;
+    panels[0].curve(LineStyle::Reference, &peak)?;
+    panels[0].curve(LineStyle::Series(0), &equity)?;
     panels[1].area(1, &drawdown)?;
     panels[2].area(0, &exposure)?;
     if let Some(cap) = input.exposure_cap {
-        panels[2].across(Line::Reference, cap)?;
+        panels[2].across(LineStyle::Reference, cap)?;
     }
     draw_halts(sheet, &panels, &input.halts)
 }
 
 /// A numbered flag for each halt, those too close for two flags under one; the list is beneath.
-fn draw_halts(sheet: &mut Sheet<'_>, panels: &[Panel<'_>], halts: &[Halt]) -> Drawn {
-    let x_of = |halt: &Halt| panels[0].at((days(halt.at), 0.0)).0;
+fn draw_halts(sheet: &mut Sheet<'_>, panels: &[Panel<'_>], halts: &[HaltMark]) -> Drawn {
+    let x_of = |halt: &HaltMark| panels[0].at((days(halt.at), 0.0)).0;
     let mut groups: Vec<(usize, usize)> = Vec::new();
     for (index, halt) in halts.iter().enumerate() {
         match groups.last_mut() {
@@ -145,7 +145,7 @@ fn draw_halts(sheet: &mut Sheet<'_>, panels: &[Panel<'_>], halts: &[Halt]) -> Dr
         for halt in &halts[first..=last] {
             let x = x_of(halt);
             if x - drawn >= 2.0 {
-                panels.iter().try_for_each(|panel| panel.upright(Line::Halt, days(halt.at)))?;
+                panels.iter().try_for_each(|panel| panel.upright(LineStyle::Halt, days(halt.at)))?;
                 drawn = x;
             }
         }
@@ -165,33 +165,36 @@ fn draw_halts(sheet: &mut Sheet<'_>, panels: &[Panel<'_>], halts: &[Halt]) -> Dr
 
 fn draw_comparison(
     sheet: &mut Sheet<'_>,
-    input: &Comparison,
+    input: &EquityComparison,
     returns: &[Curve],
     drawdowns: &[Curve],
 ) -> Drawn {
-    let range = |curves: &[Curve]| Range::of(curves.iter().flatten().map(|point| point.1));
+    let range = |curves: &[Curve]| AxisRange::of(curves.iter().flatten().map(|point| point.1));
     let axis = Axis::time(sheet, returns.iter().flatten().map(|point| point.0));
     let (Some(levels), Some(falls), Some(axis)) = (range(returns), range(drawdowns), axis) else {
         return sheet.nothing();
     };
     let named = input.runs.iter().take(SERIES.len()).enumerate();
     let mut entries: Vec<_> =
-        named.map(|(series, run)| (Swatch::Line(Line::Series(series)), run.name.clone())).collect();
+        named.map(|(series, run)| (Swatch::Line(LineStyle::Series(series)), run.name.clone())).collect();
     if input.runs.len() > SERIES.len() {
-        entries.push((Swatch::Line(Line::Other), format!("{} other runs", input.runs.len() - SERIES.len())));
+        entries.push((
+            Swatch::Line(LineStyle::Other),
+            format!("{} other runs", input.runs.len() - SERIES.len()),
+        ));
     }
     sheet.legend(&entries)?;
-    let levels = Range { low: levels.low.min(0.0), high: levels.high.max(0.0) };
-    let falls = Range { low: falls.low.min(-0.01), high: 0.0 };
+    let levels = AxisRange { low: levels.low.min(0.0), high: levels.high.max(0.0) };
+    let falls = AxisRange { low: falls.low.min(-0.01), high: 0.0 };
     let tracks = [
-        Track::new("Return on the bankroll", 230.0, levels, Unit::Share),
-        Track::new("Drawdown from the peak", 100.0, falls, Unit::Share),
+        Track::new("Return on the bankroll", 230.0, levels, AxisUnit::Share),
+        Track::new("Drawdown from the peak", 100.0, falls, AxisUnit::Share),
     ];
     let mut panels = stack(sheet, (&axis, ""), MARGIN, &tracks)?;
-    panels[0].across(Line::Zero, 0.0)?;
+    panels[0].across(LineStyle::Zero, 0.0)?;
     for (panel, curves) in panels.iter_mut().zip([returns, drawdowns]) {
         for (series, curve) in curves.iter().enumerate().rev() {
-            let line = if series < SERIES.len() { Line::Series(series) } else { Line::Other };
+            let line = if series < SERIES.len() { LineStyle::Series(series) } else { LineStyle::Other };
             panel.curve(line, curve)?;
         }
     }

@@ -5,9 +5,9 @@
 
 use plotters::style::text_anchor::HPos;
 
-use super::look::{Ink, Line, SERIES};
+use super::look::{Ink, LineStyle, SERIES};
 use super::panel::{Axis, MARGIN, Track, stack};
-use super::scale::{Range, Tick, Unit};
+use super::scale::{AxisRange, AxisUnit, Tick};
 use super::sheet::{Drawn, Sheet, Svg, Swatch};
 
 /// One strategy's evidence.
@@ -21,7 +21,7 @@ pub struct EvidenceCurve {
 
 /// Evidence of one or several strategies.
 #[derive(Clone, Debug, Default)]
-pub struct Evidence {
+pub struct EvidenceChart {
     /// For readers who do not see the chart.
     pub title: String,
     /// What it shows, in a sentence.
@@ -34,27 +34,27 @@ pub struct Evidence {
 
 /// Draws it.
 #[must_use]
-pub fn evidence(input: &Evidence) -> Svg {
+pub fn evidence(input: &EvidenceChart) -> Svg {
     Svg::drawn(&input.title, &input.description, |sheet| draw(sheet, input))
 }
 
-fn draw(sheet: &mut Sheet<'_>, input: &Evidence) -> Drawn {
-    let Some(found) = Range::of(input.curves.iter().flat_map(|curve| curve.log10.iter().copied())) else {
+fn draw(sheet: &mut Sheet<'_>, input: &EvidenceChart) -> Drawn {
+    let Some(found) = AxisRange::of(input.curves.iter().flat_map(|curve| curve.log10.iter().copied())) else {
         return sheet.nothing();
     };
     let settled = input.curves.iter().map(|curve| curve.log10.len()).max().unwrap_or(0);
     let line = input.threshold.max(1.0).log10();
     let room = line.max(0.5) * 1.35;
-    let range = Range { low: found.low.min(-room) * 1.05, high: found.high.max(room) * 1.05 };
+    let range = AxisRange { low: found.low.min(-room) * 1.05, high: found.high.max(room) * 1.05 };
     let count = if sheet.is_narrow() { 3 } else { 7 };
-    let span = Range { low: 0.0, high: settled as f64 };
-    let mut ticks = span.ticks(count.min(settled), Unit::Number);
+    let span = AxisRange { low: 0.0, high: settled as f64 };
+    let mut ticks = span.ticks(count.min(settled), AxisUnit::Number);
     ticks.retain(|tick| tick.at.fract() == 0.0);
     let axis = Axis { range: span, ticks };
     if input.curves.len() > 1 {
         let named = input.curves.iter().take(SERIES.len()).enumerate();
         let entry = |(series, curve): (usize, &EvidenceCurve)| {
-            (Swatch::Line(Line::Series(series)), curve.name.clone())
+            (Swatch::Line(LineStyle::Series(series)), curve.name.clone())
         };
         sheet.legend(&named.map(entry).collect::<Vec<_>>())?;
     }
@@ -63,15 +63,15 @@ fn draw(sheet: &mut Sheet<'_>, input: &Evidence) -> Drawn {
     let title = "Settled markets, in order of settlement";
     let mut panels = stack(sheet, (&axis, title), MARGIN, &[track])?;
     let panel = &mut panels[0];
-    panel.across(Line::Zero, 0.0)?;
+    panel.across(LineStyle::Zero, 0.0)?;
     for (series, curve) in input.curves.iter().enumerate().rev() {
         let points = (1..).zip(&curve.log10).map(|(n, log10)| (f64::from(n), *log10));
         let points: Vec<_> = std::iter::once((0.0, 0.0)).chain(points).collect();
-        panel.curve(Line::Series(series), &points)?;
+        panel.curve(LineStyle::Series(series), &points)?;
     }
-    let ratio = Unit::Number.text(input.threshold, 0);
+    let ratio = AxisUnit::Number.text(input.threshold, 0);
     for (at, aside, name) in [(line, -9.0, "for the beliefs"), (-line, 9.0, "against the beliefs")] {
-        panel.across(Line::Reference, at)?;
+        panel.across(LineStyle::Reference, at)?;
         let (x, y) = panel.at((0.0, at));
         sheet.text(Ink::Plain, (x + 6.0, y + aside), HPos::Left, &format!("{ratio} : 1 {name}"))?;
     }
@@ -79,7 +79,7 @@ fn draw(sheet: &mut Sheet<'_>, input: &Evidence) -> Drawn {
 }
 
 /// Powers of ten as odds, every so many that a dozen fit; none where the threshold's own label is.
-fn odds_ticks(range: Range, line: f64) -> Vec<Tick> {
+fn odds_ticks(range: AxisRange, line: f64) -> Vec<Tick> {
     let every = ((range.high - range.low) / 8.0).ceil().max(1.0);
     let mut ticks = Vec::new();
     let mut power = (range.low / every).ceil() * every;
@@ -95,6 +95,6 @@ fn odds_ticks(range: Range, line: f64) -> Vec<Tick> {
 fn odds(power: f64) -> String {
     let size = power.abs();
     let ratio =
-        if size > 6.0 { format!("10^{size:.0}") } else { Unit::Number.text(10f64.powf(size).round(), 0) };
+        if size > 6.0 { format!("10^{size:.0}") } else { AxisUnit::Number.text(10f64.powf(size).round(), 0) };
     if power < 0.0 { format!("1 : {ratio}") } else { format!("{ratio} : 1") }
 }

@@ -41,7 +41,7 @@ pub(super) fn band() -> RGBAColor {
 
 /// What a line is for, and so how it looks.
 #[derive(Clone, Copy, Debug)]
-pub(super) enum Line {
+pub(super) enum LineStyle {
     Series(usize),
     /// Something to compare with: the peak, a limit, the ideal.
     Reference,
@@ -54,7 +54,7 @@ pub(super) enum Line {
     Seen,
 }
 
-impl Line {
+impl LineStyle {
     pub fn style(self) -> ShapeStyle {
         let (color, width) = match self {
             Self::Series(series) => (series_color(series).mix(1.0), 1.75),

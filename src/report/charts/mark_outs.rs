@@ -3,9 +3,9 @@
 use plotters::element::ErrorBar;
 use plotters::style::text_anchor::HPos;
 
-use super::look::{Ink, Line, marker, whisker};
+use super::look::{Ink, LineStyle, marker, whisker};
 use super::panel::{Axis, MARGIN, Track, stack};
-use super::scale::{Range, Tick, Unit};
+use super::scale::{AxisRange, AxisUnit, Tick};
 use super::sheet::{Drawn, Sheet, Svg, WHISKER, fitted, widest};
 
 /// Horizons that find room; the later ones are left out, and the chart says so.
@@ -13,7 +13,7 @@ const HORIZONS: usize = 8;
 
 /// The mean move after a fill, in the direction of the side taken.
 #[derive(Clone, Debug)]
-pub struct MarkOut {
+pub struct MarkOutBar {
     /// How long after, like `15 min` or `settlement`.
     pub horizon: String,
     /// Mean, cents per contract; above zero is in our favour.
@@ -32,7 +32,7 @@ pub struct MarkOuts {
     /// What it shows, in a sentence.
     pub description: String,
     /// Shortest horizon first.
-    pub horizons: Vec<MarkOut>,
+    pub horizons: Vec<MarkOutBar>,
 }
 
 /// Draws it.
@@ -43,39 +43,39 @@ pub fn mark_outs(input: &MarkOuts) -> Svg {
 
 fn draw(sheet: &mut Sheet<'_>, input: &MarkOuts) -> Drawn {
     let shown = &input.horizons[..input.horizons.len().min(HORIZONS)];
-    let ends = |mark: &MarkOut| mark.interval.map_or([mark.cents; 2], |(low, high)| [low, high]);
+    let ends = |mark: &MarkOutBar| mark.interval.map_or([mark.cents; 2], |(low, high)| [low, high]);
     let values = shown.iter().flat_map(|mark| ends(mark).into_iter().chain([mark.cents]));
-    let Some(range) = Range::of(values.clone()).and_then(|_| Range::of(values.chain([0.0]))) else {
+    let Some(range) = AxisRange::of(values.clone()).and_then(|_| AxisRange::of(values.chain([0.0]))) else {
         return sheet.nothing();
     };
     let slot = (sheet.width - 60.0) / shown.len() as f64;
     let is_narrow = sheet.is_narrow();
     // On a phone a name has two lines.
-    let in_parts = |mark: &MarkOut| {
+    let in_parts = |mark: &MarkOutBar| {
         let parts = mark.horizon.rsplit_once(' ').filter(|_| is_narrow);
         let (start, end) = parts.unwrap_or((&mark.horizon, ""));
         [start.to_owned(), end.to_owned()]
     };
     let names: Vec<_> = shown.iter().map(in_parts).collect();
-    let tick = |(index, mark): (usize, &MarkOut)| {
+    let tick = |(index, mark): (usize, &MarkOutBar)| {
         let room = room(&names, index, slot);
         let [label, end] = names[index].each_ref().map(|part| fitted(part, room));
-        let count = Unit::Number.text(mark.count as f64, 0);
+        let count = AxisUnit::Number.text(mark.count as f64, 0);
         let below = if is_narrow { vec![end, count] } else { vec![format!("n = {count}")] };
         Tick { at: index as f64, label, below }
     };
     let title = if is_narrow { "Time after the fill; number of fills" } else { "Time after the fill" };
     let axis = Axis {
-        range: Range { low: -0.5, high: shown.len() as f64 - 0.5 },
+        range: AxisRange { low: -0.5, high: shown.len() as f64 - 0.5 },
         ticks: shown.iter().enumerate().map(tick).collect(),
     };
     let largest = range.low.abs().max(range.high.abs());
-    let range = Range { low: range.low, high: range.high + (range.high - range.low) * 0.1 };
-    let track = Track::new("Mean move in our favour, cents a contract", 220.0, range, Unit::Cents);
+    let range = AxisRange { low: range.low, high: range.high + (range.high - range.low) * 0.1 };
+    let track = Track::new("Mean move in our favour, cents a contract", 220.0, range, AxisUnit::Cents);
     let panels = stack(sheet, (&axis, title), MARGIN, &[track])?;
     let panel = &panels[0];
-    panel.across(Line::Zero, 0.0)?;
-    let decimals = Unit::Cents.decimals(largest);
+    panel.across(LineStyle::Zero, 0.0)?;
+    let decimals = AxisUnit::Cents.decimals(largest);
     for (index, mark) in shown.iter().enumerate().filter(|(_, mark)| mark.cents.is_finite()) {
         let (x, mut top) = (index as f64, mark.cents);
         if let Some((low, high)) = mark.interval.filter(|(low, high)| low.is_finite() && high.is_finite()) {
@@ -85,7 +85,7 @@ fn draw(sheet: &mut Sheet<'_>, input: &MarkOuts) -> Drawn {
         panel.draw(&marker(0, (x, mark.cents)))?;
         // Over the whisker, where nothing else is drawn.
         let (x, y) = panel.at((x, top));
-        let text = Unit::Cents.signed(mark.cents, decimals);
+        let text = AxisUnit::Cents.signed(mark.cents, decimals);
         sheet.text(Ink::Plain, (x, y - 12.0), HPos::Center, &text)?;
     }
     if input.horizons.len() > HORIZONS {

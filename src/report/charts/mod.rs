@@ -22,16 +22,16 @@ mod waterfall;
 #[cfg(test)]
 mod tests;
 
-pub use bars::{Bar, Bars, bars};
-pub use equity::{Comparison, Equity, EquityPoint, Halt, RunCurve, comparison, equity};
-pub use evidence::{Evidence, EvidenceCurve, evidence};
-pub use mark_outs::{MarkOut, MarkOuts, mark_outs};
+pub use bars::{Bars, ChartBar, bars};
+pub use equity::{CurvePoint, Equity, EquityComparison, HaltMark, RunCurve, comparison, equity};
+pub use evidence::{EvidenceChart, EvidenceCurve, evidence};
+pub use mark_outs::{MarkOutBar, MarkOuts, mark_outs};
 pub use outcomes::{Outcomes, outcomes};
-pub use reliability::{BandPoint, Bin, Reliability, ReliabilityCurve, reliability};
-pub use rolling::{Rolling, RollingPoint, rolling};
-pub use scale::Unit;
+pub use reliability::{BandPoint, Reliability, ReliabilityBin, ReliabilityCurve, reliability};
+pub use rolling::{RollingChart, RollingPoint, rolling};
+pub use scale::AxisUnit;
 pub use sheet::Svg;
-pub use waterfall::{Step, Waterfall, waterfall};
+pub use waterfall::{WaterfallChart, WaterfallStep, waterfall};
 
 /// The charts' part of the page's style sheet.
 pub const STYLE: &str = include_str!("style.css");

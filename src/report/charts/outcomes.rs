@@ -3,9 +3,9 @@
 use plotters::prelude::*;
 use plotters::style::text_anchor::HPos;
 
-use super::look::{Ink, Line, series_color};
+use super::look::{Ink, LineStyle, series_color};
 use super::panel::{Axis, MARGIN, Panel, Track, stack};
-use super::scale::{Range, Unit};
+use super::scale::{AxisRange, AxisUnit};
 use super::sheet::{Drawn, Sheet, Svg, Swatch, text_width};
 
 /// Bars of the histogram.
@@ -33,10 +33,10 @@ pub fn outcomes(input: &Outcomes) -> Svg {
 }
 
 fn draw(sheet: &mut Sheet<'_>, input: &Outcomes) -> Drawn {
-    let Some(drawn) = Range::of(input.simulated.iter().copied()) else { return sheet.nothing() };
+    let Some(drawn) = AxisRange::of(input.simulated.iter().copied()) else { return sheet.nothing() };
     let marked = if input.observed.is_finite() { input.observed } else { drawn.low };
-    let whole = Range { low: drawn.low.min(marked), high: drawn.high.max(marked) };
-    let (range, _) = whole.rounded(8, Unit::Dollars);
+    let whole = AxisRange { low: drawn.low.min(marked), high: drawn.high.max(marked) };
+    let (range, _) = whole.rounded(8, AxisUnit::Dollars);
     let counts = histogram(&input.simulated, range);
     let most = counts.iter().copied().max().unwrap_or(0).max(1);
     let total: u64 = counts.iter().sum();
@@ -44,13 +44,17 @@ fn draw(sheet: &mut Sheet<'_>, input: &Outcomes) -> Drawn {
     sheet.legend(&[
         (Swatch::Patch(below), "Below what came about".to_owned()),
         (Swatch::Patch(above), "At least as much".to_owned()),
-        (Swatch::Line(Line::Seen), "What came about".to_owned()),
+        (Swatch::Line(LineStyle::Seen), "What came about".to_owned()),
     ])?;
-    let ticks = range.ticks(if sheet.is_narrow() { 3 } else { 7 }, Unit::Dollars);
+    let ticks = range.ticks(if sheet.is_narrow() { 3 } else { 7 }, AxisUnit::Dollars);
     let share = most as f64 / total as f64;
     // Room above the bars for the label of what came about.
-    let track =
-        Track::new("Share of simulations", 200.0, Range { low: 0.0, high: share * 1.18 }, Unit::Share);
+    let track = Track::new(
+        "Share of simulations",
+        200.0,
+        AxisRange { low: 0.0, high: share * 1.18 },
+        AxisUnit::Share,
+    );
     let panels = stack(sheet, (&Axis { range, ticks }, &input.figure), MARGIN, &[track])?;
     let panel = &panels[0];
     let width = (range.high - range.low) / BINS as f64;
@@ -69,12 +73,12 @@ fn draw(sheet: &mut Sheet<'_>, input: &Outcomes) -> Drawn {
     if input.observed.is_finite() { mark(sheet, panel, input, range) } else { Ok(()) }
 }
 
-fn mark(sheet: &Sheet<'_>, panel: &Panel<'_>, input: &Outcomes, range: Range) -> Drawn {
-    panel.upright(Line::Seen, input.observed)?;
+fn mark(sheet: &Sheet<'_>, panel: &Panel<'_>, input: &Outcomes, range: AxisRange) -> Drawn {
+    panel.upright(LineStyle::Seen, input.observed)?;
     let [_, top, right, _] = panel.sides();
     let (x, _) = panel.at((input.observed, 0.0));
     let largest = range.low.abs().max(range.high.abs());
-    let amount = Unit::Dollars.signed(input.observed, Unit::Dollars.decimals(largest));
+    let amount = AxisUnit::Dollars.signed(input.observed, AxisUnit::Dollars.decimals(largest));
     let text = format!("came about: {amount}");
     let is_left = x + 8.0 + text_width(&text) * Ink::Strong.stretch() > right;
     let (at, side) = if is_left { (x - 6.0, HPos::Right) } else { (x + 6.0, HPos::Left) };
@@ -82,7 +86,7 @@ fn mark(sheet: &Sheet<'_>, panel: &Panel<'_>, input: &Outcomes, range: Range) ->
 }
 
 /// How many values lie in each of 48 equal parts of the range; what is not finite does not count.
-fn histogram(values: &[f64], range: Range) -> [u64; BINS] {
+fn histogram(values: &[f64], range: AxisRange) -> [u64; BINS] {
     let mut counts = [0; BINS];
     for value in values.iter().filter(|value| value.is_finite()) {
         let share = (value - range.low) / (range.high - range.low);

@@ -6,9 +6,9 @@ use plotters::coord::ranged1d::{KeyPointHint, NoDefaultFormatting, Ranged, Value
 use plotters::prelude::*;
 use plotters::style::text_anchor::HPos;
 
-use super::look::{Ink, Line, marker, series_color};
+use super::look::{Ink, LineStyle, marker, series_color};
 use super::reduce::reduced;
-use super::scale::{Range, Tick, Unit, time_range, time_ticks};
+use super::scale::{AxisRange, AxisUnit, Tick, time_range, time_ticks};
 use super::sheet::{Area, Backend, Drawn, LINE, Sheet, fitted, pixels, px, text_width, widest};
 
 /// Between the end of the panels and the sheet's, in pixels.
@@ -17,7 +17,7 @@ pub(super) const MARGIN: f64 = 10.0;
 /// A range with its ticks, for plotters. What lies beyond is drawn at the edge.
 #[derive(Clone, Debug)]
 pub(super) struct Axis {
-    pub range: Range,
+    pub range: AxisRange,
     pub ticks: Vec<Tick>,
 }
 
@@ -29,7 +29,7 @@ impl Axis {
     }
 
     /// Of numbers, rounded up to ticks, for a panel `height` pixels high.
-    pub fn rounded(range: Range, height: f64, unit: Unit) -> Self {
+    pub fn rounded(range: AxisRange, height: f64, unit: AxisUnit) -> Self {
         #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "some dozens of pixels")]
         let (range, ticks) = range.rounded(((height / 42.0) as usize).max(2), unit);
         Self { range, ticks }
@@ -76,7 +76,7 @@ pub(super) struct Track {
 
 impl Track {
     /// A panel `height` pixels high over a range, rounded up to ticks.
-    pub fn new(title: impl Into<String>, height: f64, range: Range, unit: Unit) -> Self {
+    pub fn new(title: impl Into<String>, height: f64, range: AxisRange, unit: AxisUnit) -> Self {
         Self::with_axis(title, height, Axis::rounded(range, height, unit))
     }
 
@@ -111,7 +111,7 @@ impl<'a> Panel<'a> {
             .build_cartesian_2d(x.clone(), y.clone())?;
         let mut mesh = chart.configure_mesh();
         mesh.axis_style(TRANSPARENT)
-            .bold_line_style(Line::Grid.style())
+            .bold_line_style(LineStyle::Grid.style())
             .x_label_style(Ink::Muted.style())
             .y_label_style(labels.y_ink.style())
             .axis_desc_style(Ink::Plain.style())
@@ -153,12 +153,12 @@ impl<'a> Panel<'a> {
     }
 
     /// A curve in order of x; it has a gap where a value is not finite, and a lone point is a marker.
-    pub fn curve(&mut self, line: Line, points: &[(f64, f64)]) -> Drawn {
+    pub fn curve(&mut self, line: LineStyle, points: &[(f64, f64)]) -> Drawn {
         // Runs without a name are many, and need less detail.
-        let columns = self.columns(if matches!(line, Line::Other) { 8.0 } else { 2.0 });
+        let columns = self.columns(if matches!(line, LineStyle::Other) { 8.0 } else { 2.0 });
         for stretch in stretches(points) {
             match (stretch, line) {
-                ([point], Line::Series(series)) => self.draw(&marker(series, *point))?,
+                ([point], LineStyle::Series(series)) => self.draw(&marker(series, *point))?,
                 ([point], _) => self.draw(&Circle::new(*point, px(2.0), line.style().filled()))?,
                 _ => {
                     let series = LineSeries::new(reduced(stretch, columns), line.style());
@@ -177,7 +177,7 @@ impl<'a> Panel<'a> {
             let area = AreaSeries::new(points, 0.0, series_color(ground).mix(0.22));
             self.chart.draw_series(area)?;
         }
-        self.curve(Line::Series(0), points)
+        self.curve(LineStyle::Series(0), points)
     }
 
     /// The band between two curves over the same x: (x, low, high).
@@ -198,13 +198,13 @@ impl<'a> Panel<'a> {
     }
 
     /// A horizontal line across.
-    pub fn across(&self, line: Line, y: f64) -> Drawn {
+    pub fn across(&self, line: LineStyle, y: f64) -> Drawn {
         let range = self.chart.x_range();
         self.draw(&PathElement::new([(range.start, y), (range.end, y)], line.style()))
     }
 
     /// A vertical line from the lower edge to the upper.
-    pub fn upright(&self, line: Line, x: f64) -> Drawn {
+    pub fn upright(&self, line: LineStyle, x: f64) -> Drawn {
         let range = self.chart.y_range();
         self.draw(&PathElement::new([(x, range.start), (x, range.end)], line.style()))
     }

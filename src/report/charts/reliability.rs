@@ -5,9 +5,9 @@
 
 use plotters::prelude::*;
 
-use super::look::{Line, band, marker, series_color, whisker};
+use super::look::{LineStyle, band, marker, series_color, whisker};
 use super::panel::{Axis, Panel, Track, stack};
-use super::scale::{Range, Tick, Unit};
+use super::scale::{AxisRange, AxisUnit, Tick};
 use super::sheet::{Drawn, LINE, Sheet, Svg, Swatch, WHISKER};
 
 /// Bars of the histogram at most; finer counts are added up.
@@ -26,7 +26,7 @@ pub struct BandPoint {
 
 /// Forecasts that lie together, and what became of them.
 #[derive(Clone, Copy, Debug)]
-pub struct Bin {
+pub struct ReliabilityBin {
     /// Mean forecast.
     pub forecast: f64,
     /// Share that came true.
@@ -47,7 +47,7 @@ pub struct ReliabilityCurve {
     /// (forecast, recalibrated probability), in order of the forecast.
     pub isotonic: Vec<(f64, f64)>,
     /// At most a few dozen.
-    pub bins: Vec<Bin>,
+    pub bins: Vec<ReliabilityBin>,
     /// Forecasts in equal stretches from 0 to 1.
     pub histogram: Vec<u64>,
 }
@@ -88,26 +88,26 @@ fn draw(sheet: &mut Sheet<'_>, input: &Reliability) -> Drawn {
     };
     let side = sheet.width - right - 50.0;
     let whole = || {
-        let tick = |at: f64| Tick::new(at, Unit::Share.text(at, 0));
+        let tick = |at: f64| Tick::new(at, AxisUnit::Share.text(at, 0));
         let ticks = (0..=5).map(|step| tick(f64::from(step) / 5.0)).collect();
-        Axis { range: Range { low: 0.0, high: 1.0 }, ticks }
+        Axis { range: AxisRange { low: 0.0, high: 1.0 }, ticks }
     };
     let histograms: Vec<Vec<u64>> = input.curves.iter().map(|curve| coarser(&curve.histogram)).collect();
     let most = histograms.iter().flatten().copied().max().unwrap_or(0);
     let mut tracks = vec![Track::with_axis("Share that resolved YES", side, whole())];
     if most > 0 {
-        let range = Range { low: 0.0, high: most as f64 };
-        tracks.push(Track::new("Forecasts", 76.0, range, Unit::Number));
+        let range = AxisRange { low: 0.0, high: most as f64 };
+        tracks.push(Track::new("Forecasts", 76.0, range, AxisUnit::Number));
     }
     let mut panels = stack(sheet, (&whole(), "Forecast probability of YES"), right, &tracks)?;
     let panel = &mut panels[0];
     let calibrated: Vec<_> =
         input.consistency.iter().map(|point| (point.forecast, point.low, point.high)).collect();
     panel.band(&calibrated)?;
-    panel.curve(Line::Reference, &[(0.0, 0.0), (1.0, 1.0)])?;
+    panel.curve(LineStyle::Reference, &[(0.0, 0.0), (1.0, 1.0)])?;
     // The model lies over the market.
     for (series, curve) in input.curves.iter().enumerate().rev() {
-        panel.curve(Line::Series(series), &curve.isotonic)?;
+        panel.curve(LineStyle::Series(series), &curve.isotonic)?;
         curve.bins.iter().try_for_each(|bin| draw_bin(panel, series, bin))?;
     }
     if let Some(panel) = panels.get_mut(1) {
@@ -122,7 +122,7 @@ fn entries(input: &Reliability) -> Vec<(Swatch, String)> {
     let mut entries = Vec::new();
     for (series, curve) in input.curves.iter().enumerate() {
         if !curve.isotonic.is_empty() {
-            entries.push((Swatch::Line(Line::Series(series)), format!("{}: isotonic fit", curve.name)));
+            entries.push((Swatch::Line(LineStyle::Series(series)), format!("{}: isotonic fit", curve.name)));
         }
         if !curve.bins.is_empty() {
             entries.push((Swatch::Mark(series), format!("{}: equal-count bins", curve.name)));
@@ -131,11 +131,11 @@ fn entries(input: &Reliability) -> Vec<(Swatch, String)> {
     if !input.consistency.is_empty() {
         entries.push((Swatch::Patch(band()), input.consistency_name.clone()));
     }
-    entries.push((Swatch::Line(Line::Reference), "Perfectly calibrated".to_owned()));
+    entries.push((Swatch::Line(LineStyle::Reference), "Perfectly calibrated".to_owned()));
     entries
 }
 
-fn draw_bin(panel: &Panel<'_>, series: usize, bin: &Bin) -> Drawn {
+fn draw_bin(panel: &Panel<'_>, series: usize, bin: &ReliabilityBin) -> Drawn {
     if ![bin.forecast, bin.observed, bin.low, bin.high].iter().all(|value| value.is_finite()) {
         return Ok(());
     }
@@ -158,7 +158,7 @@ fn draw_histogram(panel: &mut Panel<'_>, series: usize, histogram: &[u64]) -> Dr
         outline.extend([(low, top), (high, top)]);
     }
     outline.push((1.0, 0.0));
-    if series > 0 { panel.curve(Line::Series(series), &outline) } else { Ok(()) }
+    if series > 0 { panel.curve(LineStyle::Series(series), &outline) } else { Ok(()) }
 }
 
 /// Neighbours added up until there are few enough.

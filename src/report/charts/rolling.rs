@@ -2,9 +2,9 @@
 
 use crate::domain::Timestamp;
 
-use super::look::{Line, band};
+use super::look::{LineStyle, band};
 use super::panel::{Axis, MARGIN, Track, stack};
-use super::scale::{Range, Unit, days};
+use super::scale::{AxisRange, AxisUnit, days};
 use super::sheet::{Drawn, Sheet, Svg, Swatch};
 
 /// The scores of the window that ends at a moment. What is unknown is NaN and leaves a gap.
@@ -26,7 +26,7 @@ pub struct RollingPoint {
 
 /// Scores over time.
 #[derive(Clone, Debug, Default)]
-pub struct Rolling {
+pub struct RollingChart {
     /// For readers who do not see the chart.
     pub title: String,
     /// What it shows, in a sentence.
@@ -39,39 +39,39 @@ pub struct Rolling {
 
 /// Draws it.
 #[must_use]
-pub fn rolling(input: &Rolling) -> Svg {
+pub fn rolling(input: &RollingChart) -> Svg {
     Svg::drawn(&input.title, &input.description, |sheet| draw(sheet, input))
 }
 
-fn draw(sheet: &mut Sheet<'_>, input: &Rolling) -> Drawn {
+fn draw(sheet: &mut Sheet<'_>, input: &RollingChart) -> Drawn {
     let curve = |of: fn(&RollingPoint) -> f64| {
         input.points.iter().map(|point| (days(point.at), of(point))).collect::<Vec<_>>()
     };
     let [model, market, gap] = [curve(|p| p.brier), curve(|p| p.brier_market), curve(|p| p.gap)];
     let interval: Vec<_> = input.points.iter().map(|p| (days(p.at), p.gap_low, p.gap_high)).collect();
-    let scores = Range::of(model.iter().chain(&market).map(|point| point.1));
+    let scores = AxisRange::of(model.iter().chain(&market).map(|point| point.1));
     let axis = Axis::time(sheet, model.iter().map(|point| point.0));
     let (Some(scores), Some(axis)) = (scores, axis) else { return sheet.nothing() };
     let gaps = gap.iter().map(|point| point.1).chain(interval.iter().flat_map(|point| [point.1, point.2]));
-    let gaps = Range::of(gaps.chain([-0.01, 0.01])).unwrap_or(Range { low: -0.01, high: 0.01 });
-    let mut entries = vec![(Swatch::Line(Line::Series(0)), "Model".to_owned())];
+    let gaps = AxisRange::of(gaps.chain([-0.01, 0.01])).unwrap_or(AxisRange { low: -0.01, high: 0.01 });
+    let mut entries = vec![(Swatch::Line(LineStyle::Series(0)), "Model".to_owned())];
     if market.iter().any(|point| point.1.is_finite()) {
-        entries.push((Swatch::Line(Line::Series(1)), "Market".to_owned()));
+        entries.push((Swatch::Line(LineStyle::Series(1)), "Market".to_owned()));
     }
     if interval.iter().any(|point| point.1.is_finite() && point.2.is_finite()) {
         entries.push((Swatch::Patch(band()), "95 % interval".to_owned()));
     }
     sheet.legend(&entries)?;
-    let scores = Range { low: scores.low.min(0.0), high: scores.high };
+    let scores = AxisRange { low: scores.low.min(0.0), high: scores.high };
     let score_title = format!("Brier score, {} (lower is better)", input.window);
     let tracks = [
-        Track::new(score_title, 170.0, scores, Unit::Number),
-        Track::new("Model: observed − forecast", 130.0, gaps, Unit::Share),
+        Track::new(score_title, 170.0, scores, AxisUnit::Number),
+        Track::new("Model: observed − forecast", 130.0, gaps, AxisUnit::Share),
     ];
     let mut panels = stack(sheet, (&axis, ""), MARGIN, &tracks)?;
-    panels[0].curve(Line::Series(1), &market)?;
-    panels[0].curve(Line::Series(0), &model)?;
+    panels[0].curve(LineStyle::Series(1), &market)?;
+    panels[0].curve(LineStyle::Series(0), &model)?;
     panels[1].band(&interval)?;
-    panels[1].across(Line::Zero, 0.0)?;
-    panels[1].curve(Line::Series(0), &gap)
+    panels[1].across(LineStyle::Zero, 0.0)?;
+    panels[1].curve(LineStyle::Series(0), &gap)
 }

@@ -3,9 +3,9 @@
 use plotters::prelude::*;
 use plotters::style::text_anchor::HPos;
 
-use super::look::{Ink, Line};
+use super::look::{Ink, LineStyle};
 use super::panel::{Axis, Labels, Panel};
-use super::scale::{Range, Tick};
+use super::scale::{AxisRange, Tick};
 use super::sheet::{Drawn, LINE, Sheet, fitted, widest};
 
 /// The widest a name may be beside its bar, in pixels.
@@ -24,7 +24,7 @@ pub(super) struct Measures {
 }
 
 /// The panel of the bars; its y counts rows from the top.
-pub(super) struct Rows<'a> {
+pub(super) struct ChartRows<'a> {
     pub panel: Panel<'a>,
     count: usize,
     /// The middle of the bar in its row, and half the bar's height, in rows.
@@ -34,7 +34,7 @@ pub(super) struct Rows<'a> {
     least: f64,
 }
 
-impl<'a> Rows<'a> {
+impl<'a> ChartRows<'a> {
     /// Rows with their names drawn; the x axis has labels if it has ticks.
     pub fn new(sheet: &mut Sheet<'a>, names: &[&str], x: &Axis, measures: Measures) -> Drawn<Self> {
         let over = if sheet.is_narrow() { LINE + 2.0 } else { 0.0 };
@@ -44,13 +44,13 @@ impl<'a> Rows<'a> {
         let labels = if x.ticks.is_empty() { 4.0 } else { LINE + 10.0 };
         let tick = |(row, name): (usize, &&str)| Tick::new(row as f64 + middle, fitted(name, NAME));
         let ticks = if over > 0.0 { Vec::new() } else { names.iter().enumerate().map(tick).collect() };
-        let y = Axis { range: Range { low: names.len() as f64, high: 0.0 }, ticks };
+        let y = Axis { range: AxisRange { low: names.len() as f64, high: 0.0 }, ticks };
         let top = sheet.used;
         let strip = sheet.strip(height * names.len() as f64 + labels);
         let labels = Labels { x: labels, x_title: "", y: beside, y_ink: Ink::Plain };
         let (before, after) = measures.room;
         let least = (x.range.high - x.range.low) / (sheet.width - beside - before - after);
-        let range = Range { low: x.range.low - before * least, high: x.range.high + after * least };
+        let range = AxisRange { low: x.range.low - before * least, high: x.range.high + after * least };
         let panel = Panel::new(&strip, &Axis { range, ticks: x.ticks.clone() }, &y, labels, 0.0)?;
         for (row, name) in names.iter().enumerate().filter(|_| over > 0.0) {
             let at = (0.0, top + row as f64 * height + LINE / 2.0 + 2.0);
@@ -70,7 +70,7 @@ impl<'a> Rows<'a> {
         let top = 2.0 * self.middle - 1.0;
         (0..self.count).map(|row| row as f64).try_for_each(|row| {
             let path = [(0.0, row + top), (0.0, row + 1.0)];
-            self.panel.draw(&PathElement::new(path, Line::Zero.style()))
+            self.panel.draw(&PathElement::new(path, LineStyle::Zero.style()))
         })
     }
 

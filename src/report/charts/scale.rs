@@ -11,7 +11,7 @@ const EPOCH: Date = date(1970, 1, 1);
 
 /// What a number counts, and so how it is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Unit {
+pub enum AxisUnit {
     /// Dollars: `−$1,234.50`.
     Dollars,
     /// Hundredths of a dollar: `1.25 ¢`.
@@ -22,7 +22,7 @@ pub enum Unit {
     Number,
 }
 
-impl Unit {
+impl AxisUnit {
     /// The value with thousands separators and `decimals` digits after the point.
     #[must_use]
     pub fn text(self, value: f64, decimals: usize) -> String {
@@ -40,7 +40,7 @@ impl Unit {
         }
     }
 
-    /// As [`Unit::text`], with a `+` before what is above zero.
+    /// As [`AxisUnit::text`], with a `+` before what is above zero.
     #[must_use]
     pub fn signed(self, value: f64, decimals: usize) -> String {
         let text = self.text(value, decimals);
@@ -90,12 +90,12 @@ impl Tick {
 
 /// Lowest and highest of some values; what is not finite does not count.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) struct Range {
+pub(super) struct AxisRange {
     pub low: f64,
     pub high: f64,
 }
 
-impl Range {
+impl AxisRange {
     /// Of the finite ones among the values, or `None` without any.
     pub fn of(values: impl IntoIterator<Item = f64>) -> Option<Self> {
         values.into_iter().filter(|value| value.is_finite()).fold(None, |range: Option<Self>, value| {
@@ -121,7 +121,7 @@ impl Range {
     }
 
     /// Widened to round numbers, and the ticks at round numbers, about `count` of them.
-    pub fn rounded(self, count: usize, unit: Unit) -> (Self, Vec<Tick>) {
+    pub fn rounded(self, count: usize, unit: AxisUnit) -> (Self, Vec<Tick>) {
         let range = self.spread();
         let step = round_step((range.high - range.low) / count.max(1) as f64);
         let low = (range.low / step + 1e-9).floor() * step;
@@ -130,15 +130,15 @@ impl Range {
     }
 
     /// Ticks at round numbers within, about `count` of them.
-    pub fn ticks(self, count: usize, unit: Unit) -> Vec<Tick> {
+    pub fn ticks(self, count: usize, unit: AxisUnit) -> Vec<Tick> {
         self.ticks_every(round_step((self.high - self.low) / count.max(1) as f64), unit)
     }
 
-    fn ticks_every(self, step: f64, unit: Unit) -> Vec<Tick> {
+    fn ticks_every(self, step: f64, unit: AxisUnit) -> Vec<Tick> {
         // Percent is written with two digits fewer after the point, and cents come in pairs.
-        let digits = -magnitude(if unit == Unit::Share { step * 100.0 } else { step });
+        let digits = -magnitude(if unit == AxisUnit::Share { step * 100.0 } else { step });
         let digits = usize::try_from(digits).unwrap_or(0);
-        let decimals = if unit == Unit::Dollars && digits == 1 { 2 } else { digits };
+        let decimals = if unit == AxisUnit::Dollars && digits == 1 { 2 } else { digits };
         let (first, last) = ((self.low / step - 1e-9).ceil(), (self.high / step + 1e-9).floor());
         let places = (0..50).map(|n| first + f64::from(n)).take_while(|multiple| *multiple <= last);
         places.map(|multiple| Tick::new(multiple * step, unit.text(multiple * step, decimals))).collect()
@@ -172,13 +172,13 @@ pub(super) fn day_text(at: f64) -> String {
 }
 
 /// A range of time that ticks can divide.
-pub(super) fn time_range(values: impl IntoIterator<Item = f64>) -> Option<Range> {
-    let range = Range::of(values)?;
+pub(super) fn time_range(values: impl IntoIterator<Item = f64>) -> Option<AxisRange> {
+    let range = AxisRange::of(values)?;
     Some(if range.high > range.low { range.at_least(5.0 / MINUTES_A_DAY) } else { range.at_least(1.0) })
 }
 
 /// At most `count` ticks at round times: whole minutes, hours, days, Mondays, months or years.
-pub(super) fn time_ticks(range: Range, count: usize) -> Vec<Tick> {
+pub(super) fn time_ticks(range: AxisRange, count: usize) -> Vec<Tick> {
     let most = count.max(2);
     let of_minutes = [1, 5, 15, 30, 60, 180, 360, 720, 1_440, 2_880, 10_080, 20_160];
     let of_months = [1, 3, 6, 12, 24, 60, 120, 240, 600, 1_200, 6_000];
@@ -206,7 +206,7 @@ fn labelled(places: impl Iterator<Item = f64>, [label, below]: [&str; 2]) -> Vec
 }
 
 /// The multiples of some minutes within, counted from a Monday; `None` if more than `most`.
-fn minute_ticks(range: Range, minutes: u32, most: usize) -> Option<Vec<Tick>> {
+fn minute_ticks(range: AxisRange, minutes: u32, most: usize) -> Option<Vec<Tick>> {
     const MONDAY: f64 = 4.0;
     let in_range = |at: f64| (at - MONDAY) * MINUTES_A_DAY / f64::from(minutes);
     let (first, last) = (in_range(range.low).ceil(), in_range(range.high).floor());
@@ -217,7 +217,7 @@ fn minute_ticks(range: Range, minutes: u32, most: usize) -> Option<Vec<Tick>> {
 }
 
 /// The first days of every so many months within; `None` if more than `most`.
-fn month_ticks(range: Range, months: i64, most: usize) -> Option<Vec<Tick>> {
+fn month_ticks(range: AxisRange, months: i64, most: usize) -> Option<Vec<Tick>> {
     let month_of = |at: f64| i64::from(civil(at).year()) * 12 + i64::from(civil(at).month()) - 1;
     let (first, last) = (month_of(range.low).div_euclid(months), month_of(range.high).div_euclid(months));
     let start = |multiple: i64| {

@@ -7,7 +7,7 @@ use plotters::coord::Shift;
 use plotters::prelude::*;
 use plotters::style::text_anchor::{HPos, Pos, VPos};
 
-use super::look::{BAD, Ink, Line, PANEL, marker, reference, whisker};
+use super::look::{BAD, Ink, LineStyle, PANEL, marker, reference, whisker};
 
 /// Units of the drawing in a pixel of the page.
 const SCALE: f64 = 10.0;
@@ -81,7 +81,7 @@ pub(super) fn pixels(units: i32) -> f64 {
 /// What a legend shows beside a name.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Swatch {
-    Line(Line),
+    Line(LineStyle),
     /// The marker of a series, with a whisker through it.
     Mark(usize),
     /// A whisker without a series.
@@ -155,7 +155,7 @@ impl<'a> Sheet<'a> {
                 (x, y) = (left, y + LINE + 4.0);
             }
             let middle = (px(x + SAMPLE / 2.0), px(y));
-            let across = |from: (f64, f64), to: (f64, f64), line: Line| {
+            let across = |from: (f64, f64), to: (f64, f64), line: LineStyle| {
                 PathElement::new([from, to].map(|(x, y)| (px(x), px(y))), line.style())
             };
             match *swatch {

@@ -1,7 +1,7 @@
 //! Every chart with every kind of odd data; ticks, units and thinning against cases worked out by hand.
 
 use super::reduce::reduced;
-use super::scale::{Range, Tick, Unit, day_text, days, time_range, time_ticks};
+use super::scale::{AxisRange, AxisUnit, Tick, day_text, days, time_range, time_ticks};
 use super::sheet::{fitted, text_width};
 use super::*;
 use crate::domain::Timestamp;
@@ -49,7 +49,13 @@ fn all(values: &[f64], name: &str) -> Vec<(&'static str, Svg)> {
                 bins: values
                     .iter()
                     .take(30)
-                    .map(|v| Bin { forecast: share(*v), observed: 0.5, low: 0.4, high: 0.6, count: 3 })
+                    .map(|v| ReliabilityBin {
+                        forecast: share(*v),
+                        observed: 0.5,
+                        low: 0.4,
+                        high: 0.6,
+                        count: 3,
+                    })
                     .collect(),
                 histogram: values.iter().map(|v| u64::from(*v > 0.2)).collect(),
             })
@@ -58,8 +64,8 @@ fn all(values: &[f64], name: &str) -> Vec<(&'static str, Svg)> {
         consistency_name: name.to_owned(),
     };
     let account =
-        |&(at, v): &(Timestamp, f64)| EquityPoint { at, equity: v, peak: v, drawdown: 0.1, exposure: v };
-    let halts = moments.iter().map(|(at, _)| Halt { at: *at, label: name.to_owned() }).collect();
+        |&(at, v): &(Timestamp, f64)| CurvePoint { at, equity: v, peak: v, drawdown: 0.1, exposure: v };
+    let halts = moments.iter().map(|(at, _)| HaltMark { at: *at, label: name.to_owned() }).collect();
     let money = Equity {
         title: title.clone(),
         description: description.clone(),
@@ -68,7 +74,8 @@ fn all(values: &[f64], name: &str) -> Vec<(&'static str, Svg)> {
         exposure_cap: Some(0.2),
     };
     let run = RunCurve { name: name.to_owned(), bankroll: 0.5, equity: moments.clone() };
-    let runs = Comparison { title: title.clone(), description: description.clone(), runs: vec![run; 9] };
+    let runs =
+        EquityComparison { title: title.clone(), description: description.clone(), runs: vec![run; 9] };
     vec![("reliability", reliability(&dial)), ("equity", equity(&money)), ("comparison", comparison(&runs))]
         .into_iter()
         .chain(others(values, &moments, name))
@@ -77,11 +84,16 @@ fn all(values: &[f64], name: &str) -> Vec<(&'static str, Svg)> {
 
 fn others(values: &[f64], moments: &[(Timestamp, f64)], name: &str) -> Vec<(&'static str, Svg)> {
     let (title, description) = (name.to_owned(), name.to_owned());
-    let steps = values.iter().take(12).map(|v| Step { label: name.to_owned(), amount: *v }).collect();
-    let walk =
-        Waterfall { title: title.clone(), description: description.clone(), steps, total: name.to_owned() };
+    let steps =
+        values.iter().take(12).map(|v| WaterfallStep { label: name.to_owned(), amount: *v }).collect();
+    let walk = WaterfallChart {
+        title: title.clone(),
+        description: description.clone(),
+        steps,
+        total: name.to_owned(),
+    };
     let curve = EvidenceCurve { name: name.to_owned(), log10: values.to_vec() };
-    let ratio = Evidence {
+    let ratio = EvidenceChart {
         title: title.clone(),
         description: description.clone(),
         curves: vec![curve; 2],
@@ -95,10 +107,13 @@ fn others(values: &[f64], moments: &[(Timestamp, f64)], name: &str) -> Vec<(&'st
         gap_low: v - 1.0,
         gap_high: v + 1.0,
     };
-    let points = moments.iter().map(scores).collect();
-    let window =
-        Rolling { title: title.clone(), description: description.clone(), points, window: name.to_owned() };
-    let mark = |v: &f64| MarkOut {
+    let window = RollingChart {
+        title: title.clone(),
+        description: description.clone(),
+        points: moments.iter().map(scores).collect(),
+        window: name.to_owned(),
+    };
+    let mark = |v: &f64| MarkOutBar {
         horizon: name.to_owned(),
         cents: *v,
         interval: Some((v - 1.0, v + 1.0)),
@@ -106,7 +121,7 @@ fn others(values: &[f64], moments: &[(Timestamp, f64)], name: &str) -> Vec<(&'st
     };
     let horizons = values.iter().map(mark).collect();
     let marks = MarkOuts { title: title.clone(), description: description.clone(), horizons };
-    let row = |v: &f64| Bar {
+    let row = |v: &f64| ChartBar {
         label: name.to_owned(),
         value: *v,
         interval: Some((v - 0.1, v + 0.1)),
@@ -117,7 +132,7 @@ fn others(values: &[f64], moments: &[(Timestamp, f64)], name: &str) -> Vec<(&'st
         title: title.clone(),
         description: description.clone(),
         figure: name.to_owned(),
-        unit: Unit::Dollars,
+        unit: AxisUnit::Dollars,
         signed: true,
         reference: Some(name.to_owned()),
         rows: values.iter().map(row).collect(),
@@ -264,12 +279,12 @@ fn a_lone_spike_among_many_points_stays() {
 
 #[test]
 fn numbers_are_written_as_people_write_them() {
-    assert_eq!(Unit::Dollars.text(-1_234_567.891, 2), "−$1,234,567.89");
-    assert_eq!(Unit::Dollars.signed(999.5, 0), "+$1,000", "rounding may add a digit, and its comma");
-    assert_eq!(Unit::Dollars.signed(-0.001, 2), "$0.00", "what rounds to zero has no sign");
-    assert_eq!(Unit::Share.text(0.125, 1), "12.5\u{a0}%");
-    assert_eq!(Unit::Cents.signed(1.25, 2), "+1.25\u{a0}¢");
-    assert_eq!(Unit::Number.text(123.0, 0), "123");
+    assert_eq!(AxisUnit::Dollars.text(-1_234_567.891, 2), "−$1,234,567.89");
+    assert_eq!(AxisUnit::Dollars.signed(999.5, 0), "+$1,000", "rounding may add a digit, and its comma");
+    assert_eq!(AxisUnit::Dollars.signed(-0.001, 2), "$0.00", "what rounds to zero has no sign");
+    assert_eq!(AxisUnit::Share.text(0.125, 1), "12.5\u{a0}%");
+    assert_eq!(AxisUnit::Cents.signed(1.25, 2), "+1.25\u{a0}¢");
+    assert_eq!(AxisUnit::Number.text(123.0, 0), "123");
 }
 
 fn labels(ticks: &[Tick]) -> Vec<&str> {
@@ -279,22 +294,22 @@ fn labels(ticks: &[Tick]) -> Vec<&str> {
 #[test]
 fn ticks_are_round_and_cover_the_range() {
     // 0.37 / 4 = 0.0925, so steps of 0.1
-    let (range, ticks) = Range { low: 0.03, high: 0.4 }.rounded(4, Unit::Share);
+    let (range, ticks) = AxisRange { low: 0.03, high: 0.4 }.rounded(4, AxisUnit::Share);
     assert_eq!(labels(&ticks), ["0\u{a0}%", "10\u{a0}%", "20\u{a0}%", "30\u{a0}%", "40\u{a0}%"]);
     assert!(range.low.abs() < 1e-12 && (range.high - 0.4).abs() < 1e-12);
     // 4,300 / 4 = 1,075, so steps of 2,000
-    let (_, ticks) = Range { low: -300.0, high: 4_000.0 }.rounded(4, Unit::Dollars);
+    let (_, ticks) = AxisRange { low: -300.0, high: 4_000.0 }.rounded(4, AxisUnit::Dollars);
     assert_eq!(labels(&ticks), ["−$2,000", "$0", "$2,000", "$4,000"]);
-    assert_eq!(labels(&Range { low: 1.0, high: 9.0 }.ticks(3, Unit::Number)), ["5"]);
+    assert_eq!(labels(&AxisRange { low: 1.0, high: 9.0 }.ticks(3, AxisUnit::Number)), ["5"]);
     // cents come in pairs of digits
-    let (_, ticks) = Range { low: 0.0, high: 1.0 }.rounded(2, Unit::Dollars);
+    let (_, ticks) = AxisRange { low: 0.0, high: 1.0 }.rounded(2, AxisUnit::Dollars);
     assert_eq!(labels(&ticks), ["$0.00", "$0.50", "$1.00"]);
 }
 
 #[test]
 fn times_fall_on_round_dates() {
     // 2024-01-31 is day 19,753 (`date -ud 2024-01-31 +%s` / 86,400)
-    let range = |low: f64, high: f64| Range { low, high };
+    let range = |low: f64, high: f64| AxisRange { low, high };
     assert_eq!(day_text(19_753.6), "Jan 31, 2024");
     let years = time_ticks(range(19_753.0 - 3_000.0, 19_753.0), 9);
     assert_eq!(labels(&years), ["2016", "2017", "2018", "2019", "2020", "2021", "2022", "2023", "2024"]);
@@ -329,9 +344,9 @@ fn what_a_drawdown_is() {
 
 #[test]
 fn a_waterfall_ends_at_the_sum_of_its_steps() {
-    let step = |label: &str, amount| Step { label: label.to_owned(), amount };
+    let step = |label: &str, amount| WaterfallStep { label: label.to_owned(), amount };
     let steps = vec![step("gross", 100.0), step("fees", -30.25), step("exits", -80.0)];
-    let input = Waterfall { total: "Net".to_owned(), steps, ..Waterfall::default() };
+    let input = WaterfallChart { total: "Net".to_owned(), steps, ..WaterfallChart::default() };
     let svg = waterfall(&input);
     let text = |wanted: &str| svg.as_str().split(['<', '>']).any(|part| part.trim() == wanted);
     assert!(text("+$100.00") && text("−$30.25") && text("−$80.00"));
@@ -340,12 +355,12 @@ fn a_waterfall_ends_at_the_sum_of_its_steps() {
 
 #[test]
 fn what_is_not_drawn_is_counted() {
-    let rows = vec![Bar { label: "x".to_owned(), value: 1.0, ..Bar::default() }; 45];
+    let rows = vec![ChartBar { label: "x".to_owned(), value: 1.0, ..ChartBar::default() }; 45];
     let input = Bars {
         title: String::new(),
         description: String::new(),
         figure: "Profit".to_owned(),
-        unit: Unit::Dollars,
+        unit: AxisUnit::Dollars,
         signed: false,
         reference: None,
         rows,

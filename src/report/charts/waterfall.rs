@@ -3,15 +3,15 @@
 use plotters::prelude::*;
 use plotters::style::text_anchor::HPos;
 
-use super::look::{Ink, Line, MUTED, series_color};
+use super::look::{Ink, LineStyle, MUTED, series_color};
 use super::panel::Axis;
-use super::rows::{Measures, Rows};
-use super::scale::{Range, Unit};
+use super::rows::{ChartRows, Measures};
+use super::scale::{AxisRange, AxisUnit};
 use super::sheet::{Drawn, Sheet, Svg, widest};
 
 /// What was added or taken.
 #[derive(Clone, Debug)]
-pub struct Step {
+pub struct WaterfallStep {
     /// Its name.
     pub label: String,
     /// Dollars; below zero is taken.
@@ -20,58 +20,59 @@ pub struct Step {
 
 /// A walk from nothing to a total.
 #[derive(Clone, Debug, Default)]
-pub struct Waterfall {
+pub struct WaterfallChart {
     /// For readers who do not see the chart.
     pub title: String,
     /// What it shows, in a sentence.
     pub description: String,
     /// In order; the total of them is drawn as the last bar. A dozen at most are readable.
-    pub steps: Vec<Step>,
+    pub steps: Vec<WaterfallStep>,
     /// Name of the total.
     pub total: String,
 }
 
 /// Draws it, in dollars.
 #[must_use]
-pub fn waterfall(input: &Waterfall) -> Svg {
+pub fn waterfall(input: &WaterfallChart) -> Svg {
     Svg::drawn(&input.title, &input.description, |sheet| draw(sheet, input))
 }
 
 /// A bar from one level to another.
-struct Bar<'a> {
+struct WaterfallBar<'a> {
     name: &'a str,
     from: f64,
     to: f64,
     color: RGBColor,
 }
 
-fn draw(sheet: &mut Sheet<'_>, input: &Waterfall) -> Drawn {
+fn draw(sheet: &mut Sheet<'_>, input: &WaterfallChart) -> Drawn {
     let mut level = 0.0;
     let mut bars = Vec::new();
     for step in input.steps.iter().filter(|step| step.amount.is_finite()) {
         let color = series_color(usize::from(step.amount < 0.0));
-        bars.push(Bar { name: &step.label, from: level, to: level + step.amount, color });
+        bars.push(WaterfallBar { name: &step.label, from: level, to: level + step.amount, color });
         level += step.amount;
     }
-    let Some(range) = Range::of(bars.iter().map(|bar| bar.to).chain([0.0])).filter(|_| !bars.is_empty())
+    let Some(range) = AxisRange::of(bars.iter().map(|bar| bar.to).chain([0.0])).filter(|_| !bars.is_empty())
     else {
         return sheet.nothing();
     };
-    bars.push(Bar { name: &input.total, from: 0.0, to: level, color: MUTED });
+    bars.push(WaterfallBar { name: &input.total, from: 0.0, to: level, color: MUTED });
     let largest = bars.iter().map(|bar| (bar.to - bar.from).abs()).fold(0.0, f64::max);
-    let decimals = Unit::Dollars.decimals(largest);
-    let amounts: Vec<_> = bars.iter().map(|bar| Unit::Dollars.signed(bar.to - bar.from, decimals)).collect();
+    let decimals = AxisUnit::Dollars.decimals(largest);
+    let amounts: Vec<_> =
+        bars.iter().map(|bar| AxisUnit::Dollars.signed(bar.to - bar.from, decimals)).collect();
     let room = widest(amounts.iter().map(String::as_str)) * Ink::Strong.stretch() + 8.0;
     let names: Vec<_> = bars.iter().map(|bar| bar.name).collect();
     let axis = Axis { range: range.spread(), ticks: Vec::new() };
     let measures = Measures { row: 34.0, bar: 24.0, room: (room, room), after_name: 0.0 };
-    let rows = Rows::new(sheet, &names, &axis, measures)?;
+    let rows = ChartRows::new(sheet, &names, &axis, measures)?;
     rows.zero()?;
     for (index, (bar, amount)) in bars.iter().zip(&amounts).enumerate() {
         let (row, is_last) = (rows.middle(index), index + 1 == bars.len());
         if !is_last {
             let path = [(bar.to, row), (bar.to, rows.middle(index + 1))];
-            rows.panel.draw(&PathElement::new(path, Line::Other.style()))?;
+            rows.panel.draw(&PathElement::new(path, LineStyle::Other.style()))?;
         }
         rows.bar(index, (bar.from, bar.to), &bar.color)?;
         // The sign's side of the bar, so that the amount is read with the step's direction.

@@ -8,7 +8,7 @@ use crate::report::stats::verdict::{self, Judgement};
 
 use crate::report::words::{count, dollars, percent, signed_cents, signed_dollars};
 
-use super::{Findings, Group};
+use super::{ProfitGroup, ReportFindings};
 
 /// How an answer sounds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -24,7 +24,7 @@ pub enum Tone {
 
 /// A question and its answer.
 #[derive(Clone, Debug, Serialize)]
-pub struct Answer {
+pub struct ReportAnswer {
     /// Where the evidence is on the page.
     pub section: &'static str,
     /// The question.
@@ -49,7 +49,7 @@ pub struct Warning {
 }
 
 /// All warnings.
-pub fn warnings(findings: &Findings) -> Vec<Warning> {
+pub fn warnings(findings: &ReportFindings) -> Vec<Warning> {
     let mut all = Vec::new();
     let mut warn = |tone, title: String, text: String| all.push(Warning { tone, title, text });
     let run = &findings.run;
@@ -81,7 +81,7 @@ pub fn warnings(findings: &Findings) -> Vec<Warning> {
 }
 
 /// All answers, in the order the owner asks.
-pub fn answers(findings: &Findings) -> Vec<Answer> {
+pub fn answers(findings: &ReportFindings) -> Vec<ReportAnswer> {
     vec![
         money(findings),
         calibrated(findings),
@@ -93,7 +93,7 @@ pub fn answers(findings: &Findings) -> Vec<Answer> {
     ]
 }
 
-fn money(findings: &Findings) -> Answer {
+fn money(findings: &ReportFindings) -> ReportAnswer {
     let results = &findings.results;
     let (tone, word) = match results.pnl {
         pnl if pnl > 0.005 => (Tone::Good, "Yes"),
@@ -112,11 +112,11 @@ fn money(findings: &Findings) -> Answer {
             count(trades)
         ),
     };
-    Answer { section: "money", question: "Did I make money, after fees?", tone, word, sentence }
+    ReportAnswer { section: "money", question: "Did I make money, after fees?", tone, word, sentence }
 }
 
 /// The assessment with most forecasts, of all horizons together.
-fn largest(findings: &Findings) -> Option<(&str, &Assessment)> {
+fn largest(findings: &ReportFindings) -> Option<(&str, &Assessment)> {
     let pooled = findings.calibration.iter().filter(|of| of.which == POOLED);
     let assessed = pooled.filter_map(|of| Some((&*of.strategy, of.assessment.as_ref()?)));
     assessed.max_by_key(|(_, assessment)| assessment.forecasts)
@@ -124,11 +124,11 @@ fn largest(findings: &Findings) -> Option<(&str, &Assessment)> {
 
 const UNRESOLVED: &str = "No forecast beside a market price has been resolved.";
 
-fn calibrated(findings: &Findings) -> Answer {
+fn calibrated(findings: &ReportFindings) -> ReportAnswer {
     let (section, question) = ("calibration", "Are my probabilities calibrated?");
     let Some((strategy, of)) = largest(findings) else {
         let sentence = UNRESOLVED.into();
-        return Answer { section, question, tone: Tone::Unknown, word: "Cannot tell", sentence };
+        return ReportAnswer { section, question, tone: Tone::Unknown, word: "Cannot tell", sentence };
     };
     let said = verdict::calibration(of.forecasts, of.events, &of.model);
     let (tone, word) = match said.judgement {
@@ -137,14 +137,14 @@ fn calibrated(findings: &Findings) -> Answer {
         Judgement::Open | Judgement::Good => (Tone::Good, "No fault seen"),
     };
     let whose = if findings.strategies.len() > 1 { format!("{strategy}: ") } else { String::new() };
-    Answer { section, question, tone, word, sentence: whose + &said.words }
+    ReportAnswer { section, question, tone, word, sentence: whose + &said.words }
 }
 
-fn against_market(findings: &Findings) -> Answer {
+fn against_market(findings: &ReportFindings) -> ReportAnswer {
     let (section, question) = ("market", "Am I better than the market's own price?");
     let Some((_, of)) = largest(findings) else {
         let sentence = UNRESOLVED.into();
-        return Answer { section, question, tone: Tone::Unknown, word: "Cannot tell", sentence };
+        return ReportAnswer { section, question, tone: Tone::Unknown, word: "Cannot tell", sentence };
     };
     let said = verdict::against_market(of);
     let (tone, word) = match said.judgement {
@@ -153,13 +153,13 @@ fn against_market(findings: &Findings) -> Answer {
         Judgement::Bad => (Tone::Bad, "No"),
         Judgement::Good => (Tone::Good, "Yes"),
     };
-    Answer { section, question, tone, word, sentence: said.words }
+    ReportAnswer { section, question, tone, word, sentence: said.words }
 }
 
-fn luck(findings: &Findings) -> Answer {
+fn luck(findings: &ReportFindings) -> ReportAnswer {
     let (section, question) = ("luck", "Is it luck?");
     let Some(evidence) = findings.evidence.iter().max_by_key(|evidence| evidence.markets) else {
-        return Answer {
+        return ReportAnswer {
             section,
             question,
             tone: Tone::Unknown,
@@ -206,19 +206,19 @@ fn luck(findings: &Findings) -> Answer {
         );
         (Tone::Unknown, "May be", words)
     };
-    Answer { section, question, tone, word, sentence: words + &needed }
+    ReportAnswer { section, question, tone, word, sentence: words + &needed }
 }
 
 /// Evidence that counts.
 const LINE: f64 = crate::report::stats::evidence::LINE;
 
-fn source(findings: &Findings) -> Answer {
+fn source(findings: &ReportFindings) -> ReportAnswer {
     let (section, question) = ("sources", "Where does it come from?");
     let groups = || findings.sources.iter().filter(|source| source.groups.len() > 1);
     let all = groups().flat_map(|source| source.groups.iter().map(move |group| (source.by, group)));
     let best = all.clone().max_by(|a, b| a.1.pnl.total_cmp(&b.1.pnl));
     let worst = all.min_by(|a, b| a.1.pnl.total_cmp(&b.1.pnl));
-    let told = |(by, group): (&str, &Group)| {
+    let told = |(by, group): (&str, &ProfitGroup)| {
         format!(
             "by {by}: {} with {} in {} positions",
             group.name,
@@ -230,16 +230,16 @@ fn source(findings: &Findings) -> Answer {
         (Some(best), Some(worst)) => format!("Best {}. Worst {}.", told(best), told(worst)),
         _ => "Too little was traded to take it apart.".into(),
     };
-    Answer { section, question, tone: Tone::Unknown, word: "See", sentence }
+    ReportAnswer { section, question, tone: Tone::Unknown, word: "See", sentence }
 }
 
-fn other_side(findings: &Findings) -> Answer {
+fn other_side(findings: &ReportFindings) -> ReportAnswer {
     let (section, question) = ("other-side", "Who was on the other side?");
     let fills = findings.mark_outs.first().map_or(0, |at_fill| at_fill.fills);
     let mut later = findings.mark_outs.iter().skip(1).filter(|after| after.fills * 2 >= fills);
     let Some((after, drift)) = later.find_map(|after| Some((after, after.drift?))) else {
         let sentence = "Nothing was bought whose market had a price then and afterwards.".into();
-        return Answer { section, question, tone: Tone::Unknown, word: "Cannot tell", sentence };
+        return ReportAnswer { section, question, tone: Tone::Unknown, word: "Cannot tell", sentence };
     };
     let when = if after.after == super::mark_outs::SETTLEMENT {
         "From fill to settlement".to_owned()
@@ -252,7 +252,7 @@ fn other_side(findings: &Findings) -> Answer {
         Some((low, _)) if low > 0.0 => (Tone::Good, "The slower", "which is not luck"),
         _ => (Tone::Unknown, "Cannot tell", "which may be chance"),
     };
-    Answer {
+    ReportAnswer {
         section,
         question,
         tone,
@@ -261,7 +261,7 @@ fn other_side(findings: &Findings) -> Answer {
     }
 }
 
-fn prevented(findings: &Findings) -> Answer {
+fn prevented(findings: &ReportFindings) -> ReportAnswer {
     let (section, question) = ("risk", "What did the risk layer prevent?");
     let prevented = &findings.prevented;
     let refusals: u64 = prevented.gates.iter().map(|gate| gate.refusals).sum();
@@ -285,7 +285,7 @@ fn prevented(findings: &Findings) -> Answer {
             )
         }
     };
-    Answer { section, question, tone: Tone::Unknown, word: "See", sentence }
+    ReportAnswer { section, question, tone: Tone::Unknown, word: "See", sentence }
 }
 
 /// A ratio as one says it.

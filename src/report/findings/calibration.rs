@@ -4,9 +4,9 @@
 use serde::Serialize;
 
 use crate::domain::StrategyId;
-use crate::report::forecasts::{Columns, HORIZONS, POOLED, share};
-use crate::report::stats::binned::{Bin, binned};
-use crate::report::stats::isotonic::{Band, Block, consistency_band, fit, pool};
+use crate::report::forecasts::{ForecastColumns, HORIZONS, POOLED, share};
+use crate::report::stats::binned::{BinnedForecasts, binned};
+use crate::report::stats::isotonic::{Block, ConsistencyBand, consistency_band, fit, pool};
 use crate::report::stats::{Assessment, Forecasts, assess};
 
 use super::gather::Gathered;
@@ -25,7 +25,7 @@ const BARS: usize = 20;
 
 /// What is known of a set of forecasts.
 #[derive(Clone, Debug, Serialize)]
-pub struct Calibration {
+pub struct CalibrationFindings {
     /// Whose.
     pub strategy: String,
     /// Which: a horizon, all of them, or the sides bought.
@@ -37,20 +37,25 @@ pub struct Calibration {
     /// The same of the market's prices.
     pub market_curve: Vec<Block>,
     /// Where the curve would lie if the beliefs were calibrated.
-    pub band: Vec<Band>,
+    pub band: Vec<ConsistencyBand>,
     /// Bins of equal count.
-    pub bins: Vec<Bin>,
+    pub bins: Vec<BinnedForecasts>,
     /// Forecasts by twentieths of a share.
     pub histogram: Vec<u64>,
     /// The same of the market's prices.
     pub market_histogram: Vec<u64>,
 }
 
-fn calibration(strategy: &str, which: &'static str, columns: &Columns, seed: u64) -> Calibration {
+fn calibration(
+    strategy: &str,
+    which: &'static str,
+    columns: &ForecastColumns,
+    seed: u64,
+) -> CalibrationFindings {
     let (model, market) = (columns.model(), columns.market());
     let grid: Vec<f64> = (0..BAND_GRID).map(|place| place as f64 / (BAND_GRID - 1) as f64).collect();
     let draws = (BAND_WORK / model.len().max(1)).clamp(FEWEST_DRAWS, BAND_DRAWS);
-    Calibration {
+    CalibrationFindings {
         strategy: strategy.to_owned(),
         which,
         assessment: assess(&model, &market, seed),
@@ -73,7 +78,7 @@ fn histogram(forecasts: &Forecasts) -> Vec<u64> {
 }
 
 /// Of all strategies: every horizon, all horizons together, and the sides bought.
-pub fn calibrations(run: &Gathered, seed: u64) -> Vec<Calibration> {
+pub fn calibrations(run: &Gathered, seed: u64) -> Vec<CalibrationFindings> {
     let sets = (0..).zip(&run.strategies).flat_map(|(id, name)| {
         sets(run, StrategyId(id)).into_iter().map(move |(which, columns)| (name, which, columns))
     });
@@ -89,9 +94,10 @@ pub fn calibrations(run: &Gathered, seed: u64) -> Vec<Calibration> {
 }
 
 /// The sets of forecasts of a strategy that are looked at.
-fn sets(run: &Gathered, strategy: StrategyId) -> Vec<(&'static str, Columns)> {
-    let mut by_horizon: Vec<Columns> = (0..HORIZONS.len()).map(|_| Columns::default()).collect();
-    let mut pooled = Columns::default();
+fn sets(run: &Gathered, strategy: StrategyId) -> Vec<(&'static str, ForecastColumns)> {
+    let mut by_horizon: Vec<ForecastColumns> =
+        (0..HORIZONS.len()).map(|_| ForecastColumns::default()).collect();
+    let mut pooled = ForecastColumns::default();
     for one in run.forecasts.iter().filter(|one| one.strategy == strategy) {
         let event = run.event_of[one.market.index()];
         by_horizon[one.horizon].add(one, event);
@@ -104,8 +110,8 @@ fn sets(run: &Gathered, strategy: StrategyId) -> Vec<(&'static str, Columns)> {
 }
 
 /// The sides bought, at their first entry, where the market has paid all or nothing.
-fn bought(run: &Gathered, strategy: StrategyId) -> Columns {
-    let mut columns = Columns::default();
+fn bought(run: &Gathered, strategy: StrategyId) -> ForecastColumns {
+    let mut columns = ForecastColumns::default();
     for trade in run.trades.iter().filter(|trade| trade.strategy == strategy) {
         let Some(won) = run.won(trade) else { continue };
         let event = run.event_of[trade.market];

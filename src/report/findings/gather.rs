@@ -6,9 +6,9 @@ use crate::domain::{Action, MarketId, Price, Side, StrategyId, Timestamp};
 use crate::journal::encode::RecordedEvaluation;
 use crate::journal::ledger::LedgerError;
 use crate::journal::reader::{
-    EquityRow, FillRow, HaltRow, LedgerReader, MarketRow, OrderRow, RunRow, TradeRow,
+    EquityRow, FillRow, HaltRow, LedgerMarketRow, LedgerReader, LedgerTradeRow, OrderRow, RunRow,
 };
-use crate::report::forecasts::{Forecast, Resolved, Selection, share};
+use crate::report::forecasts::{Forecast, ForecastSelection, Resolved, share};
 
 use super::mark_outs::{AT_FILL, Watch};
 use super::prevented::Refusals;
@@ -25,7 +25,7 @@ pub struct Gathered {
     /// Names of the strategies by id.
     pub strategies: Vec<String>,
     /// Markets by index.
-    pub markets: Vec<MarketRow>,
+    pub markets: Vec<LedgerMarketRow>,
     /// By market: its event, counted from zero.
     pub event_of: Vec<u32>,
     /// All orders.
@@ -33,7 +33,7 @@ pub struct Gathered {
     /// All fills.
     pub fills: Vec<FillRow>,
     /// All closed positions.
-    pub trades: Vec<TradeRow>,
+    pub trades: Vec<LedgerTradeRow>,
     /// Equity over time.
     pub equity: Vec<EquityRow>,
     /// All halts.
@@ -102,7 +102,7 @@ impl Gathered {
     /// Reads what only the evaluations tell.
     fn evaluations(&mut self, ledger: &LedgerReader) -> Result<(), LedgerError> {
         let believers = ledger.bases()?;
-        let mut selection = Selection::new(self.strategies.len());
+        let mut selection = ForecastSelection::new(self.strategies.len());
         let mut unknown = None;
         ledger.evaluations(|evaluation| {
             let basis = believers.get(evaluation.basis);
@@ -135,7 +135,7 @@ impl Gathered {
         evaluation: &RecordedEvaluation,
         strategy: StrategyId,
         close: Timestamp,
-        selection: &mut Selection,
+        selection: &mut ForecastSelection,
     ) {
         let counted = &mut self.evaluations;
         counted.total += 1;
@@ -163,13 +163,13 @@ impl Gathered {
     }
 
     /// What a side of a market paid; `None` while that is open.
-    pub fn paid(&self, trade: &TradeRow) -> Option<f64> {
+    pub fn paid(&self, trade: &LedgerTradeRow) -> Option<f64> {
         let (_, value) = self.markets[trade.market].settled?;
         Some(f64::from(trade.side.price(value).get()) / 1e4)
     }
 
     /// Whether the side held won; `None` while that is open, or if it paid something between.
-    pub fn won(&self, trade: &TradeRow) -> Option<bool> {
+    pub fn won(&self, trade: &LedgerTradeRow) -> Option<bool> {
         match self.markets[trade.market].settled?.1 {
             Price::ONE => Some(trade.side == Side::Yes),
             Price::ZERO => Some(trade.side == Side::No),
@@ -178,7 +178,7 @@ impl Gathered {
     }
 
     /// Mean mid of the side at the purchases of a position, weighted by contracts.
-    pub fn mid_at_purchases(&self, trade: &TradeRow) -> f64 {
+    pub fn mid_at_purchases(&self, trade: &LedgerTradeRow) -> f64 {
         let first = self.fills.partition_point(|fill| fill.at < trade.opened_at);
         let of_it = self.fills[first..]
             .iter()
@@ -208,7 +208,7 @@ impl Gathered {
     }
 
     /// Why a position was opened, in the words of the strategy.
-    pub fn reason(&self, trade: &TradeRow) -> &str {
+    pub fn reason(&self, trade: &LedgerTradeRow) -> &str {
         let before = self.orders.partition_point(|order| order.at <= trade.opened_at);
         let opening = self.orders[..before].iter().rev().find(|order| {
             order.market == trade.market && order.strategy == trade.strategy && order.action == Action::Buy
@@ -222,7 +222,7 @@ pub fn market_id(index: usize) -> MarketId {
     MarketId(u32::try_from(index).expect("market ids are 32 bits wide"))
 }
 
-fn number_events(markets: &[MarketRow]) -> Vec<u32> {
+fn number_events(markets: &[LedgerMarketRow]) -> Vec<u32> {
     let mut numbers: BTreeMap<&str, u32> = BTreeMap::new();
     let mut next = 0u32;
     let number = |market| {

@@ -6,9 +6,9 @@ use std::collections::BTreeSet;
 use serde::Serialize;
 
 use crate::domain::{Money, Side, StrategyId, Timestamp};
-use crate::journal::reader::TradeRow;
-use crate::report::stats::Estimate;
-use crate::report::stats::evidence::{Entry, Path, log_growth, path, trades_needed};
+use crate::journal::reader::LedgerTradeRow;
+use crate::report::stats::IntervalEstimate;
+use crate::report::stats::evidence::{EvidenceEntry, Path, log_growth, path, trades_needed};
 use crate::report::stats::luck::{Bet, DRAWS, Luck, luck};
 use crate::report::stats::overfitting::Returns;
 
@@ -22,7 +22,7 @@ const FEWEST: usize = 1_000;
 
 /// What speaks for and against one strategy.
 #[derive(Clone, Debug, Serialize)]
-pub struct Evidence {
+pub struct LuckEvidence {
     /// Whose.
     pub strategy: String,
     /// First entries of events whose market has settled.
@@ -34,7 +34,7 @@ pub struct Evidence {
     /// Prices over beliefs.
     pub evidence_against: f64,
     /// Mean log growth of the bankroll a closed position.
-    pub growth: Option<Estimate>,
+    pub growth: Option<IntervalEstimate>,
     /// Events after which the mean profit seen would be told from zero with 80 % power.
     pub events_needed: Option<f64>,
     /// Events with closed positions.
@@ -46,20 +46,20 @@ pub struct Evidence {
 }
 
 /// Of all strategies.
-pub fn evidence(run: &Gathered, seed: u64) -> Vec<Evidence> {
+pub fn evidence(run: &Gathered, seed: u64) -> Vec<LuckEvidence> {
     let ids =
         (0..run.strategies.len()).map(|id| StrategyId(u8::try_from(id).expect("at most 255 strategies")));
     ids.map(|strategy| of(run, strategy, seed)).collect()
 }
 
-fn of(run: &Gathered, strategy: StrategyId, seed: u64) -> Evidence {
-    let trades: Vec<&TradeRow> = run.trades.iter().filter(|trade| trade.strategy == strategy).collect();
+fn of(run: &Gathered, strategy: StrategyId, seed: u64) -> LuckEvidence {
+    let trades: Vec<&LedgerTradeRow> = run.trades.iter().filter(|trade| trade.strategy == strategy).collect();
     let path = path(&entries(run, &trades)).expect("parts per million are shares");
     let last = path.log_ratio.last().copied().unwrap_or(0.0);
     let (profits, events): (Vec<f64>, Vec<u32>) =
         trades.iter().map(|trade| (profit_of_equity(run, trade), run.event_of[trade.market])).unzip();
     let by_event = by_event(&profits, &events);
-    Evidence {
+    LuckEvidence {
         strategy: run.strategies[strategy.index()].clone(),
         markets: path.log_ratio.len() as u64,
         path,
@@ -79,17 +79,17 @@ fn draws(events: usize) -> usize {
 }
 
 /// The first entry of each event, where the market has paid all or nothing, in the order of settlement.
-fn entries(run: &Gathered, trades: &[&TradeRow]) -> Vec<Entry> {
-    let mut opened: Vec<&&TradeRow> = trades.iter().collect();
+fn entries(run: &Gathered, trades: &[&LedgerTradeRow]) -> Vec<EvidenceEntry> {
+    let mut opened: Vec<&&LedgerTradeRow> = trades.iter().collect();
     opened.sort_by_key(|trade| trade.opened_at);
     let mut events = BTreeSet::new();
     opened.retain(|trade| events.insert(run.event_of[trade.market]));
-    let mut settled: Vec<(Timestamp, Entry)> = opened
+    let mut settled: Vec<(Timestamp, EvidenceEntry)> = opened
         .into_iter()
         .filter_map(|trade| {
             let (at, _) = run.markets[trade.market].settled?;
             let won = run.won(trade)?;
-            Some((at, Entry { belief: share(trade.belief), market: share(trade.market_price), won }))
+            Some((at, EvidenceEntry { belief: share(trade.belief), market: share(trade.market_price), won }))
         })
         .collect();
     settled.sort_by_key(|(at, _)| *at);
@@ -97,7 +97,7 @@ fn entries(run: &Gathered, trades: &[&TradeRow]) -> Vec<Entry> {
 }
 
 /// Profit after fees, as a share of equity when the position was opened.
-fn profit_of_equity(run: &Gathered, trade: &TradeRow) -> f64 {
+fn profit_of_equity(run: &Gathered, trade: &LedgerTradeRow) -> f64 {
     let before = run.equity.partition_point(|point| point.at <= trade.opened_at);
     let equity = before.checked_sub(1).map_or(run.run.bankroll, |last| run.equity[last].equity);
     if equity > Money::ZERO { dollars(trade.pnl) / dollars(equity) } else { f64::NAN }
@@ -110,7 +110,7 @@ fn by_event(profits: &[f64], events: &[u32]) -> Vec<f64> {
 }
 
 /// All closed positions whose market has paid all or nothing, as if held to the end.
-fn bets(run: &Gathered, trades: &[&TradeRow]) -> Vec<Bet> {
+fn bets(run: &Gathered, trades: &[&LedgerTradeRow]) -> Vec<Bet> {
     let bets = trades.iter().filter_map(|trade| {
         let won = run.won(trade)?;
         let bought_yes = trade.side == Side::Yes;

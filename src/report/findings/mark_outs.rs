@@ -11,8 +11,8 @@ use std::collections::VecDeque;
 use serde::Serialize;
 
 use crate::domain::{Action, Probability, Side, Span, Timestamp};
-use crate::journal::reader::{FillRow, MarketRow};
-use crate::report::stats::Estimate;
+use crate::journal::reader::{FillRow, LedgerMarketRow};
+use crate::report::stats::IntervalEstimate;
 use crate::report::stats::bootstrap::ratio;
 
 use super::gather::Gathered;
@@ -80,7 +80,7 @@ impl Watch {
     }
 
     /// The data has ended.
-    pub fn end(&mut self, markets: &[MarketRow]) {
+    pub fn end(&mut self, markets: &[LedgerMarketRow]) {
         for (Watched { due, latest }, market) in self.markets.iter_mut().zip(markets) {
             for next in due.drain(..) {
                 match market.settled {
@@ -105,16 +105,16 @@ fn note(seen: &mut [[Option<f64>; AFTER.len()]], due: Due, latest: Option<(Times
 
 /// What fills were worth a while later.
 #[derive(Clone, Debug, Serialize)]
-pub struct MarkOut {
+pub struct MarkOutFinding {
     /// How much later.
     pub after: &'static str,
     /// Fills with a price then.
     pub fills: u64,
     /// Mean gain of a contract against the price paid, in dollars, before fees, with its 95 % interval by
     /// event.
-    pub gain: Option<Estimate>,
+    pub gain: Option<IntervalEstimate>,
     /// The same against the market's mid at the fill.
-    pub drift: Option<Estimate>,
+    pub drift: Option<IntervalEstimate>,
     /// Share of the contracts whose market stood worse than the price paid.
     pub worse: Option<f64>,
 }
@@ -129,13 +129,13 @@ pub const AT_FILL: usize = 0;
 pub const SETTLEMENT: &str = "settlement";
 
 /// All horizons, and the settlement, of the fills that opened or added and that `counts`.
-pub fn mark_outs(run: &Gathered, counts: impl Fn(&FillRow) -> bool, seed: u64) -> Vec<MarkOut> {
+pub fn mark_outs(run: &Gathered, counts: impl Fn(&FillRow) -> bool, seed: u64) -> Vec<MarkOutFinding> {
     let bought = run.fills.iter().zip(&run.watch.seen);
     let bought: Vec<_> = bought.filter(|(fill, _)| fill.action == Action::Buy && counts(fill)).collect();
     let look = |after, price: Price<'_>| {
         let looks = bought.iter().filter_map(|(fill, seen)| {
             let of_side = |yes: f64| if fill.side == Side::Yes { yes } else { 1.0 - yes };
-            Some(Look {
+            Some(MarkOutLook {
                 event: run.event_of[fill.market],
                 contracts: fill.contracts.hundredths() as f64 / 100.0,
                 paid: f64::from(fill.price.get()) / 1e4,
@@ -145,7 +145,7 @@ pub fn mark_outs(run: &Gathered, counts: impl Fn(&FillRow) -> bool, seed: u64) -
         });
         mark_out(after, &looks.collect::<Vec<_>>(), seed)
     };
-    let mut all: Vec<MarkOut> =
+    let mut all: Vec<MarkOutFinding> =
         AFTER.iter().enumerate().map(|(after, (name, _))| look(name, &|_, seen| seen[after])).collect();
     let settled = |fill: &FillRow| run.markets[fill.market].settled;
     all.push(look(SETTLEMENT, &|fill, _| settled(fill).map(|(_, value)| f64::from(value.get()) / 1e4)));
@@ -153,7 +153,7 @@ pub fn mark_outs(run: &Gathered, counts: impl Fn(&FillRow) -> bool, seed: u64) -
 }
 
 /// A fill and its market's price a while later; prices of the side bought.
-struct Look {
+struct MarkOutLook {
     event: u32,
     contracts: f64,
     paid: f64,
@@ -161,8 +161,8 @@ struct Look {
     at_fill: Option<f64>,
 }
 
-fn mark_out(after: &'static str, looks: &[Look], seed: u64) -> MarkOut {
-    let weighted = |from: &dyn Fn(&Look) -> Option<f64>| {
+fn mark_out(after: &'static str, looks: &[MarkOutLook], seed: u64) -> MarkOutFinding {
+    let weighted = |from: &dyn Fn(&MarkOutLook) -> Option<f64>| {
         let parts = looks.iter().filter_map(|look| {
             Some((look.event, (look.then - from(look)?) * look.contracts, look.contracts))
         });
@@ -170,7 +170,7 @@ fn mark_out(after: &'static str, looks: &[Look], seed: u64) -> MarkOut {
     };
     let contracts: f64 = looks.iter().map(|look| look.contracts).sum();
     let worse: f64 = looks.iter().filter(|look| look.then < look.paid).map(|look| look.contracts).sum();
-    MarkOut {
+    MarkOutFinding {
         after,
         fills: looks.len() as u64,
         gain: weighted(&|look| Some(look.paid)),

@@ -18,21 +18,21 @@ use serde::Serialize;
 
 use crate::domain::Timestamp;
 use crate::journal::ledger::LedgerError;
-use crate::journal::reader::{LedgerReader, MarketRow};
+use crate::journal::reader::{LedgerMarketRow, LedgerReader};
 
 use super::forecasts::Resolved;
 use super::summary::dollars;
 
-pub use answers::{Answer, Tone, Warning};
-pub use calibration::{BOUGHT, Calibration};
-pub use luck::Evidence;
-pub use mark_outs::MarkOut;
-pub use money::{EquityPoint, Results, Waterfall};
+pub use answers::{ReportAnswer, Tone, Warning};
+pub use calibration::{BOUGHT, CalibrationFindings};
+pub use luck::LuckEvidence;
+pub use mark_outs::MarkOutFinding;
+pub use money::{EquitySample, ProfitWaterfall, Results};
 pub use postmortem::{Claim, Postmortem};
-pub use prevented::{Gate, Halted, Prevented, Sizes, Stop};
-pub use sources::{BANDS, Group, Source};
+pub use prevented::{GateEffect, Halted, Prevented, Sizes, Stop};
+pub use sources::{BANDS, ProfitGroup, ProfitSource};
 pub use trades::Closed;
-pub use trials::{Trials, trials};
+pub use trials::{SearchTrials, trials};
 
 use gather::Gathered;
 
@@ -73,23 +73,23 @@ pub struct RunFacts {
 
 /// Everything a report shows.
 #[derive(Clone, Debug, Serialize)]
-pub struct Findings {
+pub struct ReportFindings {
     /// Which run.
     pub run: RunFacts,
     /// What a reader must know before the rest.
     pub warnings: Vec<Warning>,
     /// The questions and their answers.
-    pub answers: Vec<Answer>,
+    pub answers: Vec<ReportAnswer>,
     /// Did I make money?
     pub results: Results,
     /// Are my probabilities calibrated, and better than the market's?
-    pub calibration: Vec<Calibration>,
+    pub calibration: Vec<CalibrationFindings>,
     /// Is it luck?
-    pub evidence: Vec<Evidence>,
+    pub evidence: Vec<LuckEvidence>,
     /// Where does it come from?
-    pub sources: Vec<Source>,
+    pub sources: Vec<ProfitSource>,
     /// Who was on the other side?
-    pub mark_outs: Vec<MarkOut>,
+    pub mark_outs: Vec<MarkOutFinding>,
     /// What did the risk layer prevent?
     pub prevented: Prevented,
     /// What went wrong, by strategy.
@@ -107,10 +107,10 @@ pub struct Findings {
     pub strategies: Vec<String>,
     /// Markets by index.
     #[serde(skip)]
-    pub markets: Vec<MarketRow>,
+    pub markets: Vec<LedgerMarketRow>,
 }
 
-impl Findings {
+impl ReportFindings {
     /// Of a ledger.
     ///
     /// # Errors

@@ -10,7 +10,7 @@ use crate::report::summary::dollars;
 
 /// Equity at a moment.
 #[derive(Clone, Copy, Debug, Serialize)]
-pub struct EquityPoint {
+pub struct EquitySample {
     /// Nanoseconds since 1970.
     pub at: i64,
     /// Cash plus positions at their mark, in dollars.
@@ -45,16 +45,16 @@ pub struct Results {
     /// Highest exposure.
     pub max_exposure: f64,
     /// The way from gross edge to net.
-    pub waterfall: Waterfall,
+    pub waterfall: ProfitWaterfall,
     /// Equity over time.
     #[serde(skip)]
-    pub curve: Vec<EquityPoint>,
+    pub curve: Vec<EquitySample>,
 }
 
 /// From what the bets were worth at the market's mid to what they brought, in dollars. The parts add up to
 /// the P&L.
 #[derive(Clone, Copy, Debug, Default, Serialize)]
-pub struct Waterfall {
+pub struct ProfitWaterfall {
     /// What the contracts paid in the end, less the market's mid when they were bought.
     pub gross: f64,
     /// Paid beyond that mid: half the spread, and slippage.
@@ -80,7 +80,7 @@ impl Results {
         let last = run.equity.last().map_or(bankroll, |point| dollars(point.equity));
         let equity = run.run.final_equity.map_or(last, dollars);
         let pnl = equity - bankroll;
-        let mut waterfall = run.trades.iter().fold(Waterfall::default(), |mut sum, trade| {
+        let mut waterfall = run.trades.iter().fold(ProfitWaterfall::default(), |mut sum, trade| {
             let contracts = trade.contracts.hundredths() as f64 / 100.0;
             let (cost, proceeds) = (dollars(trade.cost), dollars(trade.proceeds));
             let paid = run.paid(trade).map_or(proceeds, |each| each * contracts);
@@ -98,7 +98,7 @@ impl Results {
         let mut curve: Vec<_> = run
             .equity
             .iter()
-            .map(|row| EquityPoint {
+            .map(|row| EquitySample {
                 at: row.at.nanos(),
                 equity: dollars(row.equity),
                 peak: dollars(row.peak),
@@ -109,10 +109,10 @@ impl Results {
         if let (Some(last), Some(end)) = (curve.last().copied(), run.end())
             && end.nanos() > last.at
         {
-            curve.push(EquityPoint { at: end.nanos(), ..last });
+            curve.push(EquitySample { at: end.nanos(), ..last });
         }
         let drawdown =
-            |point: &EquityPoint| if point.peak > 0.0 { 1.0 - point.equity / point.peak } else { 0.0 };
+            |point: &EquitySample| if point.peak > 0.0 { 1.0 - point.equity / point.peak } else { 0.0 };
         Self {
             bankroll,
             equity,

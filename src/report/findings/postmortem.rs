@@ -4,14 +4,14 @@
 use serde::Serialize;
 
 use crate::domain::{Money, StrategyId, Timestamp};
-use crate::journal::reader::TradeRow;
-use crate::report::stats::Estimate;
+use crate::journal::reader::LedgerTradeRow;
+use crate::report::stats::IntervalEstimate;
 use crate::report::stats::binned::wilson;
 
 use crate::report::words::{percent, signed_cents, signed_dollars};
 
 use super::gather::Gathered;
-use super::mark_outs::{MarkOut, SETTLEMENT, mark_outs};
+use super::mark_outs::{MarkOutFinding, SETTLEMENT, mark_outs};
 use super::prevented::{Halted, Stop, stops};
 use crate::report::forecasts::share;
 use crate::report::summary::dollars;
@@ -37,7 +37,7 @@ pub struct Claim {
     /// Mean price of it on the market.
     pub market: f64,
     /// Share that won, with Wilson's 95 % interval as if positions were independent.
-    pub won: Estimate,
+    pub won: IntervalEstimate,
 }
 
 /// One strategy's story.
@@ -56,7 +56,7 @@ pub struct Postmortem {
     /// Lesson 1: what it said of its bets, and what happened.
     pub distribution: Vec<Claim>,
     /// Lesson 2: where the price went after it bought.
-    pub competition: Vec<MarkOut>,
+    pub competition: Vec<MarkOutFinding>,
     /// Lesson 3: how soon each rule stops it.
     pub delay: Vec<Stop>,
     /// The three lessons in words.
@@ -71,7 +71,7 @@ pub fn postmortems(run: &Gathered, halts: &[Halted], seed: u64) -> Vec<Postmorte
 }
 
 fn postmortem(run: &Gathered, strategy: StrategyId, halts: &[Halted], seed: u64) -> Option<Postmortem> {
-    let trades: Vec<&TradeRow> = run.trades.iter().filter(|trade| trade.strategy == strategy).collect();
+    let trades: Vec<&LedgerTradeRow> = run.trades.iter().filter(|trade| trade.strategy == strategy).collect();
     if trades.is_empty() {
         return None;
     }
@@ -96,7 +96,7 @@ fn postmortem(run: &Gathered, strategy: StrategyId, halts: &[Halted], seed: u64)
     Some(story)
 }
 
-fn claims(run: &Gathered, trades: &[&TradeRow]) -> Vec<Claim> {
+fn claims(run: &Gathered, trades: &[&LedgerTradeRow]) -> Vec<Claim> {
     let mut from = 0.0;
     let claims = SAID.into_iter().filter_map(|(said, to)| {
         let low = std::mem::replace(&mut from, to);
@@ -115,7 +115,7 @@ fn claims(run: &Gathered, trades: &[&TradeRow]) -> Vec<Claim> {
                 positions: bets.len() as u64,
                 belief: mean(|bet| bet.0),
                 market: mean(|bet| bet.1),
-                won: Estimate { value: won, low: Some(low), high: Some(high) },
+                won: IntervalEstimate { value: won, low: Some(low), high: Some(high) },
             }
         })
     });
@@ -173,7 +173,7 @@ fn competition_words(story: &Postmortem) -> String {
     let told = if words.is_empty() { latest } else { format!("{} and {latest}", words.join(", ")) };
     let fills = story.competition.first().map_or(0, |at_fill| at_fill.fills);
     let first = later().filter(|after| after.fills * 2 >= fills).find_map(|after| after.drift.as_ref());
-    let verdict = match first.and_then(Estimate::interval) {
+    let verdict = match first.and_then(IntervalEstimate::interval) {
         Some((_, high)) if high < 0.0 => {
             "The price went against it, beyond luck: it traded on what others had already acted upon."
         }

@@ -9,8 +9,8 @@ use crate::desk::risk::Refusal;
 use crate::desk::risk::kill_switch::{KillRules, KillSwitch};
 use crate::domain::{Action, Decimal6, EventId, Fraction, MarketId, Money, StrategyId, Timestamp};
 use crate::journal::encode::{FIRST_REFUSAL, RecordedEvaluation};
-use crate::journal::reader::TradeRow;
-use crate::report::stats::Estimate;
+use crate::journal::reader::LedgerTradeRow;
+use crate::report::stats::IntervalEstimate;
 use crate::report::stats::bootstrap::ratio;
 
 use super::gather::{Gathered, market_id};
@@ -51,11 +51,11 @@ impl Refusals {
         });
     }
 
-    fn gates(&self, run: &Gathered, seed: u64) -> Vec<Gate> {
+    fn gates(&self, run: &Gathered, seed: u64) -> Vec<GateEffect> {
         self.counts.iter().map(|(&code, &refusals)| self.gate(run, seed, code, refusals)).collect()
     }
 
-    fn gate(&self, run: &Gathered, seed: u64, code: u8, refusals: u64) -> Gate {
+    fn gate(&self, run: &Gathered, seed: u64, code: u8, refusals: u64) -> GateEffect {
         let mut missed = Vec::new();
         let mut markets = BTreeSet::new();
         for (&(_, _, market), bet) in self.first.iter().filter(|((gate, ..), _)| *gate == code) {
@@ -68,7 +68,7 @@ impl Refusals {
         }
         let name = run.verdicts.get(&code).cloned().unwrap_or_else(|| format!("verdict {code}"));
         let gate = Refusal::ALL.get(usize::from(code - FIRST_REFUSAL));
-        Gate {
+        GateEffect {
             meaning: gate.map_or("", |gate| meaning(*gate)),
             name,
             refusals,
@@ -106,7 +106,7 @@ const fn meaning(gate: Refusal) -> &'static str {
 
 /// A gate and what it held back.
 #[derive(Clone, Debug, Serialize)]
-pub struct Gate {
+pub struct GateEffect {
     /// Its name in the ledger.
     pub name: String,
     /// What it means.
@@ -119,7 +119,7 @@ pub struct Gate {
     pub settled: u64,
     /// What one contract at the first refusal in each market would have made by settlement, after fees, in
     /// dollars; with its 95 % interval by event.
-    pub would_have_made: Option<Estimate>,
+    pub would_have_made: Option<IntervalEstimate>,
 }
 
 /// Orders to open, as asked for and as filled.
@@ -177,7 +177,7 @@ pub struct Stop {
 #[derive(Clone, Debug, Serialize)]
 pub struct Prevented {
     /// Gates that said no, in gate order.
-    pub gates: Vec<Gate>,
+    pub gates: Vec<GateEffect>,
     /// Sizes.
     pub sizes: Sizes,
     /// Halts.
@@ -229,9 +229,9 @@ const RULES: [(&str, KillRules); 4] = [
 
 /// What a kill switch hears, in the order in which it does.
 enum Heard<'a> {
-    Opened(&'a TradeRow),
+    Opened(&'a LedgerTradeRow),
     Settled(usize),
-    Closed(&'a TradeRow),
+    Closed(&'a LedgerTradeRow),
 }
 
 /// How soon each rule stops a strategy's trades.
@@ -275,7 +275,7 @@ fn stop(run: &Gathered, strategy: StrategyId, words: &'static str, rules: KillRu
         Some((*at, verdict?.detail))
     });
     let until = fired.as_ref().map_or(Timestamp::MAX, |(at, _)| *at);
-    let (by_then, later): (Vec<&TradeRow>, Vec<&TradeRow>) =
+    let (by_then, later): (Vec<&LedgerTradeRow>, Vec<&LedgerTradeRow>) =
         trades.iter().partition(|trade| trade.opened_at <= until);
     let closed: Vec<_> = by_then.iter().filter(|trade| trade.closed_at <= until).collect();
     Some(Stop {

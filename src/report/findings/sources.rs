@@ -6,8 +6,8 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use crate::domain::Span;
-use crate::journal::reader::TradeRow;
-use crate::report::stats::Estimate;
+use crate::journal::reader::LedgerTradeRow;
+use crate::report::stats::IntervalEstimate;
 use crate::report::stats::bootstrap::ratio;
 
 use super::gather::Gathered;
@@ -38,7 +38,7 @@ const LEFT: [(&str, Span); 4] = [
 
 /// Closed positions that have something in common.
 #[derive(Clone, Debug, Serialize)]
-pub struct Group {
+pub struct ProfitGroup {
     /// What.
     pub name: String,
     /// How many.
@@ -52,33 +52,33 @@ pub struct Group {
     /// Fees, in dollars.
     pub fees: f64,
     /// P&L after fees a contract, in dollars, with its 95 % interval by event.
-    pub per_contract: Option<Estimate>,
+    pub per_contract: Option<IntervalEstimate>,
 }
 
 /// One way to group them.
 #[derive(Clone, Debug, Serialize)]
-pub struct Source {
+pub struct ProfitSource {
     /// By what.
     pub by: &'static str,
     /// The groups, in their natural order or the one with most at stake first.
-    pub groups: Vec<Group>,
+    pub groups: Vec<ProfitGroup>,
 }
 
 /// All ways.
-pub fn sources(run: &Gathered, seed: u64) -> Vec<Source> {
-    let by_name = |by, name: &dyn Fn(&TradeRow) -> String| {
+pub fn sources(run: &Gathered, seed: u64) -> Vec<ProfitSource> {
+    let by_name = |by, name: &dyn Fn(&LedgerTradeRow) -> String| {
         let mut groups = group(run, seed, |trade| (0, name(trade)));
         groups.sort_by(|a, b| b.cost.total_cmp(&a.cost).then_with(|| a.name.cmp(&b.name)));
-        Source { by, groups }
+        ProfitSource { by, groups }
     };
-    let market = |trade: &TradeRow| &run.markets[trade.market];
-    let price = |trade: &TradeRow| {
+    let market = |trade: &LedgerTradeRow| &run.markets[trade.market];
+    let price = |trade: &LedgerTradeRow| {
         let contracts = trade.contracts.hundredths() as f64 / 100.0;
         let paid = dollars(trade.cost) / contracts;
         let band = BANDS.iter().position(|(_, to, _)| paid < *to).unwrap_or(BANDS.len() - 1);
         (band, BANDS[band].0.to_owned())
     };
-    let left = |trade: &TradeRow| {
+    let left = |trade: &LedgerTradeRow| {
         let left = market(trade).close_time.since(trade.opened_at);
         let band = LEFT.iter().position(|(_, to)| left < *to).unwrap_or(LEFT.len() - 1);
         (band, LEFT[band].0.to_owned())
@@ -88,21 +88,21 @@ pub fn sources(run: &Gathered, seed: u64) -> Vec<Source> {
         by_name("category", &|trade| market(trade).category.clone()),
         by_name("series", &|trade| market(trade).series_ticker.clone()),
         by_name("side", &|trade| trade.side.to_string()),
-        Source { by: "price paid", groups: group(run, seed, price) },
-        Source { by: "time to close at entry", groups: group(run, seed, left) },
+        ProfitSource { by: "price paid", groups: group(run, seed, price) },
+        ProfitSource { by: "time to close at entry", groups: group(run, seed, left) },
         by_name("exit", &|trade| trade.exit_reason.name().replace('_', " ")),
     ]
 }
 
-fn group(run: &Gathered, seed: u64, key: impl Fn(&TradeRow) -> (usize, String)) -> Vec<Group> {
-    let mut groups: BTreeMap<(usize, String), Vec<&TradeRow>> = BTreeMap::new();
+fn group(run: &Gathered, seed: u64, key: impl Fn(&LedgerTradeRow) -> (usize, String)) -> Vec<ProfitGroup> {
+    let mut groups: BTreeMap<(usize, String), Vec<&LedgerTradeRow>> = BTreeMap::new();
     for trade in &run.trades {
         groups.entry(key(trade)).or_default().push(trade);
     }
     groups.into_iter().map(|((_, name), trades)| sum(run, seed, name, &trades)).collect()
 }
 
-fn sum(run: &Gathered, seed: u64, name: String, trades: &[&TradeRow]) -> Group {
+fn sum(run: &Gathered, seed: u64, name: String, trades: &[&LedgerTradeRow]) -> ProfitGroup {
     let results: Vec<(u32, f64, f64)> = trades
         .iter()
         .map(|trade| {
@@ -110,7 +110,7 @@ fn sum(run: &Gathered, seed: u64, name: String, trades: &[&TradeRow]) -> Group {
             (run.event_of[trade.market], dollars(trade.pnl), contracts)
         })
         .collect();
-    Group {
+    ProfitGroup {
         name: if name.is_empty() { "not stated".into() } else { name },
         trades: trades.len() as u64,
         wins: results.iter().filter(|result| result.1 > 0.0).count() as u64,

@@ -9,7 +9,7 @@ use crate::desk::decision::ExitReason;
 use crate::desk::risk::Refusal;
 use crate::domain::{Action, Contracts, Money, OrderId, Price, Probability, Side, Span, StrategyId};
 use crate::journal::encode::{FIRST_REFUSAL, RecordedEvaluation};
-use crate::journal::reader::{EquityRow, FillRow, OrderRow, RunRow, TradeRow};
+use crate::journal::reader::{EquityRow, FillRow, LedgerTradeRow, OrderRow, RunRow};
 
 const US: StrategyId = StrategyId(0);
 
@@ -17,8 +17,8 @@ fn minutes(count: i64) -> Timestamp {
     Timestamp::from_nanos(Span::MINUTE.times(count).nanos())
 }
 
-fn market(number: usize, paid: Option<u16>) -> MarketRow {
-    MarketRow {
+fn market(number: usize, paid: Option<u16>) -> LedgerMarketRow {
+    LedgerMarketRow {
         ticker: format!("M{number}"),
         event_ticker: format!("E{number}"),
         series_ticker: "S".into(),
@@ -77,8 +77,8 @@ fn closed(
     (market, side, contracts): (usize, Side, i64),
     (cost, proceeds, fees): (f64, f64, f64),
     exit_reason: ExitReason,
-) -> TradeRow {
-    TradeRow {
+) -> LedgerTradeRow {
+    LedgerTradeRow {
         strategy: US,
         market,
         side,
@@ -95,7 +95,11 @@ fn closed(
     }
 }
 
-fn gathered(markets: Vec<MarketRow>, bought: Vec<(OrderRow, FillRow)>, trades: Vec<TradeRow>) -> Gathered {
+fn gathered(
+    markets: Vec<LedgerMarketRow>,
+    bought: Vec<(OrderRow, FillRow)>,
+    trades: Vec<LedgerTradeRow>,
+) -> Gathered {
     let (orders, fills): (Vec<_>, Vec<_>) = bought.into_iter().unzip();
     Gathered {
         run: RunRow {
@@ -208,7 +212,7 @@ fn the_waterfall_by_hand() {
 #[test]
 fn rules_stop_where_a_hand_says_so() {
     // Thirty-two losses of a dollar in a row, one event each: bought at minute 100 n, paid nothing 50 later.
-    let mut markets: Vec<MarketRow> = (0..32).map(|number| market(number, Some(0))).collect();
+    let mut markets: Vec<LedgerMarketRow> = (0..32).map(|number| market(number, Some(0))).collect();
     for (number, market) in (0..).zip(&mut markets) {
         market.settled = Some((minutes(100 * number + 50), Price::ZERO));
     }

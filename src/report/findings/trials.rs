@@ -7,14 +7,14 @@ use serde::Serialize;
 use crate::domain::Timestamp;
 use crate::report::stats::overfitting::{Returns, expected_best_sharpe, probability_of_overfitting};
 
-use super::{EquityPoint, Findings};
+use super::{EquitySample, ReportFindings};
 
 /// Blocks that time is cut in: C(12, 6) = 924 ways to halve it.
 const BLOCKS: usize = 12;
 
 /// Several runs taken as trials of one idea.
 #[derive(Clone, Debug, Serialize)]
-pub struct Trials {
+pub struct SearchTrials {
     /// How many.
     pub runs: usize,
     /// Days they have in common.
@@ -34,7 +34,7 @@ pub struct Trials {
 
 /// Of several runs; `None` if fewer than two of them moved on at least two common days.
 #[must_use]
-pub fn trials(all: &[Findings]) -> Option<Trials> {
+pub fn trials(all: &[ReportFindings]) -> Option<SearchTrials> {
     let days = all.iter().map(|findings| span(&findings.results.curve)).collect::<Option<Vec<_>>>()?;
     let (first, last) = (days.iter().map(|days| days.0).max()?, days.iter().map(|days| days.1).min()?);
     let returns: Vec<Vec<f64>> = (first + 1..=last)
@@ -51,7 +51,7 @@ pub fn trials(all: &[Findings]) -> Option<Trials> {
     let mean = sharpes.iter().sum::<f64>() / sharpes.len() as f64;
     let squares: f64 = sharpes.iter().map(|sharpe| (sharpe - mean) * (sharpe - mean)).sum();
     let variance = squares / (sharpes.len() - 1) as f64;
-    Some(Trials {
+    Some(SearchTrials {
         runs: all.len(),
         days: returns.len(),
         best: *best,
@@ -66,12 +66,12 @@ fn day(nanos: i64) -> i64 {
     Timestamp::from_nanos(nanos).utc_day()
 }
 
-fn span(curve: &[EquityPoint]) -> Option<(i64, i64)> {
+fn span(curve: &[EquitySample]) -> Option<(i64, i64)> {
     Some((day(curve.first()?.at), day(curve.last()?.at)))
 }
 
 /// Equity at the end of a day, against that at the end of the day before.
-fn daily_return(findings: &Findings, of: i64) -> f64 {
+fn daily_return(findings: &ReportFindings, of: i64) -> f64 {
     let curve = &findings.results.curve;
     let at_end = |of: i64| {
         let until = curve.partition_point(|point| day(point.at) <= of);

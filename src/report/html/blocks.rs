@@ -3,7 +3,7 @@
 use maud::{Markup, html};
 
 use crate::report::charts::Svg;
-use crate::report::findings::{Answer, Tone};
+use crate::report::findings::{ReportAnswer, Tone};
 
 impl Tone {
     fn class(self) -> &'static str {
@@ -25,7 +25,7 @@ impl Tone {
 
 /// The headline block.
 #[must_use]
-pub fn answers(answers: &[Answer]) -> Markup {
+pub fn answers(answers: &[ReportAnswer]) -> Markup {
     html! {
         ul.answers {
             @for answer in answers {
@@ -60,7 +60,7 @@ pub fn figure(title: &str, chart: &Svg, caption: &Markup) -> Markup {
 
 /// A figure with what is known about its error.
 #[derive(Clone, Debug)]
-pub struct Fact {
+pub struct FactBlock {
     /// What it is.
     pub name: String,
     /// The figure as text, with its unit.
@@ -71,7 +71,7 @@ pub struct Fact {
 
 /// Figures as a list of tiles.
 #[must_use]
-pub fn facts(facts: &[Fact]) -> Markup {
+pub fn facts(facts: &[FactBlock]) -> Markup {
     html! {
         dl.facts {
             @for fact in facts {

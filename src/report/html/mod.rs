@@ -9,8 +9,8 @@ mod table;
 #[cfg(test)]
 mod tests;
 
-pub use blocks::{Fact, answers, banner, details, facts, figure};
-pub use table::{Cell, Column, Table};
+pub use blocks::{FactBlock, answers, banner, details, facts, figure};
+pub use table::{HtmlCell, HtmlColumn, HtmlTable};
 
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 

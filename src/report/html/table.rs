@@ -4,14 +4,14 @@ use maud::{Markup, html};
 
 /// A column.
 #[derive(Clone, Debug)]
-pub struct Column {
+pub struct HtmlColumn {
     /// Its head.
     pub title: String,
     /// Whether it holds numbers, which are aligned right and sorted by value.
     pub is_number: bool,
 }
 
-impl Column {
+impl HtmlColumn {
     /// A column of words.
     #[must_use]
     pub fn text(title: impl Into<String>) -> Self {
@@ -27,14 +27,14 @@ impl Column {
 
 /// A cell.
 #[derive(Clone, Debug)]
-pub struct Cell {
+pub struct HtmlCell {
     /// As it is shown.
     pub text: String,
     /// What a column of numbers is sorted by; without one the cell stays at the end.
     pub value: Option<f64>,
 }
 
-impl Cell {
+impl HtmlCell {
     /// Words.
     #[must_use]
     pub fn text(text: impl Into<String>) -> Self {
@@ -50,16 +50,16 @@ impl Cell {
 
 /// A table. Each row has a cell a column.
 #[derive(Clone, Debug, Default)]
-pub struct Table {
+pub struct HtmlTable {
     /// What it shows; stands over it.
     pub caption: String,
     /// In order.
-    pub columns: Vec<Column>,
+    pub columns: Vec<HtmlColumn>,
     /// As they stand before anyone sorts.
-    pub rows: Vec<Vec<Cell>>,
+    pub rows: Vec<Vec<HtmlCell>>,
 }
 
-impl Table {
+impl HtmlTable {
     /// The table, in a frame that scrolls sideways where it is too wide.
     ///
     /// # Panics
@@ -68,7 +68,7 @@ impl Table {
     pub fn render(&self) -> Markup {
         let whole = self.rows.iter().all(|row| row.len() == self.columns.len());
         assert!(whole, "table `{}`: every row has a cell a column", self.caption);
-        let class = |column: &Column| column.is_number.then_some("number");
+        let class = |column: &HtmlColumn| column.is_number.then_some("number");
         html! {
             div.scroll tabindex="0" role="group" aria-label=(self.caption) {
                 table data-sort[self.rows.len() > 1] {
@@ -90,6 +90,6 @@ impl Table {
 }
 
 /// Numbers are sorted by their value, not by how they are written.
-fn sort_key(cell: &Cell, column: &Column) -> Option<String> {
+fn sort_key(cell: &HtmlCell, column: &HtmlColumn) -> Option<String> {
     column.is_number.then(|| cell.value.map(|value| value.to_string()).unwrap_or_default())
 }

@@ -4,15 +4,20 @@ use maud::html;
 
 use super::*;
 use crate::report::charts::{Outcomes, outcomes};
-use crate::report::findings::{Answer, Tone};
+use crate::report::findings::{ReportAnswer, Tone};
 
 const EVIL: &str = "<script>alert(1)</script> & \"q\"";
 const SAFE: &str = "&lt;script&gt;alert(1)&lt;/script&gt; &amp; &quot;q&quot;";
 
 fn page() -> Page {
-    let answer =
-        Answer { question: EVIL, tone: Tone::Bad, word: "No", sentence: EVIL.to_owned(), section: "luck" };
-    let fact = Fact { name: EVIL.to_owned(), value: "0.1".to_owned(), note: Some(EVIL.to_owned()) };
+    let answer = ReportAnswer {
+        question: EVIL,
+        tone: Tone::Bad,
+        word: "No",
+        sentence: EVIL.to_owned(),
+        section: "luck",
+    };
+    let fact = FactBlock { name: EVIL.to_owned(), value: "0.1".to_owned(), note: Some(EVIL.to_owned()) };
     let chart = outcomes(&Outcomes { title: EVIL.to_owned(), ..Outcomes::default() });
     let body = html! {
         (figure(EVIL, &chart, &html! { (EVIL) }))
@@ -29,13 +34,13 @@ fn page() -> Page {
     }
 }
 
-fn table() -> Table {
-    Table {
+fn table() -> HtmlTable {
+    HtmlTable {
         caption: EVIL.to_owned(),
-        columns: vec![Column::text("Market"), Column::number("Profit")],
+        columns: vec![HtmlColumn::text("Market"), HtmlColumn::number("Profit")],
         rows: vec![
-            vec![Cell::text(EVIL), Cell::number("−$1,234.50", -1_234.5)],
-            vec![Cell::text("B"), Cell::number("unknown", f64::NAN)],
+            vec![HtmlCell::text(EVIL), HtmlCell::number("−$1,234.50", -1_234.5)],
+            vec![HtmlCell::text("B"), HtmlCell::number("unknown", f64::NAN)],
         ],
     }
 }
@@ -98,7 +103,7 @@ fn numbers_sort_by_value_and_unknown_ones_stay_last() {
     assert!(text.contains("<td class=\"number\" data-value=\"\">unknown</td>"));
     assert!(text.contains("<td>B</td>"));
     assert!(text.contains("<table data-sort>"));
-    let one = Table { rows: table().rows[..1].to_vec(), ..table() };
+    let one = HtmlTable { rows: table().rows[..1].to_vec(), ..table() };
     assert!(!one.render().into_string().contains("data-sort"), "one row needs no sorting");
 }
 

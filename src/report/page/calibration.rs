@@ -4,13 +4,13 @@ use maud::{Markup, html};
 
 use crate::domain::Timestamp;
 use crate::report::charts::{
-    BandPoint, Bar, Bars, Bin, Reliability, ReliabilityCurve, Rolling, RollingPoint, Svg, Unit, bars,
-    reliability, rolling,
+    AxisUnit, BandPoint, Bars, ChartBar, Reliability, ReliabilityBin, ReliabilityCurve, RollingChart,
+    RollingPoint, Svg, bars, reliability, rolling,
 };
-use crate::report::findings::{BOUGHT, Calibration, Findings, Tone};
+use crate::report::findings::{BOUGHT, CalibrationFindings, ReportFindings, Tone};
 use crate::report::forecasts::POOLED;
-use crate::report::html::{Cell, Column, Table, banner, details, figure};
-use crate::report::stats::Estimate;
+use crate::report::html::{HtmlCell, HtmlColumn, HtmlTable, banner, details, figure};
+use crate::report::stats::IntervalEstimate;
 use crate::report::stats::assess::{Assessment, Scores, WINDOW};
 use crate::report::stats::isotonic::Block;
 use crate::report::stats::verdict::{self, Judgement};
@@ -18,7 +18,7 @@ use crate::report::stats::verdict::{self, Judgement};
 use crate::report::words::{count, count_cell, estimate_cell, number, number_cell, percent};
 
 /// Every strategy's calibration.
-pub fn calibrations(findings: &Findings) -> Markup {
+pub fn calibrations(findings: &ReportFindings) -> Markup {
     let pooled: Vec<_> = findings.calibration.iter().filter(|of| of.which == POOLED).collect();
     html! {
         @for of in &pooled {
@@ -35,7 +35,7 @@ pub fn calibrations(findings: &Findings) -> Markup {
     }
 }
 
-fn calibration(findings: &Findings, of: &Calibration, assessment: &Assessment) -> Markup {
+fn calibration(findings: &ReportFindings, of: &CalibrationFindings, assessment: &Assessment) -> Markup {
     let said = verdict::calibration(assessment.forecasts, assessment.events, &assessment.model);
     let bought = findings.calibration.iter().find(|one| one.which == BOUGHT && one.strategy == of.strategy);
     html! {
@@ -70,8 +70,8 @@ fn line(blocks: &[Block]) -> Vec<(f64, f64)> {
     blocks.iter().flat_map(|block| [(block.from, block.rate), (block.to, block.rate)]).collect()
 }
 
-fn reliability_chart(of: &Calibration, title: &str) -> Svg {
-    let bins = of.bins.iter().map(|bin| Bin {
+fn reliability_chart(of: &CalibrationFindings, title: &str) -> Svg {
+    let bins = of.bins.iter().map(|bin| ReliabilityBin {
         forecast: bin.mean_forecast,
         observed: bin.rate,
         low: bin.low,
@@ -101,7 +101,7 @@ fn reliability_chart(of: &Calibration, title: &str) -> Svg {
     })
 }
 
-fn bins(of: &Calibration) -> Markup {
+fn bins(of: &CalibrationFindings) -> Markup {
     html! { ul { @for bin in &of.bins { li { (verdict::bin(bin)) } } } }
 }
 
@@ -109,12 +109,18 @@ fn bins(of: &Calibration) -> Markup {
 fn scores_table(assessment: &Assessment) -> Markup {
     let mut rows = Vec::new();
     let mut row = |name: &str,
-                   of: &dyn Fn(&Scores) -> Option<Estimate>,
+                   of: &dyn Fn(&Scores) -> Option<IntervalEstimate>,
                    decimals,
-                   climate: Option<Estimate>| {
-        let cell = |estimate: Option<Estimate>| estimate_cell(estimate.as_ref(), Unit::Number, decimals);
-        let climate = climate.map_or_else(|| Cell::text(""), |found| cell(Some(found)));
-        rows.push(vec![Cell::text(name), cell(of(&assessment.model)), cell(of(&assessment.market)), climate]);
+                   climate: Option<IntervalEstimate>| {
+        let cell =
+            |estimate: Option<IntervalEstimate>| estimate_cell(estimate.as_ref(), AxisUnit::Number, decimals);
+        let climate = climate.map_or_else(|| HtmlCell::text(""), |found| cell(Some(found)));
+        rows.push(vec![
+            HtmlCell::text(name),
+            cell(of(&assessment.model)),
+            cell(of(&assessment.market)),
+            climate,
+        ]);
     };
     let base = &assessment.climatology;
     row("Brier score", &|of| Some(of.brier), 4, Some(base.brier));
@@ -132,10 +138,10 @@ fn scores_table(assessment: &Assessment) -> Markup {
     row("sharpness (variance of what was said)", &|of| Some(of.sharpness), 4, None);
     rows.push(spiegelhalter(assessment));
     let columns = vec![
-        Column::text("score"),
-        Column::number("beliefs"),
-        Column::number("market's prices"),
-        Column::number("base rate of this sample"),
+        HtmlColumn::text("score"),
+        HtmlColumn::number("beliefs"),
+        HtmlColumn::number("market's prices"),
+        HtmlColumn::number("base rate of this sample"),
     ];
     let caption = format!(
         "Scores of {} forecasts of {} events, with 95 % intervals from {} draws of events",
@@ -143,35 +149,37 @@ fn scores_table(assessment: &Assessment) -> Markup {
         count(assessment.events as u64),
         count(assessment.draws as u64)
     );
-    Table { caption, columns, rows }.render()
+    HtmlTable { caption, columns, rows }.render()
 }
 
-fn spiegelhalter(assessment: &Assessment) -> Vec<Cell> {
+fn spiegelhalter(assessment: &Assessment) -> Vec<HtmlCell> {
     let cell = |of: &Scores| {
         of.spiegelhalter.as_ref().map_or_else(
-            || Cell::text("unknown"),
+            || HtmlCell::text("unknown"),
             |test| {
                 let p = if test.p_value < 0.001 {
                     "p < 0.001".into()
                 } else {
                     format!("p = {:.3}", test.p_value)
                 };
-                Cell::number(format!("{} ({p})", number(test.z, 2)), test.z)
+                HtmlCell::number(format!("{} ({p})", number(test.z, 2)), test.z)
             },
         )
     };
-    let name = Cell::text("Spiegelhalter's z, as if independent");
-    vec![name, cell(&assessment.model), cell(&assessment.market), Cell::text("")]
+    let name = HtmlCell::text("Spiegelhalter's z, as if independent");
+    vec![name, cell(&assessment.model), cell(&assessment.market), HtmlCell::text("")]
 }
 
-fn by_horizon(findings: &Findings, strategy: &str) -> Markup {
+fn by_horizon(findings: &ReportFindings, strategy: &str) -> Markup {
     let of_it = findings.calibration.iter().filter(|of| of.strategy == strategy);
     let rows = of_it.filter_map(|of| {
         let assessment = of.assessment.as_ref()?;
-        let cell = |estimate: Option<&Estimate>, decimals| estimate_cell(estimate, Unit::Number, decimals);
+        let cell = |estimate: Option<&IntervalEstimate>, decimals| {
+            estimate_cell(estimate, AxisUnit::Number, decimals)
+        };
         let scores = &assessment.model;
         Some(vec![
-            Cell::text(of.which),
+            HtmlCell::text(of.which),
             count_cell(assessment.forecasts as u64),
             count_cell(assessment.events as u64),
             number_cell(scores.brier.value, 3),
@@ -181,19 +189,19 @@ fn by_horizon(findings: &Findings, strategy: &str) -> Markup {
         ])
     });
     let columns = vec![
-        Column::text("forecasts"),
-        Column::number("number"),
-        Column::number("events"),
-        Column::number("Brier score"),
-        Column::number("came more often, points"),
-        Column::number("slope"),
-        Column::number("ECE"),
+        HtmlColumn::text("forecasts"),
+        HtmlColumn::number("number"),
+        HtmlColumn::number("events"),
+        HtmlColumn::number("Brier score"),
+        HtmlColumn::number("came more often, points"),
+        HtmlColumn::number("slope"),
+        HtmlColumn::number("ECE"),
     ];
     let rows: Vec<_> = rows.collect();
-    Table { caption: "By horizon, and of the sides bought".into(), columns, rows }.render()
+    HtmlTable { caption: "By horizon, and of the sides bought".into(), columns, rows }.render()
 }
 
-fn rolling_chart(findings: &Findings, of: &Calibration, assessment: &Assessment) -> Svg {
+fn rolling_chart(findings: &ReportFindings, of: &CalibrationFindings, assessment: &Assessment) -> Svg {
     let id = findings.strategies.iter().position(|name| *name == of.strategy);
     let times: Vec<Timestamp> = findings
         .forecasts
@@ -214,7 +222,7 @@ fn rolling_chart(findings: &Findings, of: &Calibration, assessment: &Assessment)
             gap_high: gap + half,
         })
     });
-    rolling(&Rolling {
+    rolling(&RollingChart {
         title: "Calibration over time".into(),
         description: "Brier scores of beliefs and market, and how much more often YES came than was said."
             .into(),
@@ -224,13 +232,13 @@ fn rolling_chart(findings: &Findings, of: &Calibration, assessment: &Assessment)
 }
 
 /// Beliefs against prices.
-pub fn market(findings: &Findings) -> Markup {
-    let assessed: Vec<(&Calibration, &Assessment)> =
+pub fn market(findings: &ReportFindings) -> Markup {
+    let assessed: Vec<(&CalibrationFindings, &Assessment)> =
         findings.calibration.iter().filter_map(|of| Some((of, of.assessment.as_ref()?))).collect();
     if assessed.is_empty() {
         return html! { p { "No forecast beside a market price has been resolved." } };
     }
-    let rows = assessed.iter().map(|(of, assessment)| Bar {
+    let rows = assessed.iter().map(|(of, assessment)| ChartBar {
         label: label(findings, of),
         value: assessment.brier_difference.value,
         interval: assessment.brier_difference.interval(),
@@ -241,7 +249,7 @@ pub fn market(findings: &Findings) -> Markup {
         title: "Brier score, beliefs − market".into(),
         description: "Above zero the market's prices were the better forecasts.".into(),
         figure: "Brier score, beliefs − market".into(),
-        unit: Unit::Number,
+        unit: AxisUnit::Number,
         signed: true,
         reference: None,
         rows: rows.collect(),
@@ -261,31 +269,31 @@ pub fn market(findings: &Findings) -> Markup {
     }
 }
 
-fn label(findings: &Findings, of: &Calibration) -> String {
+fn label(findings: &ReportFindings, of: &CalibrationFindings) -> String {
     if findings.strategies.len() > 1 { format!("{}, {}", of.strategy, of.which) } else { of.which.to_owned() }
 }
 
-fn market_table(findings: &Findings, assessed: &[(&Calibration, &Assessment)]) -> Markup {
+fn market_table(findings: &ReportFindings, assessed: &[(&CalibrationFindings, &Assessment)]) -> Markup {
     let rows = assessed.iter().map(|(of, assessment)| {
-        let cell = |estimate: &Estimate| estimate_cell(Some(estimate), Unit::Number, 4);
+        let cell = |estimate: &IntervalEstimate| estimate_cell(Some(estimate), AxisUnit::Number, 4);
         vec![
-            Cell::text(label(findings, of)),
+            HtmlCell::text(label(findings, of)),
             count_cell(assessment.forecasts as u64),
             number_cell(assessment.model.brier.value, 4),
             number_cell(assessment.market.brier.value, 4),
             cell(&assessment.brier_difference),
             cell(&assessment.log_loss_difference),
-            Cell::number(percent(assessment.yes_share.value), assessment.yes_share.value),
+            HtmlCell::number(percent(assessment.yes_share.value), assessment.yes_share.value),
         ]
     });
     let columns = vec![
-        Column::text("forecasts"),
-        Column::number("number"),
-        Column::number("Brier score"),
-        Column::number("market's"),
-        Column::number("difference"),
-        Column::number("difference in log loss"),
-        Column::number("YES came in"),
+        HtmlColumn::text("forecasts"),
+        HtmlColumn::number("number"),
+        HtmlColumn::number("Brier score"),
+        HtmlColumn::number("market's"),
+        HtmlColumn::number("difference"),
+        HtmlColumn::number("difference in log loss"),
+        HtmlColumn::number("YES came in"),
     ];
-    Table { caption: "Beliefs against prices".into(), columns, rows: rows.collect() }.render()
+    HtmlTable { caption: "Beliefs against prices".into(), columns, rows: rows.collect() }.render()
 }

@@ -3,10 +3,10 @@
 use maud::{Markup, html};
 
 use crate::domain::Timestamp;
-use crate::report::charts::{Comparison, RunCurve, Unit, comparison as chart};
-use crate::report::findings::{Findings, trials};
+use crate::report::charts::{AxisUnit, EquityComparison, RunCurve, comparison as chart};
+use crate::report::findings::{ReportFindings, trials};
 use crate::report::forecasts::POOLED;
-use crate::report::html::{Cell, Column, Fact, Page, Table, facts, figure};
+use crate::report::html::{FactBlock, HtmlCell, HtmlColumn, HtmlTable, Page, facts, figure};
 use crate::report::stats::assess::Assessment;
 
 use super::{foot, section};
@@ -14,8 +14,8 @@ use crate::report::words::{count, count_cell, estimate_cell, number, number_cell
 
 /// The page of several runs.
 #[must_use]
-pub fn comparison(all: &[Findings]) -> String {
-    let table = Table { caption: "Runs side by side".into(), columns: columns(), rows: rows(all) };
+pub fn comparison(all: &[ReportFindings]) -> String {
+    let table = HtmlTable { caption: "Runs side by side".into(), columns: columns(), rows: rows(all) };
     let curves = all.iter().map(|findings| RunCurve {
         name: name(findings),
         bankroll: findings.results.bankroll,
@@ -26,7 +26,7 @@ pub fn comparison(all: &[Findings]) -> String {
             .map(|point| (Timestamp::from_nanos(point.at), point.equity))
             .collect(),
     });
-    let input = Comparison {
+    let input = EquityComparison {
         title: "Return over time".into(),
         description: "Equity of each run, as a return on what it began with.".into(),
         runs: curves.collect(),
@@ -50,7 +50,7 @@ pub fn comparison(all: &[Findings]) -> String {
             },
         ),
     ];
-    let findings: Vec<&Findings> = all.iter().collect();
+    let findings: Vec<&ReportFindings> = all.iter().collect();
     Page {
         title: format!("{} runs compared", all.len()),
         head,
@@ -63,11 +63,12 @@ pub fn comparison(all: &[Findings]) -> String {
 }
 
 /// What is left of the best run when one counts how many there were.
-fn best(all: &[Findings]) -> Markup {
+fn best(all: &[ReportFindings]) -> Markup {
     let Some(trials) = trials(all) else {
         return html! { p { "Fewer than two of these runs moved on days that all have in common." } };
     };
-    let fact = |name: &str, value: String, note: String| Fact { name: name.into(), value, note: Some(note) };
+    let fact =
+        |name: &str, value: String, note: String| FactBlock { name: name.into(), value, note: Some(note) };
     let unknown = || "unknown".to_owned();
     let chance = trials.deflated_sharpe.map_or_else(unknown, percent);
     let overfitting = trials.overfitting.map_or_else(unknown, percent);
@@ -85,42 +86,43 @@ fn best(all: &[Findings]) -> Markup {
     }
 }
 
-fn name(findings: &Findings) -> String {
+fn name(findings: &ReportFindings) -> String {
     format!("{} {}", findings.run.scenario, findings.run.run_id.chars().take(8).collect::<String>())
 }
 
-fn columns() -> Vec<Column> {
+fn columns() -> Vec<HtmlColumn> {
     vec![
-        Column::text("run"),
-        Column::text("mode"),
-        Column::number("profit after fees, $"),
-        Column::number("return"),
-        Column::number("deepest drawdown"),
-        Column::number("positions"),
-        Column::number("won"),
-        Column::number("Brier score"),
-        Column::number("market's"),
-        Column::number("difference"),
-        Column::number("evidence for"),
-        Column::number("halts"),
+        HtmlColumn::text("run"),
+        HtmlColumn::text("mode"),
+        HtmlColumn::number("profit after fees, $"),
+        HtmlColumn::number("return"),
+        HtmlColumn::number("deepest drawdown"),
+        HtmlColumn::number("positions"),
+        HtmlColumn::number("won"),
+        HtmlColumn::number("Brier score"),
+        HtmlColumn::number("market's"),
+        HtmlColumn::number("difference"),
+        HtmlColumn::number("evidence for"),
+        HtmlColumn::number("halts"),
     ]
 }
 
-fn rows(all: &[Findings]) -> Vec<Vec<Cell>> {
-    let row = |findings: &Findings| {
+fn rows(all: &[ReportFindings]) -> Vec<Vec<HtmlCell>> {
+    let row = |findings: &ReportFindings| {
         let results = &findings.results;
-        let share = |share: f64| Cell::number(percent(share), share);
+        let share = |share: f64| HtmlCell::number(percent(share), share);
         let assessment: Option<&Assessment> = findings
             .calibration
             .iter()
             .filter(|of| of.which == POOLED)
             .filter_map(|of| of.assessment.as_ref())
             .max_by_key(|assessment| assessment.forecasts);
-        let brier = |value: Option<f64>| value.map_or_else(|| Cell::text("unknown"), |v| number_cell(v, 4));
+        let brier =
+            |value: Option<f64>| value.map_or_else(|| HtmlCell::text("unknown"), |v| number_cell(v, 4));
         let evidence = findings.evidence.iter().max_by_key(|evidence| evidence.markets);
         vec![
-            Cell::text(name(findings)),
-            Cell::text(&findings.run.mode),
+            HtmlCell::text(name(findings)),
+            HtmlCell::text(&findings.run.mode),
             number_cell(results.pnl, 2),
             share(results.r#return),
             share(results.max_drawdown),
@@ -128,10 +130,10 @@ fn rows(all: &[Findings]) -> Vec<Vec<Cell>> {
             count_cell(results.wins),
             brier(assessment.map(|a| a.model.brier.value)),
             brier(assessment.map(|a| a.market.brier.value)),
-            estimate_cell(assessment.map(|a| &a.brier_difference), Unit::Number, 4),
+            estimate_cell(assessment.map(|a| &a.brier_difference), AxisUnit::Number, 4),
             evidence.map_or_else(
-                || Cell::text("unknown"),
-                |e| Cell::number(format!("{:.3}", e.evidence_for), e.evidence_for),
+                || HtmlCell::text("unknown"),
+                |e| HtmlCell::number(format!("{:.3}", e.evidence_for), e.evidence_for),
             ),
             count_cell(findings.prevented.halts.len() as u64),
         ]

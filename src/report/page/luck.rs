@@ -3,15 +3,15 @@
 
 use maud::{Markup, html};
 
-use crate::report::charts::{self, EvidenceCurve, Outcomes, Svg, Unit, outcomes};
-use crate::report::findings::{Evidence, Findings};
-use crate::report::html::{Fact, facts, figure};
+use crate::report::charts::{self, AxisUnit, EvidenceCurve, Outcomes, Svg, outcomes};
+use crate::report::findings::{LuckEvidence, ReportFindings};
+use crate::report::html::{FactBlock, facts, figure};
 use crate::report::stats::evidence::LINE;
 
 use crate::report::words::{count, dollars, interval, percent};
 
 /// Evidence of every strategy.
-pub fn luck(findings: &Findings) -> Markup {
+pub fn luck(findings: &ReportFindings) -> Markup {
     if findings.evidence.iter().all(|evidence| evidence.events == 0) {
         return html! { p { "Nothing was traded: there is nothing luck could explain." } };
     }
@@ -39,13 +39,13 @@ pub fn luck(findings: &Findings) -> Markup {
     }
 }
 
-fn path_chart(findings: &Findings) -> Svg {
+fn path_chart(findings: &ReportFindings) -> Svg {
     let curves =
         findings.evidence.iter().filter(|evidence| evidence.markets > 0).map(|evidence| EvidenceCurve {
             name: evidence.strategy.clone(),
             log10: evidence.path.log_ratio.iter().map(|log| log * std::f64::consts::LOG10_E).collect(),
         });
-    charts::evidence(&charts::Evidence {
+    charts::evidence(&charts::EvidenceChart {
         title: "Evidence, event by event".into(),
         description: "Likelihood ratio of the beliefs over the market's prices.".into(),
         curves: curves.collect(),
@@ -53,7 +53,7 @@ fn path_chart(findings: &Findings) -> Svg {
     })
 }
 
-fn chance_chart(evidence: &Evidence) -> Svg {
+fn chance_chart(evidence: &LuckEvidence) -> Svg {
     let luck = evidence.luck.as_ref();
     outcomes(&Outcomes {
         title: "Results that chance makes".into(),
@@ -65,8 +65,8 @@ fn chance_chart(evidence: &Evidence) -> Svg {
     })
 }
 
-fn figures(evidence: &Evidence) -> Vec<Fact> {
-    let fact = |name: &str, value: String, note: Option<String>| Fact { name: name.into(), value, note };
+fn figures(evidence: &LuckEvidence) -> Vec<FactBlock> {
+    let fact = |name: &str, value: String, note: Option<String>| FactBlock { name: name.into(), value, note };
     let crossed = |at: Option<usize>| match at {
         Some(at) => format!("reached {LINE} to 1 after {at} events"),
         None => format!("never reached {LINE} to 1"),
@@ -86,8 +86,8 @@ fn figures(evidence: &Evidence) -> Vec<Fact> {
         fact("Events", count(evidence.events), Some(markets)),
     ];
     if let Some(growth) = &evidence.growth {
-        let note = interval(growth, Unit::Share, 2).map(|ends| format!("95 %: {ends}"));
-        all.push(fact("Log growth a position", Unit::Share.text(growth.value, 2), note));
+        let note = interval(growth, AxisUnit::Share, 2).map(|ends| format!("95 %: {ends}"));
+        all.push(fact("Log growth a position", AxisUnit::Share.text(growth.value, 2), note));
     }
     all.push(match evidence.events_needed {
         Some(needed) => fact(
@@ -115,7 +115,7 @@ fn figures(evidence: &Evidence) -> Vec<Fact> {
 }
 
 fn count_f64(value: f64) -> String {
-    Unit::Number.text(value, 0)
+    AxisUnit::Number.text(value, 0)
 }
 
 /// A ratio.

@@ -8,8 +8,8 @@ mod risk;
 
 use maud::{Markup, html};
 
-use super::findings::Findings;
-use super::html::{Cell, Column, Page, Section, Table, answers, banner};
+use super::findings::ReportFindings;
+use super::html::{HtmlCell, HtmlColumn, HtmlTable, Page, Section, answers, banner};
 use super::words;
 
 pub use comparison::comparison;
@@ -19,7 +19,7 @@ const MOST_TRADES: usize = 1_000;
 
 /// The page of one run.
 #[must_use]
-pub fn page(findings: &Findings) -> String {
+pub fn page(findings: &ReportFindings) -> String {
     let mut sections = vec![
         section("money", "Did I make money, after fees?", money::money(findings)),
         section("calibration", "Are my probabilities calibrated?", calibration::calibrations(findings)),
@@ -52,11 +52,11 @@ fn section(id: &str, title: &str, body: Markup) -> Section {
     Section { id: id.into(), title: title.into(), body }
 }
 
-fn title(findings: &Findings) -> String {
+fn title(findings: &ReportFindings) -> String {
     format!("{}: {} {}", findings.run.scenario, findings.run.mode, findings.run.run_id)
 }
 
-fn head(findings: &Findings) -> Markup {
+fn head(findings: &ReportFindings) -> Markup {
     let run = &findings.run;
     let span = match (&run.start, &run.end) {
         (Some(start), Some(end)) => format!("{} to {}", words::day(*start), words::day(*end)),
@@ -73,7 +73,7 @@ fn head(findings: &Findings) -> Markup {
     }
 }
 
-fn foot(all: &[&Findings]) -> Markup {
+fn foot(all: &[&ReportFindings]) -> Markup {
     html! {
         @for findings in all {
             p {
@@ -90,7 +90,7 @@ fn foot(all: &[&Findings]) -> Markup {
     }
 }
 
-fn trades(findings: &Findings) -> Markup {
+fn trades(findings: &ReportFindings) -> Markup {
     let all = findings.trades.len();
     if all == 0 {
         return html! { p { "No position was closed." } };
@@ -111,10 +111,10 @@ fn trades(findings: &Findings) -> Markup {
     let number = words::number_cell;
     let rows = shown.iter().map(|trade| {
         vec![
-            Cell::text(words::day(trade.closed_at)),
-            Cell::text(&trade.ticker),
-            Cell::text(&trade.title),
-            Cell::text(trade.side.to_string()),
+            HtmlCell::text(words::day(trade.closed_at)),
+            HtmlCell::text(&trade.ticker),
+            HtmlCell::text(&trade.title),
+            HtmlCell::text(trade.side.to_string()),
             number(trade.contracts, 0),
             number(trade.entry_price, 3),
             number(trade.exit_price, 3),
@@ -122,24 +122,24 @@ fn trades(findings: &Findings) -> Markup {
             number(trade.market, 3),
             number(trade.fees, 2),
             number(trade.pnl, 2),
-            Cell::text(trade.exit.replace('_', " ")),
-            Cell::text(&trade.reason),
+            HtmlCell::text(trade.exit.replace('_', " ")),
+            HtmlCell::text(&trade.reason),
         ]
     });
     let columns = vec![
-        Column::text("closed"),
-        Column::text("market"),
-        Column::text("question"),
-        Column::text("side"),
-        Column::number("contracts"),
-        Column::number("paid, $"),
-        Column::number("got, $"),
-        Column::number("belief"),
-        Column::number("market's mid"),
-        Column::number("fees, $"),
-        Column::number("result, $"),
-        Column::text("exit"),
-        Column::text("why it was opened"),
+        HtmlColumn::text("closed"),
+        HtmlColumn::text("market"),
+        HtmlColumn::text("question"),
+        HtmlColumn::text("side"),
+        HtmlColumn::number("contracts"),
+        HtmlColumn::number("paid, $"),
+        HtmlColumn::number("got, $"),
+        HtmlColumn::number("belief"),
+        HtmlColumn::number("market's mid"),
+        HtmlColumn::number("fees, $"),
+        HtmlColumn::number("result, $"),
+        HtmlColumn::text("exit"),
+        HtmlColumn::text("why it was opened"),
     ];
-    Table { caption, columns, rows: rows.collect() }.render()
+    HtmlTable { caption, columns, rows: rows.collect() }.render()
 }

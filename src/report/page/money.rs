@@ -4,20 +4,20 @@ use maud::{Markup, html};
 
 use crate::domain::Timestamp;
 use crate::report::charts::{
-    Bar, Bars, Equity, EquityPoint, Halt, MarkOut, MarkOuts, Step, Svg, Unit, Waterfall, bars, equity,
-    mark_outs as chart, waterfall,
+    AxisUnit, Bars, ChartBar, CurvePoint, Equity, HaltMark, MarkOutBar, MarkOuts, Svg, WaterfallChart,
+    WaterfallStep, bars, equity, mark_outs as chart, waterfall,
 };
-use crate::report::findings::{BANDS, Findings, Source};
-use crate::report::html::{Cell, Column, Fact, Table, details, facts, figure};
+use crate::report::findings::{BANDS, ProfitSource, ReportFindings};
+use crate::report::html::{FactBlock, HtmlCell, HtmlColumn, HtmlTable, details, facts, figure};
 
-use crate::report::stats::Estimate;
+use crate::report::stats::IntervalEstimate;
 
 use crate::report::words::{count, count_cell, dollars, estimate_cell, number_cell, percent};
 
 /// Equity and the waterfall.
-pub fn money(findings: &Findings) -> Markup {
+pub fn money(findings: &ReportFindings) -> Markup {
     let results = &findings.results;
-    let fact = |name: &str, value: String, note: Option<String>| Fact { name: name.into(), value, note };
+    let fact = |name: &str, value: String, note: Option<String>| FactBlock { name: name.into(), value, note };
     let won = format!("{} won", count(results.wins));
     html! {
         (facts(&[
@@ -45,15 +45,15 @@ pub fn money(findings: &Findings) -> Markup {
     }
 }
 
-fn equity_chart(findings: &Findings) -> Svg {
-    let points = findings.results.curve.iter().map(|point| EquityPoint {
+fn equity_chart(findings: &ReportFindings) -> Svg {
+    let points = findings.results.curve.iter().map(|point| CurvePoint {
         at: Timestamp::from_nanos(point.at),
         equity: point.equity,
         peak: point.peak,
         drawdown: if point.peak > 0.0 { 1.0 - point.equity / point.peak } else { 0.0 },
         exposure: if point.equity > 0.0 { point.exposure / point.equity } else { 0.0 },
     });
-    let halts = findings.prevented.halts.iter().map(|halt| Halt {
+    let halts = findings.prevented.halts.iter().map(|halt| HaltMark {
         at: Timestamp::from_nanos(halt.at),
         label: format!(
             "{}: {}",
@@ -75,9 +75,9 @@ fn equity_chart(findings: &Findings) -> Svg {
     })
 }
 
-fn waterfall_chart(findings: &Findings) -> Svg {
+fn waterfall_chart(findings: &ReportFindings) -> Svg {
     let parts = &findings.results.waterfall;
-    let step = |label: &str, amount| Step { label: label.into(), amount };
+    let step = |label: &str, amount| WaterfallStep { label: label.into(), amount };
     let mut steps = vec![
         step("gross edge", parts.gross),
         step("spread, slippage", parts.slippage),
@@ -87,7 +87,7 @@ fn waterfall_chart(findings: &Findings) -> Svg {
     if parts.open.abs() >= 0.005 {
         steps.push(step("still open", parts.open));
     }
-    waterfall(&Waterfall {
+    waterfall(&WaterfallChart {
         title: "From gross edge to net".into(),
         description: format!("Gross edge {}, net {}.", dollars(parts.gross), dollars(findings.results.pnl)),
         steps,
@@ -96,7 +96,7 @@ fn waterfall_chart(findings: &Findings) -> Svg {
 }
 
 /// Closed positions by what they have in common.
-pub fn sources(findings: &Findings) -> Markup {
+pub fn sources(findings: &ReportFindings) -> Markup {
     if findings.trades.is_empty() {
         return html! { p { "No position was closed." } };
     }
@@ -118,12 +118,12 @@ pub fn sources(findings: &Findings) -> Markup {
 /// The grouping that published figures exist for.
 const PRICE: &str = "price paid";
 
-fn source_chart(source: &Source) -> Svg {
+fn source_chart(source: &ProfitSource) -> Svg {
     let published = |name: &str| {
         let band = BANDS.iter().find(|(band, ..)| *band == name && source.by == PRICE);
         band.map(|(_, _, taker)| taker * 100.0)
     };
-    let rows = source.groups.iter().map(|group| Bar {
+    let rows = source.groups.iter().map(|group| ChartBar {
         label: group.name.clone(),
         value: group.per_contract.map_or(f64::NAN, |found| found.value * 100.0),
         interval: group.per_contract.and_then(|found| found.interval()).map(|(a, b)| (a * 100.0, b * 100.0)),
@@ -134,45 +134,46 @@ fn source_chart(source: &Source) -> Svg {
         title: format!("Profit by {}", source.by),
         description: "Profit after fees of a contract, in cents.".into(),
         figure: "profit after fees, ¢ a contract".into(),
-        unit: Unit::Cents,
+        unit: AxisUnit::Cents,
         signed: true,
         reference: (source.by == PRICE).then(|| "all takers, published".into()),
         rows: rows.collect(),
     })
 }
 
-fn source_table(source: &Source) -> Markup {
+fn source_table(source: &ProfitSource) -> Markup {
     let rows = source.groups.iter().map(|group| {
         vec![
-            Cell::text(&group.name),
+            HtmlCell::text(&group.name),
             count_cell(group.trades),
             count_cell(group.wins),
             number_cell(group.cost, 2),
             number_cell(group.fees, 2),
             number_cell(group.pnl, 2),
-            estimate_cell(group.per_contract.as_ref(), Unit::Number, 4),
+            estimate_cell(group.per_contract.as_ref(), AxisUnit::Number, 4),
         ]
     });
     let columns = vec![
-        Column::text(source.by),
-        Column::number("positions"),
-        Column::number("won"),
-        Column::number("cost, $"),
-        Column::number("fees, $"),
-        Column::number("profit, $"),
-        Column::number("profit a contract, $"),
+        HtmlColumn::text(source.by),
+        HtmlColumn::number("positions"),
+        HtmlColumn::number("won"),
+        HtmlColumn::number("cost, $"),
+        HtmlColumn::number("fees, $"),
+        HtmlColumn::number("profit, $"),
+        HtmlColumn::number("profit a contract, $"),
     ];
-    Table { caption: format!("Closed positions by {}", source.by), columns, rows: rows.collect() }.render()
+    HtmlTable { caption: format!("Closed positions by {}", source.by), columns, rows: rows.collect() }
+        .render()
 }
 
 /// Where the price stood after each fill.
-pub fn mark_outs(findings: &Findings) -> Markup {
+pub fn mark_outs(findings: &ReportFindings) -> Markup {
     if findings.mark_outs.iter().all(|after| after.gain.is_none()) {
         return html! {
             p { "Nothing was bought whose market had a price afterwards." }
         };
     }
-    let horizons = findings.mark_outs.iter().map(|after| MarkOut {
+    let horizons = findings.mark_outs.iter().map(|after| MarkOutBar {
         horizon: after.after.into(),
         cents: after.gain.map_or(f64::NAN, |gain| gain.value * 100.0),
         interval: after.gain.and_then(|gain| gain.interval()).map(|(a, b)| (a * 100.0, b * 100.0)),
@@ -186,21 +187,23 @@ pub fn mark_outs(findings: &Findings) -> Markup {
     };
     let rows = findings.mark_outs.iter().map(|after| {
         vec![
-            Cell::text(after.after),
+            HtmlCell::text(after.after),
             count_cell(after.fills),
-            estimate_cell(after.gain.map(cents).as_ref(), Unit::Cents, 2),
-            estimate_cell(after.drift.map(cents).as_ref(), Unit::Cents, 2),
-            after.worse.map_or_else(|| Cell::text("unknown"), |share| Cell::number(percent(share), share)),
+            estimate_cell(after.gain.map(cents).as_ref(), AxisUnit::Cents, 2),
+            estimate_cell(after.drift.map(cents).as_ref(), AxisUnit::Cents, 2),
+            after
+                .worse
+                .map_or_else(|| HtmlCell::text("unknown"), |share| HtmlCell::number(percent(share), share)),
         ]
     });
     let columns = vec![
-        Column::text("after the fill"),
-        Column::number("fills with a price then"),
-        Column::number("market's mid − price paid"),
-        Column::number("moved our way since the fill"),
-        Column::number("contracts worse off"),
+        HtmlColumn::text("after the fill"),
+        HtmlColumn::number("fills with a price then"),
+        HtmlColumn::number("market's mid − price paid"),
+        HtmlColumn::number("moved our way since the fill"),
+        HtmlColumn::number("contracts worse off"),
     ];
-    let table = Table { caption: "Mark-outs".into(), columns, rows: rows.collect() };
+    let table = HtmlTable { caption: "Mark-outs".into(), columns, rows: rows.collect() };
     html! {
         (figure("The market's mid against the price paid", &chart(&input), &html! {
             "In cents a contract, before fees. At the fill it is the half spread that was paid; if it falls from "
@@ -211,7 +214,11 @@ pub fn mark_outs(findings: &Findings) -> Markup {
     }
 }
 
-fn cents(dollars: Estimate) -> Estimate {
+fn cents(dollars: IntervalEstimate) -> IntervalEstimate {
     let times = |value: f64| value * 100.0;
-    Estimate { value: times(dollars.value), low: dollars.low.map(times), high: dollars.high.map(times) }
+    IntervalEstimate {
+        value: times(dollars.value),
+        low: dollars.low.map(times),
+        high: dollars.high.map(times),
+    }
 }

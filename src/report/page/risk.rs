@@ -2,14 +2,14 @@
 
 use maud::{Markup, html};
 
-use crate::report::charts::Unit;
-use crate::report::findings::{Findings, Postmortem, Prevented, Stop};
-use crate::report::html::{Cell, Column, Table};
+use crate::report::charts::AxisUnit;
+use crate::report::findings::{Postmortem, Prevented, ReportFindings, Stop};
+use crate::report::html::{HtmlCell, HtmlColumn, HtmlTable};
 
 use crate::report::words::{count, count_cell, day, estimate_cell, minute, number, number_cell, percent};
 
 /// Gates, sizes and halts.
-pub fn prevented(findings: &Findings) -> Markup {
+pub fn prevented(findings: &ReportFindings) -> Markup {
     let prevented = &findings.prevented;
     html! {
         (gates(prevented))
@@ -24,24 +24,24 @@ fn gates(prevented: &Prevented) -> Markup {
     }
     let rows = prevented.gates.iter().map(|gate| {
         vec![
-            Cell::text(gate.name.replace('_', " ")),
-            Cell::text(gate.meaning),
+            HtmlCell::text(gate.name.replace('_', " ")),
+            HtmlCell::text(gate.meaning),
             count_cell(gate.refusals),
             count_cell(gate.markets),
             count_cell(gate.settled),
-            estimate_cell(gate.would_have_made.as_ref(), Unit::Number, 3),
+            estimate_cell(gate.would_have_made.as_ref(), AxisUnit::Number, 3),
         ]
     });
     let columns = vec![
-        Column::text("refusal"),
-        Column::text("because"),
-        Column::number("times"),
-        Column::number("markets"),
-        Column::number("settled"),
-        Column::number("a contract would have made, $"),
+        HtmlColumn::text("refusal"),
+        HtmlColumn::text("because"),
+        HtmlColumn::number("times"),
+        HtmlColumn::number("markets"),
+        HtmlColumn::number("settled"),
+        HtmlColumn::number("a contract would have made, $"),
     ];
     html! {
-        (Table { caption: "Opportunities that a gate refused".into(), columns, rows: rows.collect() }.render())
+        (HtmlTable { caption: "Opportunities that a gate refused".into(), columns, rows: rows.collect() }.render())
         p {
             "The last column follows the first refusal in each market to its settlement: what one contract bought "
             "then would have made after fees. Below zero the gate has prevented a loss."
@@ -70,25 +70,27 @@ fn halts(prevented: &Prevented) -> Markup {
     let rows = prevented.halts.iter().map(|halt| {
         let resumed = halt.resumed.as_ref();
         vec![
-            Cell::text(minute(halt.at)),
-            Cell::text(halt.strategy.as_deref().unwrap_or("all trading")),
-            Cell::text(halt.rule.replace('_', " ")),
-            Cell::text(&halt.detail),
-            Cell::text(resumed.map_or_else(|| "not".into(), |(at, why)| format!("{}: {why}", minute(*at)))),
+            HtmlCell::text(minute(halt.at)),
+            HtmlCell::text(halt.strategy.as_deref().unwrap_or("all trading")),
+            HtmlCell::text(halt.rule.replace('_', " ")),
+            HtmlCell::text(&halt.detail),
+            HtmlCell::text(
+                resumed.map_or_else(|| "not".into(), |(at, why)| format!("{}: {why}", minute(*at))),
+            ),
         ]
     });
     let columns = vec![
-        Column::text("when"),
-        Column::text("who"),
-        Column::text("rule"),
-        Column::text("figures"),
-        Column::text("lifted"),
+        HtmlColumn::text("when"),
+        HtmlColumn::text("who"),
+        HtmlColumn::text("rule"),
+        HtmlColumn::text("figures"),
+        HtmlColumn::text("lifted"),
     ];
-    Table { caption: "Halts".into(), columns, rows: rows.collect() }.render()
+    HtmlTable { caption: "Halts".into(), columns, rows: rows.collect() }.render()
 }
 
 /// The stories.
-pub fn postmortems(findings: &Findings) -> Markup {
+pub fn postmortems(findings: &ReportFindings) -> Markup {
     html! {
         @for story in &findings.postmortems {
             @if findings.postmortems.len() > 1 { h3 { (story.strategy) } }
@@ -105,29 +107,29 @@ fn claims(story: &Postmortem) -> Markup {
     }
     let rows = story.distribution.iter().map(|claim| {
         vec![
-            Cell::text(claim.said),
+            HtmlCell::text(claim.said),
             count_cell(claim.positions),
-            Cell::number(percent(claim.belief), claim.belief),
-            Cell::number(percent(claim.market), claim.market),
-            estimate_cell(Some(&claim.won), Unit::Share, 0),
+            HtmlCell::number(percent(claim.belief), claim.belief),
+            HtmlCell::number(percent(claim.market), claim.market),
+            estimate_cell(Some(&claim.won), AxisUnit::Share, 0),
         ]
     });
     let columns = vec![
-        Column::text("said of the side bought"),
-        Column::number("positions"),
-        Column::number("belief"),
-        Column::number("market's mid"),
-        Column::number("won"),
+        HtmlColumn::text("said of the side bought"),
+        HtmlColumn::number("positions"),
+        HtmlColumn::number("belief"),
+        HtmlColumn::number("market's mid"),
+        HtmlColumn::number("won"),
     ];
     let caption = "What was said of the sides bought, and how often they won".into();
-    Table { caption, columns, rows: rows.collect() }.render()
+    HtmlTable { caption, columns, rows: rows.collect() }.render()
 }
 
 fn stops(stops: &[Stop]) -> Markup {
     let rows = stops.iter().map(|stop| {
         vec![
-            Cell::text(stop.rule),
-            Cell::text(stop.at.map_or_else(|| "never".into(), day)),
+            HtmlCell::text(stop.rule),
+            HtmlCell::text(stop.at.map_or_else(|| "never".into(), day)),
             count_cell(stop.trades),
             count_cell(stop.losses),
             number_cell(stop.pnl, 2),
@@ -136,16 +138,16 @@ fn stops(stops: &[Stop]) -> Markup {
         ]
     });
     let columns = vec![
-        Column::text("rule"),
-        Column::text("stops on"),
-        Column::number("positions closed by then"),
-        Column::number("without profit"),
-        Column::number("what was opened by then made, $"),
-        Column::number("opened later"),
-        Column::number("made, $"),
+        HtmlColumn::text("rule"),
+        HtmlColumn::text("stops on"),
+        HtmlColumn::number("positions closed by then"),
+        HtmlColumn::number("without profit"),
+        HtmlColumn::number("what was opened by then made, $"),
+        HtmlColumn::number("opened later"),
+        HtmlColumn::number("made, $"),
     ];
     html! {
-        (Table { caption: "How soon each rule stops".into(), columns, rows: rows.collect() }.render())
+        (HtmlTable { caption: "How soon each rule stops".into(), columns, rows: rows.collect() }.render())
         p { "The rules hear the positions of this run again, in the order in which they opened, closed and settled." }
     }
 }

@@ -2,11 +2,11 @@
 
 use serde::Serialize;
 
-use super::bootstrap::{DRAWS, Groups, MOST_GROUPS};
-use super::grid::{self, Grid};
+use super::bootstrap::{DRAWS, EventGroups, MOST_GROUPS};
+use super::grid::{self, GridStatistics};
 use super::paired::{Paired, Who};
 use super::scores::{Corp, Murphy, Spiegelhalter, spiegelhalter};
-use super::{Estimate, Forecasts};
+use super::{Forecasts, IntervalEstimate};
 
 /// Forecasts of the rolling window.
 pub const WINDOW: usize = 100;
@@ -34,7 +34,7 @@ pub struct Assessment {
     /// Draws behind those of calibration errors and decompositions.
     pub grid_draws: usize,
     /// Share of YES in this sample: the climatological forecast.
-    pub yes_share: Estimate,
+    pub yes_share: IntervalEstimate,
     /// The model's forecasts.
     pub model: Scores,
     /// The market's.
@@ -42,9 +42,9 @@ pub struct Assessment {
     /// The sample's own share of YES as the forecast of all. It knows what no forecaster could.
     pub climatology: Climatology,
     /// Brier score of the model − of the market; below 0 the model is better.
-    pub brier_difference: Estimate,
+    pub brier_difference: IntervalEstimate,
     /// Log loss of the model − of the market, in nats; below 0 the model is better.
-    pub log_loss_difference: Estimate,
+    pub log_loss_difference: IntervalEstimate,
     /// Over time.
     pub rolling: Vec<Rolling>,
 }
@@ -53,36 +53,36 @@ pub struct Assessment {
 #[derive(Clone, Debug, Serialize)]
 pub struct Scores {
     /// Mean (p − y)².
-    pub brier: Estimate,
+    pub brier: IntervalEstimate,
     /// Mean −ln p(y), nats.
-    pub log_loss: Estimate,
+    pub log_loss: IntervalEstimate,
     /// Mean y − mean p, percentage points.
-    pub in_the_large: Estimate,
+    pub in_the_large: IntervalEstimate,
     /// Variance of the forecasts.
-    pub sharpness: Estimate,
+    pub sharpness: IntervalEstimate,
     /// Of the logistic recalibration; 0 when calibrated.
-    pub intercept: Option<Estimate>,
+    pub intercept: Option<IntervalEstimate>,
     /// Of the logistic recalibration; 1 when calibrated, below 1 when overconfident.
-    pub slope: Option<Estimate>,
+    pub slope: Option<IntervalEstimate>,
     /// Spiegelhalter's test; as if forecasts were independent.
     pub spiegelhalter: Option<Spiegelhalter>,
     /// Expected calibration error over ten equal-width bins.
-    pub calibration_error: Estimate,
+    pub calibration_error: IntervalEstimate,
     /// Root-mean-square calibration error, bias-corrected; `None` if no bin has two forecasts.
-    pub calibration_error_debiased: Option<Estimate>,
+    pub calibration_error_debiased: Option<IntervalEstimate>,
     /// Decomposition over the same bins.
-    pub murphy: Murphy<Estimate>,
+    pub murphy: Murphy<IntervalEstimate>,
     /// Decomposition by isotonic recalibration.
-    pub corp: Corp<Estimate>,
+    pub corp: Corp<IntervalEstimate>,
 }
 
 /// Scores of the share of YES.
 #[derive(Clone, Copy, Debug, Serialize)]
 pub struct Climatology {
     /// ȳ(1 − ȳ).
-    pub brier: Estimate,
+    pub brier: IntervalEstimate,
     /// −ȳ ln ȳ − (1 − ȳ) ln(1 − ȳ), nats.
-    pub log_loss: Estimate,
+    pub log_loss: IntervalEstimate,
 }
 
 /// The last [`WINDOW`] forecasts up to one.
@@ -118,14 +118,14 @@ pub fn assess(model: &Forecasts, market: &Forecasts, seed: u64) -> Option<Assess
     if model.is_empty() {
         return None;
     }
-    let groups = Groups::new(model.event(), MOST_GROUPS, seed);
-    let coarse = Groups::new(model.event(), grid::MOST_GROUPS, seed);
+    let groups = EventGroups::new(model.event(), MOST_GROUPS, seed);
+    let coarse = EventGroups::new(model.event(), grid::MOST_GROUPS, seed);
     let draws = if groups.len() < 2 { 0 } else { DRAWS };
     let grid_draws = if model.len() > MANY { draws / 5 } else { draws };
     let paired = Paired::new(model, market, &groups, DRAWS, seed);
     let climatology = paired.climatology();
     let scores = |who: Who, forecasts: &Forecasts| {
-        let shape = Grid::new(forecasts, &coarse).estimates(forecasts, grid_draws, seed);
+        let shape = GridStatistics::new(forecasts, &coarse).estimates(forecasts, grid_draws, seed);
         let uncertainty = climatology.brier;
         Scores {
             brier: paired.brier(who),

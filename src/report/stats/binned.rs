@@ -9,7 +9,7 @@ pub(super) const Z_95: f64 = 1.959_963_984_540_054;
 
 /// Forecasts next to each other in size.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
-pub struct Bin {
+pub struct BinnedForecasts {
     /// Smallest forecast.
     pub from: f64,
     /// Largest forecast.
@@ -49,7 +49,7 @@ pub fn wilson(rate: f64, trials: f64) -> (f64, f64) {
 /// variance of the rate with events as clusters over that of independent forecasts, at least 1 (Kish 1965;
 /// Korn & Graubard 1998). Where no variance is seen, or all is one event, each event counts once.
 #[must_use]
-pub fn binned(forecasts: &Forecasts, bins: usize) -> Vec<Bin> {
+pub fn binned(forecasts: &Forecasts, bins: usize) -> Vec<BinnedForecasts> {
     let p = forecasts.probability();
     let mut order: Vec<usize> = (0..p.len()).collect();
     // Floats of [0, 1] order like their bits; adding 0 turns −0 into 0.
@@ -69,7 +69,7 @@ pub fn binned(forecasts: &Forecasts, bins: usize) -> Vec<Bin> {
     found
 }
 
-fn summary(forecasts: &Forecasts, members: &[usize]) -> Bin {
+fn summary(forecasts: &Forecasts, members: &[usize]) -> BinnedForecasts {
     let p = forecasts.probability();
     let count = members.len() as f64;
     let mut by_event: Vec<(u32, bool)> =
@@ -83,7 +83,7 @@ fn summary(forecasts: &Forecasts, members: &[usize]) -> Bin {
         (events + 1, spread + excess * excess)
     });
     let (low, high) = wilson(rate, count / design_effect(members.len(), events, rate, spread));
-    Bin {
+    BinnedForecasts {
         from: p[members[0]],
         to: p[members[members.len() - 1]],
         count: members.len() as u64,

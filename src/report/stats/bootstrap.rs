@@ -13,7 +13,7 @@ use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use statrs::distribution::{ContinuousCDF, StudentsT};
 
-use super::{Estimate, normal_cdf, normal_quantile, quantile};
+use super::{IntervalEstimate, normal_cdf, normal_quantile, quantile};
 
 /// Draws of a bootstrap.
 pub const DRAWS: usize = 2_000;
@@ -27,13 +27,13 @@ pub const MOST_GROUPS: usize = 1_000;
 /// over groups has the variance of the sum over events; what is lost is degrees of freedom, of which
 /// 1,000 are as good as infinitely many, and 200 nearly so.
 #[derive(Clone, Debug)]
-pub struct Groups {
+pub struct EventGroups {
     of: Vec<u32>,
     count: usize,
     events: usize,
 }
 
-impl Groups {
+impl EventGroups {
     /// At most `most` groups for forecasts of these events.
     #[must_use]
     pub fn new(event: &[u32], most: usize, seed: u64) -> Self {
@@ -134,11 +134,11 @@ impl<const C: usize> Bootstrap<C> {
 
     /// A statistic of the sums with its 95 % interval; `None` if the sample has no such statistic, and no
     /// interval with fewer than two groups. Draws without it are left out.
-    pub fn estimate(&self, statistic: impl Fn(&[f64; C]) -> Option<f64>) -> Option<Estimate> {
+    pub fn estimate(&self, statistic: impl Fn(&[f64; C]) -> Option<f64>) -> Option<IntervalEstimate> {
         let value = statistic(&self.total)?;
         let mut drawn: Vec<f64> = self.resampled.iter().filter_map(&statistic).collect();
         if drawn.is_empty() {
-            return Some(Estimate::bare(value));
+            return Some(IntervalEstimate::bare(value));
         }
         drawn.sort_unstable_by(f64::total_cmp);
         let left_out = self.rows.iter().filter_map(|row| {
@@ -148,7 +148,7 @@ impl<const C: usize> Bootstrap<C> {
         });
         let acceleration = acceleration(&left_out.collect::<Vec<_>>());
         let [low, high] = bca(value, &drawn, acceleration, self.rows.len());
-        Some(Estimate { value, low: Some(low), high: Some(high) })
+        Some(IntervalEstimate { value, low: Some(low), high: Some(high) })
     }
 }
 
@@ -194,20 +194,20 @@ fn expanded(groups: usize) -> f64 {
 /// The pivotal ("basic") interval 2·value − percentiles (Davison & Hinkley 1997, §5.2), for statistics that
 /// are biased upwards and of which a resample, a sample of the sample, repeats the bias: it takes the bias
 /// off once. `centre` is the statistic of the sample as the draws see it. Never below `least`.
-pub(super) fn pivotal(value: f64, centre: f64, drawn: &mut [f64], least: f64) -> Estimate {
+pub(super) fn pivotal(value: f64, centre: f64, drawn: &mut [f64], least: f64) -> IntervalEstimate {
     if drawn.is_empty() {
-        return Estimate::bare(value);
+        return IntervalEstimate::bare(value);
     }
     drawn.sort_unstable_by(f64::total_cmp);
     let end = |share| (value + centre - quantile(drawn, share)).max(least);
-    Estimate { value, low: Some(end(0.975)), high: Some(end(0.025)) }
+    IntervalEstimate { value, low: Some(end(0.975)), high: Some(end(0.025)) }
 }
 
 /// Σ amounts / Σ units over `(event, amount, units)`, with its interval; `None` without units.
 #[must_use]
-pub fn ratio(parts: &[(u32, f64, f64)], seed: u64) -> Option<Estimate> {
+pub fn ratio(parts: &[(u32, f64, f64)], seed: u64) -> Option<IntervalEstimate> {
     let events: Vec<u32> = parts.iter().map(|part| part.0).collect();
-    let groups = Groups::new(&events, MOST_GROUPS, seed);
+    let groups = EventGroups::new(&events, MOST_GROUPS, seed);
     let mut rows = vec![[0.0; 2]; groups.len()];
     for (&group, (_, amount, units)) in groups.of().iter().zip(parts) {
         let row = &mut rows[group as usize];

@@ -7,9 +7,9 @@ use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
 use super::binned::wilson;
-use super::bootstrap::{Groups, MOST_GROUPS};
+use super::bootstrap::{EventGroups, MOST_GROUPS};
 use super::paired::{Paired, Who};
-use super::{Estimate, Forecasts};
+use super::{Forecasts, IntervalEstimate};
 
 const SETS: u64 = 2_000;
 const EVENTS: u32 = 40;
@@ -26,7 +26,7 @@ const NAMES: [&str; 8] = [
 ];
 
 /// The model says the truth p, uniform on [0.1, 0.9]; the market says ½ + 0.6 (p − ½).
-fn intervals(events: u32, seed: u64) -> [Estimate; 8] {
+fn intervals(events: u32, seed: u64) -> [IntervalEstimate; 8] {
     let mut random = ChaCha8Rng::seed_from_u64(seed);
     let (mut model, mut market, mut outcome, mut event) = (vec![], vec![], vec![], vec![]);
     for one in 0..events {
@@ -41,7 +41,7 @@ fn intervals(events: u32, seed: u64) -> [Estimate; 8] {
     }
     let model = Forecasts::new(&model, &outcome, &event).unwrap();
     let market = Forecasts::new(&market, &outcome, &event).unwrap();
-    let paired = Paired::new(&model, &market, &Groups::new(&event, MOST_GROUPS, seed), DRAWS, seed);
+    let paired = Paired::new(&model, &market, &EventGroups::new(&event, MOST_GROUPS, seed), DRAWS, seed);
     [
         paired.brier(Who::Model),
         paired.brier(Who::Market),

@@ -4,7 +4,7 @@
 use serde::Serialize;
 
 use super::bootstrap::ratio;
-use super::{Estimate, StatsError, clamped, normal_quantile};
+use super::{IntervalEstimate, StatsError, clamped, normal_quantile};
 
 /// Evidence that counts: 20 to 1. If the one side is right, the other's evidence ever gets there with
 /// probability at most 5 % (Ville 1939).
@@ -12,7 +12,7 @@ pub const LINE: f64 = 20.0;
 
 /// What was believed and paid for at the first entry of an event whose market has settled.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Entry {
+pub struct EvidenceEntry {
     /// Belief in the side held.
     pub belief: f64,
     /// The market's probability of that side.
@@ -36,7 +36,7 @@ pub struct Path {
 ///
 /// # Errors
 /// If a probability is not in [0, 1].
-pub fn path(entries: &[Entry]) -> Result<Path, StatsError> {
+pub fn path(entries: &[EvidenceEntry]) -> Result<Path, StatsError> {
     let mut log_ratio = Vec::with_capacity(entries.len());
     let mut sum = 0.0;
     for (index, entry) in entries.iter().enumerate() {
@@ -62,7 +62,7 @@ pub fn path(entries: &[Entry]) -> Result<Path, StatsError> {
 /// # Panics
 /// If there is not one event a trade.
 #[must_use]
-pub fn log_growth(profit_of_equity: &[f64], event: &[u32], seed: u64) -> Option<Estimate> {
+pub fn log_growth(profit_of_equity: &[f64], event: &[u32], seed: u64) -> Option<IntervalEstimate> {
     assert_eq!(profit_of_equity.len(), event.len(), "one event a trade");
     let logs: Option<Vec<f64>> = profit_of_equity
         .iter()

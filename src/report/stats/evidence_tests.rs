@@ -3,7 +3,7 @@
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
-use super::evidence::{Entry, log_growth, path, trades_needed};
+use super::evidence::{EvidenceEntry, log_growth, path, trades_needed};
 use super::luck::{Bet, luck};
 
 const RUNS: u32 = 2_000;
@@ -12,8 +12,9 @@ const RUNS: u32 = 2_000;
 fn convicted(market: f64, truth: f64, seed: u64) -> f64 {
     let mut random = ChaCha8Rng::seed_from_u64(seed);
     let runs = (0..RUNS).filter(|_| {
-        let entries: Vec<_> =
-            (0..100).map(|_| Entry { belief: 0.7, market, won: random.random::<f64>() < truth }).collect();
+        let entries: Vec<_> = (0..100)
+            .map(|_| EvidenceEntry { belief: 0.7, market, won: random.random::<f64>() < truth })
+            .collect();
         path(&entries).unwrap().reached_against.is_some()
     });
     runs.count() as f64 / f64::from(RUNS)
@@ -33,7 +34,7 @@ fn evidence_convicts_the_wrong_and_seldom_the_right() {
 /// 2⁵ = 32, and 2⁴ = 16 is not enough.
 #[test]
 fn a_path_by_hand() {
-    let entry = |won| Entry { belief: 0.8, market: 0.4, won };
+    let entry = |won| EvidenceEntry { belief: 0.8, market: 0.4, won };
     let found = path(&[entry(true), entry(true), entry(false)]).unwrap();
     for (log, expected) in found.log_ratio.iter().zip([2.0, 4.0, 4.0 / 3.0]) {
         assert!((log.exp() - expected).abs() < 1e-12);
@@ -43,9 +44,9 @@ fn a_path_by_hand() {
     // a loss is 3 to 1 against: 9 after two, 27 after three
     assert_eq!(path(&[entry(false); 6]).unwrap().reached_against, Some(3));
     // Certainty that fails is as much evidence as 1e-6 can be, and finite.
-    let failed = path(&[Entry { belief: 1.0, market: 0.5, won: false }]).unwrap();
+    let failed = path(&[EvidenceEntry { belief: 1.0, market: 0.5, won: false }]).unwrap();
     assert!((failed.log_ratio[0] - 2e-6f64.ln()).abs() < 1e-9);
-    let refused = path(&[entry(true), Entry { belief: f64::NAN, ..entry(true) }]).unwrap_err();
+    let refused = path(&[entry(true), EvidenceEntry { belief: f64::NAN, ..entry(true) }]).unwrap_err();
     assert!(refused.to_string().contains("forecast 1,"), "{refused}");
     assert!(path(&[]).unwrap().log_ratio.is_empty());
 }

@@ -3,19 +3,19 @@
 //! A draw would have to bin and fit all forecasts anew. Instead forecasts are gathered once in cells of
 //! 1/1000, by group of events, each cell at its mean; a draw only adds up the cells of the groups in it.
 
-use super::bootstrap::{Groups, Resampler, pivotal};
+use super::bootstrap::{EventGroups, Resampler, pivotal};
 use super::isotonic::{GRID, Pooled, fit, pool};
 use super::scores::{
-    BINS, Bin, Corp, Murphy, calibration_error, calibration_error_debiased, corp, equal_width, murphy,
+    BINS, Corp, Murphy, ScoreBin, calibration_error, calibration_error_debiased, corp, equal_width, murphy,
 };
-use super::{Estimate, Forecasts, cell_of};
+use super::{Forecasts, IntervalEstimate, cell_of};
 
 /// Most groups here: rows of a table that every draw goes through. An interval from 200 groups of events is
 /// about half a percent wider than one from infinitely many.
 pub(super) const MOST_GROUPS: usize = 200;
 
 /// What is estimated here. `uncertainty` within is a function of sums, and has no interval yet.
-pub(super) struct Shape<T = f64> {
+pub(super) struct GridShape<T = f64> {
     pub calibration_error: T,
     pub calibration_error_debiased: Option<T>,
     pub murphy: Murphy<T>,
@@ -23,21 +23,21 @@ pub(super) struct Shape<T = f64> {
 }
 
 /// Forecasts by group and cell.
-pub(super) struct Grid {
-    cells: Vec<Cell>,
+pub(super) struct GridStatistics {
+    cells: Vec<GridCell>,
     /// A row a group: the counts of all cells, then how many of each came true.
     rows: Vec<Vec<u32>>,
 }
 
 /// A cell with forecasts in it.
-struct Cell {
+struct GridCell {
     bin: usize,
     mean: f64,
     mean_square: f64,
 }
 
-impl Grid {
-    pub fn new(forecasts: &Forecasts, groups: &Groups) -> Self {
+impl GridStatistics {
+    pub fn new(forecasts: &Forecasts, groups: &EventGroups) -> Self {
         let mut sums = vec![[0.0; 3]; GRID];
         for &p in forecasts.probability() {
             sums[cell_of(p, GRID)].iter_mut().zip([1.0, p, p * p]).for_each(|(sum, one)| *sum += one);
@@ -49,7 +49,7 @@ impl Grid {
             columns[index] = cells.len();
             // the mean of equal numbers may round past 1
             let [mean, mean_square] = [p, square].map(|sum| (sum / count).min(1.0));
-            cells.push(Cell { bin: index * BINS / GRID, mean, mean_square });
+            cells.push(GridCell { bin: index * BINS / GRID, mean, mean_square });
         }
         let mut rows = vec![vec![0; 2 * cells.len()]; groups.len()];
         let seen = forecasts.probability().iter().zip(forecasts.outcome());
@@ -63,13 +63,13 @@ impl Grid {
     }
 
     /// Values of the forecasts as they are, with intervals from `draws` draws.
-    pub fn estimates(&self, forecasts: &Forecasts, draws: usize, seed: u64) -> Shape<Estimate> {
+    pub fn estimates(&self, forecasts: &Forecasts, draws: usize, seed: u64) -> GridShape<IntervalEstimate> {
         let pooled = pool(forecasts);
         let exact = shape(&equal_width(forecasts), &pooled);
         let centre = self.drawn(&vec![1; self.rows.len()]);
         let mut resampler = Resampler::new(self.rows.len(), seed);
-        let shapes: Vec<Shape> = (0..draws).map(|_| self.drawn(resampler.draw())).collect();
-        let estimate = |least: f64, of: &dyn Fn(&Shape) -> f64| {
+        let shapes: Vec<GridShape> = (0..draws).map(|_| self.drawn(resampler.draw())).collect();
+        let estimate = |least: f64, of: &dyn Fn(&GridShape) -> f64| {
             let mut values: Vec<f64> = shapes.iter().map(of).collect();
             pivotal(of(&exact), of(&centre), &mut values, least)
         };
@@ -78,13 +78,13 @@ impl Grid {
                 shapes.iter().filter_map(|shape| shape.calibration_error_debiased).collect();
             pivotal(value, centre.calibration_error_debiased.unwrap_or(value), &mut values, 0.0)
         });
-        Shape {
+        GridShape {
             calibration_error: estimate(0.0, &|shape| shape.calibration_error),
             calibration_error_debiased: debiased,
             murphy: Murphy {
                 reliability: estimate(0.0, &|shape| shape.murphy.reliability),
                 resolution: estimate(0.0, &|shape| shape.murphy.resolution),
-                uncertainty: Estimate::bare(exact.murphy.uncertainty),
+                uncertainty: IntervalEstimate::bare(exact.murphy.uncertainty),
                 within_bin_variance: estimate(0.0, &|shape| shape.murphy.within_bin_variance),
                 within_bin_covariance: estimate(f64::NEG_INFINITY, &|shape| {
                     shape.murphy.within_bin_covariance
@@ -93,13 +93,13 @@ impl Grid {
             corp: Corp {
                 miscalibration: estimate(0.0, &|shape| shape.corp.miscalibration),
                 discrimination: estimate(0.0, &|shape| shape.corp.discrimination),
-                uncertainty: Estimate::bare(exact.corp.uncertainty),
+                uncertainty: IntervalEstimate::bare(exact.corp.uncertainty),
             },
         }
     }
 
     /// The statistics when each group is in the sample so many times.
-    fn drawn(&self, times: &[u32]) -> Shape {
+    fn drawn(&self, times: &[u32]) -> GridShape {
         let mut sums = vec![0_u32; 2 * self.cells.len()];
         for (row, &times) in self.rows.iter().zip(times) {
             // Once each time: not every processor multiplies rows of integers as fast as it adds them. Cannot
@@ -109,7 +109,7 @@ impl Grid {
             }
         }
         let (counts, came_true) = sums.split_at(self.cells.len());
-        let mut bins = [Bin::default(); BINS];
+        let mut bins = [ScoreBin::default(); BINS];
         let mut pooled = Vec::with_capacity(self.cells.len());
         for (cell, (&count, &yes)) in self.cells.iter().zip(counts.iter().zip(came_true)) {
             if count > 0 {
@@ -121,9 +121,9 @@ impl Grid {
     }
 }
 
-fn shape(bins: &[Bin], pooled: &[Pooled]) -> Shape {
+fn shape(bins: &[ScoreBin], pooled: &[Pooled]) -> GridShape {
     let present = "there are forecasts";
-    Shape {
+    GridShape {
         calibration_error: calibration_error(bins).expect(present),
         calibration_error_debiased: calibration_error_debiased(bins),
         murphy: murphy(bins).expect(present),

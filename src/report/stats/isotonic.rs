@@ -40,7 +40,7 @@ pub struct Block {
 
 /// Where the fit would lie if the forecasts were calibrated, at one forecast.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
-pub struct Band {
+pub struct ConsistencyBand {
     /// The forecast.
     pub forecast: f64,
     /// Lower end.
@@ -118,7 +118,12 @@ pub fn rate_at(blocks: &[Block], forecast: f64) -> Option<f64> {
 /// draws. More than a thousand different forecasts are gathered in cells of 1/1000, each at its mean, and
 /// counts of variance 25 or more are drawn from the normal approximation.
 #[must_use]
-pub fn consistency_band(forecasts: &Forecasts, grid: &[f64], draws: usize, seed: u64) -> Vec<Band> {
+pub fn consistency_band(
+    forecasts: &Forecasts,
+    grid: &[f64],
+    draws: usize,
+    seed: u64,
+) -> Vec<ConsistencyBand> {
     let pooled = gathered(pool(forecasts));
     if pooled.is_empty() || draws == 0 {
         return Vec::new();
@@ -138,7 +143,7 @@ pub fn consistency_band(forecasts: &Forecasts, grid: &[f64], draws: usize, seed:
     }
     let band = grid.iter().zip(&mut rates).map(|(&forecast, rates)| {
         rates.sort_unstable_by(f64::total_cmp);
-        Band { forecast, low: quantile(rates, 0.025), high: quantile(rates, 0.975) }
+        ConsistencyBand { forecast, low: quantile(rates, 0.025), high: quantile(rates, 0.975) }
     });
     band.collect()
 }

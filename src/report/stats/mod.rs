@@ -118,7 +118,7 @@ impl<'a> Forecasts<'a> {
 
 /// A figure and its 95 % interval; no interval where the data carry none (fewer than two events).
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
-pub struct Estimate {
+pub struct IntervalEstimate {
     /// The figure of the sample.
     pub value: f64,
     /// Lower end.
@@ -127,7 +127,7 @@ pub struct Estimate {
     pub high: Option<f64>,
 }
 
-impl Estimate {
+impl IntervalEstimate {
     /// A figure without an interval.
     #[must_use]
     pub const fn bare(value: f64) -> Self {

@@ -1,10 +1,10 @@
 //! The scores that are functions of sums over forecasts, of model and market from the same draws.
 
 use super::assess::Climatology;
-use super::bootstrap::{Bootstrap, Groups};
+use super::bootstrap::{Bootstrap, EventGroups};
 use super::recalibration::{Recalibration, Slopes, logit, recalibration};
 use super::scores::surprise;
-use super::{Estimate, Forecasts, indicator};
+use super::{Forecasts, IntervalEstimate, indicator};
 
 /// A forecaster.
 #[derive(Clone, Copy)]
@@ -47,7 +47,7 @@ pub(super) struct Paired {
 
 impl Paired {
     /// Of forecasts of the same questions, of which there is at least one.
-    pub fn new(model: &Forecasts, market: &Forecasts, groups: &Groups, draws: usize, seed: u64) -> Self {
+    pub fn new(model: &Forecasts, market: &Forecasts, groups: &EventGroups, draws: usize, seed: u64) -> Self {
         let fits = [recalibration(model), recalibration(market)];
         let mut rows = vec![[0.0; COLUMNS]; groups.len()];
         for (&group, &yes) in groups.of().iter().zip(model.outcome()) {
@@ -61,23 +61,23 @@ impl Paired {
         Self { sums: Bootstrap::new(rows, draws, seed), fits }
     }
 
-    pub fn yes_share(&self) -> Estimate {
+    pub fn yes_share(&self) -> IntervalEstimate {
         self.mean(|sums| sums[YES])
     }
 
-    pub fn brier(&self, who: Who) -> Estimate {
+    pub fn brier(&self, who: Who) -> IntervalEstimate {
         self.mean(|sums| sums[who.block() + BRIER])
     }
 
-    pub fn log_loss(&self, who: Who) -> Estimate {
+    pub fn log_loss(&self, who: Who) -> IntervalEstimate {
         self.mean(|sums| sums[who.block() + SURPRISE])
     }
 
-    pub fn in_the_large(&self, who: Who) -> Estimate {
+    pub fn in_the_large(&self, who: Who) -> IntervalEstimate {
         self.mean(|sums| 100.0 * (sums[YES] - sums[who.block() + CENTRED] - 0.5 * sums[COUNT]))
     }
 
-    pub fn sharpness(&self, who: Who) -> Estimate {
+    pub fn sharpness(&self, who: Who) -> IntervalEstimate {
         // Squares around ½ lose little; what they lose must not make a variance negative.
         self.mean(|sums| {
             let [centred, squared] = [CENTRED, SQUARED].map(|column| sums[who.block() + column]);
@@ -85,11 +85,11 @@ impl Paired {
         })
     }
 
-    pub fn intercept(&self, who: Who) -> Option<Estimate> {
+    pub fn intercept(&self, who: Who) -> Option<IntervalEstimate> {
         self.refitted(who, |fit| fit.intercept, 0)
     }
 
-    pub fn slope(&self, who: Who) -> Option<Estimate> {
+    pub fn slope(&self, who: Who) -> Option<IntervalEstimate> {
         self.refitted(who, |fit| fit.slope, 1)
     }
 
@@ -101,26 +101,26 @@ impl Paired {
         }
     }
 
-    pub fn brier_difference(&self) -> Estimate {
+    pub fn brier_difference(&self) -> IntervalEstimate {
         self.difference(BRIER)
     }
 
-    pub fn log_loss_difference(&self) -> Estimate {
+    pub fn log_loss_difference(&self) -> IntervalEstimate {
         self.difference(SURPRISE)
     }
 
-    fn difference(&self, column: usize) -> Estimate {
+    fn difference(&self, column: usize) -> IntervalEstimate {
         self.mean(|sums| sums[Who::Model.block() + column] - sums[Who::Market.block() + column])
     }
 
-    fn mean(&self, of: impl Fn(&Sums) -> f64) -> Estimate {
+    fn mean(&self, of: impl Fn(&Sums) -> f64) -> IntervalEstimate {
         // Without its only group a sample is empty, and has no mean.
         let mean = |sums: &Sums| (sums[COUNT] > 0.0).then(|| of(sums) / sums[COUNT]);
         self.sums.estimate(mean).expect("there are forecasts")
     }
 
     /// A coefficient after one Newton step from the sample's fit.
-    fn refitted(&self, who: Who, of: fn(Recalibration) -> f64, which: usize) -> Option<Estimate> {
+    fn refitted(&self, who: Who, of: fn(Recalibration) -> f64, which: usize) -> Option<IntervalEstimate> {
         let coefficient = of(self.fits[who as usize]?);
         let at = who.block() + SLOPES;
         self.sums.estimate(|sums| {
@@ -138,7 +138,7 @@ fn add_block(
     start: usize,
     forecasts: &Forecasts,
     fit: Option<Recalibration>,
-    groups: &Groups,
+    groups: &EventGroups,
 ) {
     for (&group, (p, y)) in groups.of().iter().zip(forecasts.pairs()) {
         let block = &mut rows[group as usize][start..start + BLOCK];

@@ -89,7 +89,7 @@ fn an_assessment_has_the_same_values() {
     let columns = Columns::of(set);
     let assessment = assess(&columns.forecasts(), &columns.forecasts(), 7).unwrap();
     let model = &assessment.model;
-    let same = |what: &str, found: super::Estimate, expected: &Value| {
+    let same = |what: &str, found: super::IntervalEstimate, expected: &Value| {
         near(what, found.value, expected, 1e-9);
         let (low, high) = found.interval().unwrap();
         assert!(low < found.value && found.value < high, "{what}: {found:?}");

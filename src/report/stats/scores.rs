@@ -72,7 +72,7 @@ pub fn spiegelhalter(forecasts: &Forecasts) -> Option<Spiegelhalter> {
 
 /// Sums over the forecasts of one bin.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub struct Bin {
+pub struct ScoreBin {
     /// Number of forecasts.
     pub count: f64,
     /// Σ p.
@@ -85,7 +85,7 @@ pub struct Bin {
     pub product: f64,
 }
 
-impl Bin {
+impl ScoreBin {
     /// Adds `count` forecasts of mean `p` and mean square `squared`, of which `yes` came true.
     pub fn add(&mut self, count: f64, p: f64, squared: f64, yes: f64) {
         self.count += count;
@@ -103,8 +103,8 @@ impl Bin {
 
 /// Forecasts in [`BINS`] bins of equal width, closed below; 1 is in the last.
 #[must_use]
-pub fn equal_width(forecasts: &Forecasts) -> [Bin; BINS] {
-    let mut bins = [Bin::default(); BINS];
+pub fn equal_width(forecasts: &Forecasts) -> [ScoreBin; BINS] {
+    let mut bins = [ScoreBin::default(); BINS];
     for (&p, &yes) in forecasts.probability().iter().zip(forecasts.outcome()) {
         bins[cell_of(p, BINS)].add(1.0, p, p * p, indicator(yes));
     }
@@ -114,7 +114,7 @@ pub fn equal_width(forecasts: &Forecasts) -> [Bin; BINS] {
 /// Expected calibration error: `Σ n_k/n · |mean p − mean y|` over bins (Naeini et al. 2015). It is too large
 /// in small samples, since a chance gap counts like a real one.
 #[must_use]
-pub fn calibration_error(bins: &[Bin]) -> Option<f64> {
+pub fn calibration_error(bins: &[ScoreBin]) -> Option<f64> {
     let (count, error) = filled(bins)
         .fold((0.0, 0.0), |(count, error), bin| (count + bin.count, error + bin.count * bin.gap().abs()));
     (count > 0.0).then(|| error / count)
@@ -125,7 +125,7 @@ pub fn calibration_error(bins: &[Bin]) -> Option<f64> {
 /// `√ max(0, Σ n_k/n · [(mean p − mean y)² − ȳ(1 − ȳ)/(n_k − 1)])`. A bin of one forecast has no such estimate and is left out, with its weight.
 /// The correction takes outcomes as independent.
 #[must_use]
-pub fn calibration_error_debiased(bins: &[Bin]) -> Option<f64> {
+pub fn calibration_error_debiased(bins: &[ScoreBin]) -> Option<f64> {
     let (count, error) = filled(bins).filter(|bin| bin.count > 1.5).fold((0.0, 0.0), |sums, bin| {
         let rate = bin.yes / bin.count;
         let chance = rate * (1.0 - rate) / (bin.count - 1.0);
@@ -153,13 +153,13 @@ pub struct Murphy<T = f64> {
 
 /// The decomposition over bins.
 #[must_use]
-pub fn murphy(bins: &[Bin]) -> Option<Murphy> {
+pub fn murphy(bins: &[ScoreBin]) -> Option<Murphy> {
     let count: f64 = bins.iter().map(|bin| bin.count).sum();
     if count <= 0.0 {
         return None;
     }
     let rate = bins.iter().map(|bin| bin.yes).sum::<f64>() / count;
-    let mean = |term: &dyn Fn(&Bin) -> f64| filled(bins).map(term).sum::<f64>() / count;
+    let mean = |term: &dyn Fn(&ScoreBin) -> f64| filled(bins).map(term).sum::<f64>() / count;
     Some(Murphy {
         reliability: mean(&|bin| bin.count * bin.gap() * bin.gap()),
         resolution: mean(&|bin| bin.count * (bin.yes / bin.count - rate).powi(2)),
@@ -169,7 +169,7 @@ pub fn murphy(bins: &[Bin]) -> Option<Murphy> {
     })
 }
 
-fn filled(bins: &[Bin]) -> impl Iterator<Item = &Bin> {
+fn filled(bins: &[ScoreBin]) -> impl Iterator<Item = &ScoreBin> {
     bins.iter().filter(|bin| bin.count > 0.0)
 }
 

@@ -1,7 +1,7 @@
 //! Small cases by hand, published figures, and inputs with nothing in them.
 
 use super::binned::{binned, wilson};
-use super::bootstrap::{Bootstrap, Groups, MOST_GROUPS};
+use super::bootstrap::{Bootstrap, EventGroups, MOST_GROUPS};
 use super::isotonic::{Block, consistency_band, fit, pool, rate_at};
 use super::overfitting::{Returns, expected_best_sharpe, probability_of_overfitting};
 use super::recalibration::recalibration;
@@ -35,7 +35,7 @@ fn nothing_gives_nothing() {
     assert!(scores::corp(&[], &[]).is_none() && rate_at(&[], 0.5).is_none());
     assert!(recalibration(&none).is_none());
     assert!(binned(&none, 10).is_empty() && consistency_band(&none, &[0.5], 10, 7).is_empty());
-    assert!(Groups::new(&[], MOST_GROUPS, 7).is_empty());
+    assert!(EventGroups::new(&[], MOST_GROUPS, 7).is_empty());
 }
 
 /// All floats of an assessment.
@@ -208,7 +208,7 @@ fn a_bootstrap_of_two() {
 #[test]
 fn many_events_are_dealt_to_groups() {
     let event = own_events(10_000);
-    let groups = Groups::new(&event, MOST_GROUPS, 7);
+    let groups = EventGroups::new(&event, MOST_GROUPS, 7);
     assert_eq!((groups.len(), groups.events()), (MOST_GROUPS, 10_000));
     let mut rows = vec![[0.0; 2]; groups.len()];
     for (&event, &group) in event.iter().zip(groups.of()) {

@@ -6,9 +6,9 @@
 
 use serde::Serialize;
 
-use super::Estimate;
+use super::IntervalEstimate;
 use super::assess::{Assessment, Scores};
-use super::binned::Bin;
+use super::binned::BinnedForecasts;
 
 /// Resolved forecasts below which nothing is claimed.
 pub const ENOUGH: usize = 100;
@@ -35,14 +35,14 @@ pub enum Judgement {
 
 /// A claim in words.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Verdict {
+pub struct Conclusion {
     /// What it comes to.
     pub judgement: Judgement,
     /// In words, with the figures.
     pub words: String,
 }
 
-impl Verdict {
+impl Conclusion {
     fn new(judgement: Judgement, words: String) -> Self {
         Self { judgement, words }
     }
@@ -66,7 +66,7 @@ pub fn too_few(forecasts: usize, events: usize) -> Option<String> {
 
 /// What was said in a bin, and what happened.
 #[must_use]
-pub fn bin(bin: &Bin) -> String {
+pub fn bin(bin: &BinnedForecasts) -> String {
     // Whole percents say too little near certainty.
     let decimals = usize::from(!(0.1..=0.9).contains(&bin.mean_forecast));
     let (said, rate) = (100.0 * bin.mean_forecast, 100.0 * bin.rate);
@@ -92,18 +92,18 @@ pub fn bin(bin: &Bin) -> String {
 
 /// Whether forecasts lie too far out or too near the middle, and whether they lean to one side.
 #[must_use]
-pub fn calibration(forecasts: usize, events: usize, scores: &Scores) -> Verdict {
+pub fn calibration(forecasts: usize, events: usize, scores: &Scores) -> Conclusion {
     if let Some(few) = too_few(forecasts, events) {
-        return Verdict::new(Judgement::TooFew, few);
+        return Conclusion::new(Judgement::TooFew, few);
     }
     let (stretched, stretch) = stretch(scores.slope.as_ref());
     let (leaning, lean) = lean(&scores.in_the_large);
     let judgement = if stretched || leaning { Judgement::Bad } else { Judgement::Open };
-    Verdict::new(judgement, format!("{stretch} {lean}"))
+    Conclusion::new(judgement, format!("{stretch} {lean}"))
 }
 
 /// Whether the recalibration slope is off for certain, and in words.
-fn stretch(slope: Option<&Estimate>) -> (bool, String) {
+fn stretch(slope: Option<&IntervalEstimate>) -> (bool, String) {
     let Some((slope, interval)) = slope.and_then(|slope| Some((slope, slope.interval()?))) else {
         return (false, "Over- or underconfidence cannot be told: no recalibration fits.".to_owned());
     };
@@ -123,7 +123,7 @@ fn stretch(slope: Option<&Estimate>) -> (bool, String) {
 }
 
 /// Whether YES came more or less often than said for certain, and in words.
-fn lean(in_the_large: &Estimate) -> (bool, String) {
+fn lean(in_the_large: &IntervalEstimate) -> (bool, String) {
     let Some(interval) = in_the_large.interval() else {
         return (false, "A lean to one side cannot be told.".to_owned());
     };
@@ -146,15 +146,15 @@ fn lean(in_the_large: &Estimate) -> (bool, String) {
 
 /// The model's Brier score beside the market's.
 #[must_use]
-pub fn against_market(assessment: &Assessment) -> Verdict {
+pub fn against_market(assessment: &Assessment) -> Conclusion {
     if let Some(few) = too_few(assessment.forecasts, assessment.events) {
-        return Verdict::new(Judgement::TooFew, few);
+        return Conclusion::new(Judgement::TooFew, few);
     }
     let [model, market] = [&assessment.model, &assessment.market].map(|scores| scores.brier.value);
     let scores = format!("Brier {model:.3} against the market's {market:.3}");
     let difference = assessment.brier_difference;
     let Some(interval) = difference.interval() else {
-        return Verdict::new(Judgement::Open, format!("{scores}; they cannot be told apart."));
+        return Conclusion::new(Judgement::Open, format!("{scores}; they cannot be told apart."));
     };
     let (low, high) = outward(interval.0, interval.1, 3);
     let of = format!("the difference {:.3} ({low:.3} to {high:.3})", difference.value);
@@ -165,7 +165,7 @@ pub fn against_market(assessment: &Assessment) -> Verdict {
     } else {
         (Judgement::Open, "may be luck: they cannot be told apart")
     };
-    Verdict::new(judgement, format!("{scores}; {of} {claim}."))
+    Conclusion::new(judgement, format!("{scores}; {of} {claim}."))
 }
 
 fn outward(low: f64, high: f64, decimals: usize) -> (f64, f64) {

@@ -1,8 +1,8 @@
 //! The words at the border: an interval that holds equality may never be called a direction.
 
 use super::assess::Assessment;
-use super::binned::Bin;
-use super::{Estimate, Forecasts, assess, verdict};
+use super::binned::BinnedForecasts;
+use super::{Forecasts, IntervalEstimate, assess, verdict};
 
 const DIRECTIONS: [&str; 8] = [
     "overconfident",
@@ -19,13 +19,13 @@ fn directional(words: &str) -> bool {
     DIRECTIONS.iter().any(|direction| words.contains(direction))
 }
 
-fn estimate(value: f64, low: f64, high: f64) -> Estimate {
-    Estimate { value, low: Some(low), high: Some(high) }
+fn estimate(value: f64, low: f64, high: f64) -> IntervalEstimate {
+    IntervalEstimate { value, low: Some(low), high: Some(high) }
 }
 
 fn bin(said: f64, rate: f64, low: f64, high: f64) -> String {
     let (from, to, count, events) = (said, said, 104, 90);
-    verdict::bin(&Bin { from, to, count, events, mean_forecast: said, rate, low, high })
+    verdict::bin(&BinnedForecasts { from, to, count, events, mean_forecast: said, rate, low, high })
 }
 
 /// An assessment of enough forecasts, whose figures a test sets as it needs.
@@ -65,11 +65,22 @@ fn bins_in_words() {
         bin(0.012, 0.048, 0.0206, 0.108),
         "You say 1.2 %, it happens 4.8 % (2.0–10.8 %, n = 104): overconfident."
     );
-    let few =
-        Bin { from: 0.7, to: 0.7, count: 9, events: 9, mean_forecast: 0.7, rate: 0.1, low: 0.01, high: 0.4 };
+    let few = BinnedForecasts {
+        from: 0.7,
+        to: 0.7,
+        count: 9,
+        events: 9,
+        mean_forecast: 0.7,
+        rate: 0.1,
+        low: 0.01,
+        high: 0.4,
+    };
     assert!(verdict::bin(&few).ends_with("too few to tell."));
-    assert!(verdict::bin(&Bin { count: 90, ..few }).ends_with("too few to tell."), "of nine events");
-    assert!(verdict::bin(&Bin { count: 10, events: 10, ..few }).ends_with("too high."));
+    assert!(
+        verdict::bin(&BinnedForecasts { count: 90, ..few }).ends_with("too few to tell."),
+        "of nine events"
+    );
+    assert!(verdict::bin(&BinnedForecasts { count: 10, events: 10, ..few }).ends_with("too high."));
 }
 
 /// Walks intervals over what was said in steps too fine to print.
@@ -92,8 +103,8 @@ fn no_bin_that_holds_the_forecast_has_a_fault() {
 #[test]
 fn the_market_in_words() {
     let mut found = assessment();
-    found.model.brier = Estimate::bare(0.102);
-    found.market.brier = Estimate::bare(0.034);
+    found.model.brier = IntervalEstimate::bare(0.102);
+    found.market.brier = IntervalEstimate::bare(0.034);
     found.brier_difference = estimate(0.068, 0.0501, 0.0899);
     assert_eq!(
         verdict::against_market(&found).words,
@@ -108,14 +119,14 @@ fn the_market_in_words() {
         let words = verdict::against_market(&found).words;
         assert!(!directional(&words) && words.ends_with("they cannot be told apart."), "{words}");
     }
-    found.brier_difference = Estimate::bare(0.5);
+    found.brier_difference = IntervalEstimate::bare(0.5);
     assert!(!directional(&verdict::against_market(&found).words));
 }
 
 #[test]
 fn calibration_in_words() {
     let mut scores = assessment().model;
-    let mut words = |slope: Option<Estimate>, lean: Estimate| {
+    let mut words = |slope: Option<IntervalEstimate>, lean: IntervalEstimate| {
         scores.slope = slope;
         scores.in_the_large = lean;
         verdict::calibration(120, 120, &scores).words
@@ -140,5 +151,5 @@ fn calibration_in_words() {
     for (low, high) in [(-1.0, 0.0), (0.0, 1.0), (0.04, 5.0), (-5.0, -0.04)] {
         assert!(!directional(&words(Some(level), estimate(0.0, low, high))), "lean {low} {high}");
     }
-    assert!(!directional(&words(None, Estimate::bare(20.0))));
+    assert!(!directional(&words(None, IntervalEstimate::bare(20.0))));
 }

@@ -64,13 +64,13 @@ impl Figure {
 
 /// Where an expectation comes from, the best first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Basis {
+enum CpiBasis {
     Consensus,
     Trend,
     LastPrint,
 }
 
-impl Basis {
+impl CpiBasis {
     const ALL: [Self; 3] = [Self::Consensus, Self::Trend, Self::LastPrint];
 
     /// Scale of the errors on 2003 to 2021 by maximum likelihood, as above. No consensus of those years is
@@ -88,7 +88,7 @@ impl Basis {
     }
 }
 
-impl fmt::Display for Basis {
+impl fmt::Display for CpiBasis {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Consensus => "the consensus",
@@ -111,7 +111,7 @@ struct Sample {
 
 /// What is believed of a figure of a month.
 #[derive(Clone, Debug)]
-struct Outlook {
+struct CpiOutlook {
     print: Student,
     known: usize,
     reason: Arc<str>,
@@ -127,14 +127,14 @@ pub struct CpiModel {
     calendar: BTreeMap<Month, Timestamp>,
     samples: Figures<[Sample; 3]>,
     /// Valid until the next fact.
-    outlooks: BTreeMap<(Figure, Month), Option<Outlook>>,
+    outlooks: BTreeMap<(Figure, Month), Option<CpiOutlook>>,
 }
 
 impl CpiModel {
     /// A model that knows nothing yet.
     #[must_use]
     pub fn new(settings: CpiSettings) -> Self {
-        let sample = |figure: Figure, basis: Basis| Sample {
+        let sample = |figure: Figure, basis: CpiBasis| Sample {
             errors: Vec::new(),
             fit: Student { location: 0.0, scale: basis.prior_scale(figure) },
         };
@@ -144,7 +144,7 @@ impl CpiModel {
             printed: BTreeSet::new(),
             consensus: Figures::default(),
             calendar: BTreeMap::new(),
-            samples: Figure::ALL.map(|figure| Basis::ALL.map(|basis| sample(figure, basis))),
+            samples: Figure::ALL.map(|figure| CpiBasis::ALL.map(|basis| sample(figure, basis))),
             outlooks: BTreeMap::new(),
         }
     }
@@ -189,7 +189,7 @@ impl CpiModel {
             .filter_map(|(figure, value)| Some((figure, percent(value?))))
             .collect();
         for &(figure, value) in &values {
-            for basis in Basis::ALL {
+            for basis in CpiBasis::ALL {
                 if let Some((expected, 1)) = self.expected(figure, month, basis) {
                     let sample = &mut self.samples[figure as usize][basis as usize];
                     sample.errors.push(value - expected);
@@ -239,15 +239,16 @@ impl CpiModel {
         (!self.printed.contains(&month)).then_some(month)
     }
 
-    fn outlook(&self, figure: Figure, month: Month) -> Option<Outlook> {
+    fn outlook(&self, figure: Figure, month: Month) -> Option<CpiOutlook> {
         // The month after one that is never printed comes as a change over two.
         let before = month.back(1);
         let follows = self.printed.contains(&before) || self.calendar.contains_key(&before);
         if figure != Figure::Yoy && !follows {
             return None;
         }
-        let (basis, (expected, ahead)) =
-            Basis::ALL.into_iter().find_map(|basis| Some((basis, self.expected(figure, month, basis)?)))?;
+        let (basis, (expected, ahead)) = CpiBasis::ALL
+            .into_iter()
+            .find_map(|basis| Some((basis, self.expected(figure, month, basis)?)))?;
         let Sample { errors, fit } = &self.samples[figure as usize][basis as usize];
         let (noun, known, Student { location, scale }) = (figure.noun(), errors.len(), *fit);
         let later = if ahead > 1 { format!("; {ahead} months from the last one") } else { String::new() };
@@ -256,12 +257,12 @@ impl CpiModel {
              first prints against that: {location:.2} ± {scale:.2} over {known} months{later}"
         );
         let print = Student { location: expected + location, scale: scale * widening(figure, ahead) };
-        Some(Outlook { print, known, reason: reason.into() })
+        Some(CpiOutlook { print, known, reason: reason.into() })
     }
 
     /// What is expected of a month's print, and how many months that is after the last one known.
-    fn expected(&self, figure: Figure, month: Month, basis: Basis) -> Option<(f64, i32)> {
-        if basis == Basis::Consensus {
+    fn expected(&self, figure: Figure, month: Month, basis: CpiBasis) -> Option<(f64, i32)> {
+        if basis == CpiBasis::Consensus {
             // Forecasters see the months in between.
             return self.consensus[figure as usize].get(&month).map(|&expected| (expected, 1));
         }
@@ -271,11 +272,11 @@ impl CpiModel {
             return None;
         }
         let expected = match (basis, figure) {
-            (Basis::Trend, Figure::Yoy) => (0..ahead).rev().try_fold(last, |sum, back| {
+            (CpiBasis::Trend, Figure::Yoy) => (0..ahead).rev().try_fold(last, |sum, back| {
                 let between = month.back(back);
                 Some(sum + self.change(between)? - self.prints[Figure::Mom as usize].get(&between.back(12))?)
             })?,
-            (Basis::Trend, _) => self.trend(figure, month)?,
+            (CpiBasis::Trend, _) => self.trend(figure, month)?,
             _ => last,
         };
         Some((expected, ahead))

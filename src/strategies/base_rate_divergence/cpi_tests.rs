@@ -119,15 +119,15 @@ fn the_trend_by_hand() {
         let (found, ahead) = found.unwrap();
         assert!((found - expected).abs() < 1e-6 && ahead == months, "{found} {ahead}");
     };
-    close(model.expected(Figure::Mom, month("2024-02"), Basis::Trend), 0.361_538, 1);
-    close(model.expected(Figure::Yoy, month("2024-02"), Basis::Trend), 3.561_538, 1);
+    close(model.expected(Figure::Mom, month("2024-02"), CpiBasis::Trend), 0.361_538, 1);
+    close(model.expected(Figure::Yoy, month("2024-02"), CpiBasis::Trend), 3.561_538, 1);
     // A month further: 0.223077 + ¼·0.276923 = 0.292308; 3.561538 + 0.292308 − 0.2 = 3.653846
-    close(model.expected(Figure::Mom, month("2024-03"), Basis::Trend), 0.292_308, 2);
-    close(model.expected(Figure::Yoy, month("2024-03"), Basis::Trend), 3.653_846, 2);
-    close(model.expected(Figure::Yoy, month("2024-03"), Basis::LastPrint), 3.4, 2);
+    close(model.expected(Figure::Mom, month("2024-03"), CpiBasis::Trend), 0.292_308, 2);
+    close(model.expected(Figure::Yoy, month("2024-03"), CpiBasis::Trend), 3.653_846, 2);
+    close(model.expected(Figure::Yoy, month("2024-03"), CpiBasis::LastPrint), 3.4, 2);
     // No change is known of a year before that many months ahead.
-    assert_eq!(model.expected(Figure::Yoy, month("2025-02"), Basis::Trend), None);
-    assert_eq!(model.expected(Figure::CoreMom, month("2024-02"), Basis::LastPrint), None);
+    assert_eq!(model.expected(Figure::Yoy, month("2025-02"), CpiBasis::Trend), None);
+    assert_eq!(model.expected(Figure::CoreMom, month("2024-02"), CpiBasis::LastPrint), None);
 }
 
 #[test]
@@ -167,10 +167,11 @@ fn a_consensus_is_believed_with_errors_of_its_own() {
     assert_eq!(before.probability.ppm(), 678_335);
     assert!(before.reason.contains("expected at 0.40 % by the consensus"), "{}", before.reason);
     print(&mut model, "2024-01", None, Some(4));
-    let sample =
-        |model: &CpiModel, basis: Basis| model.samples[Figure::Mom as usize][basis as usize].errors.clone();
-    assert_eq!(sample(&model, Basis::Consensus), [0.0]);
-    assert!((sample(&model, Basis::Trend)[6] - 0.2).abs() < 1e-12, "the trend had expected 0.2");
+    let sample = |model: &CpiModel, basis: CpiBasis| {
+        model.samples[Figure::Mom as usize][basis as usize].errors.clone()
+    };
+    assert_eq!(sample(&model, CpiBasis::Consensus), [0.0]);
+    assert!((sample(&model, CpiBasis::Trend)[6] - 0.2).abs() < 1e-12, "the trend had expected 0.2");
     expect(&mut model, "2024-02", 4);
     // One error of nought: scale² = 12·0.01/13 = 0.009231, t = −0.05/0.096077 = −0.520416, P = 0.684875 (scipy)
     let after = belief(&mut model, &above("KXCPI", 3, FEBRUARY)).unwrap();
@@ -202,7 +203,7 @@ fn a_print_after_a_hole_is_no_change_of_one_month() {
     assert!(belief(&mut model, &above("KXCPIYOY", 32, FEBRUARY)).is_some(), "the year is a year");
     print(&mut model, "2024-02", Some(31), Some(9));
     assert_eq!(model.prints[Figure::Mom as usize].last_key_value(), Some((&month("2023-12"), &0.2)));
-    let errors = &model.samples[Figure::Yoy as usize][Basis::LastPrint as usize].errors;
+    let errors = &model.samples[Figure::Yoy as usize][CpiBasis::LastPrint as usize].errors;
     assert_eq!(errors.len(), 11, "an error over two months is not one over one");
 }
 

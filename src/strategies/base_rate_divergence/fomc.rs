@@ -90,7 +90,7 @@ struct Meeting {
 
 /// What the chain says of one meeting.
 #[derive(Clone, Debug)]
-struct Outlook {
+struct FomcOutlook {
     /// Change at that meeting.
     change: Changes,
     /// Sum of all changes up to and with it: probability of `index − offset` steps.
@@ -108,7 +108,7 @@ pub struct FomcModel {
     unemployment: BTreeMap<Month, Decimal6>,
     calendar: BTreeSet<Timestamp>,
     /// Outlooks by number of meetings ahead, valid until the next fact.
-    outlooks: Vec<Outlook>,
+    outlooks: Vec<FomcOutlook>,
 }
 
 impl FomcModel {
@@ -258,7 +258,7 @@ impl FomcModel {
                 1 => words.clone(),
                 _ => format!("{words}; {meeting} meetings from now"),
             });
-            self.outlooks.push(Outlook { change, total, reason });
+            self.outlooks.push(FomcOutlook { change, total, reason });
             state = next;
         }
     }

@@ -9,7 +9,7 @@ use super::errors::{ErrorDistribution, ErrorModel};
 
 /// A forecast of a day's high.
 #[derive(Clone, Copy, Debug)]
-struct Forecast {
+struct HighForecast {
     /// From when on it is known here: its publication, or the poll after it.
     counts_from: Timestamp,
     lead_hours: u16,
@@ -30,13 +30,13 @@ pub struct Highs {
     model: ErrorModel,
     polling: Span,
     least_errors: usize,
-    forecasts: BTreeMap<(Station, Day), Vec<Forecast>>,
+    forecasts: BTreeMap<(Station, Day), Vec<HighForecast>>,
     past: BTreeMap<(Station, u16), Past>,
 }
 
 /// The newest forecast of a day, and how far off those were.
 #[derive(Clone, Copy, Debug)]
-pub struct Outlook<'a> {
+pub struct HighsOutlook<'a> {
     /// Forecast high, °F.
     pub high: i16,
     /// Its lead in hours.
@@ -61,7 +61,7 @@ impl Highs {
             Fact::HighForecast { station, day, lead_hours, high } => {
                 let counts_from = published.rounded_up_to(self.polling);
                 let known = self.forecasts.entry((station, day)).or_default();
-                known.push(Forecast { counts_from, lead_hours, high });
+                known.push(HighForecast { counts_from, lead_hours, high });
                 true
             }
             Fact::ObservedHigh { station, day, high } => {
@@ -78,17 +78,17 @@ impl Highs {
 
     /// What is known now of a day's high; `None` without a forecast or with too few errors of its kind.
     #[must_use]
-    pub fn outlook(&self, station: Station, day: Day, now: Timestamp) -> Option<Outlook<'_>> {
+    pub fn outlook(&self, station: Station, day: Day, now: Timestamp) -> Option<HighsOutlook<'_>> {
         let known = self.forecasts.get(&(station, day))?;
         let newest = known.iter().rfind(|forecast| forecast.counts_from <= now)?;
         let past = self.past.get(&(station, newest.lead_hours))?;
         (past.errors.len() >= self.least_errors).then_some(())?;
         let (high, lead_hours) = (newest.high, newest.lead_hours);
-        Some(Outlook { high, lead_hours, errors: past.errors.len(), error: past.next.as_ref()? })
+        Some(HighsOutlook { high, lead_hours, errors: past.errors.len(), error: past.next.as_ref()? })
     }
 }
 
-impl Outlook<'_> {
+impl HighsOutlook<'_> {
     /// That the high satisfies a strike; `None` where the strike is not numeric.
     #[must_use]
     pub fn probability(&self, strike: Strike) -> Option<f64> {

@@ -18,7 +18,7 @@ use crate::domain::fact::{Day, Station};
 use crate::domain::{Fact, Fraction, Probability, Span, Timestamp};
 
 use errors::{ErrorDistribution, ErrorModel};
-use highs::{Highs, Outlook};
+use highs::{Highs, HighsOutlook};
 
 /// The name in scenarios.
 pub const NAME: &str = "weather";
@@ -26,7 +26,7 @@ pub const NAME: &str = "weather";
 /// Which station a series pays on.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Place {
+pub struct WeatherPlace {
     /// The series of markets.
     pub series: String,
     /// The station.
@@ -38,7 +38,7 @@ pub struct Place {
 /// The strategy's keys in a scenario.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Settings {
+pub struct WeatherSettings {
     /// The distribution of forecast errors.
     pub errors: ErrorModel,
     /// How often forecasts are asked for, at multiples since 1970; `0s` = known when published.
@@ -48,7 +48,7 @@ pub struct Settings {
     #[serde(default = "least_errors")]
     pub least_errors: usize,
     /// The series it has a view of.
-    pub places: Vec<Place>,
+    pub places: Vec<WeatherPlace>,
 }
 
 fn at_once() -> String {
@@ -62,7 +62,7 @@ const fn least_errors() -> usize {
 /// The strategy.
 pub struct Weather {
     highs: Highs,
-    places: Vec<Place>,
+    places: Vec<WeatherPlace>,
 }
 
 impl Weather {
@@ -70,8 +70,8 @@ impl Weather {
     ///
     /// # Errors
     /// Names the figure that is out of range.
-    pub fn new(settings: Settings) -> Result<Self, String> {
-        let Settings { errors, polling, least_errors, places } = settings;
+    pub fn new(settings: WeatherSettings) -> Result<Self, String> {
+        let WeatherSettings { errors, polling, least_errors, places } = settings;
         let polling = Span::parse(&polling).map_err(|problem| format!("polling = {problem}"))?;
         if least_errors < 2 {
             return Err(format!("least_errors = {least_errors} is too few for a distribution; at least 2"));
@@ -110,14 +110,14 @@ impl Strategy for Weather {
 }
 
 /// The day that ends with the close, or in which the close lies.
-fn local_day(close: Timestamp, place: &Place) -> Day {
+fn local_day(close: Timestamp, place: &WeatherPlace) -> Day {
     let offset = Span::HOUR.times(place.utc_offset.unsigned_abs().into());
     let local = if place.utc_offset < 0 { close - offset } else { close + offset };
     Day::of_utc(local.just_before())
 }
 
-fn words(outlook: &Outlook<'_>) -> Arc<str> {
-    let Outlook { high, lead_hours, errors, .. } = outlook;
+fn words(outlook: &HighsOutlook<'_>) -> Arc<str> {
+    let HighsOutlook { high, lead_hours, errors, .. } = outlook;
     let told = format!("{high} °F forecast {lead_hours} h ahead; {errors} past errors");
     match outlook.error {
         ErrorDistribution::Gaussian { mean, deviation } => {

@@ -34,7 +34,7 @@ fn market(close: &str, strike: Strike) -> Market {
 
 #[test]
 fn a_market_is_about_the_local_day_in_which_it_closes() {
-    let place = Place { series: "S".into(), station: Station::parse("NYC").unwrap(), utc_offset: -5 };
+    let place = WeatherPlace { series: "S".into(), station: Station::parse("NYC").unwrap(), utc_offset: -5 };
     for (close, day) in [
         ("2025-08-05T03:59:00Z", "2025-08-04"), // 23:59 daylight time, as the exchange closes in summer
         ("2025-12-06T04:59:00Z", "2025-12-05"), // 23:59 standard time
@@ -43,7 +43,7 @@ fn a_market_is_about_the_local_day_in_which_it_closes() {
     ] {
         assert_eq!(local_day(at(close), &place).to_string(), day, "{close}");
     }
-    let tokyo = Place { utc_offset: 9, ..place };
+    let tokyo = WeatherPlace { utc_offset: 9, ..place };
     assert_eq!(local_day(at("2025-12-05T15:00:00Z"), &tokyo).to_string(), "2025-12-05");
 }
 

@@ -76,12 +76,12 @@ impl Object {
 
 /// Why a server did not give something.
 #[derive(Debug)]
-pub(super) struct Refusal {
+pub(super) struct ServerRefusal {
     problem: String,
     unreachable: bool,
 }
 
-impl Refusal {
+impl ServerRefusal {
     fn new(problem: impl Into<String>) -> Self {
         Self { problem: problem.into(), unreachable: false }
     }
@@ -104,7 +104,7 @@ pub(super) struct Server {
 
 impl Server {
     /// Prepares to ask; asks nobody yet but, for S3 without a region, where the bucket is.
-    pub(super) fn connect(address: Address) -> Result<Self, Refusal> {
+    pub(super) fn connect(address: Address) -> Result<Self, ServerRefusal> {
         let store = if address.scheme.is_web() {
             let retry = RetryConfig {
                 backoff: BackoffConfig {
@@ -137,14 +137,14 @@ impl Server {
     }
 
     /// The files of the data set.
-    pub(super) fn list(&self) -> Result<Vec<Object>, Refusal> {
+    pub(super) fn list(&self) -> Result<Vec<Object>, ServerRefusal> {
         RUNTIME.block_on(async {
             if self.address.scheme.is_web() { self.look().await } else { self.listing().await }
         })
     }
 
     /// On a web server, whether the files are there that may be.
-    async fn look(&self) -> Result<Vec<Object>, Refusal> {
+    async fn look(&self) -> Result<Vec<Object>, ServerRefusal> {
         let mut objects = Vec::new();
         for name in [MARKETS, SNAPSHOTS, FEES] {
             let key = self.key(name)?;
@@ -157,13 +157,13 @@ impl Server {
         if objects.iter().any(|object| object.name == SNAPSHOTS) {
             return Ok(objects);
         }
-        Err(Refusal::new(
+        Err(ServerRefusal::new(
             "has no snapshots.parquet; a web server does not say what is in snapshots/, so over http the snapshots must \
              be one file",
         ))
     }
 
-    async fn listing(&self) -> Result<Vec<Object>, Refusal> {
+    async fn listing(&self) -> Result<Vec<Object>, ServerRefusal> {
         let mut objects = Vec::new();
         for folder in ["", "snapshots"] {
             let key = self.key(folder)?;
@@ -183,14 +183,16 @@ impl Server {
             }
         }
         if objects.is_empty() {
-            return Err(Refusal::new("holds no data set: neither markets.parquet nor snapshots are there"));
+            return Err(ServerRefusal::new(
+                "holds no data set: neither markets.parquet nor snapshots are there",
+            ));
         }
         Ok(objects)
     }
 
-    fn key(&self, name: &str) -> Result<Key, Refusal> {
+    fn key(&self, name: &str) -> Result<Key, ServerRefusal> {
         let key = self.address.key(name);
-        Key::parse(key).map_err(|error| Refusal::new(format!("cannot be a name on a server: {error}")))
+        Key::parse(key).map_err(|error| ServerRefusal::new(format!("cannot be a name on a server: {error}")))
     }
 
     /// Hands stretches of files to `write`, in pieces and in no order.
@@ -198,7 +200,7 @@ impl Server {
         &self,
         wanted: impl Iterator<Item = (&'a Object, Range<u64>)>,
         write: impl Fn(&Object, &[u8], u64) -> io::Result<()>,
-    ) -> Result<(), (&'a Object, Refusal)> {
+    ) -> Result<(), (&'a Object, ServerRefusal)> {
         let pieces = wanted.flat_map(|(object, range)| {
             let starts = (range.start..range.end).step_by(usize::try_from(PIECE).unwrap_or(usize::MAX));
             starts.map(move |start| (object, start..range.end.min(start + PIECE)))
@@ -215,19 +217,19 @@ impl Server {
         object: &Object,
         range: Range<u64>,
         write: impl Fn(&Object, &[u8], u64) -> io::Result<()>,
-    ) -> Result<(), Refusal> {
+    ) -> Result<(), ServerRefusal> {
         let silent = |_| silent(&self.address);
         let refused = |error| refusal(&self.address, &error);
         let options = GetOptions { range: Some(range.clone().into()), ..GetOptions::default() };
         let answer = timeout(SILENCE, self.store.get_opts(&object.key, options)).await.map_err(silent)?;
         let answer = answer.map_err(refused)?;
         if !object.is(&answer.meta) {
-            return Err(Refusal::new("was changed while it was being read; read it again"));
+            return Err(ServerRefusal::new("was changed while it was being read; read it again"));
         }
         let (mut at, mut body) = (range.start, answer.into_stream());
         while let Some(bytes) = timeout(SILENCE, body.next()).await.map_err(silent)? {
             let bytes = bytes.map_err(refused)?;
-            let unwritten = |error| Refusal::new(format!("its copy cannot be written: {error}"));
+            let unwritten = |error| ServerRefusal::new(format!("its copy cannot be written: {error}"));
             write(object, &bytes, at).map_err(unwritten)?;
             at += bytes.len() as u64;
         }
@@ -235,7 +237,7 @@ impl Server {
             return Ok(());
         }
         let missing = range.end.saturating_sub(at);
-        Err(Refusal { problem: format!("the server left out {missing} bytes"), unreachable: true })
+        Err(ServerRefusal { problem: format!("the server left out {missing} bytes"), unreachable: true })
     }
 }
 
@@ -279,19 +281,19 @@ const fn hint(scheme: Scheme) -> &'static str {
     }
 }
 
-fn silent(address: &Address) -> Refusal {
+fn silent(address: &Address) -> ServerRefusal {
     let problem = format!("the server said nothing for {} s{}", SILENCE.as_secs(), hint(address.scheme));
-    Refusal { problem, unreachable: true }
+    ServerRefusal { problem, unreachable: true }
 }
 
-fn polars_refusal(address: &Address, error: &PolarsError) -> Refusal {
+fn polars_refusal(address: &Address, error: &PolarsError) -> ServerRefusal {
     let inner = match error {
         PolarsError::IO { error, .. } => error.get_ref(),
         _ => None,
     };
     match inner.and_then(|inner| inner.downcast_ref::<PolarsObjectStoreError>()) {
         Some(known) => refusal(address, &known.source),
-        None => Refusal::new(format!("cannot be asked for: {error}{}", hint(address.scheme))),
+        None => ServerRefusal::new(format!("cannot be asked for: {error}{}", hint(address.scheme))),
     }
 }
 
@@ -309,7 +311,7 @@ fn without_body(text: &str) -> &str {
 }
 
 /// What a server's answer means. Answers are not shown whole: they repeat keys and signatures.
-fn refusal(address: &Address, error: &object_store::Error) -> Refusal {
+fn refusal(address: &Address, error: &object_store::Error) -> ServerRefusal {
     use object_store::Error as Asked;
     let text = error.to_string();
     let code = text.split_once("<Code>").and_then(|(_, rest)| Some(rest.split_once("</Code>")?.0));
@@ -319,33 +321,33 @@ fn refusal(address: &Address, error: &object_store::Error) -> Refusal {
     let causes = std::iter::successors(Some(first), |&error| error.source());
     let root = causes.clone().last().map(ToString::to_string).unwrap_or_default();
     let root = without_body(&root);
-    let unreachable = |problem: String| Refusal { problem, unreachable: true };
+    let unreachable = |problem: String| ServerRefusal { problem, unreachable: true };
     // Only some answers are told apart by the library; of others it keeps the text.
     let status = match error {
         Asked::NotFound { .. } => "404",
         Asked::PermissionDenied { .. } | Asked::Unauthenticated { .. } => "403",
         Asked::NotSupported { .. } => {
-            return Refusal::new("the server does not give out parts of files (Range requests)");
+            return ServerRefusal::new("the server does not give out parts of files (Range requests)");
         }
         _ if text.contains(STATUS) => without_body(&text),
         _ => "",
     };
     match (status.get(..3).unwrap_or_default(), code) {
-        _ if ROLES.iter().any(|role| text.contains(role)) => {
-            Refusal::new(format!("there are no credentials: no role of this machine answers ({root}){hint}"))
-        }
+        _ if ROLES.iter().any(|role| text.contains(role)) => ServerRefusal::new(format!(
+            "there are no credentials: no role of this machine answers ({root}){hint}"
+        )),
         ("404", Some("NoSuchBucket" | "ContainerNotFound")) => {
-            Refusal::new(format!("there is no such bucket{called}"))
+            ServerRefusal::new(format!("there is no such bucket{called}"))
         }
-        ("404", _) => Refusal::new(format!("is not there{called}")),
-        ("401" | "403", _) => Refusal::new(format!("access was refused{called}{hint}")),
+        ("404", _) => ServerRefusal::new(format!("is not there{called}")),
+        ("401" | "403", _) => ServerRefusal::new(format!("access was refused{called}{hint}")),
         (answer, _) if answer.starts_with('5') => {
             unreachable(format!("the server answered {status}{called}"))
         }
         ("", _) if causes.clone().any(<dyn Error>::is::<HttpError>) => {
             unreachable(format!("the server cannot be reached: {root}{hint}"))
         }
-        ("", _) => Refusal::new(format!("cannot be asked for: {root}{hint}")),
-        _ => Refusal::new(format!("the server answered {status}{called}{hint}")),
+        ("", _) => ServerRefusal::new(format!("cannot be asked for: {root}{hint}")),
+        _ => ServerRefusal::new(format!("the server answered {status}{called}{hint}")),
     }
 }
