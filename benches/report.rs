@@ -13,8 +13,8 @@ use protogen::domain::{
 use protogen::engine::Journal;
 use protogen::event::{Input, MarketEvent, Stamped};
 use protogen::journal::TradeLogger;
-use protogen::journal::ledger::RunHeader;
 use protogen::journal::reader::LedgerReader;
+use protogen::journal::sqlite::RunHeader;
 use protogen::report::findings::ReportFindings;
 use protogen::report::page::page;
 use protogen::report::stats::isotonic::consistency_band;

@@ -32,7 +32,7 @@ use protogen::feed::historical::HistoricalSettings;
 use protogen::feed::synthetic::SyntheticSettings;
 use protogen::feed::synthetic::write_synthetic;
 use protogen::journal::TradeLogger;
-use protogen::journal::ledger::RunHeader;
+use protogen::journal::sqlite::RunHeader;
 use protogen::report::RunTally;
 use protogen::scenario::Scenario;
 use protogen::sim::SimExchange;

@@ -14,11 +14,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use protogen::kalshi::book::{Applied, OrderBooks, SequenceCheck, SequenceGuard};
-use protogen::kalshi::frame::{Frame, Message};
 use protogen::kalshi::schema::decode;
 use protogen::kalshi::stream::state::{Effect, StreamState};
 use protogen::kalshi::stream::{StreamSettings, Want};
 use protogen::kalshi::wire::ApiMarket;
+use protogen::kalshi::ws_messages::{Frame, Message};
 use serde::Deserialize;
 use serde_json::Value;
 

@@ -14,9 +14,9 @@ use protogen::domain::{
     Strike, Timestamp,
 };
 use protogen::event::{Input, MarketEvent};
+use protogen::kalshi::market_tracker::{MarketScope, MarketTracker};
 use protogen::kalshi::stream::state::{Effect, StreamState};
 use protogen::kalshi::stream::{StreamEvent, StreamSettings, Want};
-use protogen::kalshi::watch::{MarketScope, MarketTracker};
 use protogen::record::part::Layout;
 use protogen::record::{RecordSettings, Recorder, Totals};
 use serde_json::Value;
@@ -156,7 +156,7 @@ impl Storm {
             match effect {
                 Effect::Tell(StreamEvent::Book { ticker, top, deeper, .. }) => {
                     self.watch.book(&ticker, top);
-                    self.watch.deepen(&ticker, deeper, true);
+                    self.watch.update_depth(&ticker, deeper, true);
                 }
                 Effect::Tell(StreamEvent::Stale { ticker }) => panic!("{ticker} went stale"),
                 _ => {}

@@ -6,7 +6,7 @@ use clap::{Args, ValueEnum};
 
 use crate::kalshi::auth::Credentials;
 use crate::kalshi::environment::Environment;
-use crate::live::rendezvous::Sandbox;
+use crate::live::sandbox_discovery::Sandbox;
 
 use super::Failure;
 

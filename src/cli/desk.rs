@@ -8,12 +8,12 @@ use clap::Args;
 use rusqlite::{Connection, OptionalExtension};
 
 use crate::domain::{Span, Timestamp};
-use crate::journal::ledger;
+use crate::journal::sqlite;
 use crate::kalshi::clock;
+use crate::live::control_inbox::{Inbox, Request, RequestAnswer, RequestRefusal, wait_answer};
 use crate::live::health::{self, Health};
-use crate::live::inbox::{Inbox, Request, RequestAnswer, RequestRefusal, wait_answer};
 use crate::live::lock::{Holder, LedgerLock};
-use crate::live::place;
+use crate::live::paths;
 use crate::live::registry::RunningDesk;
 
 use super::Failure;
@@ -35,7 +35,7 @@ impl LedgerArgs {
         if let Some(ledger) = &self.ledger {
             return Ok(ledger.clone());
         }
-        let known = place::known_ledgers();
+        let known = paths::known_ledgers();
         let running = self.running();
         match (&*running, known.first()) {
             ([one], _) => Ok(one.ledger.clone()),
@@ -76,7 +76,7 @@ impl LiveLedger {
     /// Opens the ledger meant.
     pub fn open(args: &LedgerArgs) -> Result<Self, Failure> {
         let file = args.find()?;
-        let connection = ledger::open(&file)?;
+        let connection = sqlite::open(&file)?;
         let holder = LedgerLock::holder(&file);
         Ok(Self { file, connection, holder })
     }

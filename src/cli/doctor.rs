@@ -12,9 +12,9 @@ use crate::domain::Money;
 use crate::kalshi::clock;
 use crate::kalshi::rest::{ApiError, OrderFilter, Rest};
 use crate::kalshi::wire::ApiOrderStatus;
-use crate::live::inbox::read_stop;
+use crate::live::control_inbox::read_stop;
 use crate::live::lock::{Holder, LedgerLock};
-use crate::live::place;
+use crate::live::paths;
 use crate::scenario::Scenario;
 
 use super::access::{EnvArgs, ExchangeAccess};
@@ -152,7 +152,7 @@ impl DoctorCommand {
 
     fn ledger(&self, scenario: Option<&Scenario>, found: &mut DoctorFindings) {
         let name = scenario.map(|scenario| self.env.ledger_name(&scenario.name, false));
-        let ledger = self.ledger.clone().map_or_else(|| place::default_ledger(name.as_deref()), Ok);
+        let ledger = self.ledger.clone().map_or_else(|| paths::default_ledger(name.as_deref()), Ok);
         let ledger = match ledger {
             Ok(ledger) => ledger,
             Err(error) => return found.fail("ledger", Failure::DATA, error.to_string()),
@@ -185,7 +185,7 @@ fn writable(ledger: &Path) -> Result<(), String> {
     let folder = ledger.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let probe = folder.join(format!(".protogen-doctor.{}", std::process::id()));
     let try_it = || {
-        place::make_private(folder)?;
+        paths::make_private(folder)?;
         File::create_new(&probe)?;
         std::fs::remove_file(&probe)
     };

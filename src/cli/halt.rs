@@ -8,12 +8,12 @@ use clap::Args;
 use serde::Serialize;
 use serde_json::json;
 
-use crate::journal::ledger;
+use crate::journal::sqlite;
 use crate::kalshi::rest::{OrderFilter, Rest};
 use crate::kalshi::wire::ApiOrderStatus;
-use crate::live::inbox::{Request, stop_file, write_stop};
-use crate::live::opening::{ENVIRONMENT, ORDER_GROUP};
-use crate::live::place;
+use crate::live::control_inbox::{Request, stop_file, write_stop};
+use crate::live::ledger_open::{ENVIRONMENT, ORDER_GROUP};
+use crate::live::paths;
 use crate::live::registry::RunningDesk;
 
 use super::access::{EnvArgs, EnvName, ExchangeAccess};
@@ -105,14 +105,14 @@ impl HaltCommand {
     /// ledger.
     fn write_stops(&self, running: &[RunningDesk], done: &mut HaltOutcome) {
         let mut ledgers = Vec::new();
-        match self.ledger.clone().map_or_else(|| place::default_ledger(None), Ok) {
+        match self.ledger.clone().map_or_else(|| paths::default_ledger(None), Ok) {
             Ok(ledger) => ledgers.push(ledger),
             Err(error) => done.problems.push((Failure::DATA, error.to_string())),
         }
         ledgers.extend(running.iter().map(|desk| desk.ledger.clone()));
         for ledger in ledgers {
             let file = stop_file(&ledger);
-            let same = |other: &PathBuf| place::resolve(other).ok() == place::resolve(&file).ok();
+            let same = |other: &PathBuf| paths::resolve(other).ok() == paths::resolve(&file).ok();
             if done.stops.iter().any(same) {
                 continue;
             }
@@ -128,12 +128,12 @@ impl HaltCommand {
 
     fn at_exchange(&self, running: &[RunningDesk]) -> Result<AtExchange, Failure> {
         // Without a ledger it works too.
-        let newest = || place::known_ledgers().into_iter().next();
+        let newest = || paths::known_ledgers().into_iter().next();
         let idle = self.ledger.clone().or_else(newest).filter(|_| running.is_empty());
         let ledgers = running.iter().map(|desk| desk.ledger.clone()).chain(idle);
         let traded: Vec<(EnvName, Option<String>)> = ledgers
             .filter_map(|ledger| {
-                let connection = ledger::open(&ledger).ok()?;
+                let connection = sqlite::open(&ledger).ok()?;
                 let noted = |name: &str| note(&connection, name).ok().flatten();
                 Some((EnvName::of(&noted(ENVIRONMENT)?)?, noted(ORDER_GROUP)))
             })

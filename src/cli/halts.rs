@@ -6,7 +6,7 @@ use clap::Args;
 use serde::Serialize;
 use serde_json::json;
 
-use crate::live::inbox::read_stop;
+use crate::live::control_inbox::read_stop;
 
 use super::desk::{LedgerArgs, LiveLedger};
 use super::{Common, Failure, json, print};

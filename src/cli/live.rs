@@ -20,11 +20,12 @@ use crate::kalshi::venue::SessionCommand;
 use crate::live::health::{Health, NOTE, Recent, SessionFacts};
 use crate::live::lock::LedgerLock;
 use crate::live::notify::{Notification, NotificationKind, Notifier};
-use crate::live::owner::{Owner, Strategies, read_facts, signals};
-use crate::live::place;
+use crate::live::operator::{Owner, Strategies, read_facts, signals};
+use crate::live::paths;
 use crate::live::registry::{DeskRegistration, RunningDesk};
-use crate::live::shell::{self, BegunSession, Ended, Hooks, LiveError, LiveSettings};
-use crate::record::inside::SharedTap;
+use crate::live::runner;
+use crate::live::runner::{BegunSession, Ended, Hooks, LiveError, LiveSettings};
+use crate::record::in_session::SharedTap;
 use crate::scenario::Scenario;
 use crate::scenario::raw::ScanWith;
 use crate::telemetry::{self, Level, Style};
@@ -125,11 +126,11 @@ impl LiveCommand {
         let credentials = access.credentials()?;
         let ledger = match &self.ledger {
             Some(file) => file.clone(),
-            None => place::default_ledger(Some(&self.access.ledger_name(&scenario.name, self.paper)))
+            None => paths::default_ledger(Some(&self.access.ledger_name(&scenario.name, self.paper)))
                 .map_err(|error| no_place(&error))?,
         };
         if let Some(folder) = ledger.parent().filter(|folder| !folder.as_os_str().is_empty()) {
-            place::make_private(folder).map_err(|error| no_place(&error))?;
+            paths::make_private(folder).map_err(|error| no_place(&error))?;
         }
         let shows_screen = self.start_log(common, &ledger)?;
         let _lock = LedgerLock::take(&ledger).map_err(|problem| Failure::new(Failure::USAGE, problem))?;
@@ -191,7 +192,7 @@ impl LiveCommand {
     fn register(&self, ledger: &Path, scenario: &str) -> Result<DeskRegistration, Failure> {
         let register = || {
             let desk = RunningDesk {
-                ledger: place::resolve(ledger)?,
+                ledger: paths::resolve(ledger)?,
                 pid: Some(std::process::id()),
                 environment: self.access.env().name().to_owned(),
                 mode: self.mode().to_owned(),
@@ -292,7 +293,7 @@ impl LiveCommand {
         };
         let scenario_file = self.scenario.clone();
         let overrides = self.overrides.overrides.clone();
-        let ended = shell::run(settings, runtime, &mut hooks, &mut watch, |begun| {
+        let ended = runner::run(settings, runtime, &mut hooks, &mut watch, |begun| {
             let strategies = lock(&shared).begin(&begun);
             let BegunSession { asks, desk, entry_group, taken, .. } = begun;
             recording::begin(tap.as_ref(), desk);

@@ -36,7 +36,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use crate::dataset::DataError;
 use crate::engine::EngineError;
 use crate::engine::gateway::GatewayErrorKind;
-use crate::journal::ledger::LedgerError;
+use crate::journal::sqlite::LedgerError;
 use crate::scenario::ScenarioError;
 use crate::sweep::SweepError;
 

@@ -9,9 +9,9 @@ use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::json;
 
 use crate::domain::Span;
-use crate::kalshi::watch::MarketScope;
-use crate::live::owner::signals;
-use crate::record::ledger::export;
+use crate::kalshi::market_tracker::MarketScope;
+use crate::live::operator::signals;
+use crate::record::from_run::export;
 use crate::record::part::Layout;
 use crate::record::session::{RecordError, RecordingSource, Standing, record};
 use crate::record::{RecordSettings, Recorder, Totals};

@@ -11,9 +11,9 @@ use crate::domain::{Market, MarketStatus};
 use crate::event::{Input, MarketEvent};
 use crate::kalshi::clock;
 use crate::live::notify::{Notification, NotificationKind, Notifier};
-use crate::live::shell::SessionListener;
+use crate::live::runner::SessionListener;
 use crate::record::RecordSettings;
-use crate::record::inside::{InSessionRecording, SharedTap};
+use crate::record::in_session::{InSessionRecording, SharedTap};
 use crate::record::part::Layout;
 
 use super::Failure;

@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use clap::Args;
 use serde_json::json;
 
-use crate::live::inbox::Request;
-use crate::live::owner::read_facts;
+use crate::live::control_inbox::Request;
+use crate::live::operator::read_facts;
 use crate::scenario::Scenario;
 
 use super::desk::{LedgerArgs, LiveLedger, OwnerRequestOutcome};

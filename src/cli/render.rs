@@ -7,7 +7,7 @@ use comfy_table::{Cell, CellAlignment, ContentArrangement, LineStyle, Table, pre
 use console::{Style, Term};
 use rusqlite::Connection;
 
-use crate::journal::ledger;
+use crate::journal::sqlite;
 use crate::report::Summary;
 use crate::report::calibration::Calibration;
 
@@ -37,7 +37,7 @@ pub fn summary(
         let _ = writeln!(text, "{}: {} · {}", summary.scenario, outcome(summary), folder.display());
         return Ok(text);
     }
-    let ledger = ledger::open(&folder.join("ledger.sqlite"))?;
+    let ledger = sqlite::open(&folder.join("ledger.sqlite"))?;
     let unreadable =
         |error: rusqlite::Error| Failure::new(Failure::DATA, format!("{}: {error}", folder.display()));
     let bold = Style::new().bold();

@@ -10,7 +10,7 @@ use crate::domain::Timestamp;
 use crate::engine::gateway::{EventSource, Feed, Venue};
 use crate::engine::{Difference, Engine, EngineError, JournalError};
 use crate::journal::replay::{RecordedRun, SilentVenue};
-use crate::live::opening::{SCENARIO, refit};
+use crate::live::ledger_open::{SCENARIO, reconfigure};
 use crate::scenario::Scenario;
 
 use super::run::{Opened, RunFlags, open_feed};
@@ -93,7 +93,7 @@ impl ReplayCommand {
     ) -> Result<(), Failure> {
         let run_id = recording.run_id.clone();
         let recorded_digest = recording.digest.clone();
-        let mut engine = Engine::new(desk, session, recording.comparison()).with_refit(refit);
+        let mut engine = Engine::new(desk, session, recording.comparison()).with_reconfigure(reconfigure);
         let mut last = Timestamp::MIN;
         let ran = engine.run(|at, _| last = at);
         let ran = ran.and_then(|()| engine.journal.finish(last).map_err(EngineError::Journal));

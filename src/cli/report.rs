@@ -7,7 +7,7 @@ use std::process::{Command, Stdio};
 use clap::Args;
 
 use crate::journal::reader::LedgerReader;
-use crate::live::place;
+use crate::live::paths;
 use crate::report::export::{Document, tables};
 use crate::report::findings::{ReportFindings, trials};
 use crate::report::page::{comparison, page};
@@ -114,8 +114,8 @@ impl ReportCommand {
         let folders = fs::read_dir(&self.out.out).into_iter().flatten().flatten();
         let folders = folders.map(|entry| entry.path().join(LATEST));
         let folders = folders.filter(|folder| folder.join(LEDGER).is_file()).map(RecordedRunFile::backtest);
-        let ledgers = place::known_ledgers().into_iter().map(RecordedRunFile::live);
-        let newest = folders.chain(ledgers).max_by_key(|run| place::written(&run.ledger));
+        let ledgers = paths::known_ledgers().into_iter().map(RecordedRunFile::live);
+        let newest = folders.chain(ledgers).max_by_key(|run| paths::written(&run.ledger));
         newest.ok_or_else(|| {
             let problem = format!(
                 "there is no run under {}, and no ledger of a live desk; make one with `protogen backtest \

@@ -3,8 +3,8 @@
 use clap::Args;
 use serde_json::json;
 
-use crate::live::inbox::{Request, remove_stop, stop_file};
-use crate::live::place;
+use crate::live::control_inbox::{Request, remove_stop, stop_file};
+use crate::live::paths;
 use crate::scenario::raw::nearest;
 
 use super::desk::{LedgerArgs, LiveLedger, OwnerRequestOutcome};
@@ -38,7 +38,7 @@ impl ResumeCommand {
     pub(super) fn run(&self, common: &Common) -> Result<(), Failure> {
         // A halt needs no ledger, so neither does what lifts it.
         let nowhere = self.ledger.ledger.is_none()
-            && place::known_ledgers().is_empty()
+            && paths::known_ledgers().is_empty()
             && self.ledger.running().is_empty();
         let posted = if self.trading && nowhere { None } else { Some(LiveLedger::open(&self.ledger)?) };
         if let (Some(ledger), Some(strategy)) = (&posted, &self.strategy) {
@@ -65,7 +65,7 @@ impl ResumeCommand {
         let failed = |problem: String| Failure::new(Failure::DATA, problem);
         let mut ledgers: Vec<_> = desk.map(|ledger| ledger.file.clone()).into_iter().collect();
         if self.ledger.ledger.is_none() {
-            ledgers.push(place::default_ledger(None).map_err(|error| failed(error.to_string()))?);
+            ledgers.push(paths::default_ledger(None).map_err(|error| failed(error.to_string()))?);
         }
         let mut removed = false;
         for ledger in ledgers {

@@ -6,8 +6,8 @@ use clap::Args;
 use serde_json::json;
 
 use crate::kalshi::clock;
+use crate::live::control_inbox::{Inbox, read_stop};
 use crate::live::health::Health;
-use crate::live::inbox::{Inbox, read_stop};
 
 use super::desk::{LedgerArgs, LiveLedger, age};
 use super::{Common, Failure, json, print, render};

@@ -16,12 +16,12 @@ use crate::dataset::io::durable;
 use crate::dataset::io::parallel::work_through;
 use crate::domain::Span;
 use crate::scenario::{Scenario, moved_keys};
-use crate::sweep::axes::{GridAxis, RangeAxis, Space};
-use crate::sweep::lane::Lane;
+use crate::sweep::assessment::{SweepAssessment, WalkForward, WalkWindow};
+use crate::sweep::parameter_space::{GridAxis, RangeAxis, Space};
 use crate::sweep::plan::{Manifest, Shard, SweepTask};
 use crate::sweep::result::{self, TaskResult};
 use crate::sweep::run::{lanes_a_pass, pass};
-use crate::sweep::verdict::{SweepAssessment, WalkForward, WalkWindow};
+use crate::sweep::runner::Lane;
 use crate::sweep::{page, table};
 
 use super::run::{self, RunFlags, run_id};

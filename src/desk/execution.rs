@@ -131,7 +131,7 @@ impl ExecutionEngine {
     }
 
     /// From here on orders are made otherwise.
-    pub const fn refit(&mut self, settings: ExecutionSettings) {
+    pub const fn reconfigure(&mut self, settings: ExecutionSettings) {
         self.settings = settings;
     }
 

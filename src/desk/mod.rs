@@ -8,10 +8,10 @@
 //! estimates → exits of open positions → entries, each through the gates of [`risk`] → orders.
 #![deny(clippy::float_arithmetic)]
 
-pub mod book;
+pub mod cash_ledger;
 pub mod decision;
 pub mod execution;
-pub mod ledger;
+pub mod market_state;
 pub mod opportunity;
 pub mod positions;
 pub mod risk;
@@ -27,10 +27,10 @@ use crate::domain::{
 };
 use crate::event::{Input, MarketEvent, RejectReason, Stamped};
 
-use book::{MarketState, MarketStates};
+use cash_ledger::Ledger;
 use decision::{EquityPoint, Evaluation, ExitReason, OrderEnd, OrderPlaced, Output, Record, Verdict};
 use execution::{ExecutionEngine, ExecutionSettings, Purpose};
-use ledger::Ledger;
+use market_state::{MarketState, MarketStates};
 use opportunity::{Opportunity, best_side};
 use positions::{Conviction, ExitSettings, PositionTracker};
 use risk::kill_switch::KillRules;
@@ -194,7 +194,7 @@ impl Desk {
     /// Values what is held of a market by bid plus ask of a two-sided quote: all that a quote does which no scan and
     /// no order sees, because another of its market comes before. Whoever knows that may tell a desk just this of it.
     #[inline]
-    pub fn glance(&mut self, market: MarketId, twice_mid: u16) {
+    pub fn mark_to_mid(&mut self, market: MarketId, twice_mid: u16) {
         self.mark(market, Some(twice_mid));
     }
 

@@ -12,8 +12,8 @@ use crate::domain::{
 };
 use crate::event::Fill;
 
-use super::book::MarketState;
 use super::decision::{ExitReason, Trade};
+use super::market_state::MarketState;
 use super::opportunity::Edge;
 use super::risk::Holding;
 
@@ -130,7 +130,7 @@ impl PositionTracker {
     }
 
     /// From here on positions are closed by other rules.
-    pub fn refit(&mut self, settings: ExitSettings) {
+    pub fn reconfigure(&mut self, settings: ExitSettings) {
         self.settings = settings;
         self.schedule_stop();
     }

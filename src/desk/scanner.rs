@@ -6,7 +6,7 @@
 
 use crate::domain::{Contracts, Market, MarketId, Span, Timestamp};
 
-use super::book::{MarketState, MarketStates};
+use super::market_state::{MarketState, MarketStates};
 
 /// The scenario's `[scanner]`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -59,7 +59,7 @@ impl Scanner {
     }
 
     /// From here on other settings hold.
-    pub fn refit(&mut self, settings: ScannerSettings, books: &MarketStates) {
+    pub fn reconfigure(&mut self, settings: ScannerSettings, books: &MarketStates) {
         self.settings = settings;
         books.iter().for_each(|book| self.list(&book.market));
         self.due = self.due.map(|due| due.min(self.next_scan(due)));

@@ -47,7 +47,7 @@ impl Desk {
     ///
     /// # Panics
     /// With more than 255 strategies, the retired ones included, or when time goes back.
-    pub fn refit(&mut self, at: Timestamp, settings: DeskSettings, seats: Vec<StrategySlot>) {
+    pub fn reconfigure(&mut self, at: Timestamp, settings: DeskSettings, seats: Vec<StrategySlot>) {
         assert!(at >= self.now, "time does not go back");
         self.now = at;
         let mut left: Vec<Option<StrategyState>> =
@@ -68,10 +68,10 @@ impl Desk {
                 let _anew = seat.strategy.learn(fact, *published);
             }
         }
-        self.risk.refit(settings.risk, settings.kill, self.seats.len());
-        self.scanner.refit(settings.scanner, &self.books);
-        self.execution.refit(settings.execution);
-        self.positions.refit(settings.exits);
+        self.risk.reconfigure(settings.risk, settings.kill, self.seats.len());
+        self.scanner.reconfigure(settings.scanner, &self.books);
+        self.execution.reconfigure(settings.execution);
+        self.positions.reconfigure(settings.exits);
         self.scanner.all_changed(&self.books, self.now);
         self.schedule_stop();
     }

@@ -99,7 +99,7 @@ pub struct Engine<F, V, J> {
     pub journal: J,
     /// The number the next input gets.
     pub seq: u64,
-    refit: Refit,
+    reconfigure: Refit,
     out: Output,
 }
 
@@ -107,13 +107,20 @@ impl<F: Feed, V: Venue, J: Journal> Engine<F, V, J> {
     /// An engine before its first input.
     pub const fn new(desk: Desk, session: EventSource<F, V>, journal: J) -> Self {
         let out = Output { commands: Vec::new(), records: Vec::new() };
-        Self { desk, session, journal, seq: 0, refit: |_| Err("this run keeps its settings".into()), out }
+        Self {
+            desk,
+            session,
+            journal,
+            seq: 0,
+            reconfigure: |_| Err("this run keeps its settings".into()),
+            out,
+        }
     }
 
     /// The same engine, able to take other settings while it runs.
     #[must_use]
-    pub fn with_refit(self, refit: Refit) -> Self {
-        Self { refit, ..self }
+    pub fn with_reconfigure(self, reconfigure: Refit) -> Self {
+        Self { reconfigure, ..self }
     }
 
     /// Runs until the feed ends and the venue has answered everything. `watch` is called after every
@@ -188,8 +195,8 @@ impl<F: Feed, V: Venue, J: Journal> Engine<F, V, J> {
     fn take(&mut self, input: &Stamped<Input>) -> Result<(), EngineError> {
         self.session.venue.observe(input);
         if let Input::Control(Control::Refit { scenario }) = &input.value {
-            let (settings, seats) = (self.refit)(scenario).map_err(EngineError::Refit)?;
-            self.desk.refit(input.at, settings, seats);
+            let (settings, seats) = (self.reconfigure)(scenario).map_err(EngineError::Refit)?;
+            self.desk.reconfigure(input.at, settings, seats);
         }
         self.desk.step(input, &mut self.out);
         // Record before acting.

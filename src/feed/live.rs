@@ -101,7 +101,7 @@ impl LiveFeed {
 
     /// The same feed, with somebody who hears what the desk has no use for.
     #[must_use]
-    pub fn with_asides(self, asides: RecorderSink) -> Self {
+    pub fn with_recorder(self, asides: RecorderSink) -> Self {
         Self { asides: Some(asides), ..self }
     }
 
@@ -132,7 +132,7 @@ impl LiveFeed {
         self.held.push_back(Stamped { at, value: QueuedEvent::Input(input) });
     }
 
-    fn hold_aside(&mut self, at: Timestamp, aside: RecorderEvent) {
+    fn queue_for_recorder(&mut self, at: Timestamp, aside: RecorderEvent) {
         if self.asides.is_some() {
             self.held.push_back(Stamped { at, value: QueuedEvent::Aside(aside) });
         }
@@ -283,11 +283,11 @@ impl LiveFeed {
                     let depth = Arc::clone(&beside.deeper);
                     self.hold(at, Input::Market(MarketEvent::Depth { market, depth }));
                 }
-                self.hold_aside(at, RecorderEvent::Book(beside));
+                self.queue_for_recorder(at, RecorderEvent::Book(beside));
                 self.hold(at, Input::Market(MarketEvent::Quote { market, quote }));
             }
             SessionEvent::Trade { at, trade } => {
-                self.hold_aside(at.unwrap_or(now), RecorderEvent::Trade(trade));
+                self.queue_for_recorder(at.unwrap_or(now), RecorderEvent::Trade(trade));
             }
             SessionEvent::Later(planned) => {
                 self.plan(planned.at, planned.value);

@@ -179,7 +179,7 @@ fn what_stands_behind_a_quote_has_its_moment_and_asides_keep_their_place() {
     let noted = Arc::new(Mutex::new(Vec::new()));
     let pen = Arc::clone(&noted);
     let asides = move |at, aside| pen.lock().unwrap().push((at, matches!(aside, RecorderEvent::Book(_))));
-    let mut feed = feed.with_depth().with_asides(Box::new(asides));
+    let mut feed = feed.with_depth().with_recorder(Box::new(asides));
     clock.store(10, Ordering::SeqCst);
     let level = Level { price: Price::new(4_300).unwrap(), size: Contracts::ONE };
     let depth = Arc::new(Depth { bids: vec![level], asks: vec![] });

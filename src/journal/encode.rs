@@ -278,7 +278,7 @@ fn json_line(record: &Record) -> String {
         Record::Settled(settled) => Other::Settled(settled),
         Record::Halt(halt) => Other::Halt(halt),
         Record::Resume(resume) => Other::Resume(resume),
-        Record::Refit(refit) => Other::Refit(refit),
+        Record::Refit(reconfigure) => Other::Refit(reconfigure),
         Record::Discrepancy(discrepancy) => Other::Discrepancy(discrepancy),
         Record::Equity(equity) => Other::Equity(equity),
     };

@@ -7,11 +7,11 @@ pub mod encode;
 #[cfg(feature = "sqlite")]
 pub mod input;
 #[cfg(feature = "sqlite")]
-pub mod ledger;
-#[cfg(feature = "sqlite")]
 pub mod reader;
 #[cfg(feature = "sqlite")]
 pub mod replay;
+#[cfg(feature = "sqlite")]
+pub mod sqlite;
 
 #[cfg(feature = "sqlite")]
-pub use ledger::TradeLogger;
+pub use sqlite::TradeLogger;

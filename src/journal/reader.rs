@@ -17,8 +17,8 @@ use crate::domain::{
 };
 
 use super::encode::{EVALUATION_WIDTH, EstimateBasis, RecordedEvaluation, decode_evaluation};
-use super::ledger::{LedgerError, open, unusable};
 use super::replay::rows;
+use super::sqlite::{LedgerError, open, unusable};
 
 /// The run a ledger is of.
 #[derive(Clone, Debug)]

@@ -16,7 +16,7 @@ use crate::event::{Command, Input, Stamped};
 
 use super::encode::{CanonicalLine, EVALUATION_WIDTH, Encoder};
 use super::input;
-use super::ledger::{LedgerError, open, unusable};
+use super::sqlite::{LedgerError, open, unusable};
 
 /// A recorded run, opened for comparison.
 pub struct RecordedRun {

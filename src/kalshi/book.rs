@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 use crate::domain::{Contracts, Depth, Level, Price, Side};
 
-use super::frame::{BookDelta, BookFrame, BookSnapshot};
+use super::ws_messages::{BookDelta, BookFrame, BookSnapshot};
 
 /// The best prices of a book; `None` where nobody bids or offers.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -7,11 +7,11 @@ use std::time::Duration;
 use crate::domain::{Contracts, Price, Side, Timestamp};
 
 use super::book::{BookId, OrderBooks, SequenceCheck, SequenceGuard};
-use super::frame::{BookDelta, BookFrame, BookSnapshot, Head, Message};
 use super::schema::decode;
 use super::stream::state::{Effect, StreamState};
 use super::stream::{StreamChannel, StreamSettings, Want};
 use super::wire::{self, ApiErrorBody, ApiMarket};
+use super::ws_messages::{BookDelta, BookFrame, BookSnapshot, Head, Message};
 
 /// Reads an answer of the REST API as each of its types.
 pub fn rest_parse(bytes: &[u8]) {

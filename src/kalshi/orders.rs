@@ -22,9 +22,9 @@ use crate::event::{CloseReason, Command, Fill, RejectReason, VenueEvent};
 use super::fill_report::{FillReport, trade_number};
 
 /// Looks in vain before an order is sent again, under the same id: if it is there after all, the exchange says so.
-const LOOKS_BEFORE_RESEND: u32 = 2;
+const QUERIES_BEFORE_RESEND: u32 = 2;
 /// Looks in vain before an order that must not be sent again is taken for never placed.
-const LOOKS: u32 = 4;
+const QUERY_RETRIES: u32 = 4;
 /// First pause between attempts; doubles up to [`LONGEST_PAUSE`].
 const PAUSE: Span = Span::MILLISECOND.times(250);
 const LONGEST_PAUSE: Span = Span::SECOND.times(15);
@@ -35,7 +35,7 @@ const LAG: Span = Span::SECOND;
 /// Looks that settle a doubt: the first may show what was before it.
 const DOUBT: u8 = 2;
 /// How long a fill of an order we do not know (yet) waits for that order to become known.
-const ORPHANAGE: Span = Span::SECOND.times(10);
+const ORPHAN_FILL_TIMEOUT: Span = Span::SECOND.times(10);
 
 /// Something to ask of the exchange. At most one an order is under way at a time.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -43,7 +43,7 @@ pub enum OrderTask {
     /// Place the order under its client order id.
     Create(Order),
     /// Find the order by its client order id among the orders of its market.
-    Look(Order),
+    Query(Order),
     /// Take back what is left of it.
     Cancel {
         /// The order.
@@ -66,7 +66,7 @@ impl OrderTask {
     pub const fn order(&self) -> &Order {
         match self {
             Self::Create(order)
-            | Self::Look(order)
+            | Self::Query(order)
             | Self::Cancel { order, .. }
             | Self::Fills { order, .. } => order,
         }
@@ -105,7 +105,7 @@ enum OrderPhase {
     /// To be placed. Whether an earlier attempt may have arrived.
     New { maybe_placed: bool },
     /// It may be there. How often it was looked for in vain; with a refusal, what a later attempt met.
-    Missing { looks: u32, refused: Option<RejectReason> },
+    Unconfirmed { looks: u32, refused: Option<RejectReason> },
     /// It certainly is there, under a name we do not know yet.
     Exists,
     /// In the exchange's hands, under a known name.
@@ -153,13 +153,13 @@ impl Tracked {
         let order = self.order;
         match (self.phase, &self.venue_id) {
             (OrderPhase::New { .. }, _) => Some(OrderTask::Create(order)),
-            (OrderPhase::Missing { .. } | OrderPhase::Exists, _) | (OrderPhase::Placed, None) => {
-                Some(OrderTask::Look(order))
+            (OrderPhase::Unconfirmed { .. } | OrderPhase::Exists, _) | (OrderPhase::Placed, None) => {
+                Some(OrderTask::Query(order))
             }
             (OrderPhase::Placed, Some(venue_id)) => {
                 let venue_id = Arc::clone(venue_id);
                 if self.doubts > 0 {
-                    Some(OrderTask::Look(order))
+                    Some(OrderTask::Query(order))
                 } else if self.filled < self.reported {
                     Some(OrderTask::Fills { order, venue_id })
                 } else if self.cancel && self.ended.is_none() {
@@ -229,7 +229,7 @@ impl OrderTracker {
     /// that was asked for has to be handed in again, since it may not have been sent either.
     pub fn recover(&mut self, order: Order, filled: Contracts) {
         let mut tracked =
-            Tracked::new(order, OrderPhase::Missing { looks: 0, refused: Some(RejectReason::NeverSent) });
+            Tracked::new(order, OrderPhase::Unconfirmed { looks: 0, refused: Some(RejectReason::NeverSent) });
         tracked.filled = filled;
         self.orders.insert(order.id, tracked);
     }
@@ -260,12 +260,12 @@ impl OrderTracker {
     }
 
     /// Pushed reports may have been missed: everything is looked up.
-    pub fn doubt_all(&mut self) {
+    pub fn mark_all_uncertain(&mut self) {
         self.orders.values_mut().for_each(|tracked| tracked.doubts = DOUBT);
     }
 
     /// The market of an order was settled or closed for good: it is looked up.
-    pub fn doubt(&mut self, market: MarketId) {
+    pub fn mark_uncertain(&mut self, market: MarketId) {
         let there = self.orders.values_mut().filter(|tracked| tracked.order.market == market);
         there.for_each(|tracked| tracked.doubts = DOUBT);
     }
@@ -277,7 +277,7 @@ impl OrderTracker {
         for tracked in self.orders.values_mut().filter(due) {
             if let Some(task) = tracked.next_task() {
                 tracked.under_way = true;
-                if matches!(task, OrderTask::Look(_)) {
+                if matches!(task, OrderTask::Query(_)) {
                     tracked.doubts = tracked.doubts.saturating_sub(1);
                 }
                 return Some(task);
@@ -327,14 +327,14 @@ impl OrderTracker {
         match failure {
             TaskFailure::AlreadyExists => tracked.phase = OrderPhase::Exists,
             TaskFailure::Unknown => {
-                tracked.phase = OrderPhase::Missing { looks: 0, refused: None };
+                tracked.phase = OrderPhase::Unconfirmed { looks: 0, refused: None };
                 tracked.attempts = 0;
                 tracked.pause(now);
             }
             TaskFailure::NotDone if maybe_placed => tracked.pause(now),
             TaskFailure::Refused(reason) if maybe_placed => {
                 // It may be refused because the first attempt is there and has used up the cash.
-                tracked.phase = OrderPhase::Missing { looks: 0, refused: Some(reason) };
+                tracked.phase = OrderPhase::Unconfirmed { looks: 0, refused: Some(reason) };
                 tracked.attempts = 0;
                 tracked.pause(now);
             }
@@ -344,8 +344,8 @@ impl OrderTracker {
         }
     }
 
-    /// The result of [`OrderTask::Look`]; `None` if the order was not found.
-    pub fn looked(&mut self, id: OrderId, now: Timestamp, result: Result<Option<OrderReport>, TaskFailure>) {
+    /// The result of [`OrderTask::Query`]; `None` if the order was not found.
+    pub fn queried(&mut self, id: OrderId, now: Timestamp, result: Result<Option<OrderReport>, TaskFailure>) {
         let Some(tracked) = self.finish_task(id) else { return };
         match (result, tracked.phase) {
             (Ok(Some(report)), _) => {
@@ -360,19 +360,19 @@ impl OrderTracker {
                     tracked.not_before = tracked.not_before.max(now + LAG);
                 }
             }
-            (Ok(None), OrderPhase::Missing { looks, refused }) => {
+            (Ok(None), OrderPhase::Unconfirmed { looks, refused }) => {
                 let looks = looks + 1;
                 match refused {
-                    Some(reason) if looks > LOOKS => return self.reject(id, reason),
-                    None if looks > LOOKS && tracked.cancel => {
+                    Some(reason) if looks > QUERY_RETRIES => return self.reject(id, reason),
+                    None if looks > QUERY_RETRIES && tracked.cancel => {
                         return self.reject(id, RejectReason::NeverSent);
                     }
-                    None if looks >= LOOKS_BEFORE_RESEND && !tracked.cancel => {
+                    None if looks >= QUERIES_BEFORE_RESEND && !tracked.cancel => {
                         tracked.phase = OrderPhase::New { maybe_placed: true };
                         tracked.attempts = 0;
                         return;
                     }
-                    refused => tracked.phase = OrderPhase::Missing { looks, refused },
+                    refused => tracked.phase = OrderPhase::Unconfirmed { looks, refused },
                 }
                 tracked.pause(now);
             }
@@ -529,12 +529,12 @@ impl OrderTracker {
     /// name yet, it may be that one's.
     fn orphans_due(&self) -> Option<Timestamp> {
         let nameless = self.orders.values().any(|tracked| tracked.venue_id.is_none());
-        let due = self.orphans.iter().map(|(_, since)| *since + ORPHANAGE).min();
+        let due = self.orphans.iter().map(|(_, since)| *since + ORPHAN_FILL_TIMEOUT).min();
         due.filter(|_| !nameless)
     }
 
     fn expire_orphans(&mut self, now: Timestamp) {
-        let expired = |since: Timestamp| since + ORPHANAGE <= now;
+        let expired = |since: Timestamp| since + ORPHAN_FILL_TIMEOUT <= now;
         if self.orphans_due().is_none_or(|due| due > now) {
             return;
         }

@@ -58,8 +58,8 @@ impl Bench {
     }
 
     fn look(&mut self, result: Result<Option<OrderReport>, TaskFailure>) {
-        assert!(matches!(self.task(), Some(OrderTask::Look(_))));
-        self.tracker.looked(OrderId(1), self.now, result);
+        assert!(matches!(self.task(), Some(OrderTask::Query(_))));
+        self.tracker.queried(OrderId(1), self.now, result);
     }
 
     fn told(&mut self) -> Vec<String> {
@@ -118,8 +118,8 @@ fn a_fill_that_no_trade_can_have_made_is_reported_once_and_asked_for_again() {
         bench.look(Ok(Some(report(4, Some(CloseReason::NothingOnOffer)))));
         for again in [Ok(vec![false_fill]), Ok(vec![fill("a", 4)])] {
             let mut next = bench.task();
-            if let Some(OrderTask::Look(_)) = next {
-                bench.tracker.looked(OrderId(1), bench.now, Ok(Some(report(4, None))));
+            if let Some(OrderTask::Query(_)) = next {
+                bench.tracker.queried(OrderId(1), bench.now, Ok(Some(report(4, None))));
                 next = bench.task();
             }
             assert!(matches!(next, Some(OrderTask::Fills { .. })), "{said}: {next:?}");
@@ -166,7 +166,7 @@ fn an_unknown_outcome_is_looked_up_and_found() {
 fn what_is_not_found_is_sent_again_under_the_same_id() {
     let mut bench = Bench::new(order(10, TimeInForce::Gtc));
     bench.create(Err(TaskFailure::Unknown));
-    for _ in 0..LOOKS_BEFORE_RESEND {
+    for _ in 0..QUERIES_BEFORE_RESEND {
         bench.look(Ok(None));
     }
     assert!(
@@ -186,11 +186,11 @@ fn what_is_not_found_is_sent_again_under_the_same_id() {
 fn a_refusal_of_the_second_attempt_says_nothing_of_the_first() {
     let mut bench = Bench::new(order(10, TimeInForce::Gtc));
     bench.create(Err(TaskFailure::Unknown));
-    for _ in 0..LOOKS_BEFORE_RESEND {
+    for _ in 0..QUERIES_BEFORE_RESEND {
         bench.look(Ok(None));
     }
     bench.create(Err(TaskFailure::Refused(RejectReason::InsufficientFunds)));
-    for _ in 0..=LOOKS {
+    for _ in 0..=QUERY_RETRIES {
         assert!(bench.told().is_empty());
         bench.look(Ok(None));
     }
@@ -243,7 +243,7 @@ fn after_a_crash_an_intent_is_looked_for_and_never_sent() {
     let mut tracker = OrderTracker::new(RUN);
     tracker.recover(order(10, TimeInForce::Ioc), Contracts::ZERO);
     let mut bench = Bench { tracker, now: Timestamp::from_nanos(0) };
-    for _ in 0..=LOOKS {
+    for _ in 0..=QUERY_RETRIES {
         bench.look(Ok(None));
     }
     assert_eq!(bench.told(), ["rejected NeverSent"]);
@@ -283,7 +283,7 @@ fn a_fill_without_our_name_waits_while_an_order_has_no_name_yet() {
     bench.create(Err(TaskFailure::Unknown));
     bench.tracker.pushed_fill(None, bench.now, fill("a", 5));
     for _ in 0..3 {
-        bench.now = bench.now + ORPHANAGE;
+        bench.now = bench.now + ORPHAN_FILL_TIMEOUT;
         bench.look(Err(TaskFailure::Unknown));
     }
     bench.look(Ok(Some(report(5, Some(CloseReason::NothingOnOffer)))));
@@ -304,11 +304,11 @@ fn an_order_known_by_its_fill_is_looked_up_when_its_answer_is_lost() {
 fn a_doubt_is_settled_by_what_is_asked_after_it() {
     let mut bench = Bench::new(order(5, TimeInForce::Gtc));
     assert!(matches!(bench.task(), Some(OrderTask::Create(_))));
-    bench.tracker.doubt_all(); // the answer may be older than what was missed
+    bench.tracker.mark_all_uncertain(); // the answer may be older than what was missed
     bench.tracker.created(OrderId(1), bench.now, Ok(report(0, None)));
-    assert!(matches!(bench.task(), Some(OrderTask::Look(_))));
-    bench.tracker.doubt_all(); // and so may the answer to this look
-    bench.tracker.looked(OrderId(1), bench.now, Ok(Some(report(0, None))));
+    assert!(matches!(bench.task(), Some(OrderTask::Query(_))));
+    bench.tracker.mark_all_uncertain(); // and so may the answer to this look
+    bench.tracker.queried(OrderId(1), bench.now, Ok(Some(report(0, None))));
     bench.look(Ok(Some(report(0, None))));
     let first = bench.now;
     bench.look(Ok(Some(report(0, None))));

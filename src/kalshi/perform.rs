@@ -9,11 +9,12 @@ use crate::event::{RejectReason, VenueEvent};
 
 use super::clock;
 use super::fill_report::FillReport;
-use super::frame::{self, UserOrderStatus};
+use super::market_tracker::{MarketScope, MarketTracker, SeriesFacts};
 use super::orders::{OrderReport, OrderTask, OrderTracker, TaskFailure, end_of};
 use super::rest::{ApiError, FillFilter, MarketFilter, OrderFilter, Rest, StatusFilter};
-use super::watch::{MarketScope, MarketTracker, SeriesFacts};
 use super::wire::{self, ApiOrderStatus, CreateOrder};
+use super::ws_messages;
+use super::ws_messages::UserOrderStatus;
 
 /// A market with its series, as reported.
 pub type MarketReport = (wire::ApiMarket, SeriesFacts);
@@ -23,8 +24,8 @@ pub type MarketReport = (wire::ApiMarket, SeriesFacts);
 pub enum TaskOutcome {
     /// Of [`OrderTask::Create`].
     Created(OrderId, Result<OrderReport, TaskFailure>),
-    /// Of [`OrderTask::Look`].
-    Looked(OrderId, Result<Option<OrderReport>, TaskFailure>),
+    /// Of [`OrderTask::Query`].
+    Queried(OrderId, Result<Option<OrderReport>, TaskFailure>),
     /// Of [`OrderTask::Cancel`].
     Cancelled(OrderId, Result<Contracts, TaskFailure>),
     /// Of [`OrderTask::Fills`].
@@ -42,7 +43,7 @@ impl TaskOutcome {
     pub fn hand_to(self, tracker: &mut OrderTracker, now: Timestamp) {
         match self {
             Self::Created(id, result) => tracker.created(id, now, result),
-            Self::Looked(id, result) => tracker.looked(id, now, result),
+            Self::Queried(id, result) => tracker.queried(id, now, result),
             Self::Cancelled(id, result) => tracker.cancelled(id, now, result),
             Self::Fetched(id, result) => tracker.fetched(id, now, result),
         }
@@ -76,7 +77,7 @@ pub async fn perform(rest: Rest, task: OrderTask, to: OrderAddress) -> (TaskOutc
             let (result, error) = split(rest.create_order(&create).await);
             (TaskOutcome::Created(id, result.map(|created| report_of_created(&order, &created))), error)
         }
-        OrderTask::Look(order) => {
+        OrderTask::Query(order) => {
             let filter = OrderFilter { ticker: Some(to.ticker.to_string()), ..OrderFilter::default() };
             let (result, error) = split(rest.orders(&filter).await);
             let ours = |orders: Vec<wire::ApiOrder>| {
@@ -85,7 +86,7 @@ pub async fn perform(rest: Rest, task: OrderTask, to: OrderAddress) -> (TaskOutc
                     .find(|found| found.client_order_id == to.client_id)
                     .map(|found| report_of(&order, found))
             };
-            (TaskOutcome::Looked(id, result.map(ours)), error)
+            (TaskOutcome::Queried(id, result.map(ours)), error)
         }
         OrderTask::Cancel { venue_id, .. } => {
             let (result, error) = split(rest.cancel_order(&venue_id, &to.ticker).await);
@@ -146,7 +147,7 @@ fn report_of(order: &Order, found: &wire::ApiOrder) -> OrderReport {
 
 /// What a pushed message says of an order; `None` if it leaves its state open.
 #[must_use]
-pub fn pushed_order(order: &Order, message: &frame::UserOrder) -> Option<OrderReport> {
+pub fn pushed_order(order: &Order, message: &ws_messages::UserOrder) -> Option<OrderReport> {
     let ended = match message.status {
         UserOrderStatus::Resting => None,
         UserOrderStatus::Canceled | UserOrderStatus::Executed => {
@@ -159,7 +160,7 @@ pub fn pushed_order(order: &Order, message: &frame::UserOrder) -> Option<OrderRe
 
 /// A pushed trade.
 #[must_use]
-pub fn pushed_fill(fill: &frame::FillMessage) -> FillReport {
+pub fn pushed_fill(fill: &ws_messages::FillMessage) -> FillReport {
     FillReport {
         trade_id: fill.trade_id.as_str().into(),
         venue_id: fill.order_id.as_str().into(),

@@ -7,11 +7,11 @@ use std::fmt;
 use serde::de::Error;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use crate::desk::book::MarketState;
 use crate::desk::decision::{
     Evaluation, FillBooked, OrderDone, OrderEnd, OrderPlaced, Output, Record, Trade, Verdict,
 };
 use crate::desk::execution::OpenOrder;
+use crate::desk::market_state::MarketState;
 use crate::desk::positions::Position;
 use crate::desk::risk::drawdown;
 use crate::desk::{Counts, Desk};

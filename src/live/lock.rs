@@ -6,7 +6,7 @@ use std::io::{ErrorKind, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::place::beside;
+use super::paths::beside;
 
 /// Whoever only looks holds the lock for a moment; that must not keep a desk from starting.
 const TRIES: u32 = 5;

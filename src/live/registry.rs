@@ -1,6 +1,6 @@
 //! Running desks, so that a command can reach all of them wherever their ledgers lie.
 //!
-//! A desk writes one small file into each of the [registry folders](place::registry_dirs) for as long as it runs.
+//! A desk writes one small file into each of the [registry folders](paths::registry_dirs) for as long as it runs.
 //! The file is named after the ledger's path, so that a desk started again replaces what a killed one left.
 //! What counts is the lock of the ledger: an entry whose ledger nobody has locked is of a process that is gone,
 //! and is removed.
@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use super::lock::{Holder, LedgerLock};
-use super::place;
+use super::paths;
 
 /// A desk that runs on this machine.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -47,7 +47,7 @@ impl RunningDesk {
     /// When none of the registry folders can be written. Such a desk must not trade: it could not be told to
     /// stop.
     pub fn register(self) -> io::Result<DeskRegistration> {
-        self.register_in(&place::registry_dirs())
+        self.register_in(&paths::registry_dirs())
     }
 
     fn register_in(self, folders: &[PathBuf]) -> io::Result<DeskRegistration> {
@@ -69,7 +69,7 @@ impl RunningDesk {
     /// order of their ledgers' paths.
     #[must_use]
     pub fn all() -> Vec<Self> {
-        Self::among(&place::registry_dirs(), place::known_ledgers())
+        Self::among(&paths::registry_dirs(), paths::known_ledgers())
     }
 
     fn among(folders: &[PathBuf], ledgers: Vec<PathBuf>) -> Vec<Self> {
@@ -95,7 +95,7 @@ impl RunningDesk {
     /// The desk that runs on a ledger; `None` if none does.
     #[must_use]
     pub fn on(ledger: &Path) -> Option<Self> {
-        let ledger = place::resolve(ledger).ok()?;
+        let ledger = paths::resolve(ledger).ok()?;
         let unknown = String::new;
         let (environment, mode, scenario) = (unknown(), unknown(), unknown());
         Self { ledger, pid: None, environment, mode, scenario }.running()
@@ -131,7 +131,7 @@ fn is_entry(path: &Path) -> bool {
 
 /// Writes an entry whole or not at all.
 fn write_entry(folder: &Path, ledger: &Path, text: &str) -> io::Result<PathBuf> {
-    place::make_private(folder)?;
+    paths::make_private(folder)?;
     let name = blake3::hash(ledger.as_os_str().as_encoded_bytes()).to_hex();
     let (file, partial) =
         (folder.join(format!("{name}.json")), folder.join(format!(".{name}.{}.partial", std::process::id())));

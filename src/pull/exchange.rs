@@ -13,7 +13,7 @@ use crate::kalshi::rest::{ApiError, CandleSpan, Half, MarketFilter, Paged, Rest}
 use crate::kalshi::wire::{self, ApiBookSide, ApiMarket, ApiMarketStatus, ApiTrade, Candle, MarketResult};
 
 use super::PullError;
-use super::answers::Answers;
+use super::response_cache::Answers;
 
 /// Pauses between tries of what fails in passing; the client itself has tried several times before each.
 const PAUSES: [u64; 6] = [1, 2, 5, 10, 30, 60];

@@ -18,12 +18,12 @@
 //! | `place.rs` | how the data set appears and grows, and who may do it |
 //! | `state.rs` | how far it is |
 
-mod answers;
 mod exchange;
 mod fetch;
 mod listing;
-mod place;
 mod plan;
+mod response_cache;
+mod staging;
 mod state;
 #[cfg(test)]
 mod tests;
@@ -39,11 +39,11 @@ use crate::dataset::write::writer::write_listings;
 use crate::domain::{Span, Timestamp};
 use crate::kalshi::rest::{ApiError, Rest};
 
-use answers::Answers;
 use exchange::PullExchange;
 use fetch::{FetchedRows, Fetcher};
 use listing::{ListedMarkets, Lister, PullScope};
-use place::PullStaging;
+use response_cache::Answers;
+use staging::PullStaging;
 use state::{PullState, StateEntry};
 use write::{Written, by_month};
 

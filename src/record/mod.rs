@@ -13,13 +13,13 @@
 //! A part is one file for some neighbouring series each, sorted by time, with the tickers in the statistics of its
 //! row groups: a run of one series reads its own files and the footers of the others.
 
-pub mod inside;
-pub mod ledger;
-pub mod line;
+pub mod from_run;
+pub mod in_session;
 pub mod part;
 pub mod recorder;
 pub mod session;
 pub mod spool;
+pub mod spool_record;
 pub mod state;
 #[cfg(test)]
 mod tests;

@@ -15,8 +15,8 @@ use crate::dataset::write::trades::{TradeRow, TradeWriter};
 use crate::dataset::write::writer::write_recorded;
 use crate::domain::Timestamp;
 
-use super::line;
 use super::spool::SpoolReader;
+use super::spool_record;
 use super::state::{KeptRows, Reading, RecordedTrade, RecorderState};
 
 /// Rows of all row groups that are being filled together: what bounds the memory.
@@ -163,7 +163,7 @@ fn read(
         for text in frame.lines() {
             number += 1;
             let damaged = |problem| DataError::of_row(spool, number, problem);
-            let (at, line) = line::read(text).map_err(damaged)?;
+            let (at, line) = spool_record::read(text).map_err(damaged)?;
             let kept = reading.take(at, line).map_err(damaged)?;
             take(at, &reading.state, kept)?;
         }

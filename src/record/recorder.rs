@@ -14,9 +14,9 @@ use crate::domain::{Depth, Market, MarketId, MarketStatus, Span, Timestamp};
 use crate::engine::gateway::{BookExtras, PublicTrade};
 use crate::event::{Input, MarketEvent};
 
-use super::line;
 use super::part::{Layout, Published, publish};
 use super::spool::Spool;
+use super::spool_record;
 use super::state::RecorderState;
 
 /// What is the recorder's own in the folder of a data set.
@@ -217,14 +217,14 @@ impl Recorder {
         let behind = self.behind.take_if(|(market, _)| is_quote_of(event, *market));
         // To a desk that looks at depth it was told as an input of its own.
         let told = behind.map(|(_, deeper)| BookExtras { open_interest: None, deeper });
-        line::put(self.spool.lines(), at, input, beside.or(told.as_ref()));
+        spool_record::put(self.spool.lines(), at, input, beside.or(told.as_ref()));
         self.count(at);
     }
 
     /// Takes a trade of anybody's.
     pub fn take_trade(&mut self, at: Timestamp, trade: &PublicTrade) {
         if self.name(at, trade.market) {
-            line::put_trade(self.spool.lines(), at, trade);
+            spool_record::put_trade(self.spool.lines(), at, trade);
             self.count(at);
         }
     }
@@ -249,7 +249,7 @@ impl Recorder {
         };
         if !std::mem::replace(named, true) {
             let listed = Input::Market(MarketEvent::Listed(Arc::clone(market)));
-            line::put(self.spool.lines(), at, &listed, None);
+            spool_record::put(self.spool.lines(), at, &listed, None);
         }
         true
     }

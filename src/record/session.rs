@@ -16,12 +16,12 @@ use crate::kalshi::auth::Credentials;
 use crate::kalshi::clock;
 use crate::kalshi::environment::Environment;
 use crate::kalshi::link::Link;
+use crate::kalshi::market_tracker::{MarketScope, MarketTracker};
 use crate::kalshi::orders::OrderTracker;
 use crate::kalshi::perform::MarketReader;
 use crate::kalshi::rest::{ApiError, Rest};
 use crate::kalshi::session::{self, BookDepth, SessionParts, SessionSettings};
 use crate::kalshi::venue::SessionCommand;
-use crate::kalshi::watch::{MarketScope, MarketTracker};
 
 use super::recorder::{Recorder, Totals};
 

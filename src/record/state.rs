@@ -16,7 +16,7 @@ use crate::domain::{
 use crate::engine::gateway::PublicTrade;
 use crate::event::{Input, MarketEvent};
 
-use super::line::SpoolRecord;
+use super::spool_record::SpoolRecord;
 
 /// What is known after the last part.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]

@@ -17,10 +17,11 @@ use crate::feed::HistoricalFeed;
 use crate::feed::historical::HistoricalSettings;
 use crate::feed::synthetic::{SyntheticSettings, Walk};
 
-use super::line::{self, SpoolRecord};
 use super::part::Layout;
 use super::recorder::{RecordSettings, Recorder};
 use super::spool::{Spool, SpoolReader};
+use super::spool_record;
+use super::spool_record::SpoolRecord;
 
 pub(super) fn us(micros: i64) -> Timestamp {
     Timestamp::from_micros(micros).unwrap()
@@ -100,11 +101,11 @@ fn lines_come_back_as_they_were() {
     title.title = "either / or".into();
     let listed = told(MarketEvent::Listed(Arc::new(title)));
     let mut text = String::new();
-    line::put(&mut text, us(5), &quote(3, 4_400, 4_600), Some(&beside));
-    line::put(&mut text, us(6), &quote(3, 4_400, 4_600), None);
-    line::put(&mut text, us(7), &listed, None);
-    line::put_trade(&mut text, us(8), &trade);
-    let lines: Vec<_> = text.lines().map(|line| line::read(line).unwrap()).collect();
+    spool_record::put(&mut text, us(5), &quote(3, 4_400, 4_600), Some(&beside));
+    spool_record::put(&mut text, us(6), &quote(3, 4_400, 4_600), None);
+    spool_record::put(&mut text, us(7), &listed, None);
+    spool_record::put_trade(&mut text, us(8), &trade);
+    let lines: Vec<_> = text.lines().map(|line| spool_record::read(line).unwrap()).collect();
     let expected = [
         (us(5), SpoolRecord::Told(quote(3, 4_400, 4_600), Some(Contracts::whole(7)), deeper)),
         (us(6), SpoolRecord::Told(quote(3, 4_400, 4_600), None, Depth::default())),
@@ -113,7 +114,7 @@ fn lines_come_back_as_they_were() {
     ];
     assert_eq!(lines, expected);
     for bad in ["", "5", "x wake", "5 quote 1", "5 trade 1 2 3 maybe x", "5 quote 1 - - - - 0 - - - / 1 2"] {
-        assert!(line::read(bad).is_err(), "{bad:?} was read");
+        assert!(spool_record::read(bad).is_err(), "{bad:?} was read");
     }
 }
 

@@ -5,12 +5,12 @@ pub mod charts;
 pub mod export;
 pub mod findings;
 pub mod forecasts;
+mod format;
 pub mod html;
 pub mod page;
 pub mod stats;
 pub mod summary;
 pub mod tally;
-mod words;
 
 pub use summary::Summary;
 pub use tally::RunTally;

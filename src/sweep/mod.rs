@@ -9,16 +9,16 @@
 //!                       feed ──batches──▶ (all lanes, on all cores)
 //! ```
 
-pub mod axes;
+pub mod assessment;
 pub mod batch;
 mod charts;
-pub mod lane;
 pub mod page;
+pub mod parameter_space;
 pub mod plan;
 pub mod result;
 pub mod run;
+pub mod runner;
 pub mod table;
-pub mod verdict;
 
 use std::path::{Path, PathBuf};
 

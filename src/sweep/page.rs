@@ -5,11 +5,11 @@ use maud::{Markup, html};
 use crate::report::findings::Tone;
 use crate::report::html::{HtmlCell, HtmlColumn, HtmlTable, Page, Section, banner};
 
-use super::axes::Set;
+use super::assessment::SweepAssessment;
 use super::charts;
+use super::parameter_space::Set;
 use super::plan::Manifest;
 use super::result::TaskResult;
-use super::verdict::SweepAssessment;
 
 /// Sets listed on the page; all are in table.csv.
 const LISTED: usize = 200;

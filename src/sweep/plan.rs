@@ -5,9 +5,9 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use super::SweepError;
-use super::axes::Set;
+use super::assessment::WalkForward;
+use super::parameter_space::Set;
 use super::result;
-use super::verdict::WalkForward;
 
 /// One parameter set to run.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -12,7 +12,7 @@ use crate::dataset::DataError;
 use crate::dataset::io::durable;
 
 use super::SweepError;
-use super::axes::Set;
+use super::parameter_space::Set;
 
 /// The result of one task.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

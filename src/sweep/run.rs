@@ -12,7 +12,7 @@ use crate::engine::EngineError;
 use crate::feed::HistoricalFeed;
 
 use super::batch::{Batches, InputBatch};
-use super::lane::{Lane, SeenState};
+use super::runner::{Lane, SeenState};
 
 /// Batches a worker may lag behind: with what is being worked on, the batches in memory.
 const AHEAD: usize = 2;

@@ -6,8 +6,8 @@ use crate::domain::{MarketId, Price, Quote, Span, Timestamp};
 use crate::engine::gateway::{Feed, GatewayError, Next};
 use crate::event::{Input, MarketEvent, Stamped};
 
-use super::axes::{GridAxis, RangeAxis, Space};
 use super::batch::Batches;
+use super::parameter_space::{GridAxis, RangeAxis, Space};
 use super::plan::Shard;
 
 fn ranges(texts: &[&str]) -> Vec<RangeAxis> {

@@ -9,8 +9,8 @@ use protogen::domain::{Money, Price, Side, Timestamp};
 use protogen::engine::Engine;
 use protogen::engine::gateway::EventSource;
 use protogen::event::{Input, MarketEvent, Stamped};
-use protogen::live::opening::{IN_FORCE, LedgerOpening, OpenedLedger};
-use protogen::live::recover::{BufferedCommands, RecoveryFeed};
+use protogen::live::ledger_open::{IN_FORCE, LedgerOpening, OpenedLedger};
+use protogen::live::reconciliation::{BufferedCommands, RecoveryFeed};
 use protogen::scenario::Scenario;
 use rusqlite::Connection;
 use serde_json::json;
@@ -75,7 +75,7 @@ fn every_ledger_opens_and_its_decisions_are_repeated() {
         let (_folder, file) = copied(&name);
         assert_eq!(replay(&file, &[]), (0, String::new()), "{name}");
         let opened = open(&file);
-        assert!(held(&opened.desk) > 0 && opened.refit.is_none(), "{name}");
+        assert!(held(&opened.desk) > 0 && opened.reconfigure.is_none(), "{name}");
     }
 }
 

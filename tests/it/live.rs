@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use protogen::kalshi::auth::Credentials;
 use protogen::kalshi::environment::Environment;
 use protogen::kalshi::rest::Rest;
-use protogen::live::recover::ExchangeAccount;
+use protogen::live::reconciliation::ExchangeAccount;
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use rusqlite::Connection;

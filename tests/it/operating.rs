@@ -7,8 +7,8 @@ use std::process::{Child, Command, Stdio};
 
 use protogen::domain::Money;
 use protogen::journal::TradeLogger;
-use protogen::journal::ledger::RunHeader;
-use protogen::live::inbox::{Inbox, Request, read_stop};
+use protogen::journal::sqlite::RunHeader;
+use protogen::live::control_inbox::{Inbox, Request, read_stop};
 use protogen::live::lock::LedgerLock;
 use rusqlite::Connection;
 use serde_json::{Value, json};

@@ -18,7 +18,8 @@ use protogen::feed::HistoricalFeed;
 use protogen::feed::historical::HistoricalSettings;
 use protogen::kalshi::auth::Credentials;
 use protogen::kalshi::environment::Environment;
-use protogen::live::shell::{self, Hooks, LiveSettings};
+use protogen::live::runner;
+use protogen::live::runner::{Hooks, LiveSettings};
 use protogen::sandbox::{Faults, Keys, SandboxExchange, SandboxSettings, ServeSettings, Speed, serve};
 use protogen::scenario::Scenario;
 use protogen::sim::{LatencyModel, SimExchange};
@@ -146,7 +147,7 @@ fn live_with(scenario: Scenario, folder: &Path, faults: Faults) -> (Vec<String>,
         scenario,
     };
     let mut deeds = Deeds::default();
-    let ended = shell::run(settings, &runtime, &mut deeds, &mut |_: Timestamp, _: &Desk| (), |_| ());
+    let ended = runner::run(settings, &runtime, &mut deeds, &mut |_: Timestamp, _: &Desk| (), |_| ());
     (deeds.lines, ended.unwrap().equity)
 }
 

@@ -21,8 +21,9 @@ use protogen::kalshi::auth::Credentials;
 use protogen::kalshi::clock;
 use protogen::kalshi::environment::Environment;
 use protogen::kalshi::venue::SessionCommand;
-use protogen::live::shell::{self, LiveSettings};
-use protogen::record::ledger::export;
+use protogen::live::runner;
+use protogen::live::runner::LiveSettings;
+use protogen::record::from_run::export;
 use protogen::sandbox::{Faults, Keys, SandboxExchange, SandboxSettings, ServeSettings, Speed, serve};
 use protogen::scenario::Scenario;
 use rusqlite::Connection;
@@ -127,7 +128,7 @@ fn a_backtest_of_what_a_paper_desk_saw_trades_like_the_desk() {
         scenario,
     };
     let mut deeds = Deeds::default();
-    let ended = shell::run(settings, &runtime, &mut deeds, &mut |_: Timestamp, _: &Desk| (), |begun| {
+    let ended = runner::run(settings, &runtime, &mut deeds, &mut |_: Timestamp, _: &Desk| (), |begun| {
         let asks = begun.asks.clone();
         runtime.spawn(async move {
             tokio::time::sleep(Duration::from_secs(9)).await;

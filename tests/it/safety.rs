@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use protogen::live::inbox::{Inbox, read_stop};
+use protogen::live::control_inbox::{Inbox, read_stop};
 use protogen::live::lock::LedgerLock;
 use rusqlite::Connection;
 use serde_json::{Value, json};

@@ -19,11 +19,12 @@ use protogen::kalshi::environment::Environment;
 use protogen::kalshi::link::Link;
 use protogen::kalshi::rest::Rest;
 use protogen::kalshi::venue::SessionCommand;
+use protogen::live::control_inbox::{Inbox, Request, RequestAnswer, wait_answer, write_stop};
 use protogen::live::entry_group::EntryGroup;
-use protogen::live::inbox::{Inbox, Request, RequestAnswer, wait_answer, write_stop};
-use protogen::live::owner::{Owner, TakenControls};
-use protogen::live::recover::ExchangeAccount;
-use protogen::live::shell::{self, BegunSession, Hooks, LiveSettings};
+use protogen::live::operator::{Owner, TakenControls};
+use protogen::live::reconciliation::ExchangeAccount;
+use protogen::live::runner;
+use protogen::live::runner::{BegunSession, Hooks, LiveSettings};
 use protogen::sandbox::{Faults, Keys, SandboxExchange, SandboxSettings, ServeSettings, Speed, serve};
 use protogen::scenario::Scenario;
 use protogen::sim::LatencyModel;
@@ -153,7 +154,7 @@ impl Rig {
         let (mut seen, mut held) = (Seen::default(), BTreeMap::new());
         let mut watch = |_: Timestamp, desk: &Desk| held = positions(desk);
         let ended =
-            shell::run(self.settings(), &self.runtime, &mut seen, &mut watch, |begun: BegunSession<'_>| {
+            runner::run(self.settings(), &self.runtime, &mut seen, &mut watch, |begun: BegunSession<'_>| {
                 let session = OwnerSession {
                     asks: begun.asks.clone(),
                     link: Arc::clone(begun.link),

@@ -9,10 +9,10 @@ use protogen::domain::{
 };
 use protogen::event::CloseReason;
 use protogen::kalshi::fill_report::FillReport;
-use protogen::kalshi::frame::{Frame, Message as Framed};
 use protogen::kalshi::orders::{OrderReport, OrderTask, TaskFailure, end_of};
 use protogen::kalshi::perform::{TaskOutcome, failure_of};
 use protogen::kalshi::rest::ApiError;
+use protogen::kalshi::ws_messages::{Frame, Message as Framed};
 use protogen::sandbox::accounts::{BookSide, FillRecord, MemberAccount, OrderRecord};
 use protogen::sandbox::control::SandboxControl;
 use protogen::sandbox::groups::GroupAction;
@@ -145,10 +145,10 @@ impl Far {
         let id = task.order().id;
         let done = match task {
             OrderTask::Create(order) => TaskOutcome::Created(id, self.create(order, client_id)),
-            OrderTask::Look(order) => {
+            OrderTask::Query(order) => {
                 let (orders, _) = self.read(now, lagging);
                 let found = orders.values().find(|found| found.client_order_id.as_deref() == Some(client_id));
-                TaskOutcome::Looked(id, Ok(found.map(|found| report(order, found))))
+                TaskOutcome::Queried(id, Ok(found.map(|found| report(order, found))))
             }
             OrderTask::Cancel { venue_id, .. } => {
                 let number = order_number(venue_id);

@@ -7,9 +7,9 @@ use std::rc::Rc;
 use protogen::domain::{MarketStatus, Money, Order, OrderId, Span, Timestamp};
 use protogen::engine::gateway::{GatewayError, Venue};
 use protogen::event::{Command, Input, MarketEvent, Stamped};
-use protogen::kalshi::frame::Frame;
 use protogen::kalshi::orders::{OrderTask, OrderTracker, TaskFailure};
 use protogen::kalshi::perform::{TaskOutcome, pushed_fill, pushed_order};
+use protogen::kalshi::ws_messages::Frame;
 use protogen::sandbox::control::SandboxControl;
 
 use crate::dice::Dice;
@@ -238,7 +238,7 @@ impl SoakVenue {
         let (process, sent) = (self.process, self.now);
         let name = match task {
             OrderTask::Create(_) => "create",
-            OrderTask::Look(_) => "look",
+            OrderTask::Query(_) => "look",
             OrderTask::Cancel { .. } => "cancel",
             OrderTask::Fills { .. } => "fills",
         };
@@ -323,14 +323,14 @@ impl SoakVenue {
             }
             Happening::Stream(up) => {
                 if up && !self.stream {
-                    self.tracker.doubt_all();
+                    self.tracker.mark_all_uncertain();
                 }
                 if !up {
                     self.connection += 1;
                 }
                 self.stream = up;
             }
-            Happening::LookOver => self.tracker.doubt_all(),
+            Happening::LookOver => self.tracker.mark_all_uncertain(),
             Happening::Control(control) => {
                 let frames = self.far.control(self.now, &control);
                 self.push(frames);
@@ -433,7 +433,7 @@ fn failed(task: &OrderTask, failure: TaskFailure) -> TaskOutcome {
     let id = task.order().id;
     match task {
         OrderTask::Create(_) => TaskOutcome::Created(id, Err(failure)),
-        OrderTask::Look(_) => TaskOutcome::Looked(id, Err(failure)),
+        OrderTask::Query(_) => TaskOutcome::Queried(id, Err(failure)),
         OrderTask::Cancel { .. } => TaskOutcome::Cancelled(id, Err(failure)),
         OrderTask::Fills { .. } => TaskOutcome::Fetched(id, Err(failure)),
     }
@@ -460,7 +460,7 @@ impl Venue for SoakVenue {
             | MarketEvent::Status { market, status: MarketStatus::Closed | MarketStatus::Active },
         ) = seen.value
         {
-            self.tracker.doubt(market);
+            self.tracker.mark_uncertain(market);
         }
     }
 

@@ -12,9 +12,9 @@ const LEFT: &[(&str, &[&str])] = &[
     ("src/cli", &["backtest", "render"]),
     ("src/live", &["health", "notify"]),
     ("src/record", &["part", "recorder"]),
-    ("src/report", &["findings", "html", "words"]),
-    ("src/report/charts", &["look", "sheet"]),
-    ("src/report/findings", &["gather", "mark_outs", "prevented"]),
+    ("src/report", &["findings", "format", "html"]),
+    ("src/report/charts", &["canvas", "style"]),
+    ("src/report/findings", &["gather", "mark_outs", "risk_effect"]),
     ("src/report/stats", &["assess", "paired"]),
     ("src/sandbox", &["accounts", "candles", "exchange", "groups", "state", "wire"]),
     ("src/sandbox", &["history", "markets", "portfolio", "rest", "serve", "socket", "writes"]),
@@ -172,12 +172,13 @@ fn what_is_a_circle() {
     let source =
         |path: &str, text: &str| Source { path: path.into(), layer: "desk".into(), text: text.into() };
     let sources = [
-        source("desk/mod.rs", "mod book; use book::Book;"),
-        source("desk/book.rs", "use super::{risk::Limits, scanner};"),
-        source("desk/risk/mod.rs", "fn f() -> crate::desk::scanner::Scanner { g() }"),
-        source("desk/risk/kelly.rs", "#[cfg(test)] mod tests { use crate::desk::book; }"),
-        source("desk/scanner.rs", "use super::book::Book as B;"),
+        source("desk/mod.rs", "mod scanner; use scanner::Scanner;"),
+        source("desk/scanner.rs", "use super::{risk::Limits, strategy};"),
+        source("desk/risk/mod.rs", "fn f() -> crate::desk::strategy::Estimate { g() }"),
+        source("desk/risk/kelly.rs", "#[cfg(test)] mod tests { use crate::desk::scanner; }"),
+        source("desk/strategy.rs", "use super::scanner::Scanner as S;"),
     ];
-    let expected = ("src/desk".to_owned(), vec!["book".to_owned(), "risk".to_owned(), "scanner".to_owned()]);
+    let expected =
+        ("src/desk".to_owned(), vec!["risk".to_owned(), "scanner".to_owned(), "strategy".to_owned()]);
     assert_eq!(circles(&arrows(&sources)), BTreeSet::from([expected]));
 }

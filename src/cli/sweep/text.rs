@@ -6,10 +6,10 @@ use std::path::Path;
 use crate::cli::render::wrapped;
 use crate::cli::{Common, json};
 use crate::report::stats::IntervalEstimate;
-use crate::sweep::axes::Set;
+use crate::sweep::assessment::{SweepAssessment, WalkWindow};
+use crate::sweep::parameter_space::Set;
 use crate::sweep::plan::{Manifest, Shard};
 use crate::sweep::result::TaskResult;
-use crate::sweep::verdict::{SweepAssessment, WalkWindow};
 
 /// Sets shown: the first by return.
 const SHOWN: usize = 10;

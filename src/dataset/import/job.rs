@@ -14,7 +14,7 @@ use super::layout::{self, LayoutPart, Months, PartFile, Place};
 use super::listing::{ListingMeaning, Lookup, Markets};
 use super::rejects::{Expected, RefusalTally, RowRefusal};
 use super::row::moment;
-use super::spill::{Shelf, SpillRun, SpilledRow};
+use super::spill::{SpillBuffer, SpillRun, SpilledRow};
 use super::split::{Piece, pieces};
 use super::staging::StagedTarget;
 use super::{Report, Settings, Stage};
@@ -125,7 +125,7 @@ impl<K: ImportKind> ImportJob<'_, K> {
             known,
             since,
             lookup: Lookup::default(),
-            shelf: Shelf::new(months, spill, number, limit),
+            spill: SpillBuffer::new(months, spill, number, limit),
             tally: RefusalTally::default(),
         };
         let total = super::bytes_of(self.files)?;
@@ -145,7 +145,7 @@ impl<K: ImportKind> ImportJob<'_, K> {
             },
         )?;
         tallies.into_iter().for_each(|(_, of_piece)| tally.add(of_piece));
-        Ok(readers.into_iter().flat_map(|reader| reader.shelf.runs()).collect())
+        Ok(readers.into_iter().flat_map(|reader| reader.spill.runs()).collect())
     }
 }
 
@@ -180,13 +180,13 @@ impl<T: Default + Clone> Memories<T> {
     }
 }
 
-/// Reads chunks onto a shelf.
+/// Reads chunks, and spills their rows.
 struct Reader<'a, K: ImportKind> {
     job: &'a ImportJob<'a, K>,
     known: &'a Memories<K::Known>,
     since: i64,
     lookup: Lookup,
-    shelf: Shelf<'a, K::Row>,
+    spill: SpillBuffer<'a, K::Row>,
     tally: RefusalTally,
 }
 
@@ -216,7 +216,7 @@ impl<K: ImportKind> Reader<'_, K> {
                     let life = &markets.lives[market];
                     K::earlier(&mut self.known.of(life.series)[life.place].known, &found);
                 }
-                Ok((market, found)) => self.shelf.push(found, markets.lives[market].series)?,
+                Ok((market, found)) => self.spill.push(found, markets.lives[market].series)?,
                 Err(refusal) => self.tally.refuse(chunk.place(row), &refusal, *expected)?,
             }
         }

@@ -22,7 +22,7 @@ pub trait SpilledRow: SortRecord + Send + Sync {
 }
 
 /// Takes rows.
-pub struct Shelf<'a, R> {
+pub struct SpillBuffer<'a, R> {
     months: &'a Months,
     folder: &'a Path,
     /// What tells its files from those of other shelves.
@@ -38,7 +38,7 @@ pub struct Shelf<'a, R> {
     runs: Vec<SpillRun<R>>,
 }
 
-impl<'a, R: SpilledRow> Shelf<'a, R> {
+impl<'a, R: SpilledRow> SpillBuffer<'a, R> {
     /// Holds at most `limit` rows in memory and lays the others into `folder`.
     #[must_use]
     pub fn new(months: &'a Months, folder: &'a Path, number: usize, limit: usize) -> Self {

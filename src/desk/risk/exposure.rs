@@ -2,7 +2,7 @@
 //!
 //! Exposure = cost with fees of open positions + worst case of open orders.
 
-use crate::desk::book::MarketState;
+use crate::desk::market_state::MarketState;
 use crate::domain::{Fraction, Money};
 
 /// The largest exposures allowed, as shares of equity.

@@ -148,7 +148,7 @@ impl KillSwitch {
     }
 
     /// From here on other rules hold; what was seen so far stays, and so does a halt.
-    pub fn refit(&mut self, rules: KillRules) {
+    pub fn reconfigure(&mut self, rules: KillRules) {
         self.rules = rules;
         while self.recent.len() > rules.window as usize {
             self.recent.pop_front();

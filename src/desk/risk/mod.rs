@@ -12,7 +12,7 @@ pub mod trading_halt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::desk::book::MarketState;
+use crate::desk::market_state::MarketState;
 use crate::desk::opportunity::Opportunity;
 use crate::domain::{
     Action, Contracts, FeeRounding, Fraction, MarketStatus, Money, Price, Side, Span, StrategyId, Timestamp,
@@ -265,9 +265,9 @@ impl RiskManager {
     }
 
     /// From here on other limits and rules hold; what was counted so far stays.
-    pub fn refit(&mut self, limits: RiskLimits, rules: KillRules, strategies: usize) {
+    pub fn reconfigure(&mut self, limits: RiskLimits, rules: KillRules, strategies: usize) {
         self.limits = limits;
-        self.switches.iter_mut().for_each(|switch| switch.refit(rules));
+        self.switches.iter_mut().for_each(|switch| switch.reconfigure(rules));
         self.switches.resize_with(strategies, || KillSwitch::new(rules));
     }
 

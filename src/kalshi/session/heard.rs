@@ -4,11 +4,11 @@ use tracing::{info, warn};
 
 use crate::domain::Order;
 use crate::engine::gateway::{PublicTrade, SessionEvent};
-use crate::kalshi::frame::{Frame, TradeMessage};
 use crate::kalshi::orders::OrderTask;
 use crate::kalshi::perform::{MarketReport, OrderAddress, perform, pushed_fill, pushed_order};
 use crate::kalshi::rest::ApiError;
 use crate::kalshi::stream::StreamEvent;
+use crate::kalshi::ws_messages::{Frame, TradeMessage};
 
 use super::{BookDepth, ExchangeSession, FinishedRequest};
 
@@ -101,7 +101,7 @@ impl ExchangeSession {
             StreamEvent::Up => {
                 info!("the stream is up");
                 self.link.set_heard(true);
-                self.tracker.doubt_all();
+                self.tracker.mark_all_uncertain();
                 self.sweep_soon();
                 self.ask_hours_soon();
             }
@@ -109,20 +109,20 @@ impl ExchangeSession {
                 warn!(reason, "the stream is down");
                 self.link.set_heard(false);
                 self.watch.all_stale();
-                self.tracker.doubt_all();
+                self.tracker.mark_all_uncertain();
                 self.ask_hours_soon();
             }
             StreamEvent::Book { ticker, top, deeper, .. } => {
                 self.watch.book(&ticker, top);
                 if self.settings.depth.levels() > 1 {
                     let counts = matches!(self.settings.depth, BookDepth::FullDepth(_));
-                    self.watch.deepen(&ticker, deeper, counts);
+                    self.watch.update_depth(&ticker, deeper, counts);
                 }
             }
             StreamEvent::Stale { ticker } => self.watch.stale(&ticker),
             StreamEvent::Missed { channel } => {
                 warn!(channel = channel.name(), "messages were lost; the state is read again");
-                self.tracker.doubt_all();
+                self.tracker.mark_all_uncertain();
                 self.sweep_soon();
             }
             StreamEvent::Schema(problem) => self.halt(problem),

@@ -27,16 +27,16 @@ use crate::event::{Command, Control, Input, RejectReason, Stamped, VenueEvent};
 
 use super::auth::Credentials;
 use super::clock;
-use super::frame::SandboxClockMessage;
 use super::hours::TradingHours;
 use super::link::Link;
+use super::market_tracker::MarketTracker;
 use super::orders::OrderTracker;
 use super::perform::{MarketReader, MarketReport, TaskOutcome};
 use super::rest::{ApiError, Rest};
 use super::stream::{self, StreamEvent, StreamSettings, Want};
 use super::venue::SessionCommand;
-use super::watch::MarketTracker;
 use super::wire::{ExchangeStatus, Schedule};
+use super::ws_messages::SandboxClockMessage;
 
 /// Stream events held while the session is busy; more would mean that it has stalled.
 const HELD_EVENTS: usize = 65_536;
@@ -305,7 +305,7 @@ impl ExchangeSession {
             self.drain();
         }
         if self.stalled.swap(false, Ordering::Relaxed) {
-            self.tracker.doubt_all();
+            self.tracker.mark_all_uncertain();
             self.fail(format!(
                 "the session fell more than {HELD_EVENTS} messages behind the exchange's stream, and some are lost; \
                  start it again, on a faster machine or with fewer series in scanner.series"
@@ -327,7 +327,7 @@ impl ExchangeSession {
         if Instant::now() >= self.look_up_at {
             let often = if self.wants.is_some() { LOOK_UP } else { LOOK_UP_WITHOUT_STREAM };
             self.look_up_at = Instant::now() + often;
-            self.tracker.doubt_all();
+            self.tracker.mark_all_uncertain();
         }
         self.go_on().await;
         self.flush();

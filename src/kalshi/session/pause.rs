@@ -77,12 +77,12 @@ impl ExchangeSession {
                 warn!(%reason, "nothing is traded at the exchange");
                 self.watch.pause_trading();
                 // A pause cancels what rests.
-                self.tracker.doubt_all();
+                self.tracker.mark_all_uncertain();
             }
             (Some(_), None) => {
                 info!("the exchange trades again");
                 self.watch.resume_trading();
-                self.tracker.doubt_all();
+                self.tracker.mark_all_uncertain();
                 self.sweep_soon();
             }
             (Some(_), Some(_)) | (None, None) => {}

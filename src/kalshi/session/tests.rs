@@ -5,10 +5,10 @@ use std::sync::mpsc::sync_channel;
 use super::*;
 use crate::domain::FeeSchedule;
 use crate::kalshi::environment::Environment;
-use crate::kalshi::frame::{Frame, Lifecycle, Turn};
+use crate::kalshi::market_tracker::{MarketScope, SeriesFacts};
 use crate::kalshi::schema::decode;
-use crate::kalshi::watch::{MarketScope, SeriesFacts};
 use crate::kalshi::wire::OneMarket;
+use crate::kalshi::ws_messages::{Frame, Lifecycle, Turn};
 
 /// The secret key of the first example of RFC 8032, which is no secret.
 const PEM: &str = "-----BEGIN PRIVATE KEY-----\n\

@@ -9,9 +9,9 @@ use crate::domain::{MarketStatus, Span, Timestamp};
 use crate::engine::gateway::SessionEvent;
 use crate::event::{Input, MarketEvent, VenueEvent};
 use crate::kalshi::clock;
-use crate::kalshi::frame::SandboxClockMessage;
 use crate::kalshi::rest::ApiError;
 use crate::kalshi::stream::Want;
+use crate::kalshi::ws_messages::SandboxClockMessage;
 
 use super::{BEHIND, BookDepth, ClockState, ExchangeSession, FinishedRequest, READ_AGAIN, SWEEP_LEAD};
 
@@ -137,7 +137,7 @@ impl ExchangeSession {
                 MarketEvent::Listed(market) => listed.push(market.ticker.as_ref().into()),
                 MarketEvent::Settled { market, .. }
                 | MarketEvent::Status { market, status: MarketStatus::Closed | MarketStatus::Settled } => {
-                    self.tracker.doubt(*market);
+                    self.tracker.mark_uncertain(*market);
                 }
                 _ => {}
             }

@@ -13,10 +13,10 @@
 //! is not documented. Only markets that were asked for are subscribed; none at all would mean every
 //! market of the exchange.
 
-mod held;
-mod shell;
+mod change_batch;
+mod connection;
 #[cfg(test)]
-mod shell_tests;
+mod connection_tests;
 #[cfg(test)]
 mod soak_tests;
 pub mod state;
@@ -30,9 +30,9 @@ use std::time::Duration;
 use crate::domain::{Depth, Timestamp};
 
 use super::book::Top;
-use super::frame::Frame;
+use super::ws_messages::Frame;
 
-pub use shell::run;
+pub use connection::run;
 pub use subscription::StreamChannel;
 
 /// What is asked of the stream.

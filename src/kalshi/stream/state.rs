@@ -8,10 +8,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::kalshi::book::{Applied, BookId, OrderBooks, SequenceCheck, SequenceGuard};
-use crate::kalshi::frame::{BookFrame, Frame, Head, Message, Refusal};
 use crate::kalshi::limits::Backoff;
+use crate::kalshi::ws_messages::{BookFrame, Frame, Head, Message, Refusal};
 
-use super::held::HeldChanges;
+use super::change_batch::HeldChanges;
 use super::subscription::{self, ChannelSubscription, CommandPurpose, StreamCommand, SubscriptionPhase};
 use super::{StreamChannel, StreamEvent, StreamSettings, Want};
 

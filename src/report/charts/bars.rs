@@ -3,11 +3,11 @@
 use plotters::prelude::*;
 use plotters::style::text_anchor::HPos;
 
-use super::look::{Ink, reference, series_color, whisker};
+use super::canvas::{Drawn, LINE, Sheet, Svg, Swatch, WHISKER, widest};
 use super::panel::Axis;
 use super::rows::{ChartRows, Measures};
 use super::scale::{AxisRange, AxisUnit};
-use super::sheet::{Drawn, LINE, Sheet, Svg, Swatch, WHISKER, widest};
+use super::style::{Ink, reference, series_color, whisker};
 
 /// Rows that are drawn; the rest is counted beneath.
 const ROWS: usize = 40;

@@ -2,10 +2,10 @@
 
 use crate::domain::Timestamp;
 
-use super::look::{Ink, LineStyle, SERIES};
+use super::canvas::{Drawn, Sheet, Svg, Swatch};
 use super::panel::{Axis, MARGIN, Panel, Track, stack};
 use super::scale::{AxisRange, AxisUnit, day_text, days};
-use super::sheet::{Drawn, Sheet, Svg, Swatch};
+use super::style::{Ink, LineStyle, SERIES};
 
 /// Halts listed by name; the flags of all are drawn.
 const HALTS_LISTED: usize = 6;

@@ -5,10 +5,10 @@
 
 use plotters::style::text_anchor::HPos;
 
-use super::look::{Ink, LineStyle, SERIES};
+use super::canvas::{Drawn, Sheet, Svg, Swatch};
 use super::panel::{Axis, MARGIN, Track, stack};
 use super::scale::{AxisRange, AxisUnit, Tick};
-use super::sheet::{Drawn, Sheet, Svg, Swatch};
+use super::style::{Ink, LineStyle, SERIES};
 
 /// One strategy's evidence.
 #[derive(Clone, Debug, Default)]

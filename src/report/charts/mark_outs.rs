@@ -3,10 +3,10 @@
 use plotters::element::ErrorBar;
 use plotters::style::text_anchor::HPos;
 
-use super::look::{Ink, LineStyle, marker, whisker};
+use super::canvas::{Drawn, Sheet, Svg, WHISKER, fitted, widest};
 use super::panel::{Axis, MARGIN, Track, stack};
 use super::scale::{AxisRange, AxisUnit, Tick};
-use super::sheet::{Drawn, Sheet, Svg, WHISKER, fitted, widest};
+use super::style::{Ink, LineStyle, marker, whisker};
 
 /// Horizons that find room; the later ones are left out, and the chart says so.
 const HORIZONS: usize = 8;

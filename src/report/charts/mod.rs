@@ -5,9 +5,9 @@
 //! same bytes.
 
 mod bars;
+mod canvas;
 mod equity;
 mod evidence;
-mod look;
 mod mark_outs;
 mod outcomes;
 mod panel;
@@ -16,13 +16,14 @@ mod reliability;
 mod rolling;
 mod rows;
 mod scale;
-mod sheet;
+mod style;
 mod waterfall;
 
 #[cfg(test)]
 mod tests;
 
 pub use bars::{Bars, ChartBar, bars};
+pub use canvas::Svg;
 pub use equity::{CurvePoint, Equity, EquityComparison, HaltMark, RunCurve, comparison, equity};
 pub use evidence::{EvidenceChart, EvidenceCurve, evidence};
 pub use mark_outs::{MarkOutBar, MarkOuts, mark_outs};
@@ -30,7 +31,6 @@ pub use outcomes::{Outcomes, outcomes};
 pub use reliability::{BandPoint, Reliability, ReliabilityBin, ReliabilityCurve, reliability};
 pub use rolling::{RollingChart, RollingPoint, rolling};
 pub use scale::AxisUnit;
-pub use sheet::Svg;
 pub use waterfall::{WaterfallChart, WaterfallStep, waterfall};
 
 /// The charts' part of the page's style sheet.

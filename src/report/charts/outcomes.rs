@@ -3,10 +3,10 @@
 use plotters::prelude::*;
 use plotters::style::text_anchor::HPos;
 
-use super::look::{Ink, LineStyle, series_color};
+use super::canvas::{Drawn, Sheet, Svg, Swatch, text_width};
 use super::panel::{Axis, MARGIN, Panel, Track, stack};
 use super::scale::{AxisRange, AxisUnit};
-use super::sheet::{Drawn, Sheet, Svg, Swatch, text_width};
+use super::style::{Ink, LineStyle, series_color};
 
 /// Bars of the histogram.
 const BINS: usize = 48;

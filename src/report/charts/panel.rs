@@ -6,10 +6,10 @@ use plotters::coord::ranged1d::{KeyPointHint, NoDefaultFormatting, Ranged, Value
 use plotters::prelude::*;
 use plotters::style::text_anchor::HPos;
 
-use super::look::{Ink, LineStyle, marker, series_color};
+use super::canvas::{Area, Backend, Drawn, LINE, Sheet, fitted, pixels, px, text_width, widest};
 use super::reduce::reduced;
 use super::scale::{AxisRange, AxisUnit, Tick, time_range, time_ticks};
-use super::sheet::{Area, Backend, Drawn, LINE, Sheet, fitted, pixels, px, text_width, widest};
+use super::style::{Ink, LineStyle, marker, series_color};
 
 /// Between the end of the panels and the sheet's, in pixels.
 pub(super) const MARGIN: f64 = 10.0;
@@ -192,7 +192,7 @@ impl<'a> Panel<'a> {
             };
             let mut outline = edge(|point| point.1);
             outline.extend(edge(|point| point.2).into_iter().rev());
-            self.draw(&Polygon::new(outline, super::look::band()))?;
+            self.draw(&Polygon::new(outline, super::style::band()))?;
         }
         Ok(())
     }

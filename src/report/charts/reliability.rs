@@ -5,10 +5,10 @@
 
 use plotters::prelude::*;
 
-use super::look::{LineStyle, band, marker, series_color, whisker};
+use super::canvas::{Drawn, LINE, Sheet, Svg, Swatch, WHISKER};
 use super::panel::{Axis, Panel, Track, stack};
 use super::scale::{AxisRange, AxisUnit, Tick};
-use super::sheet::{Drawn, LINE, Sheet, Svg, Swatch, WHISKER};
+use super::style::{LineStyle, band, marker, series_color, whisker};
 
 /// Bars of the histogram at most; finer counts are added up.
 const HISTOGRAM_BARS: usize = 50;

@@ -2,10 +2,10 @@
 
 use crate::domain::Timestamp;
 
-use super::look::{LineStyle, band};
+use super::canvas::{Drawn, Sheet, Svg, Swatch};
 use super::panel::{Axis, MARGIN, Track, stack};
 use super::scale::{AxisRange, AxisUnit, days};
-use super::sheet::{Drawn, Sheet, Svg, Swatch};
+use super::style::{LineStyle, band};
 
 /// The scores of the window that ends at a moment. What is unknown is NaN and leaves a gap.
 #[derive(Clone, Copy, Debug)]

@@ -3,10 +3,10 @@
 use plotters::prelude::*;
 use plotters::style::text_anchor::HPos;
 
-use super::look::{Ink, LineStyle};
+use super::canvas::{Drawn, LINE, Sheet, fitted, widest};
 use super::panel::{Axis, Labels, Panel};
 use super::scale::{AxisRange, Tick};
-use super::sheet::{Drawn, LINE, Sheet, fitted, widest};
+use super::style::{Ink, LineStyle};
 
 /// The widest a name may be beside its bar, in pixels.
 const NAME: f64 = 210.0;

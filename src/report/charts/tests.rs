@@ -1,8 +1,8 @@
 //! Every chart with every kind of odd data; ticks, units and thinning against cases worked out by hand.
 
+use super::canvas::{fitted, text_width};
 use super::reduce::reduced;
 use super::scale::{AxisRange, AxisUnit, Tick, day_text, days, time_range, time_ticks};
-use super::sheet::{fitted, text_width};
 use super::*;
 use crate::domain::Timestamp;
 

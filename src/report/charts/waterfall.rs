@@ -3,11 +3,11 @@
 use plotters::prelude::*;
 use plotters::style::text_anchor::HPos;
 
-use super::look::{Ink, LineStyle, MUTED, series_color};
+use super::canvas::{Drawn, Sheet, Svg, widest};
 use super::panel::Axis;
 use super::rows::{ChartRows, Measures};
 use super::scale::{AxisRange, AxisUnit};
-use super::sheet::{Drawn, Sheet, Svg, widest};
+use super::style::{Ink, LineStyle, MUTED, series_color};
 
 /// What was added or taken.
 #[derive(Clone, Debug)]

@@ -4,9 +4,10 @@ use serde::Serialize;
 
 use crate::report::forecasts::POOLED;
 use crate::report::stats::assess::Assessment;
-use crate::report::stats::verdict::{self, Judgement};
+use crate::report::stats::conclusion;
+use crate::report::stats::conclusion::Judgement;
 
-use crate::report::words::{count, dollars, percent, signed_cents, signed_dollars};
+use crate::report::format::{count, dollars, percent, signed_cents, signed_dollars};
 
 use super::{ProfitGroup, ReportFindings};
 
@@ -130,7 +131,7 @@ fn calibrated(findings: &ReportFindings) -> ReportAnswer {
         let sentence = UNRESOLVED.into();
         return ReportAnswer { section, question, tone: Tone::Unknown, word: "Cannot tell", sentence };
     };
-    let said = verdict::calibration(of.forecasts, of.events, &of.model);
+    let said = conclusion::calibration(of.forecasts, of.events, &of.model);
     let (tone, word) = match said.judgement {
         Judgement::TooFew => (Tone::Unknown, "Too early"),
         Judgement::Bad => (Tone::Bad, "No"),
@@ -146,7 +147,7 @@ fn against_market(findings: &ReportFindings) -> ReportAnswer {
         let sentence = UNRESOLVED.into();
         return ReportAnswer { section, question, tone: Tone::Unknown, word: "Cannot tell", sentence };
     };
-    let said = verdict::against_market(of);
+    let said = conclusion::against_market(of);
     let (tone, word) = match said.judgement {
         Judgement::TooFew => (Tone::Unknown, "Too early"),
         Judgement::Open => (Tone::Unknown, "Cannot tell"),

@@ -4,14 +4,14 @@ use std::collections::BTreeMap;
 
 use crate::domain::{Action, MarketId, Price, Side, StrategyId, Timestamp};
 use crate::journal::encode::RecordedEvaluation;
-use crate::journal::ledger::LedgerError;
 use crate::journal::reader::{
     EquityRow, FillRow, HaltRow, LedgerMarketRow, LedgerReader, LedgerTradeRow, OrderRow, RunRow,
 };
+use crate::journal::sqlite::LedgerError;
 use crate::report::forecasts::{Forecast, ForecastSelection, Resolved, share};
 
 use super::mark_outs::{AT_FILL, Watch};
-use super::prevented::Refusals;
+use super::risk_effect::Refusals;
 
 /// Code of an evaluation nobody wanted to act on.
 const NO_OPPORTUNITY: u8 = 0;

@@ -9,7 +9,7 @@ mod luck;
 mod mark_outs;
 mod money;
 mod postmortem;
-mod prevented;
+mod risk_effect;
 mod sources;
 mod trades;
 mod trials;
@@ -17,8 +17,8 @@ mod trials;
 use serde::Serialize;
 
 use crate::domain::Timestamp;
-use crate::journal::ledger::LedgerError;
 use crate::journal::reader::{LedgerMarketRow, LedgerReader};
+use crate::journal::sqlite::LedgerError;
 
 use super::forecasts::Resolved;
 use super::summary::dollars;
@@ -29,7 +29,7 @@ pub use luck::LuckEvidence;
 pub use mark_outs::MarkOutFinding;
 pub use money::{EquitySample, ProfitWaterfall, Results};
 pub use postmortem::{Claim, Postmortem};
-pub use prevented::{GateEffect, Halted, Prevented, Sizes, Stop};
+pub use risk_effect::{GateEffect, Halted, Prevented, Sizes, Stop};
 pub use sources::{BANDS, ProfitGroup, ProfitSource};
 pub use trades::Closed;
 pub use trials::{SearchTrials, trials};

@@ -8,11 +8,11 @@ use crate::journal::reader::LedgerTradeRow;
 use crate::report::stats::IntervalEstimate;
 use crate::report::stats::binned::wilson;
 
-use crate::report::words::{percent, signed_cents, signed_dollars};
+use crate::report::format::{percent, signed_cents, signed_dollars};
 
 use super::gather::Gathered;
 use super::mark_outs::{MarkOutFinding, SETTLEMENT, mark_outs};
-use super::prevented::{Halted, Stop, stops};
+use super::risk_effect::{Halted, Stop, stops};
 use crate::report::forecasts::share;
 use crate::report::summary::dollars;
 

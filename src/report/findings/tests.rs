@@ -3,7 +3,7 @@
 use super::gather::Evaluations;
 use super::mark_outs::{Watch, mark_outs};
 use super::money::Results;
-use super::prevented::{Prevented, Refusals, stops};
+use super::risk_effect::{Prevented, Refusals, stops};
 use super::*;
 use crate::desk::decision::ExitReason;
 use crate::desk::risk::Refusal;

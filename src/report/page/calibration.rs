@@ -12,10 +12,11 @@ use crate::report::forecasts::POOLED;
 use crate::report::html::{HtmlCell, HtmlColumn, HtmlTable, banner, details, figure};
 use crate::report::stats::IntervalEstimate;
 use crate::report::stats::assess::{Assessment, Scores, WINDOW};
+use crate::report::stats::conclusion;
+use crate::report::stats::conclusion::Judgement;
 use crate::report::stats::isotonic::Block;
-use crate::report::stats::verdict::{self, Judgement};
 
-use crate::report::words::{count, count_cell, estimate_cell, number, number_cell, percent};
+use crate::report::format::{count, count_cell, estimate_cell, number, number_cell, percent};
 
 /// Every strategy's calibration.
 pub fn calibrations(findings: &ReportFindings) -> Markup {
@@ -36,7 +37,7 @@ pub fn calibrations(findings: &ReportFindings) -> Markup {
 }
 
 fn calibration(findings: &ReportFindings, of: &CalibrationFindings, assessment: &Assessment) -> Markup {
-    let said = verdict::calibration(assessment.forecasts, assessment.events, &assessment.model);
+    let said = conclusion::calibration(assessment.forecasts, assessment.events, &assessment.model);
     let bought = findings.calibration.iter().find(|one| one.which == BOUGHT && one.strategy == of.strategy);
     html! {
         @if said.judgement == Judgement::TooFew {
@@ -102,7 +103,7 @@ fn reliability_chart(of: &CalibrationFindings, title: &str) -> Svg {
 }
 
 fn bins(of: &CalibrationFindings) -> Markup {
-    html! { ul { @for bin in &of.bins { li { (verdict::bin(bin)) } } } }
+    html! { ul { @for bin in &of.bins { li { (conclusion::bin(bin)) } } } }
 }
 
 /// All scores of beliefs, prices and the base rate.
@@ -258,7 +259,7 @@ pub fn market(findings: &ReportFindings) -> Markup {
         @for (of, assessment) in assessed.iter().filter(|(of, _)| of.which == POOLED) {
             p {
                 @if findings.strategies.len() > 1 { (of.strategy) ": " }
-                (verdict::against_market(assessment).words)
+                (conclusion::against_market(assessment).words)
             }
         }
         (figure("Beliefs against prices", &bars(&input), &html! {

@@ -10,7 +10,7 @@ use crate::report::html::{FactBlock, HtmlCell, HtmlColumn, HtmlTable, Page, fact
 use crate::report::stats::assess::Assessment;
 
 use super::{foot, section};
-use crate::report::words::{count, count_cell, estimate_cell, number, number_cell, percent};
+use crate::report::format::{count, count_cell, estimate_cell, number, number_cell, percent};
 
 /// The page of several runs.
 #[must_use]

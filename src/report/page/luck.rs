@@ -8,7 +8,7 @@ use crate::report::findings::{LuckEvidence, ReportFindings};
 use crate::report::html::{FactBlock, facts, figure};
 use crate::report::stats::evidence::LINE;
 
-use crate::report::words::{count, dollars, interval, percent};
+use crate::report::format::{count, dollars, interval, percent};
 
 /// Evidence of every strategy.
 pub fn luck(findings: &ReportFindings) -> Markup {

@@ -9,8 +9,8 @@ mod risk;
 use maud::{Markup, html};
 
 use super::findings::ReportFindings;
+use super::format;
 use super::html::{HtmlCell, HtmlColumn, HtmlTable, Page, Section, answers, banner};
-use super::words;
 
 pub use comparison::comparison;
 
@@ -59,13 +59,13 @@ fn title(findings: &ReportFindings) -> String {
 fn head(findings: &ReportFindings) -> Markup {
     let run = &findings.run;
     let span = match (&run.start, &run.end) {
-        (Some(start), Some(end)) => format!("{} to {}", words::day(*start), words::day(*end)),
+        (Some(start), Some(end)) => format!("{} to {}", format::day(*start), format::day(*end)),
         _ => "no time has passed in it".into(),
     };
     html! {
         p {
             (run.mode) " of scenario " strong { (run.scenario) } ", " (span) ", begun with "
-            (words::dollars(run.bankroll)) "."
+            (format::dollars(run.bankroll)) "."
             @if !run.finished { " It still goes on: these are the figures so far." }
         }
         @for warning in &findings.warnings { (banner(warning.tone, &warning.title, &warning.text)) }
@@ -108,10 +108,10 @@ fn trades(findings: &ReportFindings) -> Markup {
         }
         _ => format!("All {all} closed positions"),
     };
-    let number = words::number_cell;
+    let number = format::number_cell;
     let rows = shown.iter().map(|trade| {
         vec![
-            HtmlCell::text(words::day(trade.closed_at)),
+            HtmlCell::text(format::day(trade.closed_at)),
             HtmlCell::text(&trade.ticker),
             HtmlCell::text(&trade.title),
             HtmlCell::text(trade.side.to_string()),

@@ -12,7 +12,7 @@ use crate::report::html::{FactBlock, HtmlCell, HtmlColumn, HtmlTable, details, f
 
 use crate::report::stats::IntervalEstimate;
 
-use crate::report::words::{count, count_cell, dollars, estimate_cell, number_cell, percent};
+use crate::report::format::{count, count_cell, dollars, estimate_cell, number_cell, percent};
 
 /// Equity and the waterfall.
 pub fn money(findings: &ReportFindings) -> Markup {

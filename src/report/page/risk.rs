@@ -6,7 +6,7 @@ use crate::report::charts::AxisUnit;
 use crate::report::findings::{Postmortem, Prevented, ReportFindings, Stop};
 use crate::report::html::{HtmlCell, HtmlColumn, HtmlTable};
 
-use crate::report::words::{count, count_cell, day, estimate_cell, minute, number, number_cell, percent};
+use crate::report::format::{count, count_cell, day, estimate_cell, minute, number, number_cell, percent};
 
 /// Gates, sizes and halts.
 pub fn prevented(findings: &ReportFindings) -> Markup {

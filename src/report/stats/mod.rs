@@ -12,6 +12,7 @@ use statrs::distribution::{ContinuousCDF, Normal};
 pub mod assess;
 pub mod binned;
 pub mod bootstrap;
+pub mod conclusion;
 pub mod evidence;
 mod grid;
 pub mod isotonic;
@@ -20,7 +21,6 @@ pub mod overfitting;
 mod paired;
 pub mod recalibration;
 pub mod scores;
-pub mod verdict;
 
 pub use assess::{Assessment, assess};
 
@@ -177,6 +177,8 @@ fn quantile(sorted: &[f64], share: f64) -> f64 {
 }
 
 #[cfg(test)]
+mod conclusion_tests;
+#[cfg(test)]
 mod coverage_tests;
 #[cfg(test)]
 mod evidence_tests;
@@ -184,5 +186,3 @@ mod evidence_tests;
 mod reference_tests;
 #[cfg(test)]
 mod tests;
-#[cfg(test)]
-mod verdict_tests;

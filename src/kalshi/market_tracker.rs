@@ -14,9 +14,9 @@ use crate::engine::gateway::BookExtras;
 use crate::event::MarketEvent;
 
 use super::book::Top;
-use super::frame::{Lifecycle, Ticker, Turn};
 use super::schema::SchemaError;
 use super::wire::{self, MarketResult};
+use super::ws_messages::{Lifecycle, Ticker, Turn};
 
 /// Which markets are of interest.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -286,7 +286,7 @@ impl MarketTracker {
 
     /// The levels beneath the best prices of a book that is kept up; `counts` says whether another level there
     /// is told as a change of the quote is, or only with the next quote.
-    pub fn deepen(&mut self, ticker: &str, deeper: Arc<Depth>, counts: bool) {
+    pub fn update_depth(&mut self, ticker: &str, deeper: Arc<Depth>, counts: bool) {
         let Some(id) = self.id(ticker) else { return };
         self.known[id.index()].deeper = deeper;
         if counts {
@@ -458,5 +458,5 @@ fn settlement_of(report: &wire::ApiMarket) -> Option<Price> {
 }
 
 #[cfg(test)]
-#[path = "watch_tests.rs"]
+#[path = "market_tracker_tests.rs"]
 mod tests;

@@ -191,7 +191,7 @@ impl Lane {
                         self.engine.catch_up(batch.inputs[row as usize].at)?;
                         is_idle = self.engine.desk.execution().is_idle();
                     }
-                    self.engine.desk.glance(market, twice_mid);
+                    self.engine.desk.mark_to_mid(market, twice_mid);
                 }
             }
         }

@@ -21,8 +21,8 @@ use tokio::task::JoinHandle;
 use tracing::{info, warn};
 
 use crate::desk::Desk;
-use crate::desk::book::MarketState;
 use crate::desk::decision::Output;
+use crate::desk::market_state::MarketState;
 use crate::domain::{Fact, Money, Span, Timestamp};
 use crate::engine::gateway::{EventSource, Feed, GatewayError, Next, SessionEvent, Venue};
 use crate::engine::{Engine, EngineError, Journal, JournalError};
@@ -30,26 +30,26 @@ use crate::event::{Command, Control, Input, MarketEvent, Stamped};
 use crate::feed::LiveFeed;
 use crate::feed::live::{Pace, RecorderSink};
 use crate::journal::TradeLogger;
-use crate::journal::ledger::LedgerError;
+use crate::journal::sqlite::LedgerError;
 use crate::kalshi::auth::Credentials;
 use crate::kalshi::clock;
 use crate::kalshi::environment::Environment;
 use crate::kalshi::link::Link;
+use crate::kalshi::market_tracker::{MarketScope, MarketTracker};
 use crate::kalshi::orders::OrderTracker;
 use crate::kalshi::perform::MarketReader;
 use crate::kalshi::rest::{ApiError, Rest};
 use crate::kalshi::session::{self, BookDepth, SessionParts, SessionSettings};
 use crate::kalshi::venue::{KalshiVenue, SessionCommand};
-use crate::kalshi::watch::{MarketScope, MarketTracker};
 use crate::scenario::Scenario;
 use crate::sim::{FillModel, SimExchange};
 
 mod startup;
 
 use super::entry_group::EntryGroup;
-use super::opening::{IN_FORCE, LedgerOpening, ORDER_GROUP, OpenError, refit, untold};
-use super::owner::TakenControls;
-use super::recover::{BufferedCommands, RecoveryFeed, resume_watch};
+use super::ledger_open::{IN_FORCE, LedgerOpening, ORDER_GROUP, OpenError, reconfigure, unseen_facts};
+use super::operator::TakenControls;
+use super::reconciliation::{BufferedCommands, RecoveryFeed, resume_watch};
 
 /// News held for the engine before the session conflates.
 const NEWS: usize = 4_096;
@@ -341,7 +341,7 @@ struct LiveRunner<'a> {
     ledger_file: PathBuf,
     entry_group: Option<Arc<EntryGroup>>,
     foreign_cash: Option<Money>,
-    refit: Option<Arc<str>>,
+    reconfigure: Option<Arc<str>>,
     facts: Vec<(Timestamp, Fact)>,
     session: SessionSettings,
     sim: Option<SimExchange>,
@@ -377,7 +377,7 @@ impl<'a> LiveRunner<'a> {
         let opened = opening.open(scenario)?;
         info!(run = opened.run_id, ledger = %ledger.display(), "the ledger is open");
         let watch = resume_watch(MarketTracker::new(scope.clone(), half_age), &opened.desk);
-        let facts = untold(facts, opened.desk.facts().iter().map(|(_, fact)| *fact));
+        let facts = unseen_facts(facts, opened.desk.facts().iter().map(|(_, fact)| *fact));
         let entry_group = (!settings.paper)
             .then(|| Arc::new(EntryGroup::new(rest.clone(), bankroll, opened.group.clone())));
         let recorder = HookedJournal {
@@ -392,7 +392,7 @@ impl<'a> LiveRunner<'a> {
             feed: StartupThenLiveFeed::Given(RecoveryFeed(VecDeque::new())),
             venue: LiveVenue::Kept(BufferedCommands::default()),
         };
-        let mut engine = Engine::new(opened.desk, nothing, recorder).with_refit(refit);
+        let mut engine = Engine::new(opened.desk, nothing, recorder).with_reconfigure(reconfigure);
         engine.seq = opened.seq;
         Ok(Self {
             runtime,
@@ -408,7 +408,7 @@ impl<'a> LiveRunner<'a> {
             ledger_file: ledger,
             entry_group,
             foreign_cash: opened.foreign_cash.map(Money::from_micros),
-            refit: opened.refit,
+            reconfigure: opened.reconfigure,
             facts,
             session: SessionSettings {
                 stream: settings.stream,
@@ -465,7 +465,7 @@ impl<'a> LiveRunner<'a> {
             feed = feed.with_depth();
         }
         if let Some(asides) = self.asides.take() {
-            feed = feed.with_asides(asides);
+            feed = feed.with_recorder(asides);
         }
         let open = |book: &&MarketState| book.settled.is_none() && book.close_time > desk.now();
         for book in desk.books().iter().filter(open) {

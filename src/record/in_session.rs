@@ -319,5 +319,5 @@ impl SessionTap {
 }
 
 #[cfg(test)]
-#[path = "inside_tests.rs"]
+#[path = "in_session_tests.rs"]
 mod tests;

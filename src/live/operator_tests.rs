@@ -5,7 +5,7 @@ use std::time::Instant;
 use crate::domain::Money;
 use crate::kalshi::environment::Environment;
 use crate::kalshi::rest::Rest;
-use crate::live::inbox::{RequestAnswer, wait_answer, write_stop};
+use crate::live::control_inbox::{RequestAnswer, wait_answer, write_stop};
 
 use super::*;
 

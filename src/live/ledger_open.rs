@@ -9,8 +9,8 @@ use crate::domain::{Fact, Timestamp};
 use crate::engine::gateway::EventSource;
 use crate::engine::{Engine, EngineError, JournalError};
 use crate::journal::TradeLogger;
-use crate::journal::ledger::{LedgerError, RunHeader, is_blank};
 use crate::journal::replay::{RecordedRun, SilentVenue};
+use crate::journal::sqlite::{LedgerError, RunHeader, is_blank};
 use crate::scenario::{Scenario, ScenarioError};
 
 /// Note: the scenario a ledger began with, as resolved.
@@ -58,7 +58,7 @@ pub struct OpenedLedger {
     /// What the account held beyond our cash, in millionths; `None` on the first start.
     pub foreign_cash: Option<i64>,
     /// The scenario to change to, if it is not the one in force.
-    pub refit: Option<Arc<str>>,
+    pub reconfigure: Option<Arc<str>>,
 }
 
 /// How a ledger is opened.
@@ -106,7 +106,7 @@ impl LedgerOpening<'_> {
             trades: Vec::new(),
             group: None,
             foreign_cash: None,
-            refit: None,
+            reconfigure: None,
         })
     }
 
@@ -133,7 +133,7 @@ impl LedgerOpening<'_> {
         let inputs = recording.inputs();
         let session = EventSource { feed: inputs, venue: SilentVenue };
         let desk = Desk::new(first.desk, first.seats);
-        let mut engine = Engine::new(desk, session, recording.comparison()).with_refit(refit);
+        let mut engine = Engine::new(desk, session, recording.comparison()).with_reconfigure(reconfigure);
         let repeated = engine.run(|_, _| ()).and_then(|()| {
             let at = engine.desk.now();
             engine.journal.finish(at).map_err(EngineError::Journal)
@@ -152,7 +152,7 @@ impl LedgerOpening<'_> {
             trades,
             group,
             foreign_cash,
-            refit: (now != in_force).then(|| now.into()),
+            reconfigure: (now != in_force).then(|| now.into()),
         })
     }
 
@@ -178,14 +178,14 @@ impl LedgerOpening<'_> {
 ///
 /// # Errors
 /// When the scenario does not hold.
-pub fn refit(scenario: &str) -> Result<(DeskSettings, Vec<StrategySlot>), String> {
+pub fn reconfigure(scenario: &str) -> Result<(DeskSettings, Vec<StrategySlot>), String> {
     let scenario = Scenario::parse(scenario, &[], Path::new("")).map_err(|error| error.to_string())?;
     Ok((scenario.desk, scenario.seats))
 }
 
 /// The facts among `all` that are not among those `told`. One that stands there twice may be told twice.
 #[must_use]
-pub fn untold(
+pub fn unseen_facts(
     mut all: Vec<(Timestamp, Fact)>,
     told: impl IntoIterator<Item = Fact>,
 ) -> Vec<(Timestamp, Fact)> {

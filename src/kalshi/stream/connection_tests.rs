@@ -16,7 +16,7 @@ use tokio_tungstenite::{WebSocketStream, accept_hdr_async};
 use super::*;
 use crate::kalshi::auth::Credentials;
 use crate::kalshi::environment::Environment;
-use crate::kalshi::frame::SandboxClockMessage;
+use crate::kalshi::ws_messages::SandboxClockMessage;
 
 /// The secret key of the first example of RFC 8032, which is no secret.
 const PEM: &str = "-----BEGIN PRIVATE KEY-----\n\

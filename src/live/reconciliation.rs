@@ -15,10 +15,10 @@ use crate::domain::{
 };
 use crate::engine::gateway::{Feed, GatewayError, Next, Venue};
 use crate::event::{Command, Control, Fill, Input, MarketEvent, Stamped, VenueEvent};
+use crate::kalshi::market_tracker::MarketTracker;
 use crate::kalshi::orders::OrderTracker;
 use crate::kalshi::perform::{MarketReader, settle_orders};
 use crate::kalshi::rest::{ApiError, OrderFilter, Rest};
-use crate::kalshi::watch::MarketTracker;
 use crate::kalshi::wire::ApiOrderStatus;
 
 /// How long what became of old orders may take to find out.
@@ -268,7 +268,7 @@ fn compare_cash(
 ///
 /// # Errors
 /// When it cannot be found out.
-pub async fn news_since(
+pub async fn events_since(
     rest: &Rest,
     reader: &MarketReader,
     watch: &mut MarketTracker,
@@ -297,8 +297,9 @@ pub async fn news_since(
 #[must_use]
 pub fn gaps(desk: &Desk, at: Timestamp) -> VecDeque<Stamped<Input>> {
     let quoted = desk.books().iter().filter(|book| book.quoted_at.is_some() && book.settled.is_none());
-    let gap =
-        |book: &crate::desk::book::MarketState| Input::Market(MarketEvent::Gap { market: book.market.id });
+    let gap = |book: &crate::desk::market_state::MarketState| {
+        Input::Market(MarketEvent::Gap { market: book.market.id })
+    };
     quoted.map(|book| Stamped { at, value: gap(book) }).collect()
 }
 

@@ -2,7 +2,7 @@
 
 use super::assess::Assessment;
 use super::binned::BinnedForecasts;
-use super::{Forecasts, IntervalEstimate, assess, verdict};
+use super::{Forecasts, IntervalEstimate, assess, conclusion};
 
 const DIRECTIONS: [&str; 8] = [
     "overconfident",
@@ -25,7 +25,7 @@ fn estimate(value: f64, low: f64, high: f64) -> IntervalEstimate {
 
 fn bin(said: f64, rate: f64, low: f64, high: f64) -> String {
     let (from, to, count, events) = (said, said, 104, 90);
-    verdict::bin(&BinnedForecasts { from, to, count, events, mean_forecast: said, rate, low, high })
+    conclusion::bin(&BinnedForecasts { from, to, count, events, mean_forecast: said, rate, low, high })
 }
 
 /// An assessment of enough forecasts, whose figures a test sets as it needs.
@@ -39,17 +39,17 @@ fn assessment() -> Assessment {
 
 #[test]
 fn too_few_is_said_first() {
-    assert_eq!(verdict::too_few(37, 30).unwrap(), "37 resolved forecasts: too few to tell, 100 needed.");
-    assert_eq!(verdict::too_few(1, 1).unwrap(), "1 resolved forecast: too few to tell, 100 needed.");
-    let few = verdict::too_few(500, 8).unwrap();
+    assert_eq!(conclusion::too_few(37, 30).unwrap(), "37 resolved forecasts: too few to tell, 100 needed.");
+    assert_eq!(conclusion::too_few(1, 1).unwrap(), "1 resolved forecast: too few to tell, 100 needed.");
+    let few = conclusion::too_few(500, 8).unwrap();
     assert_eq!(few, "500 resolved forecasts, but of 8 events: too few to tell, 20 needed.");
-    assert!(verdict::too_few(100, 20).is_none() && verdict::too_few(99, 20).is_some());
+    assert!(conclusion::too_few(100, 20).is_none() && conclusion::too_few(99, 20).is_some());
     let mut found = assessment();
     found.brier_difference = estimate(0.1, 0.05, 0.15);
-    assert!(directional(&verdict::against_market(&found).words));
+    assert!(directional(&conclusion::against_market(&found).words));
     found.events = 19;
-    assert!(!directional(&verdict::against_market(&found).words));
-    assert!(!directional(&verdict::calibration(99, 99, &found.model).words));
+    assert!(!directional(&conclusion::against_market(&found).words));
+    assert!(!directional(&conclusion::calibration(99, 99, &found.model).words));
 }
 
 #[test]
@@ -75,12 +75,12 @@ fn bins_in_words() {
         low: 0.01,
         high: 0.4,
     };
-    assert!(verdict::bin(&few).ends_with("too few to tell."));
+    assert!(conclusion::bin(&few).ends_with("too few to tell."));
     assert!(
-        verdict::bin(&BinnedForecasts { count: 90, ..few }).ends_with("too few to tell."),
+        conclusion::bin(&BinnedForecasts { count: 90, ..few }).ends_with("too few to tell."),
         "of nine events"
     );
-    assert!(verdict::bin(&BinnedForecasts { count: 10, events: 10, ..few }).ends_with("too high."));
+    assert!(conclusion::bin(&BinnedForecasts { count: 10, events: 10, ..few }).ends_with("too high."));
 }
 
 /// Walks intervals over what was said in steps too fine to print.
@@ -107,20 +107,20 @@ fn the_market_in_words() {
     found.market.brier = IntervalEstimate::bare(0.034);
     found.brier_difference = estimate(0.068, 0.0501, 0.0899);
     assert_eq!(
-        verdict::against_market(&found).words,
+        conclusion::against_market(&found).words,
         "Brier 0.102 against the market's 0.034; the difference 0.068 (0.050 to 0.090) is not luck: \
          the market's prices were better."
     );
     found.brier_difference = estimate(-0.02, -0.031, -0.009);
-    assert!(verdict::against_market(&found).words.ends_with("is not luck: the model was better."));
+    assert!(conclusion::against_market(&found).words.ends_with("is not luck: the model was better."));
     for (low, high) in [(-0.01, 0.09), (0.0, 0.09), (-0.09, 0.0), (0.0, 0.0), (0.0009, 0.1), (-0.1, -0.0009)]
     {
         found.brier_difference = estimate(f64::midpoint(low, high), low, high);
-        let words = verdict::against_market(&found).words;
+        let words = conclusion::against_market(&found).words;
         assert!(!directional(&words) && words.ends_with("they cannot be told apart."), "{words}");
     }
     found.brier_difference = IntervalEstimate::bare(0.5);
-    assert!(!directional(&verdict::against_market(&found).words));
+    assert!(!directional(&conclusion::against_market(&found).words));
 }
 
 #[test]
@@ -129,7 +129,7 @@ fn calibration_in_words() {
     let mut words = |slope: Option<IntervalEstimate>, lean: IntervalEstimate| {
         scores.slope = slope;
         scores.in_the_large = lean;
-        verdict::calibration(120, 120, &scores).words
+        conclusion::calibration(120, 120, &scores).words
     };
     let (even, level) = (estimate(0.2, -3.0, 3.4), estimate(1.02, 0.8, 1.3));
     assert_eq!(

@@ -426,9 +426,9 @@ fn insert_row(connection: &Connection, record: &Record) -> rusqlite::Result<()> 
             let strategy = resume.strategy.map(|strategy| strategy.0);
             connection.execute(sql, params![RUN, strategy, resume.at.nanos(), resume.reason])
         }
-        Record::Refit(refit) => {
+        Record::Refit(reconfigure) => {
             let sql = "INSERT INTO strategy VALUES (?1, ?2, ?3) ON CONFLICT DO NOTHING";
-            for (number, (name, _)) in refit.strategies.iter().enumerate() {
+            for (number, (name, _)) in reconfigure.strategies.iter().enumerate() {
                 connection.execute(sql, params![RUN, number, &**name])?;
             }
             Ok(0)

@@ -8,11 +8,11 @@ use tracing::{info, warn};
 use crate::domain::{Money, Timestamp};
 use crate::event::{CloseReason, Command, Control, Input, Stamped, VenueEvent};
 use crate::kalshi::clock;
-use crate::kalshi::watch::MarketTracker;
-use crate::live::inbox::read_stop;
-use crate::live::opening::FOREIGN_CASH;
-use crate::live::recover::{
-    BufferedCommands, ExchangeAccount, OwnBooks, RecoveryFeed, compare, gaps, news_since, unmanaged,
+use crate::kalshi::market_tracker::MarketTracker;
+use crate::live::control_inbox::read_stop;
+use crate::live::ledger_open::FOREIGN_CASH;
+use crate::live::reconciliation::{
+    BufferedCommands, ExchangeAccount, OwnBooks, RecoveryFeed, compare, events_since, gaps, unmanaged,
 };
 
 use super::{LiveError, LiveRunner, LiveVenue, StartupThenLiveFeed};
@@ -44,8 +44,8 @@ impl LiveRunner<'_> {
         }
     }
 
-    fn add_refit(&mut self, inputs: &mut VecDeque<Stamped<Input>>, at: Timestamp) {
-        if let Some(scenario) = self.refit.take() {
+    fn add_reconfigure(&mut self, inputs: &mut VecDeque<Stamped<Input>>, at: Timestamp) {
+        if let Some(scenario) = self.reconfigure.take() {
             info!("the scenario is not the one the ledger ended with; its settings hold from here on");
             inputs.push_back(Stamped { at, value: Input::Control(Control::Refit { scenario }) });
         }
@@ -60,7 +60,7 @@ impl LiveRunner<'_> {
             let closed = VenueEvent::Closed { order: open.order.id, reason: CloseReason::ByExchange };
             inputs.push_back(Stamped { at, value: Input::Venue(closed) });
         }
-        self.add_refit(&mut inputs, at);
+        self.add_reconfigure(&mut inputs, at);
         self.tell(inputs)
     }
 
@@ -87,7 +87,7 @@ impl LiveRunner<'_> {
         }
         let at = missed.back().map_or(now, |input| input.at).max(self.engine.desk.now().just_after());
         if self.engine.seq > 0 {
-            self.add_refit(&mut missed, at);
+            self.add_reconfigure(&mut missed, at);
         }
         let mut kept = self.tell(missed)?;
         if !findings.foreign.is_empty() {
@@ -120,7 +120,7 @@ impl LiveRunner<'_> {
                 tracker.command(&Command::Cancel { order: open.order.id, market: open.order.market });
             }
         }
-        let news = news_since(&self.rest, &self.reader, watch, tracker, desk, now);
+        let news = events_since(&self.rest, &self.reader, watch, tracker, desk, now);
         self.runtime.block_on(news).map_err(LiveError::Exchange)
     }
 

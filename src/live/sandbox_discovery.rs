@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use super::place;
+use super::paths;
 
 /// A running sandbox.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -37,11 +37,11 @@ impl Sandbox {
     /// # Errors
     /// When the data folder cannot be written.
     pub fn announce(self) -> io::Result<Announced> {
-        self.announce_in(&place::data_dir()?)
+        self.announce_in(&paths::data_dir()?)
     }
 
     fn announce_in(self, folder: &Path) -> io::Result<Announced> {
-        place::make_private(folder)?;
+        paths::make_private(folder)?;
         let file = folder.join("sandbox.json");
         let partial = folder.join(format!(".sandbox.{}.partial", self.pid));
         fs::write(&partial, serde_json::to_string(&self).expect("plain data"))?;
@@ -54,7 +54,7 @@ impl Sandbox {
     /// # Errors
     /// When its file is there and cannot be read.
     pub fn find() -> io::Result<Option<Self>> {
-        Self::find_in(&place::data_dir()?)
+        Self::find_in(&paths::data_dir()?)
     }
 
     fn find_in(folder: &Path) -> io::Result<Option<Self>> {

@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use crate::domain::{Depth, Timestamp};
 use crate::kalshi::book::{BookId, OrderBooks, Top};
-use crate::kalshi::frame::Frame;
+use crate::kalshi::ws_messages::Frame;
 
 use super::StreamEvent;
 

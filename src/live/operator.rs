@@ -16,9 +16,9 @@ use crate::event::Control;
 use crate::kalshi::venue::SessionCommand;
 use crate::scenario::Scenario;
 
+use super::control_inbox::{Inbox, Request, RequestRefusal, read_stop};
 use super::entry_group::EntryGroup;
-use super::inbox::{Inbox, Request, RequestRefusal, read_stop};
-use super::opening::untold;
+use super::ledger_open::unseen_facts;
 
 /// How often the owner's requests are looked for.
 const LOOK_EVERY: Duration = Duration::from_millis(250);
@@ -202,7 +202,7 @@ impl Owner {
     /// Tells the desk the rows that its facts files did not have before.
     async fn learn(&mut self, files: &[PathBuf]) -> Result<(), String> {
         let all = read_facts(files).map_err(|error| error.to_string())?;
-        let new = untold(all, self.facts.iter().map(|(_, fact)| *fact));
+        let new = unseen_facts(all, self.facts.iter().map(|(_, fact)| *fact));
         if !new.is_empty() {
             info!(facts = new.len(), "the facts files have new rows");
         }
@@ -259,5 +259,5 @@ pub async fn signals(asks: mpsc::Sender<SessionCommand>, first_of_all: &str) {
 }
 
 #[cfg(test)]
-#[path = "owner_tests.rs"]
+#[path = "operator_tests.rs"]
 mod tests;

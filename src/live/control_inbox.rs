@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::kalshi::clock;
 
-use super::place::{beside, make_private};
+use super::paths::{beside, make_private};
 
 /// A request is a line or two; what is larger is something else.
 const LARGEST: u64 = 64 * 1024;
@@ -246,5 +246,5 @@ pub fn remove_stop(ledger: &Path) -> io::Result<bool> {
 }
 
 #[cfg(test)]
-#[path = "inbox_tests.rs"]
+#[path = "control_inbox_tests.rs"]
 mod tests;

@@ -10,10 +10,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::report::stats::IntervalEstimate;
 use crate::report::stats::bootstrap::{Bootstrap, DRAWS};
+use crate::report::stats::conclusion::ENOUGH_EVENTS;
 use crate::report::stats::overfitting::{Returns, probability_of_overfitting};
-use crate::report::stats::verdict::ENOUGH_EVENTS;
 
-use super::axes::Set;
+use super::parameter_space::Set;
 use super::result::TaskResult;
 
 /// Parts of time between which sets are chosen and judged: 252 ways to halve them.

@@ -7,7 +7,7 @@ use plotters::coord::Shift;
 use plotters::prelude::*;
 use plotters::style::text_anchor::{HPos, Pos, VPos};
 
-use super::look::{BAD, Ink, LineStyle, PANEL, marker, reference, whisker};
+use super::style::{BAD, Ink, LineStyle, PANEL, marker, reference, whisker};
 
 /// Units of the drawing in a pixel of the page.
 const SCALE: f64 = 10.0;
