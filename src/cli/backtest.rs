@@ -26,6 +26,7 @@ use crate::scenario::Scenario;
 use crate::sim::SimExchange;
 
 use super::run::{Manifest, Opened, RunFlags, open_feed, point_latest, run_id};
+use super::shown_scenario::ShownScenario;
 use super::{Common, Failure, OutArgs, ScenarioArgs, json, print, render};
 
 /// Replay scenarios' data through the engine.
@@ -119,26 +120,6 @@ impl BacktestCommand {
             folder.write("report.html", &page(&ReportFindings::of(&ledger)?))?;
         }
         Ok((folder.complete()?, summary))
-    }
-}
-
-/// What of a scenario the printed summary mentions.
-pub struct ShownScenario {
-    /// What it is about.
-    pub description: String,
-    /// The assumed half spread in dollars.
-    pub half_spread: Option<f64>,
-    /// Whether halts were only recorded.
-    pub halts_ignored: bool,
-}
-
-impl ShownScenario {
-    fn of(scenario: &Scenario) -> Self {
-        Self {
-            description: scenario.description.clone(),
-            half_spread: scenario.resolved.feed.half_spread,
-            halts_ignored: scenario.desk.risk.ignore_halts,
-        }
     }
 }
 

@@ -25,6 +25,7 @@ mod resume;
 mod run;
 mod sandbox;
 pub mod screen;
+mod shown_scenario;
 mod status;
 mod sweep;
 

@@ -3,7 +3,8 @@
 use clap::Args;
 use serde_json::json;
 
-use crate::live::health::{Health, Moment};
+use crate::live::health::Health;
+use crate::live::moment::Moment;
 
 use super::desk::{LedgerArgs, LiveLedger};
 use super::{Common, Failure, json, print, render};

@@ -11,7 +11,7 @@ use crate::journal::sqlite;
 use crate::report::Summary;
 use crate::report::calibration::Calibration;
 
-use super::backtest::ShownScenario;
+use super::shown_scenario::ShownScenario;
 use super::{Color, Common, Failure};
 
 const CHART_WIDTH: usize = 72;

@@ -13,7 +13,8 @@ use ratatui::{DefaultTerminal, Frame};
 
 use crate::domain::Timestamp;
 use crate::kalshi::clock;
-use crate::live::health::{DecisionLine, Health, Moment};
+use crate::live::health::{DecisionLine, Health};
+use crate::live::moment::Moment;
 
 use super::desk::in_words;
 use super::render::dollars;

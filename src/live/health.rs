@@ -4,8 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::fmt;
 
-use serde::de::Error;
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde::{Deserialize, Serialize};
 
 use crate::desk::decision::{
     Evaluation, FillBooked, OrderDone, OrderEnd, OrderPlaced, Output, Record, Trade, Verdict,
@@ -21,6 +20,7 @@ use crate::domain::{
 use crate::event::{Input, RejectReason, VenueEvent};
 use crate::report::summary::{dollars, portion};
 
+use super::moment::Moment;
 use super::notify::{Notification, NotificationKind};
 
 /// The name of the note in the ledger.
@@ -29,28 +29,6 @@ pub const NOTE: &str = "health";
 const REMEMBERED: usize = 20;
 /// So many orders refused in a row, and none taken, is more than bad luck: the owner is told.
 const REFUSED_IN_A_ROW: u64 = 3;
-
-/// A moment that is text in JSON.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Moment(pub Timestamp);
-
-impl fmt::Display for Moment {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
-    }
-}
-
-impl Serialize for Moment {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(&self.0)
-    }
-}
-
-impl<'de> Deserialize<'de> for Moment {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        Timestamp::parse(&String::deserialize(deserializer)?).map(Self).map_err(D::Error::custom)
-    }
-}
 
 /// What the desk does not know of its own session.
 #[derive(Clone, Debug)]

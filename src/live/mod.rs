@@ -6,6 +6,7 @@ pub mod entry_group;
 pub mod health;
 pub mod ledger_open;
 pub mod lock;
+pub mod moment;
 pub mod notify;
 pub mod operator;
 pub mod paths;

@@ -21,7 +21,7 @@ use crate::domain::Timestamp;
 use crate::kalshi::clock;
 use crate::kalshi::limits::Backoff;
 
-use super::health::Moment;
+use super::moment::Moment;
 
 /// Events that wait for one target.
 const WAITING: usize = 256;

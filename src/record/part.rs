@@ -87,7 +87,7 @@ pub fn publish(
         published.bytes += length.len();
     }
     let text = serde_json::to_string(&after).expect("what is known is plain data");
-    files.add(folder.join(super::recorder::STATE), |file| write_text(file, &text))?;
+    files.add(folder.join(super::state::STATE), |file| write_text(file, &text))?;
     files.publish()?;
     *state = after;
     fs::remove_file(spool)

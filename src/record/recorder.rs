@@ -17,11 +17,10 @@ use crate::event::{Input, MarketEvent};
 use super::part::{Layout, Published, publish};
 use super::spool::Spool;
 use super::spool_record;
-use super::state::RecorderState;
+use super::state::{RecorderState, STATE};
 
 /// What is the recorder's own in the folder of a data set.
 const FOLDER: &str = ".recording";
-pub(super) const STATE: &str = ".recording/state.json";
 const SPOOL: &str = "spool";
 /// Lines are handed to the operating system so often, and to the disk.
 const WRITE_EVERY: Duration = Duration::from_millis(100);

@@ -18,6 +18,8 @@ use crate::event::{Input, MarketEvent};
 
 use super::spool_record::SpoolRecord;
 
+pub(super) const STATE: &str = ".recording/state.json";
+
 /// What is known after the last part.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

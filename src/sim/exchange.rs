@@ -20,13 +20,13 @@ use rand_chacha::ChaCha8Rng;
 
 use crate::domain::fee::{FeeAccumulator, Role};
 use crate::domain::{
-    Action, Contracts, Depth, FeeSchedule, Fraction, Level, MarketId, MarketStatus, Money, Order, OrderId,
-    Price, PriceGrid, Quote, SeriesId, Side, TimeInForce, Timestamp,
+    Action, Contracts, Depth, FeeSchedule, Fraction, Level, MarketId, MarketStatus, Order, OrderId, Price,
+    PriceGrid, Quote, SeriesId, TimeInForce, Timestamp,
 };
 use crate::engine::gateway::{GatewayError, Venue};
 use crate::event::{CloseReason, Command, Fill, Input, MarketEvent, RejectReason, Stamped, VenueEvent};
 
-use super::ladder::{Ladder, walk};
+use super::ladder::{Ladder, portion, takes_yes_ask, walk};
 use super::models::{FillModel, SimSettings};
 
 /// A market as the exchange sees it.
@@ -353,22 +353,12 @@ impl SimExchange {
     }
 }
 
-pub(super) fn takes_yes_ask(order: &Order) -> bool {
-    (order.side == Side::Yes) == (order.action == Action::Buy)
-}
-
 /// The displayed price an order meets, if it meets one.
 fn marketable(quote: &Quote, order: &Order) -> Option<Price> {
     match order.action {
         Action::Buy => quote.ask_of(order.side).filter(|&ask| ask <= order.limit),
         Action::Sell => quote.bid_of(order.side).filter(|&bid| bid >= order.limit),
     }
-}
-
-/// A part of some contracts, in whole contracts.
-pub(super) fn portion(contracts: Contracts, participation: Fraction) -> Contracts {
-    let part = Money::from_micros(contracts.hundredths()).portion(participation);
-    Contracts::from_hundredths(part.micros()).floor_whole()
 }
 
 /// Our share of a traded volume: whole contracts, at least one where any whole one traded.

@@ -1,8 +1,6 @@
 //! What is on offer level by level, where the data show more of a book than its best prices.
 
-use crate::domain::{Action, Contracts, Depth, Fraction, Level, Order, Price, Quote};
-
-use super::exchange::{portion, takes_yes_ask};
+use crate::domain::{Action, Contracts, Depth, Fraction, Level, Money, Order, Price, Quote, Side};
 
 /// What is left for us of a snapshot's levels, best first, in YES prices.
 #[derive(Debug, Default)]
@@ -55,4 +53,15 @@ pub(super) fn walk(levels: &mut [Level], order: &Order) -> Vec<Level> {
         }
     }
     taken
+}
+
+/// Whether an order trades against the asks of YES: it buys YES or sells NO.
+pub(super) fn takes_yes_ask(order: &Order) -> bool {
+    (order.side == Side::Yes) == (order.action == Action::Buy)
+}
+
+/// A part of some contracts, in whole contracts.
+pub(super) fn portion(contracts: Contracts, participation: Fraction) -> Contracts {
+    let part = Money::from_micros(contracts.hundredths()).portion(participation);
+    Contracts::from_hundredths(part.micros()).floor_whole()
 }

@@ -8,13 +8,10 @@ use plotters::prelude::*;
 use plotters::style::text_anchor::{HPos, Pos, VPos};
 
 use super::style::{BAD, Ink, LineStyle, PANEL, marker, reference, whisker};
+use super::units::{Backend, FONT, SCALE, px};
 
-/// Units of the drawing in a pixel of the page.
-const SCALE: f64 = 10.0;
 /// Height of a sheet before it is cut, in units; no chart comes near it.
 const TALL: u32 = 100_000;
-/// Size of the charts' text in pixels; a phone shows the narrow drawing one to one.
-pub(super) const FONT: f64 = 12.0;
 /// Height of a line of text in pixels.
 pub(super) const LINE: f64 = 16.0;
 /// Length of a whisker's ends, in units.
@@ -22,7 +19,6 @@ pub(super) const WHISKER: u32 = 70;
 
 /// Drawing into memory cannot fail, but plotters' elements say that they might.
 pub(super) type Drawn<T = ()> = Result<T, DrawingAreaErrorKind<std::io::Error>>;
-pub(super) type Backend<'a> = SVGBackend<'a>;
 pub(super) type Area<'a> = DrawingArea<Backend<'a>, Shift>;
 
 /// A chart, drawn for a desktop and for a phone; the page's style shows one of them.
@@ -64,13 +60,6 @@ impl Render for Svg {
     fn render(&self) -> Markup {
         PreEscaped(self.0.clone())
     }
-}
-
-/// Pixels in units of the drawing.
-pub(super) fn px(pixels: f64) -> i32 {
-    #[expect(clippy::cast_possible_truncation, reason = "a float's cast saturates, and sheets are small")]
-    let units = (pixels * SCALE).round() as i32;
-    units
 }
 
 /// Units of the drawing in pixels.

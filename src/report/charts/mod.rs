@@ -17,6 +17,7 @@ mod rolling;
 mod rows;
 mod scale;
 mod style;
+mod units;
 mod waterfall;
 
 #[cfg(test)]

@@ -6,10 +6,11 @@ use plotters::coord::ranged1d::{KeyPointHint, NoDefaultFormatting, Ranged, Value
 use plotters::prelude::*;
 use plotters::style::text_anchor::HPos;
 
-use super::canvas::{Area, Backend, Drawn, LINE, Sheet, fitted, pixels, px, text_width, widest};
+use super::canvas::{Area, Drawn, LINE, Sheet, fitted, pixels, text_width, widest};
 use super::reduce::reduced;
 use super::scale::{AxisRange, AxisUnit, Tick, time_range, time_ticks};
 use super::style::{Ink, LineStyle, marker, series_color};
+use super::units::{Backend, px};
 
 /// Between the end of the panels and the sheet's, in pixels.
 pub(super) const MARGIN: f64 = 10.0;

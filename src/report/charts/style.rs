@@ -6,7 +6,7 @@
 
 use plotters::prelude::*;
 
-use super::canvas::{Backend, FONT, px};
+use super::units::{Backend, FONT, px};
 
 const PAGE: RGBColor = RGBColor(0xff, 0xff, 0xff);
 pub(super) const PANEL: RGBColor = RGBColor(0xf5, 0xf7, 0xf9);

@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use super::bootstrap::{DRAWS, EventGroups, MOST_GROUPS};
 use super::grid::{self, GridStatistics};
-use super::paired::{Paired, Who};
+use super::paired::{Climatology, Paired, Who};
 use super::scores::{Corp, Murphy, Spiegelhalter, spiegelhalter};
 use super::{Forecasts, IntervalEstimate};
 
@@ -74,15 +74,6 @@ pub struct Scores {
     pub murphy: Murphy<IntervalEstimate>,
     /// Decomposition by isotonic recalibration.
     pub corp: Corp<IntervalEstimate>,
-}
-
-/// Scores of the share of YES.
-#[derive(Clone, Copy, Debug, Serialize)]
-pub struct Climatology {
-    /// ȳ(1 − ȳ).
-    pub brier: IntervalEstimate,
-    /// −ȳ ln ȳ − (1 − ȳ) ln(1 − ȳ), nats.
-    pub log_loss: IntervalEstimate,
 }
 
 /// The last [`WINDOW`] forecasts up to one.

@@ -1,10 +1,20 @@
 //! The scores that are functions of sums over forecasts, of model and market from the same draws.
 
-use super::assess::Climatology;
+use serde::Serialize;
+
 use super::bootstrap::{Bootstrap, EventGroups};
 use super::recalibration::{Recalibration, Slopes, logit, recalibration};
 use super::scores::surprise;
 use super::{Forecasts, IntervalEstimate, indicator};
+
+/// Scores of the share of YES.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub struct Climatology {
+    /// ȳ(1 − ȳ).
+    pub brier: IntervalEstimate,
+    /// −ȳ ln ȳ − (1 − ȳ) ln(1 − ȳ), nats.
+    pub log_loss: IntervalEstimate,
+}
 
 /// A forecaster.
 #[derive(Clone, Copy)]
