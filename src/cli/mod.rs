@@ -1,33 +1,16 @@
 //! The command line: arguments, one file a command, exit codes.
 
 mod access;
-mod backtest;
-mod completions;
-mod data;
+mod commands;
 mod data_page;
 mod desk;
-mod doctor;
-mod halt;
-mod halts;
-mod import;
-mod init;
-mod live;
-mod positions;
-mod pull;
-mod record;
+mod halt_lines;
 mod recording;
-mod reload;
 mod render;
-mod replay;
-mod report;
 mod report_text;
-mod resume;
 mod run;
-mod sandbox;
 pub mod screen;
 mod shown_scenario;
-mod status;
-mod sweep;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -40,6 +23,11 @@ use crate::engine::gateway::GatewayErrorKind;
 use crate::journal::sqlite::LedgerError;
 use crate::scenario::ScenarioError;
 use crate::sweep::SweepError;
+
+use commands::{
+    backtest, completions, data, doctor, halt, halts, init, live, positions, reload, replay, report, resume,
+    sandbox, status, sweep,
+};
 
 /// Finds mispriced contracts on Kalshi, sizes them under hard risk limits, trades them, and says honestly
 /// whether the edge is real.

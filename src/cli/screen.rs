@@ -71,7 +71,7 @@ fn is_quit(event: &Event) -> bool {
 
 fn show(frame: &mut Frame<'_>, health: &Health, now: Timestamp) {
     let held = u16::try_from(health.positions.len() + health.orders.len()).unwrap_or(u16::MAX);
-    let halts = super::status::halts(health);
+    let halts = super::halt_lines::halt_lines(health);
     let width = usize::from(frame.area().width.max(1));
     // A line that is cut would lose what to do.
     let rows: usize = halts.iter().map(|line| line.chars().count().div_ceil(width - width / 8)).sum();

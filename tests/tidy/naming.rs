@@ -9,7 +9,7 @@ use crate::{Source, fail_if_any, sources};
 
 /// The figures as they are. A change that lowers one writes the lower one here; none may rise.
 const FIGURES: Figures =
-    Figures { colliding_types: 6, one_word_types: 336, one_word_functions: 2020, short_doc_blocks: 1055 };
+    Figures { colliding_types: 6, one_word_types: 336, one_word_functions: 2019, short_doc_blocks: 1055 };
 /// What a doc block needs at least to say more than a name does.
 const SHORT_DOC_BLOCK: usize = 3;
 
@@ -29,7 +29,9 @@ struct Figures {
 fn declared<'a>(line: &'a str, keywords: &[&str]) -> Option<&'a str> {
     let mut words = line.split_whitespace();
     let keyword = words.by_ref().find(|word| {
-        let modifier = ["const", "async", "unsafe"].contains(word) || word.starts_with("pub");
+        // `pub(in crate::desk)` is two words.
+        let modifier =
+            ["const", "async", "unsafe"].contains(word) || word.starts_with("pub") || word.ends_with(')');
         !modifier
     })?;
     let name = keywords.contains(&keyword).then(|| words.next())??;
@@ -117,6 +119,7 @@ fn names_and_doc_blocks_only_get_better() {
 fn what_is_measured() {
     assert_eq!(declared("pub(super) struct Sum<'a> {", &["struct"]), Some("Sum"));
     assert_eq!(declared("pub const fn is_zero(self) -> bool {", &["fn"]), Some("is_zero"));
+    assert_eq!(declared("pub(in crate::cli) fn run(&self) {", &["fn"]), Some("run"));
     assert_eq!(declared("let fn_name = 3;", &["fn"]), None);
     let text = "//! Head.\n/// When.\nstruct Row;\n\n/// A row of the table,\n/// as read.\nstruct TableRow;\nfn read() {}\n\
                 #[cfg(test)]\nmod tests {\n    struct Row2;\n}\n";

@@ -4,11 +4,13 @@
 //! The engine is never waited for: while it is behind, market news is held as "this market changed" and
 //! told once, with the latest prices; answers about orders are held in order.
 
-mod heard;
+mod clock_sync;
+mod inbound;
+mod outbound;
 mod pause;
+mod sweep;
 #[cfg(test)]
 mod tests;
-mod told;
 
 use std::collections::VecDeque;
 use std::sync::Arc;

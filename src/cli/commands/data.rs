@@ -18,7 +18,7 @@ use crate::sweep::result;
 use super::import::Import;
 use super::pull::PullCommand;
 use super::record::RecordCommand;
-use super::{Common, Failure, data_page, json, print, render};
+use crate::cli::{Common, Failure, data_page, json, print, render};
 
 /// Look after data sets.
 #[derive(Debug, Subcommand)]
@@ -59,7 +59,7 @@ pub struct Show {
 }
 
 impl DataCommand {
-    pub(super) fn run(&self, common: &Common) -> Result<(), Failure> {
+    pub(in crate::cli) fn run(&self, common: &Common) -> Result<(), Failure> {
         match self {
             Self::Check(check) => check.run(common),
             Self::Show(show) => show.run(common),

@@ -25,9 +25,9 @@ use crate::report::{RunTally, Summary};
 use crate::scenario::Scenario;
 use crate::sim::SimExchange;
 
-use super::run::{Manifest, Opened, RunFlags, open_feed, point_latest, run_id};
-use super::shown_scenario::ShownScenario;
-use super::{Common, Failure, OutArgs, ScenarioArgs, json, print, render};
+use crate::cli::run::{Manifest, Opened, RunFlags, open_feed, point_latest, run_id};
+use crate::cli::shown_scenario::ShownScenario;
+use crate::cli::{Common, Failure, OutArgs, ScenarioArgs, json, print, render};
 
 /// Replay scenarios' data through the engine.
 ///
@@ -50,7 +50,7 @@ pub struct BacktestCommand {
 }
 
 impl BacktestCommand {
-    pub(super) fn run(&self, common: &Common) -> Result<(), Failure> {
+    pub(in crate::cli) fn run(&self, common: &Common) -> Result<(), Failure> {
         let flags = self.flags;
         // All are read before the first is run: nothing is half done because the last one has a typo.
         let scenarios = self.scenarios.iter().map(|file| Scenario::load(file, &self.scenario.overrides));

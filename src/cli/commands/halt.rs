@@ -16,9 +16,9 @@ use crate::live::ledger_open::{ENVIRONMENT, ORDER_GROUP};
 use crate::live::paths;
 use crate::live::registry::RunningDesk;
 
-use super::access::{EnvArgs, EnvName, ExchangeAccess};
-use super::desk::{LedgerArgs, OwnerRequestOutcome, PATIENCE, PostedRequest, note};
-use super::{Common, Failure, json, print};
+use crate::cli::access::{EnvArgs, EnvName, ExchangeAccess};
+use crate::cli::desk::{LedgerArgs, OwnerRequestOutcome, PATIENCE, PostedRequest, note};
+use crate::cli::{Common, Failure, json, print};
 
 /// Stop opening positions, now and at every start, until `protogen resume --trading`.
 ///
@@ -63,7 +63,7 @@ struct HaltOutcome {
 }
 
 impl HaltCommand {
-    pub(super) fn run(&self, common: &Common) -> Result<(), Failure> {
+    pub(in crate::cli) fn run(&self, common: &Common) -> Result<(), Failure> {
         let running = LedgerArgs { ledger: self.ledger.clone() }.running();
         let mut done = HaltOutcome::default();
         // Each way to stop is tried, whatever becomes of the others.
@@ -155,7 +155,7 @@ impl HaltCommand {
         let there = traded.into_iter().filter(|(other, _)| *other == env);
         let groups: Vec<String> = there.filter_map(|(_, group)| group).collect();
         let access = self.env.access_to(env)?;
-        let runtime = super::runtime()?;
+        let runtime = crate::cli::runtime()?;
         runtime.block_on(cancel(&access, &groups))
     }
 }

@@ -20,7 +20,7 @@ use crate::sandbox::serve::ServeError;
 use crate::sandbox::{Faults, Keys, SandboxExchange, SandboxSettings, ServeSettings, Speed, Tier, serve};
 use crate::sim::{FillModel, LatencyModel, SimSettings};
 
-use super::{Common, Failure, json, print};
+use crate::cli::{Common, Failure, json, print};
 
 /// Serve a data set as a Kalshi-compatible exchange on 127.0.0.1, until Ctrl-C.
 ///
@@ -130,12 +130,12 @@ fn tiers() -> impl Iterator<Item = &'static str> {
 }
 
 impl SandboxCommand {
-    pub(super) fn run(&self, common: &Common) -> Result<(), Failure> {
+    pub(in crate::cli) fn run(&self, common: &Common) -> Result<(), Failure> {
         let (exchange, markets) = self.exchange()?;
         let mut keys = Keys::default();
         let key_id = own_key(&mut keys, &self.key_out)?;
         self.key_in.iter().try_for_each(|user| register(&mut keys, user))?;
-        super::runtime()?.block_on(async {
+        crate::cli::runtime()?.block_on(async {
             let address = ("127.0.0.1", self.port);
             let listener = TcpListener::bind(address).await.map_err(|error| self.no_port(&error))?;
             let port = listener.local_addr().map_err(|error| self.no_port(&error))?.port();

@@ -17,9 +17,9 @@ use crate::live::lock::{Holder, LedgerLock};
 use crate::live::paths;
 use crate::scenario::Scenario;
 
-use super::access::{EnvArgs, ExchangeAccess};
-use super::desk::in_words;
-use super::{Common, Failure, ScenarioArgs, json, print, render};
+use crate::cli::access::{EnvArgs, ExchangeAccess};
+use crate::cli::desk::in_words;
+use crate::cli::{Common, Failure, ScenarioArgs, json, print, render};
 
 /// Clocks further apart than this are worth setting; further than `REFUSED_MS`, requests are refused.
 const WORRYING_MS: i64 = 1_000;
@@ -97,14 +97,14 @@ impl DoctorFindings {
 }
 
 impl DoctorCommand {
-    pub(super) fn run(&self, common: &Common) -> Result<(), Failure> {
+    pub(in crate::cli) fn run(&self, common: &Common) -> Result<(), Failure> {
         let mut found = DoctorFindings::default();
         let scenario = self.scenario(&mut found);
         self.ledger(scenario.as_ref(), &mut found);
         match self.env.access() {
             Err(failure) => found.fail("exchange", failure.code, failure.message),
             Ok(access) => {
-                super::runtime()?.block_on(exchange(&access, scenario.as_ref(), &mut found));
+                crate::cli::runtime()?.block_on(exchange(&access, scenario.as_ref(), &mut found));
             }
         }
         if common.json {

@@ -9,8 +9,9 @@ use crate::kalshi::clock;
 use crate::live::control_inbox::{Inbox, read_stop};
 use crate::live::health::Health;
 
-use super::desk::{LedgerArgs, LiveLedger, age};
-use super::{Common, Failure, json, print, render};
+use crate::cli::desk::{LedgerArgs, LiveLedger, age};
+use crate::cli::halt_lines::halt_lines;
+use crate::cli::{Common, Failure, json, print, render};
 
 /// Say how a live desk is doing: whether it runs, its money, its feed, what is halted.
 #[derive(Debug, Args)]
@@ -20,7 +21,7 @@ pub struct StatusCommand {
 }
 
 impl StatusCommand {
-    pub(super) fn run(&self, common: &Common) -> Result<(), Failure> {
+    pub(in crate::cli) fn run(&self, common: &Common) -> Result<(), Failure> {
         let ledger = LiveLedger::open(&self.ledger)?;
         let health = ledger.health()?;
         let stop = read_stop(&ledger.file);
@@ -74,7 +75,7 @@ fn told(health: &Health, short: bool) -> String {
     if let Some(reason) = &feed.paused {
         let _ = writeln!(text, "PAUSED: {reason}; nothing is sent until it trades again");
     }
-    for line in halts(health) {
+    for line in halt_lines(health) {
         let _ = writeln!(text, "{line}");
     }
     let (positions, orders) = (health.positions.len(), health.orders.len());
@@ -90,21 +91,4 @@ fn told(health: &Health, short: bool) -> String {
         }
     }
     text
-}
-
-/// What is halted or refused, a line each.
-pub fn halts(health: &Health) -> Vec<String> {
-    let trading = health
-        .halts
-        .trading
-        .iter()
-        .map(|reason| format!("HALTED: all trading: {reason} (`protogen resume --trading --reason …`)"));
-    let strategies = health.halts.strategies.iter().map(|name| {
-        format!("HALTED: {name} by its kill switch (`protogen halts`, `protogen resume {name} --reason …`)")
-    });
-    let loss = "today's loss has reached the daily limit: nothing is opened until midnight UTC".to_owned();
-    let refused = health.refused_orders.iter().filter(|refused| refused.is_alarming()).map(|refused| {
-        format!("REFUSED: {refused} (`protogen resume --trading --reason …` resets the order group, `protogen doctor` looks at key and account)")
-    });
-    refused.chain(trading).chain(strategies).chain(health.daily_loss_reached.then_some(loss)).collect()
 }

@@ -8,8 +8,8 @@ use serde_json::json;
 
 use crate::live::control_inbox::read_stop;
 
-use super::desk::{LedgerArgs, LiveLedger};
-use super::{Common, Failure, json, print};
+use crate::cli::desk::{LedgerArgs, LiveLedger};
+use crate::cli::{Common, Failure, json, print};
 
 /// List every halt of a desk, by which rule and with which figures, and who lifted it and why.
 #[derive(Debug, Args)]
@@ -30,7 +30,7 @@ struct HaltListing {
 }
 
 impl HaltsCommand {
-    pub(super) fn run(&self, common: &Common) -> Result<(), Failure> {
+    pub(in crate::cli) fn run(&self, common: &Common) -> Result<(), Failure> {
         let ledger = LiveLedger::open(&self.ledger)?;
         let rows = rows(&ledger).map_err(|error| ledger.failed(&error))?;
         let stop = read_stop(&ledger.file);

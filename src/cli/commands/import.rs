@@ -12,7 +12,7 @@ use crate::dataset::import;
 use crate::dataset::import::{MarketSelection, RefusalTally, Report, Settings, Stage};
 use crate::domain::{Span, Timestamp};
 
-use super::{Common, Failure, json, print, render};
+use crate::cli::{Common, Failure, json, print, render};
 
 /// Make a data set from foreign files.
 ///
@@ -105,7 +105,7 @@ const MAP: &str = r#"The map:
   volume = "period"        # or "lifetime""#;
 
 impl Import {
-    pub(super) fn run(&self, common: &Common) -> Result<(), Failure> {
+    pub(in crate::cli) fn run(&self, common: &Common) -> Result<(), Failure> {
         let args = match self {
             Self::Becker(becker) => &becker.args,
             Self::Trades(table) | Self::Candles(table) => &table.args,

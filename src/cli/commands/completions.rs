@@ -3,7 +3,7 @@
 use clap::{Args, CommandFactory};
 use clap_complete::Shell;
 
-use super::{Cli, Failure, print};
+use crate::cli::{Cli, Failure, print};
 
 /// Print the completions of a shell, for example `protogen completions bash > ~/.local/share/bash-completion/completions/protogen`.
 #[derive(Debug, Args)]
@@ -14,7 +14,7 @@ pub struct CompletionsCommand {
 }
 
 impl CompletionsCommand {
-    pub(super) fn run(&self) -> Result<(), Failure> {
+    pub(in crate::cli) fn run(&self) -> Result<(), Failure> {
         let mut text = Vec::new();
         clap_complete::generate(self.shell, &mut Cli::command(), "protogen", &mut text);
         print(&String::from_utf8_lossy(&text))

@@ -7,8 +7,8 @@ use crate::live::control_inbox::{Request, remove_stop, stop_file};
 use crate::live::paths;
 use crate::scenario::raw::nearest;
 
-use super::desk::{LedgerArgs, LiveLedger, OwnerRequestOutcome};
-use super::{Common, Failure, json, print};
+use crate::cli::desk::{LedgerArgs, LiveLedger, OwnerRequestOutcome};
+use crate::cli::{Common, Failure, json, print};
 
 /// Lift a halt: that of one strategy's kill switch, or with --trading the halt of all trading.
 ///
@@ -35,7 +35,7 @@ pub fn reason(text: &str) -> Result<String, String> {
 }
 
 impl ResumeCommand {
-    pub(super) fn run(&self, common: &Common) -> Result<(), Failure> {
+    pub(in crate::cli) fn run(&self, common: &Common) -> Result<(), Failure> {
         // A halt needs no ledger, so neither does what lifts it.
         let nowhere = self.ledger.ledger.is_none()
             && paths::known_ledgers().is_empty()

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use serde_json::json;
 
-use super::{Common, Failure, json, print};
+use crate::cli::{Common, Failure, json, print};
 
 /// Start a project: a scenario with every key that matters, a .gitignore that keeps keys out, a README.
 ///
@@ -26,7 +26,7 @@ const FILES: [(&str, &str); 3] =
     [("scenario.toml", SCENARIO), (".gitignore", GITIGNORE), ("README.md", README)];
 
 impl InitCommand {
-    pub(super) fn run(&self, common: &Common) -> Result<(), Failure> {
+    pub(in crate::cli) fn run(&self, common: &Common) -> Result<(), Failure> {
         let there = FILES.iter().map(|(name, _)| self.folder.join(name)).find(|path| path.exists());
         if let Some(path) = there {
             let problem = format!("{} is there already; nothing was written", path.display());

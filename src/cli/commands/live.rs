@@ -30,10 +30,11 @@ use crate::scenario::Scenario;
 use crate::scenario::raw::ScanWith;
 use crate::telemetry::{self, Level, Style};
 
-use super::access::{EnvArgs, EnvName};
-use super::recording::{self, Inside, RecordingOutcome as Recorded};
-use super::screen::Screen;
-use super::{Color, Common, Failure, ScenarioArgs, json, print};
+use crate::cli::access::{EnvArgs, EnvName};
+use crate::cli::recording;
+use crate::cli::recording::{Inside, RecordingOutcome as Recorded};
+use crate::cli::screen::Screen;
+use crate::cli::{Color, Common, Failure, ScenarioArgs, json, print};
 
 /// How often health is written down.
 const HEALTH_EVERY: Duration = Duration::from_secs(2);
@@ -118,7 +119,7 @@ struct LiveOutcome<'a> {
 }
 
 impl LiveCommand {
-    pub(super) fn run(&self, common: &Common) -> Result<(), Failure> {
+    pub(in crate::cli) fn run(&self, common: &Common) -> Result<(), Failure> {
         let scenario = Scenario::load(&self.scenario, &self.overrides.overrides)?;
         common.say_notes(&scenario.notes);
         self.check_consent(&scenario)?;

@@ -24,8 +24,9 @@ use crate::sweep::run::{lanes_a_pass, pass};
 use crate::sweep::runner::Lane;
 use crate::sweep::{page, table};
 
-use super::run::{self, RunFlags, run_id};
-use super::{Common, Failure, OutArgs, ScenarioArgs, json, print};
+use crate::cli::run;
+use crate::cli::run::{RunFlags, run_id};
+use crate::cli::{Common, Failure, OutArgs, ScenarioArgs, json, print};
 
 /// Run many parameter sets over one data set, which is decoded once.
 ///
@@ -119,7 +120,7 @@ pub struct MergeArgs {
 }
 
 impl SweepCommand {
-    pub(super) fn run(&self, common: &Common) -> Result<(), Failure> {
+    pub(in crate::cli) fn run(&self, common: &Common) -> Result<(), Failure> {
         match &self.command {
             Some(SweepSubcommand::Merge(merge)) => merge.run(common),
             Some(SweepSubcommand::Plan(plan)) => plan.run(),

@@ -1,11 +1,9 @@
-//! What the session hears: from the stream, and from the requests it began.
+//! What comes in: messages of the stream, and results of the requests that the session started.
 
 use tracing::{info, warn};
 
-use crate::domain::Order;
 use crate::engine::gateway::{PublicTrade, SessionEvent};
-use crate::kalshi::orders::OrderTask;
-use crate::kalshi::perform::{MarketReport, OrderAddress, perform, pushed_fill, pushed_order};
+use crate::kalshi::perform::{pushed_fill, pushed_order};
 use crate::kalshi::rest::ApiError;
 use crate::kalshi::stream::StreamEvent;
 use crate::kalshi::ws_messages::{Frame, TradeMessage};
@@ -13,89 +11,6 @@ use crate::kalshi::ws_messages::{Frame, TradeMessage};
 use super::{BookDepth, ExchangeSession, FinishedRequest};
 
 impl ExchangeSession {
-    pub(super) fn begin(&mut self, task: OrderTask) {
-        let order: Order = *task.order();
-        let Some(market) = self.watch.market(order.market) else {
-            return self.fail(format!("order {} is for a market that is not known", order.id.0));
-        };
-        let to = OrderAddress {
-            ticker: market.ticker.as_ref().into(),
-            client_id: self.tracker.client_id(order.id),
-            entry_group: self.entry_group.clone(),
-        };
-        let rest = self.rest.clone();
-        self.jobs.spawn(async move {
-            let (done, error) = perform(rest, task, to).await;
-            FinishedRequest::Task(done, error)
-        });
-    }
-
-    pub(super) fn finished(&mut self, finished: FinishedRequest) {
-        match finished {
-            FinishedRequest::Task(done, error) => {
-                if let Some(error) = error {
-                    if done.is_refused_order() {
-                        self.link.set_refusal(error.to_string().into());
-                    }
-                    self.complain(&error);
-                }
-                let now = self.monotonic();
-                done.hand_to(&mut self.tracker, now);
-            }
-            FinishedRequest::Swept(reports, took) => {
-                self.sweeping = false;
-                if reports.as_ref().is_err_and(may_pass) {
-                    self.sweep_soon();
-                }
-                // One that was asked for meanwhile comes at once.
-                if !self.settings.by_exchange && self.sweep_at.is_none() {
-                    self.plan_sweep(took);
-                }
-                if self.wants.is_none() {
-                    self.link.set_heard(reports.is_ok());
-                }
-                self.reported(reports, "a sweep of the markets");
-            }
-            FinishedRequest::Asked(tickers, reports) => {
-                self.reading -= 1;
-                // Nothing else would tell of them, and the clock of a sandbox must not go on without them.
-                if reports.as_ref().is_err_and(may_pass) {
-                    self.watch.ask_for(tickers);
-                }
-                self.reported(reports, "reading new markets");
-            }
-            FinishedRequest::Hours(asked) => self.hours_told(asked),
-            FinishedRequest::WentOn(Ok(clock)) => self.arrived(clock),
-            FinishedRequest::WentOn(Err(error)) => self.fail(format!("the exchange's clock: {error}")),
-        }
-    }
-
-    pub(super) fn reported(&mut self, reports: Result<Vec<MarketReport>, ApiError>, what: &str) {
-        let now = self.market_time();
-        let reported = match reports {
-            Ok(reports) => self.watch.reported(&reports, now).map_err(|error| error.to_string()),
-            Err(error) => {
-                self.complain(&error);
-                return;
-            }
-        };
-        if let Err(problem) = reported {
-            self.halt(format!("{what}: {problem}"));
-        }
-    }
-
-    /// What a failed request means beyond the order it was about.
-    pub(super) fn complain(&mut self, error: &ApiError) {
-        if !may_pass(error) {
-            return self.halt(error.to_string());
-        }
-        warn!(%error, "a request failed");
-        // A halted market answers the same as a pause of everything.
-        if error.market_not_trading() {
-            self.ask_hours_soon();
-        }
-    }
-
     pub(super) fn streamed(&mut self, event: StreamEvent) {
         match event {
             StreamEvent::Up => {
@@ -163,6 +78,58 @@ impl ExchangeSession {
                 warn!(code = refusal.code, message = refusal.message, "the stream refused");
             }
             _ => {}
+        }
+    }
+
+    pub(super) fn finished(&mut self, finished: FinishedRequest) {
+        match finished {
+            FinishedRequest::Task(done, error) => {
+                if let Some(error) = error {
+                    if done.is_refused_order() {
+                        self.link.set_refusal(error.to_string().into());
+                    }
+                    self.complain(&error);
+                }
+                let now = self.monotonic();
+                done.hand_to(&mut self.tracker, now);
+            }
+            FinishedRequest::Swept(reports, took) => {
+                self.sweeping = false;
+                if reports.as_ref().is_err_and(may_pass) {
+                    self.sweep_soon();
+                }
+                // One that was asked for meanwhile comes at once.
+                if !self.settings.by_exchange && self.sweep_at.is_none() {
+                    self.plan_sweep(took);
+                }
+                if self.wants.is_none() {
+                    self.link.set_heard(reports.is_ok());
+                }
+                self.reported(reports, "a sweep of the markets");
+            }
+            FinishedRequest::Asked(tickers, reports) => {
+                self.reading -= 1;
+                // Nothing else would tell of them, and the clock of a sandbox must not go on without them.
+                if reports.as_ref().is_err_and(may_pass) {
+                    self.watch.ask_for(tickers);
+                }
+                self.reported(reports, "reading new markets");
+            }
+            FinishedRequest::Hours(asked) => self.hours_told(asked),
+            FinishedRequest::WentOn(Ok(clock)) => self.arrived(clock),
+            FinishedRequest::WentOn(Err(error)) => self.fail(format!("the exchange's clock: {error}")),
+        }
+    }
+
+    /// What a failed request means beyond the order it was about.
+    pub(super) fn complain(&mut self, error: &ApiError) {
+        if !may_pass(error) {
+            return self.halt(error.to_string());
+        }
+        warn!(%error, "a request failed");
+        // A halted market answers the same as a pause of everything.
+        if error.market_not_trading() {
+            self.ask_hours_soon();
         }
     }
 }

@@ -11,8 +11,8 @@ use crate::domain::{Span, Timestamp};
 use crate::kalshi::rest::Rest;
 use crate::pull::{self, Progress, PullError, Report, Settings};
 
-use super::access::EnvArgs;
-use super::{Common, Failure, json, print};
+use crate::cli::access::EnvArgs;
+use crate::cli::{Common, Failure, json, print};
 
 /// Get markets, candles and trades from the exchange into a data set, and keep it up to date.
 ///
@@ -97,14 +97,14 @@ impl From<PullError> for Failure {
 }
 
 impl PullCommand {
-    pub(super) fn run(&self, common: &Common) -> Result<(), Failure> {
+    pub(in crate::cli) fn run(&self, common: &Common) -> Result<(), Failure> {
         self.check()?;
         let access = self.access.access()?;
         let credentials = access.key.is_some().then(|| access.credentials()).transpose()?;
         let bar = if common.quiet { ProgressBar::hidden() } else { ProgressBar::new_spinner() };
         let progress = |now| show(&bar, now);
         let signed = credentials.is_some();
-        let report = super::runtime()?.block_on(async {
+        let report = crate::cli::runtime()?.block_on(async {
             let rest = Rest::new(&access.environment, credentials).map_err(PullError::from)?;
             pull::pull(Settings {
                 rest,

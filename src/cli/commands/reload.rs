@@ -9,8 +9,8 @@ use crate::live::control_inbox::Request;
 use crate::live::operator::read_facts;
 use crate::scenario::Scenario;
 
-use super::desk::{LedgerArgs, LiveLedger, OwnerRequestOutcome};
-use super::{Common, Failure, json, print};
+use crate::cli::desk::{LedgerArgs, LiveLedger, OwnerRequestOutcome};
+use crate::cli::{Common, Failure, json, print};
 
 /// Give a live desk other settings, and new rows of its facts files, without stopping it.
 ///
@@ -26,7 +26,7 @@ pub struct ReloadCommand {
 }
 
 impl ReloadCommand {
-    pub(super) fn run(&self, common: &Common) -> Result<(), Failure> {
+    pub(in crate::cli) fn run(&self, common: &Common) -> Result<(), Failure> {
         let ledger = LiveLedger::open(&self.ledger)?;
         let scenario =
             match &self.scenario {

@@ -18,8 +18,8 @@ use crate::record::{RecordSettings, Recorder, Totals};
 use crate::scenario::Scenario;
 use crate::telemetry::{self, Level, Style};
 
-use super::access::{EnvArgs, EnvName};
-use super::{Common, Failure, ScenarioArgs, json, print};
+use crate::cli::access::{EnvArgs, EnvName};
+use crate::cli::{Common, Failure, ScenarioArgs, json, print};
 
 /// Record what the exchange says as a data set, until Ctrl-C.
 ///
@@ -89,7 +89,7 @@ impl From<RecordError> for Failure {
 }
 
 impl RecordCommand {
-    pub(super) fn run(&self, common: &Common) -> Result<(), Failure> {
+    pub(in crate::cli) fn run(&self, common: &Common) -> Result<(), Failure> {
         if let Some(run) = &self.from_run {
             return self.of_run(run, common);
         }
@@ -111,7 +111,7 @@ impl RecordCommand {
         let found = recorder.totals();
         if found.parts > 0 && !common.quiet {
             let torn = found.published.torn;
-            super::complain(&format!(
+            crate::cli::complain(&format!(
                 "completed {} rows that an earlier recording has left{}",
                 found.published.rows,
                 if torn > 0 {
@@ -129,7 +129,7 @@ impl RecordCommand {
             // It serves recorded data, whose moments are worth keeping.
             by_exchange: access.name == EnvName::Sandbox,
         };
-        let runtime = super::runtime()?;
+        let runtime = crate::cli::runtime()?;
         let mut line = StatusLine::new(common);
         let totals = record(
             source,
@@ -154,7 +154,7 @@ impl RecordCommand {
         let ledger = if run.is_file() { run.to_owned() } else { run.join("ledger.sqlite") };
         let exported = export(&ledger, &self.out)?;
         if exported.steered > 0 && !common.quiet {
-            super::complain(&format!(
+            crate::cli::complain(&format!(
                 "the owner steered the run {} times, which no data set holds: from there on a backtest may differ",
                 exported.steered
             ));

@@ -6,8 +6,8 @@ use serde_json::json;
 use crate::live::health::Health;
 use crate::live::moment::Moment;
 
-use super::desk::{LedgerArgs, LiveLedger};
-use super::{Common, Failure, json, print, render};
+use crate::cli::desk::{LedgerArgs, LiveLedger};
+use crate::cli::{Common, Failure, json, print, render};
 
 /// List what a live desk holds, with when and why each position will go, and its open orders.
 #[derive(Debug, Args)]
@@ -17,7 +17,7 @@ pub struct PositionsCommand {
 }
 
 impl PositionsCommand {
-    pub(super) fn run(&self, common: &Common) -> Result<(), Failure> {
+    pub(in crate::cli) fn run(&self, common: &Common) -> Result<(), Failure> {
         let ledger = LiveLedger::open(&self.ledger)?;
         let Some(health) = ledger.health()? else {
             let problem = format!(

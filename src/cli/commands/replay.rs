@@ -13,8 +13,8 @@ use crate::journal::replay::{RecordedRun, SilentVenue};
 use crate::live::ledger_open::{SCENARIO, reconfigure};
 use crate::scenario::Scenario;
 
-use super::run::{Opened, RunFlags, open_feed};
-use super::{Common, Failure, ScenarioArgs, json, print};
+use crate::cli::run::{Opened, RunFlags, open_feed};
+use crate::cli::{Common, Failure, ScenarioArgs, json, print};
 
 /// Replay a recorded run and compare every decision.
 ///
@@ -40,7 +40,7 @@ struct ReplayOutcome<'a> {
 }
 
 impl ReplayCommand {
-    pub(super) fn run(&self, common: &Common) -> Result<(), Failure> {
+    pub(in crate::cli) fn run(&self, common: &Common) -> Result<(), Failure> {
         let file = if self.run.is_file() { self.run.clone() } else { self.run.join("ledger.sqlite") };
         let recording = RecordedRun::open(&file)?;
         if recording.mode == "backtest" {

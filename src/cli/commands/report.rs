@@ -12,7 +12,7 @@ use crate::report::export::{Document, tables};
 use crate::report::findings::{ReportFindings, trials};
 use crate::report::page::{comparison, page};
 
-use super::{Common, Failure, OutArgs, json, print, report_text};
+use crate::cli::{Common, Failure, OutArgs, json, print, report_text};
 
 /// The name of the newest run.
 const LATEST: &str = "latest";
@@ -48,7 +48,7 @@ struct RecordedRunFile {
 }
 
 impl ReportCommand {
-    pub(super) fn run(&self, common: &Common) -> Result<(), Failure> {
+    pub(in crate::cli) fn run(&self, common: &Common) -> Result<(), Failure> {
         let runs = self.runs.iter().map(|run| self.find(run)).collect::<Result<Vec<_>, _>>()?;
         let mut all = Vec::new();
         for run in &runs {

@@ -1,0 +1,81 @@
+//! What goes out: orders to the exchange, and to the engine what follows from what came in.
+
+use crate::domain::{MarketStatus, Order};
+use crate::engine::gateway::SessionEvent;
+use crate::event::{Input, MarketEvent, VenueEvent};
+use crate::kalshi::orders::OrderTask;
+use crate::kalshi::perform::{OrderAddress, perform};
+use crate::kalshi::stream::Want;
+
+use super::{BEHIND, BookDepth, ExchangeSession, FinishedRequest};
+
+impl ExchangeSession {
+    pub(super) fn begin(&mut self, task: OrderTask) {
+        let order: Order = *task.order();
+        let Some(market) = self.watch.market(order.market) else {
+            return self.fail(format!("order {} is for a market that is not known", order.id.0));
+        };
+        let to = OrderAddress {
+            ticker: market.ticker.as_ref().into(),
+            client_id: self.tracker.client_id(order.id),
+            entry_group: self.entry_group.clone(),
+        };
+        let rest = self.rest.clone();
+        self.jobs.spawn(async move {
+            let (done, error) = perform(rest, task, to).await;
+            FinishedRequest::Task(done, error)
+        });
+    }
+
+    pub(super) fn tell_of_orders(&mut self) {
+        while let Some(event) = self.tracker.event() {
+            self.tell_venue(event);
+        }
+    }
+
+    pub(super) fn tell_venue(&mut self, event: VenueEvent) {
+        self.answered = true;
+        self.urgent |= matches!(event, VenueEvent::Unexplained { .. });
+        let at = self.stamp();
+        self.push(SessionEvent::Input { at, input: Input::Venue(event) });
+    }
+
+    pub(super) async fn tell_of_markets(&mut self) {
+        // While the engine is behind, changes wait where they are and the latest counts.
+        if !self.settings.by_exchange && self.outbox.len() > BEHIND {
+            return;
+        }
+        let (now, stamp) = (self.market_time(), self.stamp());
+        let mut listed = Vec::new();
+        for event in self.watch.take(now) {
+            match &event {
+                MarketEvent::Listed(market) => listed.push(market.ticker.as_ref().into()),
+                MarketEvent::Settled { market, .. }
+                | MarketEvent::Status { market, status: MarketStatus::Closed | MarketStatus::Settled } => {
+                    self.tracker.mark_uncertain(*market);
+                }
+                _ => {}
+            }
+            let news = match event {
+                MarketEvent::Quote { market, quote } if self.settings.depth != BookDepth::TopOfBook => {
+                    SessionEvent::Book { at: stamp, market, quote, beside: self.watch.beside(market) }
+                }
+                event => SessionEvent::Input { at: stamp, input: Input::Market(event) },
+            };
+            self.push(news);
+        }
+        if !listed.is_empty() {
+            self.subscribing = self.wants.is_some();
+            self.want(Want::Markets(listed)).await;
+        }
+    }
+
+    pub(super) async fn want(&mut self, want: Want) {
+        let empty = matches!(&want, Want::Markets(tickers) if tickers.is_empty());
+        if let Some(wants) = self.wants.as_ref().filter(|_| !empty)
+            && wants.send(want).await.is_err()
+        {
+            self.fail("the stream's task has ended".into());
+        }
+    }
+}
