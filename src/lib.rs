@@ -18,7 +18,7 @@
 //! | `RiskManager`: Kelly, caps, drawdown, kill switch | [`desk::risk`] |
 //! | `ExecutionEngine` | [`desk::execution`] |
 //! | `PositionTracker` and exits | [`desk::positions`] |
-//! | the money | [`desk::ledger`] |
+//! | the money | [`desk::cash_ledger`] |
 //! | fees | [`domain::fee`] |
 //! | simulated fills and latency | [`sim`] |
 //! | the exchange, and a stand-in for it | [`kalshi`], [`sandbox`] |

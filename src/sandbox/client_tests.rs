@@ -13,10 +13,10 @@ use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async};
 
-use super::auth::{Keys, wall_millis};
-use super::exchange::SandboxExchange;
+use super::accounts::auth::{Keys, wall_millis};
+use super::exchange::sandbox_exchange::SandboxExchange;
 use super::faults::Faults;
-use super::serve::{ServeSettings, Speed, serve};
+use super::{ServeSettings, Speed, serve};
 
 pub(super) const QUIET: ServeSettings = ServeSettings {
     speed: Speed::Max,

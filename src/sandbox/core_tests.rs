@@ -12,14 +12,14 @@ use crate::event::{Command, Fill, Input, MarketEvent, Stamped, VenueEvent};
 use crate::feed::synthetic::{SyntheticFeed, SyntheticSettings};
 use crate::sim::{FillModel, LatencyModel, SimExchange, SimSettings};
 
-use super::accounts::{BookSide, FillRecord, OrderStatus};
-use super::amend::Amend;
-use super::control::SandboxControl;
-use super::exchange::{SandboxExchange, SandboxSettings};
-use super::groups::GroupAction;
-use super::orders::{NewOrder, OrderLifetime};
+use super::accounts::member_account::{BookSide, FillRecord, OrderStatus};
+use super::exchange::amend::Amend;
+use super::exchange::control::SandboxControl;
+use super::exchange::groups::GroupAction;
+use super::exchange::orders::{NewOrder, OrderLifetime};
+use super::exchange::sandbox_exchange::{SandboxExchange, SandboxSettings};
+use super::exchange::state::SocketChannel;
 use super::refused::ApiRefusal;
-use super::state::SocketChannel;
 
 /// A feed of given inputs.
 pub(super) struct Given(pub(super) VecDeque<Stamped<Input>>);

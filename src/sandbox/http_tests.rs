@@ -7,13 +7,13 @@ use serde_json::{Value, json};
 
 use crate::domain::Span;
 
-use super::auth::Keys;
+use super::accounts::auth::Keys;
+use super::accounts::limits::Tier;
 use super::client_tests::{Client, QUIET, start};
 use super::core_tests::{at, exchange, quote};
 use super::faults::Faults;
-use super::limits::Tier;
-use super::serve::{ServeSettings, Speed, serve};
 use super::wire::millis;
+use super::{ServeSettings, Speed, serve};
 
 const TICKER: &str = "KXHIGHNY-26NOV20-T55";
 

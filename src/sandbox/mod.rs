@@ -1,6 +1,6 @@
 //! A Kalshi-compatible exchange on 127.0.0.1: `sim` behind the REST and WebSocket of the exchange.
 //!
-//! [`exchange::SandboxExchange`] is the whole exchange without sockets and clock: a data feed moves its market,
+//! [`SandboxExchange`] is the whole exchange without sockets and clock: a data feed moves its market,
 //! orders meet [`crate::sim::SimExchange`], accounts keep the money. [`serve`] puts it on a socket. Numbers
 //! and signatures are written a second time here on purpose: what our client gets wrong must not be
 //! confirmed by its own code.
@@ -21,36 +21,20 @@
 //!   assumed around it (market object and ticker), `sandbox_advance` on sockets, and `/sandbox/*`.
 
 pub mod accounts;
-mod amend;
-pub mod auth;
-mod booking;
-mod candles;
-pub mod control;
+pub mod api;
 pub mod exchange;
 pub mod faults;
-pub mod groups;
-mod history;
-mod limits;
-mod markets;
-pub mod orders;
-mod portfolio;
 mod query;
 mod refused;
-mod rest;
-pub mod serve;
-mod socket;
-pub mod state;
-mod stream;
-mod subscriptions;
 mod wire;
-mod writes;
 
-pub use auth::Keys;
-pub use exchange::{SandboxExchange, SandboxSettings};
+pub use accounts::auth::Keys;
+pub use accounts::limits::Tier;
+pub use api::app::Speed;
+pub use api::serve::{ServeSettings, serve};
+pub use exchange::sandbox_exchange::{SandboxExchange, SandboxSettings};
 pub use faults::Faults;
-pub use limits::Tier;
 pub use refused::ApiRefusal;
-pub use serve::{ServeSettings, Speed, serve};
 
 #[cfg(test)]
 mod client_tests;

@@ -11,35 +11,35 @@ use super::refused::ApiRefusal;
 
 /// The parameters of a request.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Query(pub(super) Vec<(String, String)>);
+pub(in crate::sandbox) struct Query(pub(in crate::sandbox) Vec<(String, String)>);
 
 impl Query {
-    pub(super) fn get(&self, name: &str) -> Option<&str> {
+    pub(in crate::sandbox) fn get(&self, name: &str) -> Option<&str> {
         let named = self.0.iter().find(|(key, value)| key == name && !value.is_empty());
         named.map(|(_, value)| value.as_str())
     }
 
     /// All values of a repeated key.
-    pub(super) fn all<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a str> {
+    pub(in crate::sandbox) fn all<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a str> {
         self.0.iter().filter(move |(key, _)| key == name).map(|(_, value)| value.as_str())
     }
 
     /// Whether `value` is in a comma list of this name, or there is none.
-    pub(super) fn lists(&self, name: &str, value: &str) -> bool {
+    pub(in crate::sandbox) fn lists(&self, name: &str, value: &str) -> bool {
         self.get(name).is_none_or(|list| list.split(',').any(|item| item == value))
     }
 
-    pub(super) fn flag(&self, name: &str) -> bool {
+    pub(in crate::sandbox) fn flag(&self, name: &str) -> bool {
         self.get(name) == Some("true")
     }
 
-    pub(super) fn integer(&self, name: &str, endpoint: &str) -> Result<Option<i64>, ApiRefusal> {
+    pub(in crate::sandbox) fn integer(&self, name: &str, endpoint: &str) -> Result<Option<i64>, ApiRefusal> {
         let read = |text: &str| text.parse().map_err(|_| failed(endpoint, name, "number"));
         self.get(name).map(read).transpose()
     }
 
     /// Whether a moment is within `min_…` and `max_…` of this name, in Unix seconds.
-    pub(super) fn within(
+    pub(in crate::sandbox) fn within(
         &self,
         [least, most]: [&str; 2],
         endpoint: &str,
@@ -53,7 +53,7 @@ impl Query {
 
     /// One page of items numbered in rising or falling order, and the cursor of the next, `""` at the end.
     /// A cursor that is none begins at page one, as at the real exchange.
-    pub(super) fn page<T>(
+    pub(in crate::sandbox) fn page<T>(
         &self,
         paging: Paging,
         items: impl Iterator<Item = (u64, T)>,
@@ -81,20 +81,20 @@ impl Query {
 
 /// How an endpoint pages.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Paging {
+pub(in crate::sandbox) struct Paging {
     /// Its name in messages.
-    pub(super) endpoint: &'static str,
-    pub(super) default: i64,
-    pub(super) most: i64,
-    pub(super) newest_first: bool,
+    pub(in crate::sandbox) endpoint: &'static str,
+    pub(in crate::sandbox) default: i64,
+    pub(in crate::sandbox) most: i64,
+    pub(in crate::sandbox) newest_first: bool,
 }
 
 impl Paging {
-    pub(super) const fn of(endpoint: &'static str) -> Self {
+    pub(in crate::sandbox) const fn of(endpoint: &'static str) -> Self {
         Self { endpoint, default: 100, most: 1_000, newest_first: false }
     }
 
-    pub(super) const fn newest_first(endpoint: &'static str) -> Self {
+    pub(in crate::sandbox) const fn newest_first(endpoint: &'static str) -> Self {
         Self { newest_first: true, ..Self::of(endpoint) }
     }
 }
@@ -123,18 +123,18 @@ fn read_cursor(text: &str) -> Option<u64> {
 
 /// The object in a body, with the name it has in messages.
 #[derive(Debug)]
-pub(super) struct Fields<'a> {
+pub(in crate::sandbox) struct Fields<'a> {
     object: &'a Map<String, Value>,
     what: &'static str,
 }
 
 /// Reads a body as JSON.
-pub(super) fn parse(body: &[u8]) -> Result<Value, ApiRefusal> {
+pub(in crate::sandbox) fn parse(body: &[u8]) -> Result<Value, ApiRefusal> {
     serde_json::from_slice(body).map_err(|why| ApiRefusal::BadRequest(format!("json: {why}")))
 }
 
 impl<'a> Fields<'a> {
-    pub(super) fn new(value: &'a Value, what: &'static str) -> Result<Self, ApiRefusal> {
+    pub(in crate::sandbox) fn new(value: &'a Value, what: &'static str) -> Result<Self, ApiRefusal> {
         match value {
             Value::Object(object) => Ok(Self { object, what }),
             other => Err(mistyped(other, what, "", "object")),
@@ -155,34 +155,34 @@ impl<'a> Fields<'a> {
         self.value(name).map(read).transpose()
     }
 
-    pub(super) fn text(&self, name: &str) -> Result<Option<&'a str>, ApiRefusal> {
+    pub(in crate::sandbox) fn text(&self, name: &str) -> Result<Option<&'a str>, ApiRefusal> {
         self.read(name, "string", Value::as_str)
     }
 
-    pub(super) fn required(&self, name: &str) -> Result<&'a str, ApiRefusal> {
+    pub(in crate::sandbox) fn required(&self, name: &str) -> Result<&'a str, ApiRefusal> {
         self.text(name)?.ok_or_else(|| ApiRefusal::missing(name))
     }
 
-    pub(super) fn flag(&self, name: &str) -> Result<bool, ApiRefusal> {
+    pub(in crate::sandbox) fn flag(&self, name: &str) -> Result<bool, ApiRefusal> {
         Ok(self.read(name, "bool", Value::as_bool)?.unwrap_or(false))
     }
 
-    pub(super) fn integer(&self, name: &str) -> Result<Option<i64>, ApiRefusal> {
+    pub(in crate::sandbox) fn integer(&self, name: &str) -> Result<Option<i64>, ApiRefusal> {
         self.read(name, "int64", Value::as_i64)
     }
 
-    pub(super) fn list(&self, name: &str) -> Result<&'a [Value], ApiRefusal> {
+    pub(in crate::sandbox) fn list(&self, name: &str) -> Result<&'a [Value], ApiRefusal> {
         let list = self.read(name, "[]object", |value| value.as_array().map(Vec::as_slice))?;
         list.ok_or_else(|| ApiRefusal::missing(name))
     }
 
-    pub(super) fn contracts(&self, name: &str) -> Result<Option<Contracts>, ApiRefusal> {
+    pub(in crate::sandbox) fn contracts(&self, name: &str) -> Result<Option<Contracts>, ApiRefusal> {
         let read = |text| parse_scaled(text, 2).map(Contracts::from_hundredths);
         let wrong = |why| ApiRefusal::with(400, "invalid_order_size", format!("{name}: {why}"));
         self.text(name)?.map(|text| read(text).map_err(wrong)).transpose()
     }
 
-    pub(super) fn price(&self, name: &str) -> Result<Price, ApiRefusal> {
+    pub(in crate::sandbox) fn price(&self, name: &str) -> Result<Price, ApiRefusal> {
         let text = self.required(name)?;
         let ticks = parse_scaled(text, 4).ok().and_then(|ticks| u16::try_from(ticks).ok());
         let price = ticks.and_then(Price::new);

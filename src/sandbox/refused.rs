@@ -35,10 +35,10 @@ impl ApiRefusal {
     }
 
     /// Unknown, or no longer there.
-    pub(super) const NOT_FOUND: Self = Self::plain(404, "not_found");
+    pub(in crate::sandbox) const NOT_FOUND: Self = Self::plain(404, "not_found");
 
     /// A required field of a body that is not there.
-    pub(super) fn missing(field: &str) -> Self {
+    pub(in crate::sandbox) fn missing(field: &str) -> Self {
         Self::with(400, "invalid_parameters", format!("missing required field: {field}"))
     }
 

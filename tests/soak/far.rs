@@ -13,10 +13,10 @@ use protogen::kalshi::orders::{OrderReport, OrderTask, TaskFailure, end_of};
 use protogen::kalshi::perform::{TaskOutcome, failure_of};
 use protogen::kalshi::rest::ApiError;
 use protogen::kalshi::ws_messages::{Frame, Message as Framed};
-use protogen::sandbox::accounts::{BookSide, FillRecord, MemberAccount, OrderRecord};
-use protogen::sandbox::control::SandboxControl;
-use protogen::sandbox::groups::GroupAction;
-use protogen::sandbox::orders::{NewOrder, OrderLifetime};
+use protogen::sandbox::accounts::member_account::{BookSide, FillRecord, MemberAccount, OrderRecord};
+use protogen::sandbox::exchange::control::SandboxControl;
+use protogen::sandbox::exchange::groups::GroupAction;
+use protogen::sandbox::exchange::orders::{NewOrder, OrderLifetime};
 use protogen::sandbox::{ApiRefusal, SandboxExchange, SandboxSettings};
 use protogen::sim::{FillModel, LatencyModel, SimSettings};
 
@@ -225,7 +225,7 @@ fn order_number(venue_id: &str) -> OrderId {
 }
 
 fn report(order: &Order, record: &OrderRecord) -> OrderReport {
-    use protogen::sandbox::accounts::OrderStatus;
+    use protogen::sandbox::accounts::member_account::OrderStatus;
     let ended: Option<CloseReason> = match record.status {
         OrderStatus::Resting => None,
         OrderStatus::Canceled | OrderStatus::Executed => Some(end_of(order, None)),

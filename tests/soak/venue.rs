@@ -10,7 +10,7 @@ use protogen::event::{Command, Input, MarketEvent, Stamped};
 use protogen::kalshi::orders::{OrderTask, OrderTracker, TaskFailure};
 use protogen::kalshi::perform::{TaskOutcome, pushed_fill, pushed_order};
 use protogen::kalshi::ws_messages::Frame;
-use protogen::sandbox::control::SandboxControl;
+use protogen::sandbox::exchange::control::SandboxControl;
 
 use crate::dice::Dice;
 use crate::far::Far;

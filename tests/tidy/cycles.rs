@@ -11,8 +11,6 @@ use crate::{Source, fail_if_any, root, sources};
 const LEFT: &[(&str, &[&str])] = &[
     ("src/report", &["findings", "format", "html"]),
     ("src/report/findings", &["gather", "mark_outs", "risk_effect"]),
-    ("src/sandbox", &["accounts", "candles", "exchange", "groups", "state", "wire"]),
-    ("src/sandbox", &["history", "markets", "portfolio", "rest", "serve", "socket", "writes"]),
 ];
 
 /// Modules of a folder that use each other, by folder: from → to.

@@ -16,7 +16,8 @@ use crate::domain::{FeeRounding, Fraction, Money, Price, Span, Timestamp};
 use crate::feed::HistoricalFeed;
 use crate::feed::historical::HistoricalSettings;
 use crate::live::sandbox_discovery::Sandbox;
-use crate::sandbox::serve::ServeError;
+
+use crate::sandbox::api::serve::ServeError;
 use crate::sandbox::{Faults, Keys, SandboxExchange, SandboxSettings, ServeSettings, Speed, Tier, serve};
 use crate::sim::{FillModel, LatencyModel, SimSettings};
 

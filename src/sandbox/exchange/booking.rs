@@ -6,14 +6,14 @@ use crate::domain::{Contracts, FeeSchedule, MarketId, Money, OrderId};
 use crate::engine::gateway::Venue;
 use crate::event::{CloseReason, Fill, Input, Stamped, VenueEvent};
 
-use super::accounts::{BookSide, FillRecord, OrderRecord, OrderStatus};
-use super::exchange::SandboxExchange;
+use super::account_objects;
+use super::sandbox_exchange::SandboxExchange;
 use super::state::SocketChannel;
-use super::wire;
+use crate::sandbox::accounts::member_account::{BookSide, FillRecord, OrderRecord, OrderStatus};
 
 impl SandboxExchange {
     /// Books everything matching has answered up to now.
-    pub(super) fn drain(&mut self) {
+    pub(in crate::sandbox) fn drain(&mut self) {
         while self.sim.due().is_some_and(|due| due <= self.now) {
             if let Some(Stamped { value: Input::Venue(event), .. }) = self.sim.take() {
                 self.answered(&event);
@@ -61,11 +61,11 @@ impl SandboxExchange {
         };
         self.accounts[account].book(record);
         self.trades.push(record);
-        let trade = wire::trade(self, &record, true);
+        let trade = account_objects::trade(self, &record, true);
         self.publish(SocketChannel::Trade, "trade", Some(market), trade);
         let state = &self.accounts[account];
         let order = state.orders.get(&fill.order);
-        let body = wire::fill_message(self, &record, order, &state.position(market));
+        let body = account_objects::fill_message(self, &record, order, &state.position(market));
         self.publish_to(account, SocketChannel::Fill, "fill", market, body);
         self.tell_order(fill.order, Some("Trade"));
         self.tell_position(account, market);
@@ -79,7 +79,7 @@ impl SandboxExchange {
         }
     }
 
-    pub(super) fn closed(&mut self, id: OrderId, reason: Option<&str>) {
+    pub(in crate::sandbox) fn closed(&mut self, id: OrderId, reason: Option<&str>) {
         let now = self.now;
         let Some(account) = self.owner(id) else {
             return;
@@ -92,19 +92,19 @@ impl SandboxExchange {
         self.tell_order(id, reason);
     }
 
-    pub(super) fn tell_order(&mut self, id: OrderId, reason: Option<&str>) {
+    pub(in crate::sandbox) fn tell_order(&mut self, id: OrderId, reason: Option<&str>) {
         let Some(account) = self.owner(id) else {
             return;
         };
         if let Some(order) = self.accounts[account].orders.get(&id) {
-            let (market, body) = (order.market, wire::user_order(self, account, order, reason));
+            let (market, body) = (order.market, account_objects::user_order(self, account, order, reason));
             self.publish_to(account, SocketChannel::Orders, "user_order", market, body);
         }
     }
 
-    pub(super) fn tell_position(&mut self, account: usize, market: MarketId) {
+    pub(in crate::sandbox) fn tell_position(&mut self, account: usize, market: MarketId) {
         let position = self.accounts[account].position(market);
-        let body = wire::position_message(self.ticker(market), account, &position);
+        let body = account_objects::position_message(self.ticker(market), account, &position);
         self.publish_to(account, SocketChannel::Positions, "market_position", market, body);
     }
 

@@ -3,16 +3,19 @@
 
 use serde_json::{Value, json};
 
-use super::candles::{CandleNames, CandleQuery};
-use super::exchange::SandboxExchange;
-use super::markets::{market, trades_where};
-use super::query::{Paging, Query};
-use super::refused::ApiRefusal;
-use super::state::ServedMarket;
-use super::wire;
+use crate::domain::Timestamp;
+
+use crate::sandbox::exchange::account_objects;
+use crate::sandbox::exchange::candles::{CandleNames, CandleQuery};
+use crate::sandbox::exchange::market_objects;
+use crate::sandbox::exchange::sandbox_exchange::SandboxExchange;
+use crate::sandbox::exchange::state::ServedMarket;
+use crate::sandbox::query::{Paging, Query};
+use crate::sandbox::refused::ApiRefusal;
+use crate::sandbox::wire;
 
 /// `GET /historical/cutoff`
-pub(super) fn cutoff(exchange: &SandboxExchange) -> Value {
+pub(in crate::sandbox) fn cutoff(exchange: &SandboxExchange) -> Value {
     let cutoff = wire::time(exchange.cutoff());
     json!({
         "market_settled_ts": cutoff, "trades_created_ts": cutoff, "orders_updated_ts": cutoff,
@@ -21,19 +24,19 @@ pub(super) fn cutoff(exchange: &SandboxExchange) -> Value {
 }
 
 /// `GET /series/{series}/markets/{ticker}/candlesticks`
-pub(super) fn candles(
+pub(in crate::sandbox) fn candles(
     exchange: &SandboxExchange,
     of: (&str, &str),
     query: &Query,
 ) -> Result<Value, ApiRefusal> {
-    let state = market(exchange, of.1).ok().filter(|state| *state.market.series_ticker == *of.0);
+    let state = live_market(exchange, of.1).ok().filter(|state| *state.market.series_ticker == *of.0);
     let state = state.ok_or(ApiRefusal::NOT_FOUND)?;
     let asked = CandleQuery::read(query, "GetMarketCandlesticks", 1)?;
     Ok(json!({"ticker": of.1, "candlesticks": asked.candles(state, CandleNames::Live)}))
 }
 
 /// `GET /markets/candlesticks`; a market that is not live is left out.
-pub(super) fn batch(exchange: &SandboxExchange, query: &Query) -> Result<Value, ApiRefusal> {
+pub(in crate::sandbox) fn batch(exchange: &SandboxExchange, query: &Query) -> Result<Value, ApiRefusal> {
     let tickers: Vec<&str> = query
         .get("market_tickers")
         .ok_or_else(|| ApiRefusal::missing("market_tickers"))?
@@ -49,12 +52,12 @@ pub(super) fn batch(exchange: &SandboxExchange, query: &Query) -> Result<Value, 
             "market_ticker": state.market.ticker, "candlesticks": asked.candles(state, CandleNames::Live),
         })
     };
-    let states = tickers.iter().filter_map(|ticker| market(exchange, ticker).ok());
+    let states = tickers.iter().filter_map(|ticker| live_market(exchange, ticker).ok());
     Ok(json!({"markets": states.map(of).collect::<Vec<_>>()}))
 }
 
 /// `GET /historical/markets`
-pub(super) fn markets(exchange: &SandboxExchange, query: &Query) -> Result<Value, ApiRefusal> {
+pub(in crate::sandbox) fn markets(exchange: &SandboxExchange, query: &Query) -> Result<Value, ApiRefusal> {
     let filters = ["tickers", "event_ticker", "series_ticker"];
     if filters.iter().filter(|name| query.get(name).is_some()).count() > 1 {
         let problem = "at most one of tickers, event_ticker, series_ticker";
@@ -69,7 +72,9 @@ pub(super) fn markets(exchange: &SandboxExchange, query: &Query) -> Result<Value
     });
     let paging = Paging::of("GetHistoricalMarkets");
     let (states, cursor) = query.page(paging, states.map(|state| (u64::from(state.market.id.0), state)))?;
-    Ok(json!({"markets": states.into_iter().map(wire::market).collect::<Vec<_>>(), "cursor": cursor}))
+    Ok(
+        json!({"markets": states.into_iter().map(market_objects::market).collect::<Vec<_>>(), "cursor": cursor}),
+    )
 }
 
 fn old<'a>(exchange: &'a SandboxExchange, ticker: &str) -> Result<&'a ServedMarket, ApiRefusal> {
@@ -78,12 +83,12 @@ fn old<'a>(exchange: &'a SandboxExchange, ticker: &str) -> Result<&'a ServedMark
 }
 
 /// `GET /historical/markets/{ticker}`
-pub(super) fn one(exchange: &SandboxExchange, ticker: &str) -> Result<Value, ApiRefusal> {
-    Ok(json!({"market": wire::market(old(exchange, ticker)?)}))
+pub(in crate::sandbox) fn one(exchange: &SandboxExchange, ticker: &str) -> Result<Value, ApiRefusal> {
+    Ok(json!({"market": market_objects::market(old(exchange, ticker)?)}))
 }
 
 /// `GET /historical/markets/{ticker}/candlesticks`
-pub(super) fn old_candles(
+pub(in crate::sandbox) fn old_candles(
     exchange: &SandboxExchange,
     ticker: &str,
     query: &Query,
@@ -94,6 +99,37 @@ pub(super) fn old_candles(
 }
 
 /// `GET /historical/trades`
-pub(super) fn trades(exchange: &SandboxExchange, query: &Query) -> Result<Value, ApiRefusal> {
+pub(in crate::sandbox) fn trades(exchange: &SandboxExchange, query: &Query) -> Result<Value, ApiRefusal> {
     trades_where(exchange, query, "GetHistoricalTrades", |at| at < exchange.cutoff())
+}
+
+/// A market of the live half of the exchange.
+pub(in crate::sandbox) fn live_market<'a>(
+    exchange: &'a SandboxExchange,
+    ticker: &str,
+) -> Result<&'a ServedMarket, ApiRefusal> {
+    let market = exchange.market_of(ticker).and_then(|market| exchange.state(market));
+    market.filter(|state| !exchange.is_historical(state)).ok_or(ApiRefusal::NOT_FOUND)
+}
+
+/// The trades of the half of the exchange in which a trade of a time is.
+pub(in crate::sandbox) fn trades_where(
+    exchange: &SandboxExchange,
+    query: &Query,
+    endpoint: &'static str,
+    here: impl Fn(Timestamp) -> bool,
+) -> Result<Value, ApiRefusal> {
+    let paging = Paging::newest_first(endpoint);
+    let within = query.within(["min_ts", "max_ts"], paging.endpoint)?;
+    let blocks_only = query.flag("is_block_trade");
+    let trades = exchange.trades.iter().rev().filter(|trade| {
+        !blocks_only
+            && here(trade.at)
+            && query.lists("ticker", exchange.ticker(trade.market))
+            && within(trade.at)
+    });
+    let (trades, cursor) = query.page(paging, trades.map(|trade| (trade.trade, trade)))?;
+    let bodies: Vec<Value> =
+        trades.into_iter().map(|trade| account_objects::trade(exchange, trade, false)).collect();
+    Ok(json!({"trades": bodies, "cursor": cursor}))
 }

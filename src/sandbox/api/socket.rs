@@ -10,18 +10,16 @@ use axum::response::{IntoResponse, Response};
 use futures_util::SinkExt;
 use serde_json::{Value, json};
 
-use crate::domain::Timestamp;
-
-use super::auth::wall_millis;
-use super::rest::{refusal, signature};
-use super::serve::App;
+use super::app::App;
+use super::request::{refusal, signature, until};
 use super::subscriptions::Frame;
-use super::wire;
+use crate::sandbox::accounts::auth::wall_millis;
+use crate::sandbox::wire;
 
 /// Frames written between two looks at what the client sent.
 const BATCH: usize = 512;
 
-pub(super) async fn upgrade(
+pub(in crate::sandbox) async fn upgrade(
     State(app): State<Arc<App>>,
     headers: HeaderMap,
     upgrade: Result<WebSocketUpgrade, axum::extract::ws::rejection::WebSocketUpgradeRejection>,
@@ -113,9 +111,4 @@ async fn command(app: &App, id: u64, text: &str) {
     let mut core = app.core();
     let core = &mut *core;
     core.hub.command(id, &core.exchange, &command);
-}
-
-/// The last moment of a millisecond: moments are told in milliseconds, but are finer.
-pub(super) fn until(millis: i64) -> Timestamp {
-    Timestamp::from_nanos(millis.saturating_mul(1_000_000).saturating_add(999_999))
 }

@@ -18,9 +18,12 @@ use crate::engine::gateway::{Feed, GatewayError, Next, Venue};
 use crate::event::{Input, MarketEvent, RejectReason, Stamped};
 use crate::sim::{SimExchange, SimSettings};
 
-use super::accounts::{FillRecord, MemberAccount};
-use super::state::{Clock, ExchangeEvent, Message, SeriesState, ServedMarket, ShownBook, SocketChannel};
-use super::{candles, wire};
+use super::market_objects;
+use super::state::{
+    Clock, ExchangeEvent, Message, SeriesState, ServedMarket, ShownBook, ShownCandle, SocketChannel,
+};
+use crate::sandbox::accounts::member_account::{FillRecord, MemberAccount};
+use crate::sandbox::wire;
 
 /// How the exchange matches, and what its users begin with.
 #[derive(Clone, Copy, Debug)]
@@ -33,7 +36,7 @@ pub struct SandboxSettings {
 
 /// Something the exchange does by itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Alarm {
+pub(in crate::sandbox) enum Alarm {
     Expire(OrderId),
     Close(MarketId),
 }
@@ -43,27 +46,27 @@ pub struct SandboxExchange {
     feed: Box<dyn Feed + Send>,
     held: Option<Stamped<Input>>,
     ended: bool,
-    pub(super) sim: SimExchange,
-    pub(super) settings: SandboxSettings,
-    pub(super) now: Timestamp,
+    pub(in crate::sandbox) sim: SimExchange,
+    pub(in crate::sandbox) settings: SandboxSettings,
+    pub(in crate::sandbox) now: Timestamp,
     /// How long what is over stays with the live endpoints; `None` = for ever.
     live_window: Option<Span>,
     markets: Vec<Option<ServedMarket>>,
     tickers: BTreeMap<Box<str>, MarketId>,
-    pub(super) series: BTreeMap<Arc<str>, SeriesState>,
-    pub(super) events: BTreeMap<Arc<str>, ExchangeEvent>,
-    pub(super) fee_changes: Vec<(Arc<str>, FeeSchedule, Timestamp)>,
-    pub(super) accounts: Vec<MemberAccount>,
+    pub(in crate::sandbox) series: BTreeMap<Arc<str>, SeriesState>,
+    pub(in crate::sandbox) events: BTreeMap<Arc<str>, ExchangeEvent>,
+    pub(in crate::sandbox) fee_changes: Vec<(Arc<str>, FeeSchedule, Timestamp)>,
+    pub(in crate::sandbox) accounts: Vec<MemberAccount>,
     /// Whose each order is; order numbers begin at 1.
     owners: Vec<usize>,
-    pub(super) groups: u64,
-    pub(super) alarms: BTreeSet<(Timestamp, Alarm)>,
-    pub(super) trading_paused: bool,
-    pub(super) all_paused: bool,
+    pub(in crate::sandbox) groups: u64,
+    pub(in crate::sandbox) alarms: BTreeSet<(Timestamp, Alarm)>,
+    pub(in crate::sandbox) trading_paused: bool,
+    pub(in crate::sandbox) all_paused: bool,
     /// Why the cancels of this moment happen, where it is not their owner's wish.
-    pub(super) cancel_reason: Option<&'static str>,
-    pub(super) rejected: Option<RejectReason>,
-    pub(super) trades: Vec<FillRecord>,
+    pub(in crate::sandbox) cancel_reason: Option<&'static str>,
+    pub(in crate::sandbox) rejected: Option<RejectReason>,
+    pub(in crate::sandbox) trades: Vec<FillRecord>,
     outbox: Vec<Message>,
 }
 
@@ -206,7 +209,7 @@ impl SandboxExchange {
     }
 
     /// Lets the market do something now.
-    pub(super) fn apply(&mut self, event: MarketEvent) {
+    pub(in crate::sandbox) fn apply(&mut self, event: MarketEvent) {
         self.show(&Stamped { at: self.now, value: Input::Market(event) });
     }
 
@@ -266,7 +269,7 @@ impl SandboxExchange {
         if !event.markets.contains(&market.id) {
             event.markets.push(market.id);
         }
-        let lifecycle = is_new.then(|| wire::event_lifecycle(event));
+        let lifecycle = is_new.then(|| market_objects::event_lifecycle(event));
         let state = ServedMarket {
             market: Arc::clone(market),
             status: MarketStatus::Active,
@@ -280,7 +283,7 @@ impl SandboxExchange {
             updated: now,
             fees: market.fees,
         };
-        let body = wire::created(&state);
+        let body = market_objects::created(&state);
         self.markets[index] = Some(state);
         if let Some(body) = lifecycle {
             self.publish(SocketChannel::Lifecycle, "event_lifecycle", None, body);
@@ -305,7 +308,7 @@ impl SandboxExchange {
             best.iter().chain(behind).filter(|level| level.size.is_positive()).copied().collect()
         };
         let after = ShownBook { bids: side(bid, &behind.bids), asks: side(ask, &behind.asks) };
-        state.history.push(candles::ShownCandle::new(now, quote, state.history.last()));
+        state.history.push(ShownCandle::new(now, quote, state.history.last()));
         state.quote = *quote;
         state.clock += 1;
         let mut changes: Vec<(Side, Price, i64)> = Vec::new();
@@ -317,13 +320,13 @@ impl SandboxExchange {
         changes.sort_by_key(|&(_, _, by)| by > 0);
         state.book = after;
         let deltas = changes.into_iter().map(|(side, at, by)| {
-            let body = wire::delta(state, side, side.price(at), by, now);
-            let yes_body = (side == Side::No).then(|| wire::delta(state, side, at, by, now));
+            let body = market_objects::delta(state, side, side.price(at), by, now);
+            let yes_body = (side == Side::No).then(|| market_objects::delta(state, side, at, by, now));
             let (channel, kind) = (SocketChannel::OrderBook, "orderbook_delta");
             Message { channel, kind, market: Some(market), account: None, body, yes_body }
         });
         self.outbox.extend(deltas);
-        let ticker = wire::ticker(state, now);
+        let ticker = market_objects::ticker(state, now);
         self.publish(SocketChannel::Ticker, "ticker", Some(market), ticker);
     }
 
@@ -448,7 +451,7 @@ impl SandboxExchange {
         }
     }
 
-    pub(super) fn publish(
+    pub(in crate::sandbox) fn publish(
         &mut self,
         channel: SocketChannel,
         kind: &'static str,
@@ -458,7 +461,7 @@ impl SandboxExchange {
         self.outbox.push(Message { channel, kind, market, account: None, body, yes_body: None });
     }
 
-    pub(super) fn publish_to(
+    pub(in crate::sandbox) fn publish_to(
         &mut self,
         account: usize,
         channel: SocketChannel,
@@ -473,41 +476,41 @@ impl SandboxExchange {
 
 /// Looking things up.
 impl SandboxExchange {
-    pub(super) fn state(&self, market: MarketId) -> Option<&ServedMarket> {
+    pub(in crate::sandbox) fn state(&self, market: MarketId) -> Option<&ServedMarket> {
         self.markets.get(market.index())?.as_ref()
     }
 
     /// What was over before this moment is history.
-    pub(super) fn cutoff(&self) -> Timestamp {
+    pub(in crate::sandbox) fn cutoff(&self) -> Timestamp {
         self.live_window.map_or(Timestamp::from_nanos(0), |window| self.now - window)
     }
 
-    pub(super) fn is_historical(&self, state: &ServedMarket) -> bool {
+    pub(in crate::sandbox) fn is_historical(&self, state: &ServedMarket) -> bool {
         state.settled.is_some_and(|(_, at)| at < self.cutoff())
     }
 
-    pub(super) fn states(&self) -> impl Iterator<Item = &ServedMarket> {
+    pub(in crate::sandbox) fn states(&self) -> impl Iterator<Item = &ServedMarket> {
         self.markets.iter().flatten()
     }
 
-    pub(super) fn market_of(&self, ticker: &str) -> Option<MarketId> {
+    pub(in crate::sandbox) fn market_of(&self, ticker: &str) -> Option<MarketId> {
         self.tickers.get(ticker).copied()
     }
 
-    pub(super) fn ticker(&self, market: MarketId) -> &str {
+    pub(in crate::sandbox) fn ticker(&self, market: MarketId) -> &str {
         self.state(market).map_or("", |state| &state.market.ticker)
     }
 
-    pub(super) fn event_ticker(&self, market: MarketId) -> &str {
+    pub(in crate::sandbox) fn event_ticker(&self, market: MarketId) -> &str {
         self.state(market).map_or("", |state| &state.market.event_ticker)
     }
 
-    pub(super) fn owner(&self, order: OrderId) -> Option<usize> {
+    pub(in crate::sandbox) fn owner(&self, order: OrderId) -> Option<usize> {
         let index = usize::try_from(order.0.checked_sub(1)?).ok()?;
         self.owners.get(index).copied()
     }
 
-    pub(super) fn number_order(&mut self, account: usize) -> OrderId {
+    pub(in crate::sandbox) fn number_order(&mut self, account: usize) -> OrderId {
         self.owners.push(account);
         OrderId(self.owners.len() as u64)
     }

@@ -2,19 +2,20 @@
 
 use serde_json::{Value, json};
 
-use crate::domain::{MarketStatus, Timestamp};
+use crate::domain::MarketStatus;
 
-use super::exchange::SandboxExchange;
-use super::history;
-use super::query::{Paging, Query};
-use super::refused::ApiRefusal;
-use super::rest::{Answered, RestAnswer};
-use super::serve::Core;
-use super::state::{ExchangeEvent, ServedMarket};
-use super::wire;
+use super::app::Core;
+use super::history::{self, live_market, trades_where};
+use super::request::{Answered, RestAnswer};
+use crate::sandbox::exchange::market_objects;
+use crate::sandbox::exchange::sandbox_exchange::SandboxExchange;
+use crate::sandbox::exchange::state::{ExchangeEvent, ServedMarket};
+use crate::sandbox::query::{Paging, Query};
+use crate::sandbox::refused::ApiRefusal;
+use crate::sandbox::wire;
 
 /// The answer to a public request; segments of the path below the prefix.
-pub(super) fn answer(core: &Core, method: &str, segments: &[&str], query: &Query) -> Answered {
+pub(in crate::sandbox) fn answer(core: &Core, method: &str, segments: &[&str], query: &Query) -> Answered {
     if method != "GET" {
         return Err(ApiRefusal::NOT_FOUND);
     }
@@ -27,7 +28,7 @@ pub(super) fn answer(core: &Core, method: &str, segments: &[&str], query: &Query
         ["series", "fee_changes"] => fee_changes(exchange, query),
         ["series", ticker] => {
             let series = exchange.series.get(*ticker).ok_or(ApiRefusal::NOT_FOUND)?;
-            json!({"series": wire::series(series)})
+            json!({"series": market_objects::series(series)})
         }
         ["series", series, "markets", ticker, "candlesticks"] => {
             history::candles(exchange, (series, ticker), query)?
@@ -44,7 +45,7 @@ pub(super) fn answer(core: &Core, method: &str, segments: &[&str], query: &Query
         ["markets", "trades"] => trades(exchange, query)?,
         ["markets", "candlesticks"] => history::batch(exchange, query)?,
         ["markets", "orderbooks"] => order_books(exchange, query)?,
-        ["markets", ticker] => json!({"market": wire::market(market(exchange, ticker)?)}),
+        ["markets", ticker] => json!({"market": market_objects::market(live_market(exchange, ticker)?)}),
         ["markets", ticker, "orderbook"] => order_book(exchange, ticker, query)?,
         ["account", "endpoint_costs"] => json!({"default_cost": 10, "endpoint_costs": [
             {"method": "DELETE", "path": "/trade-api/v2/portfolio/events/orders/:order_id", "cost": 2},
@@ -55,15 +56,6 @@ pub(super) fn answer(core: &Core, method: &str, segments: &[&str], query: &Query
         _ => return Err(ApiRefusal::NOT_FOUND),
     };
     Ok(RestAnswer::ok(body))
-}
-
-/// A market of the live half of the exchange.
-pub(super) fn market<'a>(
-    exchange: &'a SandboxExchange,
-    ticker: &str,
-) -> Result<&'a ServedMarket, ApiRefusal> {
-    let market = exchange.market_of(ticker).and_then(|market| exchange.state(market));
-    market.filter(|state| !exchange.is_historical(state)).ok_or(ApiRefusal::NOT_FOUND)
 }
 
 fn status(exchange: &SandboxExchange) -> Value {
@@ -93,7 +85,7 @@ fn schedule(exchange: &SandboxExchange) -> Value {
 
 fn series(exchange: &SandboxExchange, query: &Query) -> Value {
     let fits = exchange.series.values().filter(|series| query.lists("category", &series.category));
-    json!({"series": fits.map(wire::series).collect::<Vec<_>>()})
+    json!({"series": fits.map(market_objects::series).collect::<Vec<_>>()})
 }
 
 fn fee_changes(exchange: &SandboxExchange, query: &Query) -> Value {
@@ -138,7 +130,7 @@ fn markets_of<'a>(exchange: &'a SandboxExchange, event: &'a ExchangeEvent) -> Ve
 /// Its markets that are shown with it; an event itself is listed for ever.
 fn nested(exchange: &SandboxExchange, event: &ExchangeEvent) -> Value {
     let states = markets_of(exchange, event).into_iter().filter(|state| !exchange.is_historical(state));
-    states.map(wire::market).collect()
+    states.map(market_objects::market).collect()
 }
 
 fn events(exchange: &SandboxExchange, query: &Query) -> Result<Value, ApiRefusal> {
@@ -152,7 +144,7 @@ fn events(exchange: &SandboxExchange, query: &Query) -> Result<Value, ApiRefusal
     });
     let (events, cursor) = query.page(paging, events)?;
     let body = |event: &ExchangeEvent| {
-        let mut body = wire::event(event);
+        let mut body = market_objects::event(event);
         if with_markets {
             body["markets"] = nested(exchange, event);
         }
@@ -165,7 +157,7 @@ fn event(exchange: &SandboxExchange, ticker: &str, query: &Query) -> Result<Valu
     let event = exchange.events.get(ticker).ok_or(ApiRefusal::NOT_FOUND)?;
     let (inside, without) = (query.flag("with_nested_markets"), query.flag("exclude_markets"));
     let markets = nested(exchange, event);
-    let mut body = json!({"event": wire::event(event)});
+    let mut body = json!({"event": market_objects::event(event)});
     match (inside, without) {
         (true, true) => {
             let details = "with_nested_markets and exclude_markets exclude each other";
@@ -201,24 +193,26 @@ fn markets(exchange: &SandboxExchange, query: &Query) -> Result<Value, ApiRefusa
             && updated(state.updated)
     });
     let (markets, cursor) = query.page(paging, markets.map(|state| (u64::from(state.market.id.0), state)))?;
-    Ok(json!({"markets": markets.into_iter().map(wire::market).collect::<Vec<_>>(), "cursor": cursor}))
+    Ok(
+        json!({"markets": markets.into_iter().map(market_objects::market).collect::<Vec<_>>(), "cursor": cursor}),
+    )
 }
 
 fn order_book(exchange: &SandboxExchange, ticker: &str, query: &Query) -> Result<Value, ApiRefusal> {
-    let state = market(exchange, ticker)?;
+    let state = live_market(exchange, ticker)?;
     if matches!(state.status, MarketStatus::Closed | MarketStatus::Settled) {
         return Err(ApiRefusal::NOT_FOUND);
     }
     let depth = query.integer("depth", "GetMarketOrderbook")?.unwrap_or(0);
     let depth = usize::try_from(depth).ok().filter(|depth| *depth <= 100);
     let refused = || ApiRefusal::with(400, "invalid_parameters", "depth: between 0 and 100");
-    Ok(json!({"orderbook_fp": wire::order_book(state, depth.ok_or_else(refused)?)}))
+    Ok(json!({"orderbook_fp": market_objects::order_book(state, depth.ok_or_else(refused)?)}))
 }
 
 fn order_books(exchange: &SandboxExchange, query: &Query) -> Result<Value, ApiRefusal> {
     let book = |ticker: &str| {
-        let state = market(exchange, ticker)?;
-        Ok(json!({"ticker": ticker, "orderbook_fp": wire::order_book(state, 0)}))
+        let state = live_market(exchange, ticker)?;
+        Ok(json!({"ticker": ticker, "orderbook_fp": market_objects::order_book(state, 0)}))
     };
     let books: Vec<Value> = query.all("tickers").take(101).map(book).collect::<Result<_, _>>()?;
     if books.is_empty() || books.len() > 100 {
@@ -229,25 +223,4 @@ fn order_books(exchange: &SandboxExchange, query: &Query) -> Result<Value, ApiRe
 
 fn trades(exchange: &SandboxExchange, query: &Query) -> Result<Value, ApiRefusal> {
     trades_where(exchange, query, "GetTrades", |at| at >= exchange.cutoff())
-}
-
-/// The trades of the half of the exchange in which a trade of a time is.
-pub(super) fn trades_where(
-    exchange: &SandboxExchange,
-    query: &Query,
-    endpoint: &'static str,
-    here: impl Fn(Timestamp) -> bool,
-) -> Result<Value, ApiRefusal> {
-    let paging = Paging::newest_first(endpoint);
-    let within = query.within(["min_ts", "max_ts"], paging.endpoint)?;
-    let blocks_only = query.flag("is_block_trade");
-    let trades = exchange.trades.iter().rev().filter(|trade| {
-        !blocks_only
-            && here(trade.at)
-            && query.lists("ticker", exchange.ticker(trade.market))
-            && within(trade.at)
-    });
-    let (trades, cursor) = query.page(paging, trades.map(|trade| (trade.trade, trade)))?;
-    let bodies: Vec<Value> = trades.into_iter().map(|trade| wire::trade(exchange, trade, false)).collect();
-    Ok(json!({"trades": bodies, "cursor": cursor}))
 }

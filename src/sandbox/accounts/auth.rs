@@ -11,7 +11,7 @@ use ring::rand::{SecureRandom, SystemRandom};
 use ring::signature::{ED25519, Ed25519KeyPair, KeyPair, RSA_PSS_2048_8192_SHA256, UnparsedPublicKey};
 use zeroize::Zeroizing;
 
-use super::refused::ApiRefusal;
+use crate::sandbox::refused::ApiRefusal;
 
 /// How far a signature's time may be from ours, in milliseconds.
 const SKEW: i64 = 15_000;
@@ -55,10 +55,10 @@ pub struct Keys(Vec<VerifyingKey>);
 
 /// The three headers of a signed request.
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Signed<'a> {
-    pub(super) key: Option<&'a str>,
-    pub(super) timestamp: Option<&'a str>,
-    pub(super) signature: Option<&'a str>,
+pub(in crate::sandbox) struct Signed<'a> {
+    pub(in crate::sandbox) key: Option<&'a str>,
+    pub(in crate::sandbox) timestamp: Option<&'a str>,
+    pub(in crate::sandbox) signature: Option<&'a str>,
 }
 
 impl Keys {
@@ -119,7 +119,7 @@ impl Keys {
     }
 
     /// Who signed `method` and `path` (without query); `now` in milliseconds since 1970.
-    pub(super) fn verify(
+    pub(in crate::sandbox) fn verify(
         &self,
         headers: Signed<'_>,
         method: &str,
@@ -194,7 +194,7 @@ fn der_value(der: &[u8], tag: u8) -> Option<(&[u8], &[u8])> {
 
 /// Milliseconds since 1970 on this machine's clock: signatures are checked against it, nothing else is.
 #[expect(clippy::disallowed_methods, clippy::disallowed_types, reason = "signatures carry the time of day")]
-pub(super) fn wall_millis() -> i64 {
+pub(in crate::sandbox) fn wall_millis() -> i64 {
     let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
     since.map_or(0, |since| i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
 }

@@ -14,11 +14,11 @@ use tokio::net::{TcpListener, TcpStream};
 
 /// A connection as its handlers see it.
 #[derive(Clone, Debug, Default)]
-pub(super) struct StreamLine(Arc<AtomicBool>);
+pub(in crate::sandbox) struct StreamLine(Arc<AtomicBool>);
 
 impl StreamLine {
     /// Nothing is written on this connection any more: the next write closes it.
-    pub(super) fn cut(&self) {
+    pub(in crate::sandbox) fn cut(&self) {
         self.0.store(true, Ordering::Relaxed);
     }
 }
@@ -31,7 +31,7 @@ impl Connected<IncomingStream<'_, Lines>> for StreamLine {
 
 /// A listener whose connections can be cut.
 #[derive(Debug)]
-pub(super) struct Lines(pub(super) TcpListener);
+pub(in crate::sandbox) struct Lines(pub(in crate::sandbox) TcpListener);
 
 impl Listener for Lines {
     type Io = Cuttable;
@@ -53,7 +53,7 @@ impl Listener for Lines {
 
 /// A stream that fails once its [`StreamLine`] is cut.
 #[derive(Debug)]
-pub(super) struct Cuttable {
+pub(in crate::sandbox) struct Cuttable {
     stream: TcpStream,
     line: StreamLine,
 }

@@ -6,9 +6,9 @@ use crate::domain::{
 use crate::engine::gateway::Venue;
 use crate::event::{Command, RejectReason};
 
-use super::accounts::{BookSide, OrderRecord, OrderStatus};
-use super::exchange::{Alarm, SandboxExchange};
-use super::refused::ApiRefusal;
+use super::sandbox_exchange::{Alarm, SandboxExchange};
+use crate::sandbox::accounts::member_account::{BookSide, OrderRecord, OrderStatus};
+use crate::sandbox::refused::ApiRefusal;
 
 /// How long an order lives.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -50,7 +50,13 @@ pub struct NewOrder {
 
 impl BookSide {
     /// An order of this side as matching knows it: always on the YES book.
-    pub(super) fn order(self, id: OrderId, market: MarketId, contracts: Contracts, limit: Price) -> Order {
+    pub(in crate::sandbox) fn order(
+        self,
+        id: OrderId,
+        market: MarketId,
+        contracts: Contracts,
+        limit: Price,
+    ) -> Order {
         let action = if self == Self::Bid { Action::Buy } else { Action::Sell };
         Order { id, market, side: Side::Yes, action, contracts, limit, time_in_force: TimeInForce::Gtc }
     }
@@ -182,7 +188,7 @@ impl SandboxExchange {
         }
     }
 
-    pub(super) fn expire_at(&mut self, id: OrderId, expiration: Option<i64>) {
+    pub(in crate::sandbox) fn expire_at(&mut self, id: OrderId, expiration: Option<i64>) {
         self.alarms.retain(|(_, alarm)| *alarm != Alarm::Expire(id));
         if let Some(seconds) = expiration {
             let at = Timestamp::from_nanos(seconds.saturating_mul(1_000_000_000));
@@ -220,12 +226,12 @@ impl SandboxExchange {
         }
     }
 
-    pub(super) fn check_price(&self, market: MarketId, price: Price) -> Result<(), ApiRefusal> {
+    pub(in crate::sandbox) fn check_price(&self, market: MarketId, price: Price) -> Result<(), ApiRefusal> {
         let fits = self.state(market).is_some_and(|state| state.market.grid.contains(price));
         if fits { Ok(()) } else { Err(ApiRefusal::plain(400, "invalid_price")) }
     }
 
-    pub(super) fn check_expiration(&self, at: i64) -> Result<(), ApiRefusal> {
+    pub(in crate::sandbox) fn check_expiration(&self, at: i64) -> Result<(), ApiRefusal> {
         if at.saturating_mul(1_000_000_000) > self.now.nanos() {
             return Ok(());
         }
@@ -233,7 +239,7 @@ impl SandboxExchange {
     }
 
     /// The market of a ticker, if orders may be placed in it now.
-    pub(super) fn tradable(&self, ticker: &str) -> Result<MarketId, ApiRefusal> {
+    pub(in crate::sandbox) fn tradable(&self, ticker: &str) -> Result<MarketId, ApiRefusal> {
         if self.all_paused {
             return Err(ApiRefusal::plain(409, "exchange_is_paused"));
         }
@@ -265,7 +271,7 @@ impl SandboxExchange {
         orders.map(|order| (order.id, order.price)).collect()
     }
 
-    pub(super) fn submit(&mut self, command: &Command) {
+    pub(in crate::sandbox) fn submit(&mut self, command: &Command) {
         self.sim.submit(self.now, command).expect("a simulated exchange takes every command");
         self.drain();
     }
@@ -277,7 +283,7 @@ impl SandboxExchange {
     }
 
     /// Takes an order out of the book.
-    pub(super) fn withdraw(&mut self, account: usize, id: OrderId, reason: Option<&'static str>) {
+    pub(in crate::sandbox) fn withdraw(&mut self, account: usize, id: OrderId, reason: Option<&'static str>) {
         if let Some(order) = self.accounts[account].orders.get(&id) {
             let market = order.market;
             let before = std::mem::replace(&mut self.cancel_reason, reason);
@@ -287,7 +293,11 @@ impl SandboxExchange {
     }
 
     /// An order of this account that is in the book.
-    pub(super) fn resting(&self, account: usize, id: OrderId) -> Result<&OrderRecord, ApiRefusal> {
+    pub(in crate::sandbox) fn resting(
+        &self,
+        account: usize,
+        id: OrderId,
+    ) -> Result<&OrderRecord, ApiRefusal> {
         let order = self.accounts[account].orders.get(&id).ok_or(ApiRefusal::NOT_FOUND)?;
         if order.status == OrderStatus::Resting { Ok(order) } else { Err(ApiRefusal::NOT_FOUND) }
     }
@@ -310,7 +320,7 @@ impl SandboxExchange {
     }
 
     /// Cancels all orders of an account that fit.
-    pub(super) fn cancel_where(
+    pub(in crate::sandbox) fn cancel_where(
         &mut self,
         account: usize,
         reason: Option<&'static str>,

@@ -4,9 +4,11 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-use crate::domain::{Depth, FeeSchedule, Level, Market, MarketId, MarketStatus, Price, Quote, Timestamp};
+use crate::domain::{
+    Contracts, Depth, FeeSchedule, Level, Market, MarketId, MarketStatus, Price, Quote, Timestamp,
+};
 
-use super::{candles, wire};
+use crate::sandbox::wire;
 
 /// What the book shows, the best first, at YES prices. No level is of no contracts: it would be no level.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -31,6 +33,29 @@ impl ShownBook {
     }
 }
 
+/// What a market showed at one moment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ShownCandle {
+    /// When.
+    pub at: Timestamp,
+    /// Best bid; $0 = none.
+    pub bid: Price,
+    /// Best ask; $1 = none.
+    pub ask: Price,
+    /// The last trade.
+    pub last: Option<Price>,
+    /// Contracts traded in its life.
+    pub volume: Contracts,
+}
+
+impl ShownCandle {
+    pub(in crate::sandbox) fn new(at: Timestamp, quote: &Quote, before: Option<&Self>) -> Self {
+        let volume = quote.volume.or(before.map(|before| before.volume)).unwrap_or_default();
+        let (bid, ask) = (quote.bid.unwrap_or(Price::ZERO), quote.ask.unwrap_or(Price::ONE));
+        Self { at, bid, ask, last: quote.last, volume }
+    }
+}
+
 /// A listed market.
 #[derive(Debug)]
 pub struct ServedMarket {
@@ -47,18 +72,18 @@ pub struct ServedMarket {
     /// What stands behind the data's next quote.
     pub behind: Option<Arc<Depth>>,
     /// All it has shown so far, for candles.
-    pub history: Vec<candles::ShownCandle>,
+    pub history: Vec<ShownCandle>,
     /// Rises with every quote.
     pub clock: u64,
     /// What YES paid, and when.
     pub settled: Option<(Price, Timestamp)>,
     /// Last change that was no trading.
     pub updated: Timestamp,
-    pub(super) fees: FeeSchedule,
+    pub(in crate::sandbox) fees: FeeSchedule,
 }
 
 impl ServedMarket {
-    pub(super) const fn status_name(&self) -> &'static str {
+    pub(in crate::sandbox) const fn status_name(&self) -> &'static str {
         match self.status {
             MarketStatus::Active => "active",
             MarketStatus::Halted => "inactive",
@@ -67,7 +92,7 @@ impl ServedMarket {
         }
     }
 
-    pub(super) fn result(&self) -> &'static str {
+    pub(in crate::sandbox) fn result(&self) -> &'static str {
         self.settled.map_or("", |(value, _)| wire::result_of(value))
     }
 }
@@ -75,21 +100,21 @@ impl ServedMarket {
 /// A series, as its markets tell.
 #[derive(Debug)]
 pub struct SeriesState {
-    pub(super) ticker: Arc<str>,
-    pub(super) category: Arc<str>,
-    pub(super) fees: FeeSchedule,
-    pub(super) updated: Timestamp,
+    pub(in crate::sandbox) ticker: Arc<str>,
+    pub(in crate::sandbox) category: Arc<str>,
+    pub(in crate::sandbox) fees: FeeSchedule,
+    pub(in crate::sandbox) updated: Timestamp,
 }
 
 /// An event, as its markets tell.
 #[derive(Debug)]
 pub struct ExchangeEvent {
-    pub(super) ticker: Arc<str>,
-    pub(super) series: Arc<str>,
-    pub(super) category: Arc<str>,
-    pub(super) title: Box<str>,
-    pub(super) updated: Timestamp,
-    pub(super) markets: Vec<MarketId>,
+    pub(in crate::sandbox) ticker: Arc<str>,
+    pub(in crate::sandbox) series: Arc<str>,
+    pub(in crate::sandbox) category: Arc<str>,
+    pub(in crate::sandbox) title: Box<str>,
+    pub(in crate::sandbox) updated: Timestamp,
+    pub(in crate::sandbox) markets: Vec<MarketId>,
 }
 
 /// What a socket can subscribe to.

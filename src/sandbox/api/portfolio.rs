@@ -6,17 +6,18 @@ use serde_json::{Value, json};
 
 use crate::domain::{Contracts, Money, Side};
 
-use super::accounts::{MemberAccount, MemberPosition, OrderStatus};
-use super::exchange::SandboxExchange;
-use super::limits::Tier;
-use super::query::{Paging, Query};
-use super::refused::ApiRefusal;
-use super::rest::{Answered, RestAnswer};
-use super::serve::Core;
-use super::wire;
+use super::app::Core;
+use super::request::{Answered, RestAnswer};
+use crate::sandbox::accounts::limits::Tier;
+use crate::sandbox::accounts::member_account::{MemberAccount, MemberPosition, OrderStatus};
+use crate::sandbox::exchange::account_objects;
+use crate::sandbox::exchange::sandbox_exchange::SandboxExchange;
+use crate::sandbox::query::{Paging, Query};
+use crate::sandbox::refused::ApiRefusal;
+use crate::sandbox::wire;
 
 /// The answer to a signed `GET`; segments of the path below the prefix.
-pub(super) fn answer(core: &Core, account: usize, segments: &[&str], query: &Query) -> Answered {
+pub(in crate::sandbox) fn answer(core: &Core, account: usize, segments: &[&str], query: &Query) -> Answered {
     let exchange = &core.exchange;
     let own = &exchange.accounts[account];
     let body = match segments {
@@ -25,7 +26,7 @@ pub(super) fn answer(core: &Core, account: usize, segments: &[&str], query: &Que
         ["portfolio", "orders"] => orders(exchange, account, query)?,
         ["portfolio", "orders", id] => {
             let order = wire::order_id(id).and_then(|id| own.orders.get(&id)).ok_or(ApiRefusal::NOT_FOUND)?;
-            json!({"order": wire::order(exchange, account, order)})
+            json!({"order": account_objects::order(exchange, account, order)})
         }
         ["portfolio", "orders", id, "queue_position"] => {
             let order = wire::order_id(id).filter(|id| own.open.contains(id));
@@ -90,7 +91,8 @@ fn orders(exchange: &SandboxExchange, account: usize, query: &Query) -> Result<V
             && within(order.created)
     });
     let (orders, cursor) = query.page(paging, orders.map(|order| (order.id.0, order)))?;
-    let bodies: Vec<Value> = orders.into_iter().map(|order| wire::order(exchange, account, order)).collect();
+    let bodies: Vec<Value> =
+        orders.into_iter().map(|order| account_objects::order(exchange, account, order)).collect();
     Ok(json!({"orders": bodies, "cursor": cursor}))
 }
 
@@ -103,7 +105,7 @@ fn fills(exchange: &SandboxExchange, account: &MemberAccount, query: &Query) -> 
             && within(fill.at)
     });
     let (fills, cursor) = query.page(paging, fills.map(|fill| (fill.trade, fill)))?;
-    let bodies: Vec<Value> = fills.into_iter().map(|fill| wire::fill(exchange, fill)).collect();
+    let bodies: Vec<Value> = fills.into_iter().map(|fill| account_objects::fill(exchange, fill)).collect();
     Ok(json!({"fills": bodies, "cursor": cursor}))
 }
 
@@ -152,7 +154,8 @@ fn positions(
             "realized_pnl_dollars": wire::cost(sum.realized), "fees_paid_dollars": wire::cost(sum.fees),
         })
     };
-    let market = |(market, position)| wire::position(exchange.ticker(market), position, exchange.now());
+    let market =
+        |(market, position)| account_objects::position(exchange.ticker(market), position, exchange.now());
     Ok(json!({
         "market_positions": positions.into_iter().map(market).collect::<Vec<_>>(),
         "event_positions": events.into_iter().map(event).collect::<Vec<_>>(), "cursor": cursor,
@@ -173,6 +176,7 @@ fn settlements(
             && within(paid.at)
     });
     let (settlements, cursor) = query.page(paging, settlements)?;
-    let bodies: Vec<Value> = settlements.into_iter().map(|paid| wire::settlement(exchange, paid)).collect();
+    let bodies: Vec<Value> =
+        settlements.into_iter().map(|paid| account_objects::settlement(exchange, paid)).collect();
     Ok(json!({"settlements": bodies, "cursor": cursor}))
 }

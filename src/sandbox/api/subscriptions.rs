@@ -7,20 +7,21 @@ use tokio::sync::mpsc;
 
 use crate::domain::{MarketId, Timestamp};
 
-use super::exchange::SandboxExchange;
-use super::faults::{Delivery, Dice};
-use super::state::{Message, SocketChannel};
-use super::wire;
+use crate::sandbox::exchange::market_objects;
+use crate::sandbox::exchange::sandbox_exchange::SandboxExchange;
+use crate::sandbox::exchange::state::{Message, SocketChannel};
+use crate::sandbox::faults::{Delivery, Dice};
+use crate::sandbox::wire;
 
 /// What goes to a socket.
 #[derive(Debug)]
-pub(super) enum Frame {
+pub(in crate::sandbox) enum Frame {
     Text(String),
     Close,
 }
 
 /// How many frames may wait for a slow reader before it is cut off.
-pub(super) const QUEUE: usize = 65_536;
+pub(in crate::sandbox) const QUEUE: usize = 65_536;
 
 /// Error codes of the socket's commands.
 const UNPROCESSABLE: (u32, &str) = (1, "Unable to process message");
@@ -131,7 +132,7 @@ impl Socket {
     ) {
         for state in markets.iter().filter_map(|&market| exchange.state(market)) {
             let subscription = &mut self.subscriptions[index];
-            let body = wire::snapshot(state, subscription.use_yes_price);
+            let body = market_objects::snapshot(state, subscription.use_yes_price);
             let mut frame = subscription.frame("orderbook_snapshot", &body, exchange.now());
             if let Some(id) = id {
                 frame["id"] = id.clone();
@@ -143,13 +144,13 @@ impl Socket {
 
 /// All sockets.
 #[derive(Debug, Default)]
-pub(super) struct Hub {
+pub(in crate::sandbox) struct Hub {
     sockets: Vec<Socket>,
     opened: u64,
 }
 
 impl Hub {
-    pub(super) fn open(&mut self, account: usize) -> (u64, mpsc::Receiver<Frame>) {
+    pub(in crate::sandbox) fn open(&mut self, account: usize) -> (u64, mpsc::Receiver<Frame>) {
         let (frames, receiver) = mpsc::channel(QUEUE);
         self.opened += 1;
         let id = self.opened;
@@ -157,11 +158,11 @@ impl Hub {
         (id, receiver)
     }
 
-    pub(super) fn close(&mut self, id: u64) {
+    pub(in crate::sandbox) fn close(&mut self, id: u64) {
         self.sockets.retain(|socket| socket.id != id);
     }
 
-    pub(super) fn close_all(&mut self) {
+    pub(in crate::sandbox) fn close_all(&mut self) {
         for socket in self.sockets.drain(..) {
             // A full queue means that its reader is gone; dropping the sender ends it as well.
             let _ = socket.frames.try_send(Frame::Close);
@@ -169,7 +170,7 @@ impl Hub {
     }
 
     /// Tells everyone what happened; whether there was anything.
-    pub(super) fn publish(&mut self, exchange: &mut SandboxExchange, dice: &mut Dice) -> bool {
+    pub(in crate::sandbox) fn publish(&mut self, exchange: &mut SandboxExchange, dice: &mut Dice) -> bool {
         let (messages, now) = (exchange.take_messages(), exchange.now());
         for socket in &mut self.sockets {
             for message in &messages {
@@ -183,20 +184,20 @@ impl Hub {
     }
 
     /// Sends one frame as it is to one socket.
-    pub(super) fn send(&mut self, id: u64, frame: &Value) {
+    pub(in crate::sandbox) fn send(&mut self, id: u64, frame: &Value) {
         if let Some(socket) = self.sockets.iter_mut().find(|socket| socket.id == id) {
             socket.send(frame);
         }
     }
 
-    pub(super) fn refuse(&mut self, id: u64, command: &Value, now: Timestamp) {
+    pub(in crate::sandbox) fn refuse(&mut self, id: u64, command: &Value, now: Timestamp) {
         if let Some(socket) = self.sockets.iter_mut().find(|socket| socket.id == id) {
             socket.error(&command["id"], UNPROCESSABLE, now);
         }
     }
 
     /// Carries out a command of a socket.
-    pub(super) fn command(&mut self, id: u64, exchange: &SandboxExchange, command: &Value) {
+    pub(in crate::sandbox) fn command(&mut self, id: u64, exchange: &SandboxExchange, command: &Value) {
         let Some(socket) = self.sockets.iter_mut().find(|socket| socket.id == id) else {
             return;
         };
@@ -294,7 +295,8 @@ fn subscribe(socket: &mut Socket, exchange: &SandboxExchange, id: &Value, params
             for state in
                 exchange.states().filter(|state| asked.is_none_or(|asked| asked.contains(&state.market.id)))
             {
-                let frame = socket.subscriptions[index].frame("ticker", &wire::ticker(state, now), now);
+                let frame =
+                    socket.subscriptions[index].frame("ticker", &market_objects::ticker(state, now), now);
                 socket.send(&frame);
             }
         }

@@ -73,7 +73,7 @@ impl Tier {
         }
     }
 
-    pub(super) fn body(self) -> Value {
+    pub(in crate::sandbox) fn body(self) -> Value {
         let ([read, write], [most_read, most_write]) = (self.rates(), self.capacities());
         json!({
             "usage_tier": self.name(),
@@ -86,7 +86,7 @@ impl Tier {
 
 /// What a request draws on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum TokenBudget {
+pub(in crate::sandbox) enum TokenBudget {
     Read,
     Write,
     Balance,
@@ -123,10 +123,10 @@ impl Bucket {
 
 /// The buckets of one account.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Buckets([Bucket; 3]);
+pub(in crate::sandbox) struct Buckets([Bucket; 3]);
 
 impl Buckets {
-    pub(super) const fn new(tier: Tier, now: Instant) -> Self {
+    pub(in crate::sandbox) const fn new(tier: Tier, now: Instant) -> Self {
         let ([read, write], [most_read, most_write]) = (tier.rates(), tier.capacities());
         let balances = if matches!(tier, Tier::Basic | Tier::Advanced) { 1 } else { 5 };
         Self([
@@ -136,7 +136,7 @@ impl Buckets {
         ])
     }
 
-    pub(super) fn take(&mut self, budget: TokenBudget, tokens: u64, now: Instant) -> bool {
+    pub(in crate::sandbox) fn take(&mut self, budget: TokenBudget, tokens: u64, now: Instant) -> bool {
         self.0[budget as usize].take(tokens, now)
     }
 }

@@ -3,59 +3,34 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use axum::body::{Body, to_bytes};
+use axum::body::to_bytes;
 use axum::extract::{ConnectInfo, Request, State};
-use axum::http::{HeaderMap, StatusCode, Uri, header};
+use axum::http::Uri;
 use axum::response::Response;
 use serde_json::{Value, json};
 
 use crate::domain::Timestamp;
 
-use super::auth::{Signed, wall_millis};
-use super::control::SandboxControl;
-use super::faults::Fate;
-use super::limits::{Buckets, TokenBudget};
-use super::query::{Fields, Query, parse};
-use super::refused::ApiRefusal;
-use super::serve::{App, Core};
-use super::socket::until;
+use super::app::{App, Core};
+use super::request::{Answered, RestAnswer, RestRequest, refusal, respond, signature, until};
 use super::stream::StreamLine;
-use super::{markets, portfolio, wire, writes};
+use super::{markets, portfolio, writes};
+use crate::sandbox::accounts::auth::wall_millis;
+use crate::sandbox::accounts::limits::{Buckets, TokenBudget};
+use crate::sandbox::exchange::account_objects;
+use crate::sandbox::exchange::control::SandboxControl;
+use crate::sandbox::faults::Fate;
+use crate::sandbox::query::{Fields, Query, parse};
+use crate::sandbox::refused::ApiRefusal;
+use crate::sandbox::wire;
 
 /// Where the API is mounted: the official client signs this prefix whatever its host says.
 const PREFIX: &str = "/trade-api/v2";
 /// No order is longer; a batch of thousands fits.
 const LONGEST_BODY: usize = 4 << 20;
 
-/// A status and a body.
-pub(super) struct RestAnswer {
-    pub(super) status: u16,
-    pub(super) body: Option<Value>,
-}
-
-impl RestAnswer {
-    pub(super) const fn ok(body: Value) -> Self {
-        Self { status: 200, body: Some(body) }
-    }
-
-    pub(super) const fn created(body: Value) -> Self {
-        Self { status: 201, body: Some(body) }
-    }
-}
-
-pub(super) type Answered = Result<RestAnswer, ApiRefusal>;
-
-/// A request, taken apart.
-pub(super) struct RestRequest<'a> {
-    pub(super) method: &'a str,
-    pub(super) path: &'a str,
-    pub(super) query: Query,
-    pub(super) headers: &'a HeaderMap,
-    pub(super) body: &'a [u8],
-}
-
 /// Every request but the upgrade of a socket.
-pub(super) async fn handle(
+pub(in crate::sandbox) async fn handle(
     State(app): State<Arc<App>>,
     ConnectInfo(line): ConnectInfo<StreamLine>,
     request: Request,
@@ -109,39 +84,6 @@ pub(super) async fn handle(
 fn query(uri: &Uri) -> Query {
     let pairs = axum::extract::Query::<Vec<(String, String)>>::try_from_uri(uri);
     Query(pairs.map(|pairs| pairs.0).unwrap_or_default())
-}
-
-/// The headers of a signed request.
-pub(super) fn signature(headers: &HeaderMap) -> Signed<'_> {
-    let get = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
-    Signed {
-        key: get("kalshi-access-key"),
-        timestamp: get("kalshi-access-timestamp"),
-        signature: get("kalshi-access-signature"),
-    }
-}
-
-fn respond(answered: Answered) -> Response {
-    match answered {
-        Ok(RestAnswer { status, body }) => response(status, body.as_ref()),
-        Err(refused) => refusal(&refused),
-    }
-}
-
-/// The answer of a refusal.
-pub(super) fn refusal(refused: &ApiRefusal) -> Response {
-    response(refused.status(), Some(&refused.body()))
-}
-
-fn response(status: u16, body: Option<&Value>) -> Response {
-    let text = body.map(Value::to_string).unwrap_or_default();
-    let mut response = Response::new(Body::from(text));
-    *response.status_mut() = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-    if body.is_some() {
-        let json = header::HeaderValue::from_static("application/json");
-        response.headers_mut().insert(header::CONTENT_TYPE, json);
-    }
-    response
 }
 
 /// What a request draws on, and how much of it.
@@ -234,7 +176,7 @@ async fn sandbox(app: &App, asked: &RestRequest<'_>) -> Answered {
             let account = account(&mut core, asked)?;
             let locked = core.exchange.locked(account);
             let state = &core.exchange.accounts[account];
-            Ok(RestAnswer::ok(wire::account(&core.exchange, account, state, locked)))
+            Ok(RestAnswer::ok(account_objects::account(&core.exchange, account, state, locked)))
         }
         _ => Err(ApiRefusal::NOT_FOUND),
     }

@@ -5,50 +5,13 @@ use std::collections::VecDeque;
 
 use serde_json::{Value, json};
 
-use crate::domain::{Contracts, Span, Timestamp};
+use crate::domain::Contracts;
 
-use super::accounts::MemberAccount;
-use super::exchange::SandboxExchange;
-use super::refused::ApiRefusal;
-use super::wire;
-
-const WINDOW: Span = Span::SECOND.times(15);
-
-/// One group.
-#[derive(Debug)]
-pub(super) struct OrderGroupState {
-    limit: Contracts,
-    matched: VecDeque<(Timestamp, Contracts)>,
-    tripped: bool,
-}
-
-impl OrderGroupState {
-    pub(super) const fn takes_orders(&self) -> bool {
-        !self.tripped
-    }
-
-    /// Counts a match; whether the group has just tripped.
-    pub(super) fn count(&mut self, at: Timestamp, contracts: Contracts) -> bool {
-        self.matched.push_back((at, contracts));
-        while self.matched.front().is_some_and(|(then, _)| at.since(*then) >= WINDOW) {
-            self.matched.pop_front();
-        }
-        let trips = !self.tripped
-            && self.matched.iter().map(|(_, matched)| *matched).sum::<Contracts>() >= self.limit;
-        self.tripped |= trips;
-        trips
-    }
-
-    fn body(&self, account: &MemberAccount, id: u64) -> Value {
-        let orders = account.open_orders().filter(|order| order.group == Some(id));
-        json!({
-            "id": wire::uuid(wire::GROUP, id),
-            "contracts_limit_fp": wire::count(self.limit),
-            "is_auto_cancel_enabled": true,
-            "orders": orders.map(|order| wire::uuid(wire::ORDER, order.id.0)).collect::<Vec<_>>(),
-        })
-    }
-}
+use super::sandbox_exchange::SandboxExchange;
+use crate::sandbox::accounts::member_account::MemberAccount;
+use crate::sandbox::accounts::order_group::OrderGroupState;
+use crate::sandbox::refused::ApiRefusal;
+use crate::sandbox::wire;
 
 /// What can be asked of a group.
 #[derive(Clone, Copy, Debug)]
@@ -72,14 +35,14 @@ impl SandboxExchange {
         self.groups
     }
 
-    pub(super) fn group_bodies(&self, account: usize) -> Vec<Value> {
+    pub(in crate::sandbox) fn group_bodies(&self, account: usize) -> Vec<Value> {
         let account = &self.accounts[account];
-        account.groups.iter().map(|(&id, group)| group.body(account, id)).collect()
+        account.groups.iter().map(|(&id, group)| group_object(group, account, id)).collect()
     }
 
-    pub(super) fn group_body(&self, account: usize, id: u64) -> Result<Value, ApiRefusal> {
+    pub(in crate::sandbox) fn group_body(&self, account: usize, id: u64) -> Result<Value, ApiRefusal> {
         let account = &self.accounts[account];
-        account.groups.get(&id).map(|group| group.body(account, id)).ok_or(ApiRefusal::NOT_FOUND)
+        account.groups.get(&id).map(|group| group_object(group, account, id)).ok_or(ApiRefusal::NOT_FOUND)
     }
 
     /// Does something with a group.
@@ -106,4 +69,14 @@ impl SandboxExchange {
         self.cancel_where(account, None, |order| order.group == Some(id));
         Ok(())
     }
+}
+
+fn group_object(group: &OrderGroupState, account: &MemberAccount, id: u64) -> Value {
+    let orders = account.open_orders().filter(|order| order.group == Some(id));
+    json!({
+        "id": wire::uuid(wire::GROUP, id),
+        "contracts_limit_fp": wire::count(group.limit),
+        "is_auto_cancel_enabled": true,
+        "orders": orders.map(|order| wire::uuid(wire::ORDER, order.id.0)).collect::<Vec<_>>(),
+    })
 }

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::domain::{Contracts, MarketId, Money, OrderId, Price, Side, Timestamp};
 
-use super::groups::OrderGroupState;
+use super::order_group::OrderGroupState;
 
 /// A side of the one YES book.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -187,11 +187,11 @@ pub struct MemberAccount {
     pub settlements: Vec<SettlementRecord>,
     /// Client ids that can never be used again.
     pub spent: BTreeSet<String>,
-    pub(super) groups: BTreeMap<u64, OrderGroupState>,
+    pub(in crate::sandbox) groups: BTreeMap<u64, OrderGroupState>,
 }
 
 impl MemberAccount {
-    pub(super) const fn new(key_id: String, funded: Money) -> Self {
+    pub(in crate::sandbox) const fn new(key_id: String, funded: Money) -> Self {
         Self {
             key_id,
             funded,
@@ -218,7 +218,7 @@ impl MemberAccount {
     }
 
     /// Books a trade: what reduces the position is sold, the rest is bought.
-    pub(super) fn book(&mut self, fill: FillRecord) {
+    pub(in crate::sandbox) fn book(&mut self, fill: FillRecord) {
         let FillRecord { side, price, contracts, fee, .. } = fill;
         let position = self.positions.entry(fill.market).or_default();
         let (held, change) = (position.signed, side.signed(contracts));
@@ -257,7 +257,7 @@ impl MemberAccount {
     }
 
     /// Pays a position out; whether there was one.
-    pub(super) fn settle(&mut self, at: Timestamp, market: MarketId, value: Price) -> bool {
+    pub(in crate::sandbox) fn settle(&mut self, at: Timestamp, market: MarketId, value: Price) -> bool {
         let Some(position) = self.positions.get_mut(&market).filter(|position| !position.settled) else {
             return false;
         };

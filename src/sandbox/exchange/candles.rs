@@ -6,43 +6,20 @@
 
 use serde_json::{Map, Value, json};
 
-use crate::domain::{Contracts, Price, Quote, Span, Timestamp};
+use crate::domain::{Contracts, Price, Span};
 
-use super::query::Query;
-use super::refused::ApiRefusal;
-use super::state::ServedMarket;
-use super::wire;
+use super::state::{ServedMarket, ShownCandle};
+use crate::sandbox::query::Query;
+use crate::sandbox::refused::ApiRefusal;
+use crate::sandbox::wire;
 
 /// Periods a request may span, by market and in all.
 const MOST_A_MARKET: i64 = 5_000;
 const MOST: i64 = 10_000;
 
-/// What a market showed at one moment.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct ShownCandle {
-    /// When.
-    pub at: Timestamp,
-    /// Best bid; $0 = none.
-    pub bid: Price,
-    /// Best ask; $1 = none.
-    pub ask: Price,
-    /// The last trade.
-    pub last: Option<Price>,
-    /// Contracts traded in its life.
-    pub volume: Contracts,
-}
-
-impl ShownCandle {
-    pub(super) fn new(at: Timestamp, quote: &Quote, before: Option<&Self>) -> Self {
-        let volume = quote.volume.or(before.map(|before| before.volume)).unwrap_or_default();
-        let (bid, ask) = (quote.bid.unwrap_or(Price::ZERO), quote.ask.unwrap_or(Price::ONE));
-        Self { at, bid, ask, last: quote.last, volume }
-    }
-}
-
 /// How fields are named.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum CandleNames {
+pub(in crate::sandbox) enum CandleNames {
     Live,
     Historical,
 }
@@ -59,7 +36,7 @@ impl CandleNames {
 
 /// Which candles.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct CandleQuery {
+pub(in crate::sandbox) struct CandleQuery {
     /// First and last end of a period, in Unix seconds.
     ends: (i64, i64),
     period: Span,
@@ -68,7 +45,7 @@ pub(super) struct CandleQuery {
 
 impl CandleQuery {
     /// Reads a request for candles of so many markets.
-    pub(super) fn read(query: &Query, endpoint: &str, markets: i64) -> Result<Self, ApiRefusal> {
+    pub(in crate::sandbox) fn read(query: &Query, endpoint: &str, markets: i64) -> Result<Self, ApiRefusal> {
         let get = |name: &str| query.integer(name, endpoint)?.ok_or_else(|| ApiRefusal::missing(name));
         let (first, last, minutes) = (get("start_ts")?, get("end_ts")?, get("period_interval")?);
         if ![1, 60, 1_440].contains(&minutes) {
@@ -87,7 +64,7 @@ impl CandleQuery {
     }
 
     /// The candles of a market.
-    pub(super) fn candles(&self, state: &ServedMarket, names: CandleNames) -> Vec<Value> {
+    pub(in crate::sandbox) fn candles(&self, state: &ServedMarket, names: CandleNames) -> Vec<Value> {
         let end = |shown: &ShownCandle| wire::seconds(shown.at.rounded_up_to(self.period));
         let history = &state.history;
         let begin = history.partition_point(|shown| end(shown) < self.ends.0);

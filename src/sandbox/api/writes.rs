@@ -4,20 +4,21 @@ use serde_json::{Map, Value, json};
 
 use crate::domain::{Contracts, OrderId};
 
-use super::accounts::BookSide;
-use super::amend::Amend;
-use super::exchange::SandboxExchange;
-use super::groups::GroupAction;
-use super::orders::{NewOrder, OrderLifetime};
-use super::query::{Fields, parse};
-use super::refused::ApiRefusal;
-use super::rest::{Answered, RestAnswer, RestRequest};
-use super::wire;
+use super::request::{Answered, RestAnswer, RestRequest};
+use crate::sandbox::accounts::member_account::BookSide;
+use crate::sandbox::exchange::account_objects;
+use crate::sandbox::exchange::amend::Amend;
+use crate::sandbox::exchange::groups::GroupAction;
+use crate::sandbox::exchange::orders::{NewOrder, OrderLifetime};
+use crate::sandbox::exchange::sandbox_exchange::SandboxExchange;
+use crate::sandbox::query::{Fields, parse};
+use crate::sandbox::refused::ApiRefusal;
+use crate::sandbox::wire;
 
 const MOST_IN_GROUP: Contracts = Contracts::whole(1_000_000);
 
 /// The answer to a signed request that changes something.
-pub(super) fn answer(
+pub(in crate::sandbox) fn answer(
     exchange: &mut SandboxExchange,
     account: usize,
     asked: &RestRequest<'_>,
@@ -123,7 +124,7 @@ fn create(exchange: &mut SandboxExchange, account: usize, body: &Value) -> Resul
     let new = new_order(body)?;
     let id = exchange.place(account, &new)?;
     let order = &exchange.accounts[account].orders[&id];
-    Ok(wire::placed(order, None, exchange.now()))
+    Ok(account_objects::placed(order, None, exchange.now()))
 }
 
 /// What an item of a batch says instead, with what names it.
@@ -156,7 +157,7 @@ fn cancel(
         return Err(ApiRefusal::NOT_FOUND);
     }
     let reduced = exchange.cancel(account, id)?;
-    Ok(wire::canceled(&exchange.accounts[account].orders[&id], reduced, exchange.now()))
+    Ok(account_objects::canceled(&exchange.accounts[account].orders[&id], reduced, exchange.now()))
 }
 
 fn cancel_batch(exchange: &mut SandboxExchange, account: usize, body: &Value) -> Answered {
@@ -190,7 +191,7 @@ fn amend(exchange: &mut SandboxExchange, account: usize, id: &str, body: &Value)
     };
     let before = exchange.amend(account, id, &amend)?;
     let order = &exchange.accounts[account].orders[&id];
-    Ok(RestAnswer::ok(wire::placed(order, Some(&before), exchange.now())))
+    Ok(RestAnswer::ok(account_objects::placed(order, Some(&before), exchange.now())))
 }
 
 fn decrease(exchange: &mut SandboxExchange, account: usize, id: &str, body: &Value) -> Answered {

@@ -2,27 +2,27 @@
 
 use crate::domain::{Contracts, Money, OrderId, Price};
 
-use super::accounts::{BookSide, OrderRecord};
-use super::exchange::SandboxExchange;
-use super::refused::ApiRefusal;
+use super::sandbox_exchange::SandboxExchange;
+use crate::sandbox::accounts::member_account::{BookSide, OrderRecord};
+use crate::sandbox::refused::ApiRefusal;
 
 /// What an amend asks for.
 #[derive(Clone, Debug)]
-pub(super) struct Amend {
-    pub(super) ticker: String,
-    pub(super) side: BookSide,
-    pub(super) price: Price,
+pub(in crate::sandbox) struct Amend {
+    pub(in crate::sandbox) ticker: String,
+    pub(in crate::sandbox) side: BookSide,
+    pub(in crate::sandbox) price: Price,
     /// Filled so far plus what should be left.
-    pub(super) count: Contracts,
-    pub(super) client_order_id: Option<String>,
-    pub(super) updated_client_order_id: Option<String>,
+    pub(in crate::sandbox) count: Contracts,
+    pub(in crate::sandbox) client_order_id: Option<String>,
+    pub(in crate::sandbox) updated_client_order_id: Option<String>,
     /// Unix seconds; `Some(0)` clears.
-    pub(super) expiration: Option<i64>,
+    pub(in crate::sandbox) expiration: Option<i64>,
 }
 
 impl SandboxExchange {
     /// Amends a resting order, which may trade at its new price; returns it as it was before.
-    pub(super) fn amend(
+    pub(in crate::sandbox) fn amend(
         &mut self,
         account: usize,
         id: OrderId,
@@ -80,7 +80,7 @@ impl SandboxExchange {
     }
 
     /// Shortens a resting order to what `to` makes of what is left; to nothing is a cancel.
-    pub(super) fn decrease(
+    pub(in crate::sandbox) fn decrease(
         &mut self,
         account: usize,
         id: OrderId,

@@ -3,8 +3,8 @@
 use crate::domain::{MarketStatus, Timestamp};
 use crate::event::MarketEvent;
 
-use super::exchange::SandboxExchange;
-use super::refused::ApiRefusal;
+use super::sandbox_exchange::SandboxExchange;
+use crate::sandbox::refused::ApiRefusal;
 
 /// One thing to do.
 #[derive(Clone, Debug, PartialEq, Eq)]
