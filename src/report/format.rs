@@ -2,7 +2,6 @@
 
 use crate::domain::Timestamp;
 use crate::report::charts::AxisUnit;
-use crate::report::html::HtmlCell;
 use crate::report::stats::IntervalEstimate;
 
 /// A day.
@@ -48,24 +47,6 @@ pub fn number(value: f64, decimals: usize) -> String {
 /// A count.
 pub fn count(value: u64) -> String {
     AxisUnit::Number.text(value as f64, 0)
-}
-
-/// A number in a table.
-pub fn number_cell(value: f64, decimals: usize) -> HtmlCell {
-    HtmlCell::number(number(value, decimals), value)
-}
-
-/// A count in a table.
-pub fn count_cell(value: u64) -> HtmlCell {
-    number_cell(value as f64, 0)
-}
-
-/// A figure with its interval in a table, sorted by the figure.
-pub fn estimate_cell(estimate: Option<&IntervalEstimate>, unit: AxisUnit, decimals: usize) -> HtmlCell {
-    estimate.map_or_else(
-        || HtmlCell::text("unknown"),
-        |found| HtmlCell::number(estimate_text(found, unit, decimals), found.value),
-    )
 }
 
 /// A figure with its interval.

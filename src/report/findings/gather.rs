@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::domain::{Action, MarketId, Price, Side, StrategyId, Timestamp};
+use crate::domain::{Action, Price, Side, StrategyId, Timestamp};
 use crate::journal::encode::RecordedEvaluation;
 use crate::journal::reader::{
     EquityRow, FillRow, HaltRow, LedgerMarketRow, LedgerReader, LedgerTradeRow, OrderRow, RunRow,
@@ -10,8 +10,9 @@ use crate::journal::reader::{
 use crate::journal::sqlite::LedgerError;
 use crate::report::forecasts::{Forecast, ForecastSelection, Resolved, share};
 
-use super::mark_outs::{AT_FILL, Watch};
-use super::risk_effect::Refusals;
+use super::market_id;
+use super::price_watch::{AT_FILL, PriceWatch};
+use super::refusals::Refusals;
 
 /// Code of an evaluation nobody wanted to act on.
 const NO_OPPORTUNITY: u8 = 0;
@@ -49,7 +50,7 @@ pub struct Gathered {
     /// What the evaluations were.
     pub evaluations: Evaluations,
     /// Prices after the fills that opened or added.
-    pub watch: Watch,
+    pub watch: PriceWatch,
 }
 
 /// Evaluations in figures.
@@ -89,7 +90,7 @@ impl Gathered {
             forecasts: Vec::new(),
             refusals: Refusals::default(),
             evaluations: Evaluations::default(),
-            watch: Watch::over(&fills, markets.len()),
+            watch: PriceWatch::over(&fills, markets.len()),
             strategies,
             markets,
             event_of,
@@ -215,11 +216,6 @@ impl Gathered {
         });
         opening.map_or("", |order| &order.reason)
     }
-}
-
-/// Markets are stored by their index.
-pub fn market_id(index: usize) -> MarketId {
-    MarketId(u32::try_from(index).expect("market ids are 32 bits wide"))
 }
 
 fn number_events(markets: &[LedgerMarketRow]) -> Vec<u32> {

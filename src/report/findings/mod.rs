@@ -9,6 +9,8 @@ mod luck;
 mod mark_outs;
 mod money;
 mod postmortem;
+mod price_watch;
+mod refusals;
 mod risk_effect;
 mod sources;
 mod trades;
@@ -16,7 +18,7 @@ mod trials;
 
 use serde::Serialize;
 
-use crate::domain::Timestamp;
+use crate::domain::{MarketId, Timestamp};
 use crate::journal::reader::{LedgerMarketRow, LedgerReader};
 use crate::journal::sqlite::LedgerError;
 
@@ -178,6 +180,11 @@ fn facts(run: &Gathered) -> RunFacts {
         unpriced: run.evaluations.unpriced,
         opportunities: run.evaluations.opportunities,
     }
+}
+
+/// Markets are stored by their index.
+fn market_id(index: usize) -> MarketId {
+    MarketId(u32::try_from(index).expect("market ids are 32 bits wide"))
 }
 
 #[cfg(test)]

@@ -1,81 +1,46 @@
 //! What did the risk layer prevent? Refusals by gate and what they would have brought, sizes asked for and
 //! got, and how soon each kill rule stops.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use serde::Serialize;
 
 use crate::desk::risk::Refusal;
 use crate::desk::risk::kill_switch::{KillRules, KillSwitch};
-use crate::domain::{Action, Decimal6, EventId, Fraction, MarketId, Money, StrategyId, Timestamp};
-use crate::journal::encode::{FIRST_REFUSAL, RecordedEvaluation};
+use crate::domain::{Action, Decimal6, EventId, Fraction, Money, StrategyId, Timestamp};
+use crate::journal::encode::FIRST_REFUSAL;
 use crate::journal::reader::LedgerTradeRow;
 use crate::report::stats::IntervalEstimate;
 use crate::report::stats::bootstrap::ratio;
 
-use super::gather::{Gathered, market_id};
-use crate::report::forecasts::share;
+use super::gather::Gathered;
+use super::market_id;
 use crate::report::summary::dollars;
 
-/// Refusals as they are read. For each gate, market and strategy the first is followed to settlement.
-#[derive(Debug, Default)]
-pub struct Refusals {
-    counts: BTreeMap<u8, u64>,
-    first: BTreeMap<(u8, StrategyId, MarketId), Missed>,
+fn gate_effects(run: &Gathered, seed: u64) -> Vec<GateEffect> {
+    run.refusals.counts.iter().map(|(&code, &refusals)| gate_effect(run, seed, code, refusals)).collect()
 }
 
-/// A bet that was not made.
-#[derive(Clone, Copy, Debug)]
-struct Missed {
-    yes: bool,
-    /// Price and fee of a contract, in dollars.
-    cost: f64,
-}
-
-impl Refusals {
-    /// Looks at an evaluation.
-    pub fn see(&mut self, evaluation: &RecordedEvaluation, strategy: StrategyId) {
-        if evaluation.verdict < FIRST_REFUSAL {
-            return;
+fn gate_effect(run: &Gathered, seed: u64, code: u8, refusals: u64) -> GateEffect {
+    let mut missed = Vec::new();
+    let mut markets = BTreeSet::new();
+    for (&(_, _, market), bet) in run.refusals.first.iter().filter(|((gate, ..), _)| *gate == code) {
+        markets.insert(market);
+        if let Some((_, value)) = run.markets[market.index()].settled {
+            let paid = f64::from(value.get()) / 1e4;
+            let side = if bet.yes { paid } else { 1.0 - paid };
+            missed.push((run.event_of[market.index()], side - bet.cost, 1.0));
         }
-        *self.counts.entry(evaluation.verdict).or_default() += 1;
-        let (Some(mid), Some(edge)) = (evaluation.market_probability, evaluation.net_edge_ppm) else {
-            return;
-        };
-        let key = (evaluation.verdict, strategy, market_id(evaluation.market));
-        self.first.entry(key).or_insert_with(|| {
-            // The side with the larger net edge is the one the belief leans to.
-            let yes = evaluation.probability > mid;
-            let belief = share(evaluation.probability);
-            Missed { yes, cost: if yes { belief } else { 1.0 - belief } - edge as f64 / 1e6 }
-        });
     }
-
-    fn gates(&self, run: &Gathered, seed: u64) -> Vec<GateEffect> {
-        self.counts.iter().map(|(&code, &refusals)| self.gate(run, seed, code, refusals)).collect()
-    }
-
-    fn gate(&self, run: &Gathered, seed: u64, code: u8, refusals: u64) -> GateEffect {
-        let mut missed = Vec::new();
-        let mut markets = BTreeSet::new();
-        for (&(_, _, market), bet) in self.first.iter().filter(|((gate, ..), _)| *gate == code) {
-            markets.insert(market);
-            if let Some((_, value)) = run.markets[market.index()].settled {
-                let paid = f64::from(value.get()) / 1e4;
-                let side = if bet.yes { paid } else { 1.0 - paid };
-                missed.push((run.event_of[market.index()], side - bet.cost, 1.0));
-            }
-        }
-        let name = run.verdicts.get(&code).cloned().unwrap_or_else(|| format!("verdict {code}"));
-        let gate = Refusal::ALL.get(usize::from(code - FIRST_REFUSAL));
-        GateEffect {
-            meaning: gate.map_or("", |gate| meaning(*gate)),
-            name,
-            refusals,
-            markets: markets.len() as u64,
-            settled: missed.len() as u64,
-            would_have_made: ratio(&missed, seed),
-        }
+    let name = run.verdicts.get(&code).cloned().unwrap_or_else(|| format!("verdict {code}"));
+    let gate = Refusal::ALL.get(usize::from(code - FIRST_REFUSAL));
+    GateEffect {
+        meaning: gate.map_or("", |gate| meaning(*gate)),
+        name,
+        refusals,
+        markets: markets.len() as u64,
+        settled: missed.len() as u64,
+        would_have_made: ratio(&missed, seed),
     }
 }
 
@@ -195,7 +160,7 @@ impl Prevented {
             detail: halt.detail.clone(),
             resumed: halt.resumed.as_ref().map(|(at, reason)| (at.nanos(), reason.clone())),
         });
-        Self { gates: run.refusals.gates(run, seed), sizes: sizes(run), halts: halts.collect() }
+        Self { gates: gate_effects(run, seed), sizes: sizes(run), halts: halts.collect() }
     }
 }
 

@@ -1,9 +1,11 @@
 //! Findings of a handful of trades, against figures worked out by hand.
 
 use super::gather::Evaluations;
-use super::mark_outs::{Watch, mark_outs};
+use super::mark_outs::mark_outs;
 use super::money::Results;
-use super::risk_effect::{Prevented, Refusals, stops};
+use super::price_watch::PriceWatch;
+use super::refusals::Refusals;
+use super::risk_effect::{Prevented, stops};
 use super::*;
 use crate::desk::decision::ExitReason;
 use crate::desk::risk::Refusal;
@@ -118,7 +120,7 @@ fn gathered(
         data_files: Vec::new(),
         strategies: vec!["us".into()],
         event_of: (0..).take(markets.len()).collect(),
-        watch: Watch::over(&fills, markets.len()),
+        watch: PriceWatch::over(&fills, markets.len()),
         markets,
         orders,
         fills,

@@ -4,6 +4,7 @@
 //! forbids itself every request by a content security policy.
 
 mod blocks;
+pub mod figure_cells;
 mod table;
 
 #[cfg(test)]

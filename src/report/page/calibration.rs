@@ -16,7 +16,8 @@ use crate::report::stats::conclusion;
 use crate::report::stats::conclusion::Judgement;
 use crate::report::stats::isotonic::Block;
 
-use crate::report::format::{count, count_cell, estimate_cell, number, number_cell, percent};
+use crate::report::format::{count, number, percent};
+use crate::report::html::figure_cells::{count_cell, estimate_cell, number_cell};
 
 /// Every strategy's calibration.
 pub fn calibrations(findings: &ReportFindings) -> Markup {

@@ -10,7 +10,8 @@ use crate::report::html::{FactBlock, HtmlCell, HtmlColumn, HtmlTable, Page, fact
 use crate::report::stats::assess::Assessment;
 
 use super::{foot, section};
-use crate::report::format::{count, count_cell, estimate_cell, number, number_cell, percent};
+use crate::report::format::{count, number, percent};
+use crate::report::html::figure_cells::{count_cell, estimate_cell, number_cell};
 
 /// The page of several runs.
 #[must_use]

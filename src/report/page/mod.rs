@@ -10,6 +10,7 @@ use maud::{Markup, html};
 
 use super::findings::ReportFindings;
 use super::format;
+use super::html::figure_cells::number_cell;
 use super::html::{HtmlCell, HtmlColumn, HtmlTable, Page, Section, answers, banner};
 
 pub use comparison::comparison;
@@ -108,7 +109,7 @@ fn trades(findings: &ReportFindings) -> Markup {
         }
         _ => format!("All {all} closed positions"),
     };
-    let number = format::number_cell;
+    let number = number_cell;
     let rows = shown.iter().map(|trade| {
         vec![
             HtmlCell::text(format::day(trade.closed_at)),

@@ -12,7 +12,8 @@ use crate::report::html::{FactBlock, HtmlCell, HtmlColumn, HtmlTable, details, f
 
 use crate::report::stats::IntervalEstimate;
 
-use crate::report::format::{count, count_cell, dollars, estimate_cell, number_cell, percent};
+use crate::report::format::{count, dollars, percent};
+use crate::report::html::figure_cells::{count_cell, estimate_cell, number_cell};
 
 /// Equity and the waterfall.
 pub fn money(findings: &ReportFindings) -> Markup {

@@ -6,7 +6,8 @@ use crate::report::charts::AxisUnit;
 use crate::report::findings::{Postmortem, Prevented, ReportFindings, Stop};
 use crate::report::html::{HtmlCell, HtmlColumn, HtmlTable};
 
-use crate::report::format::{count, count_cell, day, estimate_cell, minute, number, number_cell, percent};
+use crate::report::format::{count, day, minute, number, percent};
+use crate::report::html::figure_cells::{count_cell, estimate_cell, number_cell};
 
 /// Gates, sizes and halts.
 pub fn prevented(findings: &ReportFindings) -> Markup {

@@ -1,0 +1,28 @@
+//! Figures in the cells of a table.
+
+use crate::report::charts::AxisUnit;
+use crate::report::format::{estimate_text, number};
+use crate::report::stats::IntervalEstimate;
+
+use super::HtmlCell;
+
+/// A number in a table.
+#[must_use]
+pub fn number_cell(value: f64, decimals: usize) -> HtmlCell {
+    HtmlCell::number(number(value, decimals), value)
+}
+
+/// A count in a table.
+#[must_use]
+pub fn count_cell(value: u64) -> HtmlCell {
+    number_cell(value as f64, 0)
+}
+
+/// A figure with its interval in a table, sorted by the figure.
+#[must_use]
+pub fn estimate_cell(estimate: Option<&IntervalEstimate>, unit: AxisUnit, decimals: usize) -> HtmlCell {
+    estimate.map_or_else(
+        || HtmlCell::text("unknown"),
+        |found| HtmlCell::number(estimate_text(found, unit, decimals), found.value),
+    )
+}
