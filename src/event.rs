@@ -14,22 +14,22 @@ use crate::domain::{
 /// A value with the moment it reached us. Inputs also get their place in the run, their sequence number.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Stamped<T> {
-    /// When it reached us.
+    /// When it reached the desk, in nanoseconds UTC: the only time the desk knows.
     pub at: Timestamp,
-    /// What.
+    /// What reached it at that moment, such as an [`Input`].
     pub value: T,
 }
 
 /// What can happen to the desk.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Input {
-    /// The market moved.
+    /// Public market data: a listing, quote, change of status or settlement.
     Market(MarketEvent),
-    /// Something became public.
+    /// A figure, forecast or calendar entry became public, such as a CPI print.
     Fact(Fact),
     /// The exchange answered about one of our orders.
     Venue(VenueEvent),
-    /// The owner or the session steered.
+    /// An instruction of the owner or the session: a halt, its end, or other settings.
     Control(Control),
     /// A moment the desk asked to be woken at.
     Wake,
@@ -44,47 +44,47 @@ pub enum MarketEvent {
     /// What stands behind the best prices of its next quote, which has the same moment. Only a simulated
     /// exchange uses it.
     Depth {
-        /// The market.
+        /// Market whose book has these levels.
         market: MarketId,
-        /// Its further levels.
+        /// Levels from the second on, in YES prices; the best ones are in the quote.
         depth: Arc<Depth>,
     },
-    /// Its best prices changed.
+    /// A new snapshot of its best prices, last trade and volume; it may confirm the previous one unchanged.
     Quote {
-        /// The market.
+        /// Market whose top of the book this is.
         market: MarketId,
-        /// The new top of the book.
+        /// The new top of the book, which replaces the previous quote entirely.
         quote: Quote,
     },
     /// Its book can no longer be relied on (a gap); the next quote mends it.
     Gap {
-        /// The market.
+        /// Market whose last quote no longer holds.
         market: MarketId,
     },
     /// It was halted, resumed or closed.
     Status {
-        /// The market.
+        /// Market that changed its trading status.
         market: MarketId,
-        /// Its new status.
+        /// Trading status that holds from this moment on.
         status: MarketStatus,
     },
     /// Its close moved, earlier or later.
     CloseTime {
-        /// The market.
+        /// Market whose end of trading was moved.
         market: MarketId,
-        /// The new close.
+        /// New end of trading, in place of the listing's `close_time`.
         close: Timestamp,
     },
-    /// The fees of a series changed.
+    /// The fees of a series changed, as a data set tells it; a live session lists its markets anew instead.
     Fees {
-        /// The series.
+        /// Series whose markets all get the new schedule.
         series: SeriesId,
-        /// Valid from now on.
+        /// Fee schedule that holds from this moment on.
         fees: FeeSchedule,
     },
-    /// It was paid out.
+    /// Its contracts were paid out, so that positions in it became cash.
     Settled {
-        /// The market.
+        /// Market that settled, which ends its life.
         market: MarketId,
         /// What one YES contract paid; $1, $0, or between for a scalar settlement.
         value: Price,
@@ -97,7 +97,7 @@ pub enum MarketEvent {
 pub enum VenueEvent {
     /// The order is in the exchange's hands.
     Accepted {
-        /// The order.
+        /// Our number of the order that was accepted.
         order: OrderId,
         /// The exchange's own name for it, if it has one.
         #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -107,21 +107,22 @@ pub enum VenueEvent {
     Filled(Fill),
     /// What was left of it is gone.
     Closed {
-        /// The order.
+        /// Our number of the order that left the book.
         order: OrderId,
-        /// Why.
+        /// Why the unfilled rest is gone; an order that filled completely gets no `Closed`.
         reason: CloseReason,
     },
-    /// It was never placed.
+    /// The order was not placed: no part of it rested or traded.
     Rejected {
-        /// The order.
+        /// Our number of the order that was not placed.
         order: OrderId,
-        /// The exchange's reason.
+        /// Why it was not placed; only after [`RejectReason::Busy`] is it worth sending again.
         reason: RejectReason,
     },
     /// It says something of our account that no order of ours explains.
     Unexplained {
-        /// In words.
+        /// What does not fit, in words for people; kept in the ledger and the reason of the halt that
+        /// follows.
         detail: String,
     },
 }
@@ -129,17 +130,18 @@ pub enum VenueEvent {
 /// One trade of one of our orders.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Fill {
-    /// The order.
+    /// Our number of the order that traded.
     pub order: OrderId,
-    /// The exchange's number of the trade; one trade counts once.
+    /// Number of the trade, live a hash of the exchange's `trade_id`, simulated a counter; one trade counts
+    /// once.
     pub trade: u64,
-    /// Price of the order's side.
+    /// Price of one contract, as a price of the order's side and not always of YES.
     pub price: Price,
-    /// How many.
+    /// Contracts in this trade, in hundredths of a contract; may be fewer than ordered.
     pub contracts: Contracts,
-    /// Fee charged.
+    /// Fee charged for this trade, not included in `price`; simulated, after any rebate of rounding.
     pub fee: Money,
-    /// Whether we took.
+    /// Whether our order took a resting one; `false` if ours was the resting one.
     pub taker: bool,
 }
 
@@ -147,15 +149,16 @@ pub struct Fill {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum CloseReason {
-    /// Immediate-or-cancel: nothing more was on offer.
+    /// An immediate-or-cancel order found nothing more on offer within its limit.
     NothingOnOffer,
-    /// We cancelled it.
+    /// A resting order was cancelled at our request.
     Cancelled,
-    /// The market closed.
+    /// The market closed or settled while the order rested (`CloseCancel` at the exchange).
     MarketClosed,
-    /// The market was halted and came back.
+    /// The market was halted (`HaltCancel` at the exchange); simulated, it is cancelled when trading
+    /// resumes.
     MarketHalted,
-    /// The exchange took it back for another reason.
+    /// The exchange cancelled it for another reason, or a paper run was restarted and lost it.
     ByExchange,
 }
 
@@ -163,13 +166,13 @@ pub enum CloseReason {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum RejectReason {
-    /// The market is halted, closed or settled.
+    /// The market is halted, closed, settled or unknown to the exchange.
     MarketNotTrading,
     /// Post-only, and it would have traded at once.
     WouldTake,
     /// The price is not on the market's grid.
     InvalidPrice,
-    /// The account cannot pay for it.
+    /// The account cannot pay for it (`insufficient_balance` at the exchange).
     InsufficientFunds,
     /// The exchange refuses it for another reason.
     Refused,
@@ -183,34 +186,34 @@ pub enum RejectReason {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "control", rename_all = "snake_case")]
 pub enum Control {
-    /// No new positions, for any strategy.
+    /// The owner stops new positions, for every strategy, until a [`Control::Resume`].
     Halt {
-        /// Kept in the ledger.
+        /// Why trading stops, in words for people; kept in the ledger.
         reason: String,
     },
     /// No new positions, for any strategy: the session with the exchange met something that it does not
     /// understand, or that says it is not who it should be.
     SessionHalt {
-        /// Kept in the ledger.
+        /// What the session met, in words for people; kept in the ledger.
         reason: String,
     },
     /// Lift the halt of one strategy, or of all trading.
     Resume {
         /// `None` lifts the halt of all trading.
         strategy: Option<StrategyId>,
-        /// Kept in the ledger.
+        /// Why trading may go on, in words for people; kept in the ledger.
         reason: String,
     },
     /// The account holds something in a market that is not ours: nothing is opened there.
     Unmanaged {
-        /// The market.
+        /// Market in which nothing is opened from now on.
         market: MarketId,
-        /// What was found.
+        /// What the account holds there that our orders did not buy, in words for people.
         reason: String,
     },
     /// From here on other settings hold: those of a scenario, as resolved.
     Refit {
-        /// The scenario as TOML.
+        /// The resolved scenario as TOML, from which settings and strategies are made anew.
         scenario: Arc<str>,
     },
 }
@@ -219,13 +222,13 @@ pub enum Control {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "command", rename_all = "snake_case")]
 pub enum Command {
-    /// Place an order.
+    /// Place a limit order; the answer is `Accepted` or `Rejected`.
     Submit(Order),
     /// Take back what is left of one.
     Cancel {
-        /// The order.
+        /// Our number of the order to cancel.
         order: OrderId,
-        /// Its market.
+        /// Market whose book the order is in.
         market: MarketId,
     },
 }

@@ -12,22 +12,22 @@ use tracing_subscriber::util::{SubscriberInitExt, TryInitError};
 /// How log lines look.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Style {
-    /// For people.
+    /// Lines of text for people, coloured on request.
     #[default]
     Human,
-    /// One JSON object a line.
+    /// One JSON object a line, for programs that read logs.
     Json,
 }
 
 /// How much is logged.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Level {
-    /// Warnings and errors.
+    /// Warnings and errors only, protogen's own and those of the libraries.
     Quiet,
-    /// What an owner wants to know.
+    /// Adds what an owner wants to know, protogen's `info`.
     #[default]
     Normal,
-    /// What someone who looks for a fault wants to know.
+    /// Adds what someone who looks for a fault wants to know, protogen's `debug`.
     Verbose,
 }
 

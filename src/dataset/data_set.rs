@@ -15,13 +15,13 @@ use super::remote::mirror::Mirror;
 /// The files of one data set.
 #[derive(Clone, Debug)]
 pub struct DataSet {
-    /// The folder, or the address.
+    /// Folder of the files as it was given, or the address on a server without its secrets.
     pub folder: PathBuf,
-    /// `markets.parquet`.
+    /// Path of `markets.parquet`: definitions and results of the markets.
     pub markets: PathBuf,
     /// `snapshots.parquet`, or the files in `snapshots/` by name.
     pub snapshots: Vec<PathBuf>,
-    /// `fee_changes.csv`, if there is one.
+    /// Path of `fee_changes.csv`; `None` if the data set has no such file.
     pub fee_changes: Option<PathBuf>,
     /// What keeps the files, where they are copies from a server.
     pub(crate) mirror: Option<Arc<Mirror>>,
@@ -111,7 +111,7 @@ impl DataSet {
         }
     }
 
-    /// All files, markets first.
+    /// Returns the paths of all files: markets, snapshots by name, then fee changes.
     pub fn files(&self) -> impl Iterator<Item = &PathBuf> {
         std::iter::once(&self.markets).chain(&self.snapshots).chain(&self.fee_changes)
     }

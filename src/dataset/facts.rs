@@ -255,13 +255,13 @@ fn write_rows(file: &Path, columns: &[&str], rows: &[Vec<String>]) -> Result<(),
 /// A change of a series' fees.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FeeChange {
-    /// The series.
+    /// Ticker of the series whose fees change: the column `series_ticker`, in JSON `series`.
     #[serde(rename = "series")]
     pub series_ticker: String,
-    /// From when on.
+    /// First moment at which the new fees hold: the column `effective_at`, in JSON `at`.
     #[serde(rename = "at")]
     pub effective_at: Timestamp,
-    /// The new fees.
+    /// Formula and multiplier from then on: the columns `fee_type` and `fee_multiplier`.
     pub fees: FeeSchedule,
 }
 

@@ -3,7 +3,7 @@
 //! | folder | what |
 //! |---|---|
 //! | [`read`] | markets and snapshots, row groups chosen by their statistics, decoded ahead on threads |
-//! | [`write`] | snapshots, markets, trades and other tables as Parquet |
+//! | [`mod@write`] | snapshots, markets, trades and other tables as Parquet |
 //! | [`import`] | other people's files: trades, candles, a public dump |
 //! | [`remote`] | data sets on a server, by byte range |
 //! | [`check`] | everything that is wrong with a data set, and what is in it |

@@ -10,7 +10,7 @@ use crate::engine::gateway::GatewayError;
 pub enum Problem {
     /// Earlier than the row before it.
     Unsorted,
-    /// No time or no ticker.
+    /// An empty cell of this column: `ts`, `ticker`, or `close_time` in a row of a moved close.
     Missing(&'static str),
     /// A ticker that markets.parquet does not have.
     UnknownTicker(String),
@@ -24,9 +24,9 @@ pub enum Problem {
     HalfLevel(&'static str, &'static str),
     /// A level that is not worse than the one above.
     LevelOrder(&'static str, i32, i32),
-    /// A level between two ticks.
+    /// A level of the book, by column and price in ten-thousandths, between two ticks.
     OffGrid(&'static str, i32),
-    /// Before its market opened.
+    /// Before the market with this ticker was listed, or opened where no listing time is recorded.
     BeforeOpen(String),
     /// After its market was paid out.
     AfterSettlement(String),
@@ -39,7 +39,7 @@ pub enum Problem {
 }
 
 impl Problem {
-    /// A name for counting.
+    /// Returns the name under which rows with this problem are counted, such as `crossed`.
     #[must_use]
     pub const fn kind(&self) -> &'static str {
         match self {
@@ -94,11 +94,11 @@ impl fmt::Display for Problem {
     }
 }
 
-/// Data that cannot be used.
+/// Data that cannot be used, with the place: file, row if known, and what is wrong.
 #[derive(Debug, thiserror::Error)]
 #[error("{}{}: {problem}", file.display(), row.map(|row| format!(", row {row}")).unwrap_or_default())]
 pub struct DataError {
-    /// Which file or folder.
+    /// Path of the file or folder, or its address on a server.
     pub file: PathBuf,
     /// Which row, counted from 1 without the header.
     pub row: Option<u64>,

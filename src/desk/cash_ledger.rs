@@ -12,33 +12,34 @@
 
 use crate::domain::Money;
 
-/// An account of the ledger.
+/// One of the six accounts of the desk's double-entry [`Ledger`]; their balances add up to zero.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LedgerAccount {
-    /// Paid in, negative.
+    /// The bankroll as a negative balance, posted once when the ledger is opened.
     Capital,
-    /// Can be spent.
+    /// Cash that no open order has reserved. Negative only after the exchange charged more than was set
+    /// aside.
     Cash,
-    /// Set aside for open orders.
+    /// Cash set aside for open buy orders, each at its limit price plus the worst fee; never negative.
     Reserved,
-    /// Cost of open positions.
+    /// What the contracts held cost to buy, without fees; never negative.
     Holdings,
-    /// Fees paid.
+    /// Sum of the fees the exchange has charged on all fills so far.
     Fees,
-    /// Realized gains (negative) and losses.
+    /// Realized profit and loss before fees, with the sign turned: gains are negative, losses positive.
     Result,
 }
 
 const ACCOUNTS: usize = 6;
 
-/// The balances.
+/// The desk's double-entry book of money: one balance for each [`LedgerAccount`].
 #[derive(Clone, Debug)]
 pub struct Ledger {
     balances: [Money; ACCOUNTS],
 }
 
 impl Ledger {
-    /// Opens with a deposit.
+    /// Opens a ledger in which the whole `bankroll` is free cash.
     #[must_use]
     pub fn new(bankroll: Money) -> Self {
         let mut ledger = Self { balances: [Money::ZERO; ACCOUNTS] };
@@ -46,7 +47,7 @@ impl Ledger {
         ledger
     }
 
-    /// An account's balance.
+    /// Returns the signed balance of one account.
     #[must_use]
     pub const fn balance(&self, account: LedgerAccount) -> Money {
         self.balances[account as usize]

@@ -18,9 +18,9 @@ use super::risk::trading_halt::HaltRule;
 /// What one step of the desk produced. Reused between steps.
 #[derive(Debug, Default)]
 pub struct Output {
-    /// For the exchange, in order.
+    /// Orders to submit or cancel at the exchange, in the order to send them.
     pub commands: Vec<Command>,
-    /// For the journal, in order.
+    /// What was decided and booked, for the journal, in the order it happened.
     pub records: Vec<Record>,
 }
 
@@ -35,31 +35,31 @@ impl Output {
 /// Something the desk decided or booked.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Record {
-    /// A market was evaluated.
+    /// A strategy gave its belief in a market during a scan, and the desk decided on it.
     Evaluation(Evaluation),
-    /// An order was sent.
+    /// An order was submitted to the exchange. Sending it again leaves no second record.
     Order(OrderPlaced),
-    /// An order is over.
+    /// An order ended: it was filled, its rest was cancelled, or it was rejected.
     OrderDone(OrderDone),
-    /// An order traded.
+    /// A fill of one of our orders, partial or full, was booked.
     Fill(FillBooked),
-    /// A position was closed.
+    /// The last contract of a position was sold or settled.
     Trade(Trade),
-    /// A market paid out.
+    /// The settlement of a market was booked, whether or not anything was held in it.
     Settled(Settled),
     /// A strategy or all trading was halted.
     Halt(Halt),
-    /// A halt was lifted.
+    /// The owner lifted the halt of one strategy or of all trading.
     Resume(Resume),
     /// Other settings hold from here on.
     Refit(Refitted),
     /// What the exchange says does not fit our books.
     Discrepancy(Discrepancy),
-    /// Equity at a moment.
+    /// Equity that changed, noted after a fill, after a settlement and when a UTC day begins.
     Equity(EquityPoint),
 }
 
-/// What became of an evaluation.
+/// What the desk did about an evaluation: nothing, an order, or a refusal by a risk gate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Verdict {
@@ -69,26 +69,26 @@ pub enum Verdict {
     Ordered(OrderId),
     /// An order was sent to close.
     Exited(OrderId),
-    /// A gate said no.
+    /// A risk gate refused the entry or exit; the first gate that fails is kept.
     Refused(Refusal),
 }
 
 /// A belief in a market, beside the market's own price, and what followed from it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Evaluation {
-    /// When.
+    /// When the scan took place: the stamp of the input that set it off, in nanoseconds UTC.
     pub at: Timestamp,
-    /// Whose belief.
+    /// The strategy that was asked for its belief.
     pub strategy: StrategyId,
-    /// The market.
+    /// The market the belief is about.
     pub market: MarketId,
-    /// Belief in YES.
+    /// Believed probability that the market pays YES, in parts per million.
     pub probability: Probability,
-    /// The estimate's confidence.
+    /// Share of the Kelly stake that the strategy asks for, from 0 (none) to 1 (all).
     pub confidence: Fraction,
-    /// Best YES bid then.
+    /// Best YES bid the belief was compared with; `None` if the side was empty or unknown.
     pub bid: Option<Price>,
-    /// Best YES ask then.
+    /// Best YES ask the belief was compared with; `None` if the side was empty or unknown.
     pub ask: Option<Price>,
     /// Twice the market's mid then, in ten-thousandths.
     pub twice_mid: Option<u16>,
@@ -96,9 +96,9 @@ pub struct Evaluation {
     pub assumed: bool,
     /// Net edge of the better side in parts per million of a dollar; `None` if no side could be bought.
     pub net_edge_ppm: Option<i64>,
-    /// What followed.
+    /// What the desk did about it: nothing, an entry order, an exit order, or a refusal.
     pub verdict: Verdict,
-    /// Why the strategy believes it.
+    /// The strategy's own explanation of its belief, in words for people.
     pub reason: Arc<str>,
 }
 
@@ -114,11 +114,11 @@ impl Evaluation {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ExitReason {
-    /// The market paid out.
+    /// The last contracts were held until the market settled and paid out.
     Resolved,
     /// Selling paid more than the belief in holding on.
     EdgeInverted,
-    /// Held longer than allowed.
+    /// Held for the scenario's `exits.max_holding` or longer.
     TimeStop,
 }
 
@@ -134,81 +134,81 @@ impl ExitReason {
     }
 }
 
-/// An order that was sent.
+/// An order as it was submitted, with the cash set aside for it and the reason.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct OrderPlaced {
-    /// When.
+    /// When the desk submitted it, in nanoseconds UTC.
     pub at: Timestamp,
-    /// For whom.
+    /// The strategy whose belief it trades on, or, for a sale, that owns the position.
     pub strategy: StrategyId,
-    /// The order.
+    /// The limit order as submitted: market, side, action, contracts, limit price, time in force.
     pub order: Order,
-    /// Cash set aside for it.
+    /// Cash set aside for it: limit price times contracts plus the worst fee; zero for a sale.
     pub reserve: Money,
-    /// Why, in words.
+    /// Why it was sent, in words: the strategy's explanation, or that a time stop was reached.
     pub reason: Arc<str>,
 }
 
-/// How an order ended.
+/// How an order ended, after which no more of it can trade.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum OrderEnd {
-    /// All of it traded.
+    /// All contracts of the order traded, in one fill or several.
     Filled,
-    /// The rest left the book.
+    /// What had not traded was cancelled, by us or by the exchange.
     Closed(CloseReason),
-    /// It was never placed.
+    /// The order was never placed: the exchange refused it, or it never got there.
     Rejected(RejectReason),
 }
 
-/// An order that is over.
+/// An order that has ended, with how much of it traded before.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct OrderDone {
-    /// When.
+    /// When the desk booked the end, in nanoseconds UTC.
     pub at: Timestamp,
-    /// Which.
+    /// The order that ended; its [`OrderPlaced`] record has the same id.
     pub order: OrderId,
-    /// How much of it traded.
+    /// Contracts that traded before the order ended; zero if none did.
     pub filled: Contracts,
-    /// How it ended.
+    /// Whether it was filled, cancelled or rejected, with the reason.
     pub end: OrderEnd,
 }
 
-/// A fill as booked.
+/// One fill of one of our orders, as booked in the ledger and the position.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct FillBooked {
-    /// When.
+    /// When the report of the fill reached the desk, in nanoseconds UTC.
     pub at: Timestamp,
-    /// The order it belongs to.
+    /// The order that traded, as it was submitted.
     pub order: Order,
-    /// What the exchange said.
+    /// The fill as the exchange reported it: trade number, price, contracts, fee, taker or maker.
     pub fill: Fill,
 }
 
 /// A position from its first contract to its last.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Trade {
-    /// Whose.
+    /// The strategy that owned the position.
     pub strategy: StrategyId,
-    /// The market.
+    /// The market whose contracts were held.
     pub market: MarketId,
-    /// Side held.
+    /// The side held, YES or NO; belief and market price below are of this side.
     pub side: Side,
-    /// First fill.
+    /// When the first purchase was booked, in nanoseconds UTC.
     pub opened_at: Timestamp,
-    /// Last fill or settlement.
+    /// When the sale or settlement of the last contract was booked, in nanoseconds UTC.
     pub closed_at: Timestamp,
-    /// Contracts bought in all.
+    /// All contracts bought over the life of the position, also those sold in between.
     pub contracts: Contracts,
-    /// What they cost, without fees.
+    /// Price times contracts of all purchases, without fees.
     pub cost: Money,
-    /// What they brought, without fees.
+    /// What all sales and the settlement brought in, without fees.
     pub proceeds: Money,
-    /// All fees.
+    /// Exchange fees of all purchases and sales; a settlement is booked without one.
     pub fees: Money,
-    /// Proceeds − cost − fees.
+    /// Realized profit after fees, negative for a loss: proceeds − cost − fees.
     pub pnl: Money,
-    /// How it ended.
+    /// Why the last contracts went: settlement, an inverted edge, or the time stop.
     pub exit_reason: ExitReason,
     /// Belief in the side at the first entry.
     pub belief: Probability,
@@ -224,38 +224,39 @@ impl Trade {
     }
 }
 
-/// A market that paid out.
+/// The settlement of a market, as booked. Booked once more if a fill is reported after it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Settled {
-    /// When.
+    /// When the desk booked it, in nanoseconds UTC; after the payout if a sale was still open then.
     pub at: Timestamp,
-    /// Which.
+    /// The market that settled, with or without a position of ours.
     pub market: MarketId,
-    /// What YES paid.
+    /// What one YES contract paid, from $0 to $1; a NO contract paid $1 minus this.
     pub value: Price,
 }
 
-/// New positions stopped.
+/// A strategy, or all trading, was stopped from opening positions. With `ignore_halts`, a kill switch that
+/// fires is recorded here but stops nothing.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Halt {
-    /// When.
+    /// When the halt was declared, in nanoseconds UTC.
     pub at: Timestamp,
-    /// Whose; `None` = all trading.
+    /// The strategy that is halted; `None` if all trading is.
     pub strategy: Option<StrategyId>,
-    /// By which rule.
+    /// What halted it: a kill switch rule, the owner, a discrepancy, or the exchange session.
     pub rule: HaltRule,
-    /// With which figures.
+    /// The figures that broke the rule or the reason given, in words.
     pub detail: String,
 }
 
-/// A halt was lifted.
+/// The owner lifted the halt of one strategy or of all trading.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Resume {
-    /// When.
+    /// When the halt was lifted, in nanoseconds UTC.
     pub at: Timestamp,
-    /// Whose; `None` = all trading.
+    /// The strategy whose own halt was lifted; `None` if the halt of all trading was.
     pub strategy: Option<StrategyId>,
-    /// Why.
+    /// The reason given with the request to resume, in words.
     pub reason: String,
 }
 
@@ -263,33 +264,33 @@ pub struct Resume {
 /// in the scenario believes nothing any more, and its positions end by time stop or settlement.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Refitted {
-    /// When.
+    /// When the change of settings was recorded, in nanoseconds UTC.
     pub at: Timestamp,
-    /// The strategies by id, with those that no longer trade.
+    /// Name of each strategy, in the order of their ids, and whether it no longer trades.
     pub strategies: Vec<(Arc<str>, bool)>,
 }
 
 /// Something the exchange said that does not fit our books.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Discrepancy {
-    /// When.
+    /// When the desk noticed it, in nanoseconds UTC.
     pub at: Timestamp,
-    /// In words.
+    /// What does not fit, in words, with the trade, order and amounts where there are any.
     pub detail: String,
 }
 
 /// Equity and what it is made of.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct EquityPoint {
-    /// When.
+    /// The stamp of the latest input when equity was computed, in nanoseconds UTC.
     pub at: Timestamp,
-    /// Cash, free and reserved.
+    /// Free cash plus the cash reserved for open orders.
     pub cash: Money,
     /// Cost with fees of positions, and worst case of open orders.
     pub exposure: Money,
     /// Cash plus positions at their mark.
     pub equity: Money,
-    /// Highest equity so far.
+    /// Highest equity so far, at least the bankroll; drawdown is measured from it.
     pub peak: Money,
     /// Share of the usual bet placed now.
     pub scale: Fraction,

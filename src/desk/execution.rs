@@ -48,27 +48,27 @@ impl ExecutionSettings {
     }
 }
 
-/// What an order is for.
+/// Whether an order enters or leaves a position, with the belief or the exit reason behind it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Purpose {
     /// To open or add, with what was believed.
     Enter(Conviction),
-    /// To close.
+    /// To sell what is held, with the reason: an inverted edge or the time stop.
     Exit(ExitReason),
 }
 
 /// An order on its way or in the book.
 #[derive(Clone, Debug)]
 pub struct OpenOrder {
-    /// The order.
+    /// The limit order as submitted; a resend repeats it unchanged under the same id.
     pub order: Order,
-    /// For whom.
+    /// The strategy whose belief it trades on, or, for a sale, that owns the position.
     pub strategy: StrategyId,
-    /// What for.
+    /// Whether it enters a position or leaves one, with the belief or the reason.
     pub purpose: Purpose,
     /// Cash still set aside for it.
     pub reserved: Money,
-    /// How much of it traded.
+    /// Contracts of it that have traded so far.
     pub filled: Contracts,
     cancelling: bool,
     resends: u32,
@@ -90,16 +90,16 @@ pub enum Matched {
     Order {
         /// The order as it was placed.
         order: Order,
-        /// For whom.
+        /// The strategy whose belief it trades on, or, for a sale, that owns the position.
         strategy: StrategyId,
-        /// What for.
+        /// Whether the fill adds to a position or reduces one, with the belief or the reason.
         purpose: Purpose,
         /// Cash set aside that this fill uses.
         reserved: Money,
         /// The order's remains if this fill ended it.
         complete: Option<OpenOrder>,
     },
-    /// Seen before.
+    /// A fill with this trade number was reported before; it is not booked again.
     Duplicate,
     /// Of no order of ours, or more than was ordered.
     Unknown,
@@ -117,7 +117,7 @@ pub struct ExecutionEngine {
 }
 
 impl ExecutionEngine {
-    /// No orders.
+    /// Starts without open orders; the first one submitted gets the number 1.
     #[must_use]
     pub const fn new(settings: ExecutionSettings) -> Self {
         Self {
@@ -135,13 +135,13 @@ impl ExecutionEngine {
         self.settings = settings;
     }
 
-    /// How orders are made.
+    /// Returns the settings that new orders are made with.
     #[must_use]
     pub const fn settings(&self) -> &ExecutionSettings {
         &self.settings
     }
 
-    /// An order that is open.
+    /// Returns an order that has not ended; `None` if it is over or unknown.
     #[must_use]
     pub fn get(&self, order: OrderId) -> Option<&OpenOrder> {
         self.open.get(&order)
@@ -153,18 +153,19 @@ impl ExecutionEngine {
         self.open.get(self.markets.get(&market)?)
     }
 
-    /// Whether no order is open.
+    /// Returns whether no order is on its way or in the book.
     #[must_use]
     pub fn is_idle(&self) -> bool {
         self.open.is_empty()
     }
 
-    /// All open orders.
+    /// Iterates over the orders that have not ended, in the order they were submitted.
     pub fn iter(&self) -> impl Iterator<Item = &OpenOrder> {
         self.open.values()
     }
 
-    /// Sends an approved order.
+    /// Makes an order of what the risk manager approved, appends it to `commands` and follows it until it
+    /// ends.
     pub fn submit(
         &mut self,
         market: MarketId,

@@ -7,12 +7,12 @@ use crate::domain::{
 };
 use crate::event::MarketEvent;
 
-/// One market as of now.
+/// What the desk knows of one market now: definition, best prices, status, fees, settlement.
 #[derive(Clone, Debug)]
 pub struct MarketState {
-    /// Its definition.
+    /// The market's definition as last listed: tickers, strike, price grid, times.
     pub market: Arc<Market>,
-    /// Latest quote.
+    /// Best bid and ask as last reported; empty before the first quote, kept through a gap.
     pub quote: Quote,
     /// When the latest quote arrived; `None` before the first and after a gap.
     pub quoted_at: Option<Timestamp>,
@@ -20,31 +20,32 @@ pub struct MarketState {
     pub twice_mid: Option<u16>,
     /// Where it is in its life.
     pub status: MarketStatus,
-    /// Fees in force.
+    /// Fee schedule of a trade made now; replaced when the series changes its fees or the market is listed
+    /// anew.
     pub fees: FeeSchedule,
     /// Last moment of trading as known now.
     pub close_time: Timestamp,
-    /// What YES paid, once settled.
+    /// What one YES contract paid at settlement, from $0 to $1; `None` until then.
     pub settled: Option<Price>,
     /// Whether the account holds something here that is not ours.
     pub unmanaged: bool,
 }
 
 impl MarketState {
-    /// Event of the market.
+    /// Returns the event this market belongs to; exposure is capped by event.
     #[must_use]
     pub fn event(&self) -> EventId {
         self.market.event
     }
 
-    /// Series of the market.
+    /// Returns the series this market belongs to; fees and an exposure cap go by series.
     #[must_use]
     pub fn series(&self) -> SeriesId {
         self.market.series
     }
 }
 
-/// All books, indexed by market.
+/// The state of every market listed so far, in a vector indexed by [`MarketId`].
 #[derive(Debug, Default)]
 pub struct MarketStates {
     books: Vec<Option<MarketState>>,
@@ -58,7 +59,7 @@ impl MarketStates {
         self.books.get(market.index())?.as_ref()
     }
 
-    /// All listed markets in order.
+    /// Iterates over all markets listed so far, in the order of their ids.
     pub fn iter(&self) -> impl Iterator<Item = &MarketState> {
         self.books.iter().flatten()
     }

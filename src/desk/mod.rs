@@ -38,26 +38,26 @@ use risk::{Approved, Candidate, Refusal, RiskLimits, RiskManager};
 use scanner::{Scanner, ScannerSettings};
 use strategy::{Estimate, Learned, MarketView, Strategy};
 
-/// Everything that steers a desk.
+/// What a scenario sets for a desk, apart from its strategies.
 #[derive(Clone, Debug)]
 pub struct DeskSettings {
-    /// What the desk starts with.
+    /// Cash the desk starts with; other settings later on leave it as it is.
     pub bankroll: Money,
-    /// Risk limits.
+    /// The `[risk]` table (sizing, exposure caps, drawdown, daily loss) with the account's fee rounding.
     pub risk: RiskLimits,
     /// Kill switch rules, the same for every strategy.
     pub kill: KillRules,
-    /// Which markets are looked at.
+    /// Which markets are evaluated, and how often: the `[scanner]` table.
     pub scanner: ScannerSettings,
-    /// When positions are closed.
+    /// When positions are sold before settlement: the `[exits]` table.
     pub exits: ExitSettings,
-    /// How orders are made.
+    /// Time in force, slippage and retries of orders, from the `[execution]` table.
     pub execution: ExecutionSettings,
 }
 
 /// A strategy and the least net edge it trades on.
 pub struct StrategySlot {
-    /// The beliefs.
+    /// The strategy itself, asked for its belief in every market that is scanned.
     pub strategy: Box<dyn Strategy>,
     /// Least net edge, as a share of a dollar.
     pub min_edge: Fraction,
@@ -77,12 +77,12 @@ impl From<StrategySlot> for StrategyState {
     }
 }
 
-/// Counts of what happened.
+/// How many inputs and estimates a desk has handled since it was made.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Counts {
-    /// Inputs stepped.
+    /// Inputs of any kind given to [`Desk::step`], wakes included.
     pub inputs: u64,
-    /// Estimates made.
+    /// Times a strategy gave an estimate for a market.
     pub evaluations: u64,
     /// Times a strategy had no view of a market.
     pub abstentions: u64,
@@ -109,7 +109,7 @@ struct Intent {
     reason: Arc<str>,
 }
 
-/// The desk.
+/// The trading engine as a state machine: market states, strategies, risk, orders, positions and ledger.
 pub struct Desk {
     now: Timestamp,
     books: MarketStates,
@@ -497,7 +497,7 @@ impl Desk {
         }
     }
 
-    /// Equity now.
+    /// Returns cash, exposure, equity, its peak and the drawdown scale as of the latest input.
     #[must_use]
     pub fn equity_point(&self) -> EquityPoint {
         EquityPoint {
@@ -516,31 +516,31 @@ impl Desk {
         self.now
     }
 
-    /// What happened so far.
+    /// Returns how many inputs, estimates and opportunities there were so far.
     #[must_use]
     pub const fn counts(&self) -> &Counts {
         &self.counts
     }
 
-    /// Limits, exposure, equity, kill switches.
+    /// Returns the risk manager, with limits, exposure, equity, kill switches and the trading halt.
     #[must_use]
     pub const fn risk(&self) -> &RiskManager {
         &self.risk
     }
 
-    /// Open positions.
+    /// Returns the tracker of open positions and of what they are worth.
     #[must_use]
     pub const fn positions(&self) -> &PositionTracker {
         &self.positions
     }
 
-    /// The balances.
+    /// Returns the double-entry ledger with the balances of cash, holdings, fees and result.
     #[must_use]
     pub const fn ledger(&self) -> &Ledger {
         &self.ledger
     }
 
-    /// Open orders.
+    /// Returns the execution engine, which follows every order until it ends.
     #[must_use]
     pub const fn execution(&self) -> &ExecutionEngine {
         &self.execution
@@ -552,7 +552,7 @@ impl Desk {
         &self.books
     }
 
-    /// The strategies' names, in order.
+    /// Iterates over the names of the strategies in the order of their ids, retired ones included.
     pub fn strategy_names(&self) -> impl Iterator<Item = &str> {
         self.seats.iter().map(|seat| seat.strategy.name())
     }

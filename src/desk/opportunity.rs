@@ -11,7 +11,8 @@ use crate::domain::{FeeSchedule, Fraction, Price, Probability, Quote, Side, Unit
 pub struct Edge(i64);
 
 impl Edge {
-    /// `belief − cost`.
+    /// Returns the edge of buying, `belief − cost`: what a contract is believed to pay above its cost with
+    /// fee.
     #[must_use]
     pub fn between(belief: Probability, cost: UnitCost) -> Self {
         Self(i64::from(belief.ppm()) * UnitCost::PER_PPM - cost.tenth_nanos())
@@ -29,7 +30,7 @@ impl Edge {
         self.0 >= i64::from(fraction.ppm()) * UnitCost::PER_PPM
     }
 
-    /// 1e-10 dollars.
+    /// Returns the edge in units of 1e-10 dollars per contract, without rounding.
     #[must_use]
     pub const fn tenth_nanos(self) -> i64 {
         self.0
@@ -45,15 +46,15 @@ impl Edge {
 /// A side worth buying, before anything is asked of the risk layer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Opportunity {
-    /// The side to buy.
+    /// The side to buy: the one with the larger net edge, YES if both are equal.
     pub side: Side,
-    /// Its executable price.
+    /// Best ask of that side: the best YES ask, or for NO $1 minus the best YES bid.
     pub price: Price,
     /// Cost per contract with the unrounded fee.
     pub cost: UnitCost,
-    /// Belief that the side wins.
+    /// Believed probability that the side wins and pays $1.
     pub belief: Probability,
-    /// Belief minus cost.
+    /// Belief minus cost per contract; negative if buying is expected to lose.
     pub net_edge: Edge,
 }
 

@@ -3,7 +3,7 @@
 //! One position a market, owned by one strategy, on one side. Mark = midpoint of the market's latest
 //! two-sided quote, else the entry price. Exits, asked before new entries: resolved; edge inverted
 //! (selling now, after the fee, pays more than the current belief in the side by `inversion` or more);
-//! time stop (held longer than `max_holding`).
+//! time stop (held for `max_holding` or longer).
 
 use std::collections::BTreeSet;
 
@@ -17,7 +17,7 @@ use super::market_state::MarketState;
 use super::opportunity::Edge;
 use super::risk::Holding;
 
-/// The scenario's `[exits]`.
+/// When an open position is sold before settlement: the scenario's `[exits]` table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ExitSettings {
     /// How much more than the belief selling must pay.
@@ -29,7 +29,7 @@ pub struct ExitSettings {
 /// What was believed when a position was ordered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Conviction {
-    /// Belief in the side.
+    /// Believed probability that the side bought wins and pays $1.
     pub belief: Probability,
     /// The side's market price: the mid, or the executable price where one side was missing.
     pub market_price: Probability,
@@ -38,11 +38,11 @@ pub struct Conviction {
 /// Whose purchase, of which side, with which belief.
 #[derive(Clone, Copy, Debug)]
 pub struct EntryContext {
-    /// Whose.
+    /// The strategy that bought and owns the position.
     pub strategy: StrategyId,
-    /// Which side.
+    /// The side bought; the same as that of a position already open in the market.
     pub side: Side,
-    /// What was believed.
+    /// Belief and market price when the order was sent; a position keeps those of its first purchase.
     pub conviction: Conviction,
 }
 
@@ -55,20 +55,20 @@ struct Leaving {
     reason: ExitReason,
 }
 
-/// A position.
+/// Contracts of one side of one market, owned by one strategy from first purchase to last sale.
 #[derive(Clone, Debug)]
 pub struct Position {
-    /// Whose.
+    /// The strategy that owns the position, the only one that may add to it.
     pub strategy: StrategyId,
-    /// Which side.
+    /// The side held, YES or NO; a position never has both.
     pub side: Side,
-    /// How many are held.
+    /// Contracts held now: those bought less those sold.
     pub contracts: Contracts,
-    /// What those cost, without fees.
+    /// What the contracts held now cost to buy, without fees.
     pub cost: Money,
-    /// Entry fees of those.
+    /// Fees paid for buying the contracts held now.
     pub entry_fees: Money,
-    /// First fill.
+    /// When the first purchase was booked, in nanoseconds UTC; the time stop counts from here.
     pub opened_at: Timestamp,
     /// What was believed at the first entry.
     pub conviction: Conviction,
@@ -105,11 +105,11 @@ pub struct Reduction {
     pub trade: Option<Trade>,
 }
 
-/// All open positions.
+/// All open positions, at most one a market, with their worth and the earliest time stop.
 #[derive(Debug)]
 pub struct PositionTracker {
     settings: ExitSettings,
-    /// By market.
+    /// Indexed by [`MarketId`]; `None` where nothing is held.
     positions: Vec<Option<Box<Position>>>,
     open: BTreeSet<MarketId>,
     marked: Money,
@@ -117,13 +117,13 @@ pub struct PositionTracker {
 }
 
 impl PositionTracker {
-    /// No positions.
+    /// Starts without positions; those to come are sold by the rules of `settings`.
     #[must_use]
     pub const fn new(settings: ExitSettings) -> Self {
         Self { settings, positions: Vec::new(), open: BTreeSet::new(), marked: Money::ZERO, time_stop: None }
     }
 
-    /// When positions are closed.
+    /// Returns the rules by which positions are sold before settlement.
     #[must_use]
     pub const fn settings(&self) -> &ExitSettings {
         &self.settings
@@ -135,7 +135,7 @@ impl PositionTracker {
         self.schedule_stop();
     }
 
-    /// The position in a market.
+    /// Returns the open position in a market; `None` if nothing is held there.
     #[must_use]
     pub fn get(&self, market: MarketId) -> Option<&Position> {
         self.positions.get(market.index())?.as_deref()
@@ -200,7 +200,7 @@ impl PositionTracker {
         opened
     }
 
-    /// Books a sale.
+    /// Books a sale of some or all contracts held, and returns what left the position.
     pub fn sold(&mut self, at: Timestamp, book: &MarketState, fill: &Fill, reason: ExitReason) -> Reduction {
         let (contracts, fee) = (fill.contracts, fill.fee);
         self.reduce(at, book, Leaving { contracts, proceeds: fill.price * contracts, fee, reason })

@@ -8,10 +8,10 @@ use crate::domain::{Contracts, Market, MarketId, Span, Timestamp};
 
 use super::market_state::{MarketState, MarketStates};
 
-/// The scenario's `[scanner]`.
+/// Which markets are evaluated, and how often: the scenario's `[scanner]` table.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ScannerSettings {
-    /// Time between scans.
+    /// Time between scans, which fall on whole multiples of it since 1970; zero scans on every change.
     pub interval: Span,
     /// Markets closing sooner are not entered.
     pub min_time_to_close: Span,
@@ -39,7 +39,7 @@ pub struct Scanner {
     covered: Vec<bool>,
     waiting: Vec<bool>,
     queue: Vec<MarketId>,
-    /// When the queue is due.
+    /// When the next scan takes the queue, in nanoseconds UTC; `None` while it is empty.
     due: Option<Timestamp>,
     last_scan: Option<Timestamp>,
 }
@@ -65,7 +65,7 @@ impl Scanner {
         self.due = self.due.map(|due| due.min(self.next_scan(due)));
     }
 
-    /// A market became known.
+    /// Notes whether the settings cover a market that was listed, or listed anew.
     pub fn list(&mut self, market: &Market) {
         let index = market.id.index();
         if self.covered.len() <= index {
@@ -75,7 +75,7 @@ impl Scanner {
         self.covered[index] = self.settings.covers(market);
     }
 
-    /// A market changed.
+    /// Queues a market for the next scan if the settings cover it and it does not wait already.
     #[inline]
     pub fn changed(&mut self, market: MarketId, now: Timestamp) {
         let index = market.index();

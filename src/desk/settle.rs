@@ -2,7 +2,8 @@
 //!
 //! What the exchange claims is input, not an invariant. A claim that does not fit (a fill of an unknown
 //! order) or that would break what always holds of our books (a fee of minus a thousand dollars) is a
-//! discrepancy: it is written down, stops new positions, and leaves the books as they were. It never panics.
+//! discrepancy: it is written down, stops new positions, and is not booked. It never panics. A fee that
+//! merely differs from what was computed is booked as claimed and written down, and stops nothing.
 
 use crate::domain::fee::Role;
 use crate::domain::{Action, Contracts, MarketId, Money, Order, OrderId, Price, StrategyId};

@@ -16,14 +16,14 @@ use serde::{Deserialize, Serialize};
 pub struct Contracts(NonZero<u64>);
 
 impl Contracts {
-    /// No contracts.
+    /// No contracts: an empty size, or a flat position.
     pub const ZERO: Self = Self::from_hundredths(0);
     /// One whole contract, the smallest order protogen sends.
     pub const ONE: Self = Self::from_hundredths(100);
 
     const SIGN: u64 = 1 << 63;
 
-    /// From hundredths of a contract.
+    /// Makes a number from hundredths of a contract, the finest unit the exchange counts in.
     #[must_use]
     ///
     /// # Panics
@@ -35,13 +35,13 @@ impl Contracts {
         }
     }
 
-    /// From whole contracts.
+    /// Makes a number from whole contracts, each of which is 100 hundredths.
     #[must_use]
     pub const fn whole(contracts: i64) -> Self {
         Self::from_hundredths(contracts * 100)
     }
 
-    /// Hundredths of a contract.
+    /// Returns the number in hundredths of a contract; negative for a difference or a position of NO.
     #[must_use]
     pub const fn hundredths(self) -> i64 {
         (self.0.get() ^ Self::SIGN).cast_signed()

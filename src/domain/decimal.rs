@@ -10,13 +10,13 @@ use serde::{Deserialize, Serialize};
 pub struct Decimal6(i64);
 
 impl Decimal6 {
-    /// From millionths.
+    /// Makes a decimal from millionths: `4_250_000` is 4.25.
     #[must_use]
     pub const fn from_millionths(millionths: i64) -> Self {
         Self(millionths)
     }
 
-    /// Millionths.
+    /// Returns the value in millionths: 4.25 is `4_250_000`.
     #[must_use]
     pub const fn millionths(self) -> i64 {
         self.0

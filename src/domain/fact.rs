@@ -113,7 +113,7 @@ impl From<Station> for String {
     }
 }
 
-/// Something that became public.
+/// Public information from outside the order book, told to strategies when it was published.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "fact", rename_all = "snake_case")]
 pub enum Fact {
@@ -133,7 +133,7 @@ pub enum Fact {
     },
     /// A first print of the consumer price index. Percent; `None` where that figure is unknown.
     CpiPrint {
-        /// The month measured.
+        /// Reference month: the month whose prices were measured, not that of the publication.
         month: Month,
         /// Headline, against the same month a year before.
         yoy: Option<Decimal6>,
@@ -144,7 +144,7 @@ pub enum Fact {
     },
     /// What forecasters expected of a first print. Percent; `None` where that figure is unknown.
     CpiConsensus {
-        /// The month measured.
+        /// Reference month of the print that is expected, not the month of the forecast.
         month: Month,
         /// Headline, against the same month a year before.
         yoy: Option<Decimal6>,
@@ -155,36 +155,36 @@ pub enum Fact {
     },
     /// A release of the consumer price index entered the public calendar, or was moved.
     CpiRelease {
-        /// The month measured.
+        /// Reference month that the release reports on, not the month of the release.
         month: Month,
         /// When its first print will be published; `None`: it was cancelled.
         release: Option<Timestamp>,
     },
     /// The unemployment rate of a month, in percent.
     Unemployment {
-        /// The month measured.
+        /// Reference month: the month the rate is for, not that of the publication.
         month: Month,
-        /// The rate.
+        /// Unemployed share of the labour force in percent: `4.1` means 4.1 %.
         rate: Decimal6,
     },
     /// A forecast of the highest temperature of a day.
     HighForecast {
-        /// Where.
+        /// Weather station whose temperature is forecast, such as `NYC`.
         station: Station,
-        /// The day, local standard time.
+        /// Day whose high is forecast, in the station's local standard time.
         day: Day,
         /// How long before the evening of that day it is made, in hours; names the kind of forecast.
         lead_hours: u16,
-        /// Whole degrees Fahrenheit.
+        /// Forecast high in whole degrees Fahrenheit; data files may hold -130 to 140.
         high: i16,
     },
     /// The highest temperature of a day as recorded.
     ObservedHigh {
-        /// Where.
+        /// Weather station that measured it, such as `NYC`.
         station: Station,
-        /// The day, local standard time.
+        /// Day whose high was measured, in the station's local standard time.
         day: Day,
-        /// Whole degrees Fahrenheit.
+        /// Measured high in whole degrees Fahrenheit; data files may hold -130 to 140.
         high: i16,
     },
 }

@@ -22,7 +22,7 @@ pub enum FeeType {
 }
 
 impl FeeType {
-    /// Reads the exchange's name of it.
+    /// Reads the exchange's `fee_type`, such as `quadratic`; `None` for one that is not known here.
     #[must_use]
     pub fn from_name(name: &str) -> Option<Self> {
         match name {
@@ -33,7 +33,7 @@ impl FeeType {
         }
     }
 
-    /// The rate in ten-thousandths.
+    /// Returns the rate for this side of a trade in ten-thousandths: 700 is 0.07.
     const fn rate(self, role: Role) -> i128 {
         match (role, self) {
             (Role::Taker, _) => TAKER_RATE,
@@ -48,13 +48,13 @@ impl FeeType {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Role {
-    /// Took a resting order.
+    /// The incoming order, which traded against a resting one.
     Taker,
-    /// Was the resting order.
+    /// The order that rested in the book until an incoming one traded against it.
     Maker,
 }
 
-/// How an account's fees are rounded.
+/// How the exchange rounds the fee of a fill, which depends on the kind of account and the year.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum FeeRounding {
@@ -78,24 +78,24 @@ impl FeeRounding {
     }
 }
 
-/// A series' fees at one time.
+/// Fee formula and multiplier of a series, in force until the next schedule.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FeeSchedule {
-    /// The formula.
+    /// Which of the exchange's quadratic formulas applies; it decides the maker's rate.
     pub fee_type: FeeType,
     /// The multiplier in parts per million; 1 000 000 for most series.
     pub multiplier_ppm: u32,
 }
 
-/// 0.07 in ten-thousandths.
+/// Taker's rate of 0.07 in ten-thousandths; the maker's is nothing, a quarter or half of it.
 const TAKER_RATE: i128 = 700;
-/// $0.0001 in millionths.
+/// $0.0001 in millionths of a dollar: the step to which trade fees are rounded up.
 const CENTICENT: i64 = 100;
-/// $0.01 in millionths.
+/// $0.01 in millionths of a dollar: the balance step of [`FeeRounding::Cent`], and its rebate.
 const CENT: i64 = 10_000;
 
 impl FeeSchedule {
-    /// The usual schedule: quadratic, multiplier 1.
+    /// The usual schedule: `quadratic` with multiplier 1, under which makers pay nothing.
     pub const STANDARD: Self = Self { fee_type: FeeType::Quadratic, multiplier_ppm: 1_000_000 };
 
     /// A schedule with another multiplier.
@@ -191,14 +191,14 @@ fn ceil_div(numerator: i128, denominator: i128) -> i128 {
 pub struct UnitCost(i64);
 
 impl UnitCost {
-    /// One dollar.
+    /// One dollar, the payout of a winning contract, in units of 1e-10 dollars.
     pub const ONE: i64 = 10_000_000_000;
-    /// A ten-thousandth of a dollar.
+    /// A ten-thousandth of a dollar, the unit of [`Price`], in units of 1e-10 dollars.
     const PER_PRICE: i64 = Self::ONE / 10_000;
-    /// One part per million of a dollar.
+    /// One part per million of a dollar, in units of 1e-10 dollars; converts a probability to a value.
     pub const PER_PPM: i64 = Self::ONE / 1_000_000;
 
-    /// 1e-10 dollars.
+    /// Returns the amount in tenths of a nanodollar, that is in units of 1e-10 dollars.
     #[must_use]
     pub const fn tenth_nanos(self) -> i64 {
         self.0

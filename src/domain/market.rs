@@ -28,7 +28,7 @@ macro_rules! dense_id {
 }
 
 dense_id!(
-    /// A market of this run, dense from zero in ticker order.
+    /// A market of this run, dense from zero in the order of listing.
     MarketId
 );
 dense_id!(
@@ -43,15 +43,15 @@ dense_id!(
 /// When a market pays YES, as a condition on the settled value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Strike {
-    /// `value > floor`.
+    /// Pays if `value > floor`: the exchange's `greater` with its `floor_strike`.
     Greater(Decimal6),
-    /// `value ≥ floor`.
+    /// Pays if `value ≥ floor`: the exchange's `greater_or_equal` with its `floor_strike`.
     GreaterOrEqual(Decimal6),
-    /// `value < cap`.
+    /// Pays if `value < cap`: the exchange's `less` with its `cap_strike`.
     Less(Decimal6),
-    /// `value ≤ cap`.
+    /// Pays if `value ≤ cap`: the exchange's `less_or_equal` with its `cap_strike`.
     LessOrEqual(Decimal6),
-    /// `floor ≤ value ≤ cap`.
+    /// Pays if `floor ≤ value ≤ cap`: the exchange's `between`, both bounds included.
     Between(Decimal6, Decimal6),
     /// A condition that is not a comparison with numbers; no model prices it.
     Other,
@@ -76,44 +76,46 @@ impl Strike {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum MarketStatus {
-    /// Open for trading.
+    /// Open for trading: the exchange takes and matches orders.
     Active,
-    /// Deactivated by the exchange, may come back.
+    /// Not trading, but may still: not opened yet (`initialized`) or deactivated by the exchange
+    /// (`inactive`).
     Halted,
-    /// Past its close, not settled.
+    /// No longer trading and not paid out yet; its result may already be determined.
     Closed,
-    /// Paid out; final.
+    /// Paid out (`finalized` at the exchange); no other status follows.
     Settled,
 }
 
 /// What is known of a market when it is listed. Its result is not part of it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Market {
-    /// This market.
+    /// Number of this market within the run, an index into vectors of markets.
     pub id: MarketId,
-    /// Its event.
+    /// Number of its event, which it shares with the other markets on the same question.
     pub event: EventId,
-    /// Its series.
+    /// Number of its series, by which the exchange sets fees.
     pub series: SeriesId,
-    /// The exchange's name of it.
+    /// Exchange's `ticker` of this market, unique there.
     pub ticker: Box<str>,
-    /// The exchange's name of its event.
+    /// Exchange's `event_ticker`, the same for all markets on one question.
     pub event_ticker: Arc<str>,
-    /// The exchange's name of its series.
+    /// Exchange's `series_ticker`, the same for all events of a recurring question.
     pub series_ticker: Arc<str>,
-    /// The exchange's category.
+    /// Exchange's category of the series, spelled as there; empty if the data do not name it.
     pub category: Arc<str>,
-    /// The question, for people.
+    /// Question in words, for people only; empty if the data do not have it.
     pub title: Box<str>,
-    /// When it pays YES.
+    /// Condition on the settled value under which a YES contract pays $1.
     pub strike: Strike,
-    /// First moment of trading.
+    /// When trading begins, as the exchange or the data set says.
     pub open_time: Timestamp,
-    /// Last moment of trading as known at listing.
+    /// When trading ends, as known at listing; an order arriving then is too late. A `CloseTime` event
+    /// overrides it.
     pub close_time: Timestamp,
-    /// Valid prices.
+    /// Prices that orders may carry, as prices of YES.
     pub grid: PriceGrid,
-    /// Fee schedule at listing.
+    /// Fee schedule of its series at listing; a later `Fees` event overrides it.
     pub fees: FeeSchedule,
 }
 

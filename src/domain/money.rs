@@ -19,12 +19,12 @@ use super::{Contracts, Fraction, Price};
 pub struct Money(i64);
 
 impl Money {
-    /// Nothing.
+    /// Zero dollars: an empty balance, and where sums start.
     pub const ZERO: Self = Self(0);
-    /// One dollar.
+    /// One dollar, what a winning contract pays: 1,000,000 millionths.
     pub const DOLLAR: Self = Self(1_000_000);
 
-    /// From millionths of a dollar.
+    /// Makes an amount from millionths of a dollar (micro-dollars).
     #[must_use]
     pub const fn from_micros(micros: i64) -> Self {
         Self(micros)
@@ -36,7 +36,7 @@ impl Money {
         Self(twice.div_euclid(2))
     }
 
-    /// Millionths of a dollar.
+    /// Returns the amount in millionths of a dollar (micro-dollars); may be negative.
     #[must_use]
     pub const fn micros(self) -> i64 {
         self.0

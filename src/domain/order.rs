@@ -49,9 +49,9 @@ impl fmt::Display for Side {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Action {
-    /// Opens or adds.
+    /// Buys contracts of the order's side: opens a position or adds to it.
     Buy,
-    /// Reduces or closes.
+    /// Sells held contracts of the order's side: reduces the position or closes it.
     Sell,
 }
 
@@ -64,7 +64,7 @@ impl fmt::Display for Action {
     }
 }
 
-/// How long an order lives.
+/// How long an order stays in the book, and whether it may take.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum TimeInForce {
@@ -94,21 +94,21 @@ impl StrategyId {
     }
 }
 
-/// A limit order.
+/// A limit order for one side of one market, as the desk sends it to the exchange.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Order {
-    /// Unique within the run.
+    /// Number of the order, unique within the run and the same on every resend.
     pub id: OrderId,
-    /// The market.
+    /// Number of the market whose book the order goes to.
     pub market: MarketId,
     /// The side whose contracts are bought or sold.
     pub side: Side,
-    /// Buy or sell.
+    /// Whether contracts of that side are bought to open or sold to close.
     pub action: Action,
-    /// How many.
+    /// Contracts ordered in total, in hundredths of a contract; fills do not reduce it.
     pub contracts: Contracts,
-    /// Worst acceptable price of that side.
+    /// Worst acceptable price of that side: the highest for a buy, the lowest for a sell.
     pub limit: Price,
-    /// How long it lives.
+    /// What becomes of the part that does not trade at once.
     pub time_in_force: TimeInForce,
 }

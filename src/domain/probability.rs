@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 const MILLION: u32 = 1_000_000;
 
-/// A probability in parts per million.
+/// The probability of an outcome in parts per million, from 0 to 1,000,000.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "u32", into = "u32")]
 pub struct Probability(u32);
@@ -32,9 +32,9 @@ fn ppm_from_f64(value: f64) -> Option<u32> {
 macro_rules! parts_per_million {
     ($name:ident, $what:literal) => {
         impl $name {
-            /// Zero.
+            /// Zero parts per million: an impossible outcome, or no share at all.
             pub const ZERO: Self = Self(0);
-            /// One.
+            /// 1,000,000 parts per million: a certain outcome, or the whole.
             pub const ONE: Self = Self(MILLION);
 
             /// From parts per million, or `None` above one.
@@ -49,13 +49,13 @@ macro_rules! parts_per_million {
                 ppm_from_f64(value).map(Self)
             }
 
-            /// Parts per million, `0..=1_000_000`.
+            /// Returns the value in parts per million, `0..=1_000_000`.
             #[must_use]
             pub const fn ppm(self) -> u32 {
                 self.0
             }
 
-            /// One minus this.
+            /// Returns one minus this value, such as the probability of NO from that of YES.
             #[must_use]
             pub const fn complement(self) -> Self {
                 Self(MILLION - self.0)

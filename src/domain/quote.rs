@@ -7,21 +7,21 @@ use super::{Contracts, Price, Probability, Side};
 /// Top of the YES book with what came with it. `None` = that side is empty or unknown.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Quote {
-    /// Best YES bid.
+    /// Highest price at which a resting order buys YES; `None` if there is no bid or it is unknown.
     pub bid: Option<Price>,
-    /// Best YES ask.
+    /// Lowest price at which a resting order sells YES, $1 minus the best NO bid; `None` if none or unknown.
     pub ask: Option<Price>,
     /// The midpoint of a two-sided quote of which nothing else was recorded.
     pub recorded_mid: Option<Price>,
-    /// Price of the last trade.
+    /// YES price of the last trade; `None` before the first trade, or if unknown.
     pub last: Option<Price>,
     /// Whether bid and ask are an assumption around a midpoint, not displayed prices.
     pub assumed: bool,
-    /// Contracts on offer at the bid.
+    /// Contracts wanted at the best bid; `None` if there is no bid or its size is unknown.
     pub bid_size: Option<Contracts>,
-    /// Contracts on offer at the ask.
+    /// Contracts on offer at the best ask; `None` if there is no ask or its size is unknown.
     pub ask_size: Option<Contracts>,
-    /// Contracts traded in the market's life.
+    /// Contracts traded since the market opened, cumulative; `None` if unknown.
     pub volume: Option<Contracts>,
 }
 

@@ -23,7 +23,7 @@ impl Timestamp {
     /// The latest moment there is, after all data.
     pub const MAX: Self = Self(i64::MAX);
 
-    /// From nanoseconds since 1970.
+    /// Makes a moment from nanoseconds since 1970-01-01 UTC; a negative number lies before that.
     #[must_use]
     pub const fn from_nanos(nanos: i64) -> Self {
         Self(nanos)
@@ -38,7 +38,7 @@ impl Timestamp {
         }
     }
 
-    /// Nanoseconds since 1970.
+    /// Returns nanoseconds since 1970-01-01 UTC, negative for earlier moments.
     #[must_use]
     pub const fn nanos(self) -> i64 {
         self.0
@@ -93,7 +93,7 @@ impl Timestamp {
         }
     }
 
-    /// Whole milliseconds since 1970.
+    /// Returns whole milliseconds since 1970-01-01 UTC, rounded down.
     #[must_use]
     pub const fn millis(self) -> i64 {
         self.0.div_euclid(1_000_000)
@@ -153,21 +153,21 @@ impl Timestamp {
 }
 
 impl Span {
-    /// No time.
+    /// No time at all: a span of 0 nanoseconds.
     pub const ZERO: Self = Self(0);
-    /// A microsecond.
+    /// One microsecond: a span of 1,000 nanoseconds.
     pub const MICROSECOND: Self = Self(1_000);
-    /// A millisecond.
+    /// One millisecond: 1,000,000 nanoseconds, written `1ms` in a scenario.
     pub const MILLISECOND: Self = Self(1_000_000);
-    /// A second.
+    /// One second: 1,000 milliseconds, written `1s` in a scenario.
     pub const SECOND: Self = Self(1_000 * Self::MILLISECOND.0);
-    /// A minute.
+    /// One minute: 60 seconds, written `1m` in a scenario.
     pub const MINUTE: Self = Self(60 * Self::SECOND.0);
-    /// An hour.
+    /// One hour: 60 minutes, written `1h` in a scenario.
     pub const HOUR: Self = Self(60 * Self::MINUTE.0);
-    /// A day of 24 hours.
+    /// One day, always 24 hours, written `1d` in a scenario.
     pub const DAY: Self = Self(24 * Self::HOUR.0);
-    /// Longer than any.
+    /// The longest span there is, about 292 years, at which arithmetic on spans stops.
     pub const MAX: Self = Self(i64::MAX);
 
     const UNITS: [(&'static str, Self); 5] = [
@@ -178,13 +178,13 @@ impl Span {
         ("d", Self::DAY),
     ];
 
-    /// From nanoseconds; `None` if negative.
+    /// Makes a span from nanoseconds; `None` if they are negative.
     #[must_use]
     pub const fn from_nanos(nanos: i64) -> Option<Self> {
         if nanos >= 0 { Some(Self(nanos)) } else { None }
     }
 
-    /// Nanoseconds.
+    /// Returns the length of the span in nanoseconds.
     #[must_use]
     pub const fn nanos(self) -> i64 {
         self.0

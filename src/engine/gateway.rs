@@ -9,41 +9,41 @@ use crate::event::{Command, Input, Stamped};
 /// What a source of inputs has next.
 #[derive(Debug)]
 pub enum Next<T> {
-    /// This.
+    /// The next item, not later than the moment asked for.
     Item(T),
     /// Nothing up to the moment asked for.
     Due,
     /// Nothing for now, and the moment asked for is not there yet: time to tidy up.
     Quiet,
-    /// Nothing ever again.
+    /// The source is exhausted: nothing will follow, however long one waits.
     End,
 }
 
 /// Why a feed or a venue cannot go on: a message that names file, row or ticker and says what to do.
 #[derive(Debug)]
 pub struct GatewayError {
-    /// Which kind of exit this is.
+    /// Whether data or the exchange failed, which decides the exit code.
     pub kind: GatewayErrorKind,
-    /// What happened.
+    /// What happened and what to do about it, in words for people.
     pub message: String,
 }
 
-/// What went wrong.
+/// Whether data or the exchange failed; each has its own exit code of the process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum GatewayErrorKind {
-    /// Data that cannot be used.
+    /// A file, ledger or row that cannot be read or used: exit code 3.
     Data,
-    /// The exchange or the way to it.
+    /// The exchange, or the connection to it: exit code 4.
     Venue,
 }
 
 impl GatewayError {
-    /// The exchange, or the way to it.
+    /// Makes an error of the exchange or the connection to it ([`GatewayErrorKind::Venue`]).
     pub fn venue(message: impl Into<String>) -> Self {
         Self { kind: GatewayErrorKind::Venue, message: message.into() }
     }
 
-    /// Unusable data.
+    /// Makes an error of data that cannot be used ([`GatewayErrorKind::Data`]).
     pub fn data(message: impl Into<String>) -> Self {
         Self { kind: GatewayErrorKind::Data, message: message.into() }
     }
@@ -71,41 +71,41 @@ pub trait Feed {
 pub enum SessionEvent {
     /// Something happened. With the exchange's clock it has a stamp.
     Input {
-        /// The exchange's stamp.
+        /// Time by the exchange's clock; `None` where our clock stamps the arrival.
         at: Option<Timestamp>,
-        /// What.
+        /// The input for the desk: market data, an answer about an order, or a control.
         input: Input,
     },
     /// Something will happen at a known time.
     Later(Stamped<Input>),
     /// The best prices of a market changed, told with what else its book says to who asked for that.
     Book {
-        /// The exchange's stamp.
+        /// Time by the exchange's clock; `None` where our clock stamps the arrival.
         at: Option<Timestamp>,
-        /// The market.
+        /// Market whose best prices or deeper levels changed.
         market: MarketId,
-        /// Its best prices.
+        /// Best bid and ask with their sizes, last trade and volume.
         quote: Quote,
-        /// More of its book.
+        /// Open interest and further levels, for a recorder and for a simulated exchange.
         beside: BookExtras,
     },
     /// A trade of anybody's; told to who asked for it.
     Trade {
-        /// The exchange's stamp.
+        /// Time by the exchange's clock; `None` where our clock stamps the arrival.
         at: Option<Timestamp>,
-        /// What was traded.
+        /// The trade: its market, price, contracts and the taker's side.
         trade: PublicTrade,
     },
     /// The exchange's clock: everything up to here has been told.
     Clock {
-        /// Now, there.
+        /// Time at the exchange up to which everything has been told, in nanoseconds UTC.
         now: Timestamp,
-        /// Nothing can happen any more.
+        /// Whether the exchange's data have ended, so that only answers to earlier commands can follow.
         end: bool,
     },
-    /// The session is over.
+    /// The session is over. What it told counts; what is only planned is dropped.
     End,
-    /// The session cannot go on.
+    /// The session broke off; the feed returns this error from its next call.
     Failed(GatewayError),
 }
 
@@ -114,31 +114,31 @@ pub enum SessionEvent {
 pub enum RecorderEvent {
     /// More of the book whose quote comes next.
     Book(BookExtras),
-    /// A trade of anybody's.
+    /// A public trade in a watched market, whoever made it.
     Trade(PublicTrade),
 }
 
 /// What a market's book says beside its quote.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct BookExtras {
-    /// Contracts held by either side.
+    /// Contracts outstanding, each held as YES by one member and as NO by another; `None` if not told.
     pub open_interest: Option<Contracts>,
     /// Levels from the second on, as far as they are followed.
     pub deeper: Arc<Depth>,
 }
 
-/// A trade between any two members.
+/// A trade between any two members, as the exchange publishes it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PublicTrade {
-    /// Its market.
+    /// Number of the market it took place in.
     pub market: MarketId,
-    /// The exchange's name of it.
+    /// Exchange's `trade_id`, a string that is unique there.
     pub id: String,
-    /// Price of YES.
+    /// Price of YES in the trade; NO changed hands at $1 minus it.
     pub yes_price: Price,
-    /// How many.
+    /// Contracts that changed hands, in hundredths of a contract.
     pub contracts: Contracts,
-    /// What the taker bought.
+    /// Side the taker gained, YES by buying YES or selling NO (`taker_outcome_side`).
     pub taker: Side,
 }
 
@@ -167,9 +167,9 @@ pub trait Venue {
 /// A feed and a venue as one source of inputs, in order of time; at the same moment the venue first.
 #[derive(Debug)]
 pub struct EventSource<F, V> {
-    /// Where the market comes from.
+    /// Source of market data, facts and controls; live, of the exchange's answers too.
     pub feed: F,
-    /// Where orders go.
+    /// Exchange that takes the commands; a simulated one also answers here.
     pub venue: V,
 }
 

@@ -43,19 +43,19 @@ pub trait Journal {
     }
 }
 
-/// Why a journal cannot go on.
+/// Why a journal cannot take a record, which ends the run.
 #[derive(Debug)]
 pub enum JournalError {
-    /// It could not be written.
+    /// Writing the journal, or reading the recording to compare with, failed; the text says why.
     Write(String),
-    /// It was being compared, and differs.
+    /// The run repeats a recorded one, and a record differs from the recording.
     Differs(Box<Difference>),
 }
 
 /// The first difference between a recorded run and its repetition.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Difference {
-    /// When.
+    /// Moment of the input whose record differs, or of the end of the run.
     pub at: Timestamp,
     /// What was recorded; `None` = nothing more.
     pub recorded: Option<String>,
@@ -75,10 +75,10 @@ impl fmt::Display for JournalError {
 /// Why a run ended before its inputs did.
 #[derive(Debug, thiserror::Error)]
 pub enum EngineError {
-    /// Feed or venue.
+    /// The feed or the venue failed; its message says what and where.
     #[error(transparent)]
     Gateway(#[from] GatewayError),
-    /// Journal.
+    /// The journal failed, or a repeated run differs from its recording.
     #[error("{0}")]
     Journal(JournalError),
     /// Other settings were asked for that cannot be used.
@@ -91,20 +91,20 @@ pub type Refit = fn(&str) -> Result<(DeskSettings, Vec<StrategySlot>), String>;
 
 /// A desk, the world it sees, and the journal it writes.
 pub struct Engine<F, V, J> {
-    /// The decisions.
+    /// Turns every input into commands and records; holds cash, positions and open orders.
     pub desk: Desk,
-    /// The world.
+    /// Feed and venue: where inputs come from and commands go.
     pub session: EventSource<F, V>,
-    /// The record.
+    /// Takes the records of every step before its commands are sent.
     pub journal: J,
-    /// The number the next input gets.
+    /// Sequence number of the next input, counted from 0 at the beginning of the run.
     pub seq: u64,
     reconfigure: Refit,
     out: Output,
 }
 
 impl<F: Feed, V: Venue, J: Journal> Engine<F, V, J> {
-    /// An engine before its first input.
+    /// Makes an engine before its first input, with sequence number 0 and fixed settings.
     pub const fn new(desk: Desk, session: EventSource<F, V>, journal: J) -> Self {
         let out = Output { commands: Vec::new(), records: Vec::new() };
         Self {

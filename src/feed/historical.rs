@@ -21,14 +21,14 @@ use crate::dataset::read::row_event::RowEvent;
 use crate::dataset::read::selection::Window;
 use crate::dataset::read::snapshots::{Snapshot, SnapshotStream};
 
-/// What to replay.
+/// Which files a [`HistoricalFeed`] replays, for which time, under which assumptions.
 #[derive(Clone, Debug)]
 pub struct HistoricalSettings<'a> {
-    /// Data sets.
+    /// Data sets whose markets, fee changes and snapshots are merged into one timeline.
     pub data: &'a [DataSet],
-    /// Files of facts.
+    /// CSV files of facts, each fact told at its `published_at`.
     pub facts: &'a [PathBuf],
-    /// Dates.
+    /// Stretch of time to replay: snapshots outside it and everything after its end are left out.
     pub window: Window,
     /// Assumed distance of bid and ask from the midpoint where neither is known.
     pub half_spread: Option<Price>,
@@ -66,7 +66,7 @@ impl Scheduled {
     }
 }
 
-/// Recorded history as a feed.
+/// Replays data sets and facts as a [`Feed`], merged in order of time.
 #[derive(Debug)]
 pub struct HistoricalFeed {
     markets: Vec<Arc<Market>>,
@@ -164,7 +164,7 @@ impl HistoricalFeed {
         self.snapshots.rows_read()
     }
 
-    /// Bad rows skipped, by kind.
+    /// Returns the number of bad snapshot rows skipped so far, by kind of problem.
     #[must_use]
     pub fn skipped(&self) -> BTreeMap<&'static str, u64> {
         self.snapshots.skipped().map(|(kind, skipped)| (kind, skipped.count)).collect()

@@ -24,9 +24,9 @@ const QUIET: Span = Span::MILLISECOND.times(500);
 /// What a data set can tell apart.
 const RESOLUTION: Span = Span::MICROSECOND;
 
-/// Whose time it is.
+/// Which clock the feed goes by: that of this machine, or the exchange's own.
 pub enum Pace {
-    /// The wall's.
+    /// This machine's clock in UTC, read by this closure and cut to whole microseconds.
     Wall(Box<dyn FnMut() -> Timestamp + Send>),
     /// The exchange's, which is asked to go on up to a moment.
     Exchange(Box<dyn FnMut(Option<Timestamp>) + Send>),
@@ -52,7 +52,7 @@ pub struct LiveFeed {
     /// Whether levels beneath the best prices are inputs: a simulated exchange walks them.
     tells_depth: bool,
     asides: Option<RecorderSink>,
-    /// No stamp may be earlier.
+    /// Earliest stamp that the next input may have, so that time never goes back.
     floor: Timestamp,
     /// The last stamp by the wall's clock.
     arrived: Timestamp,

@@ -23,26 +23,26 @@ use crate::domain::{
 use crate::engine::gateway::{Feed, GatewayError, Next};
 use crate::event::{Input, MarketEvent, Stamped};
 
-/// How much of what.
+/// Size and time span of a synthetic history; the same settings give the same inputs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SyntheticSettings {
-    /// Seed of everything.
+    /// Seed of the random generator that every price, gap, size and result comes from.
     pub seed: u64,
-    /// Number of markets.
+    /// Number of markets, all listed at the start; above 0 if there are quotes.
     pub markets: u32,
-    /// Markets an event.
+    /// Number of markets of each event; the last event may have fewer. 0 counts as 1.
     pub markets_per_event: u32,
-    /// Number of series.
+    /// Number of series that events are dealt out to in turn. 0 counts as 1.
     pub series: u32,
-    /// Number of quotes.
+    /// Number of quotes of all markets together.
     pub quotes: u64,
-    /// First moment.
+    /// Moment at which all markets are listed and open; quotes follow.
     pub start: Timestamp,
-    /// Length of the whole.
+    /// Stretch of time in which quotes come; markets close an hour after its end.
     pub length: Span,
 }
 
-/// A seeded sequence of quotes.
+/// Iterator over quotes of random markets in order of time, all drawn from one seed.
 #[derive(Debug)]
 pub struct Walk {
     settings: SyntheticSettings,
@@ -54,7 +54,7 @@ pub struct Walk {
 
 #[derive(Clone, Copy, Debug)]
 struct State {
-    /// Mid in cents.
+    /// Midpoint of the market in whole cents, 3 to 97; it moves at most a cent a quote.
     mid: u16,
     volume: i64,
 }
@@ -162,7 +162,7 @@ pub struct SyntheticFeed {
 }
 
 impl SyntheticFeed {
-    /// The feed of these settings.
+    /// Returns a feed that begins with the listing of all markets.
     #[must_use]
     pub fn new(settings: SyntheticSettings) -> Self {
         Self { walk: Walk::new(settings), stage: Stage::Listing(0), held: None }

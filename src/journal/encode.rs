@@ -24,7 +24,7 @@ use crate::desk::decision::{Evaluation, Record, Verdict};
 use crate::desk::risk::Refusal;
 use crate::domain::{Fraction, Price, Probability, StrategyId, Timestamp};
 
-/// Bytes of an evaluation's line.
+/// Bytes of an evaluation's line, the same for every evaluation.
 pub const EVALUATION_WIDTH: usize = 65;
 /// Added to a net edge to make it positive.
 pub const EDGE_OFFSET: i64 = 2_000_000;
@@ -57,23 +57,23 @@ pub fn verdict_names() -> impl Iterator<Item = (u8, &'static str)> {
 /// Who believes something, how firmly, and why. Many evaluations share one.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct EstimateBasis {
-    /// Whose belief.
+    /// The strategy that holds the belief, by its place in the scenario.
     pub strategy: StrategyId,
-    /// How firmly.
+    /// Share of the Kelly stake that the belief deserves, 0 to 1.
     pub confidence: Fraction,
-    /// Why, in words.
+    /// Why the strategy believes it, in its own words for the log.
     pub reason: Arc<str>,
 }
 
 /// Where the words of a basis are, and what else tells it from others.
 type Address = (usize, StrategyId, Fraction);
 
-/// A record as its line.
+/// The canonical line of a record, as it is hashed and written to the ledger.
 #[derive(Debug)]
 pub enum CanonicalLine<'a> {
-    /// An evaluation.
+    /// The line of an evaluation: decimal digits in fields of fixed width.
     Evaluation(&'a [u8; EVALUATION_WIDTH]),
-    /// Anything else.
+    /// The line of any other record: one JSON object.
     Other(&'a str),
 }
 
@@ -197,11 +197,11 @@ impl Encoder {
 /// An evaluation as it is in a ledger.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RecordedEvaluation {
-    /// When.
+    /// When the market was evaluated, in nanoseconds UTC.
     pub at: Timestamp,
-    /// Index of the market.
+    /// Index of the market in the list of the ledger's markets.
     pub market: usize,
-    /// Belief in YES.
+    /// Probability that the market pays YES, as the strategy believed.
     pub probability: Probability,
     /// The market's own probability then: its mid.
     pub market_probability: Option<Probability>,
@@ -209,7 +209,7 @@ pub struct RecordedEvaluation {
     pub assumed: bool,
     /// Net edge of the better side in parts per million of a dollar; `None` if no side could be bought.
     pub net_edge_ppm: Option<i64>,
-    /// What followed, by its code.
+    /// What followed from the evaluation, as a code of [`verdict_code`].
     pub verdict: u8,
     /// Who believes it and why, by its number.
     pub basis: usize,

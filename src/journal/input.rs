@@ -8,10 +8,10 @@ use std::str::{FromStr, SplitAsciiWhitespace};
 use crate::domain::{Contracts, MarketId, Price, Quote};
 use crate::event::{Input, MarketEvent};
 
-/// The line of a wake.
+/// The whole line of an [`Input::Wake`], which carries no data.
 const WAKE: &str = "wake";
 
-/// The line of an input.
+/// Formats an input as its line in the journal, which [`from_line`] reads back.
 #[must_use]
 pub fn to_line(input: &Input) -> String {
     let line = match input {
@@ -25,7 +25,7 @@ pub fn to_line(input: &Input) -> String {
     line.expect("inputs are plain data")
 }
 
-/// The input of a line.
+/// Reads an input from its line in the journal.
 ///
 /// # Errors
 /// When it is none of ours.

@@ -23,121 +23,121 @@ use super::sqlite::{LedgerError, open, unusable};
 /// The run a ledger is of.
 #[derive(Clone, Debug)]
 pub struct RunRow {
-    /// Hash of binary version, resolved scenario, data manifest and seed.
+    /// Hash of version, resolved scenario, data and flags; of a live or paper run, of start time and PID.
     pub run_id: String,
-    /// `backtest`, `paper` or `live`.
+    /// Kind of the run: `backtest`, `paper` or `live`.
     pub mode: String,
-    /// Name of the scenario.
+    /// Name of the scenario the run was made with.
     pub scenario: String,
     /// Version of protogen that made it.
     pub version: String,
-    /// The scenario's seed.
+    /// Seed of the scenario, from which everything random in the run is drawn.
     pub seed: u64,
     /// First moment of the run proper; `None` of a live run that was never closed.
     pub started_at: Option<Timestamp>,
     /// Last moment; `None` while it goes on.
     pub finished_at: Option<Timestamp>,
-    /// What it began with.
+    /// Cash the run began with, in dollars: the scenario's bankroll.
     pub bankroll: Money,
-    /// Whether halts were only recorded.
+    /// Whether kill-switch halts were recorded without being obeyed.
     pub ignore_halts: bool,
-    /// Equity at the end; `None` while it goes on.
+    /// Equity when the run was last closed; `None` if it never was.
     pub final_equity: Option<Money>,
     /// Hash of all decisions; `None` while it goes on.
     pub digest: Option<String>,
 }
 
-/// A market of the run.
+/// A market that was listed in the run, and its settlement.
 #[derive(Clone, Debug)]
 pub struct LedgerMarketRow {
-    /// Its ticker.
+    /// Ticker of the market at the exchange, such as `KXFED-26DEC-T4.00`.
     pub ticker: String,
-    /// The event it belongs to.
+    /// Ticker of the event the market belongs to, such as `KXFED-26DEC`.
     pub event_ticker: String,
-    /// The series it belongs to.
+    /// Ticker of the series the event belongs to, such as `KXFED`.
     pub series_ticker: String,
-    /// What it is about.
+    /// Category of the series at the exchange, such as `Economics`.
     pub category: String,
-    /// Its question.
+    /// Title of the market: the question it asks, in the exchange's words.
     pub title: String,
     /// Last moment of trading, as known at the end.
     pub close_time: Timestamp,
-    /// When it paid out, and what YES paid.
+    /// When it was settled, and what one YES contract paid; `None` before that.
     pub settled: Option<(Timestamp, Price)>,
 }
 
-/// An order that was sent.
+/// An order the desk sent, and what became of it.
 #[derive(Clone, Debug)]
 pub struct OrderRow {
-    /// When.
+    /// When the desk sent it, in nanoseconds UTC.
     pub at: Timestamp,
-    /// For whom.
+    /// The strategy on whose behalf it was sent.
     pub strategy: StrategyId,
-    /// Its number.
+    /// Number of the order, unique within the run.
     pub id: OrderId,
-    /// Index of the market.
+    /// Index of the market in [`LedgerReader::markets`].
     pub market: usize,
-    /// Side bought or sold.
+    /// Outcome whose contracts were to be bought or sold, YES or NO.
     pub side: Side,
-    /// Whether it was bought or sold.
+    /// Whether the order buys to open or add, or sells to reduce or close.
     pub action: Action,
     /// Worst acceptable price of the side.
     pub limit: Price,
-    /// How many were asked for.
+    /// Contracts the order was sent for.
     pub contracts: Contracts,
-    /// Why, in words.
+    /// Why it was sent, in words: the strategy's reason, or why the position is sold.
     pub reason: String,
-    /// How many of them traded.
+    /// Contracts that traded by the end of the order; zero while it is open.
     pub filled: Contracts,
-    /// How it ended; `None` while it is open.
+    /// How it ended: `filled`, `partly_filled`, `cancelled` or `rejected`; `None` while it is open.
     pub status: Option<String>,
 }
 
-/// Contracts that changed hands.
+/// One fill of an order, as the desk booked it.
 #[derive(Clone, Copy, Debug)]
 pub struct FillRow {
-    /// When.
+    /// When the desk booked the fill, in nanoseconds UTC.
     pub at: Timestamp,
-    /// The order.
+    /// Number of the order that traded: [`OrderRow::id`].
     pub order: OrderId,
-    /// Index of the market.
+    /// Index of the market in [`LedgerReader::markets`].
     pub market: usize,
-    /// Side bought or sold.
+    /// Outcome whose contracts were bought or sold, YES or NO.
     pub side: Side,
-    /// Whether it was bought or sold.
+    /// Whether the contracts were bought to open or add, or sold to reduce or close.
     pub action: Action,
-    /// Price of the side.
+    /// Price at which one contract of `side` traded, $0 to $1.
     pub price: Price,
-    /// How many.
+    /// Contracts traded in this fill, which may be a part of the order.
     pub contracts: Contracts,
-    /// The fee.
+    /// Fee the exchange charged for this fill, in dollars.
     pub fee: Money,
 }
 
-/// A closed position.
+/// A position that is over, from its first contract to its last, and what it brought.
 #[derive(Clone, Debug)]
 pub struct LedgerTradeRow {
-    /// Whose.
+    /// The strategy that held the position.
     pub strategy: StrategyId,
-    /// Index of the market.
+    /// Index of the market in [`LedgerReader::markets`].
     pub market: usize,
-    /// Side held.
+    /// Outcome whose contracts were held, YES or NO.
     pub side: Side,
-    /// First fill.
+    /// When the first contracts were bought, in nanoseconds UTC.
     pub opened_at: Timestamp,
-    /// Last fill or settlement.
+    /// When the last contracts were sold or settled, in nanoseconds UTC.
     pub closed_at: Timestamp,
-    /// Contracts bought in all.
+    /// Contracts bought in all, not the most held at a time.
     pub contracts: Contracts,
-    /// What they cost, without fees.
+    /// What all contracts were bought for, in dollars, without fees.
     pub cost: Money,
-    /// What they brought, without fees.
+    /// What sales and settlement brought, in dollars, without fees.
     pub proceeds: Money,
-    /// All fees.
+    /// Fees of all its fills, buying and selling, in dollars.
     pub fees: Money,
-    /// Proceeds − cost − fees.
+    /// Profit or loss after fees, in dollars: proceeds − cost − fees.
     pub pnl: Money,
-    /// How it ended.
+    /// Why the position was closed: settlement, inverted edge, or time stop.
     pub exit_reason: ExitReason,
     /// Belief in the side at the first entry.
     pub belief: Probability,
@@ -145,35 +145,35 @@ pub struct LedgerTradeRow {
     pub market_price: Probability,
 }
 
-/// Equity at a moment.
+/// One point of the equity curve, written when equity has changed.
 #[derive(Clone, Copy, Debug)]
 pub struct EquityRow {
-    /// When.
+    /// When equity had this value, in nanoseconds UTC.
     pub at: Timestamp,
     /// Cost with fees of positions, and worst case of open orders.
     pub exposure: Money,
     /// Cash plus positions at their mark.
     pub equity: Money,
-    /// Highest equity so far.
+    /// Highest equity of the run up to then, the bankroll included.
     pub peak: Money,
 }
 
-/// A halt.
+/// A halt of one strategy or all trading, and its end.
 #[derive(Clone, Debug)]
 pub struct HaltRow {
-    /// When.
+    /// When the halt began, in nanoseconds UTC.
     pub at: Timestamp,
-    /// Whose; `None` = all trading.
+    /// The strategy that was halted; `None` = all trading.
     pub strategy: Option<StrategyId>,
-    /// By which rule.
+    /// Name of the rule: `win_rate`, `evidence`, `owner`, `discrepancy` or `exchange`.
     pub rule: String,
-    /// With which figures.
+    /// Why the rule took effect, in words: its figures, or the reason given.
     pub detail: String,
-    /// When it was lifted, and why.
+    /// When it was lifted, and the reason given; `None` while it holds.
     pub resumed: Option<(Timestamp, String)>,
 }
 
-/// An open ledger.
+/// A ledger opened for reading, with one transaction open so that all rows are of one moment.
 pub struct LedgerReader {
     file: PathBuf,
     connection: Connection,
@@ -190,7 +190,7 @@ impl LedgerReader {
         Ok(Self { file: file.to_owned(), connection })
     }
 
-    /// The run.
+    /// Reads which run the ledger is of.
     ///
     /// # Errors
     /// When the ledger cannot be read.
@@ -385,7 +385,7 @@ impl LedgerReader {
         })
     }
 
-    /// Equity over time.
+    /// Reads the equity curve, the oldest point first.
     ///
     /// # Errors
     /// When the ledger cannot be read.
@@ -428,7 +428,7 @@ impl LedgerReader {
         })
     }
 
-    /// A note of a live run.
+    /// Reads a note of a live run by its name; `None` if it has none.
     ///
     /// # Errors
     /// When the ledger cannot be read.
@@ -438,7 +438,7 @@ impl LedgerReader {
         read.map_err(|error| unusable(&self.file, &error))
     }
 
-    /// An error about this ledger.
+    /// Returns an error that names this ledger's file and the problem.
     #[must_use]
     pub fn refused(&self, problem: &str) -> LedgerError {
         unusable(&self.file, &problem)

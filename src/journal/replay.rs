@@ -22,9 +22,9 @@ use super::sqlite::{LedgerError, open, unusable};
 pub struct RecordedRun {
     file: PathBuf,
     connection: Connection,
-    /// Its id.
+    /// Id of the recorded run, as it is in its ledger.
     pub run_id: String,
-    /// `backtest`, `paper` or `live`.
+    /// Kind of the recorded run: `backtest`, `paper` or `live`.
     pub mode: String,
     /// The digest it was finished with; `None` of a live run that was cut off.
     pub digest: Option<String>,
@@ -61,7 +61,7 @@ impl RecordedRun {
         read.map_err(|error| unusable(&self.file, &error))
     }
 
-    /// A note of a live run.
+    /// Reads a note of a live run by its name; `None` if it has none.
     ///
     /// # Errors
     /// When the ledger cannot be read.
@@ -127,7 +127,7 @@ impl RecordedRun {
     }
 }
 
-/// All rows of a query.
+/// Reads all rows of a query, each by `read`.
 pub(super) fn rows<T>(
     connection: &Connection,
     sql: &str,
@@ -248,17 +248,17 @@ pub struct DecisionComparison {
     decisions: VecDeque<(u64, String)>,
 }
 
-/// Decision lines read at a time.
+/// Most lines of decisions or inputs read from the ledger at a time.
 const READ_AHEAD: u64 = 1_000;
 
 impl DecisionComparison {
-    /// Records compared so far.
+    /// Returns how many records were compared so far.
     #[must_use]
     pub const fn compared(&self) -> u64 {
         self.compared
     }
 
-    /// Hash of everything decided now.
+    /// Returns the hash of all records of this repetition, to be held against [`RecordedRun::digest`].
     #[must_use]
     pub fn digest(&self) -> String {
         self.encoder.digest()

@@ -27,24 +27,24 @@ const COMMIT_AFTER: Duration = Duration::from_secs(1);
 /// How long to wait for another process that writes.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// What identifies a run.
+/// What a ledger is begun with: the run's identity, settings, data files and strategies.
 #[derive(Clone, Debug)]
 pub struct RunHeader {
-    /// Hash of binary version, resolved scenario, data manifest and seed.
+    /// Hash of version, resolved scenario, data and flags; of a live or paper run, of start time and PID.
     pub run_id: String,
-    /// `backtest`, `paper` or `live`.
+    /// Kind of the run: `backtest`, `paper` or `live`.
     pub mode: &'static str,
-    /// Name of the scenario.
+    /// Name of the scenario the run is made with.
     pub scenario: String,
-    /// Version of protogen.
+    /// Version of the protogen binary that makes the run.
     pub version: &'static str,
-    /// The scenario's seed.
+    /// Seed of the scenario, from which everything random in the run is drawn.
     pub seed: u64,
-    /// What the run starts with.
+    /// Cash the run begins with, in dollars: the scenario's bankroll.
     pub bankroll: Money,
-    /// Whether bad rows are skipped.
+    /// Whether bad rows of the data files are skipped and counted, not an error.
     pub lenient: bool,
-    /// Whether halts are only recorded.
+    /// Whether kill-switch halts are recorded without being obeyed.
     pub ignore_halts: bool,
     /// Data files by path, with their content hashes.
     pub files: Vec<(PathBuf, String)>,
@@ -56,9 +56,9 @@ pub struct RunHeader {
 #[derive(Debug, thiserror::Error)]
 #[error("ledger {}: {problem}", file.display())]
 pub struct LedgerError {
-    /// Which file.
+    /// Path of the ledger that cannot be used.
     pub file: PathBuf,
-    /// What is wrong.
+    /// What is wrong with the ledger, in words that continue after its path.
     pub problem: String,
 }
 
@@ -67,7 +67,7 @@ pub struct LedgerError {
 enum Keeping {
     /// Inputs that no data set holds; in large transactions.
     Answers {
-        /// Records since the last commit.
+        /// Records written since the last commit; back to 0 at `COMMIT_EVERY`.
         uncommitted: u32,
     },
     /// All inputs; on disk before anything is acted upon.
@@ -77,7 +77,7 @@ enum Keeping {
     },
 }
 
-/// The ledger of one run.
+/// Writes the ledger of one run into its database file, record by record.
 pub struct TradeLogger {
     file: PathBuf,
     connection: Connection,

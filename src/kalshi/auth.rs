@@ -21,7 +21,7 @@ use zeroize::Zeroizing;
 pub const KEY_HEADER: &str = "KALSHI-ACCESS-KEY";
 /// The header with the time in Unix milliseconds.
 pub const TIMESTAMP_HEADER: &str = "KALSHI-ACCESS-TIMESTAMP";
-/// The header with the signature.
+/// The header with the signature, in Base64.
 pub const SIGNATURE_HEADER: &str = "KALSHI-ACCESS-SIGNATURE";
 
 /// A key file is a few kilobytes at most; what is larger is something else.
@@ -45,20 +45,20 @@ pub enum AuthError {
     /// The file cannot be opened or read.
     #[error("cannot read the key file {path}: {cause}")]
     Unreadable {
-        /// The file.
+        /// Path of the key file, as it was given.
         path: PathBuf,
-        /// The system's reason.
+        /// The failure of opening or reading it; text that is not UTF-8 is one, too.
         cause: std::io::Error,
     },
     /// It is a directory, a device or the like, or far too large.
     #[error("{0} is not a key file: expected a regular file with a private key in PEM")]
     NotAKeyFile(PathBuf),
-    /// Others may read it.
+    /// Its mode is neither 0600 nor 0400, so others may be able to read it.
     #[error("the key file {path} has mode {mode:04o}: others may read it; run `chmod 600 {path}`")]
     ExposedFile {
-        /// The file.
+        /// Path of the key file, as it was given.
         path: PathBuf,
-        /// Its permissions.
+        /// The file's permission bits without its type, such as 0o644.
         mode: u32,
     },
     /// The text is not a usable private key.

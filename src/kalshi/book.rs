@@ -16,13 +16,13 @@ use super::ws_messages::{BookDelta, BookFrame, BookSnapshot};
 /// The best prices of a book; `None` where nobody bids or offers.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Top {
-    /// Best YES bid.
+    /// Highest price that is bid for YES; `None` if nobody bids for it.
     pub bid: Option<Price>,
-    /// Contracts at it.
+    /// Contracts that rest at the best bid; `None` where `bid` is.
     pub bid_size: Option<Contracts>,
     /// Best YES ask: what the best NO bid leaves of a dollar.
     pub ask: Option<Price>,
-    /// Contracts at it.
+    /// Contracts that rest at the best ask, as bids for NO; `None` where `ask` is.
     pub ask_size: Option<Contracts>,
 }
 
@@ -76,7 +76,7 @@ impl OrderBook {
         }
     }
 
-    /// The best prices.
+    /// Returns the best bid and ask in prices of YES, with the contracts at each.
     #[must_use]
     pub fn top(&self) -> Top {
         let (bid, no_bid) = (self.yes.0.last(), self.no.0.last());
@@ -108,14 +108,14 @@ impl OrderBook {
     }
 }
 
-/// What a message's number says.
+/// How a message's sequence number compares with the one that was expected.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SequenceCheck {
-    /// It is the next.
+    /// The number that was expected: nothing is missing.
     Next,
-    /// It was here before.
+    /// A lower number than expected: the message is a repeat, and is skipped.
     Again,
-    /// Others before it are missing.
+    /// A higher number than expected: messages before this one are missing.
     Gap,
 }
 
@@ -142,14 +142,14 @@ impl SequenceGuard {
         seen
     }
 
-    /// The number that comes next.
+    /// Returns the sequence number that is expected next; the first is 1.
     #[must_use]
     pub const fn next(&self) -> u64 {
         self.next
     }
 }
 
-/// A market among [`OrderBooks`].
+/// A market of an [`OrderBooks`]: its index in the order in which markets were watched.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct BookId(usize);
 
@@ -166,7 +166,7 @@ impl BookId {
 pub enum Applied {
     /// Its best prices, or the contracts at them, are others now; or, of several levels, may be.
     Changed,
-    /// They are not.
+    /// They are as they were. Never said where several levels are looked at.
     Unchanged,
     /// The book cannot be relied on, and waits for a snapshot.
     Stale,
@@ -179,14 +179,14 @@ const MOST_KEPT: usize = 10_000;
 enum BookState {
     /// No book yet, or no longer.
     Waiting {
-        /// Changes since.
+        /// Changes received meanwhile; those whose clock is later than the snapshot's are applied to it.
         kept: Vec<BookDelta>,
         /// A snapshot must not be older than this.
         least: Option<u64>,
     },
     Live {
         book: OrderBook,
-        /// Clock of the snapshot.
+        /// The market's clock in the snapshot it was built from; `None` if that had none.
         since: Option<u64>,
         /// Clock of the last change applied to it.
         last: Option<u64>,
@@ -219,13 +219,13 @@ impl OrderBooks {
         }
     }
 
-    /// The market of that name.
+    /// Returns the market with this ticker; `None` if it is not watched.
     #[must_use]
     pub fn id(&self, ticker: &str) -> Option<BookId> {
         self.ids.get(ticker).copied()
     }
 
-    /// The name of a market.
+    /// Returns the ticker of a market that is watched.
     #[must_use]
     pub fn ticker(&self, id: BookId) -> &Arc<str> {
         &self.markets[id.0].0

@@ -8,11 +8,11 @@ use std::fmt;
 pub enum Environment {
     /// The exchange's own test system, with money that is not real.
     Demo,
-    /// The exchange. Real money.
+    /// The exchange itself, where orders cost real money.
     Prod,
     /// A stand-in for the exchange on this machine.
     Sandbox {
-        /// Where it listens on 127.0.0.1.
+        /// TCP port at which it listens on 127.0.0.1.
         port: u16,
     },
 }
@@ -48,7 +48,7 @@ impl Environment {
         self.rest_origin() + REST_PREFIX
     }
 
-    /// Address of the WebSocket.
+    /// Returns the address of the WebSocket: `wss://external-api-ws.kalshi.com/trade-api/ws/v2`.
     #[must_use]
     pub fn ws_url(&self) -> String {
         let origin = match self {

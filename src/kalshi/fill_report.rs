@@ -14,13 +14,13 @@ pub struct FillReport {
     pub trade_id: Arc<str>,
     /// The exchange's name for the order.
     pub venue_id: Arc<str>,
-    /// Price of YES.
+    /// Price of YES at which it was traded, also where the order is for NO.
     pub yes_price: Price,
-    /// How many.
+    /// Contracts traded; a report of none, or of more than the order is for, is not believed.
     pub contracts: Contracts,
-    /// Fee charged.
+    /// Fee charged for this one trade, from JSON `fee_cost` in dollars.
     pub fee: Money,
-    /// Whether we took.
+    /// Whether our order took a resting one; `false` if ours rested in the book, as the maker's.
     pub taker: bool,
 }
 

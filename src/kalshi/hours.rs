@@ -12,7 +12,7 @@ const OUR_SHARD: i64 = 0;
 pub struct TradingHours {
     /// What it said last; `None` = nothing yet.
     pub status: Option<ExchangeStatus>,
-    /// What it has announced.
+    /// Its weekly hours and maintenance windows, as last announced; `None` = not known yet.
     pub schedule: Option<Schedule>,
 }
 

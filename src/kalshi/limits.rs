@@ -21,7 +21,7 @@ pub struct TokenBucket {
 const WHOLE_TOKEN: i128 = 1_000_000_000;
 
 impl TokenBucket {
-    /// A full bucket.
+    /// Returns a full bucket that refills from `now` on.
     #[must_use]
     pub const fn new(limit: RateLimit, now: Duration) -> Self {
         Self { limit, level: limit.bucket_capacity as i128 * WHOLE_TOKEN, filled_at: now }
@@ -72,7 +72,7 @@ impl TokenBucket {
 /// Which bucket a request draws from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RateBudget {
-    /// Everything that only reads.
+    /// The account's bucket for requests that only read.
     Read,
     /// Orders, amendments, cancels and order groups.
     Write,
@@ -80,7 +80,7 @@ pub enum RateBudget {
     Balance,
 }
 
-/// All limits of an account.
+/// The token buckets of an account, and how many tokens each request costs.
 #[derive(Clone, Debug)]
 pub struct Limits {
     read: TokenBucket,
@@ -191,12 +191,12 @@ pub struct Breaker {
     threshold: u32,
     pause: Duration,
     failures: u32,
-    /// Until then nothing is sent.
+    /// While too many requests have failed in a row, nothing is sent before this time.
     closed_until: Duration,
 }
 
 impl Breaker {
-    /// One that lets everything through.
+    /// Returns a breaker that lets everything through until `threshold` requests in a row have failed.
     #[must_use]
     pub const fn new(threshold: u32, pause: Duration) -> Self {
         Self { threshold, pause, failures: 0, closed_until: Duration::ZERO }
@@ -220,7 +220,7 @@ impl Breaker {
         self.failures = 0;
     }
 
-    /// It did not.
+    /// Notes that a request could not be sent or its outcome is unknown; enough in a row begin a pause.
     pub fn failed(&mut self, now: Duration) {
         self.failures = self.failures.saturating_add(1);
         if self.failures >= self.threshold {

@@ -13,7 +13,7 @@ pub struct Link {
 }
 
 impl Link {
-    /// Whether market news comes.
+    /// Returns whether market news comes: the stream is up, or, without one, the last sweep succeeded.
     #[must_use]
     pub fn is_heard(&self) -> bool {
         self.heard.load(Ordering::Relaxed)

@@ -18,12 +18,12 @@ use super::schema::SchemaError;
 use super::wire::{self, MarketResult};
 use super::ws_messages::{Lifecycle, Ticker, Turn};
 
-/// Which markets are of interest.
+/// Which markets are of interest: those whose series and category are both listed.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct MarketScope {
-    /// Series; empty = all.
+    /// Tickers of series, such as `KXHIGHNY`; empty = every series.
     pub series: Vec<String>,
-    /// Categories; empty = all.
+    /// Categories as the exchange spells them; empty = every category.
     pub categories: Vec<String>,
 }
 
@@ -39,11 +39,11 @@ impl MarketScope {
 /// A series as far as its markets need it: those of one event, since an event may have fees of its own.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SeriesFacts {
-    /// Its name.
+    /// Ticker of the series, such as `KXHIGHNY`.
     pub ticker: Arc<str>,
-    /// Its category.
+    /// Category of the series as the exchange spells it, such as `Climate and Weather`.
     pub category: Arc<str>,
-    /// The fees today.
+    /// Fees as last fetched: those of the series, with what the event has of its own.
     pub fees: FeeSchedule,
 }
 
@@ -68,14 +68,14 @@ struct TrackedMarket {
     status: MarketStatus,
     close: Timestamp,
     determined: Option<Price>,
-    /// Contracts held by either side.
+    /// Contracts held by either side, from the last ticker message; `None` before the first.
     open_interest: Option<Contracts>,
     /// Levels beneath the best prices, if they are told.
     deeper: Arc<Depth>,
     dirty: bool,
 }
 
-/// All markets that are watched.
+/// All markets that were listed so far, with what the desk was told of each and has yet to hear.
 #[derive(Debug, Default)]
 pub struct MarketTracker {
     scope: MarketScope,
@@ -107,13 +107,13 @@ impl MarketTracker {
         self.remember(Arc::clone(market), status, close);
     }
 
-    /// The number of a market.
+    /// Returns the number of the market with this ticker; `None` if it was never listed.
     #[must_use]
     pub fn id(&self, ticker: &str) -> Option<MarketId> {
         self.names.get(ticker).copied()
     }
 
-    /// A market by its number.
+    /// Returns the market with this number; `None` if there is none.
     #[must_use]
     pub fn market(&self, id: MarketId) -> Option<&Arc<Market>> {
         self.known.get(id.index()).map(|known| &known.market)
@@ -141,7 +141,7 @@ impl MarketTracker {
         self.unknown.extend(tickers);
     }
 
-    /// What follows for the desk.
+    /// Takes out the events that the desk has to hear, at most one quote a market.
     pub fn take(&mut self, now: Timestamp) -> Vec<MarketEvent> {
         let tellable = if self.paused { Vec::new() } else { std::mem::take(&mut self.dirty) };
         for id in tellable {

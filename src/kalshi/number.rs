@@ -90,7 +90,7 @@ pub fn write_seconds<S: Serializer>(at: &Option<Timestamp>, serializer: S) -> Re
     }
 }
 
-/// Whole Unix seconds, rounded down.
+/// Returns a moment in whole Unix seconds, rounded down.
 #[must_use]
 pub const fn seconds_of(at: Timestamp) -> i64 {
     at.nanos().div_euclid(1_000_000_000)

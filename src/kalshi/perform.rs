@@ -19,16 +19,16 @@ use super::ws_messages::UserOrderStatus;
 /// A market with its series, as reported.
 pub type MarketReport = (wire::ApiMarket, SeriesFacts);
 
-/// The result of a task.
+/// The result of an [`OrderTask`], with the number of the order it was about.
 #[derive(Debug)]
 pub enum TaskOutcome {
-    /// Of [`OrderTask::Create`].
+    /// Result of [`OrderTask::Create`]: how the order stood right after it was placed.
     Created(OrderId, Result<OrderReport, TaskFailure>),
-    /// Of [`OrderTask::Query`].
+    /// Result of [`OrderTask::Query`]; `None` if no order of the market has its client order id.
     Queried(OrderId, Result<Option<OrderReport>, TaskFailure>),
-    /// Of [`OrderTask::Cancel`].
+    /// Result of [`OrderTask::Cancel`]: how many contracts were still resting and are taken back.
     Cancelled(OrderId, Result<Contracts, TaskFailure>),
-    /// Of [`OrderTask::Fills`].
+    /// Result of [`OrderTask::Fills`]: all fills that the exchange lists for the order.
     Fetched(OrderId, Result<Vec<FillReport>, TaskFailure>),
 }
 
@@ -53,9 +53,9 @@ impl TaskOutcome {
 /// An order on the wire: its market's name, its own, its group.
 #[derive(Clone, Debug)]
 pub struct OrderAddress {
-    /// The market.
+    /// Ticker of the market the order is in.
     pub ticker: Arc<str>,
-    /// The client order id.
+    /// The client order id, made of the run's name and the order's number: it is placed and found by it.
     pub client_id: String,
     /// The group of entries, which the exchange stops on its own or when asked. An order that closes a position
     /// is never placed in it: it must get through when the group is stopped.
@@ -158,7 +158,7 @@ pub fn pushed_order(order: &Order, message: &ws_messages::UserOrder) -> Option<O
     Some(OrderReport { venue_id: message.order_id.as_str().into(), filled: message.filled, ended })
 }
 
-/// A pushed trade.
+/// Turns a `fill` message of the stream into a report for the tracker.
 #[must_use]
 pub fn pushed_fill(fill: &ws_messages::FillMessage) -> FillReport {
     FillReport {

@@ -13,7 +13,7 @@ use crate::event::{Command, Control};
 /// What the engine's side asks of the session.
 #[derive(Debug)]
 pub enum SessionCommand {
-    /// A command of the desk.
+    /// The desk submits an order or cancels one.
     Command(Command),
     /// The exchange's clock may go on, to this moment at most.
     GoOn(Option<Timestamp>),
@@ -23,14 +23,14 @@ pub enum SessionCommand {
     EntryGroup(Arc<str>),
     /// A fact that the owner has come to know of, told when it is public.
     Fact {
-        /// When it is.
+        /// When it was or will be public; the desk does not hear of it before.
         published: Timestamp,
-        /// What.
+        /// A new row of the facts files, such as a rate decision or a print.
         fact: Fact,
     },
     /// Take back what rests, wait for its end, and end the session.
     Drain,
-    /// End the session now.
+    /// End the session now, and leave what rests at the exchange as it is.
     Abort,
 }
 

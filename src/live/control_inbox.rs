@@ -28,7 +28,7 @@ const LOOK_EVERY: Duration = Duration::from_millis(50);
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "request", rename_all = "snake_case", deny_unknown_fields)]
 pub enum Request {
-    /// Lift a halt.
+    /// Lift a halt: entries are allowed again, for one strategy or for all trading.
     Resume {
         /// The halted strategy; `None` = the halt of all trading.
         strategy: Option<String>,

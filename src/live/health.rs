@@ -37,13 +37,13 @@ pub struct SessionFacts<'a> {
     pub at: Timestamp,
     /// When this process began.
     pub started_at: Timestamp,
-    /// `live` or `paper`.
+    /// `live` where orders go to the exchange, `paper` where fills are simulated.
     pub mode: &'a str,
     /// `demo`, `prod` or `sandbox`.
     pub environment: &'a str,
     /// Name of the scenario.
     pub scenario: &'a str,
-    /// The run's id.
+    /// Id of the run, which is that of its ledger.
     pub run_id: &'a str,
     /// Whether the stream of the market is up.
     pub feed_up: bool,
@@ -87,13 +87,13 @@ pub struct Health {
     /// Orders refused since one was last taken; `None` if the latest was taken.
     #[serde(default)]
     pub refused_orders: Option<RefusedOrders>,
-    /// Latest first.
+    /// The last decisions, latest first, at most 20.
     pub decisions: Vec<DecisionLine>,
-    /// Latest first.
+    /// The last refusals of the risk layer, latest first, at most 20.
     pub refusals: Vec<DecisionLine>,
 }
 
-/// A position.
+/// A position that the desk holds now, valued at the latest two-sided quote.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[expect(missing_docs, reason = "the names are those of the JSON; units in the module head")]
 pub struct PositionLine {
@@ -113,7 +113,7 @@ pub struct PositionLine {
     pub close_time: Moment,
 }
 
-/// An open order.
+/// An order that may still trade: resting at the exchange, or on its way there.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[expect(missing_docs, reason = "the names are those of the JSON; units in the module head")]
 pub struct OrderLine {
@@ -138,13 +138,13 @@ pub struct FeedHealth {
     pub paused: Option<String>,
     /// When anything last came.
     pub last_message_at: Option<Moment>,
-    /// Markets that trade.
+    /// Markets that are open for trading at the exchange, among those the desk watches.
     pub markets: u64,
     /// Those of them whose quote is missing or too old to trade on.
     pub stale_books: u64,
 }
 
-/// What is stopped.
+/// Which halts are in force, of all trading and of single strategies.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct HaltSummary {
     /// Why all trading is, if it is.
@@ -156,7 +156,7 @@ pub struct HaltSummary {
 /// Orders that the exchange has refused, and none that it has taken since the first of them.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RefusedOrders {
-    /// How many.
+    /// Refusals in a row, exits included; an order that is taken ends the row.
     pub in_a_row: u64,
     /// How many of them were to close a position.
     pub exits: u64,
@@ -192,7 +192,7 @@ impl fmt::Display for RefusedOrders {
 pub struct DecisionLine {
     /// When, by the desk's time.
     pub at: Moment,
-    /// What.
+    /// What was decided, and why, as one line for people.
     pub text: String,
 }
 

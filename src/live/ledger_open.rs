@@ -17,7 +17,7 @@ use crate::scenario::{Scenario, ScenarioError};
 pub const SCENARIO: &str = "scenario";
 /// Note: the scenario now in force, as resolved.
 pub const IN_FORCE: &str = "scenario_in_force";
-/// Note: which exchange.
+/// Note: which exchange the ledger belongs to: `demo`, `prod` or `sandbox`.
 pub const ENVIRONMENT: &str = "environment";
 /// Note: the order group at the exchange.
 pub const ORDER_GROUP: &str = "order_group";
@@ -27,7 +27,7 @@ pub const FOREIGN_CASH: &str = "foreign_cash";
 /// Why a ledger cannot be opened.
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
-    /// The file.
+    /// The file cannot be read, is no ledger, or is held by another process.
     #[error(transparent)]
     Ledger(#[from] LedgerError),
     /// The scenario in it.
@@ -49,7 +49,7 @@ pub struct OpenedLedger {
     pub seq: u64,
     /// The ledger, ready to go on.
     pub logger: TradeLogger,
-    /// The run.
+    /// Id of the run, made when the ledger was new.
     pub run_id: String,
     /// Trades that were booked.
     pub trades: Vec<u64>,
@@ -63,11 +63,11 @@ pub struct OpenedLedger {
 
 /// How a ledger is opened.
 pub struct LedgerOpening<'a> {
-    /// The file.
+    /// Path of the ledger; a file that is not there is created.
     pub file: &'a Path,
-    /// `live` or `paper`.
+    /// `live` or `paper`; a ledger of the other mode is refused.
     pub mode: &'static str,
-    /// The exchange's name.
+    /// The exchange by its name, `demo`, `prod` or `sandbox`; a ledger of another one is refused.
     pub environment: &'a str,
     /// Name of a new run.
     pub run_id: &'a str,

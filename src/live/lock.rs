@@ -73,7 +73,7 @@ impl Drop for LedgerLock {
 /// Who has a ledger.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Holder {
-    /// No process.
+    /// No process holds the lock, so the ledger is free.
     Nobody,
     /// A process with this id, if it could be read.
     Process(Option<u32>),

@@ -26,15 +26,15 @@ use super::moment::Moment;
 /// Events that wait for one target.
 const WAITING: usize = 256;
 
-/// What happened.
+/// What a notification is about; its name in snake case is the field `event` of the JSON.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum NotificationKind {
-    /// The session began.
+    /// The session began: the account was compared and trading starts.
     Start,
-    /// The session ended.
+    /// The session ended, by request or because it could not go on.
     Stop,
-    /// An order traded.
+    /// An order traded, in part or whole.
     Fill,
     /// A position was closed.
     Exit,
@@ -48,7 +48,7 @@ pub enum NotificationKind {
     Reconnect,
     /// The exchange has paused trading.
     Pause,
-    /// It trades again.
+    /// The exchange trades again after a pause.
     Unpause,
     /// The account is not what our books say.
     Discrepancy,
@@ -62,7 +62,7 @@ pub enum NotificationKind {
     DailySummary,
 }
 
-/// Something to tell.
+/// A notification as it is posted to a webhook: kind, moment, text, and fields for programs.
 #[derive(Clone, Debug, Serialize)]
 pub struct Notification {
     #[serde(rename = "event")]
@@ -87,7 +87,7 @@ impl Notification {
         self
     }
 
-    /// What happened.
+    /// Returns what the notification is about.
     #[must_use]
     pub const fn kind(&self) -> NotificationKind {
         self.kind

@@ -54,9 +54,9 @@ struct SentControl {
 pub struct Owner {
     /// The desk's ledger; requests are left beside it.
     pub ledger: PathBuf,
-    /// To the session.
+    /// Channel on which commands reach the running session.
     pub asks: mpsc::Sender<SessionCommand>,
-    /// The desk's strategies.
+    /// The desk's strategies by name, to know which a request can mean.
     pub strategies: Strategies,
     /// The scenario the desk was started with.
     pub scenario_file: PathBuf,

@@ -153,7 +153,7 @@ pub struct AccountFindings {
     pub foreign: Vec<(String, String)>,
     /// What the account has beyond our cash.
     pub foreign_cash: Money,
-    /// Worth mentioning.
+    /// What is explained but worth telling the owner, one sentence each.
     pub remarks: Vec<String>,
 }
 

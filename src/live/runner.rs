@@ -63,15 +63,15 @@ const WALKED: usize = 10;
 /// What a live run is made of.
 #[expect(clippy::struct_excessive_bools, reason = "they say independent things")]
 pub struct LiveSettings {
-    /// The scenario.
+    /// The scenario to trade, checked, with overrides applied.
     pub scenario: Scenario,
     /// Facts with the moments at which they became public.
     pub facts: Vec<(Timestamp, Fact)>,
-    /// Which exchange.
+    /// The exchange to trade at: production, demo, or a sandbox on this machine.
     pub environment: Environment,
-    /// The key.
+    /// Key id and private key that sign every request; never written anywhere.
     pub credentials: Credentials,
-    /// The ledger's file.
+    /// Path of the ledger; an existing one is gone on with, after its inputs have been stepped again.
     pub ledger: PathBuf,
     /// Name of the run if the ledger is new.
     pub run_id: String,
@@ -91,14 +91,14 @@ pub struct LiveSettings {
 pub struct SessionListener {
     /// Levels of each book that are followed for it.
     pub levels: usize,
-    /// It.
+    /// Where market data goes that the desk itself has no use for.
     pub asides: RecorderSink,
 }
 
 /// How a live run ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Ended {
-    /// The run.
+    /// Id of the run, which is that of its ledger.
     pub run_id: String,
     /// Equity at the end.
     pub equity: Money,
@@ -114,7 +114,7 @@ pub struct Ended {
 
 /// A session that has begun: what steers it, and what can be seen of it.
 pub struct BegunSession<'a> {
-    /// To the session.
+    /// Channel on which commands reach the running session.
     pub asks: &'a mpsc::Sender<SessionCommand>,
     /// How the link to the exchange stands.
     pub link: &'a Arc<Link>,
@@ -131,13 +131,13 @@ pub struct BegunSession<'a> {
 /// Why a live run could not begin or go on.
 #[derive(Debug, thiserror::Error)]
 pub enum LiveError {
-    /// The ledger.
+    /// The ledger cannot be opened, or does not fit the scenario, exchange or mode.
     #[error(transparent)]
     Open(#[from] OpenError),
     /// The exchange, or what it holds.
     #[error("{0}")]
     Exchange(String),
-    /// The run.
+    /// The run ended with an error of its feed, venue or ledger.
     #[error(transparent)]
     Engine(#[from] EngineError),
 }

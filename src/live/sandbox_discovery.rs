@@ -9,18 +9,18 @@ use serde::{Deserialize, Serialize};
 
 use super::paths;
 
-/// A running sandbox.
+/// How a running sandbox is found by other commands: the contents of the file it leaves while it runs.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Sandbox {
     /// Where it listens on 127.0.0.1.
     pub port: u16,
     /// The id of a key it takes.
     pub key_id: String,
-    /// That key's file.
+    /// Path of the private key of that id, in PEM.
     pub key_path: PathBuf,
     /// Whether its clock stands still until a client moves it on.
     pub waits_for_clients: bool,
-    /// Its process.
+    /// Id of its process, to see whether it still runs.
     pub pid: u32,
 }
 

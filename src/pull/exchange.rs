@@ -59,7 +59,7 @@ pub type CandleRow = (i64, u16, u16, u16, i64, i64);
 /// A trade: microseconds, id, YES price, hundredths, whether the taker bought YES.
 pub type TradeRow = (i64, String, Price, i64, bool);
 
-/// A page of trades.
+/// One page of a market's public trades, as it is kept on the disk.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct TradePage {
     pub trades: Vec<TradeRow>,
@@ -133,7 +133,7 @@ impl PullExchange {
         self.ask(key, request).await.map(|(value, _)| value)
     }
 
-    /// All pages of a list.
+    /// Fetches a list to its end; each page is kept as an answer of its own.
     async fn all<T: Serialize + DeserializeOwned>(
         &self,
         key: &str,
@@ -154,7 +154,7 @@ impl PullExchange {
         }
     }
 
-    /// The exchange's time.
+    /// Asks for the exchange's time; a pull that is run again gets what it was told first.
     pub async fn as_of(&self) -> Result<Timestamp, PullError> {
         self.value("time", async || self.rest.as_of().await).await
     }

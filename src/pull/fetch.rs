@@ -24,7 +24,7 @@ const IN_MEMORY: usize = 1 << 20;
 /// asked for in both halves.
 const MOVING: Span = Span::DAY.times(14);
 
-/// All rows that were fetched.
+/// All rows that were fetched, to be sorted by time: snapshots made of candles, and trades.
 pub struct FetchedRows {
     pub snapshots: Sorter<PackedRow>,
     pub trades: Sorter<PulledTrade>,
@@ -37,14 +37,14 @@ impl FetchedRows {
     }
 }
 
-/// The answer to a unit.
+/// What a [`PullUnit`] brought, with the numbers of the markets it belongs to.
 #[derive(Default)]
 struct FetchedAnswer {
     candles: Vec<(usize, Vec<CandleRow>)>,
     trades: Option<(usize, Vec<TradeRow>)>,
     /// Trades left out, as they were agreed outside the book.
     blocks: u64,
-    /// On the disk.
+    /// Bytes that the answers to its requests take on the disk, as JSON.
     bytes: u64,
 }
 

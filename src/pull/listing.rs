@@ -13,15 +13,15 @@ use super::exchange::{Cutoff, EventFacts, Listed, PullExchange, PulledSeries};
 use super::state::{PullState, StateEntry};
 use super::{Notes, Progress, PullError};
 
-/// Tickers a request can name.
+/// Most market tickers that one request names.
 const TICKERS: usize = 100;
 
 /// What of the exchange's markets is wanted.
 #[derive(Clone, Copy, Debug)]
 pub struct PullScope {
-    /// Nothing before.
+    /// Beginning of the data set: markets that close by then are left out. `None` = none is too old.
     pub since: Option<Timestamp>,
-    /// Nothing after.
+    /// Last moment that is pulled; markets that open then or later are left out.
     pub until: Timestamp,
     /// At most so many markets that are not in the data set yet.
     pub max_markets: Option<usize>,
@@ -45,7 +45,7 @@ struct Fees {
     changes: Vec<(Timestamp, FeeSchedule)>,
 }
 
-/// Lists markets into a state.
+/// Lists the markets of all targets, and enters them into a state with their series and fees.
 pub struct Lister<'a> {
     pub exchange: &'a PullExchange,
     pub state: &'a mut PullState,

@@ -10,12 +10,12 @@
 //! | file | what |
 //! |---|---|
 //! | `exchange.rs` | asking, with patience, and only once |
-//! | `answers.rs` | what was answered, on the disk |
+//! | `response_cache.rs` | what was answered, on the disk |
 //! | `listing.rs` | which markets there are, and their fees |
 //! | `plan.rs` | which requests that makes |
 //! | `fetch.rs` | making them |
 //! | `write.rs` | rows by time into files by month |
-//! | `place.rs` | how the data set appears and grows, and who may do it |
+//! | `staging.rs` | how the data set appears and grows, and who may do it |
 //! | `state.rs` | how far it is |
 
 mod exchange;
@@ -57,13 +57,13 @@ const MINUTES: u16 = 60;
 /// Why a pull ended without a result. What was fetched is kept, and the same command goes on from there.
 #[derive(Debug, thiserror::Error)]
 pub enum PullError {
-    /// What was asked for.
+    /// The command cannot be carried out: an unknown target, other terms than before, or nothing to write.
     #[error("{0}")]
     Usage(String),
-    /// The exchange.
+    /// A request failed for good, or an answer contradicts the exchange's documentation or itself.
     #[error("{0}; what was fetched is kept: run the same command again to go on")]
     Exchange(String),
-    /// The disk.
+    /// The data set, or what is kept beside it until the pull is done, cannot be read or written.
     #[error(transparent)]
     Data(#[from] DataError),
 }
@@ -74,40 +74,40 @@ impl From<ApiError> for PullError {
     }
 }
 
-/// How far a pull is.
+/// What a pull is doing and how far it is, for a progress bar.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Progress {
-    /// So many markets were listed.
+    /// All markets of a series or an event among the targets were listed.
     Listing {
-        /// Markets.
+        /// Markets listed so far, over all targets.
         markets: usize,
     },
     /// So many steps of all were made; a step is one request, or all pages of a market's trades.
     Fetching {
-        /// Steps.
+        /// Steps whose answers were taken, in the order of the plan.
         done: usize,
-        /// All of them.
+        /// Steps of the whole plan; a pull that reaches `max_bytes` ends before the last.
         of: usize,
     },
-    /// Files are being written.
+    /// Everything is fetched; rows are sorted and written into files by month.
     Writing,
 }
 
-/// What to pull.
+/// Where to pull from and into, which markets, which time, and how much at most.
 pub struct Settings<'a> {
-    /// The exchange.
+    /// REST client of the exchange that is pulled from.
     pub rest: Rest,
     /// Whether requests are signed, and the account's limits known.
     pub signed: bool,
     /// Its name, which a data set remembers.
     pub environment: &'a str,
-    /// The data set.
+    /// Folder of the data set: absent or empty before the first pull, else one that was pulled.
     pub out: &'a Path,
     /// Series, events, markets; those of the data set are pulled anyway.
     pub targets: &'a [String],
     /// Nothing before this moment; `None` = as before, or everything.
     pub since: Option<Timestamp>,
-    /// Nothing from this moment on.
+    /// Nothing from this moment on; `None` = all but the last two minutes, which may still change.
     pub until: Option<Timestamp>,
     /// Minutes of a candle; `None` = as before, or an hour.
     pub minutes: Option<u16>,
@@ -117,7 +117,7 @@ pub struct Settings<'a> {
     pub max_bytes: Option<u64>,
     /// At most so many markets that are not in the data set yet.
     pub max_markets: Option<usize>,
-    /// Told how far it is.
+    /// Called as markets are listed, after each step, and when files begin to be written.
     pub progress: &'a (dyn Fn(Progress) + Sync),
 }
 
@@ -141,12 +141,12 @@ impl Notes {
     }
 }
 
-/// What a pull did.
+/// What a pull added to the data set, and what that took.
 #[derive(Debug, Default)]
 pub struct Report {
     /// The exchange's time as of which the data set is complete.
     pub as_of: Option<Timestamp>,
-    /// Markets in the data set.
+    /// Markets in the data set after this pull.
     pub markets: usize,
     /// Of them, those that are over and whole.
     pub whole: usize,
@@ -154,19 +154,19 @@ pub struct Report {
     pub new_markets: usize,
     /// Markets that were left for the next pull, as a maximum was reached.
     pub waiting: usize,
-    /// Snapshots added, with the first and the last.
+    /// Snapshots added, one for each candle that was kept.
     pub snapshots: u64,
-    /// Trades added.
+    /// Public trades added; block trades, which were agreed outside the book, are left out.
     pub trades: u64,
-    /// Files added.
+    /// Parquet files added, one for each month of snapshots and of trades.
     pub files: u64,
-    /// First and last snapshot added.
+    /// Times of the first and the last snapshot added; `None` if there is none.
     pub times: Option<(Timestamp, Timestamp)>,
-    /// Requests sent.
+    /// Requests of this run that were answered, each counted once however often it was tried.
     pub requests: u64,
     /// Answers used that a pull which was not finished had got.
     pub remembered: u64,
-    /// What is worth knowing.
+    /// Oddities in what the exchange answered, such as rows that were left out, by kind.
     pub notes: Notes,
 }
 

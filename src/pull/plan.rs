@@ -12,7 +12,7 @@ use super::state::{PullState, StateEntry};
 const A_MARKET: i64 = 5_000;
 /// Candles that a request for several markets brings at most.
 const ALL_MARKETS: i64 = 10_000;
-/// Markets in a request.
+/// Most markets whose candles are asked for in one request.
 const MARKETS: i64 = 100;
 
 /// One or a few requests, whose answers are used together.
@@ -24,12 +24,12 @@ pub enum PullUnit {
     Trades { market: usize, span: (i64, i64) },
 }
 
-/// Everything some markets lack.
+/// Everything that some markets lack. A pull that reaches its maximum ends between two jobs.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PullJob {
     /// Their numbers, in order of tickers.
     pub markets: Vec<usize>,
-    /// In order.
+    /// What to ask for, in this order: candles before the span wanted, candles of that span, then trades.
     pub units: Vec<PullUnit>,
     /// After it, this second is reached.
     pub until: i64,
@@ -42,7 +42,7 @@ struct Lack {
     alone: Option<usize>,
     /// Hours before what is wanted, for the volume until then.
     before: Option<(i64, i64)>,
-    /// What is wanted.
+    /// First and last second at which candles that are lacking may end; `None` if none is lacking.
     wanted: Option<(i64, i64)>,
     until: i64,
 }

@@ -18,14 +18,14 @@ use crate::dataset::DataError;
 /// Lengths of key and value, and a part of the hash of both.
 const HEAD: usize = 16;
 
-/// Where an answer lies.
+/// Where an answer's JSON lies in the file: its first byte and its length.
 #[derive(Clone, Copy, Debug)]
 struct AnswerPlace {
     at: u64,
     length: u32,
 }
 
-/// The answers so far.
+/// The answers that an unfinished pull has got so far, each found by a key that names its request.
 #[derive(Debug)]
 pub struct Answers {
     path: PathBuf,
@@ -57,7 +57,7 @@ impl Answers {
         Ok(answers)
     }
 
-    /// Whether nothing was asked yet.
+    /// Returns whether no answer is kept yet.
     pub fn is_empty(&self) -> bool {
         self.places.is_empty()
     }

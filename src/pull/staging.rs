@@ -71,7 +71,7 @@ impl PullStaging {
         self.work.join(name)
     }
 
-    /// The file of answers.
+    /// Returns the path of the file that keeps the answers got so far.
     pub fn answers(&self) -> PathBuf {
         self.path(ANSWERS)
     }

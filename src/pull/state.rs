@@ -13,20 +13,20 @@ use crate::kalshi::number::{price_text, seconds_of};
 
 use super::exchange::Listed;
 
-/// Its name.
+/// File name of a [`PullState`] in the folder of its data set.
 pub const STATE: &str = "pull.json";
 const VERSION: u32 = 1;
 
 /// What cannot be changed once something was pulled, as it would leave holes.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Terms {
-    /// The exchange.
+    /// Name of the exchange that is pulled from: `prod`, `demo` or `sandbox`.
     pub environment: String,
-    /// Minutes of a candle.
+    /// Minutes of a candle: 1, 60 or 1440.
     pub minutes: u16,
-    /// Nothing before this moment.
+    /// Nothing before this moment is pulled; `None` = every market from its opening on.
     pub since: Option<Timestamp>,
-    /// Whether trades are pulled, too.
+    /// Whether the markets' public trades are pulled besides their candles.
     pub trades: bool,
 }
 
@@ -34,26 +34,26 @@ pub struct Terms {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PullState {
     version: u32,
-    /// What it was pulled with.
+    /// What it was pulled with first, and has to be pulled with again.
     pub terms: Terms,
     /// What is pulled, and as of when all its markets were there.
     pub targets: BTreeMap<String, Option<Timestamp>>,
     /// The exchange's time of the last pull.
     pub as_of: Timestamp,
-    /// How often files were added.
+    /// How many pulls have added files; the names of the latest one's files contain this number, as `.001`.
     pub generation: u32,
-    /// All markets by ticker.
+    /// All markets of the data set by ticker; while pulling, each has its place in this order as its number.
     pub markets: BTreeMap<String, StateEntry>,
 }
 
-/// A market of a data set.
+/// A market of a data set: what the exchange says of it, and up to when its rows are there.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StateEntry {
-    /// As it was listed last.
+    /// As the exchange listed it last; no longer changed once everything of it is there.
     pub listed: Listed,
-    /// Its series.
+    /// Ticker of its series, such as `KXHIGHNY`.
     pub series: String,
-    /// Its series' category.
+    /// Category of its series as the exchange spells it, such as `Climate and Weather`.
     pub category: String,
     /// Its fees when it was opened.
     pub fees: FeeSchedule,
@@ -68,7 +68,7 @@ pub struct StateEntry {
 }
 
 impl PullState {
-    /// Nothing yet.
+    /// Returns the state before the first pull: no markets and no targets.
     pub fn new(terms: Terms) -> Self {
         let (targets, markets) = Default::default();
         Self { version: VERSION, terms, targets, as_of: Timestamp::MIN, generation: 0, markets }

@@ -8,7 +8,7 @@ use crate::dataset::write::trades::{TradeRow, TradeWriter};
 use crate::dataset::write::writer::{PackedRow, SnapshotWriter};
 use crate::domain::{Contracts, Price, Side, Timestamp};
 
-/// Rows of a row group.
+/// Most rows of a Parquet row group.
 const ROW_GROUP: usize = 32_768;
 /// Bytes of a trade's id; the exchange's are UUIDs of 36.
 const ID: usize = 48;
@@ -16,7 +16,7 @@ const ID: usize = 48;
 /// A trade. The order is that of the file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct PulledTrade {
-    /// Microseconds since 1970.
+    /// When it was traded, in microseconds since 1970, UTC.
     pub at: i64,
     /// Number of the market, in order of tickers.
     pub market: u32,
@@ -67,15 +67,15 @@ impl SortRecord for PulledTrade {
 
 /// What can be laid into files by month.
 pub trait Dated: SortRecord {
-    /// Writes one file.
+    /// Writer of a Parquet file of these records.
     type File;
     /// Whether it says the same moment, or the same trade, as another.
     fn is_again(&self, other: &Self) -> bool;
-    /// Starts a file.
+    /// Creates a file without rows at this path.
     fn create(path: &Path) -> Result<Self::File, DataError>;
-    /// Writes a row group.
+    /// Adds records to a file as a row group; `tickers` has each market's ticker at its number.
     fn write(file: &mut Self::File, rows: &[Self], tickers: &[&str]) -> Result<(), DataError>;
-    /// Finishes a file.
+    /// Writes what is still held and the end of the file, without which it cannot be read.
     fn finish(file: Self::File) -> Result<(), DataError>;
 }
 
@@ -126,14 +126,14 @@ impl Dated for PulledTrade {
     }
 }
 
-/// What became of rows.
+/// How many rows [`by_month`] wrote into how many files, and how many it left out.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Written {
-    /// Rows written.
+    /// Rows written, over the files of all months.
     pub rows: u64,
-    /// Rows that were there twice.
+    /// Rows left out, as they say the same moment or trade as the row before.
     pub again: u64,
-    /// Files written.
+    /// Files written: one for each month that has rows.
     pub files: u64,
     /// First and last, in microseconds since 1970.
     pub times: Option<(i64, i64)>,
@@ -183,7 +183,7 @@ pub fn by_month<R: Dated>(
     Ok(written)
 }
 
-/// `2024-01`
+/// Returns the UTC month of a moment in microseconds since 1970, as file names have it: `2024-01`.
 fn month_of(micros: i64) -> String {
     let (year, month) = Timestamp::from_micros(micros).unwrap_or(Timestamp::MIN).year_month();
     format!("{year:04}-{month:02}")

@@ -17,7 +17,7 @@ use super::recorder::{RecordSettings, Recorder, Totals};
 /// What a run came to as a data set.
 #[derive(Clone, Debug)]
 pub struct Exported {
-    /// What was written.
+    /// Counts of lines taken and of parts, files and rows written.
     pub totals: Totals,
     /// First and last input of the market.
     pub span: Option<(Timestamp, Timestamp)>,
@@ -25,7 +25,7 @@ pub struct Exported {
     pub steered: u64,
     /// Facts, which a scenario that is to know them names as its own.
     pub facts: u64,
-    /// Their files.
+    /// Paths of the CSV files of facts in the folder `facts` of the data set; empty without facts.
     pub facts_files: Vec<PathBuf>,
 }
 

@@ -35,7 +35,7 @@ const AT_ONCE: usize = 4_096;
 /// A session that goes on may begin at the moment at which the recording before it ended.
 const OVERLAP: Span = Span::MILLISECOND;
 
-/// What the recorder is told.
+/// A message from the engine's thread to the thread of the recorder.
 #[derive(Debug)]
 enum RecorderMessage {
     /// The recording begins; this is what is known of markets.
@@ -94,7 +94,7 @@ impl RecorderTap {
         }
     }
 
-    /// Takes what was told beside.
+    /// Hands a public trade or more of a book to the recorder, once the recording has begun.
     pub fn aside(&mut self, at: Timestamp, aside: RecorderEvent) {
         if self.begun {
             self.tell(RecorderMessage::Aside(at, aside));
@@ -166,10 +166,10 @@ pub struct InSessionRecording {
     thread: JoinHandle<Option<Totals>>,
 }
 
-/// What was recorded.
+/// Counts of a recording that was completed at the end of its session.
 #[derive(Clone, Copy, Debug)]
 pub struct Recorded {
-    /// What became of it.
+    /// Counts of lines taken and of parts, files and rows written.
     pub totals: Totals,
     /// Quotes and trades that were left out because the recorder was behind.
     pub missed: u64,
@@ -207,7 +207,7 @@ impl InSessionRecording {
         Ok(Self { folder: folder.to_owned(), tap: Arc::new(Mutex::new(tap)), problem, thread })
     }
 
-    /// The data set.
+    /// Returns the folder of the data set that is recorded into.
     #[must_use]
     pub fn folder(&self) -> &Path {
         &self.folder
@@ -245,7 +245,7 @@ impl InSessionRecording {
 pub struct SharedTap(Arc<Mutex<RecorderTap>>);
 
 impl SharedTap {
-    /// The tap.
+    /// Locks the tap, even if a thread panicked while it had the lock.
     pub fn lock(&self) -> MutexGuard<'_, RecorderTap> {
         lock(&self.0)
     }
@@ -255,7 +255,7 @@ fn lock(tap: &Mutex<RecorderTap>) -> MutexGuard<'_, RecorderTap> {
     tap.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// The recorder's end.
+/// Receives messages on the thread of the recorder, and stamps and records them.
 struct SessionTap {
     folder: PathBuf,
     recorder: Recorder,

@@ -35,18 +35,18 @@ pub enum Layout {
     AsTold,
 }
 
-/// What a part came to.
+/// Counts of what was made of one spool, or of several together.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Published {
     /// Parquet files of snapshots and trades.
     pub files: u64,
-    /// Their bytes.
+    /// Size of these files together, in bytes.
     pub bytes: u64,
-    /// Rows of snapshots.
+    /// Rows in the files of snapshots: quotes, gaps and other events.
     pub rows: u64,
-    /// Of these, gaps.
+    /// Rows among these from which on a book was not known until its next quote.
     pub gaps: u64,
-    /// Trades.
+    /// Public trades, a row each in the files of trades.
     pub trades: u64,
     /// Quotes whose bid was not below their ask, kept as gaps.
     pub crossed: u64,
@@ -102,7 +102,7 @@ struct PartPlan {
     /// Levels that any book shows, as far as they are kept.
     levels: usize,
     first: Option<Timestamp>,
-    /// The file of each market.
+    /// Number of the snapshots file of each market, by its place in `RecorderState::markets`.
     file_of: Vec<u32>,
 }
 

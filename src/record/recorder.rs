@@ -26,7 +26,7 @@ const SPOOL: &str = "spool";
 const WRITE_EVERY: Duration = Duration::from_millis(100);
 const SYNC_EVERY: Duration = Duration::from_secs(1);
 
-/// How a recording is kept.
+/// Options of a recording: levels of books, size of parts, layout of files.
 #[derive(Clone, Copy, Debug)]
 pub struct RecordSettings {
     /// Levels of each book, the best counted.
@@ -51,14 +51,14 @@ impl RecordSettings {
     }
 }
 
-/// What was recorded.
+/// Counts of what a recorder took and wrote in this process.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Totals {
-    /// Lines taken.
+    /// Inputs and trades written to the spool by this process, gaps included.
     pub lines: u64,
-    /// Parts made.
+    /// Spools turned into Parquet files, those left by an earlier recorder included.
     pub parts: u64,
-    /// What they came to together.
+    /// Sum over these parts: files, bytes, rows, gaps, trades and losses.
     pub published: Published,
 }
 
@@ -220,7 +220,7 @@ impl Recorder {
         self.count(at);
     }
 
-    /// Takes a trade of anybody's.
+    /// Writes a public trade to the spool; one of a market that was never listed is left out.
     pub fn take_trade(&mut self, at: Timestamp, trade: &PublicTrade) {
         if self.name(at, trade.market) {
             spool_record::put_trade(self.spool.lines(), at, trade);
@@ -384,7 +384,7 @@ impl Converter {
         }
     }
 
-    /// Waits for the rest.
+    /// Waits until the thread has made all parts; returns those not yet counted.
     fn finish(&mut self) -> Result<Vec<Published>, DataError> {
         self.todo = None;
         let parts = self.parts.iter().collect::<Result<_, _>>()?;

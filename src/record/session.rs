@@ -25,7 +25,7 @@ use crate::kalshi::venue::SessionCommand;
 
 use super::recorder::{Recorder, Totals};
 
-/// News held for the recorder.
+/// Most events of the session that wait for the recorder.
 const NEWS: usize = 16_384;
 /// So many are taken between looks at the clock.
 const AT_ONCE: usize = 4_096;
@@ -39,14 +39,14 @@ const CONFIRM: Span = Span::MINUTE.times(30);
 /// How long the end of a session is waited for.
 const ENDING: Duration = Duration::from_secs(20);
 
-/// What is recorded from where.
+/// Which exchange and markets a recording session connects to, and how.
 #[derive(Clone, Debug)]
 pub struct RecordingSource {
-    /// The exchange.
+    /// Production, demo or a sandbox on this machine.
     pub environment: Environment,
-    /// The key.
+    /// API key that signs the requests and the WebSocket; no order is sent with it.
     pub credentials: Credentials,
-    /// Which markets.
+    /// Series and categories whose markets are recorded; an empty list does not restrict.
     pub scope: MarketScope,
     /// Levels of each book, the best counted.
     pub levels: usize,
@@ -57,23 +57,23 @@ pub struct RecordingSource {
 /// Why a recording could not begin or go on. What was recorded before is safe.
 #[derive(Debug, thiserror::Error)]
 pub enum RecordError {
-    /// The data set.
+    /// The spool or the data set could not be written or read.
     #[error(transparent)]
     Data(#[from] DataError),
-    /// The exchange.
+    /// The REST client could not be set up, or its request limits not be read.
     #[error(transparent)]
     Exchange(#[from] ApiError),
-    /// The session.
+    /// The session with the exchange failed or broke off, with the reason in words.
     #[error("{0}")]
     Session(String),
 }
 
-/// How a recording stands.
+/// Progress of a recording that goes on, as its watcher is shown it.
 #[derive(Clone, Copy, Debug)]
 pub struct Standing {
-    /// What was recorded.
+    /// Counts of lines taken and parts made so far.
     pub totals: Totals,
-    /// Whether the exchange is heard.
+    /// Whether the session hears the exchange at present.
     pub heard: bool,
 }
 

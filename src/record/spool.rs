@@ -44,7 +44,7 @@ impl Spool {
         Ok(Self { path: path.to_owned(), file, written: 0, lines: String::new(), unsynced: false })
     }
 
-    /// Where lines are appended.
+    /// Returns the buffer that lines are appended to, each ended by a newline.
     pub const fn lines(&mut self) -> &mut String {
         &mut self.lines
     }

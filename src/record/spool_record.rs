@@ -11,12 +11,12 @@ const TRADE: &str = "trade ";
 /// Between a quote and what else its book says.
 const BESIDE: &str = " / ";
 
-/// What a line says.
+/// Content of a spool line after its time: an input, maybe with more of its book, or a public trade.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum SpoolRecord {
     /// What a desk would have been told, and more of the book.
     Told(Input, Option<Contracts>, Depth),
-    /// A trade of anybody's.
+    /// A public trade between any two members of the exchange.
     Trade(PublicTrade),
 }
 

@@ -36,16 +36,16 @@ pub struct RecorderState {
     pub markets: Vec<RecordedMarket>,
 }
 
-/// A market of a recording.
+/// A market of a recording: its definitions, and where it is in its life.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RecordedMarket {
     /// What was said of it, and when.
     pub definitions: Vec<(Timestamp, Market)>,
     /// Where it is in its life.
     pub status: MarketStatus,
-    /// Its close as last told.
+    /// Close of the market as last told, by a definition or a moved close.
     pub close: Timestamp,
-    /// When and what it paid.
+    /// Moment and value of its settlement, per YES contract; `None` until it is paid out.
     pub paid: Option<(Timestamp, Price)>,
 }
 
@@ -57,29 +57,29 @@ impl RecordedMarket {
     }
 }
 
-/// A trade of anybody's.
+/// A public trade, to be written as a row of `trades/*.parquet`.
 #[derive(Clone, Debug)]
 pub struct RecordedTrade {
     /// Microseconds since 1970 at which it became known.
     pub at: i64,
     /// The place of its market among those that are known.
     pub market: usize,
-    /// The exchange's name of it.
+    /// The exchange's id of the trade.
     pub id: String,
-    /// Price of YES.
+    /// Price of one YES contract; the NO side paid the rest of the dollar.
     pub yes_price: Price,
-    /// How many.
+    /// Number of contracts traded, in hundredths of a contract.
     pub contracts: Contracts,
-    /// What the taker bought.
+    /// Side that the taker bought, YES or NO.
     pub taker: Side,
 }
 
 /// What is to be written of a line.
 #[derive(Debug)]
 pub enum KeptRows {
-    /// A row of the snapshots.
+    /// A quote or an event, for the files of snapshots.
     Row(RecordedRow),
-    /// A trade.
+    /// A public trade, for the file of trades.
     Trade(RecordedTrade),
     /// What is known of markets has changed, or the line adds nothing.
     Nothing,
@@ -88,7 +88,7 @@ pub enum KeptRows {
 /// Lines of one spool, on top of what was known before it.
 #[derive(Debug)]
 pub struct Reading {
-    /// What is known so far.
+    /// Markets and fee changes as known after the lines taken so far.
     pub state: RecorderState,
     places: BTreeMap<Box<str>, usize>,
     /// Markets by their number in this spool.
@@ -99,7 +99,7 @@ pub struct Reading {
 }
 
 impl Reading {
-    /// Before the first line.
+    /// Starts before the first line of a spool, with what is known from earlier ones.
     #[must_use]
     pub fn new(state: RecorderState) -> Self {
         let place = |(place, known): (usize, &RecordedMarket)| (known.market().ticker.clone(), place);

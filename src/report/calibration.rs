@@ -9,13 +9,13 @@ use super::stats::scores::{brier, calibration_error, equal_width, log_loss};
 /// The scores of one horizon, or of all together.
 #[derive(Clone, Debug, Serialize)]
 pub struct Calibration {
-    /// Which forecasts.
+    /// Name of the horizon, such as `7 days before close`, or `all of these` for all horizons.
     pub horizon: &'static str,
-    /// How many.
+    /// Number of resolved forecasts that were scored.
     pub forecasts: u64,
-    /// Of how many events.
+    /// Number of distinct events that the forecasts are about.
     pub events: u64,
-    /// Brier score of the beliefs.
+    /// Brier score of the beliefs, 0 (best) to 1; `None` without forecasts.
     pub brier: Option<f64>,
     /// Brier score of the market's prices.
     pub brier_market: Option<f64>,

@@ -10,10 +10,10 @@ use super::findings::ReportFindings;
 use super::forecasts::{HORIZONS, share};
 use super::stats::IntervalEstimate;
 
-/// A file's name and content.
+/// Name of a file, such as `trades.csv`, and its content as bytes.
 pub type Document = (&'static str, Vec<u8>);
 
-/// The tables.
+/// Returns six CSV files with headers: forecasts, trades, equity, sources, mark-outs and refusals.
 #[must_use]
 pub fn tables(findings: &ReportFindings) -> Vec<Document> {
     vec![

@@ -22,26 +22,26 @@ pub const POOLED: &str = "all of these";
 /// A belief beside the market's price.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Forecast {
-    /// When.
+    /// Moment of the evaluation that the forecast is taken from.
     pub at: Timestamp,
-    /// Belief in YES.
+    /// The strategy's probability that the market settles YES.
     pub model: Probability,
-    /// The market's mid.
+    /// The market's own probability of YES then: the mid of its bid and ask.
     pub market: Probability,
 }
 
-/// A forecast and what happened.
+/// A forecast in a market that settled YES or NO, with the outcome.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Resolved {
-    /// Index in [`HORIZONS`].
+    /// Horizon that the forecast was kept for, as an index in [`HORIZONS`].
     pub horizon: usize,
-    /// Whose belief.
+    /// Strategy that made the evaluation.
     pub strategy: StrategyId,
-    /// In which market.
+    /// Market that the forecast is about.
     pub market: MarketId,
-    /// The forecast.
+    /// The strategy's probability and the market's, with their moment.
     pub forecast: Forecast,
-    /// Whether YES happened.
+    /// Outcome: `true` if the market paid $1 for YES, `false` if it paid nothing.
     pub yes: bool,
 }
 
@@ -53,7 +53,7 @@ pub struct ForecastSelection {
 }
 
 impl ForecastSelection {
-    /// Of so many strategies.
+    /// Starts empty, for strategies whose ids are below `strategies`.
     #[must_use]
     pub const fn new(strategies: usize) -> Self {
         Self { strategies, kept: Vec::new() }
@@ -121,19 +121,19 @@ impl ForecastColumns {
         self.push(share(model), share(market), resolved.yes, event);
     }
 
-    /// The beliefs.
+    /// Returns the strategies' probabilities with outcomes and events, ready to be scored.
     #[must_use]
     pub fn model(&self) -> Forecasts<'_> {
         self.of(&self.model)
     }
 
-    /// The prices.
+    /// Returns the market's probabilities with the same outcomes and events.
     #[must_use]
     pub fn market(&self) -> Forecasts<'_> {
         self.of(&self.market)
     }
 
-    /// How many events there are.
+    /// Counts the distinct events among the forecasts.
     #[must_use]
     pub fn events(&self) -> u64 {
         self.event.iter().collect::<BTreeSet<_>>().len() as u64

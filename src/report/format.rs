@@ -4,12 +4,12 @@ use crate::domain::Timestamp;
 use crate::report::charts::AxisUnit;
 use crate::report::stats::IntervalEstimate;
 
-/// A day.
+/// Writes nanoseconds since 1970 as a UTC date like `2024-01-31`.
 pub fn day(nanos: i64) -> String {
     Timestamp::from_nanos(nanos).date()
 }
 
-/// A moment to the minute.
+/// Writes nanoseconds since 1970 as a UTC time to the minute, like `2024-01-31 12:30`.
 pub fn minute(nanos: i64) -> String {
     Timestamp::from_nanos(nanos)
         .to_string()
@@ -19,37 +19,37 @@ pub fn minute(nanos: i64) -> String {
         .collect()
 }
 
-/// Dollars with cents.
+/// Writes an amount in dollars with two decimals, like `$1,234.50`.
 pub fn dollars(value: f64) -> String {
     AxisUnit::Dollars.text(value, 2)
 }
 
-/// Dollars with cents and a sign.
+/// Writes an amount in dollars with its sign and two decimals, like `+$1,234.50`.
 pub fn signed_dollars(value: f64) -> String {
     AxisUnit::Dollars.signed(value, 2)
 }
 
-/// Cents of a dollar with a sign.
+/// Writes an amount given in dollars as cents with its sign and one decimal, like `+1.2 ¢`.
 pub fn signed_cents(dollars: f64) -> String {
     AxisUnit::Cents.signed(dollars * 100.0, 1)
 }
 
-/// A share in percent.
+/// Writes a share of one in percent with one decimal: 0.125 is `12.5 %`.
 pub fn percent(share: f64) -> String {
     AxisUnit::Share.text(share, 1)
 }
 
-/// A number with thousands separators.
+/// Writes a number with thousands separators and `decimals` digits after the point.
 pub fn number(value: f64, decimals: usize) -> String {
     AxisUnit::Number.text(value, decimals)
 }
 
-/// A count.
+/// Writes a whole number with thousands separators, like `1,234`.
 pub fn count(value: u64) -> String {
     AxisUnit::Number.text(value as f64, 0)
 }
 
-/// A figure with its interval.
+/// Writes a value with its 95 % interval in brackets, or alone if it has none.
 pub fn estimate_text(estimate: &IntervalEstimate, unit: AxisUnit, decimals: usize) -> String {
     let value = unit.text(estimate.value, decimals);
     match interval(estimate, unit, decimals) {
@@ -58,7 +58,7 @@ pub fn estimate_text(estimate: &IntervalEstimate, unit: AxisUnit, decimals: usiz
     }
 }
 
-/// The interval alone.
+/// Writes the two ends of the 95 % interval as `low to high`; `None` if there is no interval.
 pub fn interval(estimate: &IntervalEstimate, unit: AxisUnit, decimals: usize) -> Option<String> {
     let (low, high) = estimate.interval()?;
     Some(format!("{} to {}", unit.text(low, decimals), unit.text(high, decimals)))

@@ -14,40 +14,40 @@ use super::tally::RunTally;
 /// What is not in the desk or the tally.
 #[derive(Clone, Debug)]
 pub struct SummaryFacts {
-    /// The run's id.
+    /// Id of the run: a hash of version, scenario, data and flags, as 16 hexadecimal digits.
     pub run_id: String,
-    /// The scenario's name.
+    /// Name of the scenario that was run.
     pub scenario: String,
-    /// `backtest`, `paper` or `live`.
+    /// Kind of run: `backtest`, `paper` or `live`.
     pub mode: &'static str,
-    /// First and last input.
+    /// Moments of the first input that a strategy was asked about and of the last input; `None` without one.
     pub span: Option<(Timestamp, Timestamp)>,
-    /// What the run started with.
+    /// Cash that the run started with, from the scenario, in micro-dollars.
     pub bankroll: Money,
-    /// Seed of the bootstrap.
+    /// Seed of the random draws behind the 95 % intervals.
     pub seed: u64,
-    /// Hash of all decisions.
+    /// BLAKE3 hash of all journal records, in hexadecimal.
     pub digest: String,
-    /// Wall-clock seconds.
+    /// Wall-clock seconds that the run took, including the time to open its data.
     pub elapsed_s: f64,
-    /// Bad rows skipped, by kind.
+    /// Number of bad data rows skipped, by kind of fault; empty unless skipping is allowed.
     pub rows_skipped: BTreeMap<&'static str, u64>,
 }
 
-/// One strategy's part.
+/// State of one strategy's kill switch at the end of the run.
 #[derive(Clone, Debug, Serialize)]
 pub struct StrategySummary {
-    /// Its name.
+    /// Name of the strategy, from the scenario.
     pub name: String,
     /// Whether its kill switch has fired.
     pub halted: bool,
     /// Likelihood ratio of its beliefs over the market's prices.
     pub evidence_for: f64,
-    /// The reverse.
+    /// Inverse ratio, market prices over beliefs, which the kill switch compares with its limit.
     pub evidence_against: f64,
 }
 
-/// A run in figures.
+/// Contents of `summary.json`: result, counts, calibration and evidence of one run.
 #[derive(Clone, Debug, Serialize)]
 #[expect(
     missing_docs,

@@ -21,28 +21,28 @@ pub struct RunTally {
     pub unpriced: u64,
     /// Evaluations of quotes that were assumed around a midpoint.
     pub assumed: u64,
-    /// Refusals by gate.
+    /// Number of evaluations that each gate refused, indexed by [`Refusal`].
     refusals: [u64; Refusal::ALL.len()],
-    /// Orders sent.
+    /// Number of orders sent to the exchange, to open positions and to close them.
     pub orders: u64,
     /// Orders that were filled in part or not at all.
     pub short_orders: u64,
-    /// Fills.
+    /// Number of fills booked; one order can have several.
     pub fills: u64,
-    /// Closed positions.
+    /// Number of positions that ended by sale or settlement.
     pub trades: u64,
-    /// Of those, with a profit.
+    /// Closed positions with a profit after fees.
     pub wins: u64,
-    /// Fees paid.
+    /// Sum of the fees of all fills, in micro-dollars.
     pub fees: Money,
-    /// Closed positions by exit reason.
+    /// Number of closed positions by exit reason: `resolved`, `edge_inverted` or `time_stop`.
     pub exits: BTreeMap<&'static str, u64>,
-    /// Halts.
+    /// Number of halts recorded, of one strategy or of all trading.
     pub halts: u64,
 }
 
 impl RunTally {
-    /// A tally of nothing.
+    /// Starts with all counts at zero, for these markets and this number of strategies.
     #[must_use]
     pub fn new(markets: &[Arc<Market>], strategies: usize) -> Self {
         Self {
@@ -64,7 +64,7 @@ impl RunTally {
         }
     }
 
-    /// Counts what one step produced.
+    /// Adds the records that one step of the desk produced to the counts.
     pub fn observe(&mut self, out: &Output) {
         for record in &out.records {
             match record {

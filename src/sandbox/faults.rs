@@ -11,7 +11,7 @@ use crate::domain::{Fraction, Span};
 /// How often what goes wrong; nothing by default.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Faults {
-    /// Seed of all dice.
+    /// Seed of the random generator that draws all faults.
     pub seed: u64,
     /// A request is carried out, and the connection closed without an answer.
     pub drop_ack: Fraction,
@@ -23,9 +23,9 @@ pub struct Faults {
     pub rate_limit: Fraction,
     /// A message's number is used up, but it is not sent.
     pub ws_gap: Fraction,
-    /// A message is sent twice.
+    /// A socket message is sent twice, both times with the same sequence number.
     pub duplicate: Fraction,
-    /// A socket is closed.
+    /// A socket is closed instead of getting a message.
     pub ws_drop: Fraction,
     /// How long answers take: between these.
     pub latency: Option<(Span, Span)>,
@@ -102,34 +102,34 @@ fn latency(text: &str) -> Result<(Span, Span), String> {
     Ok((least, most))
 }
 
-/// What happens to one request.
+/// What happens to one HTTP request, as drawn from the chances in `Faults`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Fate {
     Answered,
-    /// Not carried out, connection closed.
+    /// Not carried out, and the connection is closed without an answer.
     Reset,
-    /// Not carried out, 429.
+    /// Not carried out, and answered by 429 as if tokens had run out.
     Limited,
-    /// Not carried out, 500.
+    /// Not carried out, and answered by 500 `internal_server_error`.
     FailsBefore,
-    /// Carried out, 500.
+    /// Carried out, but answered by 500 `internal_server_error` as if it were not.
     FailsAfter,
-    /// Carried out, connection closed.
+    /// Carried out, but the connection is closed without an answer.
     Lost,
 }
 
-/// What happens to one message.
+/// What happens to one socket message, as drawn from the chances in `Faults`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Delivery {
     Once,
     Twice,
     /// Only for numbered messages; others go once.
     Never,
-    /// The socket is closed.
+    /// Not sent: the socket is closed instead.
     Closed,
 }
 
-/// The dice.
+/// Draws the fate of requests and messages by `faults`, from a generator seeded with its seed.
 #[derive(Debug)]
 pub(super) struct Dice {
     faults: Faults,

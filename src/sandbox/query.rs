@@ -9,7 +9,7 @@ use crate::domain::{Contracts, Price, Timestamp};
 
 use super::refused::ApiRefusal;
 
-/// The parameters of a request.
+/// The query parameters of a request: decoded pairs of key and value, in their order.
 #[derive(Clone, Debug, Default)]
 pub(in crate::sandbox) struct Query(pub(in crate::sandbox) Vec<(String, String)>);
 
@@ -79,10 +79,10 @@ impl Query {
     }
 }
 
-/// How an endpoint pages.
+/// How an endpoint pages its list: default and greatest `limit`, and the order of items.
 #[derive(Clone, Copy, Debug)]
 pub(in crate::sandbox) struct Paging {
-    /// Its name in messages.
+    /// Name of the operation in error messages, such as `GetMarkets`.
     pub(in crate::sandbox) endpoint: &'static str,
     pub(in crate::sandbox) default: i64,
     pub(in crate::sandbox) most: i64,
@@ -128,7 +128,7 @@ pub(in crate::sandbox) struct Fields<'a> {
     what: &'static str,
 }
 
-/// Reads a body as JSON.
+/// Reads a body as JSON; what is no JSON is refused as `bad_request`.
 pub(in crate::sandbox) fn parse(body: &[u8]) -> Result<Value, ApiRefusal> {
     serde_json::from_slice(body).map_err(|why| ApiRefusal::BadRequest(format!("json: {why}")))
 }

@@ -7,34 +7,34 @@ use serde_json::{Value, json};
 pub enum ApiRefusal {
     /// `{"error":{"code","message","details"?}}`: auth, order and exchange errors.
     Nested {
-        /// HTTP status.
+        /// HTTP status of the response, 400 or above.
         status: u16,
-        /// The exchange's code.
+        /// Value of the JSON key `code`, such as `insufficient_balance`; `message` is made of it.
         code: &'static str,
-        /// More, where there is more.
+        /// Value of the JSON key `details`; `None` leaves the key out.
         details: Option<String>,
     },
     /// `{"code","message","details"}`: a body that cannot be read.
     BadRequest(String),
     /// `{"msg"}`: a query that cannot be used.
     Query(String),
-    /// `{"error":"too many requests"}`.
+    /// `{"error":"too many requests"}`: the account's tokens are used up, or a fault says so.
     TooMany,
 }
 
 impl ApiRefusal {
-    /// A nested error without details.
+    /// Returns a nested error with a status and a `code`, but no `details`.
     #[must_use]
     pub const fn plain(status: u16, code: &'static str) -> Self {
         Self::Nested { status, code, details: None }
     }
 
-    /// A nested error with details.
+    /// Returns a nested error with a status, a `code` and `details` in words.
     pub fn with(status: u16, code: &'static str, details: impl Into<String>) -> Self {
         Self::Nested { status, code, details: Some(details.into()) }
     }
 
-    /// Unknown, or no longer there.
+    /// 404 `not_found`: the market, order or path is unknown, or no longer there.
     pub(in crate::sandbox) const NOT_FOUND: Self = Self::plain(404, "not_found");
 
     /// A required field of a body that is not there.
@@ -42,7 +42,7 @@ impl ApiRefusal {
         Self::with(400, "invalid_parameters", format!("missing required field: {field}"))
     }
 
-    /// HTTP status.
+    /// Returns the HTTP status: that of a nested error, 429 for `TooMany`, otherwise 400.
     #[must_use]
     pub const fn status(&self) -> u16 {
         match self {
@@ -75,7 +75,7 @@ impl ApiRefusal {
         }
     }
 
-    /// The whole body.
+    /// Returns the whole JSON body of the response, in the shape of its variant.
     #[must_use]
     pub fn body(&self) -> Value {
         match self {

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use crate::domain::{Contracts, FeeType, Money, OrderId, Price, Side, Timestamp};
 use crate::sandbox::accounts::member_account::{BookSide, OrderRecord, OrderStatus};
 
-/// What a [`uuid`] numbers.
+/// Kind of an order's [`uuid`], its first eight digits; those below are of other things.
 pub(in crate::sandbox) const ORDER: u32 = 0x0a00_0001;
 pub(in crate::sandbox) const TRADE: u32 = 0x0a00_0002;
 pub(in crate::sandbox) const GROUP: u32 = 0x0a00_0003;
@@ -41,12 +41,12 @@ pub(in crate::sandbox) fn count(contracts: Contracts) -> String {
     fixed(contracts.hundredths(), 2, 2)
 }
 
-/// Costs and fees have six places.
+/// Formats a cost or a fee in dollars with six decimals.
 pub(in crate::sandbox) fn cost(money: Money) -> String {
     fixed(money.micros(), 6, 6)
 }
 
-/// Balances have four.
+/// Formats a balance in dollars with four decimals, the rest cut off.
 pub(in crate::sandbox) fn balance(money: Money) -> String {
     fixed(money.micros(), 6, 4)
 }
@@ -59,7 +59,7 @@ pub(in crate::sandbox) const fn millis(at: Timestamp) -> i64 {
     at.nanos().div_euclid(1_000_000)
 }
 
-/// RFC 3339 in microseconds.
+/// Formats a moment as RFC 3339 in UTC, cut off to microseconds.
 pub(in crate::sandbox) fn time(at: Timestamp) -> String {
     Timestamp::from_nanos(at.nanos().div_euclid(1_000) * 1_000).to_string()
 }

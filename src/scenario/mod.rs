@@ -28,9 +28,9 @@ use raw::{OneOrMany, RawScenario};
 #[derive(Debug, thiserror::Error)]
 #[error("{}{}: {problem}", file.display(), line.map(|line| format!(", line {line}")).unwrap_or_default())]
 pub struct ScenarioError {
-    /// The scenario's file.
+    /// The scenario file that was read, as it was named on the command line or by the ledger.
     pub file: PathBuf,
-    /// Where in it.
+    /// Line in that file, from 1; `None` when the mistake is in an override or in the file as a whole.
     pub line: Option<usize>,
     /// What is wrong and what to do.
     pub problem: String,
@@ -38,7 +38,7 @@ pub struct ScenarioError {
 
 /// A scenario that holds.
 pub struct Scenario {
-    /// Its name.
+    /// Name of the scenario; it names the report folder and is kept with the run in the ledger.
     pub name: String,
     /// What it is about.
     pub description: String,
@@ -50,13 +50,13 @@ pub struct Scenario {
     pub seed: u64,
     /// Folders of the data sets.
     pub data: Vec<PathBuf>,
-    /// Files of facts.
+    /// Files of facts (released figures, rate decisions), each fact with the moment it became public.
     pub facts: Vec<PathBuf>,
     /// Assumed half spread where bid and ask are unknown.
     pub half_spread: Option<Price>,
-    /// The desk's settings.
+    /// What the desk is built from: bankroll, scanner, risk limits, exits and execution.
     pub desk: DeskSettings,
-    /// The strategies.
+    /// The strategies in the order of the file, each with the least net edge it trades on.
     pub seats: Vec<StrategySlot>,
     /// The simulated exchange's settings.
     pub sim: SimSettings,

@@ -10,14 +10,14 @@ use super::moved_keys::{self, MovedKey};
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(untagged, expecting = "must be text or a list of texts")]
 pub enum OneOrMany<T> {
-    /// One.
+    /// A single value, written without brackets.
     One(T),
-    /// Several.
+    /// A list of values, written in brackets; it may be empty.
     Many(Vec<T>),
 }
 
 impl<T> OneOrMany<T> {
-    /// All of them.
+    /// Returns the values in the order of the file, one or many alike.
     pub fn as_slice(&self) -> &[T] {
         match self {
             Self::One(one) => std::slice::from_ref(one),
@@ -61,55 +61,55 @@ impl From<Date> for String {
     }
 }
 
-/// The whole file.
+/// A scenario file as written, one field a section, defaults filled in and nothing else checked yet.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct RawScenario {
-    /// `[scenario]`
+    /// `[scenario]`: name, period, bankroll and seed of the run.
     pub scenario: ScenarioKeys,
-    /// `[feed]`
+    /// `[feed]`: which data sets and facts a backtest reads.
     pub feed: FeedKeys,
-    /// `[scanner]`
+    /// `[scanner]`: which markets are evaluated, and how often.
     #[serde(default)]
     pub scanner: ScannerKeys,
-    /// `[strategy]` or `[[strategy]]`
+    /// `[strategy]` or `[[strategy]]`: one table a strategy; its `name` decides which other keys it takes.
     pub strategy: OneOrMany<toml::Table>,
-    /// `[risk]`
+    /// `[risk]`: the share of Kelly, exposure caps, drawdown scaling and the daily loss limit.
     #[serde(default)]
     pub risk: RiskKeys,
-    /// `[account]`
+    /// `[account]`: what holds for the member's account at the exchange, in a backtest as live.
     #[serde(default)]
     pub account: AccountKeys,
-    /// `[kill_switch]`
+    /// `[kill_switch]`: when a strategy is halted for losing too often.
     #[serde(default)]
     pub kill_switch: KillKeys,
-    /// `[exits]`
+    /// `[exits]`: when a position is sold before its market settles.
     #[serde(default)]
     pub exits: ExitKeys,
-    /// `[execution]`
+    /// `[execution]`: how orders are placed.
     #[serde(default)]
     pub execution: ExecutionKeys,
-    /// `[simulation]`
+    /// `[simulation]`: how a backtest or a paper run fills orders; a live run ignores it.
     #[serde(default)]
     pub simulation: SimulationKeys,
-    /// `[live]`
+    /// `[live]`: consent, notifications and how markets are watched; a backtest ignores it.
     #[serde(default)]
     pub live: LiveKeys,
 }
 
-/// `[scenario]`
+/// The keys of `[scenario]`: name, period, bankroll and seed of the run.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ScenarioKeys {
     /// Names the report folder.
     pub name: String,
-    /// For people.
+    /// What the scenario is about, in words for its readers; it changes nothing in a run.
     #[serde(default)]
     pub description: String,
-    /// First day.
+    /// First UTC day of data that is used; `None` = from the beginning of the data.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub start: Option<Date>,
-    /// Last day.
+    /// Last UTC day of data that is used, whole; `None` = to the end of the data.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub end: Option<Date>,
     /// Dollars to begin with.
@@ -128,13 +128,13 @@ const fn seed() -> u64 {
     7
 }
 
-/// `[feed]`
+/// The keys of `[feed]`: which data sets and facts a backtest reads.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct FeedKeys {
-    /// Data set folders.
+    /// Folders of data sets, as paths from the scenario file's folder; or addresses of data on a server.
     pub data: OneOrMany<String>,
-    /// Fact files.
+    /// Files of facts, as paths from the scenario file's folder; empty = the strategies see no facts.
     #[serde(default)]
     pub facts: Vec<String>,
     /// Dollars from the midpoint where a snapshot has neither bid nor ask.
@@ -160,7 +160,7 @@ macro_rules! keys_with_defaults {
 }
 
 keys_with_defaults! {
-    /// `[scanner]`
+    /// The keys of `[scanner]`: which markets are evaluated, and how often.
     ScannerKeys {
         /// Time between scans; `0s` = on every change.
         interval: String = "15m".into(),
@@ -176,7 +176,7 @@ keys_with_defaults! {
 }
 
 keys_with_defaults! {
-    /// `[risk]`
+    /// The keys of `[risk]`. Exposures, drawdowns and losses are shares of equity, 0 to 1.
     RiskKeys {
         /// Share of the full Kelly stake.
         kelly_fraction: f64 = 0.25,
@@ -208,7 +208,7 @@ keys_with_defaults! {
 }
 
 keys_with_defaults! {
-    /// `[kill_switch]`
+    /// The keys of `[kill_switch]`: when a strategy is halted for losing too often.
     KillKeys {
         /// Closed positions the win rate looks at.
         window: u32 = 20,
@@ -222,7 +222,7 @@ keys_with_defaults! {
 }
 
 keys_with_defaults! {
-    /// `[exits]`
+    /// The keys of `[exits]`: when a position is sold before its market settles.
     ExitKeys {
         /// Dollars by which selling must pay more than the belief.
         inversion: f64 = 0.0,
@@ -231,20 +231,20 @@ keys_with_defaults! {
     }
 }
 
-/// `execution.time_in_force`
+/// The values of `execution.time_in_force`: how long an entry order rests.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum TimeInForceName {
-    /// Immediate or cancel.
+    /// Immediate or cancel: what does not trade at once is cancelled, so nothing rests.
     Ioc,
-    /// Good till cancelled.
+    /// Good till cancelled: what does not trade at once rests in the book.
     Gtc,
     /// Good till cancelled, never takes.
     PostOnly,
 }
 
 keys_with_defaults! {
-    /// `[execution]`
+    /// The keys of `[execution]`: how orders are placed.
     ExecutionKeys {
         /// How long entry orders live.
         time_in_force: TimeInForceName = TimeInForceName::Ioc,
@@ -255,11 +255,11 @@ keys_with_defaults! {
     }
 }
 
-/// `simulation.fill`
+/// The values of `simulation.fill`: what a simulated order can trade against.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum FillName {
-    /// Displayed size only.
+    /// At most the size displayed at the best price, and no other level of the book.
     TopOfBook,
     /// A share of every level within the limit.
     Book,
@@ -268,9 +268,9 @@ pub enum FillName {
 }
 
 keys_with_defaults! {
-    /// `[simulation]`
+    /// The keys of `[simulation]`: how a backtest or a paper run fills orders.
     SimulationKeys {
-        /// Fill model.
+        /// What a simulated order can trade against: `top_of_book`, `book` or `unlimited`.
         fill: FillName = FillName::TopOfBook,
         /// Share that is ours: of the traded volume where sizes are unknown, of each level of a book.
         participation: f64 = 0.25,
@@ -279,13 +279,13 @@ keys_with_defaults! {
     }
 }
 
-/// `live.scan_with`
+/// The values of `live.scan_with`: where a live run has its quotes from.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize, PartialEq, Eq)]
 #[serde(rename_all = "snake_case")]
 pub enum ScanWith {
-    /// Books by WebSocket.
+    /// Order books over the WebSocket, kept current by deltas.
     Websocket,
-    /// Polling only.
+    /// Markets polled over REST, and no WebSocket for their quotes.
     Rest,
 }
 
@@ -296,7 +296,7 @@ keys_with_defaults! {
         scan_with: ScanWith = ScanWith::Websocket,
         /// Consent to trade real money.
         confirm: bool = false,
-        /// Where to notify.
+        /// Webhooks that are told of fills, halts and trouble, as URLs; empty = nobody is told.
         notify: Vec<String> = Vec::new(),
     }
 }
@@ -306,7 +306,7 @@ keys_with_defaults! {
 pub struct ParseError {
     /// Line in the file, from 1; `None` if it lies in an override.
     pub line: Option<usize>,
-    /// What is wrong.
+    /// What is wrong, with the key by its full name where there is one, and what to write instead.
     pub problem: String,
 }
 
@@ -510,7 +510,7 @@ pub fn nearest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> &'a 
     known.into_iter().min_by_key(|candidate| strsim::damerau_levenshtein(name, candidate)).unwrap_or_default()
 }
 
-/// Anything as TOML.
+/// Writes plain data as TOML; panics on what TOML cannot hold, which no scenario has.
 pub fn to_toml(value: &impl Serialize) -> String {
     toml::to_string(value).expect("scenarios are plain data")
 }

@@ -36,7 +36,7 @@ struct SimMarket {
     /// Left of the displayed sizes after our own takings.
     bid_left: Option<Contracts>,
     ask_left: Option<Contracts>,
-    /// Traded since the previous snapshot.
+    /// Contracts traded since the previous snapshot, from its volume; zero where that is unknown.
     traded: Contracts,
     /// Left of our share of that, where sizes are unknown; worked out when first needed.
     share_left: Option<Contracts>,
@@ -53,7 +53,7 @@ struct SimMarket {
     resting: Vec<OrderId>,
 }
 
-/// An order in the book.
+/// An order in the book, with its unfilled contracts and its fee accumulator.
 #[derive(Debug)]
 struct Resting {
     order: Order,
@@ -61,7 +61,7 @@ struct Resting {
     fees: FeeAccumulator,
 }
 
-/// The exchange.
+/// A simulated exchange, which fills our orders from the quotes it observes, recorded or live.
 #[derive(Debug)]
 pub struct SimExchange {
     settings: SimSettings,

@@ -20,19 +20,19 @@ pub enum FillModel {
 /// How long a command travels to the exchange.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LatencyModel {
-    /// Always the same.
+    /// Every command takes exactly this long to arrive.
     Fixed(Span),
     /// Evenly distributed, drawn from the scenario's seed.
     Uniform {
-        /// Shortest.
+        /// Shortest travel time, inclusive; not above `most`.
         least: Span,
-        /// Longest.
+        /// Longest travel time, inclusive; not below `least`.
         most: Span,
     },
 }
 
 impl LatencyModel {
-    /// The next command's travel time.
+    /// Draws the next command's travel time, to the nanosecond.
     pub(super) fn draw(self, random: &mut ChaCha8Rng) -> Span {
         match self {
             Self::Fixed(span) => span,
@@ -44,17 +44,17 @@ impl LatencyModel {
     }
 }
 
-/// The scenario's `[simulation]`, with the latency of `[execution]`.
+/// The scenario's `[simulation]`, with the fee rounding of `[account]` and the seed of `[scenario]`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SimSettings {
-    /// Fill model.
+    /// How much an order can trade against (`simulation.fill`).
     pub fill: FillModel,
-    /// Latency model.
+    /// How long a command travels to the exchange (`simulation.latency`).
     pub latency: LatencyModel,
     /// Share that is ours to take: of the traded volume where sizes are unknown, of each level of a book.
     pub participation: Fraction,
-    /// How fees round.
+    /// How a fill's fee is rounded for this account (`account.fee_rounding`).
     pub fee_rounding: FeeRounding,
-    /// Seed of the latency model.
+    /// Seed of the latency model (`scenario.seed`); the same seed draws the same travel times.
     pub seed: u64,
 }

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use crate::desk::strategy::{Estimate, Learned, MarketView, Strategy};
 use crate::domain::{Fact, Fraction, Probability, Timestamp};
 
-/// The name in scenarios.
+/// Value of `name` in a scenario's strategy table that selects this strategy.
 pub const NAME: &str = "fixed_rate";
 
 /// The strategy's keys in a scenario.
@@ -20,10 +20,10 @@ pub struct FixedRateSettings {
     /// Probability of YES in markets not listed in `rates`; without it those are left alone.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub probability: Option<f64>,
-    /// Probability of YES by ticker.
+    /// Probability of YES, 0 to 1, by market ticker; comes before `probability`.
     #[serde(default)]
     pub rates: BTreeMap<String, f64>,
-    /// Confidence in all of them.
+    /// Confidence in all of these probabilities, 0 to 1: the share of the Kelly stake they deserve.
     #[serde(default = "whole")]
     pub confidence: f64,
 }
@@ -32,7 +32,7 @@ const fn whole() -> f64 {
     1.0
 }
 
-/// The strategy.
+/// The strategy `fixed_rate`: estimates by ticker, and one for all other markets if it is given.
 pub struct FixedRate {
     default: Option<Estimate>,
     rates: BTreeMap<String, Estimate>,

@@ -1,6 +1,6 @@
 //! The strategies, registered by name.
 //!
-//! A new one is a type that implements [`Strategy`](crate::desk::strategy::Strategy), a settings struct
+//! A new one is a type that implements [`Strategy`], a settings struct
 //! that serde can read, and one line in [`build`].
 
 pub mod base_rate_divergence;
@@ -17,7 +17,7 @@ pub const NAMES: [&str; 3] = [base_rate_divergence::NAME, fixed_rate::NAME, weat
 /// Why a strategy could not be made from its table.
 #[derive(Debug, PartialEq, Eq)]
 pub enum BuildError {
-    /// No strategy of that name.
+    /// No strategy has that name; the known ones are in [`NAMES`].
     UnknownName,
     /// A key is unknown, missing or of the wrong type.
     Table(toml::de::Error),
@@ -27,7 +27,7 @@ pub enum BuildError {
 
 /// A strategy and its settings with every default filled in.
 pub struct Built {
-    /// The strategy.
+    /// The strategy, which has learned no fact yet.
     pub strategy: Box<dyn Strategy>,
     /// Its settings as they will be used.
     pub settings: toml::Table,

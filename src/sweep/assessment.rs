@@ -21,22 +21,22 @@ const BLOCKS: usize = 10;
 /// Deflated Sharpe ratio from which luck is not the likely reason.
 const SURE: f64 = 0.95;
 
-/// Which earlier events choose.
+/// Which of the events before a fold the fold's set is chosen on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum WalkWindow {
-    /// All of them.
+    /// All earlier events, back to the first of the data.
     Anchored,
-    /// The latest of them, as many as the first choice had.
+    /// The latest earlier events, at most as many as lie before the first fold.
     Rolling,
 }
 
 /// How sets are chosen on earlier events and judged on later ones.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct WalkForward {
-    /// Which earlier events choose.
+    /// Which of the events before a fold its set is chosen on.
     pub window: WalkWindow,
-    /// How often.
+    /// Number of folds; one without traded events before it to choose on is skipped.
     pub folds: usize,
     /// Nanoseconds between the end of an event that chooses and the first entry it is judged by.
     pub embargo_ns: i64,
@@ -47,11 +47,11 @@ pub struct WalkForward {
 pub struct Fold {
     /// First entry it is judged by, nanoseconds since 1970.
     pub from: i64,
-    /// Events that chose.
+    /// Number of earlier events the set was chosen on.
     pub chosen_on: usize,
     /// Events left out: open when the judged ones began, or too close before.
     pub purged: usize,
-    /// Events that judged.
+    /// Number of events of the fold that judged the set.
     pub judged_on: usize,
     /// The set, by its place in the sweep.
     pub set: usize,
@@ -59,24 +59,24 @@ pub struct Fold {
     pub profit: f64,
 }
 
-/// What a sweep came to.
+/// Verdict on a sweep: its best set, and whether that set is more than the luckiest.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct SweepAssessment {
-    /// Number of sets.
+    /// Number of parameter sets with a result, each counted as one trial.
     pub sets: usize,
     /// The set with the best daily Sharpe ratio, by its place in the sweep.
     pub best: usize,
-    /// Its id.
+    /// Task id of the best set, as in the manifest.
     pub best_id: String,
-    /// Its parameters.
+    /// Scenario keys and values of the best set, in the order of the axes.
     pub best_parameters: Set,
     /// Its profit as a share of the bankroll, over all of the data it was chosen on.
     pub best_return: f64,
-    /// Its Sharpe ratio per day.
+    /// Its Sharpe ratio per day, not annualized; `None` with fewer than two days or no variance.
     pub best_sharpe: Option<f64>,
     /// Probability that its true Sharpe ratio is above that of the best of as many sets without an edge.
     pub deflated_sharpe: Option<f64>,
-    /// Probability of backtest overfitting.
+    /// Probability of backtest overfitting, 0 to 1; `None` with one set, or too few or unequal days.
     pub overfitting: Option<f64>,
     /// Choices on earlier events, and what they came to on later ones.
     pub folds: Vec<Fold>,

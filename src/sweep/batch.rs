@@ -20,11 +20,11 @@ const ROWS: usize = 65_536;
 /// A stretch of the timeline with what helps to read only parts of it.
 #[derive(Debug)]
 pub struct InputBatch {
-    /// All inputs, in order.
+    /// All inputs of the batch in the order of the feed; rows are indices into them.
     pub inputs: Vec<Stamped<Input>>,
-    /// Whether nothing comes after.
+    /// Whether the feed has no input after this batch.
     pub is_last: bool,
-    /// By interval between scans.
+    /// Rows that desks need, one filter for each interval between scans in the sweep.
     filters: Vec<(Span, Filter)>,
     /// Where the quotes of a market, with their levels, are: `rows[starts[m]..starts[m + 1]]`.
     starts: Vec<u32>,
@@ -67,7 +67,7 @@ impl InputBatch {
 /// The rows every desk of one interval needs, stretch by stretch.
 #[derive(Debug, Default)]
 pub struct Filter {
-    /// In order; none is empty.
+    /// Stretches of the batch in order of time, each with at least one row.
     pub stretches: Vec<ScanWindow>,
     keep: Vec<u32>,
 }
@@ -83,16 +83,16 @@ impl Filter {
 /// Inputs between two moments at which desks may scan.
 #[derive(Clone, Debug)]
 pub struct ScanWindow {
-    /// The earlier of the moments.
+    /// The earlier of the moments; every input of the stretch is later.
     pub after: Timestamp,
     /// Up to here everything has been told when the stretch is through.
     pub until: Timestamp,
-    /// Its rows in the batch.
+    /// Its rows, as a range of indices into the batch's inputs.
     pub rows: Range<u32>,
     keep: Range<u32>,
 }
 
-/// Cuts a feed into batches.
+/// Reads a feed in batches, and finds the rows that desks of each scan interval need.
 pub struct Batches<F> {
     feed: F,
     ahead: Option<Stamped<Input>>,
@@ -204,7 +204,7 @@ fn by_market(inputs: &[Stamped<Input>], markets: usize) -> (Vec<u32>, Vec<u32>) 
     (starts, rows)
 }
 
-/// How a batch is cut.
+/// What the cut of a batch into stretches depends on, besides its inputs.
 struct Cut<'a> {
     interval: Span,
     /// The first moment of the next batch.

@@ -14,7 +14,7 @@ const LEFT: f64 = 90.0;
 const RIGHT: f64 = 40.0;
 const TOP: f64 = 16.0;
 const BOTTOM: f64 = 44.0;
-/// Height of a line chart.
+/// Height of a line chart, in units of the view box.
 const HEIGHT: f64 = 300.0;
 /// Cells along an axis of a heat map; more values are put together.
 const CELLS: usize = 12;
@@ -28,15 +28,15 @@ const LINES: usize = 400;
 pub struct Axes {
     /// Across, by its place among the keys.
     pub x: usize,
-    /// Upwards.
+    /// Upwards, by its place among the keys.
     pub y: usize,
 }
 
 /// Where the values of a key lie: numbers by size, words one after the other.
 struct Scale {
-    /// Ends, of numbers.
+    /// Lowest and highest value if all are numbers and not all equal; `None` spaces values evenly.
     ends: Option<(f64, f64)>,
-    /// All values, in order.
+    /// Distinct values as written, sorted by size if `ends` is set and by text otherwise.
     values: Vec<String>,
 }
 
@@ -57,7 +57,7 @@ impl Scale {
         Self { ends, values }
     }
 
-    /// From 0 to 1.
+    /// Returns where a value lies along its axis, from 0 to 1; a lone value lies in the middle.
     fn place(&self, value: &str) -> f64 {
         if let (Some((low, high)), Some(value)) = (self.ends, number(value)) {
             return (value - low) / (high - low);
@@ -121,7 +121,7 @@ fn ruler(from: (f64, f64), to: (f64, f64), colour: &str) -> Markup {
     }
 }
 
-/// Return by one key.
+/// Draws the return of each set against its value of one key, in order of the value.
 #[must_use]
 pub fn line(results: &[TaskResult], key: usize, name: &str) -> Markup {
     let (scale, returns) = (Scale::of(results, key), returns(results));
@@ -176,7 +176,7 @@ impl Cells {
         ((self.scale.place(value) * self.count as f64) as usize).min(self.count - 1)
     }
 
-    /// What stands beside a cell.
+    /// Returns the label of a cell: its value, or the first value of its stretch with `…` after it.
     fn name(&self, cell: usize) -> String {
         if self.scale.values.len() <= CELLS {
             return self.scale.values[cell].clone();
@@ -186,7 +186,7 @@ impl Cells {
     }
 }
 
-/// Mean return by two keys.
+/// Draws a heat map of the mean return of the sets in each cell of two keys' values.
 #[must_use]
 pub fn heat_map(results: &[TaskResult], axes: Axes, keys: &[&str]) -> Markup {
     let (across, up) = (Cells::of(results, axes.x), Cells::of(results, axes.y));

@@ -26,7 +26,7 @@ use std::path::{Path, PathBuf};
 #[derive(Debug, thiserror::Error)]
 #[error("{}: {problem}", file.display())]
 pub struct SweepError {
-    /// The file or folder.
+    /// File or folder the problem is about, named at the start of the message.
     pub file: PathBuf,
     /// What is wrong and what to do.
     pub problem: String,

@@ -16,7 +16,7 @@ const LISTED: usize = 200;
 /// Most keys of which every pair gets a heat map.
 const PAIRED: usize = 4;
 
-/// The page.
+/// Returns the HTML page of a sweep: verdict, return by parameter, and the table of sets.
 #[must_use]
 pub fn page(manifest: &Manifest, results: &[TaskResult], verdict: &SweepAssessment) -> String {
     let (tone, title) = if verdict.beats_the_market {

@@ -21,9 +21,9 @@ pub type Set = Vec<(String, String)>;
 /// A key and the values it takes in turn.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct GridAxis {
-    /// The scenario key.
+    /// Scenario key that is varied, like `risk.kelly_fraction`.
     pub key: String,
-    /// Its values as written.
+    /// Values it takes, trimmed but otherwise as written; none is empty or there twice.
     pub values: Vec<String>,
 }
 
@@ -48,7 +48,7 @@ impl GridAxis {
 /// A key and the range its values are drawn from.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RangeAxis {
-    /// The scenario key.
+    /// Scenario key whose values are drawn, like `risk.kelly_fraction`.
     pub key: String,
     low: i64,
     high: i64,
@@ -83,19 +83,19 @@ impl RangeAxis {
     }
 }
 
-/// All that is varied.
+/// Everything a sweep varies: keys with listed values, and keys with ranges to draw from.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Space {
-    /// Keys with listed values.
+    /// Keys with listed values, of which every combination is run.
     pub grids: Vec<GridAxis>,
-    /// Keys with ranges.
+    /// Keys with a range to draw from; must be empty if and only if `draws` is 0.
     pub ranges: Vec<RangeAxis>,
     /// How many points are drawn from the ranges.
     pub draws: usize,
     /// Whether every draw lies in its own of `draws` equal parts of each range (Latin hypercube sampling,
     /// Technometrics 21, 1979), or anywhere.
     pub latin: bool,
-    /// Seed of the draws.
+    /// Seed of the random generator; the same seed draws the same sets.
     pub seed: u64,
 }
 

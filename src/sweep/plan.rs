@@ -9,12 +9,12 @@ use super::assessment::WalkForward;
 use super::parameter_space::Set;
 use super::result;
 
-/// One parameter set to run.
+/// One parameter set to run over the data of its scenario, the unit that shards share out.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SweepTask {
     /// Hash of scenario, parameters, data and engine version: the id the backtest of the set would have.
     pub id: String,
-    /// Scenario keys and their values.
+    /// Scenario keys and values that make up the set, in the order of the axes.
     pub parameters: Set,
 }
 
@@ -29,15 +29,15 @@ impl SweepTask {
 /// All tasks of a sweep, in order.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Manifest {
-    /// The scenario's name.
+    /// Name of the scenario that every set is a variation of.
     pub scenario: String,
-    /// Version of protogen.
+    /// Version of protogen that planned the sweep, like `1.2.0`.
     pub version: String,
     /// Seed of everything random about the evaluation.
     pub seed: u64,
     /// How sets are chosen and judged.
     pub walk: WalkForward,
-    /// The tasks.
+    /// One task for each parameter set; its place here, from 0, is the set's number.
     pub tasks: Vec<SweepTask>,
 }
 
@@ -91,9 +91,9 @@ impl Manifest {
 /// A part of a sweep: every `of`-th task.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Shard {
-    /// Which, from 0.
+    /// Place of the shard, counted from 0 and below `of`; `2/8` has index 1.
     pub index: usize,
-    /// Of how many.
+    /// Number of shards the sweep is cut into, at least 1.
     pub of: usize,
 }
 

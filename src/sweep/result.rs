@@ -14,18 +14,18 @@ use crate::dataset::io::durable;
 use super::SweepError;
 use super::parameter_space::Set;
 
-/// The result of one task.
+/// What one task's run came to, stored as JSON under its id in the sweep's folder.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct TaskResult {
     /// The id of the task: that of the backtest with these parameters.
     pub id: String,
-    /// The parameters.
+    /// Scenario keys and values of the set, as in its task.
     pub parameters: Set,
-    /// The run in figures.
+    /// Totals of the run: money, counts and scores.
     pub figures: Figures,
-    /// Closed positions by event.
+    /// Closed positions summed by event; an event without any is not listed.
     pub events: Vec<EventResult>,
-    /// Equity by day.
+    /// Equity at the beginning of UTC days, from which daily returns are computed.
     pub days: Days,
 }
 
@@ -66,13 +66,13 @@ impl Figures {
 /// The closed positions of one event.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct EventResult {
-    /// Its ticker.
+    /// The event's ticker on the exchange, like `KXHIGHNY-25JAN01`.
     pub event: String,
-    /// First entry, nanoseconds since 1970.
+    /// Earliest first fill among its positions, nanoseconds since 1970 UTC.
     pub opened: i64,
-    /// Last exit or settlement.
+    /// Latest closing fill or settlement among its positions, nanoseconds since 1970 UTC.
     pub closed: i64,
-    /// Closed positions.
+    /// Number of closed positions in the event's markets, at least 1.
     pub trades: u64,
     /// Profit after fees in millionths of a dollar.
     pub pnl_micros: i64,
@@ -83,9 +83,9 @@ pub struct EventResult {
 pub struct Days {
     /// Day of the data's first input.
     pub first: i64,
-    /// Day of its last.
+    /// Day of the data's last input.
     pub last: i64,
-    /// Millionths of a dollar, where it changed.
+    /// (day, equity in millionths of a dollar at its beginning): the first day, then each day it differs.
     pub equity: Vec<(i64, i64)>,
 }
 

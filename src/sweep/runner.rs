@@ -90,7 +90,7 @@ impl Journal for Notes {
 
 /// A desk with its exchange and its notes.
 pub struct Lane {
-    /// Place in the sweep.
+    /// Place of its parameter set in the sweep, counted from 0.
     pub number: usize,
     interval: Span,
     bankroll: i64,
@@ -121,7 +121,7 @@ impl Lane {
         Self { number, interval, bankroll, engine, inputs: 0, told: Vec::new(), glanced: Vec::new() }
     }
 
-    /// The interval between its scans.
+    /// Returns the interval between the desk's scans, for which a batch has a filter of rows.
     #[must_use]
     pub const fn interval(&self) -> Span {
         self.interval
@@ -238,13 +238,13 @@ impl Lane {
     }
 }
 
-/// What a feed had.
+/// What one pass read from its feed, the same for all lanes of the pass.
 #[derive(Clone, Copy, Debug)]
 pub struct SeenState {
-    /// Inputs.
+    /// Number of inputs the feed had, whether lanes were told them or not.
     pub inputs: u64,
     /// UTC day of the first input, from 1970.
     pub first_day: i64,
-    /// UTC day of the last.
+    /// UTC day of the last input, from 1970.
     pub last_day: i64,
 }

@@ -53,7 +53,7 @@ fn text<'a>(values: impl Iterator<Item = &'a str>) -> TableColumn {
     TableColumn::Text(values.map(ToOwned::to_owned).collect())
 }
 
-/// The table as CSV.
+/// Returns the table as CSV in UTF-8, with the column names in the first line.
 #[must_use]
 pub fn csv(columns: &[(String, TableColumn)]) -> Vec<u8> {
     let mut writer = csv::Writer::from_writer(Vec::new());

@@ -12,7 +12,8 @@ const SUMMARY: &str = "docs/SUMMARY.md";
 
 /// The pages that are looked at, by their path from the root.
 fn pages() -> Vec<PathBuf> {
-    let mut pages: Vec<PathBuf> = ["README.md", "ARCHITECTURE.md", "CHANGELOG.md"].map(PathBuf::from).into();
+    let mut pages: Vec<PathBuf> =
+        ["README.md", "ARCHITECTURE.md", "CHANGELOG.md", "CONTRIBUTING.md"].map(PathBuf::from).into();
     for entry in fs::read_dir(root().join("docs")).unwrap() {
         let page = Path::new("docs").join(entry.unwrap().file_name());
         if is_page(&page) {
@@ -217,4 +218,34 @@ part](b.md#one-two_3). `[no link](c.md)`, ``[nor ` this](d.md)``.
     assert_eq!(targets(page), ["src/lib.rs", "a.svg", "b.md#one-two_3", "f(1).md"]);
     let expected = ["one-two_3", "one-two_3-1", "whats-new", "when-"];
     assert_eq!(anchors(page).into_iter().collect::<Vec<_>>(), expected);
+}
+
+/// The files of Rust that a text names in code spans: `a.rs`, `b/c.rs`.
+fn named_files(text: &str) -> impl Iterator<Item = &str> {
+    let spans = text.split('`').skip(1).step_by(2);
+    spans.filter(|span| Path::new(span).extension().is_some_and(|extension| extension == "rs"))
+}
+
+#[test]
+fn files_that_are_named_are_there() {
+    let root = root();
+    let mut files = Vec::new();
+    for folder in ["src", "tests", "benches", "examples", "fuzz"] {
+        crate::rust_files(&root.join(folder), &mut files);
+    }
+    let mut problems = Vec::new();
+    for page in ["README.md", "ARCHITECTURE.md", "CONTRIBUTING.md"].map(Path::new) {
+        let text = read(page);
+        let gone =
+            text.lines().flat_map(named_files).filter(|name| !files.iter().any(|file| file.ends_with(name)));
+        problems.extend(gone.map(|name| format!("{}: {name} is not there", page.display())));
+    }
+    for file in &files {
+        let folder = file.parent().unwrap();
+        let text = fs::read_to_string(file).unwrap();
+        let rows = text.lines().filter(|line| line.starts_with("//! |"));
+        let gone = rows.flat_map(named_files).filter(|name| !folder.join(name).is_file());
+        problems.extend(gone.map(|name| format!("{}: {name} is not beside it", file.display())));
+    }
+    fail_if_any(&problems);
 }

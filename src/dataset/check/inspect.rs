@@ -25,16 +25,17 @@ const COUNTED_AT_ONCE: u32 = 2_000_000;
 
 const EVERYTHING: Window = Window { start: Timestamp::MIN, end: Timestamp::MAX };
 
-/// What a check found.
+/// What [`check`] found wrong or odd in a data set or a file of facts.
 #[derive(Debug, Default)]
 pub struct DataFindings {
     /// Things that make the data unusable, each with its place; of frequent kinds only the first.
     pub problems: Vec<DataError>,
     /// How many problems there are in all.
     pub count: u64,
-    /// Markets looked at.
+    /// Usable rows of `markets.parquet`; a recording has several for a market that was redefined. 0 for a
+    /// file of facts.
     pub markets: u64,
-    /// Snapshot rows looked at.
+    /// Snapshot rows that were read, bad ones included; for a file of facts, its rows.
     pub rows: u64,
     /// What is odd without making the data unusable.
     pub soundness: Soundness,
@@ -122,19 +123,19 @@ fn check_snapshots(
 /// One event of a data set.
 #[derive(Clone, Debug)]
 pub struct EventOverview {
-    /// Its ticker.
+    /// Ticker of the event, as in the column `event_ticker` of `markets.parquet`.
     pub event_ticker: String,
-    /// Its markets.
+    /// Number of different markets of the event in `markets.parquet`, with or without snapshots.
     pub markets: u64,
-    /// Snapshots of those.
+    /// Snapshot rows of all markets of the event, rows of gaps and status changes included.
     pub snapshots: u64,
-    /// First snapshot.
+    /// Time of the earliest of these snapshot rows; `None` if there are none.
     pub first: Option<Timestamp>,
-    /// Last snapshot.
+    /// Time of the latest of these snapshot rows; `None` if there are none.
     pub last: Option<Timestamp>,
-    /// Markets that settled YES.
+    /// Number of its markets whose `result` is `yes`.
     pub yes: u64,
-    /// Markets that have a result.
+    /// Number of its markets whose `result` is not empty: `yes`, `no` or `scalar`.
     pub resolved: u64,
 }
 
@@ -255,7 +256,7 @@ pub fn markets_of(set: &DataSet, name: &str) -> Result<Vec<MarketRow>, DataError
 /// A market and the course of its price.
 #[derive(Debug)]
 pub struct MarketCourse {
-    /// The market.
+    /// Definition and settlement of the market: its first row in `markets.parquet`.
     pub row: MarketRow,
     /// Time and twice the mid, in ten-thousandths of a dollar; the last trade where there is no mid.
     pub course: Vec<(Timestamp, u16)>,

@@ -20,22 +20,22 @@ pub const STRETCHES: usize = 64;
 /// is no mid.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct CoveredStretch {
-    /// When it began.
+    /// Time of the first price of the stretch.
     pub from: Timestamp,
-    /// The first of them.
+    /// Earliest price of the stretch, 0 to 20,000 like the others.
     pub first: u16,
-    /// The lowest.
+    /// Lowest price from `first` to `last`, both included.
     pub low: u16,
-    /// The highest.
+    /// Highest price from `first` to `last`, both included.
     pub high: u16,
-    /// The last.
+    /// Latest price of the stretch so far.
     pub last: u16,
 }
 
 /// The course of a price in at most [`STRETCHES`] stretches of equally many prices; no high or low is lost.
 #[derive(Clone, Debug, Default)]
 pub struct PriceSeries {
-    /// In order of time.
+    /// At most [`STRETCHES`] stretches in order of time; empty before the first price.
     pub stretches: Vec<CoveredStretch>,
     /// Prices a stretch, and those of the last one.
     each: u64,
@@ -43,7 +43,7 @@ pub struct PriceSeries {
 }
 
 impl PriceSeries {
-    /// Appends a price.
+    /// Appends a price in the unit of [`CoveredStretch`]; `at` must not be before earlier ones.
     pub fn add(&mut self, at: Timestamp, price: u16) {
         self.each = self.each.max(1);
         if let Some(open) = self.stretches.last_mut().filter(|_| self.filled < self.each) {
@@ -62,7 +62,7 @@ impl PriceSeries {
         self.filled = 1;
     }
 
-    /// Its stretches, two in one.
+    /// Returns the stretches joined in pairs, half as many; an odd last one stays as it is.
     #[must_use]
     pub fn halved(&self) -> Vec<CoveredStretch> {
         let pair = |pair: &[CoveredStretch]| pair[1..].iter().fold(pair[0], |a, b| joined(a, *b));
@@ -77,13 +77,13 @@ fn joined(a: CoveredStretch, b: CoveredStretch) -> CoveredStretch {
 /// A market of a data set.
 #[derive(Clone, Debug)]
 pub struct Surveyed {
-    /// The market.
+    /// Definition of the market, its first one if a recording has several.
     pub market: Arc<Market>,
-    /// How it ended.
+    /// Time and value of its settlement; `None` if the data set holds no result.
     pub settlement: Option<Settlement>,
-    /// Its snapshots.
+    /// Number of its snapshot rows, rows of gaps and status changes included.
     pub rows: u64,
-    /// Its price.
+    /// Course of twice the mid, or of twice the last trade where there is no mid.
     pub course: PriceSeries,
 }
 
@@ -92,7 +92,7 @@ pub struct Surveyed {
 pub struct Survey {
     /// By series, last close of the event, event, strike and ticker.
     pub markets: Vec<Surveyed>,
-    /// Days and remarks.
+    /// Snapshots of each day, and what is odd without making the data unusable.
     pub soundness: Soundness,
 }
 

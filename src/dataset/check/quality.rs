@@ -20,19 +20,20 @@ const EXAMPLES: usize = 5;
 /// Longer than any long weekend: a pause of all markets together that is remarked on.
 const GAP: Span = Span::DAY.times(4);
 
-/// Something odd.
+/// How often something odd of one kind was found, with examples in words.
 #[derive(Clone, Debug, Default)]
 pub struct Remark {
-    /// How often.
+    /// Number of findings of this kind, those without an example included.
     pub count: u64,
-    /// The first of them.
+    /// Sentences that describe the first findings, at most 5.
     pub examples: Vec<String>,
 }
 
 /// What a look at all snapshots shows.
 #[derive(Clone, Debug, Default)]
 pub struct Soundness {
-    /// Remarks by kind.
+    /// Remarks by kind: `recorded_gap`, `off_grid`, `gap`, `no_snapshot`, `result_against_last_price`,
+    /// `winners_of_exclusive_event`.
     pub remarks: BTreeMap<&'static str, Remark>,
     /// Snapshots by UTC day, counted from 1970-01-01.
     pub days: BTreeMap<i64, u64>,
@@ -69,10 +70,10 @@ impl Soundness {
     }
 }
 
-/// Snapshots of a calendar month.
+/// Snapshots a day of one calendar month in UTC, from the first day of the data on.
 #[derive(Clone, Debug, Default)]
 pub struct CheckedMonth {
-    /// `2024-01`
+    /// Year and month as text, such as `2024-01`.
     pub name: String,
     /// The day the data begins with, 1 but in the first month.
     pub first_day: usize,
@@ -98,7 +99,7 @@ impl<'a> QualityLook<'a> {
         Self { markets, last, rows, before: None, found: Soundness::default() }
     }
 
-    /// Takes a snapshot.
+    /// Looks at the next snapshot, which must not be earlier than the one before.
     pub fn take(&mut self, snapshot: &Snapshot) {
         let market = &self.markets[snapshot.market.index()];
         if let Some(event) = snapshot.event {

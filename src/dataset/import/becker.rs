@@ -67,7 +67,7 @@ fn map(known: &[KnownColumn]) -> ColumnMap {
     })
 }
 
-/// The files of a dump.
+/// Paths of `markets*.parquet` and `trades*.parquet` of a dump, each list sorted by name.
 #[derive(Clone, Debug)]
 pub struct Dump {
     markets: Vec<PathBuf>,

@@ -40,11 +40,11 @@ impl SpilledRow for PackedRow {
     }
 }
 
-/// Candles.
+/// Makes one snapshot of each candle or quote row, at the moment at which the candle was known.
 pub struct CandleImport {
     /// How long after its time a candle is known, in microseconds.
     pub delay: i64,
-    /// What their volume is.
+    /// Whether the column `volume` counts contracts of one candle or of the market's life.
     pub volume: Volume,
 }
 

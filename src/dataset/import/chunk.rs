@@ -23,18 +23,18 @@ use super::super::DataError;
 
 const DAY: i64 = 86_400_000_000;
 
-/// A column to be read.
+/// A column of a foreign file to be read: its name here and there, and its type.
 #[derive(Clone, Debug)]
 pub struct Wanted {
-    /// Our name of it.
+    /// Name of the column in protogen, such as `ts` or `yes_price`, for messages.
     pub name: &'static str,
-    /// Its name in the file.
+    /// Name of the column in the foreign file, from `[columns]` of the map.
     pub column: String,
-    /// What its cells become.
+    /// How the cells are converted: to names, hashes, scaled integers or times.
     pub kind: CellKind,
 }
 
-/// What cells become.
+/// How the cells of a column are converted, whatever type the file gives them.
 #[derive(Clone, Copy, Debug)]
 pub enum CellKind {
     /// Names from a small set, as keys.
@@ -43,7 +43,7 @@ pub enum CellKind {
     Id,
     /// Exact decimals times ten to this power.
     Number(u32),
-    /// Microseconds since 1970.
+    /// Microseconds since 1970 UTC, from timestamps, text or whole numbers, by these rules.
     Time(TimeRules),
 }
 
@@ -56,37 +56,37 @@ pub struct TimeRules {
     pub unzoned_is_utc: bool,
 }
 
-/// A number or a time.
+/// One cell of a column that is read as numbers, times or ids.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TextCell {
-    /// Nothing there.
+    /// A null, a float NaN or an empty text; in ids of Parquet files only a null.
     Missing,
     /// Something there that does not fit.
     Unreadable,
-    /// The value.
+    /// A scaled number, microseconds since 1970 UTC, or the hash of an id.
     Value(i64),
 }
 
-/// A column of a chunk.
+/// The cells of one column, a row each; which variant depends on [`CellKind`].
 #[derive(Debug)]
 pub enum ChunkData {
-    /// Names.
+    /// Dictionary-encoded text of a column read as [`CellKind::Text`].
     Text(Texts),
-    /// Numbers, times, ids.
+    /// Integers of a column read as numbers, times or ids.
     Cells(TextCells),
 }
 
-/// Numbers, times or ids.
+/// Integer cells of a column: numbers, times or ids, one a row.
 #[derive(Debug)]
 pub enum TextCells {
     /// In every row a value: half the room, and nothing to ask.
     Values(Vec<i64>),
-    /// In some rows maybe none.
+    /// Cells of which some may be missing or unreadable.
     Mixed(Vec<TextCell>),
 }
 
 impl TextCells {
-    /// The cell of a row.
+    /// Returns the cell of a row, counted from 0 within the chunk.
     #[inline]
     #[must_use]
     pub fn get(&self, row: usize) -> TextCell {
@@ -96,7 +96,7 @@ impl TextCells {
         }
     }
 
-    /// Cells with other values.
+    /// Applies `change` to every value; missing and unreadable cells stay as they are.
     fn map(mut self, change: impl Fn(i64) -> i64) -> Self {
         match &mut self {
             Self::Values(values) => values.iter_mut().for_each(|value| *value = change(*value)),
@@ -122,33 +122,33 @@ impl FromIterator<TextCell> for TextCells {
 #[derive(Debug)]
 pub struct Texts {
     keys: Int32Array,
-    /// What the keys mean.
+    /// Text of each key; a key is the place in this array.
     pub names: StringArray,
 }
 
 impl Texts {
-    /// The key of a row.
+    /// Returns the dictionary key of a row; `None` where the cell is null, or empty in a CSV file.
     #[inline]
     #[must_use]
     pub fn key(&self, row: usize) -> Option<usize> {
         self.keys.is_valid(row).then(|| usize::try_from(self.keys.value(row)).ok()).flatten()
     }
 
-    /// The name in a row.
+    /// Returns the text of a row; `None` where the cell is null, or empty in a CSV file.
     #[must_use]
     pub fn name(&self, row: usize) -> Option<&str> {
         self.key(row).map(|key| self.names.value(key))
     }
 }
 
-/// Some rows of a file.
+/// Consecutive rows of a foreign file, with the columns of the map converted.
 #[derive(Debug)]
 pub struct Chunk<'a> {
-    /// The file.
+    /// Path of the Parquet or CSV file that the rows were read from.
     pub file: &'a Path,
     /// Number of its first row, from 1.
     pub first_row: u64,
-    /// How many.
+    /// Number of rows, the same in every column.
     pub rows: usize,
     columns: Vec<Option<ChunkData>>,
 }

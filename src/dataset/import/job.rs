@@ -27,13 +27,13 @@ const TICKER: usize = 1;
 
 /// What rows are, and what becomes of them.
 pub trait ImportKind: Sync {
-    /// A row.
+    /// One row as it is spilled and sorted, such as a trade or a candle.
     type Row: SpilledRow;
-    /// The columns of a chunk.
+    /// The columns that `row` reads, looked up once for each chunk.
     type Columns<'c>;
     /// What is known of a market from the rows before.
     type Known: Default + Clone + Send;
-    /// What a row is called.
+    /// Singular name of a row for messages, such as `trade` or `candle`.
     const NAME: &'static str;
     /// What the volumes of snapshots are like.
     const VOLUMES: Volumes;
@@ -62,15 +62,15 @@ pub trait ImportKind: Sync {
 
 /// Files of rows of a kind, and the markets they are held against.
 pub struct ImportJob<'a, K> {
-    /// What the rows are.
+    /// How rows are read and turned into snapshots: trades or candles, with their settings.
     pub kind: K,
-    /// The files, in any order.
+    /// Paths of the Parquet or CSV files; their order does not change the data set.
     pub files: &'a [PathBuf],
-    /// Their columns.
+    /// Columns to read, in the order of the kind's column list; `None` where one is not mapped.
     pub wanted: Vec<Option<Wanted>>,
-    /// Refusals that are counted.
+    /// Kinds of refusal that are counted and reported; any other ends the import.
     pub expected: Expected,
-    /// The markets.
+    /// All markets that rows may belong to, and which of them were asked for.
     pub markets: &'a Markets,
 }
 
@@ -156,7 +156,7 @@ struct Memories<T>(Vec<Mutex<Vec<Memory<T>>>>);
 #[derive(Clone, Default)]
 struct Memory<T> {
     known: T,
-    /// Whether it has a snapshot.
+    /// Whether the import has written a snapshot of the market.
     seen: bool,
 }
 
@@ -243,7 +243,7 @@ struct Made {
     twice: u64,
     /// Time and market of the first row that was there twice.
     first_twice: Option<(i64, u32)>,
-    /// First and last snapshot.
+    /// Times of the first and last snapshot, in microseconds since 1970; `None` without rows.
     times: Option<(i64, i64)>,
 }
 

@@ -19,7 +19,7 @@ use crate::dataset::write::writer::{PackedRow, SnapshotWriter, Volumes};
 const ONE_FILE: u64 = 131_072;
 const FEWEST: u64 = 4_096;
 const FILES_A_STRETCH: u64 = 64;
-/// Rows of a row group.
+/// Rows of each row group of a snapshots file; the last one may have fewer.
 const ROW_GROUP: usize = 32_768;
 
 /// The calendar months of all times there are, as microseconds since 1970.
@@ -52,7 +52,7 @@ impl Months {
         self.starts.partition_point(|&start| start <= micros).saturating_sub(1)
     }
 
-    /// `2024-01`
+    /// Returns year and month of a month number as text, such as `2024-01`.
     fn name(&self, month: usize) -> String {
         let date = Timestamp::from_micros(self.starts[month]).unwrap_or(Timestamp::MIN).date();
         date.get(..7).unwrap_or_default().to_owned()
@@ -62,15 +62,15 @@ impl Months {
 /// Where rows are put away: the number of their month, and of their series.
 pub type Place = (usize, usize);
 
-/// The rows of a file.
+/// One snapshots file to be made: its name, and which rows belong into it.
 pub struct LayoutPart {
     /// Its name in the data set.
     pub file: String,
-    /// Where they are.
+    /// Half-open range of month and series numbers whose rows belong to the file.
     pub places: Range<Place>,
-    /// Their series, and maybe others.
+    /// Half-open range of the series numbers of the rows; some may have no row here.
     pub series: Range<usize>,
-    /// How many they are.
+    /// Number of spilled rows that go into it, before those of one moment are joined.
     pub rows: u64,
 }
 

@@ -40,7 +40,7 @@ const NEEDED: usize = 4;
 /// Which markets and times an import is about.
 #[derive(Clone, Debug, Default)]
 pub struct MarketSelection {
-    /// Series; all if empty.
+    /// Tickers of the series whose rows are imported; empty = all series.
     pub series: Vec<String>,
     /// Rows before this are left out.
     pub since: Option<Timestamp>,
@@ -57,33 +57,33 @@ impl MarketSelection {
 /// What a ticker of a foreign file stands for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ListingMeaning {
-    /// A market, by its number.
+    /// A market of the import: its index in [`Markets::listings`].
     Market(usize),
     /// A market that was not asked for.
     NotAskedFor,
     /// A market that cannot be used.
     Refused,
-    /// None.
+    /// A ticker of a series that was asked for, but of no known market; its rows are refused.
     Unknown,
 }
 
 /// A market as rows are held against it. Times in microseconds since 1970.
 #[derive(Clone, Copy, Debug)]
 pub struct MarketLife {
-    /// First moment.
+    /// Opening of the market (`open_time`); earlier rows are refused.
     pub opens: i64,
-    /// Last moment of trading.
+    /// Close of the market (`close_time`), itself included; later rows are refused.
     pub closes: i64,
-    /// Number of its series.
+    /// Number of its series, from 0 in order of series ticker.
     pub series: usize,
-    /// Its number in its series.
+    /// Its number among the markets of its series, from 0 in order of ticker.
     pub place: usize,
 }
 
 /// All markets, by number in order of ticker.
 #[derive(Debug, Default)]
 pub struct Markets {
-    /// As they will be written.
+    /// Rows for `markets.parquet`, in order of ticker; the index is the market's number.
     pub listings: Vec<Listing>,
     /// As rows are held against them.
     pub lives: Vec<MarketLife>,
@@ -161,13 +161,13 @@ impl Markets {
         }
     }
 
-    /// What was asked for.
+    /// Returns which series and times the import is about.
     #[must_use]
     pub const fn selection(&self) -> &MarketSelection {
         &self.selection
     }
 
-    /// The ticker of a market.
+    /// Returns the ticker of a market, by its index in [`Self::listings`].
     #[must_use]
     pub fn ticker(&self, market: usize) -> &str {
         &self.listings[market].market.ticker

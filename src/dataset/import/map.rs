@@ -31,30 +31,30 @@ use super::chunk::{CellKind, TimeRules, Wanted};
 /// A column that an import knows.
 #[derive(Clone, Copy, Debug)]
 pub struct KnownColumn {
-    /// Our name of it.
+    /// Key of the column under `[columns]` of the map, such as `ts`.
     pub name: &'static str,
-    /// What its cells are.
+    /// Kind of its cells, which decides on the unit they are read in.
     pub meaning: ColumnMeaning,
-    /// Whether it cannot do without.
+    /// Whether a map that does not name the column is refused.
     pub required: bool,
 }
 
 /// What the cells of a column are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ColumnMeaning {
-    /// A moment.
+    /// A moment; `[time]` gives the unit of whole numbers and the zone of bare times.
     Time,
     /// A name from a small set.
     Text,
     /// A name that is different in each row.
     Id,
-    /// A price.
+    /// A price in the unit of `[units] price`, read as ten-thousandths of a dollar.
     Price,
-    /// A number of contracts.
+    /// A number of contracts in the unit of `[units] count`, read as hundredths.
     Count,
 }
 
-/// A column map.
+/// A column map as it stands in its TOML file: names, units, times and candles.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ColumnMap {
@@ -138,7 +138,7 @@ enum CandleEdge {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Volume {
-    /// Contracts traded within the candle.
+    /// Contracts traded within the candle alone; the import adds them up. The default.
     #[default]
     Period,
     /// Contracts traded since the market opened.
@@ -187,7 +187,7 @@ impl ColumnMap {
         }
     }
 
-    /// Whether a column is mapped.
+    /// Returns whether `[columns]` has an entry for one of our column names.
     #[must_use]
     pub fn has(&self, name: &str) -> bool {
         self.columns.contains_key(name)
@@ -210,7 +210,7 @@ impl ColumnMap {
         }
     }
 
-    /// What volumes are.
+    /// Returns what the column `volume` counts, from `[candles] volume` of the map.
     #[must_use]
     pub const fn volume(&self) -> Volume {
         self.candles.volume

@@ -8,17 +8,17 @@
 //! | file | what |
 //! |---|---|
 //! | `map.rs` | which column means what |
-//! | `piece.rs`, `chunk.rs` | reading them from Parquet or CSV |
+//! | `split.rs`, `chunk.rs` | reading them from Parquet or CSV |
 //! | `listing.rs` | the markets |
-//! | `trades.rs`, `tape.rs` | trades, and what they say about bid and ask |
+//! | `trades.rs`, `quotes_from_trades.rs` | trades, and what they say about bid and ask |
 //! | `candles.rs` | candles |
 //! | `row.rs` | what rows of either are held to |
 //! | `becker.rs` | the dump |
 //! | `layout.rs` | which rows go into which file |
 //! | `job.rs` | from files to files |
-//! | `shelf.rs` | rows that wait for their file |
-//! | `target.rs` | how the data set appears at once |
-//! | `refusal.rs` | what is not taken |
+//! | `spill.rs` | rows that wait for their file |
+//! | `staging.rs` | how the data set appears at once |
+//! | `rejects.rs` | rows that are not taken, counted by reason |
 
 mod becker;
 mod candles;
@@ -58,23 +58,23 @@ use rejects::Expected;
 use staging::StagedTarget;
 use trades::Trades;
 
-/// What is being done.
+/// The two stages of an import, which follow each other; for progress reports.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Stage {
-    /// Reading; progress in bytes.
+    /// Reading the foreign files; progress is in bytes of theirs.
     Reading,
-    /// Writing; progress in rows.
+    /// Writing the files of the data set; progress is in rows.
     Writing,
 }
 
 /// Told how far an import is: stage, done, of.
 pub type Progress<'a> = &'a mut dyn FnMut(Stage, u64, u64);
 
-/// How to import.
+/// Options of an import of any layout: where to, what, how strict, and within which limits.
 pub struct Settings<'a> {
     /// The data set to be made; must not be there yet.
     pub out: &'a Path,
-    /// What is asked for.
+    /// Series to import, and the time before which rows are left out.
     pub selection: MarketSelection,
     /// Count every row that cannot be used, instead of ending at the first that a source is not known to have.
     pub lenient: bool,
@@ -86,7 +86,7 @@ pub struct Settings<'a> {
     pub records_in_memory: usize,
     /// How many threads do the work; what they make does not depend on it.
     pub threads: usize,
-    /// Told how far it is.
+    /// Called with stage, amount done and total: bytes while reading, rows while writing.
     pub progress: Progress<'a>,
 }
 
@@ -99,24 +99,24 @@ impl Settings<'_> {
     }
 }
 
-/// What an import did.
+/// Counts of an import: rows taken and refused, and what the new data set holds.
 #[derive(Clone, Debug, Default)]
 pub struct Report {
-    /// Trades or candles.
+    /// What became of the rows of the trade or candle files.
     pub rows: RefusalTally,
     /// Records of markets; only of the dump.
     pub markets: RefusalTally,
-    /// Snapshots written.
+    /// Snapshot rows written; trades of a market at one moment make one together.
     pub snapshots: u64,
-    /// Files of snapshots.
+    /// Number of Parquet files of snapshots written.
     pub files: u64,
-    /// Markets written.
+    /// Number of rows written to `markets.parquet`.
     pub markets_written: u64,
     /// Markets left out because nothing is known of their prices; only of the dump.
     pub markets_without_rows: u64,
-    /// First snapshot.
+    /// Time of the earliest snapshot written; `None` until one is written.
     pub first: Option<Timestamp>,
-    /// Last snapshot.
+    /// Time of the latest snapshot written; `None` until one is written.
     pub last: Option<Timestamp>,
     /// What is assumed because the source does not say it.
     pub assumed: Vec<String>,
@@ -250,7 +250,7 @@ fn each_once(files: &[PathBuf]) -> Result<(), DataError> {
     twice.map_or(Ok(()), |file| Err(DataError::of_file(file, "is given twice; name each file once")))
 }
 
-/// Sizes of files together.
+/// Returns the sum of the file sizes, in bytes: the total of the progress while reading.
 fn bytes_of(files: &[PathBuf]) -> Result<u64, DataError> {
     let size = |file: &PathBuf| {
         let size = fs::metadata(file).map(|metadata| metadata.len());

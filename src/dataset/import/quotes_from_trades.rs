@@ -20,7 +20,7 @@ pub struct Prints {
     pub ask: Option<Price>,
     /// Lowest YES price that NO takers paid.
     pub bid: Option<Price>,
-    /// Hundredths of a contract.
+    /// Contracts traded by either side at that moment, in hundredths.
     pub count: i64,
 }
 
@@ -41,7 +41,7 @@ impl Prints {
 pub struct Tape {
     bid: Option<(Price, i64)>,
     ask: Option<(Price, i64)>,
-    /// Hundredths of a contract.
+    /// Contracts traded since the market opened, as far as known, in hundredths.
     pub volume: i64,
 }
 

@@ -13,7 +13,7 @@ pub enum RowRefusal {
     Missing(&'static str),
     /// A cell that is no number, no time, or has more decimals than the data set holds.
     Unreadable(&'static str),
-    /// Neither `yes` nor `no`.
+    /// A `taker_side` that is neither `yes` nor `no`, as it stands in the file.
     Side(String),
     /// A price that is not above $0 and below $1, in ten-thousandths of a dollar.
     PriceOutOfRange(&'static str, i64),
@@ -23,7 +23,7 @@ pub enum RowRefusal {
     NotADollar(i64, i64),
     /// The same, in a file whose prices are known to be cut to whole cents.
     TruncatedCents(i64, i64),
-    /// Fewer contracts than none.
+    /// A count, size or volume below zero, in hundredths of a contract.
     NegativeCount(i64),
     /// No contract: fractions that the source has cut off.
     NoContracts,
@@ -31,13 +31,13 @@ pub enum RowRefusal {
     Duplicate,
     /// A bid at or above the ask.
     Crossed(i64, i64),
-    /// A ticker without a market.
+    /// A ticker that the list of markets does not have, though its series was asked for.
     UnknownTicker(String),
     /// A ticker whose market was refused.
     MarketRefused(String),
-    /// Before the market opened.
+    /// A row earlier than `open_time` of the market with this ticker.
     BeforeOpen(String),
-    /// After the market closed.
+    /// A row later than `close_time` of the market with this ticker.
     AfterClose(String),
     /// A market whose record is older than its result.
     NotFinal(String),
@@ -48,7 +48,7 @@ pub enum RowRefusal {
 }
 
 impl RowRefusal {
-    /// A name for counting.
+    /// Returns the name under which the refusal is counted and reported, such as `off_grid`.
     #[must_use]
     pub const fn kind(&self) -> &'static str {
         match self {
@@ -115,7 +115,7 @@ impl fmt::Display for RowRefusal {
 /// Rows of one kind that were not taken.
 #[derive(Clone, Debug, Default)]
 pub struct RefusedRows {
-    /// How many.
+    /// Number of rows refused for this reason.
     pub count: u64,
     /// The first of them, with its place.
     pub first: String,
@@ -124,7 +124,7 @@ pub struct RefusedRows {
 /// What became of the rows of one kind of file.
 #[derive(Clone, Debug, Default)]
 pub struct RefusalTally {
-    /// Rows looked at.
+    /// Rows read from the files, whatever became of them.
     pub read: u64,
     /// Rows that are in the data set.
     pub taken: u64,
@@ -182,7 +182,7 @@ impl RefusalTally {
         }
     }
 
-    /// Rows that cannot be used.
+    /// Returns the number of refused rows of all kinds together.
     #[must_use]
     pub fn refused_rows(&self) -> u64 {
         self.refused.values().map(|refused| refused.count).sum()
@@ -194,7 +194,7 @@ impl RefusalTally {
 pub enum Expected {
     /// Those that a source is known to have.
     Kinds(&'static [&'static str]),
-    /// All.
+    /// Every kind is counted, none ends the import: made when `Settings::lenient` is set.
     All,
 }
 

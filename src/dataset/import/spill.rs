@@ -17,15 +17,15 @@ const NONE: u32 = u32::MAX;
 
 /// A row of a market at a time.
 pub trait SpilledRow: SortRecord + Send + Sync {
-    /// Number of its market.
+    /// Returns the index of its market among the markets of the import.
     fn market(&self) -> u32;
 }
 
-/// Takes rows.
+/// Collects rows by month and series; whenever it is full, they are written to a run file, ordered by place.
 pub struct SpillBuffer<'a, R> {
     months: &'a Months,
     folder: &'a Path,
-    /// What tells its files from those of other shelves.
+    /// What tells its files from those of other buffers of the same import.
     number: usize,
     limit: usize,
     rows: Vec<R>,

@@ -17,7 +17,7 @@ use crate::dataset::read::parquet_file;
 /// Rows of a chunk: so few that its columns stay in the cache.
 const ROWS: usize = 4_096;
 
-/// A piece of a file.
+/// A part of a file that one thread reads: a Parquet row group, or a whole CSV file.
 pub struct Piece<'a> {
     file: &'a Path,
     /// How much of the file it is.

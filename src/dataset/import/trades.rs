@@ -146,7 +146,7 @@ impl ImportKind for Trades {
     }
 }
 
-/// The columns of a chunk.
+/// The trade columns of a chunk; `None` where the map does not name an optional one.
 pub struct TradeColumns<'a> {
     ts: &'a TextCells,
     yes: &'a TextCells,

@@ -16,7 +16,7 @@ const BUFFER: usize = 1 << 18;
 
 /// Something that can be laid into a file.
 pub trait SortRecord: Copy + Ord {
-    /// How many bytes it takes.
+    /// Length of every record in a run file, in bytes.
     const SIZE: usize;
     /// When, in microseconds since 1970. What is earlier comes first, whatever else the order is by.
     fn at(&self) -> i64;
@@ -33,7 +33,7 @@ pub fn take<const N: usize>(bytes: &mut &[u8]) -> [u8; N] {
     *head
 }
 
-/// Collects records.
+/// Collects records to be sorted; whenever memory is full, it writes them to a file as a sorted run.
 #[derive(Debug)]
 pub struct Sorter<R> {
     folder: PathBuf,
@@ -111,7 +111,7 @@ impl<R: SortRecord> Sorter<R> {
     }
 }
 
-/// The order of records.
+/// The order of records in memory, as sorted keys that end in the records' numbers.
 #[derive(Debug, Default)]
 struct SortOrder {
     /// In order, one a record: as much of its time as there is room for, above its number.
@@ -190,11 +190,11 @@ impl SortedRun {
     }
 }
 
-/// Records in order.
+/// Gives out sorted records one by one: from memory, or merged from the run files.
 #[derive(Debug)]
 pub struct Sorted<R> {
     memory: Vec<R>,
-    /// Of those in memory.
+    /// The order of the records in `memory`; empty while runs are merged.
     order: SortOrder,
     /// How many of them have been given out.
     next: usize,

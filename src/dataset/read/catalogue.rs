@@ -24,16 +24,16 @@ use crate::dataset::DataError;
 /// The column of markets.parquet that only recordings have.
 pub(crate) const LISTED_TIME: &str = "listed_time";
 
-/// How a market ended.
+/// When a market was paid out, and at which value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Settlement {
-    /// When it was paid out.
+    /// Moment of the payment: the column `settlement_time`.
     pub at: Timestamp,
-    /// What YES paid.
+    /// Payment for one YES contract: $1 for `yes`, $0 for `no`, any price for `scalar`.
     pub value: Price,
 }
 
-/// A row of markets.parquet.
+/// A row of `markets.parquet`: definition and result of one market.
 #[derive(Clone, Debug)]
 pub struct MarketRow {
     /// Everything known at listing; the ids are set when the run's markets are put together.
@@ -54,18 +54,18 @@ impl MarketRow {
     }
 }
 
-/// The markets of a run.
+/// The markets of a run from all its data sets, numbered, with their settlements.
 #[derive(Debug, Default)]
 pub struct Catalogue {
     /// In the order in which they were listed, which is id order; at one moment by ticker.
     pub markets: Vec<Arc<Market>>,
-    /// How each ended.
+    /// Settlement of each market, indexed by market id; `None` where the data holds no result.
     pub settlements: Vec<Option<Settlement>>,
     /// Definitions that took the place of earlier ones, and when.
     pub redefined: Vec<(Timestamp, Arc<Market>)>,
-    /// Series by name.
+    /// Id of each series of the run, by series ticker.
     pub series: BTreeMap<String, SeriesId>,
-    /// For reading snapshots.
+    /// What the reader of snapshots needs: ids by ticker, and bounds to check rows against.
     pub tickers: Tickers,
 }
 
@@ -168,7 +168,7 @@ pub fn read_market_rows(file: &Path) -> Result<Vec<Result<MarketRow, DataError>>
     Ok((0..frame.height()).map(row).collect())
 }
 
-/// The typed columns of markets.parquet.
+/// The columns of `markets.parquet`, each checked for its type.
 struct MarketColumns<'a> {
     ticker: &'a StringChunked,
     event_ticker: &'a StringChunked,

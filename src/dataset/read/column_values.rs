@@ -44,7 +44,7 @@ impl<T: ArrowNativeType> ColumnValues<T> {
 
 /// What the columns of prices and counts hold.
 pub(crate) trait Primitive: ArrowNativeType {
-    /// Arrow's name of the type.
+    /// Arrow type of a column of these values: `Int32Type` for prices, `Int64Type` for counts.
     type Arrow: ArrowPrimitiveType<Native = Self>;
 }
 

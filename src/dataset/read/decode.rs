@@ -93,7 +93,7 @@ pub struct FilePlan {
     /// Index and first row of each.
     groups: Vec<(usize, u64)>,
     pub(crate) first: Timestamp,
-    /// Rows to be read.
+    /// Number of rows in the row groups to be read; 0 = nothing of the file is read.
     pub rows: u64,
 }
 

@@ -14,7 +14,7 @@ use super::column_values::ColumnValues;
 use super::column_values::{count_at, price_at};
 use crate::dataset::Problem;
 
-/// The columns of one level.
+/// Names of the two columns of one book level, such as `bid_2` and `bid_2_size`.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct LevelNames {
     pub(crate) price: &'static str,

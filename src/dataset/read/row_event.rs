@@ -9,7 +9,7 @@ pub enum RowEvent {
     Gap,
     /// The market was opened, halted or closed.
     Status(MarketStatus),
-    /// Its close moved.
+    /// The exchange moved the close of the market to this moment, earlier or later.
     CloseTime(Timestamp),
 }
 

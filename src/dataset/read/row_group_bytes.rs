@@ -21,7 +21,7 @@ pub(crate) fn extent(group: &RowGroupMetaData) -> Range<u64> {
     begin..ranges().map(|(start, length)| start + length).max().unwrap_or(begin)
 }
 
-/// A stretch of a file.
+/// The bytes of one row group in memory, addressed by their offsets in the file.
 #[derive(Debug)]
 pub(crate) struct Stored {
     begin: u64,

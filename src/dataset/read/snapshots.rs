@@ -29,17 +29,17 @@ const MOST_ROWS: usize = 4_096;
 /// A snapshot with what it says, before assumptions are made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Snapshot {
-    /// When.
+    /// Moment of the row: the column `ts`, in whole microseconds UTC.
     pub at: Timestamp,
-    /// Which market.
+    /// Id of the market in this run, found by the column `ticker`.
     pub market: MarketId,
-    /// Its quote as recorded.
+    /// Top of the book as recorded; empty in a row that tells an event.
     pub quote: Quote,
     /// What the row tells instead of a quote, if it is not for one.
     pub event: Option<RowEvent>,
 }
 
-/// What a dictionary key means.
+/// What a key of the ticker dictionary stands for: a market of the run, one outside it, or none known.
 #[derive(Clone, Copy, Debug)]
 enum KeyMeaning {
     Market(MarketId),
@@ -47,7 +47,7 @@ enum KeyMeaning {
     Unknown,
 }
 
-/// One file being read.
+/// One file being read: its decoder, the present batch, and the place in it.
 #[derive(Debug)]
 struct FileSource {
     plan: FilePlan,
@@ -210,12 +210,12 @@ fn read_quote(batch: &DecodedBatch, row: usize) -> Result<Quote, Problem> {
     })
 }
 
-/// Bad rows of one kind.
+/// Rows skipped because of one kind of [`Problem`], in lenient reading.
 #[derive(Debug, Default)]
 pub struct Skipped {
-    /// How many.
+    /// Number of rows skipped for this reason.
     pub count: u64,
-    /// The first of them.
+    /// The first of them as errors with file and row, at most 20.
     pub examples: Vec<DataError>,
 }
 
@@ -266,7 +266,7 @@ impl SnapshotStream {
         }
     }
 
-    /// Rows looked at so far.
+    /// Returns the number of rows read so far, skipped and unwanted ones included.
     #[must_use]
     pub const fn rows_read(&self) -> u64 {
         self.rows_read
@@ -277,7 +277,7 @@ impl SnapshotStream {
         self.skipped.iter().flatten().map(|(&kind, skipped)| (kind, skipped))
     }
 
-    /// Bad rows skipped, with examples.
+    /// Returns the bad rows skipped, by kind; empty unless reading was lenient.
     #[must_use]
     pub fn into_skipped(self) -> BTreeMap<&'static str, Skipped> {
         self.skipped.unwrap_or_default()

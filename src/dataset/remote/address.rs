@@ -6,7 +6,7 @@ use std::path::Path;
 /// Where a data set on a server is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Address {
-    /// How it is asked for.
+    /// Protocol of the server: the part of the address before `://`.
     pub scheme: Scheme,
     /// Bucket or container; over http the host, with its port.
     pub host: String,
@@ -14,18 +14,18 @@ pub struct Address {
     pub prefix: String,
 }
 
-/// How a server is asked.
+/// Protocol by which a server is asked for files.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Scheme {
     /// S3 and what is compatible with it.
     S3,
-    /// Google Cloud Storage.
+    /// Google Cloud Storage, addressed as `gs://bucket/prefix`.
     Gs,
-    /// Azure Blob Storage.
+    /// Azure Blob Storage, addressed as `az://container/prefix`.
     Az,
-    /// A web server, unencrypted.
+    /// A web server without encryption: `http://host/prefix`. It cannot list its files.
     Http,
-    /// A web server.
+    /// A web server over TLS: `https://host/prefix`. It cannot list its files.
     Https,
 }
 

@@ -35,7 +35,7 @@ const TRAILER: u64 = 8;
 pub struct Mirror {
     server: Server,
     folder: Folder,
-    /// By name.
+    /// The files of the data set on the server, sorted by name for a binary search.
     objects: Vec<Object>,
     /// What is here beyond the files' ends: a file's place in the list, and where a row group begins.
     held: Mutex<BTreeSet<(usize, u64)>>,

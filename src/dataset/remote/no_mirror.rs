@@ -8,7 +8,7 @@ use super::address::{Address, without_secrets};
 use crate::dataset::DataError;
 use crate::dataset::read::decode::FilePlan;
 
-/// There is none.
+/// Has no value: without the feature `cloud`, `open` always fails.
 #[derive(Debug)]
 pub enum Mirror {}
 

@@ -16,18 +16,18 @@ use crate::dataset::read::row_event::RowEvent;
 /// Text of which there are few.
 type Names = DictionaryArray<Int32Type>;
 
-/// A row of a recording.
+/// A row of a recorded snapshots file: a quote with deeper levels, or an event.
 #[derive(Clone, Debug)]
 pub struct RecordedRow {
     /// The quote; of an event, only when and where.
     pub packed: PackedRow,
     /// What happened, if it is not for a quote.
     pub event: Option<RowEvent>,
-    /// Levels from the second on.
+    /// Book levels behind the best bid and ask; empty for an event.
     pub deeper: Depth,
 }
 
-/// Writes snapshots of a recording.
+/// Writes a snapshots file with the columns of a recording: event, new close, book levels.
 pub struct RecordedWriter {
     inner: SnapshotWriter,
     levels: usize,

@@ -10,19 +10,19 @@ use super::writer::open_writer;
 use crate::dataset::DataError;
 use crate::dataset::io::durable;
 
-/// A column.
+/// The values of one column of a table, a row each.
 #[derive(Clone, Debug, PartialEq)]
 pub enum TableColumn {
-    /// Words.
+    /// Text, written as a string column.
     Text(Vec<String>),
-    /// Numbers, or none.
+    /// Numbers, written as 64-bit floats; `None` becomes a null.
     Real(Vec<Option<f64>>),
-    /// Counts.
+    /// Counts, written as unsigned 64-bit integers.
     Count(Vec<u64>),
 }
 
 impl TableColumn {
-    /// Number of rows.
+    /// Returns the number of rows, nulls included.
     #[must_use]
     pub const fn len(&self) -> usize {
         match self {
@@ -32,7 +32,7 @@ impl TableColumn {
         }
     }
 
-    /// Whether there is no row.
+    /// Returns whether the column has no row at all.
     #[must_use]
     pub const fn is_empty(&self) -> bool {
         self.len() == 0

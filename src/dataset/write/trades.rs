@@ -21,19 +21,19 @@ use crate::dataset::DataError;
 pub struct TradeRow<'a> {
     /// Microseconds since 1970 at which it became known.
     pub at: i64,
-    /// The market.
+    /// Ticker of the market in which it was traded.
     pub ticker: &'a str,
-    /// The exchange's name of it.
+    /// The exchange's id of the trade: the column `trade_id`.
     pub id: &'a str,
-    /// Price of YES.
+    /// Price of one YES contract; the NO side paid the rest of the dollar.
     pub yes_price: Price,
-    /// How many.
+    /// Number of contracts traded, in hundredths; written as the column `count`.
     pub contracts: Contracts,
-    /// What the taker bought.
+    /// Side that the taker bought: the column `taker_side`.
     pub taker: Side,
 }
 
-/// Writes a file of trades.
+/// Writes one Parquet file of trades; each block of rows becomes a row group.
 pub struct TradeWriter {
     file: PathBuf,
     writer: ArrowWriter<std::fs::File>,

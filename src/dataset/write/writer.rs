@@ -53,14 +53,14 @@ pub enum Volumes {
     Distances,
 }
 
-/// One row of `snapshots.parquet`.
+/// One row of `snapshots.parquet`, as the row-by-row writer takes it.
 #[derive(Clone, Debug)]
 pub struct SnapshotRow<'a> {
-    /// When.
+    /// Moment of the quote: the column `ts`, cut to whole microseconds.
     pub at: Timestamp,
-    /// Which market.
+    /// Ticker of the market, as in `markets.parquet`.
     pub ticker: &'a str,
-    /// Top of the book.
+    /// Best bid and ask with sizes, last trade and volume; whether it is assumed is not written.
     pub quote: Quote,
 }
 
@@ -68,25 +68,25 @@ pub struct SnapshotRow<'a> {
 /// 0 = none; counts in hundredths of a contract, negative = none. The order is that of a data set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct PackedRow {
-    /// Microseconds since 1970.
+    /// Moment of the quote, in microseconds since 1970 UTC.
     pub at: i64,
-    /// Number of its market.
+    /// Index of the market in the list that the writer of the file gets its tickers from.
     pub market: u32,
-    /// Best YES bid.
+    /// Best YES bid: the column `yes_bid`.
     pub bid: u16,
-    /// Best YES ask.
+    /// Best YES ask: the column `yes_ask`.
     pub ask: u16,
-    /// Last trade.
+    /// YES price of the last trade: the column `last_price`.
     pub last: u16,
     /// Midpoint, where only that is known.
     pub mid: u16,
-    /// Contracts at the bid.
+    /// Contracts on offer at the best YES bid: the column `yes_bid_size`.
     pub bid_size: i64,
-    /// Contracts at the ask.
+    /// Contracts on offer at the best YES ask: the column `yes_ask_size`.
     pub ask_size: i64,
     /// Contracts traded in the market's life.
     pub volume: i64,
-    /// Contracts held by either side.
+    /// Open interest: contracts held by either side. Negative = unknown.
     pub open_interest: i64,
 }
 
@@ -143,7 +143,7 @@ impl SortRecord for PackedRow {
     }
 }
 
-/// Writes `snapshots.parquet` row by row.
+/// Writes a Parquet file of snapshots, row by row or in blocks of packed rows.
 pub struct SnapshotWriter {
     file: PathBuf,
     writer: ArrowWriter<File>,
@@ -362,14 +362,14 @@ fn open_with(
     writer.map_err(|error| failed(&error))
 }
 
-/// A row of `markets.parquet`.
+/// A row of `markets.parquet` to be written: a market, its result and display text.
 #[derive(Clone, Debug)]
 pub struct Listing {
     /// Everything known at listing, but for its grid, which is written as `price_ranges`.
     pub market: Market,
     /// How it ended, if it has.
     pub settlement: Option<Settlement>,
-    /// What YES means, for people.
+    /// Short text of what YES means, for people; empty if unknown.
     pub yes_sub_title: String,
     /// Whether at most one market of its event pays.
     pub mutually_exclusive: bool,

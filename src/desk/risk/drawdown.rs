@@ -68,7 +68,7 @@ pub struct EquityWatch {
 }
 
 impl EquityWatch {
-    /// Starts with the bankroll.
+    /// Starts with the bankroll as equity, as its peak and as the first value of the day.
     #[must_use]
     pub fn new(bankroll: Money) -> Self {
         Self {
@@ -93,7 +93,7 @@ impl EquityWatch {
         true
     }
 
-    /// Equity changed.
+    /// Takes the new equity, and moves the peak or the deepest drawdown if it goes beyond them.
     #[inline]
     pub fn update(&mut self, equity: Money) {
         self.equity = equity;
@@ -110,19 +110,19 @@ impl EquityWatch {
         }
     }
 
-    /// Equity now.
+    /// Returns the latest equity: all cash plus the positions at their marks.
     #[must_use]
     pub const fn equity(&self) -> Money {
         self.equity
     }
 
-    /// Highest equity so far.
+    /// Returns the highest equity so far, at least the bankroll.
     #[must_use]
     pub const fn peak(&self) -> Money {
         self.peak
     }
 
-    /// Deepest drawdown so far.
+    /// Returns the deepest fall so far, as a share of the peak before it.
     #[must_use]
     pub fn deepest(&self) -> Fraction {
         drawdown(self.deepest.0, self.deepest.1)

@@ -8,17 +8,17 @@ use crate::domain::{Fraction, Money};
 /// The largest exposures allowed, as shares of equity.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ExposureLimits {
-    /// In one market.
+    /// Cap on positions and orders in one market: `risk.max_market_exposure`.
     pub market: Fraction,
     /// In all markets of one event.
     pub event: Fraction,
     /// In all markets of one series.
     pub series: Fraction,
-    /// In all.
+    /// Cap on positions and orders in all markets together: `risk.max_exposure`.
     pub total: Fraction,
 }
 
-/// Money at stake.
+/// Money at stake in open positions and orders, summed over all and by series, event and market.
 #[derive(Debug, Default)]
 pub struct Exposure {
     total: Money,
@@ -31,13 +31,13 @@ pub struct Exposure {
 /// What is at stake around one market.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Stakes {
-    /// In the market itself.
+    /// At stake in positions and orders of the market itself.
     pub market: Money,
-    /// In its event.
+    /// At stake in all markets of its event, this one included.
     pub event: Money,
-    /// In its series.
+    /// At stake in all markets of its series, this one included.
     pub series: Money,
-    /// In all.
+    /// At stake in all markets together, as in [`Exposure::total`].
     pub total: Money,
 }
 
@@ -57,13 +57,13 @@ impl Exposure {
         self.total
     }
 
-    /// The highest it ever was.
+    /// Returns the most that was ever at stake at once, zero at the start.
     #[must_use]
     pub const fn highest(&self) -> Money {
         self.highest
     }
 
-    /// Around one market.
+    /// Returns what is at stake in a market, in its event, in its series and in all.
     #[must_use]
     pub fn around(&self, book: &MarketState) -> Stakes {
         let at = |list: &[Money], index: usize| list.get(index).copied().unwrap_or_default();

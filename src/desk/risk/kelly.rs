@@ -12,9 +12,9 @@ use crate::domain::{Contracts, Fraction, Money, Probability, UnitCost};
 pub struct Scaling {
     /// The scenario's fraction of full Kelly.
     pub kelly_fraction: Fraction,
-    /// The drawdown scale.
+    /// The share of the usual bet that the present drawdown leaves, from 1 down to 0.
     pub drawdown: Fraction,
-    /// The estimate's own confidence.
+    /// The share of the stake that the strategy asks for with its estimate.
     pub confidence: Fraction,
 }
 

@@ -18,7 +18,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::domain::{Decimal6, EventId, Fraction, MarketId, Price, Probability, Side};
 
-/// The rules of one strategy.
+/// Thresholds of the win-rate and evidence rules: the scenario's `[kill_switch]` table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct KillRules {
     /// How many of the last closed positions the win rate looks at; not zero.
@@ -31,11 +31,11 @@ pub struct KillRules {
     pub evidence: Decimal6,
 }
 
-/// Which rule halted a strategy.
+/// Which of the two kill switch rules halted a strategy.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum KillRule {
-    /// Too few wins.
+    /// Too few of the last closed positions made a profit after fees.
     WinRate,
     /// The market's prices predicted better, beyond luck.
     Evidence,
@@ -44,9 +44,9 @@ pub enum KillRule {
 /// A rule that fired, with its figures in words.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HaltDecision {
-    /// The rule.
+    /// Which of the two kill switch rules fired.
     pub rule: KillRule,
-    /// Its figures.
+    /// What was counted and the limit it broke, in words for the journal.
     pub detail: String,
 }
 
@@ -213,7 +213,8 @@ impl KillSwitch {
         Some(HaltDecision { rule: KillRule::WinRate, detail })
     }
 
-    /// A market paid out.
+    /// Multiplies the evidence by what a settlement says of the belief at entry, and returns the halt that
+    /// this sets off. A scalar value, or a market without a counted entry, leaves the evidence as it is.
     pub fn settled(&mut self, market: MarketId, value: Price) -> Option<HaltDecision> {
         let index = self.wagers.iter().position(|wager| wager.market == market)?;
         let wager = self.wagers.swap_remove(index);

@@ -28,7 +28,7 @@ use trading_halt::{HaltRule, TradingHalt};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Refusal {
-    /// The owner, or a discrepancy with the exchange, stopped all new positions.
+    /// All new positions are stopped: by the operator, by a discrepancy with the exchange, or by the session.
     TradingHalted,
     /// The strategy's kill switch has fired.
     StrategyHalted,
@@ -48,7 +48,7 @@ pub enum Refusal {
     HeldOtherSide,
     /// Today's loss reached the daily limit.
     DailyLossLimit,
-    /// The drawdown scale is zero.
+    /// Equity is so far below its peak that the drawdown scale is zero.
     Drawdown,
     /// No valid price, or sizes out of range: it cannot be sized.
     CannotSize,
@@ -69,7 +69,7 @@ pub enum Refusal {
 }
 
 impl Refusal {
-    /// All refusals in gate order.
+    /// Every refusal once, in the order the gates are asked.
     pub const ALL: [Self; 19] = [
         Self::TradingHalted,
         Self::StrategyHalted,
@@ -122,17 +122,18 @@ impl Refusal {
 /// The scenario's `[risk]`, with what else the gates need.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RiskLimits {
-    /// Fraction of full Kelly.
+    /// Share of the full Kelly stake to bet, above 0 and at most 1.
     pub kelly_fraction: Fraction,
-    /// Exposure caps.
+    /// Caps on the money at stake in one market, event or series and in all, as shares of equity.
     pub exposure: ExposureLimits,
-    /// Drawdown scaling.
+    /// Drawdowns up to which bets are whole, and at which they are half.
     pub drawdown: DrawdownLimits,
     /// Loss within one UTC day after which nothing is opened, as a share of the day's first equity.
     pub daily_loss: Fraction,
-    /// Oldest quote traded on.
+    /// Age up to which a quote may be traded on; an older one is stale.
     pub max_quote_age: Span,
-    /// How fees round.
+    /// How the exchange rounds the account's fees; decides an order's worst fee and which charged fees are
+    /// accepted without a note.
     pub fee_rounding: FeeRounding,
     /// Whether kill switches are recorded but not obeyed.
     pub ignore_halts: bool,
@@ -141,24 +142,24 @@ pub struct RiskLimits {
 /// What is held in a market, as far as the gates ask.
 #[derive(Clone, Copy, Debug)]
 pub struct Holding {
-    /// Whose it is.
+    /// The strategy that owns the position.
     pub strategy: StrategyId,
-    /// Which side.
+    /// The side held, YES or NO.
     pub side: Side,
-    /// How many.
+    /// Contracts of that side held now.
     pub contracts: Contracts,
 }
 
 /// An opportunity with everything the gates look at.
 #[derive(Debug)]
 pub struct Candidate<'a> {
-    /// Whose opportunity it is.
+    /// The strategy whose belief makes the opportunity, and that would own the position.
     pub strategy: StrategyId,
-    /// The market.
+    /// The market to buy in, with its status, quote age and fees.
     pub book: &'a MarketState,
     /// The side, its price and the edge.
     pub opportunity: &'a Opportunity,
-    /// The estimate's confidence.
+    /// Share of the Kelly stake that the estimate asks for, from 0 (none) to 1 (all).
     pub confidence: Fraction,
     /// Limit price of the order that would be sent; `None` if the grid has none.
     pub limit: Option<Price>,
@@ -166,11 +167,11 @@ pub struct Candidate<'a> {
     pub holding: Option<Holding>,
     /// Whether an order of ours is open in the market.
     pub order_open: bool,
-    /// Whether the scanner's conditions hold.
+    /// Whether the market has the volume and time to close that the scanner asks for.
     pub scanned: bool,
-    /// Cash not reserved for orders.
+    /// Cash that no open order has reserved; the new order's worst cost must fit in it.
     pub free_cash: Money,
-    /// Now.
+    /// The time of the scan, against which the quote's age and the close are judged.
     pub now: Timestamp,
 }
 
@@ -185,25 +186,25 @@ pub struct Approved {
 }
 
 impl Approved {
-    /// The side traded.
+    /// Returns the side, YES or NO, whose contracts are bought or sold.
     #[must_use]
     pub const fn side(&self) -> Side {
         self.side
     }
 
-    /// Buy or sell.
+    /// Returns whether the order buys, to enter, or sells, to leave.
     #[must_use]
     pub const fn action(&self) -> Action {
         self.action
     }
 
-    /// How many.
+    /// Returns how many contracts to trade: whole ones to buy, all that is held to sell.
     #[must_use]
     pub const fn contracts(&self) -> Contracts {
         self.contracts
     }
 
-    /// Limit price of the side.
+    /// Returns the worst acceptable price, as a price of the side traded.
     #[must_use]
     pub const fn limit(&self) -> Price {
         self.limit
@@ -220,9 +221,9 @@ impl Approved {
 #[derive(Debug)]
 pub struct RiskManager {
     limits: RiskLimits,
-    /// Money at stake.
+    /// Money at stake in positions and open orders, which the caps are compared with.
     pub exposure: Exposure,
-    /// Equity and its peak.
+    /// Equity, its peak and its value at the start of the day, for sizing and loss limits.
     pub equity: EquityWatch,
     switches: Vec<KillSwitch>,
     trading_halted: Option<TradingHalt>,
@@ -241,19 +242,19 @@ impl RiskManager {
         }
     }
 
-    /// The limits in force.
+    /// Returns the limits in force, those of the latest settings.
     #[must_use]
     pub const fn limits(&self) -> &RiskLimits {
         &self.limits
     }
 
-    /// The drawdown scale now.
+    /// Returns the share of the usual bet that the present drawdown leaves, from 1 down to 0.
     #[must_use]
     pub fn scale(&self) -> Fraction {
         drawdown::scale(self.limits.drawdown, self.equity.equity(), self.equity.peak())
     }
 
-    /// A strategy's kill switch.
+    /// Returns the kill switch of one strategy, to tell it of outcomes or to lift its halt.
     pub fn switch(&mut self, strategy: StrategyId) -> &mut KillSwitch {
         &mut self.switches[strategy.index()]
     }
@@ -283,13 +284,13 @@ impl RiskManager {
         self.trading_halted.as_ref().is_some_and(TradingHalt::came_by_itself)
     }
 
-    /// Stops all new positions.
+    /// Stops all new positions until trading is resumed; exits stay possible.
     pub fn halt_trading(&mut self, rule: HaltRule, reason: String) {
         let before = self.trading_halted.take();
         self.trading_halted = Some(TradingHalt::after(before, rule, reason));
     }
 
-    /// Lifts [`halt_trading`](Self::halt_trading).
+    /// Lifts [`halt_trading`](Self::halt_trading); strategies halted by their own kill switch stay halted.
     pub fn resume_trading(&mut self) {
         self.trading_halted = None;
     }

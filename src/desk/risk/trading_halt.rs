@@ -7,13 +7,13 @@ use serde::Serialize;
 
 use super::kill_switch::KillRule;
 
-/// Why new positions stopped.
+/// What stopped new positions, for one strategy or for all trading.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum HaltRule {
-    /// A kill switch rule.
+    /// A rule of one strategy's kill switch fired; only that strategy is halted.
     Kill(KillRule),
-    /// The owner.
+    /// The owner asked for a halt of all trading, by command or by a `STOP` file.
     Owner,
     /// The exchange's account differs from ours.
     Discrepancy,
@@ -40,7 +40,7 @@ impl HaltRule {
 pub struct TradingHalt {
     /// The rule by which the desk halted itself, if it did; else the owner's.
     rule: HaltRule,
-    /// The latest reason.
+    /// The reason given with the latest halt, in words.
     reason: String,
 }
 
@@ -52,7 +52,7 @@ impl TradingHalt {
         Self { rule: before.unwrap_or(rule), reason }
     }
 
-    /// The latest reason.
+    /// Returns the reason given with the latest halt, in words.
     #[must_use]
     pub fn reason(&self) -> &str {
         &self.reason

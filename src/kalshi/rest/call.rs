@@ -45,7 +45,7 @@ impl Call {
         }
     }
 
-    /// With a parameter.
+    /// Adds a query parameter, which is percent-encoded on sending and not part of what is signed.
     pub fn with(mut self, name: &'static str, value: impl Into<String>) -> Self {
         self.query.push((name, value.into()));
         self
@@ -59,7 +59,7 @@ impl Call {
         }
     }
 
-    /// With a JSON body.
+    /// Sets the body to the JSON of a request struct, such as a new order.
     pub fn json(mut self, body: &impl serde::Serialize) -> Self {
         self.body = Some(serde_json::to_vec(body).expect("requests are plain structs of text and numbers"));
         self

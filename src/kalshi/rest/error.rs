@@ -15,24 +15,24 @@ pub enum ApiError {
     /// order by its client id before sending it again under another.
     #[error("{0}; the outcome is unknown: look up what the exchange has before repeating a write")]
     Unknown(String),
-    /// The exchange said no.
+    /// The exchange answered with a 4xx status other than 408 and 429: certainly nothing was done.
     #[error("{endpoint}: refused with {status} `{code}`: {message}{}", details_text(details.as_deref()))]
     Refused {
         /// The request, for instance `POST /portfolio/events/orders`.
         endpoint: String,
-        /// The HTTP status.
+        /// HTTP status of the answer: 4xx, but never 408 or 429.
         status: u16,
         /// The exchange's name of the reason; empty if it gave none.
         code: String,
-        /// The same for people.
+        /// The reason in words, as the exchange puts it.
         message: String,
-        /// More, in some.
+        /// JSON `details` of the answer, such as `post only cross`; `None` where it has none.
         details: Option<String>,
     },
     /// The answer to a read is not as documented.
     #[error("{endpoint}: {problem}; compare with the exchange's changelog before trading on")]
     Schema {
-        /// The request.
+        /// Method and path of the request, or what was read, for instance `GET /markets`.
         endpoint: String,
         /// The field and what is wrong with it.
         problem: String,

@@ -20,7 +20,7 @@ pub type Paged<T> = (Vec<T>, Option<String>);
 pub enum Half {
     /// What is going on, and what was over only lately.
     Live,
-    /// What is older.
+    /// Settled markets, and trades, from before the exchange's cutoff: the endpoints below `/historical`.
     Historical,
 }
 

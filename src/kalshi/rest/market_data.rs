@@ -11,7 +11,7 @@ use crate::kalshi::wire::{
     OneSchedule, OneSeries, OrderBooks, Page, Schedule, Series, SeriesList, TradesPage,
 };
 
-/// Most tickers in one request.
+/// Most market tickers that the exchange takes in one request.
 const TICKERS: usize = 100;
 /// Most items of one page, by list.
 pub(super) const EVENTS: &str = "200";
@@ -21,15 +21,15 @@ pub(super) const TRADES: &str = "1000";
 /// The states of markets that can be asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum StatusFilter {
-    /// Before their opening.
+    /// Before their opening, when no order is taken yet.
     Unopened,
-    /// Trading.
+    /// Open for trading: between opening and close, and not halted.
     Open,
-    /// Halted.
+    /// Halted by the exchange between opening and close; trading may resume.
     Paused,
     /// Past their close and not paid out.
     Closed,
-    /// Paid out.
+    /// Settled: the result is final and has been paid out.
     Settled,
 }
 
@@ -48,22 +48,22 @@ impl StatusFilter {
 /// Which markets; combinations are never among them.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct MarketFilter {
-    /// Of this series.
+    /// Only markets of the series with this ticker, such as `KXHIGHNY`; `None` = of any series.
     pub series_ticker: Option<String>,
-    /// Of this event.
+    /// Only markets of the event with this ticker, such as `KXHIGHNY-26NOV20`; `None` = of any event.
     pub event_ticker: Option<String>,
-    /// In this state.
+    /// Only markets in this state; `None` = in any. Not sent when historical markets are asked for.
     pub status: Option<StatusFilter>,
     /// Closing in this second or later.
     pub closing_since: Option<Timestamp>,
-    /// These; all if empty.
+    /// Only the markets with these tickers; empty = all. More than 100 are split by [`Rest::markets`].
     pub tickers: Vec<String>,
 }
 
-/// Which events.
+/// Which events [`Rest::events`] asks for; the default asks for all, without their markets.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct EventFilter {
-    /// Of this series.
+    /// Only events of the series with this ticker, such as `KXHIGHNY`; `None` = of any series.
     pub series_ticker: Option<String>,
     /// With a market in this state; `Paused` cannot be asked for.
     pub status: Option<StatusFilter>,
@@ -95,12 +95,12 @@ impl Rest {
         self.call(Call { answered_by_5xx: true, ..Call::get("/exchange/status") }).await
     }
 
-    /// When it trades.
+    /// Fetches the exchange's weekly trading hours and its announced maintenance windows.
     pub async fn schedule(&self) -> Result<Schedule, ApiError> {
         Ok(self.call::<OneSchedule>(Call::get("/exchange/schedule")).await?.schedule)
     }
 
-    /// One series.
+    /// Fetches one series by its ticker: among other things its category and its fees.
     pub async fn series(&self, ticker: &str) -> Result<Series, ApiError> {
         let call = Call::get(format!("/series/{}", part(ticker)?));
         Ok(self.call::<OneSeries>(call).await?.series)
@@ -127,7 +127,7 @@ impl Rest {
         self.all_pages::<EventFeeChangesPage>(call).await
     }
 
-    /// One event with its markets.
+    /// Fetches one event by its ticker, with its markets in [`ApiEvent::markets`].
     pub async fn event(&self, ticker: &str) -> Result<ApiEvent, ApiError> {
         let call = Call::get(format!("/events/{}", part(ticker)?));
         let OneEvent { mut event, markets } = self.call(call).await?;
@@ -135,7 +135,7 @@ impl Rest {
         Ok(event)
     }
 
-    /// Events.
+    /// Fetches all events that pass the filter, page by page to the end of the list.
     pub async fn events(&self, filter: &EventFilter) -> Result<Vec<ApiEvent>, ApiError> {
         let call = Call::get("/events")
             .with("limit", EVENTS)
@@ -145,7 +145,7 @@ impl Rest {
         self.all_pages::<EventsPage>(call).await
     }
 
-    /// Markets.
+    /// Fetches all markets that pass the filter, page by page, and at most 100 tickers a request.
     pub async fn markets(&self, filter: &MarketFilter) -> Result<Vec<ApiMarket>, ApiError> {
         if filter.tickers.is_empty() {
             return self.all_pages::<MarketsPage>(filter.call(&[])).await;
@@ -168,7 +168,7 @@ impl Rest {
         Ok((markets, (!next.is_empty()).then_some(next)))
     }
 
-    /// One market.
+    /// Fetches one live market by its ticker; one settled before the cutoff is refused with 404.
     pub async fn market(&self, ticker: &str) -> Result<ApiMarket, ApiError> {
         let call = Call::get(format!("/markets/{}", part(ticker)?));
         Ok(self.call::<OneMarket>(call).await?.market)

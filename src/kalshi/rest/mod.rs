@@ -170,7 +170,7 @@ impl Rest {
         Ok(Self { inner: Arc::new(inner) })
     }
 
-    /// The exchange it talks to.
+    /// Returns which exchange this client talks to: demo, production or a sandbox.
     #[must_use]
     pub fn environment(&self) -> Environment {
         self.inner.environment
@@ -182,7 +182,7 @@ impl Rest {
         *lock(&self.inner.skew)
     }
 
-    /// Asks and decodes.
+    /// Sends a request, a read again if that may help, and decodes the JSON of the answer.
     async fn call<T: DeserializeOwned>(&self, call: Call) -> Result<T, ApiError> {
         let body = self.answer(&call).await?;
         decode(&call.endpoint(), &body).map_err(|error| call.unreadable(error))
@@ -258,7 +258,7 @@ impl Rest {
         outcome
     }
 
-    /// Keeps to the rate limits.
+    /// Waits until the rate limit lets the request pass; fails as `NotSent` where that takes too long.
     async fn wait_for_turn(&self, call: &Call) -> Result<(), RequestFailure> {
         let patience =
             if call.is_read() { self.inner.pace.read_patience } else { self.inner.pace.write_patience };

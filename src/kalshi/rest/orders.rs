@@ -22,9 +22,9 @@ pub(super) const CREATE_PATH: &str = "/trade-api/v2/portfolio/events/orders";
 /// How an order is made smaller.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Decrease {
-    /// By so many.
+    /// Take so many contracts off what still rests: JSON `reduce_by`.
     By(Contracts),
-    /// To so many.
+    /// Leave so many contracts resting: JSON `reduce_to`.
     To(Contracts),
 }
 
@@ -59,12 +59,12 @@ impl Rest {
         }
     }
 
-    /// Stops [`arm_signatures`](Self::arm_signatures).
+    /// Stops keeping a signature in store, and drops the one that is there.
     pub fn disarm_signatures(&self) {
         self.inner.signatures.disarm();
     }
 
-    /// Places an order.
+    /// Places an order. The answer says how much of it traded at once and how much remains.
     pub async fn create_order(&self, order: &CreateOrder) -> Result<CreatedOrder, ApiError> {
         self.call(Call::write(Method::POST, ORDERS).json(order)).await
     }
@@ -145,12 +145,12 @@ impl Rest {
         Ok(self.call::<OrderGroupCreated>(call).await?.order_group_id)
     }
 
-    /// One order group.
+    /// Fetches an order group by its id: its limit, its orders, and whether it was tripped.
     pub async fn order_group(&self, id: &str) -> Result<OrderGroup, ApiError> {
         self.call(Call::get(format!("{GROUPS}/{}", part(id)?))).await
     }
 
-    /// Lets a group trade again.
+    /// Resets an order group that was tripped, so that it takes orders again.
     pub async fn reset_order_group(&self, id: &str) -> Result<(), ApiError> {
         self.change_group(id, "reset").await
     }

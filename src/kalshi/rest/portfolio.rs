@@ -11,30 +11,30 @@ use crate::kalshi::wire::{
     MarketPosition, OneOrder, OrdersPage, PositionsPage, SettlementsPage,
 };
 
-/// Most items of one page.
+/// Most orders, fills or positions of one page, sent as `limit`.
 const LIMIT: &str = "1000";
 /// The same for settlements, of which the API does not say how many it takes.
 const SETTLEMENTS: &str = "200";
 
-/// Which orders.
+/// Which of the account's orders [`Rest::orders`] asks for; the default asks for all.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct OrderFilter {
-    /// Of this market.
+    /// Only orders in the market with this ticker; `None` = in any market.
     pub ticker: Option<String>,
-    /// In this state.
+    /// Only orders in this state; `None` = resting, canceled and executed ones.
     pub status: Option<ApiOrderStatus>,
-    /// Since this second.
+    /// Only orders from this moment on, cut to the second and sent as `min_ts`; `None` = however old.
     pub since: Option<Timestamp>,
 }
 
-/// Which fills.
+/// Which of the account's fills [`Rest::fills`] asks for; the default asks for all.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct FillFilter {
-    /// Of this market.
+    /// Only fills in the market with this ticker; `None` = in any market.
     pub ticker: Option<String>,
     /// Of this order, by its name with the exchange.
     pub order_id: Option<String>,
-    /// Since this second.
+    /// Only fills from this moment on, cut to the second and sent as `min_ts`; `None` = however old.
     pub since: Option<Timestamp>,
 }
 
@@ -60,7 +60,7 @@ impl Rest {
         Ok(self.call::<OneOrder>(call).await?.order)
     }
 
-    /// Trades of our orders.
+    /// Fetches the fills of the account's orders that pass the filter, taker and maker alike.
     pub async fn fills(&self, filter: &FillFilter) -> Result<Vec<ApiFill>, ApiError> {
         let call = Call::get("/portfolio/fills")
             .with("limit", LIMIT)
@@ -93,7 +93,7 @@ impl Rest {
         self.call(Call::get("/account/limits")).await
     }
 
-    /// What requests cost.
+    /// Fetches how many tokens of the account's rate limit a request to each endpoint costs.
     pub async fn endpoint_costs(&self) -> Result<EndpointCosts, ApiError> {
         self.call(Call::get("/account/endpoint_costs")).await
     }

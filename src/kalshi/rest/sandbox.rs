@@ -11,10 +11,10 @@ use crate::kalshi::environment::Environment;
 use crate::kalshi::number;
 use crate::kalshi::schema::decode;
 
-/// Where a sandbox's clock stands.
+/// The answer to [`Rest::sandbox_advance`]: where the sandbox's clock stands after the move.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 pub struct SandboxClock {
-    /// Its time.
+    /// The sandbox's present time, from JSON `now_ts_ms` in Unix milliseconds.
     #[serde(rename = "now_ts_ms", deserialize_with = "number::millis")]
     pub now: Timestamp,
     /// Whether all it has to play back was played.

@@ -56,7 +56,7 @@ impl Store {
         *maker = Some(task.abort_handle());
     }
 
-    /// Makes no more.
+    /// Stops making signatures, and drops the one in store.
     pub fn disarm(&self) {
         if let Some(task) = self.maker.lock().unwrap_or_else(PoisonError::into_inner).take() {
             task.abort();

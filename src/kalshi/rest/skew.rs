@@ -9,9 +9,9 @@ use crate::domain::Timestamp;
 /// The exchange's clock minus ours lies between these, in milliseconds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ClockSkew {
-    /// At least.
+    /// Lower bound of the exchange's clock minus ours; above zero, ours is certainly behind.
     pub least_ms: i64,
-    /// At most.
+    /// Upper bound of the exchange's clock minus ours; below zero, ours is certainly ahead.
     pub most_ms: i64,
 }
 
@@ -42,7 +42,7 @@ impl ClockSkew {
     }
 }
 
-/// Reads a `Date` header.
+/// Reads an HTTP `Date` header; `None` if it is no date of RFC 2822.
 #[must_use]
 pub fn parse_date(text: &str) -> Option<Timestamp> {
     let zoned = jiff::fmt::rfc2822::parse(text).ok()?;

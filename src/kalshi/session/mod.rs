@@ -60,12 +60,12 @@ const READ_AGAIN: Duration = Duration::from_secs(1);
 /// How long the first sweep waits for the stream to come up.
 const STREAM_FIRST: Duration = Duration::from_secs(2);
 
-/// How a session runs.
+/// Where a session's news comes from, whose clock counts, and how much of each book it tells.
 #[derive(Clone, Debug)]
 pub struct SessionSettings {
     /// Whether market news comes over the WebSocket, or by sweeps alone.
     pub stream: bool,
-    /// Time between sweeps.
+    /// Time between regular sweeps, which end just before multiples of it; less than a minute counts as one.
     pub interval: Span,
     /// Whether time is the exchange's own, which goes on when asked.
     pub by_exchange: bool,
@@ -97,7 +97,7 @@ impl BookDepth {
     }
 }
 
-/// What finished in the background.
+/// The result of a request that ran beside the session's own loop.
 enum FinishedRequest {
     Task(TaskOutcome, Option<ApiError>),
     Swept(Result<Vec<MarketReport>, ApiError>, Duration),
@@ -109,17 +109,17 @@ enum FinishedRequest {
 /// Where the exchange's clock is on its way.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum ClockState {
-    /// Nobody waits.
+    /// The engine has not asked for the next moment since it was last told the time.
     Standing,
-    /// The engine asked.
+    /// The engine asked for the next moment, at most this one if given; open orders and reads come first.
     Asked(Option<Timestamp>),
-    /// The exchange was asked.
+    /// The exchange was asked to move its clock on, and has not said yet where it is.
     Under,
     /// It answered; what it told is being completed.
     Arrived(SandboxClockMessage),
 }
 
-/// The session.
+/// The one task of a live session: takes the engine's commands, and tells it what the exchange says.
 #[expect(clippy::struct_excessive_bools, reason = "they say independent things")]
 pub struct ExchangeSession {
     rest: Rest,
@@ -152,7 +152,7 @@ pub struct ExchangeSession {
     hours: TradingHours,
     /// When it is next looked at whether the exchange trades.
     hours_at: Instant,
-    /// Whether it is being asked.
+    /// Whether a request for the exchange's status and schedule is on its way.
     asking_hours: bool,
     /// Why nothing is traded at the exchange.
     paused: Option<Arc<str>>,
@@ -167,19 +167,19 @@ pub struct ExchangeSession {
 
 /// What a session is made of.
 pub struct SessionParts {
-    /// The REST client.
+    /// REST client for orders, order look-ups and the exchange's status.
     pub rest: Rest,
-    /// The key, for the stream.
+    /// The account's key, with which the WebSocket is opened; not used without a stream.
     pub credentials: Credentials,
-    /// What is known of markets.
+    /// The markets known so far; the session subscribes those that are not paid out as it starts.
     pub watch: MarketTracker,
-    /// Reads markets.
+    /// Reads markets and their series by REST: in sweeps, and one by one when the stream names them.
     pub reader: MarketReader,
     /// What is known of our orders.
     pub tracker: OrderTracker,
-    /// What the engine asks.
+    /// Commands from the engine's side; when all senders are dropped, the session drains and ends.
     pub asks: mpsc::Receiver<SessionCommand>,
-    /// What the engine is told.
+    /// Where the engine hears of everything; while it is full, news is held in the session.
     pub news: SyncSender<SessionEvent>,
     /// How the session stands, for whoever looks.
     pub link: Arc<Link>,
@@ -366,7 +366,7 @@ impl ExchangeSession {
         self.settings.by_exchange.then_some(self.exchange_now)
     }
 
-    /// Now, as markets see it.
+    /// Returns the time that markets go by: the exchange's clock if that counts, else this machine's.
     fn market_time(&self) -> Timestamp {
         if self.settings.by_exchange { self.exchange_now } else { clock::now() }
     }

@@ -19,7 +19,7 @@ const ASK_EVERY_IN_PAUSE: Duration = Duration::from_secs(5);
 const SOONEST: Duration = Duration::from_millis(50);
 /// How long the session waits for the first answer before it trades.
 const FIRST_ANSWER: Duration = Duration::from_secs(3);
-/// Hints come together.
+/// How long after a hint the exchange is asked, as hints of one pause come in a burst.
 const HINTS: Duration = Duration::from_millis(500);
 
 /// What the exchange says of itself, and has announced.

@@ -66,7 +66,7 @@ impl HeldChanges {
         self.items.push(Item::Frame(frame));
     }
 
-    /// Remembers that a book changed.
+    /// Holds that a book changed: several changes of it before the next release are told as one.
     pub fn changed(&mut self, id: BookId, clock: Option<u64>, at: Option<Timestamp>) {
         self.at = self.at.or(at);
         let next = self.items.len();
@@ -78,7 +78,7 @@ impl HeldChanges {
         }
     }
 
-    /// Tells all that is held.
+    /// Tells all that is held: messages as they came, and books as they are now, if that is news.
     pub fn release(&mut self, books: &OrderBooks, mut tell: impl FnMut(StreamEvent)) {
         self.at = None;
         let mut items = std::mem::take(&mut self.items);

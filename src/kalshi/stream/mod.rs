@@ -56,16 +56,16 @@ pub enum StreamEvent {
     Up,
     /// The connection is gone, or could not be made; another one will be. All books are stale.
     Down {
-        /// Why.
+        /// The cause in words, for a log: a close by the exchange, a broken socket, silence, no connection.
         reason: String,
     },
     /// A message that is not about a book.
     Frame(Frame),
     /// The best prices of a market, or the levels asked for, changed. Changes that belong together are told as one.
     Book {
-        /// The market.
+        /// Ticker of the market whose book changed.
         ticker: Arc<str>,
-        /// Its best prices now.
+        /// Best bid and ask of YES after the change, with the contracts at each.
         top: Top,
         /// Levels beneath, if they were asked for.
         deeper: Arc<Depth>,
@@ -74,19 +74,19 @@ pub enum StreamEvent {
     },
     /// A book cannot be relied on any more, until it is told again.
     Stale {
-        /// The market.
+        /// Ticker of the market whose book is not known at present.
         ticker: Arc<str>,
     },
     /// Messages of a channel were lost; what they may have said is to be read by REST.
     Missed {
-        /// The channel.
+        /// The channel that lost them; never [`StreamChannel::Books`], whose losses make books stale.
         channel: StreamChannel,
     },
     /// A message could not be read. Says which field of which message, and what to do.
     Schema(String),
 }
 
-/// How patient the stream is.
+/// The stream's time limits and pauses, how much it asks for at once, and how deep books are told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct StreamSettings {
     /// Without any message for so long, a ping included, the connection is given up.
@@ -99,11 +99,11 @@ pub struct StreamSettings {
     pub between_snapshots: Duration,
     /// Pause before the second attempt at what failed; it doubles with each failure.
     pub first_pause: Duration,
-    /// Longest pause.
+    /// Most that the doubled pause between attempts can grow to.
     pub longest_pause: Duration,
     /// What lasted so long was healthy, and failing again is a first failure.
     pub healthy: Duration,
-    /// Most markets in one command.
+    /// Most market tickers that one command to the exchange names; the rest go into further commands.
     pub chunk: usize,
     /// Levels of each book that are told; 1 = the best prices alone.
     pub levels: usize,

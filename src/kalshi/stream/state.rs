@@ -15,16 +15,16 @@ use super::change_batch::HeldChanges;
 use super::subscription::{self, ChannelSubscription, CommandPurpose, StreamCommand, SubscriptionPhase};
 use super::{StreamChannel, StreamEvent, StreamSettings, Want};
 
-/// What is to be done.
+/// What the driver of a [`StreamState`] has to carry out, in the order in which effects come.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Effect {
-    /// Send this text.
+    /// Send this JSON command over the socket, as one text message.
     Send(String),
-    /// Tell this.
+    /// Hand this event to whoever listens to the stream.
     Tell(StreamEvent),
     /// Drop the connection, if there is one, and make another after this pause.
     Reconnect {
-        /// The pause.
+        /// Time to wait before connecting again; it grows with each failure in a row, and has chance in it.
         after: Duration,
     },
 }
@@ -36,12 +36,12 @@ struct PendingAdvance {
     sent: bool,
 }
 
-/// Snapshots that were asked for.
+/// Snapshots that are on their way, or still to be asked for, after books lost messages.
 #[derive(Debug)]
 struct Recovery {
     /// Books that were whole before, and have to be again.
     lost: BTreeSet<BookId>,
-    /// When they were asked for.
+    /// When they were asked for; `None` while that is still to be done.
     asked: Option<Duration>,
     /// Not to be asked for before.
     not_before: Duration,
@@ -50,7 +50,7 @@ struct Recovery {
 /// The exchange's answers that end a subscription: its channel failed, or we read too slowly.
 const ENDS_SUBSCRIPTION: [i64; 2] = [10, 25];
 
-/// Everything the stream knows.
+/// The whole state of the stream: connection, subscriptions, books, and effects still to be carried out.
 #[derive(Debug)]
 pub struct StreamState {
     settings: StreamSettings,
@@ -96,18 +96,18 @@ impl StreamState {
         }
     }
 
-    /// The next thing to do.
+    /// Takes out the next effect to carry out; `None` when there is nothing to do.
     pub fn effect(&mut self) -> Option<Effect> {
         self.effects.pop_front()
     }
 
-    /// Whether there is a connection.
+    /// Returns whether there is a connection, by what was last told.
     #[must_use]
     pub const fn is_connected(&self) -> bool {
         self.connected.is_some()
     }
 
-    /// The connection is made.
+    /// Notes that a connection was made, and queues the commands that subscribe the channels.
     pub fn connected(&mut self, now: Duration) {
         self.connected = Some(now);
         self.heard = now;
@@ -155,7 +155,7 @@ impl StreamState {
         self.effects.push_back(Effect::Reconnect { after });
     }
 
-    /// Something is wanted.
+    /// Takes a wish, and queues the commands for it that can be sent now.
     pub fn want(&mut self, now: Duration, want: Want) {
         match want {
             Want::Markets(tickers) => {
@@ -173,7 +173,8 @@ impl StreamState {
         self.proceed(now);
     }
 
-    /// Time went on.
+    /// Checks the time limits: silence, commands without an answer, snapshots that do not come. Also sends
+    /// what had to wait.
     pub fn tick(&mut self, now: Duration) {
         if self.connected.is_none() {
             return;
@@ -206,7 +207,7 @@ impl StreamState {
         [silence, answer, ask, retry, self.snapshots_due()].into_iter().flatten().min()
     }
 
-    /// A message came.
+    /// Takes one text message from the socket; without a connection it is dropped.
     pub fn message(&mut self, now: Duration, text: &str) {
         self.heard = now;
         if self.connected.is_none() {

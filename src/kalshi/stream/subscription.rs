@@ -11,19 +11,19 @@ use crate::kalshi::book::SequenceGuard;
 /// A channel of the exchange's WebSocket.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum StreamChannel {
-    /// Turns in the lives of markets and events.
+    /// `market_lifecycle_v2`: turns in the lives of markets and events.
     Lifecycle,
-    /// Our trades.
+    /// `fill`: trades of the account's own orders.
     Fills,
-    /// Our orders.
+    /// `user_orders`: how the account's own orders stand, whenever that changes.
     Orders,
-    /// Our positions.
+    /// `market_positions`: the account's positions, whenever one changes.
     Positions,
-    /// Everybody's trades.
+    /// `trade`: public trades of the markets subscribed.
     Trades,
-    /// Best prices and volumes.
+    /// `ticker`: best prices, last price, volume and open interest of the markets subscribed.
     Tickers,
-    /// Order books.
+    /// `orderbook_delta`: a snapshot of the book of each market subscribed, then its changes.
     Books,
 }
 
@@ -39,7 +39,7 @@ impl StreamChannel {
         Self::Books,
     ];
 
-    /// The exchange's name of it.
+    /// Returns the exchange's name of the channel, which commands and answers carry.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -72,16 +72,16 @@ impl fmt::Display for StreamChannel {
     }
 }
 
-/// How far a subscription is.
+/// State of one channel's subscription on the present connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum SubscriptionPhase {
-    /// There is none.
+    /// Not subscribed, and no command for it is on its way.
     Off,
-    /// It was asked for.
+    /// The `subscribe` command was sent, and awaits its answer.
     Asked,
-    /// It is there.
+    /// Subscribed: `sid` is the exchange's id of the subscription, `since` when it was confirmed.
     On { sid: u64, since: Duration },
-    /// Its end was asked for.
+    /// The `unsubscribe` command was sent, and awaits its answer.
     Leaving,
 }
 
@@ -93,7 +93,7 @@ pub(super) struct ChannelSubscription {
     pub guard: SequenceGuard,
     /// Markets that were not asked for on this subscription yet.
     pub todo: Vec<Arc<str>>,
-    /// Nothing is asked for before.
+    /// Nothing is subscribed on this channel, and no market added, before this time.
     pub not_before: Duration,
     /// Failures since it was last healthy.
     pub failures: u32,

@@ -6,7 +6,7 @@ use super::MarketResult;
 use crate::domain::{Contracts, Money, Timestamp};
 use crate::kalshi::number;
 
-/// The cash of the account.
+/// Cash and portfolio value of the account, the answer of `GET /portfolio/balance`.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 pub struct Balance {
     /// What can be spent, over all matching engines. Whether resting orders are taken off already is not
@@ -16,7 +16,7 @@ pub struct Balance {
     /// What the positions are worth, in whole cents.
     #[serde(deserialize_with = "number::cents")]
     pub portfolio_value: Money,
-    /// As of.
+    /// Moment the amounts are as of, from `updated_ts` in whole Unix seconds.
     #[serde(rename = "updated_ts", deserialize_with = "number::seconds")]
     pub updated: Timestamp,
     /// By matching engine; an order can only spend the cash of its own.
@@ -29,7 +29,7 @@ pub struct Balance {
 pub struct ShardBalance {
     /// Its number; 0 has economics and weather.
     pub exchange_index: i64,
-    /// The cash there.
+    /// Cash that orders on this matching engine can spend; dollars as text in the JSON key `balance`.
     #[serde(rename = "balance", deserialize_with = "number::money")]
     pub available: Money,
 }
@@ -37,7 +37,7 @@ pub struct ShardBalance {
 /// What is held of one market.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 pub struct MarketPosition {
-    /// The market.
+    /// Ticker of the market the position is in, such as `KXHIGHNY-26NOV20-T55`.
     pub ticker: String,
     /// YES contracts; NO contracts are counted below zero.
     #[serde(rename = "position_fp", deserialize_with = "number::contracts")]
@@ -45,28 +45,28 @@ pub struct MarketPosition {
     /// What was paid for it, without fees.
     #[serde(rename = "market_exposure_dollars", deserialize_with = "number::money")]
     pub exposure: Money,
-    /// What reducing it has brought.
+    /// Profit or loss realized by reducing the position; a loss is negative.
     #[serde(rename = "realized_pnl_dollars", deserialize_with = "number::money")]
     pub realized_pnl: Money,
-    /// Fees paid in this market.
+    /// Trading fees the account has paid in this market so far.
     #[serde(rename = "fees_paid_dollars", deserialize_with = "number::money")]
     pub fees_paid: Money,
 }
 
-/// What a settled market paid.
+/// What one settled market paid the account, an entry of `GET /portfolio/settlements`.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 pub struct ApiSettlement {
-    /// The market.
+    /// Ticker of the market that was settled.
     pub ticker: String,
-    /// Its event.
+    /// Ticker of the event that the market belongs to.
     pub event_ticker: String,
-    /// How it ended.
+    /// Whether YES won, NO won, or each pays a part (JSON `market_result`).
     #[serde(rename = "market_result")]
     pub result: MarketResult,
-    /// YES contracts held.
+    /// YES contracts the account held at settlement; zero if it held none.
     #[serde(rename = "yes_count_fp", deserialize_with = "number::contracts")]
     pub yes_count: Contracts,
-    /// NO contracts held.
+    /// NO contracts the account held at settlement, counted above zero; zero if it held none.
     #[serde(rename = "no_count_fp", deserialize_with = "number::contracts")]
     pub no_count: Contracts,
     /// What it paid, in whole cents.
@@ -75,10 +75,10 @@ pub struct ApiSettlement {
     /// What one YES contract paid, in whole cents.
     #[serde(default, deserialize_with = "number::optional_cents")]
     pub value: Option<Money>,
-    /// When.
+    /// When the market was settled (JSON `settled_time`, RFC 3339).
     #[serde(rename = "settled_time", deserialize_with = "number::time")]
     pub at: Timestamp,
-    /// Fees of the whole position.
+    /// Trading fees of the whole position, from its first fill on, in dollars.
     #[serde(rename = "fee_cost", deserialize_with = "number::money")]
     pub fees: Money,
 }
@@ -88,37 +88,37 @@ pub struct ApiSettlement {
 pub struct AccountLimits {
     /// The exchange's name of the account's class.
     pub usage_tier: String,
-    /// For everything that only reads.
+    /// Bucket for requests that only read, such as market data and portfolio queries.
     pub read: RateLimit,
     /// For orders, amendments, cancels and order groups.
     pub write: RateLimit,
 }
 
-/// One bucket.
+/// A token bucket: requests take tokens out, and it refills steadily up to its capacity.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 pub struct RateLimit {
-    /// Tokens a second.
+    /// Tokens that come in per second while the bucket is not full.
     pub refill_rate: u32,
-    /// The most it holds.
+    /// The most tokens the bucket holds, and so the largest burst.
     pub bucket_capacity: u32,
 }
 
 /// What each request costs in tokens.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 pub struct EndpointCosts {
-    /// Where no line below fits.
+    /// Tokens a request costs that no entry of [`endpoint_costs`](Self::endpoint_costs) matches.
     pub default_cost: u32,
-    /// The exceptions.
+    /// Requests whose cost differs from the default; the first entry that matches counts.
     pub endpoint_costs: Vec<EndpointCost>,
 }
 
-/// What one request costs.
+/// Token cost of the requests with one HTTP method and path.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 pub struct EndpointCost {
-    /// `GET`, `POST`, …
+    /// HTTP method of the request, in capitals: `GET`, `POST`, …
     pub method: String,
     /// The whole path; a part like `:order_id` stands for anything.
     pub path: String,
-    /// In tokens.
+    /// Tokens that one such request takes out of its bucket.
     pub cost: u32,
 }

@@ -7,7 +7,7 @@ use super::market::optional_quoted;
 use crate::domain::{Contracts, Price, Timestamp};
 use crate::kalshi::number;
 
-/// The end of a candle.
+/// Prices of a market at the end of one period, and what traded within the period.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Candle {
     /// The last moment of its period; known from then on.
@@ -20,11 +20,11 @@ pub struct Candle {
     pub last: Option<Price>,
     /// Contracts traded in the period.
     pub volume: Contracts,
-    /// Contracts held at the end.
+    /// Open interest: contracts that members hold at the end of the period.
     pub open_interest: Contracts,
 }
 
-/// What must be there, and may be `null`.
+/// Reads a field that must be there but may be `null`.
 fn there<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Result<Option<T>, D::Error> {
     Option::deserialize(deserializer)
 }

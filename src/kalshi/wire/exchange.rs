@@ -25,64 +25,64 @@ pub struct ExchangeStatus {
 pub struct ShardStatus {
     /// Its number; 0 has economics and weather.
     pub exchange_index: i64,
-    /// Its own [`ExchangeStatus::exchange_active`].
+    /// Like [`ExchangeStatus::exchange_active`], for this matching engine alone.
     pub exchange_active: bool,
-    /// Its own [`ExchangeStatus::trading_active`].
+    /// Like [`ExchangeStatus::trading_active`], for this matching engine alone.
     pub trading_active: bool,
 }
 
-/// When the exchange trades.
+/// Announced trading hours and maintenance, from `GET /exchange/schedule`.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 pub struct Schedule {
     /// Weekly hours, each valid for a while.
     pub standard_hours: Vec<WeeklyHours>,
-    /// Announced pauses.
+    /// Announced maintenance, during which nothing trades whatever the weekly hours say.
     pub maintenance_windows: Vec<Maintenance>,
 }
 
 /// Trading hours by day of the week, Eastern time.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 pub struct WeeklyHours {
-    /// Valid from.
+    /// First moment at which these hours apply (JSON `start_time`, RFC 3339).
     #[serde(rename = "start_time", deserialize_with = "number::time")]
     pub from: Timestamp,
-    /// Valid until.
+    /// First moment at which these hours no longer apply (JSON `end_time`, RFC 3339).
     #[serde(rename = "end_time", deserialize_with = "number::time")]
     pub until: Timestamp,
-    /// Hours of the day.
+    /// Trading hours on Mondays, Eastern time; empty if nothing trades on that day.
     pub monday: Vec<DayHours>,
-    /// Hours of the day.
+    /// Trading hours on Tuesdays, Eastern time; empty if nothing trades on that day.
     pub tuesday: Vec<DayHours>,
-    /// Hours of the day.
+    /// Trading hours on Wednesdays, Eastern time; empty if nothing trades on that day.
     pub wednesday: Vec<DayHours>,
-    /// Hours of the day.
+    /// Trading hours on Thursdays, Eastern time; empty if nothing trades on that day.
     pub thursday: Vec<DayHours>,
-    /// Hours of the day.
+    /// Trading hours on Fridays, Eastern time; empty if nothing trades on that day.
     pub friday: Vec<DayHours>,
-    /// Hours of the day.
+    /// Trading hours on Saturdays, Eastern time; empty if nothing trades on that day.
     pub saturday: Vec<DayHours>,
-    /// Hours of the day.
+    /// Trading hours on Sundays, Eastern time; empty if nothing trades on that day.
     pub sunday: Vec<DayHours>,
 }
 
 /// One stretch of trading within a day, in minutes after midnight Eastern; a close of 0 is midnight.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 pub struct DayHours {
-    /// First minute.
+    /// First minute of trading, 0 to 1439, from a text such as `05:00`.
     #[serde(rename = "open_time", deserialize_with = "minute_of_day")]
     pub open: u16,
-    /// First minute after.
+    /// First minute without trading; 0 is the midnight that ends the day.
     #[serde(rename = "close_time", deserialize_with = "minute_of_day")]
     pub close: u16,
 }
 
-/// An announced pause.
+/// One announced maintenance window, from `start` until just before `end`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 pub struct Maintenance {
-    /// Its beginning.
+    /// First moment of the pause (JSON `start_datetime`, RFC 3339).
     #[serde(rename = "start_datetime", deserialize_with = "number::time")]
     pub start: Timestamp,
-    /// Its end.
+    /// First moment after the pause (JSON `end_datetime`, RFC 3339).
     #[serde(rename = "end_datetime", deserialize_with = "number::time")]
     pub end: Timestamp,
 }
@@ -90,13 +90,13 @@ pub struct Maintenance {
 /// From when on the live endpoints know things; what is older is only in `/historical/…`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 pub struct HistoricalCutoff {
-    /// Markets settled since.
+    /// Markets settled from this moment on are on the live endpoints.
     #[serde(rename = "market_settled_ts", deserialize_with = "number::time")]
     pub market_settled: Timestamp,
-    /// Trades since.
+    /// Trades made from this moment on are on the live endpoints.
     #[serde(rename = "trades_created_ts", deserialize_with = "number::time")]
     pub trades_created: Timestamp,
-    /// Orders changed since.
+    /// Orders last changed from this moment on are on the live endpoints.
     #[serde(rename = "orders_updated_ts", deserialize_with = "number::time")]
     pub orders_updated: Timestamp,
 }

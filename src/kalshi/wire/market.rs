@@ -8,19 +8,19 @@ use crate::domain::{Contracts, Decimal6, MarketStatus, Money, Price, PriceGrid, 
 use crate::kalshi::number::{self, Levels};
 use crate::kalshi::schema::SchemaError;
 
-/// A market.
+/// One market as the REST API describes it: the contracts YES and NO on one question.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 pub struct ApiMarket {
-    /// Its name.
+    /// Ticker of the market, unique on the exchange: `KXHIGHNY-26NOV20-T55`.
     pub ticker: String,
-    /// Its event's name.
+    /// Ticker of the event the market belongs to: `KXHIGHNY-26NOV20`.
     pub event_ticker: String,
     /// Whether it pays all or nothing.
     pub market_type: MarketType,
     /// The question; deprecated, so it may be absent.
     #[serde(default)]
     pub title: Option<String>,
-    /// What YES means, for people.
+    /// What YES means, in words for people: `56° or above`.
     pub yes_sub_title: String,
     /// Where it is in its life.
     pub status: ApiMarketStatus,
@@ -33,7 +33,7 @@ pub struct ApiMarket {
     /// The latest its result can come.
     #[serde(deserialize_with = "number::time")]
     pub latest_expiration_time: Timestamp,
-    /// When it was paid out.
+    /// When it was paid out; `None` while it is not settled.
     #[serde(default, deserialize_with = "number::optional_time")]
     pub settlement_ts: Option<Timestamp>,
     /// Best YES bid; `None` if nobody bids.
@@ -42,19 +42,19 @@ pub struct ApiMarket {
     /// Best YES ask; `None` if nobody asks.
     #[serde(rename = "yes_ask_dollars", deserialize_with = "quoted")]
     pub yes_ask: Option<Price>,
-    /// Contracts at the bid.
+    /// Contracts that rest at the best YES bid; zero if nobody bids.
     #[serde(rename = "yes_bid_size_fp", deserialize_with = "number::contracts")]
     pub yes_bid_size: Contracts,
-    /// Contracts at the ask.
+    /// Contracts on offer at the best YES ask; zero if nobody asks.
     #[serde(rename = "yes_ask_size_fp", deserialize_with = "number::contracts")]
     pub yes_ask_size: Contracts,
     /// Price of the last trade; `None` if it never traded.
     #[serde(rename = "last_price_dollars", deserialize_with = "quoted")]
     pub last: Option<Price>,
-    /// Contracts traded in its life.
+    /// Contracts traded since the market opened (JSON `volume_fp`).
     #[serde(rename = "volume_fp", deserialize_with = "number::contracts")]
     pub volume: Contracts,
-    /// Contracts held.
+    /// Open interest: contracts that members hold at present.
     #[serde(rename = "open_interest_fp", deserialize_with = "number::contracts")]
     pub open_interest: Contracts,
     /// How it ended; `None` until determined.
@@ -72,7 +72,7 @@ pub struct ApiMarket {
     /// The upper bound of the comparison.
     #[serde(default, deserialize_with = "number::optional_decimal")]
     pub cap_strike: Option<Decimal6>,
-    /// Valid prices.
+    /// Limit prices that orders in this market may carry, from the bands in `price_ranges`.
     #[serde(rename = "price_ranges", deserialize_with = "price_grid")]
     pub grid: PriceGrid,
     /// The matching engine it trades on.
@@ -144,9 +144,9 @@ impl ApiMarket {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum MarketType {
-    /// $1 or $0.
+    /// A YES contract pays either $1 or nothing.
     Binary,
-    /// Anything between.
+    /// A YES contract may also pay an amount between $0 and $1.
     Scalar,
 }
 
@@ -154,21 +154,21 @@ pub enum MarketType {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ApiMarketStatus {
-    /// Before its opening.
+    /// Listed, but not yet open for trading.
     Initialized,
-    /// Trading.
+    /// Open: orders are taken and matched.
     Active,
-    /// Halted; may come back.
+    /// Halted by the exchange; trading may resume later.
     Inactive,
     /// Past its close, no result yet.
     Closed,
     /// The result is known; a timer runs.
     Determined,
-    /// The result is challenged.
+    /// The result is challenged, so that nothing is paid out yet.
     Disputed,
-    /// The result was changed.
+    /// The result was corrected after it had been determined; not paid out yet.
     Amended,
-    /// Paid out; final.
+    /// Settled: positions were paid out and the result is final.
     Finalized,
 }
 
@@ -185,22 +185,22 @@ impl ApiMarketStatus {
     }
 }
 
-/// How a market ended.
+/// How a market was decided, the exchange's words for which side pays.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum MarketResult {
-    /// YES pays $1.
+    /// YES won: a YES contract pays $1 and a NO contract nothing.
     Yes,
-    /// NO pays $1.
+    /// NO won: a NO contract pays $1 and a YES contract nothing.
     No,
-    /// Both pay a part.
+    /// YES pays a settlement value between $0 and $1, and NO pays the rest of the $1.
     Scalar,
 }
 
 /// A market's book: bids of both sides, best last. NO prices are prices of NO.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 pub struct ApiOrderBook {
-    /// Bids for YES.
+    /// Bids for YES: one pair of price and contracts for each level.
     #[serde(rename = "yes_dollars", deserialize_with = "number::levels")]
     pub yes_bids: Levels,
     /// Bids for NO; an ask for YES at `1 − price`.
@@ -211,19 +211,19 @@ pub struct ApiOrderBook {
 /// A trade between any two members.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 pub struct ApiTrade {
-    /// Its name.
+    /// Identifier the exchange gave the trade, a UUID.
     pub trade_id: String,
-    /// The market.
+    /// Ticker of the market it happened in.
     pub ticker: String,
-    /// How many.
+    /// Contracts that changed hands, in hundredths of a contract.
     #[serde(rename = "count_fp", deserialize_with = "number::contracts")]
     pub count: Contracts,
-    /// Price of YES.
+    /// Price of one contract, as a price of YES; NO traded at `1 − price`.
     #[serde(rename = "yes_price_dollars", deserialize_with = "number::price")]
     pub yes_price: Price,
     /// Which side of the book the taker was on.
     pub taker_book_side: ApiBookSide,
-    /// When.
+    /// When the trade happened (JSON `created_time`, RFC 3339).
     #[serde(rename = "created_time", deserialize_with = "number::time")]
     pub at: Timestamp,
     /// Whether it was agreed outside the book.
@@ -235,7 +235,7 @@ fn quoted<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Price>, D
     number::price(deserializer).map(|price| Some(price).filter(|&price| is_quote(price)))
 }
 
-/// The same where it may be `null`.
+/// Reads a best price as `quoted` does; `null` is `None` too.
 pub(super) fn optional_quoted<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Price>, D::Error> {
     Ok(number::optional_price(deserializer)?.filter(|&price| is_quote(price)))
 }

@@ -38,9 +38,9 @@ mod envelope {
         BatchItem, Cancelled, CreatedOrder, EventFeeChange, MarketPosition, Schedule, Series,
     };
 
-    /// One page of a list.
+    /// One page of a list that the exchange hands out in pieces, by cursor.
     pub(crate) trait Page {
-        /// What is listed.
+        /// Type of the listed objects, such as [`ApiMarket`].
         type Item;
         /// The items, and the cursor of the next page; empty on the last.
         fn split(self) -> (Vec<Self::Item>, String);

@@ -36,9 +36,9 @@ impl ApiBookSide {
 pub enum WireTimeInForce {
     /// The rest stays in the book.
     GoodTillCanceled,
-    /// The rest is cancelled.
+    /// What does not trade at once is cancelled.
     ImmediateOrCancel,
-    /// All or nothing, at once.
+    /// Trades completely at once, or is cancelled without any trade.
     FillOrKill,
 }
 
@@ -46,31 +46,31 @@ pub enum WireTimeInForce {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum SelfTradePrevention {
-    /// The incoming one.
+    /// What is left of the incoming order (the taker) is cancelled; the resting one stays.
     TakerAtCross,
-    /// The resting one.
+    /// The resting order (the maker) is cancelled; the incoming one goes on.
     Maker,
 }
 
-/// A new order.
+/// A new limit order, the body of `POST /portfolio/events/orders`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct CreateOrder {
-    /// The market.
+    /// Ticker of the market to trade in.
     pub ticker: String,
     /// Its name with us, at most 64 characters and without `.`; used once for ever, which is what makes
     /// sending it twice safe.
     pub client_order_id: String,
-    /// Side of the YES book.
+    /// Side of the YES book it trades for: buying NO is an ask.
     pub side: ApiBookSide,
-    /// How many.
+    /// Contracts to trade, written as a text with two decimals: `10.00`.
     #[serde(serialize_with = "number::write_contracts")]
     pub count: Contracts,
-    /// Worst acceptable price of YES.
+    /// Limit, a price of YES: the most a bid pays, the least an ask takes.
     #[serde(serialize_with = "number::write_price")]
     pub price: Price,
-    /// How long it lives.
+    /// What becomes of the contracts that do not trade at once.
     pub time_in_force: WireTimeInForce,
-    /// Who gives way against ourselves.
+    /// Which order gives way if it would trade with another one of ours.
     pub self_trade_prevention_type: SelfTradePrevention,
     /// Cancelled at that second; only with good till cancelled.
     #[serde(skip_serializing_if = "Option::is_none", serialize_with = "number::write_seconds")]
@@ -81,7 +81,7 @@ pub struct CreateOrder {
     /// Never more than the position held; only with immediate or cancel.
     #[serde(skip_serializing_if = "is_false")]
     pub reduce_only: bool,
-    /// Cancelled when trading pauses.
+    /// Whether the exchange shall cancel it when trading pauses.
     #[serde(skip_serializing_if = "is_false")]
     pub cancel_order_on_pause: bool,
     /// The order group that limits it.
@@ -124,17 +124,17 @@ impl CreateOrder {
 /// A change of a resting order's price or size.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct AmendOrder {
-    /// The market.
+    /// Ticker of the market the order rests in.
     pub ticker: String,
     /// Side of the YES book, as it was.
     pub side: ApiBookSide,
-    /// The new price of YES.
+    /// The limit from then on, a price of YES; the present one to change only the size.
     #[serde(serialize_with = "number::write_price")]
     pub price: Price,
     /// What is filled already plus what shall rest.
     #[serde(serialize_with = "number::write_contracts")]
     pub count: Contracts,
-    /// Its name with us.
+    /// Client order id it has so far; `None` leaves the key out of the request.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub client_order_id: Option<String>,
     /// Its name with us from then on.
@@ -145,15 +145,15 @@ pub struct AmendOrder {
 /// The answer to a new order.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 pub struct CreatedOrder {
-    /// Its name with the exchange.
+    /// Identifier the exchange gave the order, a UUID; cancels and amendments name it.
     pub order_id: String,
-    /// Its name with us.
+    /// Client order id, the name we gave the order; `None` if the answer leaves it out.
     #[serde(default)]
     pub client_order_id: Option<String>,
-    /// Filled at once.
+    /// Contracts filled at once, as taker, before the exchange answered.
     #[serde(rename = "fill_count", deserialize_with = "number::contracts")]
     pub filled: Contracts,
-    /// Left resting.
+    /// Contracts left resting in the book; zero if the order is filled or cancelled.
     #[serde(rename = "remaining_count", deserialize_with = "number::contracts")]
     pub remaining: Contracts,
     /// Average price of YES of what was filled.
@@ -162,7 +162,7 @@ pub struct CreatedOrder {
     /// Average fee of a contract of what was filled.
     #[serde(default, deserialize_with = "number::optional_money")]
     pub average_fee_paid: Option<Money>,
-    /// When, by the exchange's clock.
+    /// When the exchange carried it out: `ts_ms`, Unix milliseconds by its clock.
     #[serde(rename = "ts_ms", deserialize_with = "number::millis")]
     pub at: Timestamp,
 }
@@ -172,45 +172,45 @@ pub struct CreatedOrder {
 pub struct Amended {
     /// Its name with the exchange, the same as before.
     pub order_id: String,
-    /// Its name with us.
+    /// Client order id, the name we gave the order; `None` if the answer leaves it out.
     #[serde(default)]
     pub client_order_id: Option<String>,
-    /// Left resting.
+    /// Contracts left resting in the book afterwards; `None` if the answer leaves it out.
     #[serde(rename = "remaining_count", default, deserialize_with = "number::optional_contracts")]
     pub remaining: Option<Contracts>,
-    /// Filled by the amendment.
+    /// Contracts that the amendment itself filled; `None` if the answer leaves it out.
     #[serde(rename = "fill_count", default, deserialize_with = "number::optional_contracts")]
     pub filled: Option<Contracts>,
-    /// When, by the exchange's clock.
+    /// When the exchange carried it out: `ts_ms`, Unix milliseconds by its clock.
     #[serde(rename = "ts_ms", deserialize_with = "number::millis")]
     pub at: Timestamp,
 }
 
-/// The answer to a decrease.
+/// The answer to a request that makes a resting order smaller.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 pub struct Decreased {
-    /// Its name with the exchange.
+    /// Identifier the exchange gave the order, a UUID.
     pub order_id: String,
-    /// Left resting.
+    /// Contracts left resting in the book after the decrease.
     #[serde(rename = "remaining_count", deserialize_with = "number::contracts")]
     pub remaining: Contracts,
-    /// When, by the exchange's clock.
+    /// When the exchange carried it out: `ts_ms`, Unix milliseconds by its clock.
     #[serde(rename = "ts_ms", deserialize_with = "number::millis")]
     pub at: Timestamp,
 }
 
-/// The answer to a cancel.
+/// The answer to a request that cancels a resting order.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 pub struct Cancelled {
-    /// Its name with the exchange.
+    /// Identifier the exchange gave the order, a UUID.
     pub order_id: String,
-    /// Its name with us.
+    /// Client order id, the name we gave the order; `None` if the answer leaves it out.
     #[serde(default)]
     pub client_order_id: Option<String>,
     /// What was taken out of the book.
     #[serde(deserialize_with = "number::contracts")]
     pub reduced_by: Contracts,
-    /// When, by the exchange's clock.
+    /// When the exchange carried it out: `ts_ms`, Unix milliseconds by its clock.
     #[serde(rename = "ts_ms", deserialize_with = "number::millis")]
     pub at: Timestamp,
 }
@@ -220,13 +220,13 @@ pub struct Cancelled {
 pub struct BatchItem<T> {
     /// The order's name with the exchange; a refused order has none.
     pub order_id: Option<String>,
-    /// Its name with us.
+    /// Client order id, the name we gave the order; `None` if the answer leaves it out.
     pub client_order_id: Option<String>,
     /// What became of it: the answer of a single request, or why not.
     pub outcome: Result<T, ApiErrorBody>,
 }
 
-/// One cancel of a batch.
+/// One order to cancel, an entry of a batch cancel request.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct CancelItem {
     /// The order's name with the exchange.
@@ -235,57 +235,57 @@ pub struct CancelItem {
     pub market_ticker: String,
 }
 
-/// Where a resting order stands.
+/// Whether an order rests, was cancelled or was filled (JSON `status`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ApiOrderStatus {
-    /// In the book.
+    /// What is left of it rests in the order book.
     Resting,
     /// Gone before it was filled, perhaps in part.
     Canceled,
-    /// Filled.
+    /// Filled completely, so that nothing of it rests any more.
     Executed,
 }
 
 /// An order as the exchange has it.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 pub struct ApiOrder {
-    /// Its name with the exchange.
+    /// Identifier the exchange gave the order, a UUID; cancels and amendments name it.
     pub order_id: String,
     /// Its name with us; empty if it was not placed by a program.
     pub client_order_id: String,
-    /// The market.
+    /// Ticker of the market it was placed in.
     pub ticker: String,
-    /// Side of the YES book.
+    /// Side of the YES book it trades for (JSON `book_side`).
     #[serde(rename = "book_side")]
     pub side: ApiBookSide,
-    /// Where it stands.
+    /// Whether it rests, was cancelled or was filled.
     pub status: ApiOrderStatus,
     /// Its limit, as a price of YES.
     #[serde(rename = "yes_price_dollars", deserialize_with = "number::price")]
     pub yes_price: Price,
-    /// Asked for.
+    /// Contracts it is for in all, filled ones included; amending or decreasing it changes this.
     #[serde(rename = "initial_count_fp", deserialize_with = "number::contracts")]
     pub initial: Contracts,
-    /// Filled.
+    /// Contracts filled so far, as taker and as maker together.
     #[serde(rename = "fill_count_fp", deserialize_with = "number::contracts")]
     pub filled: Contracts,
-    /// Still in the book.
+    /// Contracts still resting in the book; zero once it is cancelled or filled.
     #[serde(rename = "remaining_count_fp", deserialize_with = "number::contracts")]
     pub remaining: Contracts,
-    /// Fees of what it took.
+    /// Taker fees: those of the fills in which it took resting orders.
     #[serde(rename = "taker_fees_dollars", deserialize_with = "number::money")]
     pub taker_fees: Money,
-    /// Fees of what others took of it.
+    /// Maker fees: those of the fills in which it was the resting order.
     #[serde(rename = "maker_fees_dollars", deserialize_with = "number::money")]
     pub maker_fees: Money,
     /// The order group that limits it.
     #[serde(default)]
     pub order_group_id: Option<String>,
-    /// When it was placed.
+    /// When it was placed (JSON `created_time`); `None` if the answer leaves it out.
     #[serde(rename = "created_time", default, deserialize_with = "number::optional_time")]
     pub created: Option<Timestamp>,
-    /// When it last changed.
+    /// When it last changed (JSON `last_update_time`); `None` if the answer leaves it out.
     #[serde(rename = "last_update_time", default, deserialize_with = "number::optional_time")]
     pub updated: Option<Timestamp>,
 }
@@ -293,27 +293,27 @@ pub struct ApiOrder {
 /// One trade of one of our orders.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 pub struct ApiFill {
-    /// Its name.
+    /// Identifier of the trade; the stream's `fill` message of the same trade has it too.
     pub trade_id: String,
     /// The order's name with the exchange.
     pub order_id: String,
-    /// The market.
+    /// Ticker of the market it happened in.
     pub ticker: String,
-    /// Side of the YES book.
+    /// Side of the YES book our order was on (JSON `book_side`).
     #[serde(rename = "book_side")]
     pub side: ApiBookSide,
-    /// Price of YES.
+    /// Price of one contract, as a price of YES; NO traded at `1 − price`.
     #[serde(rename = "yes_price_dollars", deserialize_with = "number::price")]
     pub yes_price: Price,
-    /// How many.
+    /// Contracts traded in this fill, in hundredths of a contract.
     #[serde(rename = "count_fp", deserialize_with = "number::contracts")]
     pub count: Contracts,
-    /// Whether we took.
+    /// Whether our order was the taker; if not, it was the resting order, the maker.
     pub is_taker: bool,
     /// The fee charged, rounding and rebates included.
     #[serde(rename = "fee_cost", deserialize_with = "number::money")]
     pub fee: Money,
-    /// When.
+    /// When it happened (JSON `created_time`); `None` if the answer leaves it out.
     #[serde(rename = "created_time", default, deserialize_with = "number::optional_time")]
     pub at: Option<Timestamp>,
 }
@@ -321,7 +321,7 @@ pub struct ApiFill {
 /// The answer to a new order group.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 pub struct OrderGroupCreated {
-    /// Its name.
+    /// Identifier of the new group, a UUID, for [`CreateOrder::order_group_id`].
     pub order_group_id: String,
 }
 

@@ -3,13 +3,13 @@
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 
-/// Why a request was refused.
+/// Why the exchange refused a request, read from the body of its answer.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 pub struct ApiErrorBody {
     /// The exchange's name of the reason; empty where it gives none.
     #[serde(default)]
     pub code: String,
-    /// For people.
+    /// The reason in words for people; empty where none is given.
     #[serde(default)]
     pub message: String,
     /// More, in some; what is not text is kept as its JSON.
@@ -51,7 +51,7 @@ impl ApiErrorBody {
     }
 }
 
-/// An oddity in the details must not hide the code.
+/// Reads details of any JSON type, so that an oddity in them does not hide the code.
 fn any_text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
     Ok(match Value::deserialize(deserializer)? {
         Value::Null => None,

@@ -6,14 +6,14 @@ use super::ApiMarket;
 use crate::domain::{Decimal6, FeeSchedule, FeeType, Timestamp};
 use crate::kalshi::number;
 
-/// A recurring question.
+/// A question asked again and again, such as the daily high in New York, with its fees.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 pub struct Series {
-    /// Its name.
+    /// Ticker of the series, unique on the exchange: `KXHIGHNY`.
     pub ticker: String,
-    /// For people.
+    /// Title for people: `Highest temperature in NYC`.
     pub title: String,
-    /// Its main category.
+    /// Main category in the exchange's words: `Climate and Weather`.
     pub category: String,
     /// Which fee formula its markets use.
     #[serde(deserialize_with = "fee_type")]
@@ -34,21 +34,21 @@ impl Series {
 /// A change of a series' fees.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 pub struct ApiFeeChange {
-    /// The series.
+    /// Ticker of the series whose fees change.
     pub series_ticker: String,
-    /// The formula from then on.
+    /// Fee formula that applies from [`at`](Self::at) on.
     #[serde(deserialize_with = "fee_type")]
     pub fee_type: FeeType,
     /// The multiplier from then on, in parts per million.
     #[serde(rename = "fee_multiplier", deserialize_with = "multiplier_ppm")]
     pub fee_multiplier_ppm: u32,
-    /// When.
+    /// First moment of the new fees (JSON `scheduled_ts`, RFC 3339).
     #[serde(rename = "scheduled_ts", deserialize_with = "number::time")]
     pub at: Timestamp,
 }
 
 impl ApiFeeChange {
-    /// The fees from then on.
+    /// Returns formula and multiplier as they apply from the change on.
     #[must_use]
     pub const fn fees(&self) -> FeeSchedule {
         FeeSchedule { fee_type: self.fee_type, multiplier_ppm: self.fee_multiplier_ppm }
@@ -58,15 +58,15 @@ impl ApiFeeChange {
 /// A change of the fees of one event; what is `None` is again as the series has it.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 pub struct EventFeeChange {
-    /// The event.
+    /// Ticker of the event whose fees change.
     pub event_ticker: String,
-    /// Its own formula.
+    /// Fee formula of the event; `None` if that of its series applies.
     #[serde(rename = "fee_type_override", deserialize_with = "optional_fee_type")]
     pub fee_type: Option<FeeType>,
     /// Its own multiplier, in parts per million.
     #[serde(rename = "fee_multiplier_override", deserialize_with = "optional_multiplier_ppm")]
     pub fee_multiplier_ppm: Option<u32>,
-    /// When.
+    /// First moment of the new fees (JSON `scheduled_ts`, RFC 3339).
     #[serde(rename = "scheduled_ts", deserialize_with = "number::time")]
     pub at: Timestamp,
 }
@@ -82,13 +82,13 @@ impl EventFeeChange {
 /// A group of markets on one question.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 pub struct ApiEvent {
-    /// Its name.
+    /// Ticker of the event, unique on the exchange: `KXHIGHNY-26NOV20`.
     pub event_ticker: String,
-    /// Its series.
+    /// Ticker of the series the event belongs to: `KXHIGHNY`.
     pub series_ticker: String,
-    /// For people.
+    /// Title for people: `Highest temperature in NYC on Nov 20, 2026?`
     pub title: String,
-    /// For people: usually the date.
+    /// Second title for people, usually the date: `On Nov 20, 2026`.
     pub sub_title: String,
     /// Whether at most one of its markets pays YES.
     pub mutually_exclusive: bool,
@@ -98,10 +98,10 @@ pub struct ApiEvent {
     /// The period asked about, if it is not a day.
     #[serde(default)]
     pub strike_period: Option<String>,
-    /// Its own fee formula.
+    /// Fee formula of the event; `None` if that of its series applies.
     #[serde(rename = "fee_type_override", default, deserialize_with = "optional_fee_type")]
     pub fee_type: Option<FeeType>,
-    /// Its own fee multiplier, in parts per million.
+    /// Fee multiplier of the event in parts per million; `None` if that of its series applies.
     #[serde(rename = "fee_multiplier_override", default, deserialize_with = "optional_multiplier_ppm")]
     pub fee_multiplier_ppm: Option<u32>,
     /// The matching engine it trades on.

@@ -16,7 +16,7 @@ use crate::kalshi::number::{self, Levels};
 /// The whole book of one market: bids for YES and bids for NO, each at prices of its own side.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 pub struct BookSnapshot {
-    /// The market.
+    /// Ticker of the market whose book this is.
     #[serde(rename = "market_ticker", deserialize_with = "name")]
     pub ticker: Arc<str>,
     /// The market's clock; everything up to it is contained.
@@ -25,7 +25,7 @@ pub struct BookSnapshot {
     /// Bids for YES. The exchange leaves out a side that is empty.
     #[serde(rename = "yes_dollars_fp", default, deserialize_with = "number::levels")]
     pub yes: Levels,
-    /// Bids for NO.
+    /// Bids for NO, at prices of NO; empty if the exchange leaves the side out.
     #[serde(rename = "no_dollars_fp", default, deserialize_with = "number::levels")]
     pub no: Levels,
 }
@@ -33,21 +33,21 @@ pub struct BookSnapshot {
 /// A change of one level of a book.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 pub struct BookDelta {
-    /// The market.
+    /// Ticker of the market whose book changed.
     #[serde(rename = "market_ticker", deserialize_with = "name")]
     pub ticker: Arc<str>,
     /// The market's clock; several changes may share one.
     #[serde(default)]
     pub clock: Option<u64>,
-    /// Whose bids.
+    /// Side whose bids the level belongs to, YES or NO.
     pub side: Side,
     /// The level, a price of that side.
     #[serde(rename = "price_dollars", deserialize_with = "number::price")]
     pub price: Price,
-    /// How much more, or less.
+    /// Contracts added to the level; negative where they were taken or withdrawn.
     #[serde(rename = "delta_fp", deserialize_with = "number::contracts")]
     pub change: Contracts,
-    /// When, by the exchange's clock.
+    /// When it changed: `ts_ms`, Unix milliseconds by the exchange's clock; `None` if not sent.
     #[serde(rename = "ts_ms", default, deserialize_with = "number::optional_millis")]
     pub at: Option<Timestamp>,
 }
@@ -55,14 +55,14 @@ pub struct BookDelta {
 /// A message of the order book channel.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum BookFrame {
-    /// The whole book.
+    /// All levels of a market's book, to replace what was known of it.
     Snapshot(BookSnapshot),
-    /// A change of it.
+    /// A change of one level, to be applied to the book.
     Delta(BookDelta),
 }
 
 impl BookFrame {
-    /// The market.
+    /// Returns the ticker of the market the message is about.
     #[must_use]
     pub const fn ticker(&self) -> &Arc<str> {
         match self {
@@ -71,7 +71,7 @@ impl BookFrame {
         }
     }
 
-    /// The market's clock, if sent.
+    /// Returns the market's clock, which orders snapshots and deltas; `None` if not sent.
     #[must_use]
     pub const fn clock(&self) -> Option<u64> {
         match self {
@@ -80,7 +80,7 @@ impl BookFrame {
         }
     }
 
-    /// When, by the exchange's clock, if sent.
+    /// Returns when a delta happened by the exchange's clock; `None` for a snapshot, or if not sent.
     #[must_use]
     pub const fn at(&self) -> Option<Timestamp> {
         match self {
@@ -93,7 +93,7 @@ impl BookFrame {
 /// The best prices of a market and what traded in it.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 pub struct Ticker {
-    /// The market.
+    /// Ticker of the market the prices are of.
     #[serde(rename = "market_ticker", deserialize_with = "name")]
     pub ticker: Arc<str>,
     /// Price of the last trade; `None` = never traded.
@@ -105,19 +105,19 @@ pub struct Ticker {
     /// Best YES ask; `None` = nobody offers.
     #[serde(rename = "yes_ask_dollars", deserialize_with = "priced")]
     pub ask: Option<Price>,
-    /// Contracts at the bid.
+    /// Contracts that rest at the best YES bid.
     #[serde(rename = "yes_bid_size_fp", deserialize_with = "number::contracts")]
     pub bid_size: Contracts,
-    /// Contracts at the ask.
+    /// Contracts on offer at the best YES ask.
     #[serde(rename = "yes_ask_size_fp", deserialize_with = "number::contracts")]
     pub ask_size: Contracts,
     /// Contracts traded in the market's life.
     #[serde(rename = "volume_fp", deserialize_with = "number::contracts")]
     pub volume: Contracts,
-    /// Contracts held by somebody.
+    /// Open interest: contracts that members hold at present.
     #[serde(rename = "open_interest_fp", deserialize_with = "number::contracts")]
     pub open_interest: Contracts,
-    /// When, by the exchange's clock.
+    /// When this was so: `ts_ms`, Unix milliseconds by the exchange's clock.
     #[serde(rename = "ts_ms", deserialize_with = "number::millis")]
     pub at: Timestamp,
     /// The midpoint where a data set knows nothing else. Only our own stand-in sends it.
@@ -125,19 +125,19 @@ pub struct Ticker {
     pub mid: Option<Price>,
 }
 
-/// A trade of anybody's.
+/// A public trade between any two members, from the channel `trade`.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 pub struct TradeMessage {
-    /// The exchange's name of it.
+    /// Identifier the exchange gave the trade, a UUID (JSON `trade_id`).
     #[serde(rename = "trade_id")]
     pub id: String,
-    /// The market.
+    /// Ticker of the market it happened in.
     #[serde(rename = "market_ticker", deserialize_with = "name")]
     pub ticker: Arc<str>,
-    /// Its price, of YES.
+    /// Price of one contract, as a price of YES; NO traded at `1 − price`.
     #[serde(rename = "yes_price_dollars", deserialize_with = "number::price")]
     pub yes_price: Price,
-    /// How many.
+    /// Contracts that changed hands, in hundredths of a contract.
     #[serde(rename = "count_fp", deserialize_with = "number::contracts")]
     pub contracts: Contracts,
     /// What the taker gained by it: YES by buying YES or selling NO.
@@ -146,7 +146,7 @@ pub struct TradeMessage {
     /// Whether it was agreed outside the book.
     #[serde(rename = "is_block_trade")]
     pub block: bool,
-    /// When, by the exchange's clock.
+    /// When it happened: `ts_ms`, Unix milliseconds by the exchange's clock.
     #[serde(rename = "ts_ms", deserialize_with = "number::millis")]
     pub at: Timestamp,
 }
@@ -161,26 +161,26 @@ pub struct FillMessage {
     /// Our name of the order; orders placed by hand may have none.
     #[serde(default)]
     pub client_order_id: Option<String>,
-    /// The market.
+    /// Ticker of the market it happened in.
     #[serde(rename = "market_ticker", deserialize_with = "name")]
     pub ticker: Arc<str>,
-    /// Whether we took.
+    /// Whether our order was the taker; if not, it was the resting order, the maker.
     pub is_taker: bool,
     /// What we gained by it: YES by buying YES or selling NO.
     pub outcome_side: Side,
-    /// Its price, of YES.
+    /// Price of one contract, as a price of YES; NO traded at `1 − price`.
     #[serde(rename = "yes_price_dollars", deserialize_with = "number::price")]
     pub yes_price: Price,
-    /// How many.
+    /// Contracts traded in this fill, in hundredths of a contract.
     #[serde(rename = "count_fp", deserialize_with = "number::contracts")]
     pub contracts: Contracts,
-    /// Fee charged.
+    /// Fee we were charged for this fill (JSON `fee_cost`, dollars as text).
     #[serde(rename = "fee_cost", deserialize_with = "number::money")]
     pub fee: Money,
     /// Our position after it: positive YES, negative NO.
     #[serde(rename = "post_position_fp", deserialize_with = "number::contracts")]
     pub position: Contracts,
-    /// When, by the exchange's clock.
+    /// When it happened: `ts_ms`, Unix milliseconds by the exchange's clock.
     #[serde(rename = "ts_ms", deserialize_with = "number::millis")]
     pub at: Timestamp,
 }
@@ -189,40 +189,40 @@ pub struct FillMessage {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum UserOrderStatus {
-    /// In the book.
+    /// What is left of it rests in the order book.
     Resting,
-    /// Gone before it was filled.
+    /// Cancelled before it was filled completely; part of it may be filled.
     Canceled,
-    /// Filled.
+    /// Filled completely, so that nothing of it rests any more.
     Executed,
-    /// The exchange does not know.
+    /// The exchange sent `unknown`: the message says nothing about the order's state.
     Unknown,
 }
 
 /// An order of ours after a change.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 pub struct UserOrder {
-    /// The exchange's name of it.
+    /// Identifier the exchange gave the order, a UUID.
     pub order_id: String,
-    /// Our name of it.
+    /// Client order id, the name we gave the order; empty if it was not placed by a program.
     pub client_order_id: String,
-    /// The market.
+    /// Ticker of the market the order is in.
     #[serde(deserialize_with = "name")]
     pub ticker: Arc<str>,
-    /// Where it is in its life.
+    /// Whether it rests, was cancelled or was filled.
     pub status: UserOrderStatus,
     /// What it would gain: YES by buying YES or selling NO.
     pub outcome_side: Side,
-    /// Its limit, of YES.
+    /// Limit of the order, as a price of YES even if it is for NO.
     #[serde(rename = "yes_price_dollars", deserialize_with = "number::price")]
     pub yes_price: Price,
-    /// How many it asked for.
+    /// Contracts it is for in all, filled ones included.
     #[serde(rename = "initial_count_fp", deserialize_with = "number::contracts")]
     pub initial: Contracts,
-    /// How many it got.
+    /// Contracts filled so far, as taker and as maker together.
     #[serde(rename = "fill_count_fp", deserialize_with = "number::contracts")]
     pub filled: Contracts,
-    /// How many still rest.
+    /// Contracts still resting in the book; zero once it is cancelled or filled.
     #[serde(rename = "remaining_count_fp", deserialize_with = "number::contracts")]
     pub remaining: Contracts,
     /// Fees of the trades in which it took.
@@ -231,13 +231,13 @@ pub struct UserOrder {
     /// Fees of the trades in which it rested.
     #[serde(rename = "maker_fees_dollars", deserialize_with = "number::money")]
     pub maker_fees: Money,
-    /// The group it belongs to.
+    /// Identifier of the order group that limits it; `None` if it is in none.
     #[serde(default)]
     pub order_group_id: Option<String>,
-    /// Why it changed, in the exchange's words: `TradeMessage`, `CloseCancel`, `HaltCancel`, …
+    /// Why it changed, in the exchange's words: `Trade`, `CloseCancel`, `HaltCancel`, …; `None` if not sent.
     #[serde(rename = "last_update_reason", default)]
     pub reason: Option<String>,
-    /// When, by the exchange's clock.
+    /// When it changed, in Unix milliseconds by the exchange's clock; `None` if not sent.
     #[serde(rename = "last_updated_ts_ms", default, deserialize_with = "number::optional_millis")]
     pub at: Option<Timestamp>,
 }
@@ -245,13 +245,13 @@ pub struct UserOrder {
 /// A position of ours after a change.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 pub struct PositionMessage {
-    /// The market.
+    /// Ticker of the market the position is in.
     #[serde(rename = "market_ticker", deserialize_with = "name")]
     pub ticker: Arc<str>,
-    /// Contracts: positive YES, negative NO.
+    /// Contracts we hold after the change: positive YES, negative NO, zero none.
     #[serde(rename = "position_fp", deserialize_with = "number::contracts")]
     pub position: Contracts,
-    /// What it cost, without fees.
+    /// What the contracts held cost us, without fees (JSON `position_cost_dollars`).
     #[serde(rename = "position_cost_dollars", deserialize_with = "number::money")]
     pub cost: Money,
     /// Profit and loss of what was closed.
@@ -265,50 +265,50 @@ pub struct PositionMessage {
 /// A turn in the life of a market.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Lifecycle {
-    /// The market.
+    /// Ticker of the market the turn happened to.
     pub ticker: Arc<str>,
-    /// Which.
+    /// What happened, from `event_type` and the fields that go with it.
     pub turn: Turn,
 }
 
-/// How a market was decided.
+/// Which side of a market pays, from `result` in the JSON.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum OutcomeMessage {
-    /// YES pays $1.
+    /// YES won: a YES contract pays $1 and a NO contract nothing.
     Yes,
-    /// NO pays $1.
+    /// NO won: a NO contract pays $1 and a YES contract nothing.
     No,
-    /// YES pays the settlement value.
+    /// YES pays the settlement value, between $0 and $1, and NO the rest of the $1.
     Scalar,
 }
 
 /// What can happen to a market. Opening and closing on time are not announced.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Turn {
-    /// It was listed.
+    /// The exchange listed it; trading begins at [`CreatedMarket::open`].
     Created(CreatedMarket),
     /// It came back after a halt; its resting orders are gone.
     Activated,
-    /// It was halted.
+    /// The exchange halted trading in it; it may come back.
     Deactivated,
     /// Its close moved, earlier or later.
     CloseDateUpdated {
-        /// The new close.
+        /// Last moment of trading from now on, from `close_ts` in Unix seconds.
         close: Timestamp,
     },
-    /// Its result is known.
+    /// Its result is known; what it pays is not paid out yet.
     Determined {
-        /// Since when.
+        /// Moment of the determination, from `determination_ts` in Unix seconds.
         at: Timestamp,
-        /// The result.
+        /// Which side pays (JSON `result`): YES, NO or each a part.
         outcome: OutcomeMessage,
         /// What one YES contract will pay.
         value: Price,
     },
-    /// It was paid out.
+    /// It was settled: the value it was determined to have was paid out.
     Settled {
-        /// When.
+        /// Moment of the settlement, from `settled_ts` in Unix seconds.
         at: Timestamp,
     },
     /// It is quoted on another grid; resting orders stay.
@@ -320,16 +320,16 @@ pub enum Turn {
 /// A market that was listed. Everything else about it is read by REST.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 pub struct CreatedMarket {
-    /// First moment of trading.
+    /// First moment of trading, from `open_ts` in Unix seconds.
     #[serde(rename = "open_ts", deserialize_with = "number::seconds")]
     pub open: Timestamp,
-    /// Last moment of trading.
+    /// Last moment of trading as known at listing, from `close_ts` in Unix seconds.
     #[serde(rename = "close_ts", deserialize_with = "number::seconds")]
     pub close: Timestamp,
-    /// Valid prices.
+    /// Limit prices that orders in this market may carry, from the bands in `price_ranges`.
     #[serde(rename = "price_ranges", deserialize_with = "grid")]
     pub grid: PriceGrid,
-    /// Its texts and its event.
+    /// Title and event of the market, from the nested object `additional_metadata`.
     #[serde(rename = "additional_metadata")]
     pub about: MarketMetadata,
 }
@@ -337,20 +337,20 @@ pub struct CreatedMarket {
 /// Texts of a listed market, and the event it belongs to.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 pub struct MarketMetadata {
-    /// The event.
+    /// Ticker of the event the market belongs to.
     #[serde(deserialize_with = "name")]
     pub event_ticker: Arc<str>,
-    /// The question.
+    /// The question the market asks, as a title for people.
     pub title: String,
 }
 
-/// An event that was listed.
+/// An event that the exchange has listed, from a message of type `event_lifecycle`.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 pub struct EventLifecycle {
-    /// The event.
+    /// Ticker of the event, never empty: `KXHIGHNY-26NOV21`.
     #[serde(deserialize_with = "name")]
     pub event_ticker: Arc<str>,
-    /// Its series.
+    /// Ticker of the series the event belongs to: `KXHIGHNY`.
     #[serde(deserialize_with = "name")]
     pub series_ticker: Arc<str>,
 }
@@ -358,7 +358,7 @@ pub struct EventLifecycle {
 /// The fees of one event, where they are not those of its series.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 pub struct EventFeeUpdate {
-    /// The event.
+    /// Ticker of the event whose fees changed.
     #[serde(deserialize_with = "name")]
     pub event_ticker: Arc<str>,
     /// Its formula; `None` = that of the series.
@@ -372,7 +372,7 @@ pub struct EventFeeUpdate {
 /// The clock of our own stand-in for the exchange, after all messages up to that moment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 pub struct SandboxClockMessage {
-    /// Its present moment.
+    /// Time on the sandbox's clock, from `now_ts_ms` in Unix milliseconds.
     #[serde(rename = "now_ts_ms", deserialize_with = "number::millis")]
     pub now: Timestamp,
     /// Whether nothing can happen any more.
@@ -412,7 +412,7 @@ fn fee_type<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<FeeType
     name.map(known).transpose()
 }
 
-/// The bands of a price grid.
+/// Reads a price grid from the JSON list of its bands.
 pub(super) fn grid<'de, D: Deserializer<'de>>(deserializer: D) -> Result<PriceGrid, D::Error> {
     #[derive(Deserialize)]
     struct PriceRangeMessage {

@@ -28,36 +28,36 @@ pub use body::{
 /// A message with what stands around it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Message {
-    /// The subscription it belongs to.
+    /// Number of the subscription it belongs to, unique on the connection; `None` if it belongs to none.
     pub sid: Option<u64>,
     /// Its number among all messages of that subscription, where the channel counts.
     pub seq: Option<u64>,
-    /// When the exchange sent it.
+    /// When the exchange sent it (JSON `sending_ts_ms`); `None` if it does not say.
     pub sent: Option<Timestamp>,
-    /// What it says.
+    /// Content of the message, by its type.
     pub frame: Frame,
 }
 
-/// What a message says.
+/// Content of a message: a variant for each kind of message that this client knows.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Frame {
-    /// A subscription began.
+    /// A subscription began; later messages refer to it by `sid`.
     Subscribed {
         /// Number of the command that asked for it.
         id: u64,
-        /// Its channel.
+        /// Channel that was subscribed to, in the exchange's words: `orderbook_delta`.
         channel: String,
-        /// Its name on this connection.
+        /// Number the exchange gave the subscription, unique on this connection.
         sid: u64,
     },
-    /// A command was carried out.
+    /// A command was carried out that neither begins nor ends a subscription.
     Ok {
-        /// Number of the command.
+        /// Number of the command, as we sent it; `None` if the exchange leaves it out.
         id: Option<u64>,
     },
-    /// A subscription ended.
+    /// A subscription ended, because we asked for it or because the exchange ended it.
     Unsubscribed {
-        /// Number of the command that asked for it.
+        /// Number of the command that asked for it; `None` if the exchange ended it on its own.
         id: Option<u64>,
     },
     /// A command was refused, or a subscription failed.
@@ -66,17 +66,17 @@ pub enum Frame {
     Book(BookFrame),
     /// Best prices and volume of a market.
     Ticker(Ticker),
-    /// A trade of anybody's.
+    /// A public trade between any two members.
     Trade(TradeMessage),
-    /// A trade of ours.
+    /// A fill: a trade of one of our orders.
     Fill(FillMessage),
-    /// An order of ours changed.
+    /// An order of ours was placed, filled, amended or cancelled.
     UserOrder(UserOrder),
-    /// A position of ours changed.
+    /// Our position in one market, after it changed.
     Position(PositionMessage),
     /// A turn in the life of a market.
     Lifecycle(Lifecycle),
-    /// An event was listed.
+    /// The exchange listed an event (message type `event_lifecycle`).
     EventLifecycle(EventLifecycle),
     /// The fees of an event changed.
     EventFeeUpdate(EventFeeUpdate),
@@ -84,7 +84,7 @@ pub enum Frame {
     SandboxClock(SandboxClockMessage),
     /// A type this client does not know; to be counted, not acted upon.
     Other {
-        /// The type.
+        /// Its `type` as sent; for an unknown turn of a market, `market_lifecycle_v2` and the turn's name.
         kind: String,
     },
 }
@@ -107,13 +107,13 @@ impl Frame {
 /// What the exchange says when it refuses a command or gives up a subscription.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Refusal {
-    /// Number of the command.
+    /// Number of the refused command; `None` if the message answers no command.
     pub id: Option<u64>,
     /// The exchange's number of the reason.
     pub code: i64,
-    /// The reason.
+    /// The reason in the exchange's words (JSON `msg`), for people to read in the log.
     pub message: String,
-    /// The markets it is about.
+    /// Tickers of the markets it is about; empty if it names none.
     pub tickers: Vec<Arc<str>>,
 }
 
@@ -123,13 +123,13 @@ struct Kind<'a> {
     kind: Cow<'a, str>,
 }
 
-/// What stands around a message.
+/// Fields around a message's content: which command or subscription it belongs to, and its number.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 pub struct Head {
     /// Number of the command it answers.
     #[serde(default)]
     pub id: Option<u64>,
-    /// The subscription it belongs to.
+    /// Number of the subscription it belongs to; `None` if it belongs to none.
     #[serde(default)]
     pub sid: Option<u64>,
     /// Its number among all messages of that subscription.
@@ -162,7 +162,7 @@ struct Envelope<M> {
 }
 
 impl Message {
-    /// Reads one message.
+    /// Reads one message of the stream, by the `type` it names.
     ///
     /// # Errors
     /// Names the message's type and the field that is missing, of another type or unreadable.
@@ -213,7 +213,8 @@ fn problem(endpoint: &str, problem: impl Into<String>) -> SchemaError {
     SchemaError { endpoint: endpoint.to_owned(), problem: problem.into() }
 }
 
-/// Decodes a message. Bytes would be searched for what is no text, which text has been already.
+/// Decodes a message from text, which spares the check for UTF-8. Only after a failure it is decoded again,
+/// for an error that names the field.
 fn decode<T: DeserializeOwned>(endpoint: &str, text: &str) -> Result<T, SchemaError> {
     serde_json::from_str(text).or_else(|_| schema::decode(endpoint, text.as_bytes()))
 }

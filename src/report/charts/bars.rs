@@ -12,22 +12,22 @@ use super::style::{Ink, reference, series_color, whisker};
 /// Rows that are drawn; the rest is counted beneath.
 const ROWS: usize = 40;
 
-/// One row.
+/// One row of the chart: a group's bar, its interval and a figure to compare with.
 #[derive(Clone, Debug, Default)]
 pub struct ChartBar {
-    /// Which group.
+    /// Name of the group, written beside the bar, or above it on a phone.
     pub label: String,
     /// The figure; NaN where it is unknown.
     pub value: f64,
-    /// Its interval.
+    /// Low and high end of the figure's 95 % interval; without one there is no whisker.
     pub interval: Option<(f64, f64)>,
     /// How many it is made of, shown as `n = …`.
     pub count: Option<u64>,
-    /// The figure to compare with.
+    /// Figure of another source to compare with, drawn as a hollow diamond; `None` draws nothing.
     pub reference: Option<f64>,
 }
 
-/// A figure by group.
+/// Input of a chart of one figure by group, a horizontal bar each.
 #[derive(Clone, Debug)]
 pub struct Bars {
     /// For readers who do not see the chart.
@@ -36,7 +36,7 @@ pub struct Bars {
     pub description: String,
     /// What the figure is, like `Profit after fees`; stands over the bars.
     pub figure: String,
-    /// What it counts.
+    /// Unit of the figure, which decides how values and the axis are written.
     pub unit: AxisUnit,
     /// Whether what is above zero has a `+`.
     pub signed: bool,
@@ -46,7 +46,7 @@ pub struct Bars {
     pub rows: Vec<ChartBar>,
 }
 
-/// Draws it.
+/// Draws the bars, or a note in their place where nothing finite is to be drawn.
 #[must_use]
 pub fn bars(input: &Bars) -> Svg {
     Svg::drawn(&input.title, &input.description, |sheet| draw(sheet, input))

@@ -73,7 +73,7 @@ pub(super) enum Swatch {
     Line(LineStyle),
     /// The marker of a series, with a whisker through it.
     Mark(usize),
-    /// A whisker without a series.
+    /// A horizontal whisker in plain ink, for intervals that belong to no series.
     Whisker,
     Patch(RGBAColor),
     /// The mark of a figure to compare with.
@@ -84,7 +84,7 @@ pub(super) enum Swatch {
 pub(super) struct Sheet<'a> {
     pub root: Area<'a>,
     pub width: f64,
-    /// How much is given out.
+    /// Height in pixels that is given out already; the next strip begins there.
     pub used: f64,
 }
 
@@ -121,7 +121,7 @@ impl<'a> Sheet<'a> {
         Ok(())
     }
 
-    /// A filled box.
+    /// Draws a filled box between two opposite corners, in pixels.
     pub fn patch(&self, color: &impl Color, from: (f64, f64), to: (f64, f64)) -> Drawn {
         self.root.draw(&Rectangle::new([from, to].map(|(x, y)| (px(x), px(y))), color.filled()))
     }

@@ -10,12 +10,12 @@ use super::style::{Ink, LineStyle, SERIES};
 /// Halts listed by name; the flags of all are drawn.
 const HALTS_LISTED: usize = 6;
 
-/// The account at a moment.
+/// The account at one moment, a point of each of the chart's curves.
 #[derive(Clone, Copy, Debug)]
 pub struct CurvePoint {
-    /// When.
+    /// Moment of the sample, which places it on the time axis.
     pub at: Timestamp,
-    /// Dollars.
+    /// Cash plus positions at the market's mid, in dollars.
     pub equity: f64,
     /// The highest equity so far, dollars.
     pub peak: f64,
@@ -25,34 +25,34 @@ pub struct CurvePoint {
     pub exposure: f64,
 }
 
-/// A kill switch fired.
+/// A halt: a kill switch that stopped a strategy or all trading.
 #[derive(Clone, Debug)]
 pub struct HaltMark {
-    /// When.
+    /// Moment at which the halt began.
     pub at: Timestamp,
-    /// Which strategy, by which rule.
+    /// Who was halted and by which rule, listed beneath the chart for the first six halts.
     pub label: String,
 }
 
-/// A run's account over time.
+/// Input of the chart of one run's equity, drawdown and exposure over time.
 #[derive(Clone, Debug, Default)]
 pub struct Equity {
     /// For readers who do not see the chart.
     pub title: String,
     /// What it shows, in a sentence.
     pub description: String,
-    /// In order of time.
+    /// Samples of the account in order of time; without any the chart is a note.
     pub points: Vec<CurvePoint>,
-    /// In order of time.
+    /// Halts in order of time, each marked by a vertical line and a numbered flag.
     pub halts: Vec<HaltMark>,
     /// The highest exposure allowed, as a share of equity.
     pub exposure_cap: Option<f64>,
 }
 
-/// One of several runs.
+/// Equity of one run, drawn over that of others as a return on its bankroll.
 #[derive(Clone, Debug, Default)]
 pub struct RunCurve {
-    /// Which run.
+    /// Name of the run in the legend, like its scenario and the start of its run id.
     pub name: String,
     /// What it began with, dollars; returns are relative to it.
     pub bankroll: f64,
@@ -60,7 +60,7 @@ pub struct RunCurve {
     pub equity: Vec<(Timestamp, f64)>,
 }
 
-/// Several runs side by side.
+/// Input of the chart that lays the returns and drawdowns of several runs over one another.
 #[derive(Clone, Debug, Default)]
 pub struct EquityComparison {
     /// For readers who do not see the chart.
@@ -71,7 +71,7 @@ pub struct EquityComparison {
     pub runs: Vec<RunCurve>,
 }
 
-/// Draws a run's account.
+/// Draws a run's equity with its peak and halts, drawdown and exposure beneath it.
 #[must_use]
 pub fn equity(input: &Equity) -> Svg {
     Svg::drawn(&input.title, &input.description, |sheet| draw(sheet, input))

@@ -10,10 +10,10 @@ use super::panel::{Axis, MARGIN, Track, stack};
 use super::scale::{AxisRange, AxisUnit, Tick};
 use super::style::{Ink, LineStyle, SERIES};
 
-/// One strategy's evidence.
+/// Likelihood ratio of one strategy's beliefs over the market's prices, as markets settled.
 #[derive(Clone, Debug, Default)]
 pub struct EvidenceCurve {
-    /// Its name.
+    /// Name of the strategy for the legend, which is drawn only for several curves.
     pub name: String,
     /// After each settled market, the decimal logarithm of the likelihood ratio so far, beliefs over market.
     pub log10: Vec<f64>,
@@ -32,7 +32,7 @@ pub struct EvidenceChart {
     pub threshold: f64,
 }
 
-/// Draws it.
+/// Draws the ratios on a logarithmic scale, with lines at the threshold and at one over it.
 #[must_use]
 pub fn evidence(input: &EvidenceChart) -> Svg {
     Svg::drawn(&input.title, &input.description, |sheet| draw(sheet, input))

@@ -18,24 +18,24 @@ pub struct MarkOutBar {
     pub horizon: String,
     /// Mean, cents per contract; above zero is in our favour.
     pub cents: f64,
-    /// Its 95 % interval.
+    /// Ends of the mean's 95 % interval, cents per contract; without one there is no whisker.
     pub interval: Option<(f64, f64)>,
-    /// How many fills.
+    /// Number of fills behind the mean: those with a price at this horizon.
     pub count: u64,
 }
 
-/// Mark-outs by horizon.
+/// Input of the chart of mean price moves after fills, one mark a horizon.
 #[derive(Clone, Debug, Default)]
 pub struct MarkOuts {
     /// For readers who do not see the chart.
     pub title: String,
     /// What it shows, in a sentence.
     pub description: String,
-    /// Shortest horizon first.
+    /// Horizons from the shortest to the longest; those after the eighth are not drawn.
     pub horizons: Vec<MarkOutBar>,
 }
 
-/// Draws it.
+/// Draws the mean move and its interval at each horizon, with the number of fills beneath.
 #[must_use]
 pub fn mark_outs(input: &MarkOuts) -> Svg {
     Svg::drawn(&input.title, &input.description, |sheet| draw(sheet, input))

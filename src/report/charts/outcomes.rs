@@ -8,7 +8,7 @@ use super::panel::{Axis, MARGIN, Panel, Track, stack};
 use super::scale::{AxisRange, AxisUnit};
 use super::style::{Ink, LineStyle, series_color};
 
-/// Bars of the histogram.
+/// Bars of the histogram, each a 48th of the range of dollars shown.
 const BINS: usize = 48;
 
 /// Simulated results beside the real one.
@@ -20,13 +20,13 @@ pub struct Outcomes {
     pub description: String,
     /// Results of the simulation, dollars, in any order.
     pub simulated: Vec<f64>,
-    /// What came about, dollars.
+    /// Result that really came about, dollars; one that is not finite is not marked.
     pub observed: f64,
     /// What is simulated, like `Profit if the market's prices are right`.
     pub figure: String,
 }
 
-/// Draws it.
+/// Draws the histogram of simulated results with a line at the observed one.
 #[must_use]
 pub fn outcomes(input: &Outcomes) -> Svg {
     Svg::drawn(&input.title, &input.description, |sheet| draw(sheet, input))

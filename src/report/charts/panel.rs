@@ -65,7 +65,7 @@ impl ValueFormatter<f64> for Axis {
     }
 }
 
-/// What a panel shows.
+/// Title, height in pixels and y axis of one panel of a stack.
 #[derive(Clone, Debug)]
 pub(super) struct Track {
     pub title: String,
@@ -145,7 +145,7 @@ impl<'a> Panel<'a> {
         self.chart.plotting_area().draw(element)
     }
 
-    /// Columns this many pixels wide.
+    /// Returns how many columns of this many pixels fit into the panel's width.
     fn columns(&self, pixels: f64) -> usize {
         let [left, _, right, _] = self.sides();
         #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "hundreds of pixels")]
@@ -198,7 +198,7 @@ impl<'a> Panel<'a> {
         Ok(())
     }
 
-    /// A horizontal line across.
+    /// Draws a horizontal line at `y` over the whole width of the panel.
     pub fn across(&self, line: LineStyle, y: f64) -> Drawn {
         let range = self.chart.x_range();
         self.draw(&PathElement::new([(range.start, y), (range.end, y)], line.style()))

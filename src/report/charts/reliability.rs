@@ -16,43 +16,43 @@ const HISTOGRAM_BARS: usize = 50;
 /// The low and high end of a band at a forecast. All are probabilities.
 #[derive(Clone, Copy, Debug)]
 pub struct BandPoint {
-    /// The forecast.
+    /// Forecast probability of YES at which the band is taken.
     pub forecast: f64,
-    /// Low end.
+    /// Low end of the observed share of YES at that forecast.
     pub low: f64,
-    /// High end.
+    /// High end of the observed share of YES at that forecast.
     pub high: f64,
 }
 
 /// Forecasts that lie together, and what became of them.
 #[derive(Clone, Copy, Debug)]
 pub struct ReliabilityBin {
-    /// Mean forecast.
+    /// Mean of the bin's forecasts, from 0 to 1; the x of its dot.
     pub forecast: f64,
-    /// Share that came true.
+    /// Share of the bin's forecasts that resolved YES, from 0 to 1; the y of its dot.
     pub observed: f64,
     /// Low end of the share's interval.
     pub low: f64,
     /// High end of the share's interval.
     pub high: f64,
-    /// How many forecasts.
+    /// Number of forecasts in the bin; not drawn.
     pub count: u64,
 }
 
-/// One forecaster.
+/// What a reliability diagram shows of one forecaster: isotonic curve, binned dots and histogram.
 #[derive(Clone, Debug, Default)]
 pub struct ReliabilityCurve {
-    /// `Model` or `Market`.
+    /// Name of the forecaster in the legend, like `beliefs` or `market's prices`.
     pub name: String,
     /// (forecast, recalibrated probability), in order of the forecast.
     pub isotonic: Vec<(f64, f64)>,
-    /// At most a few dozen.
+    /// Bins drawn as dots with whiskers, at most a few dozen; empty draws none.
     pub bins: Vec<ReliabilityBin>,
     /// Forecasts in equal stretches from 0 to 1.
     pub histogram: Vec<u64>,
 }
 
-/// A reliability diagram.
+/// Input of a reliability diagram: forecast probability across, share that resolved YES upwards.
 #[derive(Clone, Debug, Default)]
 pub struct Reliability {
     /// For readers who do not see the chart.
@@ -67,7 +67,7 @@ pub struct Reliability {
     pub consistency_name: String,
 }
 
-/// Draws it.
+/// Draws the diagram as a square, with the histograms of the forecasts beneath it.
 #[must_use]
 pub fn reliability(input: &Reliability) -> Svg {
     Svg::drawn(&input.title, &input.description, |sheet| draw(sheet, input))

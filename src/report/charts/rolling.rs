@@ -10,11 +10,11 @@ use super::style::{LineStyle, band};
 /// The scores of the window that ends at a moment. What is unknown is NaN and leaves a gap.
 #[derive(Clone, Copy, Debug)]
 pub struct RollingPoint {
-    /// End of the window.
+    /// Moment of the last forecast in the window.
     pub at: Timestamp,
-    /// Brier score of the model.
+    /// Brier score of the model over the window; lower is better.
     pub brier: f64,
-    /// Brier score of the market.
+    /// Brier score of the market over the window; lower is better.
     pub brier_market: f64,
     /// Mean of observed − forecast, model; a probability.
     pub gap: f64,
@@ -24,20 +24,20 @@ pub struct RollingPoint {
     pub gap_high: f64,
 }
 
-/// Scores over time.
+/// Input of the chart of Brier scores and calibration gap over a moving window.
 #[derive(Clone, Debug, Default)]
 pub struct RollingChart {
     /// For readers who do not see the chart.
     pub title: String,
     /// What it shows, in a sentence.
     pub description: String,
-    /// In order of time.
+    /// Windows in order of the time they end; without any the chart is a note.
     pub points: Vec<RollingPoint>,
     /// Which window, like `last 50 markets`.
     pub window: String,
 }
 
-/// Draws it.
+/// Draws the Brier scores of model and market, and beneath them the model's gap with its interval.
 #[must_use]
 pub fn rolling(input: &RollingChart) -> Svg {
     Svg::drawn(&input.title, &input.description, |sheet| draw(sheet, input))

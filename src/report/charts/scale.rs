@@ -12,13 +12,13 @@ const EPOCH: Date = date(1970, 1, 1);
 /// What a number counts, and so how it is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum AxisUnit {
-    /// Dollars: `−$1,234.50`.
+    /// Dollars, the sign before the symbol: `−$1,234.50`.
     Dollars,
     /// Hundredths of a dollar: `1.25 ¢`.
     Cents,
     /// A share of one, written in percent: 0.125 is `12.5 %`.
     Share,
-    /// A plain number: `1,234`.
+    /// A plain number without a unit: `1,234`.
     Number,
 }
 

@@ -34,7 +34,7 @@ pub(super) fn series_color(series: usize) -> RGBColor {
     SERIES[series % SERIES.len()]
 }
 
-/// The ground of a band.
+/// Returns the translucent grey that fills the band of an interval.
 pub(super) fn band() -> RGBAColor {
     MUTED.mix(0.18)
 }
@@ -45,12 +45,12 @@ pub(super) enum LineStyle {
     Series(usize),
     /// Something to compare with: the peak, a limit, the ideal.
     Reference,
-    /// Runs without a name.
+    /// Runs beyond the seven that are named, and the lines that lead from one bar to the next.
     Other,
     Grid,
     Zero,
     Halt,
-    /// What came about.
+    /// The result that really came about, among simulated ones.
     Seen,
 }
 
@@ -80,7 +80,7 @@ pub(super) enum Ink {
     Plain,
     Muted,
     Strong,
-    /// On a coloured ground.
+    /// Bold text in the page's colour, on the coloured ground of a halt's flag.
     Flag,
 }
 

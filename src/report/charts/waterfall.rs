@@ -9,12 +9,12 @@ use super::rows::{ChartRows, Measures};
 use super::scale::{AxisRange, AxisUnit};
 use super::style::{Ink, LineStyle, MUTED, series_color};
 
-/// What was added or taken.
+/// One step of the walk: an amount added to the level before it, or taken from it.
 #[derive(Clone, Debug)]
 pub struct WaterfallStep {
-    /// Its name.
+    /// Name of the step beside its bar, like `fees`.
     pub label: String,
-    /// Dollars; below zero is taken.
+    /// Dollars added, or taken if below zero; a step that is not finite is left out.
     pub amount: f64,
 }
 
@@ -27,11 +27,11 @@ pub struct WaterfallChart {
     pub description: String,
     /// In order; the total of them is drawn as the last bar. A dozen at most are readable.
     pub steps: Vec<WaterfallStep>,
-    /// Name of the total.
+    /// Name of the last bar, the sum of the steps, like `net`.
     pub total: String,
 }
 
-/// Draws it, in dollars.
+/// Draws a bar in dollars from level to level for each step, and the total last.
 #[must_use]
 pub fn waterfall(input: &WaterfallChart) -> Svg {
     Svg::drawn(&input.title, &input.description, |sheet| draw(sheet, input))

@@ -11,45 +11,45 @@ use crate::report::format::{count, dollars, percent, signed_cents, signed_dollar
 
 use super::{ProfitGroup, ReportFindings};
 
-/// How an answer sounds.
+/// Whether an answer or a warning is good news, bad news or undecided.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Tone {
-    /// Good news.
+    /// The figures speak for the strategies, as with a profit, an edge beyond luck or sound forecasts.
     Good,
-    /// Bad news.
+    /// The figures speak against them, or something went wrong, as with a halt that nobody has lifted.
     Bad,
-    /// It cannot be told.
+    /// The figures do not decide, as with too few events, or what they say is neither good nor bad.
     Unknown,
 }
 
-/// A question and its answer.
+/// One of the report's seven fixed questions, answered from the findings of a run.
 #[derive(Clone, Debug, Serialize)]
 pub struct ReportAnswer {
     /// Where the evidence is on the page.
     pub section: &'static str,
-    /// The question.
+    /// Wording of the question, such as `Is it luck?`; the same in every report.
     pub question: &'static str,
-    /// How the answer sounds.
+    /// Whether the answer is good news, bad news or undecided.
     pub tone: Tone,
-    /// It in a word.
+    /// The verdict in one to three words, such as `Yes`, `No` or `Cannot tell`.
     pub word: &'static str,
-    /// It in a sentence.
+    /// The answer spelled out in a sentence or more, with the figures that it rests on.
     pub sentence: String,
 }
 
 /// What a reader must know first.
 #[derive(Clone, Debug, Serialize)]
 pub struct Warning {
-    /// How it sounds.
+    /// `Bad` for a halt not lifted or a discrepancy with the exchange, `Unknown` for assumed quotes.
     pub tone: Tone,
-    /// In a few words.
+    /// Heading in a line, such as which strategy was halted by which rule.
     pub title: String,
-    /// In full.
+    /// Text below the heading: the halt's figures, the latest discrepancy, or what assumed quotes mean.
     pub text: String,
 }
 
-/// All warnings.
+/// Returns a warning for assumed quotes, for discrepancies and for each halt not lifted; empty if none.
 pub fn warnings(findings: &ReportFindings) -> Vec<Warning> {
     let mut all = Vec::new();
     let mut warn = |tone, title: String, text: String| all.push(Warning { tone, title, text });
@@ -210,7 +210,7 @@ fn luck(findings: &ReportFindings) -> ReportAnswer {
     ReportAnswer { section, question, tone, word, sentence: words + &needed }
 }
 
-/// Evidence that counts.
+/// Likelihood ratio from which evidence counts for or against the beliefs: 20 to 1.
 const LINE: f64 = crate::report::stats::evidence::LINE;
 
 fn source(findings: &ReportFindings) -> ReportAnswer {

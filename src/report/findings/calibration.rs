@@ -26,7 +26,7 @@ const BARS: usize = 20;
 /// What is known of a set of forecasts.
 #[derive(Clone, Debug, Serialize)]
 pub struct CalibrationFindings {
-    /// Whose.
+    /// Name of the strategy that made the forecasts.
     pub strategy: String,
     /// Which: a horizon, all of them, or the sides bought.
     pub which: &'static str,
@@ -38,7 +38,7 @@ pub struct CalibrationFindings {
     pub market_curve: Vec<Block>,
     /// Where the curve would lie if the beliefs were calibrated.
     pub band: Vec<ConsistencyBand>,
-    /// Bins of equal count.
+    /// Reliability table: at most ten bins of about equal count, each with the share that came true.
     pub bins: Vec<BinnedForecasts>,
     /// Forecasts by twentieths of a share.
     pub histogram: Vec<u64>,

@@ -19,44 +19,44 @@ const NO_OPPORTUNITY: u8 = 0;
 
 /// A ledger in memory, without its evaluations.
 pub struct Gathered {
-    /// The run.
+    /// Identity of the run as the ledger records it: mode, scenario, seed, bankroll, start and end.
     pub run: RunRow,
     /// Data files with their content hashes.
     pub data_files: Vec<(String, String)>,
     /// Names of the strategies by id.
     pub strategies: Vec<String>,
-    /// Markets by index.
+    /// Markets of the run. Orders, fills and positions refer to them by their index in this list.
     pub markets: Vec<LedgerMarketRow>,
     /// By market: its event, counted from zero.
     pub event_of: Vec<u32>,
-    /// All orders.
+    /// Orders sent, sorted by order id, each with the contracts it has filled so far.
     pub orders: Vec<OrderRow>,
-    /// All fills.
+    /// Fills in the order they were booked, each with the price of the side traded, and the fee.
     pub fills: Vec<FillRow>,
-    /// All closed positions.
+    /// Positions that ended by sale or settlement, in the order they closed.
     pub trades: Vec<LedgerTradeRow>,
-    /// Equity over time.
+    /// Equity, its peak and the exposure, one row for each change of equity, oldest first.
     pub equity: Vec<EquityRow>,
-    /// All halts.
+    /// Halts of one strategy or of all trading, in the order they happened, lifted or not.
     pub halts: Vec<HaltRow>,
     /// What did not fit the books.
     pub discrepancies: Vec<(Timestamp, String)>,
     /// Forecasts whose answer is known, in the order they were made.
     pub forecasts: Vec<Resolved>,
-    /// What the gates held back.
+    /// Refusals counted by gate, with the first refused bet per gate, strategy and market.
     pub refusals: Refusals,
     /// Names of the verdicts by code.
     pub verdicts: BTreeMap<u8, String>,
-    /// What the evaluations were.
+    /// How many evaluations there were, how many of each kind, and the time they span.
     pub evaluations: Evaluations,
     /// Prices after the fills that opened or added.
     pub watch: PriceWatch,
 }
 
-/// Evaluations in figures.
+/// Counts of the evaluations: each is one strategy's belief in one market at one moment.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Evaluations {
-    /// All.
+    /// Number of evaluations in the ledger, of all strategies and markets.
     pub total: u64,
     /// Without a market price beside them.
     pub unpriced: u64,
@@ -64,7 +64,7 @@ pub struct Evaluations {
     pub assumed: u64,
     /// That led to an order or were refused by a gate.
     pub opportunities: u64,
-    /// First and last.
+    /// Moments of the first and the last evaluation; `None` if there was none.
     pub span: Option<(Timestamp, Timestamp)>,
 }
 
@@ -153,7 +153,7 @@ impl Gathered {
         selection.see(market_id(evaluation.market), strategy, close.since(evaluation.at), forecast);
     }
 
-    /// First moment of the run.
+    /// Returns the recorded start of the run, else the moment of its first evaluation.
     pub fn start(&self) -> Option<Timestamp> {
         self.run.started_at.or(self.evaluations.span.map(|span| span.0))
     }

@@ -23,21 +23,21 @@ const FEWEST: usize = 1_000;
 /// What speaks for and against one strategy.
 #[derive(Clone, Debug, Serialize)]
 pub struct LuckEvidence {
-    /// Whose.
+    /// Name of the strategy whose bets are judged.
     pub strategy: String,
     /// First entries of events whose market has settled.
     pub markets: u64,
     /// The likelihood ratio of beliefs over prices, market by market.
     pub path: Path,
-    /// Beliefs over prices.
+    /// Final likelihood ratio of beliefs over market prices; 1 without entries, strong evidence from 20 on.
     pub evidence_for: f64,
-    /// Prices over beliefs.
+    /// The inverse ratio, prices over beliefs; 20 or more counts against the strategy.
     pub evidence_against: f64,
     /// Mean log growth of the bankroll a closed position.
     pub growth: Option<IntervalEstimate>,
     /// Events after which the mean profit seen would be told from zero with 80 % power.
     pub events_needed: Option<f64>,
-    /// Events with closed positions.
+    /// Number of events with a closed position, to compare with `events_needed`.
     pub events: u64,
     /// What chance makes of the same bets if the market's prices are right.
     pub luck: Option<Luck>,
@@ -45,7 +45,7 @@ pub struct LuckEvidence {
     pub probabilistic_sharpe: Option<f64>,
 }
 
-/// Of all strategies.
+/// Computes the evidence of each strategy in order of id, also of those that never traded.
 pub fn evidence(run: &Gathered, seed: u64) -> Vec<LuckEvidence> {
     let ids =
         (0..run.strategies.len()).map(|id| StrategyId(u8::try_from(id).expect("at most 255 strategies")));

@@ -17,9 +17,9 @@ use super::price_watch::{AFTER, AT_FILL};
 /// What fills were worth a while later.
 #[derive(Clone, Debug, Serialize)]
 pub struct MarkOutFinding {
-    /// How much later.
+    /// Name of the horizon: `at the fill`, `1 minute` to `1 day` after it, or `settlement`.
     pub after: &'static str,
-    /// Fills with a price then.
+    /// Number of purchases whose market had a known price at that horizon.
     pub fills: u64,
     /// Mean gain of a contract against the price paid, in dollars, before fees, with its 95 % interval by
     /// event.
@@ -33,7 +33,7 @@ pub struct MarkOutFinding {
 /// What YES was worth a while after a fill, given what was seen after it.
 type Price<'a> = &'a dyn Fn(&FillRow, &[Option<f64>]) -> Option<f64>;
 
-/// Name of the last look.
+/// Name of the last horizon, where the price of a contract is what its market paid out.
 pub const SETTLEMENT: &str = "settlement";
 
 /// All horizons, and the settlement, of the fills that opened or added and that `counts`.

@@ -38,14 +38,14 @@ pub use trials::{SearchTrials, trials};
 
 use gather::Gathered;
 
-/// Which run.
+/// Identity and extent of the run: mode, scenario, period, bankroll, data files and evaluation counts.
 #[derive(Clone, Debug, Serialize)]
 pub struct RunFacts {
-    /// Its id.
+    /// Id of the run in hexadecimal; for a backtest a hash of its inputs, so equal runs share it.
     pub run_id: String,
-    /// `backtest`, `paper` or `live`.
+    /// Kind of run as the ledger records it: `backtest`, `paper` or `live`.
     pub mode: String,
-    /// The scenario's name.
+    /// Name of the scenario that was run.
     pub scenario: String,
     /// Version of protogen that made it.
     pub version: String,
@@ -53,17 +53,17 @@ pub struct RunFacts {
     pub seed: u64,
     /// First moment, in nanoseconds since 1970.
     pub start: Option<i64>,
-    /// Last moment.
+    /// Recorded end in nanoseconds since 1970, else the last evaluation; `None` if there is neither.
     pub end: Option<i64>,
-    /// Whether it is over.
+    /// Whether the ledger was closed with an end time; `false` while a live run goes on.
     pub finished: bool,
     /// What it began with, in dollars.
     pub bankroll: f64,
-    /// Hash of all decisions.
+    /// BLAKE3 hash of all journal records, in hexadecimal; `None` while the run goes on.
     pub digest: Option<String>,
     /// Data files with their content hashes.
     pub data_files: Vec<(String, String)>,
-    /// Evaluations.
+    /// Number of evaluations: each is one strategy's belief in one market at one moment.
     pub evaluations: u64,
     /// Of those, of quotes that were assumed around a midpoint.
     pub assumed: u64,
@@ -73,47 +73,47 @@ pub struct RunFacts {
     pub opportunities: u64,
 }
 
-/// Everything a report shows.
+/// All figures of one run; the page, the text and the data files of a report are made from them.
 #[derive(Clone, Debug, Serialize)]
 pub struct ReportFindings {
-    /// Which run.
+    /// Identity, period and evaluation counts of the run.
     pub run: RunFacts,
     /// What a reader must know before the rest.
     pub warnings: Vec<Warning>,
-    /// The questions and their answers.
+    /// The report's seven questions in their fixed order, each with its verdict.
     pub answers: Vec<ReportAnswer>,
-    /// Did I make money?
+    /// Did I make money? Profit, fees, drawdown and the equity curve.
     pub results: Results,
     /// Are my probabilities calibrated, and better than the market's?
     pub calibration: Vec<CalibrationFindings>,
-    /// Is it luck?
+    /// Is it luck? Evidence for and against the beliefs, one entry per strategy in order of id.
     pub evidence: Vec<LuckEvidence>,
-    /// Where does it come from?
+    /// Where does it come from? Closed positions grouped by strategy, category, price paid and so on.
     pub sources: Vec<ProfitSource>,
     /// Who was on the other side?
     pub mark_outs: Vec<MarkOutFinding>,
     /// What did the risk layer prevent?
     pub prevented: Prevented,
-    /// What went wrong, by strategy.
+    /// What went wrong? One entry for each strategy that closed a position.
     pub postmortems: Vec<Postmortem>,
     /// What did not fit the books: when, in nanoseconds since 1970, and what.
     pub discrepancies: Vec<(i64, String)>,
-    /// Closed positions.
+    /// Closed positions in the order they closed. Not in the JSON, but in `trades.csv`.
     #[serde(skip)]
     pub trades: Vec<Closed>,
-    /// Forecasts whose answer is known.
+    /// Forecasts in markets that settled YES or NO, oldest first. Not in the JSON, but in `forecasts.csv`.
     #[serde(skip)]
     pub forecasts: Vec<Resolved>,
     /// Names of the strategies by id.
     #[serde(skip)]
     pub strategies: Vec<String>,
-    /// Markets by index.
+    /// All markets of the run; a [`MarketId`] is an index in this list.
     #[serde(skip)]
     pub markets: Vec<LedgerMarketRow>,
 }
 
 impl ReportFindings {
-    /// Of a ledger.
+    /// Reads a ledger and computes all findings from it.
     ///
     /// # Errors
     /// When it cannot be read.

@@ -8,14 +8,14 @@ use super::gather::Gathered;
 use crate::report::forecasts::share;
 use crate::report::summary::dollars;
 
-/// Equity at a moment.
+/// A point of the equity curve: equity, its peak and the exposure at one moment.
 #[derive(Clone, Copy, Debug, Serialize)]
 pub struct EquitySample {
-    /// Nanoseconds since 1970.
+    /// Moment of the sample, in nanoseconds since 1970 UTC.
     pub at: i64,
     /// Cash plus positions at their mark, in dollars.
     pub equity: f64,
-    /// Highest equity so far.
+    /// Highest equity up to this moment, in dollars; drawdown is measured from it.
     pub peak: f64,
     /// Cost of positions and worst case of open orders.
     pub exposure: f64,
@@ -24,29 +24,29 @@ pub struct EquitySample {
 /// What was earned, and how. Dollars.
 #[derive(Clone, Debug, Serialize)]
 pub struct Results {
-    /// What it began with.
+    /// Cash that the run started with, from the scenario.
     pub bankroll: f64,
     /// Equity at the end, or now.
     pub equity: f64,
-    /// Equity − bankroll.
+    /// Equity minus bankroll: profit after fees, with open positions at their mark.
     pub pnl: f64,
-    /// P&L / bankroll.
+    /// Profit as a share of the bankroll, not annualized: 0.05 is 5 %.
     pub r#return: f64,
-    /// Of closed positions, after fees.
+    /// Profit of closed positions after their fees; negative for a loss.
     pub realized: f64,
     /// All fees, those of open positions too.
     pub fees: f64,
-    /// Closed positions.
+    /// Number of positions that ended by sale or settlement.
     pub trades: u64,
     /// Of those, with a profit after fees.
     pub wins: u64,
     /// Deepest drawdown, a share of the peak.
     pub max_drawdown: f64,
-    /// Highest exposure.
+    /// Highest recorded exposure: cost of positions plus worst case of open orders.
     pub max_exposure: f64,
     /// The way from gross edge to net.
     pub waterfall: ProfitWaterfall,
-    /// Equity over time.
+    /// Equity curve, oldest first, drawn on to the end of the run. Not in the JSON, but in `equity.csv`.
     #[serde(skip)]
     pub curve: Vec<EquitySample>,
 }
@@ -57,13 +57,13 @@ pub struct Results {
 pub struct ProfitWaterfall {
     /// What the contracts paid in the end, less the market's mid when they were bought.
     pub gross: f64,
-    /// Paid beyond that mid: half the spread, and slippage.
+    /// That mid less the price paid, negative if more was paid: half the spread, and slippage.
     pub slippage: f64,
     /// What leaving before settlement brought beyond holding on.
     pub early_exits: f64,
-    /// Fees of closed positions.
+    /// Trading fees of closed positions, counted as negative.
     pub fees: f64,
-    /// Of closed positions, after fees.
+    /// Profit of closed positions after fees: the sum of the four parts above.
     pub realized: f64,
     /// What open positions are above or below their cost with fees.
     pub open: f64,
@@ -74,7 +74,7 @@ pub struct ProfitWaterfall {
 }
 
 impl Results {
-    /// Of a run.
+    /// Computes the results from the closed positions, fills and recorded equity of a run.
     pub(super) fn of(run: &Gathered) -> Self {
         let bankroll = dollars(run.run.bankroll);
         let last = run.equity.last().map_or(bankroll, |point| dollars(point.equity));

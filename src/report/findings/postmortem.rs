@@ -28,9 +28,9 @@ const SAID: [(&str, f64); 5] = [
 /// What was said of the sides bought, and how often they won.
 #[derive(Clone, Debug, Serialize)]
 pub struct Claim {
-    /// What was said.
+    /// Band that the belief in the side bought fell in, such as `75 to 90 %`.
     pub said: &'static str,
-    /// How often.
+    /// Number of positions in the band whose market has settled.
     pub positions: u64,
     /// Mean belief in the side bought.
     pub belief: f64,
@@ -40,18 +40,18 @@ pub struct Claim {
     pub won: IntervalEstimate,
 }
 
-/// One strategy's story.
+/// What one strategy made of its closed positions, with the figures behind each of the three lessons.
 #[derive(Clone, Debug, Serialize)]
 pub struct Postmortem {
-    /// Whose.
+    /// Name of the strategy that the lessons are about.
     pub strategy: String,
-    /// Closed positions.
+    /// Number of positions it closed; at least one.
     pub trades: u64,
-    /// Of those, without profit.
+    /// Closed positions that lost or broke even after fees.
     pub losses: u64,
     /// What they made after fees, in dollars.
     pub pnl: f64,
-    /// Its first halt.
+    /// First halt of this strategy or of all trading; `None` if it was never halted.
     pub halted: Option<Halted>,
     /// Lesson 1: what it said of its bets, and what happened.
     pub distribution: Vec<Claim>,
@@ -59,7 +59,7 @@ pub struct Postmortem {
     pub competition: Vec<MarkOutFinding>,
     /// Lesson 3: how soon each rule stops it.
     pub delay: Vec<Stop>,
-    /// The three lessons in words.
+    /// Heading and text of the lessons: distribution, competition, delay in stopping.
     pub story: Vec<(&'static str, String)>,
 }
 
@@ -122,7 +122,7 @@ fn claims(run: &Gathered, trades: &[&LedgerTradeRow]) -> Vec<Claim> {
     claims.collect()
 }
 
-/// Lesson 1.
+/// Writes lesson 1: whether the sides bought won as often as the strategy believed.
 fn distribution(story: &Postmortem) -> String {
     let all: u64 = story.distribution.iter().map(|claim| claim.positions).sum();
     if all == 0 {
@@ -156,7 +156,7 @@ fn distribution(story: &Postmortem) -> String {
     )
 }
 
-/// Lesson 2.
+/// Writes lesson 2: whether the mid moved for or against the strategy after its fills.
 fn competition_words(story: &Postmortem) -> String {
     let later = || story.competition.iter().skip(1).filter(|after| after.after != SETTLEMENT);
     let mut words: Vec<String> = later()
@@ -187,7 +187,7 @@ fn competition_words(story: &Postmortem) -> String {
     format!("{spread}Since the fill the mid moved its way by {told}. {verdict}")
 }
 
-/// Lesson 3.
+/// Writes lesson 3: when the strategy was halted, or when the soonest rule would have halted it.
 fn delay(story: &Postmortem) -> String {
     let outcome = format!(
         "It closed {} positions, {} of them without profit, for {}.",

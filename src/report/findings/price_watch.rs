@@ -10,7 +10,7 @@ use crate::journal::reader::{FillRow, LedgerMarketRow};
 
 use crate::report::forecasts::share;
 
-/// How long after a fill.
+/// Horizons after a fill at which its market's price is looked up, with their names.
 pub const AFTER: [(&str, Span); 5] = [
     ("at the fill", Span::ZERO),
     ("1 minute", Span::MINUTE),
@@ -31,12 +31,12 @@ struct Due {
     after: usize,
 }
 
-/// A market with fills.
+/// Pending looks and the latest price of one market; no looks if nothing was bought there.
 #[derive(Debug)]
 struct WatchedMarket {
-    /// Looks to come, earliest first.
+    /// Looks that have no price yet, sorted by the moment they are due.
     due: VecDeque<Due>,
-    /// The latest price seen.
+    /// Moment and mid of the latest evaluation seen; `None` before the first.
     latest: Option<(Timestamp, Probability)>,
 }
 
@@ -49,7 +49,7 @@ pub struct PriceWatch {
 }
 
 impl PriceWatch {
-    /// Of a run's fills.
+    /// Schedules a look at every horizon for each purchase among a run's fills.
     pub fn over(fills: &[FillRow], markets: usize) -> Self {
         let mut due: Vec<Vec<Due>> = vec![Vec::new(); markets];
         for (number, fill) in fills.iter().enumerate().filter(|(_, fill)| fill.action == Action::Buy) {
@@ -65,7 +65,7 @@ impl PriceWatch {
         Self { markets: due.into_iter().map(sorted).collect(), seen: vec![[None; AFTER.len()]; fills.len()] }
     }
 
-    /// A market's price at a moment.
+    /// Takes in a market's mid at `at`; looks due before that get the previous mid.
     pub fn see(&mut self, market: usize, at: Timestamp, price: Probability) {
         let Some(WatchedMarket { due, latest }) = self.markets.get_mut(market) else { return };
         while let Some(next) = due.pop_front_if(|next| next.at < at) {
@@ -74,7 +74,7 @@ impl PriceWatch {
         *latest = Some((at, price));
     }
 
-    /// The data has ended.
+    /// Answers the looks still pending: by the settlement if it came in time, else by the latest mid.
     pub fn end(&mut self, markets: &[LedgerMarketRow]) {
         for (WatchedMarket { due, latest }, market) in self.markets.iter_mut().zip(markets) {
             for next in due.drain(..) {

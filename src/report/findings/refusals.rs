@@ -28,7 +28,7 @@ pub struct MissedBet {
 }
 
 impl Refusals {
-    /// Looks at an evaluation.
+    /// Counts an evaluation that a gate refused; keeps the first such bet of each gate, strategy and market.
     pub fn see(&mut self, evaluation: &RecordedEvaluation, strategy: StrategyId) {
         if evaluation.verdict < FIRST_REFUSAL {
             return;

@@ -72,15 +72,15 @@ const fn meaning(gate: Refusal) -> &'static str {
 /// A gate and what it held back.
 #[derive(Clone, Debug, Serialize)]
 pub struct GateEffect {
-    /// Its name in the ledger.
+    /// Name of the refusal in the ledger's verdicts, such as `stale_quote`.
     pub name: String,
-    /// What it means.
+    /// The reason in words, to follow "because"; empty for a code that this version does not know.
     pub meaning: &'static str,
-    /// How often it said no.
+    /// Number of evaluations that this gate refused.
     pub refusals: u64,
-    /// In how many markets.
+    /// Number of markets with a refused bet whose mid and net edge were known.
     pub markets: u64,
-    /// Of those first refusals, with a known outcome.
+    /// First refusals, one per strategy and market, whose market has settled.
     pub settled: u64,
     /// What one contract at the first refusal in each market would have made by settlement, after fees, in
     /// dollars; with its 95 % interval by event.
@@ -90,28 +90,28 @@ pub struct GateEffect {
 /// Orders to open, as asked for and as filled.
 #[derive(Clone, Copy, Debug, Default, Serialize)]
 pub struct Sizes {
-    /// Orders.
+    /// Number of buy orders sent, also those still open; sales do not count.
     pub orders: u64,
-    /// Of those, filled whole.
+    /// Orders that filled every contract they asked for.
     pub whole: u64,
     /// Of those, not filled at all.
     pub nothing: u64,
-    /// Contracts asked for.
+    /// Sum of the contracts that these orders asked for; contracts can be fractional.
     pub asked: f64,
-    /// Contracts filled.
+    /// Sum of the contracts that these orders have filled so far.
     pub filled: f64,
 }
 
-/// A halt that happened.
+/// A recorded stop of new positions, of one strategy or of all trading.
 #[derive(Clone, Debug, Serialize)]
 pub struct Halted {
-    /// When, in nanoseconds since 1970.
+    /// Moment of the halt, in nanoseconds since 1970.
     pub at: i64,
-    /// Whose; `None` = all trading.
+    /// Name of the strategy that was halted; `None` for all trading.
     pub strategy: Option<String>,
-    /// By which rule.
+    /// Name of the rule: `win_rate`, `evidence`, `owner`, `discrepancy` or `exchange`.
     pub rule: String,
-    /// With which figures.
+    /// Why, in words: the win rate or evidence that was reached, or the reason given for the halt.
     pub detail: String,
     /// When it was lifted, and why.
     pub resumed: Option<(i64, String)>,
@@ -120,17 +120,17 @@ pub struct Halted {
 /// What would have been had a rule been in force.
 #[derive(Clone, Debug, Serialize)]
 pub struct Stop {
-    /// The rule, in words.
+    /// Rule and its limits in words, such as `evidence: 20 to 1 for the market's prices`.
     pub rule: &'static str,
     /// When it would have halted, in nanoseconds since 1970; `None` = never.
     pub at: Option<i64>,
-    /// Its figures.
+    /// Win rate or evidence at which the rule fires, in words; empty if it never does.
     pub detail: String,
-    /// Positions closed by then.
+    /// Number of positions closed by then; all of them if the rule never fires.
     pub trades: u64,
-    /// Of those, without profit.
+    /// Positions closed by then that lost or broke even after fees.
     pub losses: u64,
-    /// What they made, after fees, in dollars.
+    /// Profit after fees, in dollars, of all positions opened by then, also of those closed later.
     pub pnl: f64,
     /// Positions opened later, which it would have prevented.
     pub later_trades: u64,
@@ -138,19 +138,19 @@ pub struct Stop {
     pub later_pnl: f64,
 }
 
-/// What the risk layer did.
+/// What the risk layer did: refusals by gate, order sizes asked for and filled, and halts.
 #[derive(Clone, Debug, Serialize)]
 pub struct Prevented {
     /// Gates that said no, in gate order.
     pub gates: Vec<GateEffect>,
-    /// Sizes.
+    /// Contracts asked for and filled by all buy orders of the run.
     pub sizes: Sizes,
-    /// Halts.
+    /// All recorded halts in the order they happened, lifted or not.
     pub halts: Vec<Halted>,
 }
 
 impl Prevented {
-    /// Of a run.
+    /// Collects refusals, order sizes and halts of a run; intervals are drawn from `seed`.
     pub(super) fn of(run: &Gathered, seed: u64) -> Self {
         let name = |strategy: StrategyId| run.strategies[strategy.index()].clone();
         let halts = run.halts.iter().map(|halt| Halted {

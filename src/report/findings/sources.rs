@@ -39,32 +39,32 @@ const LEFT: [(&str, Span); 4] = [
 /// Closed positions that have something in common.
 #[derive(Clone, Debug, Serialize)]
 pub struct ProfitGroup {
-    /// What.
+    /// What its positions share, such as a category, a side or a price band; `not stated` if that is empty.
     pub name: String,
-    /// How many.
+    /// Number of closed positions in the group.
     pub trades: u64,
-    /// Of those, with a profit.
+    /// Closed positions with a profit after fees.
     pub wins: u64,
-    /// What they cost, in dollars.
+    /// Price paid for all their contracts, without fees, in dollars.
     pub cost: f64,
     /// What they made after fees, in dollars.
     pub pnl: f64,
-    /// Fees, in dollars.
+    /// Trading fees of these positions, in dollars.
     pub fees: f64,
     /// P&L after fees a contract, in dollars, with its 95 % interval by event.
     pub per_contract: Option<IntervalEstimate>,
 }
 
-/// One way to group them.
+/// One way to group all closed positions of a run, and the groups it makes.
 #[derive(Clone, Debug, Serialize)]
 pub struct ProfitSource {
-    /// By what.
+    /// `strategy`, `category`, `series`, `side`, `price paid`, `time to close at entry` or `exit`.
     pub by: &'static str,
     /// The groups, in their natural order or the one with most at stake first.
     pub groups: Vec<ProfitGroup>,
 }
 
-/// All ways.
+/// Groups the closed positions in each of the seven ways; intervals are drawn from `seed`.
 pub fn sources(run: &Gathered, seed: u64) -> Vec<ProfitSource> {
     let by_name = |by, name: &dyn Fn(&LedgerTradeRow) -> String| {
         let mut groups = group(run, seed, |trade| (0, name(trade)));

@@ -13,33 +13,33 @@ use crate::report::summary::dollars;
 pub struct Closed {
     /// First fill, in nanoseconds since 1970.
     pub opened_at: i64,
-    /// Last fill or settlement.
+    /// Last fill or settlement, in nanoseconds since 1970.
     pub closed_at: i64,
-    /// The market.
+    /// Ticker of the market: its unique name on the exchange.
     pub ticker: String,
-    /// Its question.
+    /// Title of the market: the question that its settlement answers.
     pub title: String,
-    /// Its event.
+    /// Ticker of the event that the market belongs to; an event may have many markets.
     pub event_ticker: String,
-    /// Whose.
+    /// Name of the strategy that held the position.
     pub strategy: String,
-    /// Side held.
+    /// Side of the contracts held, YES or NO; prices and beliefs here are of this side.
     pub side: Side,
-    /// Contracts bought in all.
+    /// Contracts bought over the life of the position; may be fractional.
     pub contracts: f64,
-    /// Mean price paid.
+    /// Mean price paid for a contract, without fees.
     pub entry_price: f64,
-    /// Mean price got.
+    /// Mean price received for a contract, by sale or settlement, without fees.
     pub exit_price: f64,
-    /// All fees.
+    /// Sum of the fees that the position paid, to open it and to sell.
     pub fees: f64,
-    /// After fees.
+    /// Profit after fees: proceeds less cost less fees.
     pub pnl: f64,
-    /// How it ended.
+    /// How it ended: `resolved` by settlement, or sold as `edge_inverted` or by `time_stop`.
     pub exit: &'static str,
     /// Belief in the side at the first entry.
     pub belief: f64,
-    /// The market's price of the side then: its mid.
+    /// The market's price of the side then: its mid, or the executable price of a one-sided quote.
     pub market: f64,
     /// What the side paid in the end; `None` while that is open.
     pub paid: Option<f64>,
@@ -47,7 +47,7 @@ pub struct Closed {
     pub reason: String,
 }
 
-/// All, in the order they closed.
+/// Returns all closed positions in the order they closed.
 pub fn trades(run: &Gathered) -> Vec<Closed> {
     let closed = run.trades.iter().map(|trade| {
         let market = &run.markets[trade.market];

@@ -15,13 +15,13 @@ const BLOCKS: usize = 12;
 /// Several runs taken as trials of one idea.
 #[derive(Clone, Debug, Serialize)]
 pub struct SearchTrials {
-    /// How many.
+    /// Number of runs compared, also those whose equity never moved.
     pub runs: usize,
-    /// Days they have in common.
+    /// Number of UTC days on which every run has a return.
     pub days: usize,
     /// Place of the run with the best Sharpe ratio.
     pub best: usize,
-    /// That Sharpe ratio, a day.
+    /// Sharpe ratio of its daily returns, not annualized.
     pub sharpe: f64,
     /// The best that luck makes in as many runs.
     pub best_by_luck: f64,

@@ -23,7 +23,7 @@ impl Tone {
     }
 }
 
-/// The headline block.
+/// Returns the list of questions at a page's top, each answered in a word and a sentence.
 #[must_use]
 pub fn answers(answers: &[ReportAnswer]) -> Markup {
     html! {
@@ -61,7 +61,7 @@ pub fn figure(title: &str, chart: &Svg, caption: &Markup) -> Markup {
 /// A figure with what is known about its error.
 #[derive(Clone, Debug)]
 pub struct FactBlock {
-    /// What it is.
+    /// Name of the figure, shown above its value.
     pub name: String,
     /// The figure as text, with its unit.
     pub value: String,
@@ -96,7 +96,7 @@ pub fn banner(tone: Tone, title: &str, text: &str) -> Markup {
     }
 }
 
-/// What opens on a click.
+/// Returns a folded block: `summary` is shown, `body` opens on a click.
 #[must_use]
 pub fn details(summary: &str, body: &Markup) -> Markup {
     html! {

@@ -6,13 +6,13 @@ use crate::report::stats::IntervalEstimate;
 
 use super::HtmlCell;
 
-/// A number in a table.
+/// Returns a cell that shows a number with so many decimals and sorts by its full value.
 #[must_use]
 pub fn number_cell(value: f64, decimals: usize) -> HtmlCell {
     HtmlCell::number(number(value, decimals), value)
 }
 
-/// A count in a table.
+/// Returns a cell that shows a count as a whole number and sorts by it.
 #[must_use]
 pub fn count_cell(value: u64) -> HtmlCell {
     number_cell(value as f64, 0)

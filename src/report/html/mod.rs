@@ -26,31 +26,31 @@ const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; script-src 
 pub struct Section {
     /// What links point to; letters, digits and `-`, once a page.
     pub id: String,
-    /// Its heading.
+    /// Heading of the section, and its entry in the navigation.
     pub title: String,
-    /// What it says.
+    /// Content beneath the heading, as HTML that is escaped already.
     pub body: Markup,
 }
 
-/// The whole page.
+/// A page with its sections, rendered as one HTML file that loads nothing else.
 #[derive(Clone, Debug)]
 pub struct Page {
     /// Heading, and title of the window.
     pub title: String,
     /// What stands at the top: which run, the questions and their answers, warnings.
     pub head: Markup,
-    /// In order.
+    /// Sections in the order of the page and of its navigation.
     pub sections: Vec<Section>,
     /// What made the page, and from what.
     pub foot: Markup,
-    /// Styles of its own.
+    /// CSS added after the style sheets that all pages share; empty for none.
     pub style: &'static str,
-    /// A script of its own.
+    /// JavaScript added after the script that sorts tables; empty for none.
     pub script: &'static str,
 }
 
 impl Page {
-    /// The file's text.
+    /// Renders the page as the text of one HTML file, styles and scripts within.
     #[must_use]
     pub fn render(&self) -> String {
         html! {

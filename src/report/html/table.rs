@@ -2,40 +2,40 @@
 
 use maud::{Markup, html};
 
-/// A column.
+/// A column of an [`HtmlTable`]: its head, and how its cells are aligned and sorted.
 #[derive(Clone, Debug)]
 pub struct HtmlColumn {
-    /// Its head.
+    /// Text of the column's head, with the unit if there is one.
     pub title: String,
     /// Whether it holds numbers, which are aligned right and sorted by value.
     pub is_number: bool,
 }
 
 impl HtmlColumn {
-    /// A column of words.
+    /// Makes a column of words, sorted by their text.
     #[must_use]
     pub fn text(title: impl Into<String>) -> Self {
         Self { title: title.into(), is_number: false }
     }
 
-    /// A column of numbers.
+    /// Makes a column of numbers, aligned right and sorted by value.
     #[must_use]
     pub fn number(title: impl Into<String>) -> Self {
         Self { title: title.into(), is_number: true }
     }
 }
 
-/// A cell.
+/// A cell of an [`HtmlTable`]: the text shown and the value it is sorted by.
 #[derive(Clone, Debug)]
 pub struct HtmlCell {
-    /// As it is shown.
+    /// Text shown in the cell; rendering escapes it.
     pub text: String,
     /// What a column of numbers is sorted by; without one the cell stays at the end.
     pub value: Option<f64>,
 }
 
 impl HtmlCell {
-    /// Words.
+    /// Makes a cell of words, which stays at the end of a sorted column of numbers.
     #[must_use]
     pub fn text(text: impl Into<String>) -> Self {
         Self { text: text.into(), value: None }
@@ -53,7 +53,7 @@ impl HtmlCell {
 pub struct HtmlTable {
     /// What it shows; stands over it.
     pub caption: String,
-    /// In order.
+    /// Columns from left to right, as many as each row has cells.
     pub columns: Vec<HtmlColumn>,
     /// As they stand before anyone sorts.
     pub rows: Vec<Vec<HtmlCell>>,

@@ -19,7 +19,7 @@ use crate::report::stats::isotonic::Block;
 use crate::report::format::{count, number, percent};
 use crate::report::html::figure_cells::{count_cell, estimate_cell, number_cell};
 
-/// Every strategy's calibration.
+/// Returns each strategy's reliability diagram, table of scores and verdict in words.
 pub fn calibrations(findings: &ReportFindings) -> Markup {
     let pooled: Vec<_> = findings.calibration.iter().filter(|of| of.which == POOLED).collect();
     html! {
@@ -233,7 +233,7 @@ fn rolling_chart(findings: &ReportFindings, of: &CalibrationFindings, assessment
     })
 }
 
-/// Beliefs against prices.
+/// Returns the beliefs' scores beside those of the market's prices on the same questions.
 pub fn market(findings: &ReportFindings) -> Markup {
     let assessed: Vec<(&CalibrationFindings, &Assessment)> =
         findings.calibration.iter().filter_map(|of| Some((of, of.assessment.as_ref()?))).collect();

@@ -13,7 +13,7 @@ use super::{foot, section};
 use crate::report::format::{count, number, percent};
 use crate::report::html::figure_cells::{count_cell, estimate_cell, number_cell};
 
-/// The page of several runs.
+/// Returns the HTML page that compares runs: returns, scores, and whether the best is luck.
 #[must_use]
 pub fn comparison(all: &[ReportFindings]) -> String {
     let table = HtmlTable { caption: "Runs side by side".into(), columns: columns(), rows: rows(all) };

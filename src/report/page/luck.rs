@@ -10,7 +10,7 @@ use crate::report::stats::evidence::LINE;
 
 use crate::report::format::{count, dollars, interval, percent};
 
-/// Evidence of every strategy.
+/// Returns each strategy's likelihood ratio over time, its key figures and the results of simulated luck.
 pub fn luck(findings: &ReportFindings) -> Markup {
     if findings.evidence.iter().all(|evidence| evidence.events == 0) {
         return html! { p { "Nothing was traded: there is nothing luck could explain." } };
@@ -118,7 +118,7 @@ fn count_f64(value: f64) -> String {
     AxisUnit::Number.text(value, 0)
 }
 
-/// A ratio.
+/// Formats a likelihood ratio as odds, like `3.2 to 1` or `1 to 50`.
 fn times(value: f64) -> String {
     match value {
         value if value >= 1e6 => format!("10^{:.0} to 1", value.log10().floor()),

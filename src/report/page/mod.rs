@@ -18,7 +18,7 @@ pub use comparison::comparison;
 /// Rows of the table of trades; the rest is in the CSV file.
 const MOST_TRADES: usize = 1_000;
 
-/// The page of one run.
+/// Returns the HTML page of one run: a section for each question, then its trades.
 #[must_use]
 pub fn page(findings: &ReportFindings) -> String {
     let mut sections = vec![

@@ -15,7 +15,7 @@ use crate::report::stats::IntervalEstimate;
 use crate::report::format::{count, dollars, percent};
 use crate::report::html::figure_cells::{count_cell, estimate_cell, number_cell};
 
-/// Equity and the waterfall.
+/// Returns the key figures, the equity chart and, if positions were closed, the profit waterfall.
 pub fn money(findings: &ReportFindings) -> Markup {
     let results = &findings.results;
     let fact = |name: &str, value: String, note: Option<String>| FactBlock { name: name.into(), value, note };

@@ -9,7 +9,7 @@ use crate::report::html::{HtmlCell, HtmlColumn, HtmlTable};
 use crate::report::format::{count, day, minute, number, percent};
 use crate::report::html::figure_cells::{count_cell, estimate_cell, number_cell};
 
-/// Gates, sizes and halts.
+/// Returns what each gate refused, how far orders were filled, and the halts.
 pub fn prevented(findings: &ReportFindings) -> Markup {
     let prevented = &findings.prevented;
     html! {
@@ -90,7 +90,7 @@ fn halts(prevented: &Prevented) -> Markup {
     HtmlTable { caption: "Halts".into(), columns, rows: rows.collect() }.render()
 }
 
-/// The stories.
+/// Returns each postmortem: its lessons, belief against outcome, and how soon each rule stops.
 pub fn postmortems(findings: &ReportFindings) -> Markup {
     html! {
         @for story in &findings.postmortems {

@@ -8,7 +8,7 @@ use super::paired::{Climatology, Paired, Who};
 use super::scores::{Corp, Murphy, Spiegelhalter, spiegelhalter};
 use super::{Forecasts, IntervalEstimate};
 
-/// Forecasts of the rolling window.
+/// Number of forecasts in each moving window of [`Assessment::rolling`].
 pub const WINDOW: usize = 100;
 
 /// Most points of the rolling window that are kept.
@@ -21,23 +21,23 @@ const MANY: usize = 100_000;
 /// What is known of a model's forecasts beside the market's about the same questions.
 #[derive(Clone, Debug, Serialize)]
 pub struct Assessment {
-    /// Forecasts.
+    /// Number of resolved forecasts that were scored, the same for model and market.
     pub forecasts: usize,
-    /// Of how many events.
+    /// Number of distinct events those forecasts are about; an event may have several markets.
     pub events: usize,
     /// Groups of events that were resampled; fewer than the events when those are many.
     pub groups: usize,
     /// The same for calibration errors and decompositions.
     pub grid_groups: usize,
-    /// Draws behind each interval.
+    /// Bootstrap draws behind each interval from sums; 0 with fewer than two groups of events.
     pub draws: usize,
     /// Draws behind those of calibration errors and decompositions.
     pub grid_draws: usize,
     /// Share of YES in this sample: the climatological forecast.
     pub yes_share: IntervalEstimate,
-    /// The model's forecasts.
+    /// Scores of the model's probabilities, each with its interval over events.
     pub model: Scores,
-    /// The market's.
+    /// Scores of the market's prices, read as probabilities for the same questions.
     pub market: Scores,
     /// The sample's own share of YES as the forecast of all. It knows what no forecaster could.
     pub climatology: Climatology,
@@ -45,20 +45,20 @@ pub struct Assessment {
     pub brier_difference: IntervalEstimate,
     /// Log loss of the model − of the market, in nats; below 0 the model is better.
     pub log_loss_difference: IntervalEstimate,
-    /// Over time.
+    /// Scores of the last [`WINDOW`] forecasts over time, at most 1,000 points; empty with fewer forecasts.
     pub rolling: Vec<Rolling>,
 }
 
-/// One forecaster's scores.
+/// Scores and calibration statistics of one forecaster, model or market, over the whole sample.
 #[derive(Clone, Debug, Serialize)]
 pub struct Scores {
-    /// Mean (p − y)².
+    /// Brier score: mean (p − y)², with y 1 for YES and 0 for NO; lower is better.
     pub brier: IntervalEstimate,
-    /// Mean −ln p(y), nats.
+    /// Log loss: mean −ln p(y) in nats, with p kept 1e-6 from 0 and 1; lower is better.
     pub log_loss: IntervalEstimate,
     /// Mean y − mean p, percentage points.
     pub in_the_large: IntervalEstimate,
-    /// Variance of the forecasts.
+    /// Variance of the forecasts (divisor n): how far they move away from their own mean.
     pub sharpness: IntervalEstimate,
     /// Of the logistic recalibration; 0 when calibrated.
     pub intercept: Option<IntervalEstimate>,
@@ -70,9 +70,9 @@ pub struct Scores {
     pub calibration_error: IntervalEstimate,
     /// Root-mean-square calibration error, bias-corrected; `None` if no bin has two forecasts.
     pub calibration_error_debiased: Option<IntervalEstimate>,
-    /// Decomposition over the same bins.
+    /// Murphy's decomposition of the Brier score over the same ten equal-width bins.
     pub murphy: Murphy<IntervalEstimate>,
-    /// Decomposition by isotonic recalibration.
+    /// CORP decomposition of the Brier score, by isotonic recalibration instead of bins.
     pub corp: Corp<IntervalEstimate>,
 }
 
@@ -81,9 +81,9 @@ pub struct Scores {
 pub struct Rolling {
     /// Number of forecasts up to here.
     pub forecasts: usize,
-    /// Brier score of the model.
+    /// Brier score of the model over the window; lower is better.
     pub brier: f64,
-    /// Brier score of the market.
+    /// Brier score of the market over the window; lower is better.
     pub brier_market: f64,
     /// Mean y − mean p of the model, percentage points.
     pub in_the_large: f64,

@@ -4,27 +4,27 @@ use serde::Serialize;
 
 use super::Forecasts;
 
-/// Φ⁻¹(0.975).
+/// Φ⁻¹(0.975): the standard normal quantile that bounds a two-sided 95 % interval.
 pub(super) const Z_95: f64 = 1.959_963_984_540_054;
 
 /// Forecasts next to each other in size.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct BinnedForecasts {
-    /// Smallest forecast.
+    /// Smallest forecast in the bin, a probability from 0 to 1.
     pub from: f64,
-    /// Largest forecast.
+    /// Largest forecast in the bin, a probability from 0 to 1.
     pub to: f64,
-    /// Number of forecasts.
+    /// Number of forecasts in the bin, at least 1.
     pub count: u64,
-    /// Of how many events.
+    /// Number of distinct events those forecasts are about.
     pub events: u64,
-    /// Mean forecast.
+    /// Mean of the bin's forecasts, from 0 to 1.
     pub mean_forecast: f64,
-    /// Share of YES.
+    /// Share of the bin's forecasts whose outcome was YES, from 0 to 1.
     pub rate: f64,
     /// Lower end of the rate's 95 % interval.
     pub low: f64,
-    /// Upper end.
+    /// Upper end of the rate's 95 % interval.
     pub high: f64,
 }
 

@@ -15,7 +15,7 @@ use statrs::distribution::{ContinuousCDF, StudentsT};
 
 use super::{IntervalEstimate, normal_cdf, normal_quantile, quantile};
 
-/// Draws of a bootstrap.
+/// Number of resamples drawn for a bootstrap interval.
 pub const DRAWS: usize = 2_000;
 
 /// Most groups that are resampled where a draw only adds up sums.
@@ -49,13 +49,13 @@ impl EventGroups {
         Self { of: event.iter().map(group).collect(), count: groups, events: events.len() }
     }
 
-    /// The group of each forecast.
+    /// Returns the group of each forecast, numbered from 0, in the order of the forecasts.
     #[must_use]
     pub fn of(&self) -> &[u32] {
         &self.of
     }
 
-    /// Number of groups.
+    /// Returns the number of groups, which is also how many are drawn for a resample.
     #[must_use]
     pub const fn len(&self) -> usize {
         self.count
@@ -67,14 +67,14 @@ impl EventGroups {
         self.count == 0
     }
 
-    /// Number of events.
+    /// Returns the number of distinct events, at least as many as there are groups.
     #[must_use]
     pub const fn events(&self) -> usize {
         self.events
     }
 }
 
-/// Fisher and Yates.
+/// Shuffles in place (Fisher and Yates), every order being equally likely.
 fn shuffle(dealt: &mut [u32], random: &mut ChaCha8Rng) {
     for last in (1..dealt.len()).rev() {
         dealt.swap(last, random.random_range(0..=last));
@@ -89,7 +89,7 @@ pub struct Resampler {
 }
 
 impl Resampler {
-    /// Draws from `groups` groups.
+    /// Prepares resamples of `groups` out of `groups` groups; draws nothing yet.
     #[must_use]
     pub fn new(groups: usize, seed: u64) -> Self {
         Self { random: ChaCha8Rng::seed_from_u64(seed), times: vec![0; groups] }

@@ -29,16 +29,16 @@ pub enum Judgement {
     Open,
     /// The beliefs are at fault, or worse.
     Bad,
-    /// They are better.
+    /// The model's Brier score is below the market's by more than luck explains.
     Good,
 }
 
-/// A claim in words.
+/// A verdict about a set of forecasts, and the text that states it in the report.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Conclusion {
-    /// What it comes to.
+    /// The verdict that the sample size and the 95 % intervals allow.
     pub judgement: Judgement,
-    /// In words, with the figures.
+    /// One or two sentences for the reader, with the figures and intervals behind the verdict.
     pub words: String,
 }
 

@@ -13,11 +13,11 @@ pub const LINE: f64 = 20.0;
 /// What was believed and paid for at the first entry of an event whose market has settled.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct EvidenceEntry {
-    /// Belief in the side held.
+    /// The strategy's probability that the side it bought wins, from 0 to 1.
     pub belief: f64,
     /// The market's probability of that side.
     pub market: f64,
-    /// Whether that side won.
+    /// Whether the market settled in favour of the side held.
     pub won: bool,
 }
 

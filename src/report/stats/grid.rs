@@ -22,7 +22,7 @@ pub(super) struct GridShape<T = f64> {
     pub corp: Corp<T>,
 }
 
-/// Forecasts by group and cell.
+/// Counts of forecasts and of YES outcomes by group of events and cell of 1/1000, which draws add up.
 pub(super) struct GridStatistics {
     cells: Vec<GridCell>,
     /// A row a group: the counts of all cells, then how many of each came true.

@@ -12,27 +12,27 @@ use super::{Forecasts, cell_of, quantile};
 /// Cells of [0, 1] in which many different forecasts are gathered where a fit is made over and over.
 pub const GRID: usize = 1_000;
 
-/// Equal forecasts together.
+/// Forecasts of one probability, or of one cell of the grid, with their outcomes counted.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Pooled {
-    /// What was said.
+    /// The probability of YES they share, from 0 to 1; a cell's mean where cells are pooled.
     pub forecast: f64,
-    /// How often.
+    /// Number of forecasts that are pooled here.
     pub count: u64,
-    /// How often YES followed.
+    /// Number of those forecasts whose outcome was YES, at most `count`.
     pub yes: u64,
 }
 
 /// Forecasts that the fit gives one rate.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct Block {
-    /// Smallest forecast in it.
+    /// Smallest forecast in the block, a probability from 0 to 1.
     pub from: f64,
-    /// Largest forecast in it.
+    /// Largest forecast in the block, a probability from 0 to 1.
     pub to: f64,
-    /// Number of forecasts.
+    /// Number of forecasts in the block, at least 1.
     pub count: u64,
-    /// Their mean.
+    /// Mean of the block's forecasts, between `from` and `to`.
     pub mean_forecast: f64,
     /// Share of YES: the recalibrated probability.
     pub rate: f64,
@@ -41,15 +41,15 @@ pub struct Block {
 /// Where the fit would lie if the forecasts were calibrated, at one forecast.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct ConsistencyBand {
-    /// The forecast.
+    /// Forecast at which the band is taken, a probability from 0 to 1.
     pub forecast: f64,
-    /// Lower end.
+    /// 2.5 % quantile of the rates fitted to simulated outcomes, from 0 to 1.
     pub low: f64,
-    /// Upper end.
+    /// 97.5 % quantile of the rates fitted to simulated outcomes, from 0 to 1.
     pub high: f64,
 }
 
-/// Distinct forecasts in rising order.
+/// Returns the distinct forecasts in rising order, with the number of times each was made and came true.
 #[must_use]
 pub fn pool(forecasts: &Forecasts) -> Vec<Pooled> {
     // Floats of one sign order like their bits, and those of [0, 1] leave the highest bit free: the
@@ -186,7 +186,7 @@ impl Trials {
         Self { count, mean, deviation, log_failure: (-rarer).ln_1p(), success_is_rarer }
     }
 
-    /// How many succeed.
+    /// Draws how many of the `count` trials succeed.
     fn successes(&self, random: &mut ChaCha8Rng) -> u64 {
         let rarer = self.rarer(random);
         if self.success_is_rarer { rarer } else { self.count - rarer }

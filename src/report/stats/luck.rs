@@ -6,15 +6,15 @@ use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use serde::Serialize;
 
-/// Simulated histories.
+/// Most histories that are simulated for one strategy; callers draw fewer where events are many.
 pub const DRAWS: usize = 10_000;
 
 /// A settled bet, as if held to the end.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Bet {
-    /// Its event.
+    /// Number of the event; all bets on one event are decided by one random number.
     pub event: u32,
-    /// Its market.
+    /// Number of the market within the run; several bets may be on the same one.
     pub market: u32,
     /// Whether at most one market of the event pays YES. If not, they are taken as a ladder.
     pub exclusive: bool,
@@ -22,7 +22,7 @@ pub struct Bet {
     pub probability: f64,
     /// Whether YES was bought, or else NO.
     pub bought_yes: bool,
-    /// Whether the market paid YES.
+    /// Whether the market settled YES, which decides what the bet really made.
     pub yes: bool,
     /// What it cost, fees and all, dollars.
     pub stake: f64,
@@ -33,7 +33,7 @@ pub struct Bet {
 /// The profit that was made, among those that luck makes.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Luck {
-    /// Profit of the bets, dollars.
+    /// Profit the bets made, held to settlement, in dollars after fees.
     pub profit: f64,
     /// Mean profit if the market is right: the price of fees and spread, usually below 0.
     pub expected: f64,
@@ -41,9 +41,9 @@ pub struct Luck {
     pub at_least: f64,
     /// Probability of one at most as large.
     pub at_most: f64,
-    /// Simulated histories behind them.
+    /// Number of simulated histories behind the mean and the probabilities.
     pub draws: usize,
-    /// The profit of each, dollars.
+    /// Profit of each simulated history in dollars, in the order drawn; not serialized.
     #[serde(skip)]
     pub profits: Vec<f64>,
 }

@@ -27,7 +27,7 @@ pub use assess::{Assessment, assess};
 /// The least distance of a probability from 0 and 1 where a logarithm is taken.
 pub const EPSILON: f64 = 1e-6;
 
-/// Why forecasts cannot be scored.
+/// Why a set of forecasts is refused: columns of unequal length, or a value outside [0, 1].
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 pub enum StatsError {
     /// The three columns differ in length.
@@ -35,19 +35,19 @@ pub enum StatsError {
         "{probabilities} probabilities, {outcomes} outcomes and {events} events: give one of each a forecast"
     )]
     Lengths {
-        /// Number of probabilities.
+        /// Length of the slice of probabilities.
         probabilities: usize,
-        /// Number of outcomes.
+        /// Length of the slice of outcomes.
         outcomes: usize,
-        /// Number of events.
+        /// Length of the slice of event numbers.
         events: usize,
     },
     /// A forecast is not between 0 and 1, or not a number.
     #[error("forecast {index}, counted from 0: {value} is not a probability in [0, 1]; leave it out")]
     NotAProbability {
-        /// Its place in the slice.
+        /// Position of the forecast in its slice, counted from 0.
         index: usize,
-        /// What is there.
+        /// The refused number, which may also be NaN or infinite.
         value: f64,
     },
 }
@@ -79,31 +79,31 @@ impl<'a> Forecasts<'a> {
         }
     }
 
-    /// The probabilities.
+    /// Returns the forecast probabilities of YES, each in [0, 1].
     #[must_use]
     pub const fn probability(&self) -> &'a [f64] {
         self.probability
     }
 
-    /// What happened.
+    /// Returns the outcome of each forecast, `true` for YES, in the order of the probabilities.
     #[must_use]
     pub const fn outcome(&self) -> &'a [bool] {
         self.outcome
     }
 
-    /// The event of each.
+    /// Returns the event number of each forecast; those of one event are not independent.
     #[must_use]
     pub const fn event(&self) -> &'a [u32] {
         self.event
     }
 
-    /// How many.
+    /// Returns the number of forecasts, which is the length of each column.
     #[must_use]
     pub const fn len(&self) -> usize {
         self.probability.len()
     }
 
-    /// Whether there is none.
+    /// Returns whether there are no forecasts, so that nothing can be scored.
     #[must_use]
     pub const fn is_empty(&self) -> bool {
         self.probability.is_empty()
@@ -119,22 +119,22 @@ impl<'a> Forecasts<'a> {
 /// A figure and its 95 % interval; no interval where the data carry none (fewer than two events).
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct IntervalEstimate {
-    /// The figure of the sample.
+    /// The figure computed from the sample itself, in the unit of its statistic.
     pub value: f64,
-    /// Lower end.
+    /// Lower end of the 95 % interval, in the unit of `value`; `None` without an interval.
     pub low: Option<f64>,
-    /// Upper end.
+    /// Upper end of the 95 % interval, in the unit of `value`; `None` without an interval.
     pub high: Option<f64>,
 }
 
 impl IntervalEstimate {
-    /// A figure without an interval.
+    /// Makes an estimate of the figure alone, with neither end of an interval.
     #[must_use]
     pub const fn bare(value: f64) -> Self {
         Self { value, low: None, high: None }
     }
 
-    /// Both ends of the interval.
+    /// Returns both ends of the 95 % interval, or `None` if an end is missing.
     #[must_use]
     pub fn interval(&self) -> Option<(f64, f64)> {
         self.low.zip(self.high)
@@ -151,12 +151,12 @@ fn clamped(p: f64) -> f64 {
     p.clamp(EPSILON, 1.0 - EPSILON)
 }
 
-/// Φ: the standard normal distribution.
+/// Returns Φ(z), the probability that a standard normal variable is at most `z`.
 fn normal_cdf(z: f64) -> f64 {
     Normal::standard().cdf(z)
 }
 
-/// Φ⁻¹.
+/// Returns Φ⁻¹(p), the value that a standard normal variable exceeds with probability 1 − p.
 fn normal_quantile(p: f64) -> f64 {
     Normal::standard().inverse_cdf(p)
 }

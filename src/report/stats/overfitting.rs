@@ -9,11 +9,11 @@ use super::{normal_cdf, normal_quantile};
 /// The shape of a series of returns.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct Returns {
-    /// How many.
+    /// Number of returns, one a period (trade, event or day).
     pub count: usize,
     /// Mean over standard deviation (n − 1), per period.
     pub sharpe: f64,
-    /// m₃/m₂^1.5, of the sample.
+    /// Skewness m₃/m₂^1.5 of the sample; 0 for a symmetric distribution.
     pub skewness: f64,
     /// m₄/m₂², of the sample; 3 for a normal distribution.
     pub kurtosis: f64,

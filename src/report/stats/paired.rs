@@ -10,13 +10,13 @@ use super::{Forecasts, IntervalEstimate, indicator};
 /// Scores of the share of YES.
 #[derive(Clone, Copy, Debug, Serialize)]
 pub struct Climatology {
-    /// ȳ(1 − ȳ).
+    /// Brier score ȳ(1 − ȳ) of always forecasting ȳ, the sample's share of YES.
     pub brier: IntervalEstimate,
     /// −ȳ ln ȳ − (1 − ȳ) ln(1 − ȳ), nats.
     pub log_loss: IntervalEstimate,
 }
 
-/// A forecaster.
+/// Selects the forecaster whose columns of sums and recalibration fit are read.
 #[derive(Clone, Copy)]
 pub(super) enum Who {
     Model,
@@ -24,7 +24,7 @@ pub(super) enum Who {
 }
 
 impl Who {
-    /// Where its columns begin.
+    /// Returns the index of the forecaster's first column in a group's sums.
     const fn block(self) -> usize {
         match self {
             Self::Model => FIRST_BLOCK,
@@ -49,7 +49,7 @@ const BLOCK: usize = 9;
 
 type Sums = [f64; COLUMNS];
 
-/// The sums and their draws.
+/// Score sums by group of events with their bootstrap draws, and each forecaster's recalibration fit.
 pub(super) struct Paired {
     sums: Bootstrap<COLUMNS>,
     fits: [Option<Recalibration>; 2],

@@ -9,16 +9,16 @@ use super::{Forecasts, clamped};
 /// Rounds of Newton's method; six or so are enough where there is a finite answer.
 const ROUNDS: usize = 50;
 
-/// The fitted line.
+/// Fitted line in log odds: logit P(y = 1) = `intercept` + `slope` · logit p.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Recalibration {
-    /// Shift in logits.
+    /// Shift in logits (natural log odds); 0 when calibrated.
     pub intercept: f64,
     /// Stretch; 1 when calibrated, below 1 when overconfident.
     pub slope: f64,
 }
 
-/// ln p/(1 − p).
+/// Returns ln p/(1 − p), the log odds, of `p` kept 1e-6 from 0 and 1.
 pub(super) fn logit(p: f64) -> f64 {
     let p = clamped(p);
     (p / (1.0 - p)).ln()
@@ -27,7 +27,7 @@ pub(super) fn logit(p: f64) -> f64 {
 /// First and second derivatives of the log likelihood at the fit, of one forecast or a sum of them.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Slopes {
-    /// d/d intercept, d/d slope.
+    /// First derivatives of the log likelihood, by intercept and by slope.
     pub score: [f64; 2],
     /// −d²: intercept twice, mixed, slope twice.
     pub information: [f64; 3],

@@ -1,4 +1,4 @@
-//! Scores of a set of forecasts, each a plain figure; intervals are in [`assess`](super::assess).
+//! Scores of a set of forecasts, each a plain figure; intervals are in [`assess`](mod@super::assess).
 //!
 //! All are `None` without forecasts.
 
@@ -47,7 +47,7 @@ fn mean(forecasts: &Forecasts, of: impl Fn(f64, f64) -> f64) -> Option<f64> {
     (!forecasts.is_empty()).then(|| sum / forecasts.len() as f64)
 }
 
-/// Spiegelhalter's (1986) test of calibration.
+/// Result of Spiegelhalter's (1986) test of calibration, which takes outcomes as independent.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct Spiegelhalter {
     /// Standard normal if the forecasts are calibrated and their outcomes independent.
@@ -73,15 +73,15 @@ pub fn spiegelhalter(forecasts: &Forecasts) -> Option<Spiegelhalter> {
 /// Sums over the forecasts of one bin.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct ScoreBin {
-    /// Number of forecasts.
+    /// Number of forecasts in the bin, a whole number kept as a float.
     pub count: f64,
-    /// Σ p.
+    /// Σ p: the sum of the bin's forecasts.
     pub forecast: f64,
-    /// Σ p².
+    /// Σ p²: the sum of the squares of the bin's forecasts.
     pub squared: f64,
-    /// Σ y.
+    /// Σ y: the number of the bin's forecasts whose outcome was YES.
     pub yes: f64,
-    /// Σ p·y.
+    /// Σ p·y: the sum of those of the bin's forecasts whose outcome was YES.
     pub product: f64,
 }
 
@@ -95,7 +95,7 @@ impl ScoreBin {
         self.product += yes * p;
     }
 
-    /// mean p − mean y.
+    /// Returns mean p − mean y, above 0 where YES came less often than said; NaN in an empty bin.
     fn gap(&self) -> f64 {
         (self.forecast - self.yes) / self.count
     }
@@ -145,13 +145,13 @@ pub struct Murphy<T = f64> {
     pub resolution: T,
     /// ȳ(1 − ȳ): the score of the base rate.
     pub uncertainty: T,
-    /// Mean `(p − p̄_k)²`.
+    /// Mean `(p − p̄_k)²`: how far forecasts lie from the mean of their bin.
     pub within_bin_variance: T,
     /// Twice the mean `(p − p̄_k)(y − ȳ_k)`.
     pub within_bin_covariance: T,
 }
 
-/// The decomposition over bins.
+/// Returns the decomposition from the sums of each bin, or `None` if no bin holds a forecast.
 #[must_use]
 pub fn murphy(bins: &[ScoreBin]) -> Option<Murphy> {
     let count: f64 = bins.iter().map(|bin| bin.count).sum();

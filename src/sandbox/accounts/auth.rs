@@ -26,18 +26,18 @@ pub enum KeyError {
     /// The file cannot be read or written.
     #[error("{path}: {source}: give a path that can be read and written")]
     File {
-        /// Where.
+        /// Path of the private key's file, as given to `generate` or `reuse`.
         path: String,
-        /// Why.
+        /// What the operating system reported when the file was opened, read or written.
         source: std::io::Error,
     },
-    /// The public key is not one.
+    /// The text to register is no PEM of an RSA or Ed25519 public key. Holds the key's id.
     #[error("key {0}: not a PEM with a `PUBLIC KEY` (SubjectPublicKeyInfo) of RSA or Ed25519")]
     Public(String),
     /// The private key is none that was made here.
     #[error("{0}: holds no Ed25519 key as made by the sandbox; remove it, and a new one is made")]
     Private(String),
-    /// The system gave no randomness.
+    /// The operating system gave no random bytes for the secret and the key's id.
     #[error("the system gave no random bytes for a key; try again")]
     Random,
 }
@@ -113,7 +113,7 @@ impl Keys {
         Ok(())
     }
 
-    /// The ids of all keys.
+    /// Returns the ids of all keys, in the order in which they were added.
     pub fn ids(&self) -> impl Iterator<Item = &str> {
         self.0.iter().map(|key| key.id.as_str())
     }

@@ -10,22 +10,22 @@ pub enum Tier {
     /// 200 read and 100 write tokens a second.
     #[default]
     Basic,
-    /// 300 and 300.
+    /// 300 read and 300 write tokens a second.
     Advanced,
-    /// 600 and 600.
+    /// 600 read and 600 write tokens a second.
     Expert,
-    /// 1000 and 1000.
+    /// 1000 read and 1000 write tokens a second.
     Premier,
-    /// 2000 and 2000.
+    /// 2000 read and 2000 write tokens a second.
     Paragon,
-    /// 4000 and 4000.
+    /// 4000 read and 4000 write tokens a second.
     Prime,
-    /// 10000 and 8000.
+    /// 10000 read and 8000 write tokens a second.
     Prestige,
 }
 
 impl Tier {
-    /// All of them.
+    /// All tiers, from the lowest rate limits to the highest.
     pub const ALL: [Self; 7] = [
         Self::Basic,
         Self::Advanced,
@@ -36,7 +36,7 @@ impl Tier {
         Self::Prestige,
     ];
 
-    /// The exchange's name of it.
+    /// Returns the exchange's name of the tier in lower case: `usage_tier` in JSON.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -84,7 +84,7 @@ impl Tier {
     }
 }
 
-/// What a request draws on.
+/// The token bucket a request is charged to: reads, writes, or `GET /portfolio/balance` by itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::sandbox) enum TokenBudget {
     Read,
@@ -92,7 +92,7 @@ pub(in crate::sandbox) enum TokenBudget {
     Balance,
 }
 
-/// A bucket, in millionths of a token.
+/// A token bucket; `capacity` and `left` are in millionths of a token, `rate` in tokens a second.
 #[derive(Clone, Copy, Debug)]
 struct Bucket {
     rate: u64,
@@ -121,7 +121,7 @@ impl Bucket {
     }
 }
 
-/// The buckets of one account.
+/// The token buckets of one account, indexed by `TokenBudget`: read, write, balance.
 #[derive(Clone, Copy, Debug)]
 pub(in crate::sandbox) struct Buckets([Bucket; 3]);
 

@@ -38,83 +38,83 @@ impl BookSide {
 /// Where an order is in its life.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum OrderStatus {
-    /// In the book.
+    /// Contracts are left, and the order waits in the order book: `resting` in JSON.
     Resting,
-    /// Gone before it was filled.
+    /// Over before all of it traded: cancelled, expired, or ended by the exchange; `canceled` in JSON.
     Canceled,
-    /// Filled.
+    /// All of its contracts traded: `executed` in JSON.
     Executed,
 }
 
 /// An order and what became of it. Prices are YES prices.
 #[derive(Clone, Debug)]
 pub struct OrderRecord {
-    /// The exchange's number.
+    /// Number of the order, counted from 1 across all accounts; `order_id` in JSON is made of it.
     pub id: OrderId,
-    /// The client's name of it.
+    /// The client's own id of the order, as last amended; `None` if it gave none.
     pub client_order_id: Option<String>,
-    /// Its market.
+    /// Market whose YES book the order is for.
     pub market: MarketId,
-    /// Bid or ask.
+    /// Side of the YES book it is on; an amend cannot change it.
     pub side: BookSide,
-    /// Limit.
+    /// Limit price of YES, also for an ask; an amend may change it.
     pub price: Price,
-    /// Asked for.
+    /// Contracts asked for, filled ones included; changed by amend and decrease, capped by `reduce_only`.
     pub initial: Contracts,
-    /// Traded.
+    /// Contracts traded so far, as taker and as maker together.
     pub filled: Contracts,
     /// In the book; none after a cancel.
     pub remaining: Contracts,
-    /// Where it is.
+    /// Whether it still rests in the order book, or how it ended.
     pub status: OrderStatus,
     /// Sum of YES price × contracts over its fills.
     pub traded_value: Money,
     /// What its fills as taker and as maker cost, at prices of its outcome.
     pub cost: [Money; 2],
-    /// What they were charged.
+    /// Fees charged to its fills as taker and as maker, in this order.
     pub fees: [Money; 2],
-    /// When it came.
+    /// Exchange time at which the order was placed.
     pub created: Timestamp,
-    /// When it last changed.
+    /// Exchange time of its last fill, amend, decrease or end; at first that of placing.
     pub updated: Timestamp,
-    /// Unix seconds.
+    /// When it is cancelled by itself, in Unix seconds; `None` = it does not expire.
     pub expiration: Option<i64>,
-    /// `taker_at_cross` or `maker`.
+    /// Self-trade prevention among own orders: `taker_at_cross` ends this one, `maker` the resting ones.
     pub self_trade: &'static str,
-    /// Its group.
+    /// Number of the order group it belongs to; `None` = in no group.
     pub group: Option<u64>,
-    /// Whether a pause cancels it.
+    /// Whether the beginning of a trading or exchange pause cancels it.
     pub cancel_on_pause: bool,
 }
 
 impl OrderRecord {
-    /// All fees it was charged.
+    /// Returns the fees charged to all of its fills, as taker and as maker.
     #[must_use]
     pub fn fees_paid(&self) -> Money {
         self.fees[0] + self.fees[1]
     }
 }
 
-/// One trade of an account.
+/// One fill of an order of an account.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct FillRecord {
-    /// Number of the trade.
+    /// Number of the trade, counted from 1 across all accounts; `trade_id` and `fill_id` are made of it.
     pub trade: u64,
-    /// The order.
+    /// Number of the account's order that traded.
     pub order: OrderId,
-    /// Its market.
+    /// Market in which the order traded.
     pub market: MarketId,
-    /// Bid or ask.
+    /// Side of the YES book the order was on: a bid bought YES, an ask sold it.
     pub side: BookSide,
-    /// How many.
+    /// Contracts traded in this fill: `count_fp` in JSON.
     pub contracts: Contracts,
-    /// YES price.
+    /// Price of one YES contract, also for an ask: `yes_price_dollars` in JSON.
     pub price: Price,
-    /// Whether it took.
+    /// Whether the order was the taker; else it rested in the order book as maker.
     pub taker: bool,
-    /// Charged.
+    /// Fee for this fill, rounding and its rebate included: `fee_cost` in JSON.
     pub fee: Money,
-    /// When.
+    /// Exchange time at which it traded.
     pub at: Timestamp,
 }
 
@@ -129,40 +129,40 @@ pub struct MemberPosition {
     pub traded: Money,
     /// Gained by closing and by settlement, without fees.
     pub realized: Money,
-    /// Charged.
+    /// Sum of the fees of all fills in this market.
     pub fees: Money,
-    /// Contracts traded.
+    /// Contracts traded in all fills, bids and asks alike; it never falls.
     pub volume: Contracts,
-    /// Last change.
+    /// Exchange time of the last fill or payout; `None` if the account never traded here.
     pub updated: Option<Timestamp>,
-    /// Whether it was paid out.
+    /// Whether its market was settled and the position paid out; `signed` and `cost` are zero then.
     pub settled: bool,
 }
 
 impl MemberPosition {
-    /// Contracts held, whatever the side.
+    /// Returns the number of contracts held, be they YES or NO.
     #[must_use]
     pub const fn held(&self) -> Contracts {
         Contracts::from_hundredths(self.signed.abs())
     }
 }
 
-/// One payout.
+/// The payout of one position when its market was settled.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SettlementRecord {
-    /// The market.
+    /// Market whose settlement paid the position.
     pub market: MarketId,
-    /// What YES paid.
+    /// What one YES contract paid: $1, $0, or between for a scalar settlement.
     pub value: Price,
-    /// The position that was paid; negative = NO.
+    /// The position that was paid, in hundredths of a contract; negative = NO.
     pub signed: i64,
-    /// What it had cost.
+    /// What the contracts held at settlement were bought for, without fees.
     pub cost: Money,
-    /// What it brought.
+    /// Cash paid for the contracts held; zero if their side lost.
     pub revenue: Money,
-    /// Fees of the whole position.
+    /// Fees of all fills in this market; they were charged before and are not part of `revenue`.
     pub fees: Money,
-    /// When.
+    /// Exchange time of the settlement, which is that of the payout.
     pub at: Timestamp,
 }
 
@@ -171,19 +171,19 @@ pub struct SettlementRecord {
 pub struct MemberAccount {
     /// The key that signs for it.
     pub key_id: String,
-    /// What it began with.
+    /// Cash the account was opened with: the bankroll of the sandbox's settings.
     pub funded: Money,
     /// Cash, of which a part may be locked behind open orders.
     pub cash: Money,
-    /// By market.
+    /// Positions in all markets the account ever traded, settled ones included.
     pub positions: BTreeMap<MarketId, MemberPosition>,
-    /// All orders there ever were.
+    /// All orders the exchange accepted, open or over, by number.
     pub orders: BTreeMap<OrderId, OrderRecord>,
-    /// Those in the book.
+    /// Numbers of the orders that rest in the order book.
     pub open: BTreeSet<OrderId>,
-    /// In order of time.
+    /// All fills of the account's orders, the oldest first.
     pub fills: Vec<FillRecord>,
-    /// In order of time.
+    /// Payouts of positions that were not empty, the oldest first.
     pub settlements: Vec<SettlementRecord>,
     /// Client ids that can never be used again.
     pub spent: BTreeSet<String>,
@@ -206,12 +206,12 @@ impl MemberAccount {
         }
     }
 
-    /// The orders in the book.
+    /// Returns the orders that rest in the order book, by rising number.
     pub fn open_orders(&self) -> impl Iterator<Item = &OrderRecord> {
         self.open.iter().filter_map(|id| self.orders.get(id))
     }
 
-    /// The position in a market.
+    /// Returns the position in a market; an empty one if the account never traded it.
     #[must_use]
     pub fn position(&self, market: MarketId) -> MemberPosition {
         self.positions.get(&market).copied().unwrap_or_default()

@@ -6,7 +6,7 @@ use crate::domain::{Contracts, Span, Timestamp};
 
 const WINDOW: Span = Span::SECOND.times(15);
 
-/// One group.
+/// An order group: a limit on contracts matched by its orders within 15 seconds, and whether it has tripped.
 #[derive(Debug)]
 pub(in crate::sandbox) struct OrderGroupState {
     pub(in crate::sandbox) limit: Contracts,

@@ -42,7 +42,7 @@ impl Core {
     }
 }
 
-/// What handlers share.
+/// State shared by all handlers: the exchange behind a lock, and a signal that sockets were told something.
 pub(in crate::sandbox) struct App {
     pub(in crate::sandbox) core: Mutex<Core>,
     pub(in crate::sandbox) speed: Speed,

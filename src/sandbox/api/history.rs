@@ -14,7 +14,7 @@ use crate::sandbox::query::{Paging, Query};
 use crate::sandbox::refused::ApiRefusal;
 use crate::sandbox::wire;
 
-/// `GET /historical/cutoff`
+/// Answers `GET /historical/cutoff`: the time before which settled markets and trades are history.
 pub(in crate::sandbox) fn cutoff(exchange: &SandboxExchange) -> Value {
     let cutoff = wire::time(exchange.cutoff());
     json!({
@@ -23,7 +23,7 @@ pub(in crate::sandbox) fn cutoff(exchange: &SandboxExchange) -> Value {
     })
 }
 
-/// `GET /series/{series}/markets/{ticker}/candlesticks`
+/// Answers `GET /series/{series}/markets/{ticker}/candlesticks` for a live market of that series; else 404.
 pub(in crate::sandbox) fn candles(
     exchange: &SandboxExchange,
     of: (&str, &str),
@@ -56,7 +56,7 @@ pub(in crate::sandbox) fn batch(exchange: &SandboxExchange, query: &Query) -> Re
     Ok(json!({"markets": states.map(of).collect::<Vec<_>>()}))
 }
 
-/// `GET /historical/markets`
+/// Answers `GET /historical/markets`: one page of the markets settled before the cutoff.
 pub(in crate::sandbox) fn markets(exchange: &SandboxExchange, query: &Query) -> Result<Value, ApiRefusal> {
     let filters = ["tickers", "event_ticker", "series_ticker"];
     if filters.iter().filter(|name| query.get(name).is_some()).count() > 1 {
@@ -82,12 +82,12 @@ fn old<'a>(exchange: &'a SandboxExchange, ticker: &str) -> Result<&'a ServedMark
     state.filter(|state| exchange.is_historical(state)).ok_or(ApiRefusal::NOT_FOUND)
 }
 
-/// `GET /historical/markets/{ticker}`
+/// Answers `GET /historical/markets/{ticker}`; 404 unless the market was settled before the cutoff.
 pub(in crate::sandbox) fn one(exchange: &SandboxExchange, ticker: &str) -> Result<Value, ApiRefusal> {
     Ok(json!({"market": market_objects::market(old(exchange, ticker)?)}))
 }
 
-/// `GET /historical/markets/{ticker}/candlesticks`
+/// Answers `GET /historical/markets/{ticker}/candlesticks` for a market settled before the cutoff.
 pub(in crate::sandbox) fn old_candles(
     exchange: &SandboxExchange,
     ticker: &str,
@@ -98,7 +98,7 @@ pub(in crate::sandbox) fn old_candles(
     Ok(json!({"ticker": ticker, "candlesticks": asked.candles(state, CandleNames::Historical)}))
 }
 
-/// `GET /historical/trades`
+/// Answers `GET /historical/trades`: one page of trades from before the cutoff, the newest first.
 pub(in crate::sandbox) fn trades(exchange: &SandboxExchange, query: &Query) -> Result<Value, ApiRefusal> {
     trades_where(exchange, query, "GetHistoricalTrades", |at| at < exchange.cutoff())
 }

@@ -11,7 +11,7 @@ use crate::sandbox::accounts::auth::Signed;
 use crate::sandbox::query::Query;
 use crate::sandbox::refused::ApiRefusal;
 
-/// A status and a body.
+/// The answer to a request that was carried out: HTTP status and JSON body, `None` with 204.
 pub(in crate::sandbox) struct RestAnswer {
     pub(in crate::sandbox) status: u16,
     pub(in crate::sandbox) body: Option<Value>,
@@ -29,7 +29,7 @@ impl RestAnswer {
 
 pub(in crate::sandbox) type Answered = Result<RestAnswer, ApiRefusal>;
 
-/// A request, taken apart.
+/// An HTTP request taken apart; `path` includes the prefix of the API, `query` is decoded.
 pub(in crate::sandbox) struct RestRequest<'a> {
     pub(in crate::sandbox) method: &'a str,
     pub(in crate::sandbox) path: &'a str,
@@ -38,7 +38,7 @@ pub(in crate::sandbox) struct RestRequest<'a> {
     pub(in crate::sandbox) body: &'a [u8],
 }
 
-/// The headers of a signed request.
+/// Returns the three `KALSHI-ACCESS-…` headers of a signed request, `None` where one is missing.
 pub(in crate::sandbox) fn signature(headers: &HeaderMap) -> Signed<'_> {
     let get = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
     Signed {
@@ -55,7 +55,7 @@ pub(in crate::sandbox) fn respond(answered: Answered) -> Response {
     }
 }
 
-/// The answer of a refusal.
+/// Returns the HTTP response of a refusal: its status with its JSON body.
 pub(in crate::sandbox) fn refusal(refused: &ApiRefusal) -> Response {
     response(refused.status(), Some(&refused.body()))
 }

@@ -136,7 +136,7 @@ fn answer(core: &mut Core, asked: &RestRequest<'_>, segments: &[&str]) -> Answer
     }
 }
 
-/// V1 of placing orders is gone.
+/// Returns the refusal, 410, of all writes below `/portfolio/orders`: they belong to the retired V1.
 fn gone() -> ApiRefusal {
     let details = "https://docs.kalshi.com/api-reference/orders/create-order-v2";
     ApiRefusal::with(410, "deprecated_v1_order_endpoint", details)
@@ -147,7 +147,7 @@ fn account(core: &mut Core, asked: &RestRequest<'_>) -> Result<usize, ApiRefusal
     Ok(core.exchange.open_account(key))
 }
 
-/// What only a sandbox has.
+/// Answers `/sandbox/clock`, `/sandbox/control` and `/sandbox/account`, which the real exchange lacks.
 async fn sandbox(app: &App, asked: &RestRequest<'_>) -> Answered {
     match (asked.method, asked.path) {
         ("POST", "/sandbox/clock") => {

@@ -22,26 +22,26 @@ use crate::sandbox::accounts::limits::Tier;
 use crate::sandbox::exchange::sandbox_exchange::SandboxExchange;
 use crate::sandbox::faults::{Dice, Faults};
 
-/// How the exchange is served.
+/// Settings of the server: how its clock runs, which faults it makes, and its rate limits.
 #[derive(Clone, Copy, Debug)]
 pub struct ServeSettings {
-    /// Its clock.
+    /// Whether the exchange's clock waits for its clients or runs along with the wall clock.
     pub speed: Speed,
     /// Where its clock begins; `None` = with the data. What was before has happened silently.
     pub start: Option<Timestamp>,
-    /// What goes wrong.
+    /// Chances of faults made on purpose in requests and socket messages.
     pub faults: Faults,
-    /// Rate limits; `None` = none.
+    /// Tier whose rate limits hold for every account; `None` = no rate limits.
     pub tier: Option<Tier>,
 }
 
-/// Why serving ended.
+/// Why serving ended before it was told to stop.
 #[derive(Debug, thiserror::Error)]
 pub enum ServeError {
-    /// The data.
+    /// The feed that moves the markets could not be read any further.
     #[error("the exchange's data: {0}")]
     Feed(#[from] GatewayError),
-    /// The socket.
+    /// The listening socket failed while it was served.
     #[error("the exchange's socket: {0}")]
     Io(#[from] std::io::Error),
 }

@@ -13,7 +13,7 @@ use crate::sandbox::exchange::state::{Message, SocketChannel};
 use crate::sandbox::faults::{Delivery, Dice};
 use crate::sandbox::wire;
 
-/// What goes to a socket.
+/// What is queued for one socket: a message as JSON text, or the request to close it.
 #[derive(Debug)]
 pub(in crate::sandbox) enum Frame {
     Text(String),
@@ -72,7 +72,7 @@ impl SocketChannel {
 struct SocketSubscription {
     sid: u64,
     channel: SocketChannel,
-    /// `None` = all.
+    /// Markets whose messages it gets; `None` = all markets.
     markets: Option<BTreeSet<MarketId>>,
     use_yes_price: bool,
     seq: u64,
@@ -142,7 +142,7 @@ impl Socket {
     }
 }
 
-/// All sockets.
+/// All open sockets with their subscriptions, and the delivery of messages to them.
 #[derive(Debug, Default)]
 pub(in crate::sandbox) struct Hub {
     sockets: Vec<Socket>,

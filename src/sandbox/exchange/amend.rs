@@ -6,7 +6,7 @@ use super::sandbox_exchange::SandboxExchange;
 use crate::sandbox::accounts::member_account::{BookSide, OrderRecord};
 use crate::sandbox::refused::ApiRefusal;
 
-/// What an amend asks for.
+/// An amend of a resting order, as read from the JSON body of the request.
 #[derive(Clone, Debug)]
 pub(in crate::sandbox) struct Amend {
     pub(in crate::sandbox) ticker: String,
@@ -16,7 +16,7 @@ pub(in crate::sandbox) struct Amend {
     pub(in crate::sandbox) count: Contracts,
     pub(in crate::sandbox) client_order_id: Option<String>,
     pub(in crate::sandbox) updated_client_order_id: Option<String>,
-    /// Unix seconds; `Some(0)` clears.
+    /// New expiration in Unix seconds; `Some(0)` clears it, `None` leaves it as it is.
     pub(in crate::sandbox) expiration: Option<i64>,
 }
 

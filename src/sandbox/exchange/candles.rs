@@ -17,7 +17,7 @@ use crate::sandbox::wire;
 const MOST_A_MARKET: i64 = 5_000;
 const MOST: i64 = 10_000;
 
-/// How fields are named.
+/// How a candle's fields are named: live `open_dollars`, `volume_fp`; in `/historical` `open`, `volume`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::sandbox) enum CandleNames {
     Live,
@@ -34,7 +34,7 @@ impl CandleNames {
     }
 }
 
-/// Which candles.
+/// The candles a request asks for: first and last end, length, and whether to add the latest one before.
 #[derive(Clone, Copy, Debug)]
 pub(in crate::sandbox) struct CandleQuery {
     /// First and last end of a period, in Unix seconds.
@@ -63,7 +63,7 @@ impl CandleQuery {
         Ok(Self { ends: (first, last), period: Span::MINUTE.times(minutes), latest_before })
     }
 
-    /// The candles of a market.
+    /// Returns the candles of a market as JSON objects, by rising `end_period_ts`.
     pub(in crate::sandbox) fn candles(&self, state: &ServedMarket, names: CandleNames) -> Vec<Value> {
         let end = |shown: &ShownCandle| wire::seconds(shown.at.rounded_up_to(self.period));
         let history = &state.history;

@@ -6,14 +6,14 @@ use crate::event::MarketEvent;
 use super::sandbox_exchange::SandboxExchange;
 use crate::sandbox::refused::ApiRefusal;
 
-/// One thing to do.
+/// An intervention by a test or by `POST /sandbox/control`; tickers name markets.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum SandboxControl {
-    /// No new orders anywhere; cancels are taken.
+    /// `true`: new orders, amends and decreases are refused everywhere, cancels are taken; `false` ends it.
     TradingPause(bool),
-    /// Nothing at all.
+    /// `true`: new orders, amends, decreases and cancels are refused everywhere; `false` ends it.
     ExchangePause(bool),
-    /// A market is halted.
+    /// A market is halted: it takes no new orders, and its resting orders stay but do not trade.
     Halt(String),
     /// It comes back, and its resting orders are cancelled.
     Activate(String),
@@ -22,7 +22,7 @@ pub enum SandboxControl {
 }
 
 impl SandboxExchange {
-    /// Does it now.
+    /// Carries out an intervention at once; a pause also cancels the orders that asked for it.
     ///
     /// # Errors
     /// When there is no such market, or it is over.

@@ -16,11 +16,11 @@ use crate::sandbox::wire;
 /// What can be asked of a group.
 #[derive(Clone, Copy, Debug)]
 pub enum GroupAction {
-    /// It takes orders again.
+    /// What it has matched so far is forgotten, and it takes orders again.
     Reset,
     /// Its orders are cancelled, and it takes no more.
     Trigger,
-    /// Another limit.
+    /// From now on this many contracts may match within 15 seconds.
     Limit(Contracts),
     /// Its orders are cancelled, and it is gone.
     Delete,

@@ -10,41 +10,41 @@ use super::sandbox_exchange::{Alarm, SandboxExchange};
 use crate::sandbox::accounts::member_account::{BookSide, OrderRecord, OrderStatus};
 use crate::sandbox::refused::ApiRefusal;
 
-/// How long an order lives.
+/// How long an order lives: `time_in_force` and `expiration_time` in JSON.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum OrderLifetime {
     /// Rests until it is cancelled or expires (Unix seconds).
     GoodTill(Option<i64>),
-    /// Takes what is there.
+    /// `immediate_or_cancel`: takes what is on offer within its limit, and the rest is cancelled.
     Immediate,
-    /// Takes all of it or nothing.
+    /// `fill_or_kill`: trades in full at once, or is refused without trading.
     FillOrKill,
 }
 
 /// An order as it is asked for.
 #[derive(Clone, Debug)]
 pub struct NewOrder {
-    /// Market.
+    /// Ticker of the market the order is for.
     pub ticker: String,
-    /// Side of the YES book.
+    /// Side of the YES book: a bid buys YES or sells NO, an ask the reverse.
     pub side: BookSide,
-    /// How many.
+    /// Contracts to trade, more than zero; `reduce_only` caps them at the position.
     pub count: Contracts,
-    /// YES limit.
+    /// Limit price of YES, also for an ask; it must be on the market's price grid.
     pub price: Price,
-    /// How long.
+    /// Whether what does not trade at once rests in the order book, and until when.
     pub life: OrderLifetime,
-    /// Self-trade prevention: `taker_at_cross` or `maker`.
+    /// Self-trade prevention among own orders: `taker_at_cross` ends this one, `maker` the resting ones.
     pub self_trade: &'static str,
-    /// The client's name of it.
+    /// The client's own id of the order, which an account can use once; `None` if it gave none.
     pub client_order_id: Option<String>,
-    /// Never takes.
+    /// Refused if it would trade at once, so that it is never the taker.
     pub post_only: bool,
-    /// Only closes.
+    /// May only reduce the position: `count` is capped at what closes it. Needs `immediate_or_cancel`.
     pub reduce_only: bool,
-    /// Cancelled when a pause begins.
+    /// Whether the beginning of a trading or exchange pause cancels it.
     pub cancel_on_pause: bool,
-    /// Its group.
+    /// Number of the order group it joins; `None` = no group.
     pub group: Option<u64>,
 }
 

@@ -30,7 +30,7 @@ use crate::sandbox::wire;
 pub struct SandboxSettings {
     /// Matching; latency zero, since the way to a sandbox takes time of its own.
     pub sim: SimSettings,
-    /// Cash of every new account.
+    /// Cash every account is opened with, in dollars.
     pub bankroll: Money,
 }
 
@@ -41,7 +41,7 @@ pub(in crate::sandbox) enum Alarm {
     Close(MarketId),
 }
 
-/// The exchange.
+/// The simulated exchange: a feed that moves its markets, matching, accounts, and messages for its sockets.
 pub struct SandboxExchange {
     feed: Box<dyn Feed + Send>,
     held: Option<Stamped<Input>>,
@@ -72,7 +72,7 @@ pub struct SandboxExchange {
 
 impl fmt::Debug for SandboxExchange {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Exchange")
+        f.debug_struct("SandboxExchange")
             .field("now", &self.now)
             .field("markets", &self.markets.len())
             .finish_non_exhaustive()
@@ -131,7 +131,7 @@ impl SandboxExchange {
         self.accounts.len() - 1
     }
 
-    /// The account of a key.
+    /// Returns the account that a key signs for; `None` if none was opened for it.
     #[must_use]
     pub fn account(&self, key_id: &str) -> Option<&MemberAccount> {
         self.accounts.iter().find(|account| account.key_id == key_id)
@@ -474,7 +474,7 @@ impl SandboxExchange {
     }
 }
 
-/// Looking things up.
+/// Look-ups by market, ticker and order number, the cutoff of history, and the numbering of orders.
 impl SandboxExchange {
     pub(in crate::sandbox) fn state(&self, market: MarketId) -> Option<&ServedMarket> {
         self.markets.get(market.index())?.as_ref()

@@ -13,20 +13,20 @@ use crate::sandbox::wire;
 /// What the book shows, the best first, at YES prices. No level is of no contracts: it would be no level.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ShownBook {
-    /// What is bid.
+    /// Levels at which YES is bid, the highest price first.
     pub bids: Vec<Level>,
-    /// What is asked.
+    /// Levels at which YES is offered, the lowest price first.
     pub asks: Vec<Level>,
 }
 
 impl ShownBook {
-    /// Best bid.
+    /// Returns the best YES bid with its size; `None` if nothing is bid.
     #[must_use]
     pub fn bid(&self) -> Option<Level> {
         self.bids.first().copied()
     }
 
-    /// Best ask.
+    /// Returns the best YES ask with its size; `None` if nothing is offered.
     #[must_use]
     pub fn ask(&self) -> Option<Level> {
         self.asks.first().copied()
@@ -36,15 +36,15 @@ impl ShownBook {
 /// What a market showed at one moment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ShownCandle {
-    /// When.
+    /// Exchange time of the quote it was made of.
     pub at: Timestamp,
-    /// Best bid; $0 = none.
+    /// Best YES bid of the quote; $0 if it has none.
     pub bid: Price,
-    /// Best ask; $1 = none.
+    /// Best YES ask of the quote; $1 if it has none.
     pub ask: Price,
-    /// The last trade.
+    /// YES price of the last trade; `None` if the quote does not know it.
     pub last: Option<Price>,
-    /// Contracts traded in its life.
+    /// Contracts traded in the market's life; the figure before where the quote has none.
     pub volume: Contracts,
 }
 
@@ -56,28 +56,28 @@ impl ShownCandle {
     }
 }
 
-/// A listed market.
+/// A market the exchange has listed: its definition, status, quote, order book and result as of now.
 #[derive(Debug)]
 pub struct ServedMarket {
-    /// As it was listed.
+    /// The market's definition as it was last listed: ticker, strike, price grid and more.
     pub market: Arc<Market>,
-    /// Where it is in its life.
+    /// Whether the market is active, halted, closed or settled now.
     pub status: MarketStatus,
     /// When it closes, as known now.
     pub close: Timestamp,
-    /// The data's last quote.
+    /// The latest quote of the data; empty before the first one.
     pub quote: Quote,
-    /// What the book shows.
+    /// The displayed order book: best prices of the quote, then what stands behind them.
     pub book: ShownBook,
     /// What stands behind the data's next quote.
     pub behind: Option<Arc<Depth>>,
     /// All it has shown so far, for candles.
     pub history: Vec<ShownCandle>,
-    /// Rises with every quote.
+    /// Number of quotes since it was listed: `clock` in order book snapshots and deltas.
     pub clock: u64,
-    /// What YES paid, and when.
+    /// What one YES contract paid, and when by exchange time; `None` before the settlement.
     pub settled: Option<(Price, Timestamp)>,
-    /// Last change that was no trading.
+    /// Exchange time of the last listing, change of status or close, or settlement.
     pub updated: Timestamp,
     pub(in crate::sandbox) fees: FeeSchedule,
 }
@@ -120,43 +120,43 @@ pub struct ExchangeEvent {
 /// What a socket can subscribe to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SocketChannel {
-    /// Levels of the book.
+    /// `orderbook_delta`: a snapshot of the order book, then each change of a level.
     OrderBook,
-    /// Best prices.
+    /// `ticker`: best bid and ask, last price and volume of a market, at every quote.
     Ticker,
-    /// Public trades.
+    /// `trade`: the trades of all accounts, seen from the taker, without names.
     Trade,
-    /// Own trades.
+    /// `fill`: the fills of the account's own orders.
     Fill,
-    /// Own orders.
+    /// `user_orders`: the account's own orders, each time one of them changes.
     Orders,
-    /// Own positions.
+    /// `market_positions`: the account's own position in a market after a fill or payout.
     Positions,
-    /// Lives of markets.
+    /// `market_lifecycle_v2`: listings, halts, moved closes, settlements, and fee changes by event.
     Lifecycle,
 }
 
 /// Something to be told to whoever subscribed to it.
 #[derive(Clone, Debug)]
 pub struct Message {
-    /// On which channel.
+    /// Channel whose subscribers get the message.
     pub channel: SocketChannel,
-    /// Its `type`.
+    /// Value of the JSON key `type`, such as `orderbook_delta` or `user_order`.
     pub kind: &'static str,
-    /// The market it is about.
+    /// The market it is about; `None` if it is about an event.
     pub market: Option<MarketId>,
-    /// The only account that may see it.
+    /// Index of the only account that may see it; `None` = it is public.
     pub account: Option<usize>,
-    /// Its `msg`.
+    /// Value of the JSON key `msg`, which is left out if this is null.
     pub body: Value,
     /// The same for those who want YES prices on both sides.
     pub yes_body: Option<Value>,
 }
 
-/// Where the clock stands.
+/// The time of the exchange, as returned when its clock was moved.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Clock {
-    /// Now.
+    /// Present moment of the exchange, in the time of its data.
     pub now: Timestamp,
     /// Nothing can happen any more by itself.
     pub end: bool,

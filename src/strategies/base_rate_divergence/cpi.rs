@@ -6,7 +6,7 @@
 //! one a year before. Where too few monthly prints are known for that, the last print.
 //!
 //! print − expectation follows Student's t with four degrees of freedom, fitted to every month printed so
-//! far, each kind of expectation by itself ([`Student::fit`]). h months ahead it is wider by
+//! far, each kind of expectation by itself (`Student::fit`). h months ahead it is wider by
 //! √Σᵢ ½²ⁱ (monthly figures) or √Σᵢ (Σⱼ≤ᵢ ½ʲ)² (their sum, the year-on-year figures), i = 0 … h − 1: the
 //! errors of an autoregression with that factor. A print is rounded to a tenth, so above 0.3 means
 //! 0.35 or more before rounding.
@@ -42,7 +42,7 @@ const TENTH: i64 = 100_000;
 /// How long after a market's close its print may be published.
 const PUBLISHED_WITHIN: Span = Span::DAY;
 
-/// What a market pays on.
+/// The figure a market pays on: headline CPI month on month or year on year, or core month on month.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Figure {
     Mom,
@@ -98,7 +98,7 @@ impl fmt::Display for CpiBasis {
     }
 }
 
-/// A value for each figure, percent.
+/// One value for each `Figure`, indexed by it; the figures themselves are in percent.
 type Figures<T> = [T; 3];
 type ByMonth = BTreeMap<Month, f64>;
 
@@ -117,7 +117,7 @@ struct CpiOutlook {
     reason: Arc<str>,
 }
 
-/// The model.
+/// The model `cpi`: prints, consensus and release dates published so far, and the errors fitted to them.
 pub struct CpiModel {
     settings: CpiSettings,
     /// Monthly figures that follow a hole are not here: they are changes over more than a month.
@@ -126,7 +126,7 @@ pub struct CpiModel {
     consensus: Figures<ByMonth>,
     calendar: BTreeMap<Month, Timestamp>,
     samples: Figures<[Sample; 3]>,
-    /// Valid until the next fact.
+    /// Outlooks computed so far; `None` where nothing can be said. Cleared by every fact the model uses.
     outlooks: BTreeMap<(Figure, Month), Option<CpiOutlook>>,
 }
 
@@ -149,7 +149,7 @@ impl CpiModel {
         }
     }
 
-    /// Takes in what became public.
+    /// Learns a first print, consensus or release date of CPI; all other facts are ignored.
     pub fn learn(&mut self, fact: &Fact) -> Learned {
         match *fact {
             // A first print is printed once.
@@ -204,7 +204,7 @@ impl CpiModel {
         self.printed.insert(month);
     }
 
-    /// The belief in one market.
+    /// Returns the belief in one market; `None` if its series or month is not covered or nothing is known.
     pub fn evaluate(&mut self, view: &MarketView<'_>) -> Option<Estimate> {
         let figure = self.figure(&view.market.series_ticker)?;
         let month = self.month(view)?;

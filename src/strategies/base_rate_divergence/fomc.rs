@@ -23,7 +23,7 @@ use super::FomcSettings;
 
 /// Largest step either way: 100 basis points.
 const MAX_STEP: i32 = 4;
-/// Number of different changes.
+/// Number of different changes at one meeting: −4 to +4 steps of 25 basis points.
 const CHANGES: usize = 9;
 /// One step in millionths of a percent.
 const STEP: i64 = 250_000;
@@ -37,7 +37,7 @@ const MAX_MEETINGS: usize = 24;
 /// A distribution over changes, from −100 to +100 basis points.
 type Changes = [f64; CHANGES];
 
-/// The last decision.
+/// Direction of a decision on the target range: the sign of the change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Direction {
     Cut,
@@ -73,7 +73,7 @@ impl Direction {
     }
 }
 
-/// Circumstances before a meeting.
+/// Circumstances before a meeting: direction of the last decision, CPI above 3 %, rising unemployment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Regime {
     last: Direction,
@@ -81,7 +81,7 @@ struct Regime {
     rising_unemployment: bool,
 }
 
-/// A scheduled meeting that counts.
+/// A scheduled meeting since the year `since`: its regime (`None` = unknown then) and its change in steps.
 #[derive(Clone, Copy, Debug)]
 struct Meeting {
     regime: Option<Regime>,
@@ -91,14 +91,14 @@ struct Meeting {
 /// What the chain says of one meeting.
 #[derive(Clone, Debug)]
 struct FomcOutlook {
-    /// Change at that meeting.
+    /// Probability of each change at that meeting, from −100 to +100 basis points.
     change: Changes,
     /// Sum of all changes up to and with it: probability of `index − offset` steps.
     total: Vec<f64>,
     reason: Arc<str>,
 }
 
-/// The model.
+/// The model `fomc`: counted meetings, target range, CPI, unemployment, and the calendar of meetings.
 pub struct FomcModel {
     settings: FomcSettings,
     meetings: Vec<Meeting>,
@@ -127,7 +127,7 @@ impl FomcModel {
         }
     }
 
-    /// Takes in what became public.
+    /// Learns a decision, a meeting, CPI year on year or unemployment; all other facts are ignored.
     pub fn learn(&mut self, fact: &Fact, published: Timestamp) -> Learned {
         match *fact {
             Fact::FomcDecision { scheduled, upper_before, upper_after } => {
@@ -160,7 +160,7 @@ impl FomcModel {
         Learned::Used
     }
 
-    /// The belief in one market.
+    /// Returns the belief in one market; `None` if its series or meeting is not covered or no regime known.
     pub fn evaluate(&mut self, view: &MarketView<'_>) -> Option<Estimate> {
         let series = &*view.market.series_ticker;
         let pays_on_level = self.settings.level_series.iter().any(|name| name == series);

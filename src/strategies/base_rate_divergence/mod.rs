@@ -17,7 +17,7 @@ use super::{BuildError, Built, make};
 use cpi::CpiModel;
 use fomc::FomcModel;
 
-/// The name in scenarios.
+/// Value of `name` in a scenario's strategy table that selects this strategy.
 pub const NAME: &str = "base_rate_divergence";
 
 /// Which question the base rate answers.
@@ -34,7 +34,7 @@ pub enum ModelName {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct FomcSettings {
-    /// The model.
+    /// Key `model` of the table, whose value `fomc` selects these settings.
     pub model: ModelName,
     /// First year whose meetings are counted.
     #[serde(default = "since")]
@@ -57,7 +57,7 @@ pub struct FomcSettings {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct CpiSettings {
-    /// The model.
+    /// Key `model` of the table, whose value `cpi` selects these settings.
     pub model: ModelName,
     /// Strength of the prior towards no bias and the spread of earlier years, in months.
     #[serde(default = "months")]
@@ -129,7 +129,7 @@ enum Model {
     Cpi(Box<CpiModel>),
 }
 
-/// The strategy.
+/// The strategy `base_rate_divergence`: a model of base rates, and the market's weight in the pooled belief.
 pub struct BaseRateDivergence {
     model: Model,
     market_weight: f64,

@@ -1,7 +1,7 @@
 //! Student's t distribution with four degrees of freedom: tails fat enough for what surprises, and a
 //! distribution function that needs nothing but a square root.
 
-/// Degrees of freedom.
+/// Degrees of freedom of the t distribution; the closed form in `below` holds for four alone.
 const NU: f64 = 4.0;
 /// The steps converge by a factor of two or better each; these reach the last digit.
 const STEPS: usize = 100;
@@ -9,7 +9,7 @@ const STEPS: usize = 100;
 /// Location and scale, in the unit of what it was fitted to.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Student {
-    /// Where its middle is.
+    /// Center of the distribution, which is both its median and its mean.
     pub location: f64,
     /// How wide it is; the standard deviation is √2 times that.
     pub scale: f64,
@@ -36,7 +36,7 @@ impl Student {
         Self { location, scale: variance.sqrt() }
     }
 
-    /// P(X ≤ x).
+    /// Returns P(X ≤ x), the distribution function of the t distribution at `x`.
     pub fn below(self, x: f64) -> f64 {
         let t = (x - self.location) / self.scale;
         let q = 1.0 + t * t / NU;

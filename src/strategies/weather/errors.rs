@@ -5,7 +5,7 @@
 
 use serde::{Deserialize, Serialize};
 
-/// Which distribution.
+/// Which distribution is made of past forecast errors.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ErrorModel {
@@ -29,21 +29,21 @@ const DECAY: f64 = 0.8;
 /// A distribution of the next error.
 #[derive(Clone, Debug, PartialEq)]
 pub enum ErrorDistribution {
-    /// Normal.
+    /// Normal distribution with mean and standard deviation of the past errors.
     Gaussian {
-        /// Mean, °F.
+        /// Mean of the past errors in °F; positive if highs came out above their forecasts.
         mean: f64,
-        /// Standard deviation, °F.
+        /// Standard deviation of the past errors in °F, with divisor n − 1; more than zero.
         deviation: f64,
     },
     /// Student's t with 4 degrees of freedom.
     StudentT {
-        /// Location, °F.
+        /// Center of the distribution in °F, by maximum likelihood.
         location: f64,
-        /// Scale, °F.
+        /// Scale in °F, by maximum likelihood; more than zero. The standard deviation is √2 times that.
         scale: f64,
     },
-    /// Past errors, sorted.
+    /// The past errors themselves in whole °F, in rising order; at least two.
     Empirical(Vec<i16>),
 }
 

@@ -37,13 +37,13 @@ pub struct Highs {
 /// The newest forecast of a day, and how far off those were.
 #[derive(Clone, Copy, Debug)]
 pub struct HighsOutlook<'a> {
-    /// Forecast high, °F.
+    /// Forecast high of the day, in whole degrees Fahrenheit.
     pub high: i16,
-    /// Its lead in hours.
+    /// How long before the evening of that day the forecast is made, in hours.
     pub lead_hours: u16,
     /// How many past errors it is judged by.
     pub errors: usize,
-    /// The distribution of its error.
+    /// Distribution of observed minus forecast high, from past errors of this station and lead.
     pub error: &'a ErrorDistribution,
 }
 

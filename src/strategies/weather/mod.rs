@@ -20,16 +20,16 @@ use crate::domain::{Fact, Fraction, Probability, Span, Timestamp};
 use errors::{ErrorDistribution, ErrorModel};
 use highs::{Highs, HighsOutlook};
 
-/// The name in scenarios.
+/// Value of `name` in a scenario's strategy table that selects this strategy.
 pub const NAME: &str = "weather";
 
 /// Which station a series pays on.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct WeatherPlace {
-    /// The series of markets.
+    /// Ticker of the series whose markets pay on the station's daily high.
     pub series: String,
-    /// The station.
+    /// Weather station whose recorded high the series pays on, such as `NYC`.
     pub station: Station,
     /// Hours its standard time is ahead of UTC; negative in America.
     pub utc_offset: i8,
@@ -39,7 +39,7 @@ pub struct WeatherPlace {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct WeatherSettings {
-    /// The distribution of forecast errors.
+    /// Which distribution is made of the past forecast errors.
     pub errors: ErrorModel,
     /// How often forecasts are asked for, at multiples since 1970; `0s` = known when published.
     #[serde(default = "at_once")]
@@ -59,7 +59,7 @@ const fn least_errors() -> usize {
     30
 }
 
-/// The strategy.
+/// The strategy `weather`: forecasts and past errors of daily highs, and which series pay on which station.
 pub struct Weather {
     highs: Highs,
     places: Vec<WeatherPlace>,

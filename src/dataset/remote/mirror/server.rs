@@ -24,7 +24,7 @@ use crate::dataset::remote::address::{Address, Scheme};
 
 /// A server that sends nothing for so long is given up.
 const SILENCE: Duration = Duration::from_secs(30);
-/// To establish a connection.
+/// Longest time to establish a connection to the server.
 const CONNECT: Duration = Duration::from_secs(5);
 /// Fewer and sooner than the library's ten in three minutes, for whoever sits in front of it; more than polars'
 /// two, for many machines that ask one bucket at the same time and are told to slow down.
@@ -33,7 +33,7 @@ const RETRY_FOR: Duration = Duration::from_secs(20);
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 
-/// Asked for at once.
+/// Most bytes that one request asks for; longer ranges are read in pieces.
 const PIECE: u64 = 4 * 1_024 * 1_024;
 /// Pieces on their way at the same time.
 const AT_ONCE: usize = 8;
@@ -44,10 +44,10 @@ static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| {
     runtime.expect("a thread can be started")
 });
 
-/// A file on the server.
+/// A file of the data set on the server, as it was listed.
 #[derive(Debug)]
 pub(super) struct Object {
-    /// Below the data set.
+    /// Path below the address of the data set, such as `snapshots/a.parquet`.
     pub(super) name: String,
     pub(super) size: u64,
     key: Key,
