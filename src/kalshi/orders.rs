@@ -46,22 +46,22 @@ pub enum OrderTask {
     Query(Order),
     /// Take back what is left of it.
     Cancel {
-        /// The order.
+        /// The order to cancel, as it was submitted.
         order: Order,
-        /// The exchange's name for it.
+        /// The exchange's id of the order, by which it is cancelled.
         venue_id: Arc<str>,
     },
-    /// Fetch its fills.
+    /// Fetch the fills of an order of which the exchange says that more has traded than was seen.
     Fills {
-        /// The order.
+        /// The order whose fills are missing, as it was submitted.
         order: Order,
-        /// The exchange's name for it.
+        /// The exchange's id of the order, by which its fills are found.
         venue_id: Arc<str>,
     },
 }
 
 impl OrderTask {
-    /// The order it is about.
+    /// Returns the order that the task is about.
     #[must_use]
     pub const fn order(&self) -> &Order {
         match self {
@@ -76,7 +76,7 @@ impl OrderTask {
 /// What the exchange says of an order, from whichever source.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OrderReport {
-    /// The exchange's name for it.
+    /// The exchange's id of the order: JSON `order_id`.
     pub venue_id: Arc<str>,
     /// How much of it has traded.
     pub filled: Contracts,
@@ -84,22 +84,22 @@ pub struct OrderReport {
     pub ended: Option<CloseReason>,
 }
 
-/// How a task failed.
+/// What the tracker may conclude from a task that failed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum TaskFailure {
-    /// It certainly did not happen.
+    /// It certainly was not done: the request never left, or met a rate limit.
     NotDone,
-    /// It may have happened.
+    /// It may have been done: there was no answer, or none that can be read.
     Unknown,
     /// The client order id was there already.
     AlreadyExists,
     /// The exchange does not know the order (any more).
     NotFound,
-    /// The exchange said no.
+    /// The exchange refused it, for this reason.
     Refused(RejectReason),
 }
 
-/// Where an order is.
+/// What is known of an order's way to the exchange.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum OrderPhase {
     /// To be placed. Whether an earlier attempt may have arrived.
@@ -117,7 +117,7 @@ struct Tracked {
     order: Order,
     phase: OrderPhase,
     venue_id: Option<Arc<str>>,
-    /// Told to the desk.
+    /// Contracts in fills that the desk was told of, or had booked before a restart.
     filled: Contracts,
     /// The most the exchange said has traded.
     reported: Contracts,
@@ -246,17 +246,31 @@ impl OrderTracker {
                 let new = Tracked::new(*order, OrderPhase::New { maybe_placed: false });
                 self.orders.entry(order.id).or_insert(new);
             }
-            Command::Cancel { order, .. } => {
-                if let Some(tracked) = self.orders.get_mut(order) {
-                    tracked.cancel = true;
-                }
-            }
+            Command::Cancel { order, .. } => self.cancel_order(*order),
         }
     }
 
-    /// Takes back everything that rests.
+    /// Marks every order to be cancelled, those yet to be placed included.
     pub fn cancel_all(&mut self) {
-        self.orders.values_mut().for_each(|tracked| tracked.cancel = true);
+        let open: Vec<OrderId> = self.orders.keys().copied().collect();
+        open.into_iter().for_each(|id| self.cancel_order(id));
+    }
+
+    /// Marks an order to be cancelled. One that never left is over at once; one that may have left is looked
+    /// for instead of being sent again.
+    fn cancel_order(&mut self, id: OrderId) {
+        let Some(tracked) = self.orders.get_mut(&id) else { return };
+        tracked.cancel = true;
+        if tracked.under_way {
+            return;
+        }
+        match tracked.phase {
+            OrderPhase::New { maybe_placed: false } => self.reject(id, RejectReason::NeverSent),
+            OrderPhase::New { maybe_placed: true } => {
+                tracked.phase = OrderPhase::Unconfirmed { looks: 0, refused: None };
+            }
+            _ => {}
+        }
     }
 
     /// Pushed reports may have been missed: everything is looked up.
@@ -301,7 +315,7 @@ impl OrderTracker {
         self.events.is_empty() && !self.orders.values().any(busy)
     }
 
-    /// Whether no order is left.
+    /// Returns whether every order that was ever followed is over.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.orders.is_empty()
@@ -312,7 +326,7 @@ impl OrderTracker {
         self.events.pop_front()
     }
 
-    /// The result of [`OrderTask::Create`].
+    /// Takes the result of [`OrderTask::Create`]: the order rests, has traded, is rejected, or is in doubt.
     pub fn created(&mut self, id: OrderId, now: Timestamp, result: Result<OrderReport, TaskFailure>) {
         let Some(tracked) = self.finish_task(id) else { return };
         let failure = match result {
@@ -331,7 +345,12 @@ impl OrderTracker {
                 tracked.attempts = 0;
                 tracked.pause(now);
             }
-            TaskFailure::NotDone if maybe_placed => tracked.pause(now),
+            TaskFailure::NotDone if maybe_placed => {
+                if tracked.cancel {
+                    tracked.phase = OrderPhase::Unconfirmed { looks: 0, refused: None };
+                }
+                tracked.pause(now);
+            }
             TaskFailure::Refused(reason) if maybe_placed => {
                 // It may be refused because the first attempt is there and has used up the cash.
                 tracked.phase = OrderPhase::Unconfirmed { looks: 0, refused: Some(reason) };
@@ -401,7 +420,7 @@ impl OrderTracker {
         }
     }
 
-    /// The result of [`OrderTask::Fills`].
+    /// Takes the result of [`OrderTask::Fills`]; fills that were seen before do not count again.
     pub fn fetched(&mut self, id: OrderId, now: Timestamp, result: Result<Vec<FillReport>, TaskFailure>) {
         let Some(tracked) = self.finish_task(id) else { return };
         // If some are still missing, reading lags behind writing.

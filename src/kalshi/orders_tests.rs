@@ -239,6 +239,40 @@ fn cancelling_counts_what_traded_before() {
 }
 
 #[test]
+fn what_was_not_sent_when_it_is_to_be_cancelled_is_never_sent() {
+    let cancel = Command::Cancel { order: OrderId(1), market: MarketId(0) };
+    let mut bench = Bench::new(order(10, TimeInForce::Gtc));
+    bench.tracker.command(&cancel);
+    assert_eq!(bench.task(), None);
+    assert_eq!(bench.told(), ["rejected NeverSent"]);
+    assert!(bench.tracker.is_empty());
+
+    // A first attempt may have arrived: it is looked for, and not sent a second time.
+    let mut bench = Bench::new(order(10, TimeInForce::Gtc));
+    bench.create(Err(TaskFailure::Unknown));
+    for _ in 0..QUERIES_BEFORE_RESEND {
+        bench.look(Ok(None));
+    }
+    bench.tracker.cancel_all();
+    for _ in 0..=QUERY_RETRIES {
+        bench.look(Ok(None));
+    }
+    assert_eq!(bench.told(), ["rejected NeverSent"]);
+
+    // The second attempt is under way, and did not leave.
+    let mut bench = Bench::new(order(10, TimeInForce::Gtc));
+    bench.create(Err(TaskFailure::Unknown));
+    for _ in 0..QUERIES_BEFORE_RESEND {
+        bench.look(Ok(None));
+    }
+    assert!(matches!(bench.task(), Some(OrderTask::Create(_))));
+    bench.tracker.command(&cancel);
+    bench.tracker.created(OrderId(1), bench.now, Err(TaskFailure::NotDone));
+    bench.look(Ok(Some(report(0, None))));
+    assert!(matches!(bench.task(), Some(OrderTask::Cancel { .. })));
+}
+
+#[test]
 fn after_a_crash_an_intent_is_looked_for_and_never_sent() {
     let mut tracker = OrderTracker::new(RUN);
     tracker.recover(order(10, TimeInForce::Ioc), Contracts::ZERO);
