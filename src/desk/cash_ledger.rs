@@ -1,14 +1,38 @@
-//! Double entry. Money only moves between two accounts, so it is conserved by construction, and the sum
-//! is asserted after every movement all the same, in release too.
+//! The cash ledger: double-entry bookkeeping of the desk's money.
+//!
+//! [`Desk`](crate::desk::Desk) owns one [`Ledger`], and nothing else changes it: `Desk::send` reserves cash for an
+//! order, `src/desk/settle.rs` books fills, ended orders and settlements. Exact amounts of [`Money`] go in. Balances
+//! come out: free cash for the risk manager, all cash for equity and for the reconciliation with the exchange.
 //!
 //! | account | holds |
 //! |---|---|
-//! | capital | what was paid in, negative |
-//! | cash | what can be spent |
-//! | reserved | what open orders may cost |
+//! | capital | the bankroll that was paid in, negative |
+//! | cash | free cash: what can be spent |
+//! | reserved | what open orders may still cost |
 //! | holdings | what open positions cost, without fees |
 //! | fees | fees paid |
-//! | result | realized gains (negative) and losses, before fees |
+//! | result | realized gains (negative) and losses (positive), before fees |
+//!
+//! Invariants:
+//! 1. The six balances add up to zero, and reserved and holdings are never negative. `Ledger::post` alone moves
+//!    money, from one account to another, and asserts all of this after every movement, in release builds too.
+//! 2. [`Ledger::reserve`] panics if the amount exceeds free cash (`nothing_is_reserved_on_credit`). A sale reserves
+//!    zero, also with negative free cash (`a_desk_with_less_than_nothing_closes_its_positions` in `claims.rs`).
+//! 3. Capital is posted once, in [`Ledger::new`]. So cash + reserved = bankroll − holdings − fees − result.
+//! 4. Free cash is negative only after the exchange charged more than was reserved. `Desk::apply_fill` books such a
+//!    fill, records a discrepancy and halts trading (the same test in `claims.rs`).
+//! 5. Reserved is the sum of `OpenOrder::reserved`, holdings the sum of `Position::cost`. `Desk::send` and
+//!    `settle.rs` keep it so; no test compares these sums directly.
+//!
+//! Known limits:
+//! - Balances only, in memory. The journal (the file behind `--ledger`) is the audit trail; a live start steps its
+//!   inputs again. No deposits or withdrawals: surplus cash at the exchange is not booked (`live/reconciliation.rs`).
+//! - Positions are carried at cost; `Desk::refresh_equity` adds their marks to the cash.
+//! - Amounts are not checked for sign (a negative fee is a credit), and a broken invariant or an overflow panics. So
+//!   fills that the exchange reports are screened by `Desk::unbookable` first.
+//!
+//! Where to look next: `settle.rs`; [`PositionTracker`](crate::desk::positions::PositionTracker) for cost and marks.
+//! Tests: below, `src/desk/tests.rs`, `src/desk/tests/claims.rs`, `src/sim/tests.rs` (random runs), `tests/oracle`.
 
 use crate::domain::Money;
 

@@ -17,7 +17,7 @@ use super::risk::kill_switch::HaltDecision as KillVerdict;
 use super::risk::trading_halt::HaltRule;
 
 /// The highest fee, in dollars, and the most contracts that are booked, a billion of each: sums stay far from
-/// overflowing. What is likely is judged where the exchange is heard (`kalshi::orders`).
+/// overflowing. What is likely is judged where the exchange is heard (`kalshi::order_tracker`).
 const HIGHEST_CLAIM: Money = Money::from_micros(1_000_000_000_000_000);
 const MOST_CLAIMED: Contracts = Contracts::whole(1_000_000_000);
 

@@ -1,7 +1,38 @@
-//! Repeating a recorded run: the same inputs through the same desk, every decision compared.
+//! Replay: the inputs of a recorded run through a new desk, with every record compared with the ledger.
 //!
-//! What the data set holds is read from it again; what the exchange answered is taken from the ledger, at
-//! the same place in the sequence. So a replay tests the desk alone, without the simulated exchange.
+//! [`RecordedRun`] opens a ledger and provides the parts of an engine. For a backtest, `cli/commands/replay.rs` reads
+//! the data set again and takes the exchange's answers from [`RecordedVenue`], so the replay tests the desk alone,
+//! without the simulated exchange. For a live run all inputs come from [`RecordedFeed`], and [`SilentVenue`] accepts
+//! the commands. [`DecisionComparison`] is the journal. `live/ledger_open.rs` restores a live desk in the same way;
+//! `record/from_run.rs` makes a data set of the feed.
+//!
+//! Invariants:
+//!
+//! 1. Records are compared byte by byte as canonical lines, in order. The first difference is a
+//!    [`JournalError::Differs`], which ends the run before the commands of that step reach the venue (`compare`,
+//!    `Engine::take`; test `one_changed_limit_is_found_at_the_first_decision_it_changes`).
+//! 2. A line of `decision` comes after as many evaluations as it was written with (`next_recorded`).
+//! 3. Strategy, confidence and reason of an evaluation are compared where its basis is used first (`compare`).
+//! 4. A recorded input comes at its own sequence number: [`RecordedVenue`] is due only there, and [`RecordedFeed`]
+//!    answers [`Next::Due`] where none was recorded, as that was a wake ([`Next::End`] if the desk wants none now).
+//! 5. [`DecisionComparison::finish`], called at the end, finds records that were not made again. `replay` also
+//!    compares the digests; the start of a live desk does not (test `a_forged_ledger_is_found`).
+//! 6. Nothing is written: all statements here are `SELECT`.
+//! 7. After a replay without a difference, [`DecisionComparison::into_encoder`] has the state the writer had, so the
+//!    ledger can be continued and replayed again (test `every_ledger_is_gone_on_with` in `tests/it/ledgers.rs`).
+//!
+//! Known limits:
+//!
+//! - Only records are compared: not commands, nor the other tables (`fill`, `placed`, `trade`, ...), nor notes.
+//! - A basis with a number that the ledger does not have is a [`JournalError::Write`], not a difference.
+//! - The caller checks that data files are unchanged (test `changed_data_is_refused_not_compared`).
+//! - Wakes after the last recorded input of a live run are not repeated.
+//! - [`RecordedRun::inputs`] is complete for a live run only. [`RecordedRun::venue`] holds all its inputs in memory.
+//! - There is no snapshot: a replay of a ledger that a running desk writes may report a false difference.
+//! - Pages and decisions are found by `rowid`, counted from 1 without holes.
+//!
+//! Where to look next: [`Encoder`] (canonical lines), [`super::sqlite::TradeLogger`] (the writer),
+//! [`EventSource::next`](crate::engine::gateway::EventSource::next) (order of feed and venue), `tests/it/replay.rs`.
 
 use std::collections::VecDeque;
 use std::path::{Path, PathBuf};

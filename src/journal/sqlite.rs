@@ -1,8 +1,39 @@
-//! `TradeLogger`: the ledger in SQLite.
+//! The trade logger: writes the ledger of one run into an SQLite file, with the tables and views of `schema.sql`.
 //!
-//! Tables and views are those of `schema.sql`. A backtest writes in large transactions into a file nobody
-//! else sees until it is complete; the file becomes a WAL database when it is. A live run keeps every
-//! input, and what was decided is on disk before it is acted upon.
+//! [`TradeLogger`] is a [`Journal`]: after each step of the desk the engine calls [`Journal::record`] with the input
+//! and the step's records and commands. `cli/commands/backtest.rs` creates the ledger of a backtest;
+//! `live/ledger_open.rs` creates or resumes that of a live or paper run, `live/runner.rs` writes it. [`open`] opens
+//! any ledger for reading, also one that a running desk writes.
+//!
+//! Invariants:
+//!
+//! 1. Each record given to `record` is encoded once, in order, and its canonical line is kept: an evaluation in a
+//!    page of at most 60, any other in `decision` with the count of evaluations before it (`write_record`,
+//!    `write_page`). A replay restores the order of the run from them (test `a_run_replays_without_a_difference`).
+//! 2. Live, the input and the records of a step, and all before them, are on disk before its commands are sent:
+//!    `write` commits when there are commands (WAL, `synchronous = FULL`), and `Engine::take` submits only after
+//!    `record`. Answers and controls are committed at once too (`kill_and_restart` in `tests/it/live.rs`).
+//! 3. Live, every input is kept except a wake without records and commands. A backtest keeps only the exchange's
+//!    answers and controls; the rest is read from its data again or follows from it (`keeps`).
+//! 4. A file holds one run. [`TradeLogger::create`] and [`TradeLogger::create_live`] fail if it has one.
+//! 5. [`TradeLogger::close`] writes the digest of all records so far; [`TradeLogger::resume`] clears it.
+//! 6. A backtest commits every `COMMIT_EVERY` records and becomes a WAL database only in `close`. Until then
+//!    `RunFolder` in `cli/commands/backtest.rs` keeps the file in a hidden folder.
+//! 7. Money, prices and counts are stored as integers; only the views convert them.
+//!
+//! Known limits:
+//!
+//! - A backtest's file is not crash-safe (no rollback journal, `synchronous = OFF`). Live, a crash may lose market
+//!   data, facts and wakes without commands (they wait for the first kept input after `COMMIT_AFTER`, or
+//!   [`Journal::idle`]) and notes.
+//! - A backtest writes a new closing time into `market` only if the same step has records. A market listed again
+//!   updates title and closing time only.
+//! - `placed.filled` and `placed.status` are set when an order ends; partial fills before that are in `fill` only.
+//! - Numbers of trades, orders and inputs must be below 2^63, as SQLite has no larger integers; else `record` fails.
+//! - Nothing is pruned. A second writer is kept out by `LedgerLock` in `live/lock.rs`, not here.
+//!
+//! Where to look next: [`Encoder`], [`input`], [`super::replay::RecordedRun`], [`super::reader::LedgerReader`]; tests
+//! in `tests/it`: `replay.rs` (also the views), `live.rs` (kills, paper, [`is_blank`]), `ledgers.rs` (resuming).
 
 use std::fmt;
 use std::path::{Path, PathBuf};

@@ -1,7 +1,38 @@
-//! What the exchange says of markets, as the desk's market events: names become numbers, reports become changes.
+//! The market tracker: turns what the exchange reports about markets into the desk's [`MarketEvent`]s.
 //!
-//! No I/O and no clock. REST pages and stream messages go in, [`MarketEvent`]s come out; what is not known
-//! yet and has to be asked for is said by [`MarketTracker::unknown`].
+//! `ExchangeSession` drives it, in live, paper and recording sessions; recovery uses it before a session begins. REST
+//! market reports, best prices of followed order books, ticker and lifecycle messages go in. [`MarketTracker::take`]
+//! returns events that name markets by [`MarketId`]; [`MarketTracker::unknown`] returns the tickers that have to be
+//! read over REST. There is no I/O and no clock here: callers pass the time.
+//!
+//! Invariants:
+//! 1. A market keeps its [`MarketId`]; ids count from 0 in order of listing, and [`MarketTracker::resume`] panics on
+//!    any other order. [`MarketTracker::reported`] lists new markets by opening time, then ticker: only those in the
+//!    scope that have opened and are not finalized.
+//! 2. `Listed` comes before every other event of a new market, and again when strike, price grid or fees differ.
+//!    Test: `other_fees_are_another_definition_of_the_market`.
+//! 3. One `take` returns at most one `Quote` a market, the latest, after all other events; none while trading is
+//!    paused (`while_the_exchange_pauses_no_quote_holds_and_no_order_is_sent_and_then_it_goes_on`).
+//! 4. While a book is followed (`Source::Book`), bid, ask and their sizes come from `book` alone. REST and ticker
+//!    add last price and volume, the ticker also the recorded midpoint.
+//! 5. A stale book yields one `Gap` (`lose`), and no `Quote` until `book` or a REST report brings prices again.
+//! 6. A `Status` event is always a change. `Settled` comes at most once, with a value, and no `Status` follows it
+//!    (`set_status`, `pay`). If a market settles and the value is not known, its ticker goes to `unknown`.
+//! 7. The same calls give the same events in the same order: no hash map, no clock, no randomness.
+//!
+//! Known limits:
+//! - The scope also filters REST reports of known markets: if it was narrowed, a resumed market outside it gets
+//!   neither quotes nor settlement from REST, only from the stream. Markets are never removed.
+//! - Quotes are not filtered by status. A followed book's last price and volume from REST wait for its next quote.
+//! - `take` counts a change before or in a gap as passed on, although no quote is. If the next snapshot shows the
+//!   same best prices, no quote follows before a change, a ticker or a confirmation (`confirm_after`, REST reports).
+//! - A scalar payout that is no multiple of $0.0001 has no [`Price`]: the market stays unsettled and is read again.
+//! - The close passing causes no event; [`LiveFeed`](crate::feed::LiveFeed) closes markets. The unit test covers
+//!   repeated listing only; the rest is tested through whole sessions.
+//!
+//! Where to look next: `session/` (`inbound.rs`, `outbound.rs`, `pause.rs`, `sweep.rs`), `market_reader.rs` (REST),
+//! `book.rs` and `stream/` (order books), `src/live/reconciliation.rs` (recovery). Tests: `market_tracker_tests.rs`,
+//! `session/tests.rs`, `tests/it/{wall,live,parity}.rs`.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;

@@ -1,9 +1,36 @@
-//! Recovery: what the exchange holds against what our books say, before anything new is opened.
+//! Reconciliation after a restart: compares the exchange's account with our books before the desk trades.
 //!
-//! What became of our own orders while nobody watched is found out first. Our books as that leaves them
-//! ([`OwnBooks`]) are compared with the account, position by position and to the cent; a difference that our
-//! orders do not explain is a reason not to trade. Only when there is none is the desk told what happened, as
-//! inputs like any other: the comparison must not depend on what the desk then decides.
+//! `live::runner` calls it before the session begins (`LiveRunner::recover` in `live/runner/startup.rs`). In: the
+//! [`Desk`] rebuilt from the ledger, and the exchange by [`Rest`]. [`events_since`] settles open orders and returns
+//! what happened in between as inputs; [`OwnBooks`] applies them to a copy of cash, positions and open orders;
+//! [`compare`] checks that against [`ExchangeAccount`]. Out: [`AccountFindings`], and the inputs for the desk.
+//!
+//! Invariants:
+//!
+//! 1. The start is refused if anything is unexplained, or foreign without `--adopt`. The desk steps the inputs only
+//!    after the comparison, so a refusal adds no input and no order to the ledger
+//!    (`missing_money_is_found_before_the_desk_decides_anything` in `tests/it/safety.rs`).
+//! 2. No order is placed: the desk's commands wait in [`BufferedCommands`], and recovered orders are not sent again
+//!    (`after_a_crash_an_intent_is_looked_for_and_never_sent` in `kalshi/order_tracker_tests.rs`).
+//! 3. Positions must be equal in every market that is not marked unmanaged; NO counts as negative. A position where
+//!    our books hold nothing is foreign; any other difference is unexplained (`compare_positions`).
+//! 4. A resting order of ours that is over in our books is unexplained; one of others is a remark (`compare_orders`).
+//! 5. The available balance must be at least our cash less what our resting orders reserve. What it has beyond our
+//!    cash is foreign cash; a change of that is only a remark (`compare_cash`).
+//! 6. Inputs are in order of time and later than the desk's last one: a gap for every quoted book that has not paid
+//!    out ([`gaps`]), then answers about orders, then market events ([`events_since`]).
+//! 7. No payout is booked while a sale in its market is open, as the sale was made before it (`OwnBooks::pay_out`).
+//!
+//! Known limits:
+//!
+//! - The comparison runs once, at the start, and not on paper. Settling orders may take `PATIENCE`, else it fails.
+//! - Balance, positions and orders are read one after the other: a trade in between can cause a false refusal.
+//! - Whether the balance counts what resting orders lock is not documented: a shortage up to that may pass.
+//! - A foreign position in a market that we hold cannot be adopted; one outside the scope is not marked unmanaged.
+//! - No test calls [`compare`] directly, and none uses `--adopt`.
+//!
+//! Where to look next: `live/runner/startup.rs`, `live/ledger_open.rs`, [`settle_orders`], `desk/settle.rs`;
+//! `killed_at_any_moment_it_goes_on_with_the_exchanges_books` in `tests/it/live.rs`.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
@@ -15,9 +42,10 @@ use crate::domain::{
 };
 use crate::engine::gateway::{Feed, GatewayError, Next, Venue};
 use crate::event::{Command, Control, Fill, Input, MarketEvent, Stamped, VenueEvent};
+use crate::kalshi::market_reader::MarketReader;
 use crate::kalshi::market_tracker::MarketTracker;
-use crate::kalshi::orders::OrderTracker;
-use crate::kalshi::perform::{MarketReader, settle_orders};
+use crate::kalshi::order_requests::settle_orders;
+use crate::kalshi::order_tracker::OrderTracker;
 use crate::kalshi::rest::{ApiError, OrderFilter, Rest};
 use crate::kalshi::wire::ApiOrderStatus;
 
@@ -97,7 +125,10 @@ impl OwnBooks {
         match input {
             Input::Venue(VenueEvent::Filled(fill)) => self.fill(fill),
             Input::Venue(VenueEvent::Closed { order, .. } | VenueEvent::Rejected { order, .. }) => {
-                self.open.remove(order);
+                // A payout waits for the end of a sale, as the desk's own booking does.
+                if let Some(ended) = self.open.remove(order) {
+                    self.pay_out(ended.order.market);
+                }
             }
             Input::Market(MarketEvent::Settled { market, value }) => {
                 self.settled.insert(*market, *value);
@@ -351,3 +382,7 @@ impl Venue for BufferedCommands {
         Ok(())
     }
 }
+
+#[cfg(test)]
+#[path = "reconciliation_tests.rs"]
+mod tests;

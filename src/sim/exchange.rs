@@ -1,16 +1,38 @@
-//! A simulated exchange: an order arrives some time after it was sent and meets the book of that moment.
+//! A simulated exchange: an order arrives some time after it was sent and meets the order book of that moment.
 //!
-//! Takers trade at the displayed price, up to the displayed size; where the size is unknown, up to
-//! `participation` × the volume traded since the market's previous snapshot (at least one contract where
-//! any traded). What our orders took is gone until the market's next snapshot. Resting orders fill when
-//! the market trades through them: a later ask below (for a buyer), or a later trade beyond the limit.
-//! A trade at exactly the limit does not fill them, since the queue ahead is unknown.
+//! [`SimExchange`] is the [`Venue`] of backtests, sweeps and paper sessions, and the matching of the sandbox. Market
+//! events go in by `observe`, commands by `submit`; answers come out of `take`, stamped with their moment.
+//! [`FillModel`] says what an order can take. A snapshot is a `Quote`, with the `Depth` before it if there is one.
 //!
-//! With `book`, where the data show further levels, a taker walks them as far as its limit goes, a fill a
-//! level, and gets `participation` of what each level shows, the best one included; resting orders get that
-//! of the best. Where the data have no levels, `book` is `top_of_book`.
+//! Invariants:
+//! 1. Commands act by arrival, then by sending: `an_order_meets_the_book_of_its_arrival_and_takes_what_is_shown`.
+//! 2. No fill is worse than the limit: a taker gets the displayed price, with `book` that of each level it walks, a
+//!    fill a level (`walk`); a resting order fills at its own limit as a maker (`fill_if_traded_through`).
+//! 3. From one snapshot our orders together take at most the displayed size of a side; with `book` and levels, only
+//!    `participation` of each level in whole contracts, resting orders only of the best; with `unlimited`, anything.
+//!    Unknown sizes are one pool for both sides: `participation` × the volume traded since the previous snapshot, in
+//!    whole contracts, at least one if at least one traded. Buying YES and selling NO take from the same side.
+//!    Tests: `where_sizes_are_unknown_a_share_of_the_volume_is_ours`, `a_walk_takes_what_it_may_and_no_more`.
+//! 4. Unless amended, a resting order fills only on a snapshot that trades through it. For a buyer: an ask below the
+//!    limit, or a last trade below it and a risen volume. `resting_orders_fill_when_the_market_trades_through_them`.
+//! 5. In a market that is not active or past its close, `place` rejects and nothing at rest fills. It also rejects
+//!    prices off the grid and post-only orders that would take, and closes what an IOC order leaves.
+//! 6. Without levels in the data, `book` is `top_of_book`. Test: `without_levels_it_is_the_top_of_the_book`.
+//! 7. The fills of an order share one fee accumulator, also after an amend; each pays the fees in force (`trade`).
+//! 8. The only randomness is the seeded latency (`submit`): same settings, inputs and commands, same answers.
 //!
-//! Known limits: no queue position; a market's own price does not react to us.
+//! Known limits:
+//! - No queue position, so a trade at the limit fills nothing. A market's own price does not react to us.
+//! - Our orders never trade with each other. Of several that rest the earliest fills first, whatever its price.
+//! - The rest of a marketable order fills as a maker, at its limit, if the next snapshot's best price is inside it.
+//! - No accounts or payouts. Answers have no latency. With random latency a cancel can overtake its order; a cancel
+//!   that finds no order is not answered. A new exchange numbers its trades from 1 again.
+//! - A `Gap` is ignored: an order meets the last snapshot, however old. Resting orders are closed by a status or a
+//!   settlement, not by the close passing; after a halt, only once the market is active again.
+//! - [`SimExchange::on_offer`] and [`SimExchange::amend`] do not look at status and close, nor `on_offer` at levels.
+//!
+//! Where to look next: `ladder.rs`, `models.rs`, [`crate::engine::gateway::EventSource`], `src/sandbox/exchange/`.
+//! Tests: `tests.rs`, `ladder_tests.rs`, `src/sandbox/core_tests.rs`, `tests/oracle/naive/` (a second `top_of_book`).
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;

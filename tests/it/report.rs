@@ -14,7 +14,7 @@ const QUESTIONS: [&str; 7] = [
     "Did I make money, after fees?",
     "Are my probabilities calibrated?",
     "Am I better than the market's own price?",
-    "Is it luck?",
+    "Is there a real edge?",
     "Where does it come from?",
     "Who was on the other side?",
     "What did the risk layer prevent?",
@@ -221,7 +221,7 @@ fn the_terminal_shows_the_key_charts_and_the_three_lessons() {
     let arguments = ["report", "fomc", "--text", "--postmortem", "--out", &out.path().to_string_lossy()];
     let text = String::from_utf8(run(&mut protogen(&arguments)).stdout).unwrap();
     for part in [
-        "Is it luck?",
+        "Is there a real edge?",
         "Equity in dollars",
         "| said, ● happened",
         "Evidence for base_rate_divergence",

@@ -9,8 +9,8 @@ use protogen::domain::{
 };
 use protogen::event::CloseReason;
 use protogen::kalshi::fill_report::FillReport;
-use protogen::kalshi::orders::{OrderReport, OrderTask, TaskFailure, end_of};
-use protogen::kalshi::perform::{TaskOutcome, failure_of};
+use protogen::kalshi::order_requests::{TaskOutcome, failure_of};
+use protogen::kalshi::order_tasks::{OrderReport, OrderTask, TaskFailure, end_of};
 use protogen::kalshi::rest::ApiError;
 use protogen::kalshi::ws_messages::{Frame, Message as Framed};
 use protogen::sandbox::accounts::member_account::{BookSide, FillRecord, MemberAccount, OrderRecord};

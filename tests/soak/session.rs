@@ -12,7 +12,7 @@ use protogen::domain::{Contracts, Money, OrderId, Side, Timestamp};
 use protogen::engine::gateway::EventSource;
 use protogen::engine::{Engine, EngineError, Journal, JournalError};
 use protogen::event::{Command, Input, Stamped};
-use protogen::kalshi::orders::OrderTracker;
+use protogen::kalshi::order_tracker::OrderTracker;
 
 use crate::dice::Dice;
 use crate::far::Far;

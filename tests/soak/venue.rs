@@ -7,8 +7,9 @@ use std::rc::Rc;
 use protogen::domain::{MarketStatus, Money, Order, OrderId, Span, Timestamp};
 use protogen::engine::gateway::{GatewayError, Venue};
 use protogen::event::{Command, Input, MarketEvent, Stamped};
-use protogen::kalshi::orders::{OrderTask, OrderTracker, TaskFailure};
-use protogen::kalshi::perform::{TaskOutcome, pushed_fill, pushed_order};
+use protogen::kalshi::order_requests::{TaskOutcome, pushed_fill, pushed_order};
+use protogen::kalshi::order_tasks::{OrderTask, TaskFailure};
+use protogen::kalshi::order_tracker::OrderTracker;
 use protogen::kalshi::ws_messages::Frame;
 use protogen::sandbox::exchange::control::SandboxControl;
 

@@ -18,7 +18,7 @@ use crate::cli::{Common, Failure, OutArgs, json, print, report_text};
 const LATEST: &str = "latest";
 const LEDGER: &str = "ledger.sqlite";
 
-/// Say of recorded runs what they earned, whether their probabilities are calibrated, and whether it is luck.
+/// Say of recorded runs what they earned, whether their probabilities are calibrated, and whether there is a real edge.
 ///
 /// Writes one page, report.html, and its figures as report.json and CSV files: of a backtest into its run
 /// folder, of a live desk into a folder beside its ledger. Several runs are compared on a page of their own.

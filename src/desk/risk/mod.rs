@@ -1,8 +1,38 @@
-//! `RiskManager`: whether, and how much.
+//! `RiskManager`: decides whether an order may be sent, and for how many contracts.
 //!
-//! Every opportunity passes the gates in the order of [`Refusal`]; the first that fails is the reason.
-//! A gate that cannot decide refuses. What passes becomes [`Approved`], which only this module can
-//! make and without which no order is sent.
+//! `Desk::consider` passes each opportunity of a scan to [`RiskManager::approve`], `Desk::exit` each position to be
+//! sold to [`RiskManager::approve_exit`]. The answer is an [`Approved`] order or the [`Refusal`] of a gate. The desk
+//! also updates what the gates measure: exposure, equity, kill switches, the trading halt (`src/desk/mod.rs`,
+//! `settle.rs`, `steer.rs`).
+//!
+//! Invariants:
+//! 1. No new order without approval: [`ExecutionEngine::submit`](crate::desk::execution::ExecutionEngine::submit)
+//!    takes an [`Approved`], whose fields are private; only the two functions above make one.
+//! 2. Gates are asked in the order of [`Refusal`]; the first that refuses is the reason. A gate that cannot decide
+//!    refuses. One exception to the order: negative total exposure is `CannotSize`, but is checked after `AtTarget`.
+//!    `tests/oracle` compares the verdicts with those of a second implementation.
+//! 3. An entry is whole contracts: at least one, at most the Kelly target less the holding (`RiskManager::kelly`).
+//! 4. On approval, an entry's worst cost (every contract at the limit, plus the worst fee) fits into free cash and
+//!    the caps on market, event, series and total: `RiskManager::cut_to_caps`. `each_cap_cuts_and_then_refuses` and
+//!    `nothing_is_bought_on_credit` (`src/desk/tests.rs`), `limits_hold_whatever_happens` (`src/sim/tests.rs`).
+//! 5. Approving changes no state. `Desk::send` reserves the worst cost before the next candidate is considered.
+//! 6. A trading halt refuses all entries; a kill switch those of its strategy, unless `ignore_halts` is set (test
+//!    `a_halted_strategy_opens_nothing_but_is_heard`). Neither they nor loss limits and caps stop exits:
+//!    `approve_exit` does not ask them (`a_desk_with_less_than_nothing_closes_its_positions` in `claims.rs`).
+//! 7. No order is approved in a market that is inactive, past its close or unmanaged, or whose quote is stale or
+//!    has a gap: `RiskManager::tradable`, test `what_cannot_be_traded_is_refused_with_its_reason` (for the quote).
+//! 8. Exposure is the cost with fees of all positions plus the reserves of open orders. `Desk::send` and `settle.rs`
+//!    keep it so; `limits_hold_whatever_happens` adds it up anew after every step.
+//!
+//! Known limits:
+//! - Caps, daily loss limit and drawdown act on entries only. Nothing is sold because equity or a cap falls.
+//! - The daily loss limit does not latch: entries are possible again if equity recovers within the UTC day.
+//! - The worst fee provides for 100 fills of whole contracts; further rounding is paid from free cash.
+//! - Kelly sizes each market alone, at the ask with the taker fee, post-only orders too. No netting, no correlation.
+//! - [`RiskManager::halt_trading`] only sets the halt; `Desk::halt_trading` also withdraws resting entry orders.
+//!
+//! Where to look next: [`kelly`], [`exposure`], [`drawdown`], [`kill_switch`], [`trading_halt`]; for the ranges of
+//! [`RiskLimits`] `src/scenario/mod.rs`. Tests: as named above, `tests/soak` (caps), `tests/it/mutants.rs`.
 
 pub mod drawdown;
 pub mod exposure;

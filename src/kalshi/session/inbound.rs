@@ -3,7 +3,7 @@
 use tracing::{info, warn};
 
 use crate::engine::gateway::{PublicTrade, SessionEvent};
-use crate::kalshi::perform::{pushed_fill, pushed_order};
+use crate::kalshi::order_requests::{pushed_fill, pushed_order};
 use crate::kalshi::rest::ApiError;
 use crate::kalshi::stream::StreamEvent;
 use crate::kalshi::ws_messages::{Frame, TradeMessage};

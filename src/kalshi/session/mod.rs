@@ -1,8 +1,38 @@
-//! A live session's end at the network: one task that hears the stream, asks REST, follows our orders, and
-//! tells the engine's [`LiveFeed`](crate::feed::LiveFeed).
+//! The exchange session: one tokio task that connects the engine to the exchange's WebSocket and REST API.
 //!
-//! The engine is never waited for: while it is behind, market news is held as "this market changed" and
-//! told once, with the latest prices; answers about orders are held in order.
+//! `live::runner` and `record::session` start it with [`run`]. In: [`SessionCommand`]s, stream events and REST
+//! answers. Out: [`SessionEvent`]s for the engine's [`LiveFeed`](crate::feed::LiveFeed) or a recorder, and the state
+//! of the connection in [`Link`]. It does the I/O and the timing; [`MarketTracker`] turns reports into market events,
+//! and [`OrderTracker`] follows our orders to their end.
+//!
+//! Invariants:
+//!
+//! 1. While it runs, the session does not wait for the engine: `flush` uses `try_send`, and what does not fit stays
+//!    in `outbox`, first in, first out.
+//! 2. Quotes are conflated; answers about orders are not. By the wall's clock, while more than `BEHIND` events wait,
+//!    `tell_of_markets` takes nothing; then each changed market gives one quote with its latest prices.
+//! 3. No stream event is lost silently: if more than `HELD_EVENTS` wait, the session fails and says why
+//!    (`a_session_that_loses_stream_events_fails_and_says_why` in `tests.rs`).
+//! 4. Open orders are looked up after the stream goes up or down or misses messages, at both ends of a pause, and at
+//!    least once every `LOOK_UP`; those of one market when it closes or pays out (`mark_uncertain`).
+//! 5. An order submitted while the session drains or the exchange pauses is rejected as [`RejectReason::NeverSent`]
+//!    (`asked`; tested in `tests/it/wall.rs`). `serve` asks for the trading hours before it takes any command.
+//! 6. Draining begins with [`SessionCommand::Drain`] or when all senders are dropped. All orders are cancelled; it
+//!    ends when none is open, after `DRAIN` at the latest (`is_over`). [`SessionEvent::End`] is the last event.
+//! 7. A message not as documented, and a REST answer 401, 403 or 410, become a [`Control::SessionHalt`] (`halt`).
+//! 8. By the exchange's clock (sandbox), `go_on` reports a new moment only when no order is in doubt and no market
+//!    read, sweep or new subscription is open (`a_new_market_is_read_and_subscribed_within_its_moment`).
+//!
+//! Known limits:
+//!
+//! - The desk enforces a halt, not the session. [`SessionEvent::Failed`] does not end the session: drain it.
+//! - `outbox` has no upper bound: order events, controls and public trades are added however late the engine is.
+//! - After `DRAIN` or [`SessionCommand::Abort`] orders may still rest at the exchange; the next start looks them up.
+//! - While the trading hours are unknown the exchange counts as open. A pause does not hold back orders taken before.
+//! - By the wall's clock, regular sweeps come at most once a minute. `tests.rs` covers neither halts nor conflation.
+//!
+//! Where to look next: the other files of this folder; `kalshi/stream`; `live/runner.rs`. Whole sessions are tested
+//! in `tests/it/live.rs`, `wall.rs`, `parity.rs` and `safety.rs`.
 
 mod clock_sync;
 mod inbound;
@@ -31,9 +61,10 @@ use super::auth::Credentials;
 use super::clock;
 use super::hours::TradingHours;
 use super::link::Link;
+use super::market_reader::{MarketReader, MarketReport};
 use super::market_tracker::MarketTracker;
-use super::orders::OrderTracker;
-use super::perform::{MarketReader, MarketReport, TaskOutcome};
+use super::order_requests::TaskOutcome;
+use super::order_tracker::OrderTracker;
 use super::rest::{ApiError, Rest};
 use super::stream::{self, StreamEvent, StreamSettings, Want};
 use super::venue::SessionCommand;
@@ -315,7 +346,7 @@ impl ExchangeSession {
         }
         let now = self.monotonic();
         while let Some(task) = self.tracker.task(now) {
-            self.begin(task);
+            self.start_request(task);
         }
         self.ask_hours_if_due();
         // Until the exchange's clock has said which moment this is, nothing can be stamped, and a market that

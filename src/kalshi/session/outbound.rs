@@ -3,14 +3,14 @@
 use crate::domain::{MarketStatus, Order};
 use crate::engine::gateway::SessionEvent;
 use crate::event::{Input, MarketEvent, VenueEvent};
-use crate::kalshi::orders::OrderTask;
-use crate::kalshi::perform::{OrderAddress, perform};
+use crate::kalshi::order_requests::{OrderAddress, perform_task};
+use crate::kalshi::order_tasks::OrderTask;
 use crate::kalshi::stream::Want;
 
 use super::{BEHIND, BookDepth, ExchangeSession, FinishedRequest};
 
 impl ExchangeSession {
-    pub(super) fn begin(&mut self, task: OrderTask) {
+    pub(super) fn start_request(&mut self, task: OrderTask) {
         let order: Order = *task.order();
         let Some(market) = self.watch.market(order.market) else {
             return self.fail(format!("order {} is for a market that is not known", order.id.0));
@@ -22,7 +22,7 @@ impl ExchangeSession {
         };
         let rest = self.rest.clone();
         self.jobs.spawn(async move {
-            let (done, error) = perform(rest, task, to).await;
+            let (done, error) = perform_task(rest, task, to).await;
             FinishedRequest::Task(done, error)
         });
     }

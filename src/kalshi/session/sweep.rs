@@ -6,7 +6,7 @@ use tokio::time::Instant;
 
 use crate::domain::Span;
 use crate::kalshi::clock;
-use crate::kalshi::perform::MarketReport;
+use crate::kalshi::market_reader::MarketReport;
 use crate::kalshi::rest::ApiError;
 
 use super::{ExchangeSession, FinishedRequest, READ_AGAIN, SWEEP_LEAD};

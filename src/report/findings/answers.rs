@@ -28,7 +28,7 @@ pub enum Tone {
 pub struct ReportAnswer {
     /// Where the evidence is on the page.
     pub section: &'static str,
-    /// Wording of the question, such as `Is it luck?`; the same in every report.
+    /// Wording of the question, such as `Is there a real edge?`; the same in every report.
     pub question: &'static str,
     /// Whether the answer is good news, bad news or undecided.
     pub tone: Tone,
@@ -158,7 +158,7 @@ fn against_market(findings: &ReportFindings) -> ReportAnswer {
 }
 
 fn luck(findings: &ReportFindings) -> ReportAnswer {
-    let (section, question) = ("luck", "Is it luck?");
+    let (section, question) = ("luck", "Is there a real edge?");
     let Some(evidence) = findings.evidence.iter().max_by_key(|evidence| evidence.markets) else {
         return ReportAnswer {
             section,
@@ -179,35 +179,47 @@ fn luck(findings: &ReportFindings) -> ReportAnswer {
         }
         None => String::new(),
     };
-    let (tone, word, words) = if markets == 0 {
-        (Tone::Unknown, "Cannot tell", "No market that was entered has settled.".to_owned())
-    } else if evidence.evidence_against >= LINE {
-        let words = format!(
+    let (against, in_favour) = (evidence.evidence_against, evidence.evidence_for);
+    let (tone, word) = edge(in_favour, against, findings.results.pnl);
+    let words = if markets == 0 {
+        "No market that was entered has settled.".to_owned()
+    } else if against >= LINE {
+        format!(
             "The market is right: over {markets} events its prices predicted {} times better than the beliefs.",
-            ratio(evidence.evidence_against)
+            ratio(against)
+        )
+    } else if in_favour >= LINE {
+        let better = format!(
+            "over {markets} events the beliefs predicted {} times better than the market's mid",
+            ratio(in_favour)
         );
-        (Tone::Bad, "No", words)
-    } else if evidence.evidence_for >= LINE {
-        let better = ratio(evidence.evidence_for);
-        let words = format!(
-            "over {markets} events the beliefs predicted {better} times better than the market's mid"
-        );
-        if findings.results.pnl > 0.0 {
-            (Tone::Good, "No", format!("There is an edge: {words}."))
-        } else {
-            let words = format!(
-                "The beliefs are not luck, {words}; but what was paid beyond the mid, and fees, were more."
-            );
-            (Tone::Bad, "No", words)
+        match tone {
+            Tone::Good => format!("This is more than luck: {better}."),
+            _ => format!(
+                "The beliefs are more than luck, {better}; but what was paid beyond the mid, and fees, were more."
+            ),
         }
     } else {
-        let words = format!(
+        format!(
             "{markets} settled events speak {} to 1 for the beliefs: between 1 to 20 and 20 to 1 nothing is shown.",
-            ratio(evidence.evidence_for)
-        );
-        (Tone::Unknown, "May be", words)
+            ratio(in_favour)
+        )
     };
     ReportAnswer { section, question, tone, word, sentence: words + &needed }
+}
+
+/// Answers "Is there a real edge?" from the likelihood ratios for and against the beliefs (each 1 where no market has
+/// settled) and the profit after fees.
+pub(super) fn edge(in_favour: f64, against: f64, profit: f64) -> (Tone, &'static str) {
+    if against >= LINE {
+        (Tone::Bad, "No")
+    } else if in_favour < LINE {
+        (Tone::Unknown, "Cannot tell")
+    } else if profit > 0.0 {
+        (Tone::Good, "Yes")
+    } else {
+        (Tone::Bad, "Not after costs")
+    }
 }
 
 /// Likelihood ratio from which evidence counts for or against the beliefs: 20 to 1.

@@ -1,4 +1,4 @@
-//! Is it luck? How strongly the settled markets speak for or against the beliefs, what the bets did to the
+//! Is there a real edge? How strongly the settled markets speak for or against the beliefs, what the bets did to the
 //! bankroll, and what chance alone would have made of them.
 
 use std::collections::BTreeSet;

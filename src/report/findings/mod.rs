@@ -86,7 +86,7 @@ pub struct ReportFindings {
     pub results: Results,
     /// Are my probabilities calibrated, and better than the market's?
     pub calibration: Vec<CalibrationFindings>,
-    /// Is it luck? Evidence for and against the beliefs, one entry per strategy in order of id.
+    /// Is there a real edge? Evidence for and against the beliefs, one entry per strategy in order of id.
     pub evidence: Vec<LuckEvidence>,
     /// Where does it come from? Closed positions grouped by strategy, category, price paid and so on.
     pub sources: Vec<ProfitSource>,

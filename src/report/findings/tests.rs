@@ -273,3 +273,16 @@ fn a_reason_is_that_of_the_order_that_opened() {
     assert_eq!(found.waterfall.unsettled, 1);
     near(found.waterfall.early_exits, 0.0);
 }
+
+#[test]
+fn the_mark_agrees_with_the_answer_about_the_edge() {
+    for (in_favour, against, profit, answer) in [
+        (1.0, 1.0, 0.0, (Tone::Unknown, "Cannot tell")), // nothing has settled
+        (19.9, 1.0 / 19.9, 500.0, (Tone::Unknown, "Cannot tell")),
+        (20.0, 0.05, 500.0, (Tone::Good, "Yes")),
+        (20.0, 0.05, -1.0, (Tone::Bad, "Not after costs")),
+        (0.05, 20.0, 500.0, (Tone::Bad, "No")), // a profit against the evidence was luck
+    ] {
+        assert_eq!(answers::edge(in_favour, against, profit), answer, "{in_favour}, {profit}");
+    }
+}

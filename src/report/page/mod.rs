@@ -25,7 +25,7 @@ pub fn page(findings: &ReportFindings) -> String {
         section("money", "Did I make money, after fees?", money::money(findings)),
         section("calibration", "Are my probabilities calibrated?", calibration::calibrations(findings)),
         section("market", "Am I better than the market's own price?", calibration::market(findings)),
-        section("luck", "Is it luck?", luck::luck(findings)),
+        section("luck", "Is there a real edge?", luck::luck(findings)),
         section("sources", "Where does it come from?", money::sources(findings)),
         section("other-side", "Who was on the other side?", money::mark_outs(findings)),
         section("risk", "What did the risk layer prevent?", risk::prevented(findings)),

@@ -1,6 +1,6 @@
 //! Each way an order can go wrong on the wire, by hand. Random ones are in tests/soak.
 
-use crate::domain::{Action, Money, Price, Side};
+use crate::domain::{Action, Money, Price, Side, TimeInForce};
 
 use super::*;
 

@@ -1,7 +1,7 @@
-//! Doing what the order tracker wants done, and reading markets with what belongs to them.
+//! The requests that the order tracker asks for: [`perform_task`] makes one and says what can be concluded from the
+//! answer; [`settle_orders`] goes on until nothing about the orders of an earlier process is in doubt.
 
-use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::domain::{Action, Contracts, Order, OrderId, Span, Timestamp};
@@ -9,15 +9,13 @@ use crate::event::{RejectReason, VenueEvent};
 
 use super::clock;
 use super::fill_report::FillReport;
-use super::market_tracker::{MarketScope, MarketTracker, SeriesFacts};
-use super::orders::{OrderReport, OrderTask, OrderTracker, TaskFailure, end_of};
-use super::rest::{ApiError, FillFilter, MarketFilter, OrderFilter, Rest, StatusFilter};
+use super::market_tracker::MarketTracker;
+use super::order_tasks::{OrderReport, OrderTask, TaskFailure, end_of};
+use super::order_tracker::OrderTracker;
+use super::rest::{ApiError, FillFilter, OrderFilter, Rest};
 use super::wire::{self, ApiOrderStatus, CreateOrder};
 use super::ws_messages;
 use super::ws_messages::UserOrderStatus;
-
-/// A market with its series, as reported.
-pub type MarketReport = (wire::ApiMarket, SeriesFacts);
 
 /// The result of an [`OrderTask`], with the number of the order it was about.
 #[derive(Debug)]
@@ -63,7 +61,7 @@ pub struct OrderAddress {
 }
 
 /// Does a task. What went wrong beyond what the tracker has to know comes second.
-pub async fn perform(rest: Rest, task: OrderTask, to: OrderAddress) -> (TaskOutcome, Option<ApiError>) {
+pub async fn perform_task(rest: Rest, task: OrderTask, to: OrderAddress) -> (TaskOutcome, Option<ApiError>) {
     let id = task.order().id;
     match task {
         OrderTask::Create(order) => {
@@ -203,7 +201,7 @@ pub async fn settle_orders(
             let market = watch.market(order.market).ok_or("an open order's market is not known")?;
             let (ticker, client_id) = (market.ticker.as_ref().into(), tracker.client_id(order.id));
             let (done, error) =
-                perform(rest.clone(), task, OrderAddress { ticker, client_id, entry_group: None }).await;
+                perform_task(rest.clone(), task, OrderAddress { ticker, client_id, entry_group: None }).await;
             last_problem = error.map(|error| error.to_string()).or(last_problem);
             done.hand_to(tracker, now());
         }
@@ -222,116 +220,5 @@ pub async fn settle_orders(
         }
         let wait = tracker.due().map_or(Span::MILLISECOND, |due| due.since(now()));
         tokio::time::sleep(wait.into()).await;
-    }
-}
-
-/// Series, and the events met so far with the facts that hold for their markets.
-#[derive(Debug, Default)]
-struct KnownGroups {
-    series: BTreeMap<String, SeriesFacts>,
-    events: BTreeMap<String, SeriesFacts>,
-}
-
-/// Reads markets, and remembers the series and events they belong to.
-#[derive(Clone, Debug)]
-pub struct MarketReader {
-    rest: Rest,
-    scope: Arc<MarketScope>,
-    known: Arc<Mutex<KnownGroups>>,
-}
-
-impl MarketReader {
-    /// A reader of the markets of a scope.
-    #[must_use]
-    pub fn new(rest: Rest, scope: MarketScope) -> Self {
-        Self { rest, scope: Arc::new(scope), known: Arc::default() }
-    }
-
-    /// All open markets of the scope, and those of `others` whatever their state.
-    ///
-    /// # Errors
-    /// What the exchange answers.
-    pub async fn sweep(&self, others: Vec<Arc<str>>) -> Result<Vec<MarketReport>, ApiError> {
-        let mut markets = Vec::new();
-        let open = |series: Option<&String>| MarketFilter {
-            series_ticker: series.cloned(),
-            status: Some(StatusFilter::Open),
-            ..MarketFilter::default()
-        };
-        if self.scope.series.is_empty() {
-            markets.extend(self.rest.markets(&open(None)).await?);
-        }
-        for series in &self.scope.series {
-            // Fees may have changed since the last sweep.
-            self.forget(series);
-            markets.extend(self.rest.markets(&open(Some(series))).await?);
-        }
-        let seen = |ticker: &Arc<str>| markets.iter().any(|market| *market.ticker == **ticker);
-        let missing: Vec<String> =
-            others.iter().filter(|ticker| !seen(ticker)).map(ToString::to_string).collect();
-        for tickers in missing.chunks(100) {
-            let these = MarketFilter { tickers: tickers.to_vec(), ..MarketFilter::default() };
-            markets.extend(self.rest.markets(&these).await?);
-        }
-        self.with_series(markets).await
-    }
-
-    /// These markets; those the exchange does not know are left out.
-    ///
-    /// # Errors
-    /// What the exchange answers.
-    pub async fn markets(&self, tickers: Vec<Arc<str>>) -> Result<Vec<MarketReport>, ApiError> {
-        let mut markets = Vec::new();
-        for ticker in tickers {
-            match self.rest.market(&ticker).await {
-                Ok(market) => markets.push(market),
-                Err(ApiError::Refused { status: 404, .. }) => {}
-                Err(error) => return Err(error),
-            }
-        }
-        self.with_series(markets).await
-    }
-
-    async fn with_series(&self, markets: Vec<wire::ApiMarket>) -> Result<Vec<MarketReport>, ApiError> {
-        let mut reports = Vec::with_capacity(markets.len());
-        for market in markets {
-            let known = self.lock().events.get(&market.event_ticker).cloned();
-            let series = match known {
-                Some(series) => series,
-                None => self.series_of(&market.event_ticker).await?,
-            };
-            reports.push((market, series));
-        }
-        Ok(reports)
-    }
-
-    async fn series_of(&self, event_ticker: &str) -> Result<SeriesFacts, ApiError> {
-        let event = self.rest.event(event_ticker).await?;
-        let known = self.lock().series.get(&event.series_ticker).cloned();
-        let facts = if let Some(facts) = known {
-            facts
-        } else {
-            let series = self.rest.series(&event.series_ticker).await?;
-            let facts = SeriesFacts {
-                ticker: series.ticker.as_str().into(),
-                category: series.category.as_str().into(),
-                fees: series.fees(),
-            };
-            self.lock().series.insert(event.series_ticker.clone(), facts.clone());
-            facts
-        };
-        let facts = SeriesFacts { fees: event.fees(facts.fees), ..facts };
-        self.lock().events.insert(event_ticker.to_owned(), facts.clone());
-        Ok(facts)
-    }
-
-    fn forget(&self, series: &str) {
-        let mut known = self.lock();
-        known.series.remove(series);
-        known.events.retain(|_, facts| *facts.ticker != *series);
-    }
-
-    fn lock(&self) -> std::sync::MutexGuard<'_, KnownGroups> {
-        self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

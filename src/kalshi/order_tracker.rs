@@ -1,25 +1,47 @@
-//! What became of our orders: follows each from the intent to its end, whatever gets lost on the way.
+//! The order tracker: follows each of our orders from the intent to its end, whatever is lost on the way.
 //!
-//! No I/O and no clock: whoever drives an [`OrderTracker`] hands it what the desk asks for and what the
-//! exchange says, does the [`OrderTask`]s it wants done, and passes its [`VenueEvent`]s on to the desk.
+//! [`OrderTracker`] stands between the desk's commands and the exchange. Commands go in by
+//! [`command`](OrderTracker::command), fills and order updates of the stream by `pushed_fill` and `pushed_order`.
+//! [`task`](OrderTracker::task) says what to ask of the exchange next (place, look up, cancel, fetch fills); the
+//! results come back by `created`, `queried`, `cancelled` and `fetched`. What the desk has to know comes out of
+//! [`event`](OrderTracker::event). The exchange session drives it; it does no I/O and reads no clock, so tests drive
+//! it too.
 //!
-//! - The client order id is derived from the order's number, and an order is only ever sent under its own.
-//!   Ids are spent for ever, so sending one twice can place it once at most.
-//! - An unknown outcome is resolved by looking; only when looking finds nothing for a while is the order
-//!   sent again, under the same id.
-//! - Fills come from whichever source speaks first. Each trade counts once. An order is over only when
-//!   every fill the exchange counts has been seen.
-//! - That an order cannot be found on cancelling proves nothing; it is looked up.
-//! - A fill that no trade can have made (a negative fee, a fee above the payout, a price beyond the limit) is
-//!   not passed on. It is reported once, and the order's fills are fetched until one that can be comes.
+//! Invariants:
+//!
+//! 1. An order is only ever sent under its own client order id, `<run>-<number>`. The exchange takes an id once, so
+//!    sending an order twice places it at most once.
+//! 2. An order whose outcome is unknown is looked up before it is sent again; it is sent again only after
+//!    `QUERIES_BEFORE_RESEND` lookups found nothing.
+//! 3. An order that is to be cancelled is never sent, for the first time or again. An order recovered from an earlier
+//!    process is never sent.
+//! 4. At most one request an order is under way.
+//! 5. Each trade counts once, by [`trade_number`], whether it was pushed or fetched first.
+//! 6. An order is over only when every contract that the exchange counts as filled was seen in a fill. Counts only
+//!    grow, and an end stays an end.
+//! 7. A cancel that finds nothing proves nothing: the order is looked up.
+//! 8. A fill that no trade of the order can have made (`FillReport::contradiction`) is not passed on. It is reported
+//!    once, and the order's fills are fetched until a possible one comes.
+//!
+//! Known limits:
+//!
+//! - A fee that is wrong but possible (at most the payout of the contracts, and a cent) passes; the desk compares it
+//!   with the fee it computes.
+//! - A fill of an unknown order waits `ORPHAN_FILL_TIMEOUT` for its order, and as long as one of ours has no name
+//!   at the exchange; then it is reported as unexplained, which halts trading.
+//! - Trade numbers are 63 bits of a hash of the exchange's id; two trades with the same number would count as one.
+//!
+//! Where to look next: `order_requests.rs` makes requests of the tasks, `session/inbound.rs` and `session/outbound.rs` drive
+//! the tracker, `tests/soak` runs it against a sandbox that loses, repeats and delays.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
-use crate::domain::{Contracts, MarketId, Order, OrderId, Span, TimeInForce, Timestamp};
+use crate::domain::{Contracts, MarketId, Order, OrderId, Span, Timestamp};
 use crate::event::{CloseReason, Command, Fill, RejectReason, VenueEvent};
 
 use super::fill_report::{FillReport, trade_number};
+use super::order_tasks::{OrderReport, OrderTask, TaskFailure};
 
 /// Looks in vain before an order is sent again, under the same id: if it is there after all, the exchange says so.
 const QUERIES_BEFORE_RESEND: u32 = 2;
@@ -36,68 +58,6 @@ const LAG: Span = Span::SECOND;
 const DOUBT: u8 = 2;
 /// How long a fill of an order we do not know (yet) waits for that order to become known.
 const ORPHAN_FILL_TIMEOUT: Span = Span::SECOND.times(10);
-
-/// Something to ask of the exchange. At most one an order is under way at a time.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum OrderTask {
-    /// Place the order under its client order id.
-    Create(Order),
-    /// Find the order by its client order id among the orders of its market.
-    Query(Order),
-    /// Take back what is left of it.
-    Cancel {
-        /// The order to cancel, as it was submitted.
-        order: Order,
-        /// The exchange's id of the order, by which it is cancelled.
-        venue_id: Arc<str>,
-    },
-    /// Fetch the fills of an order of which the exchange says that more has traded than was seen.
-    Fills {
-        /// The order whose fills are missing, as it was submitted.
-        order: Order,
-        /// The exchange's id of the order, by which its fills are found.
-        venue_id: Arc<str>,
-    },
-}
-
-impl OrderTask {
-    /// Returns the order that the task is about.
-    #[must_use]
-    pub const fn order(&self) -> &Order {
-        match self {
-            Self::Create(order)
-            | Self::Query(order)
-            | Self::Cancel { order, .. }
-            | Self::Fills { order, .. } => order,
-        }
-    }
-}
-
-/// What the exchange says of an order, from whichever source.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct OrderReport {
-    /// The exchange's id of the order: JSON `order_id`.
-    pub venue_id: Arc<str>,
-    /// How much of it has traded.
-    pub filled: Contracts,
-    /// Why nothing is left of it; `None` while it rests.
-    pub ended: Option<CloseReason>,
-}
-
-/// What the tracker may conclude from a task that failed.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum TaskFailure {
-    /// It certainly was not done: the request never left, or met a rate limit.
-    NotDone,
-    /// It may have been done: there was no answer, or none that can be read.
-    Unknown,
-    /// The client order id was there already.
-    AlreadyExists,
-    /// The exchange does not know the order (any more).
-    NotFound,
-    /// The exchange refused it, for this reason.
-    Refused(RejectReason),
-}
 
 /// What is known of an order's way to the exchange.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -572,20 +532,6 @@ impl OrderTracker {
     }
 }
 
-/// What a report of an order that has left the book means for it.
-#[must_use]
-pub fn end_of(order: &Order, cancel_reason: Option<&str>) -> CloseReason {
-    match cancel_reason {
-        Some("CloseCancel") => CloseReason::MarketClosed,
-        Some("HaltCancel") => CloseReason::MarketHalted,
-        Some("Decrease" | "Amend") | None if order.time_in_force == TimeInForce::Ioc => {
-            CloseReason::NothingOnOffer
-        }
-        Some("Decrease") | None => CloseReason::Cancelled,
-        Some(_) => CloseReason::ByExchange,
-    }
-}
-
 #[cfg(test)]
-#[path = "orders_tests.rs"]
+#[path = "order_tracker_tests.rs"]
 mod tests;
