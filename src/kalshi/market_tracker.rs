@@ -24,11 +24,9 @@
 //! - The scope also filters REST reports of known markets: if it was narrowed, a resumed market outside it gets
 //!   neither quotes nor settlement from REST, only from the stream. Markets are never removed.
 //! - Quotes are not filtered by status. A followed book's last price and volume from REST wait for its next quote.
-//! - `take` counts a change before or in a gap as passed on, although no quote is. If the next snapshot shows the
-//!   same best prices, no quote follows before a change, a ticker or a confirmation (`confirm_after`, REST reports).
 //! - A scalar payout that is no multiple of $0.0001 has no [`Price`]: the market stays unsettled and is read again.
-//! - The close passing causes no event; [`LiveFeed`](crate::feed::LiveFeed) closes markets. The unit test covers
-//!   repeated listing only; the rest is tested through whole sessions.
+//! - The close passing causes no event; [`LiveFeed`](crate::feed::LiveFeed) closes markets. Unit tests cover
+//!   repeated listing and gaps; the rest is tested through whole sessions.
 //!
 //! Where to look next: `session/` (`inbound.rs`, `outbound.rs`, `pause.rs`, `sweep.rs`), `market_reader.rs` (REST),
 //! `book.rs` and `stream/` (order books), `src/live/reconciliation.rs` (recovery). Tests: `market_tracker_tests.rs`,
@@ -178,8 +176,8 @@ impl MarketTracker {
         for id in tellable {
             let known = &mut self.known[id.index()];
             known.dirty = false;
-            known.told_at = now;
             if known.source != Source::Nothing {
+                known.told_at = now;
                 self.out.push(MarketEvent::Quote { market: id, quote: known.quote });
             }
         }

@@ -28,3 +28,41 @@ fn other_fees_are_another_definition_of_the_market() {
     }
     assert_eq!(told, [vec![FeeSchedule::STANDARD], vec![], vec![half], vec![]]);
 }
+
+/// A change that comes while the book is stale is not told, so the same prices have to be told when the book is back.
+#[test]
+fn after_a_gap_the_same_prices_are_told_again() {
+    let file = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/kalshi/market_get.json");
+    let wire::OneMarket { market } = decode("market", &std::fs::read(file).unwrap()).unwrap();
+    let now = market.open_time + Span::DAY;
+    let ticker = market.ticker.clone();
+    let fees = FeeSchedule::STANDARD;
+    let series = SeriesFacts { ticker: "KXHIGHNY".into(), category: "Climate".into(), fees };
+    let mut watch = MarketTracker::new(MarketScope::default(), None);
+    watch.reported(&[(market, series)], now).unwrap();
+    let top = Top {
+        bid: Some(Price::new(4_000).unwrap()),
+        bid_size: Some(Contracts::whole(10)),
+        ask: Some(Price::new(4_200).unwrap()),
+        ask_size: Some(Contracts::whole(20)),
+    };
+    let quotes = |watch: &mut MarketTracker| -> Vec<Option<Price>> {
+        let quote = |event| match event {
+            MarketEvent::Quote { quote, .. } => Some(quote.bid),
+            MarketEvent::Gap { .. } => Some(None),
+            _ => None,
+        };
+        watch.take(now).into_iter().filter_map(quote).collect()
+    };
+    watch.book(&ticker, top);
+    assert_eq!(quotes(&mut watch), [top.bid]);
+    watch.book(&ticker, top);
+    assert_eq!(quotes(&mut watch), [], "nothing has changed");
+    watch.stale(&ticker);
+    watch.update_depth(&ticker, Arc::default(), true);
+    assert_eq!(quotes(&mut watch), [None], "a gap, and no quote of a stale book");
+    watch.update_depth(&ticker, Arc::default(), true);
+    assert_eq!(quotes(&mut watch), []);
+    watch.book(&ticker, top);
+    assert_eq!(quotes(&mut watch), [top.bid]);
+}

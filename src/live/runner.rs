@@ -376,6 +376,7 @@ impl<'a> LiveRunner<'a> {
         let opening = LedgerOpening { file: &ledger, mode, environment: &name, run_id: &run_id };
         let opened = opening.open(scenario)?;
         info!(run = opened.run_id, ledger = %ledger.display(), "the ledger is open");
+        let last_trade = opened.trades.iter().copied().max().unwrap_or(0);
         let watch = resume_watch(MarketTracker::new(scope.clone(), half_age), &opened.desk);
         let facts = unseen_facts(facts, opened.desk.facts().iter().map(|(_, fact)| *fact));
         let entry_group = (!settings.paper)
@@ -417,7 +418,7 @@ impl<'a> LiveRunner<'a> {
                 entry_group: None,
                 depth,
             },
-            sim: settings.paper.then_some(sim),
+            sim: settings.paper.then(|| sim.with_trades_after(last_trade)),
             asides: settings.listener.map(|listener| listener.asides),
             paper: settings.paper,
             adopt: settings.adopt,

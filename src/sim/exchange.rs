@@ -26,7 +26,8 @@
 //! - Our orders never trade with each other. Of several that rest the earliest fills first, whatever its price.
 //! - The rest of a marketable order fills as a maker, at its limit, if the next snapshot's best price is inside it.
 //! - No accounts or payouts. Answers have no latency. With random latency a cancel can overtake its order; a cancel
-//!   that finds no order is not answered. A new exchange numbers its trades from 1 again.
+//!   that finds no order is not answered. A new exchange numbers its trades from 1 again, unless it is told the last
+//!   number of the one before ([`SimExchange::with_trades_after`]).
 //! - A `Gap` is ignored: an order meets the last snapshot, however old. Resting orders are closed by a status or a
 //!   settlement, not by the close passing; after a halt, only once the market is active again.
 //! - [`SimExchange::on_offer`] and [`SimExchange::amend`] do not look at status and close, nor `on_offer` at levels.
@@ -110,6 +111,14 @@ impl SimExchange {
             answers: VecDeque::new(),
             trades: 0,
         }
+    }
+
+    /// Numbers trades from above `last` on. A desk that goes on has seen the numbers up to there, and takes a trade
+    /// with one of them for one that it has booked.
+    #[must_use]
+    pub const fn with_trades_after(mut self, last: u64) -> Self {
+        self.trades = last;
+        self
     }
 
     fn market(&mut self, market: MarketId) -> Option<&mut SimMarket> {

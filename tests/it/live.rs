@@ -12,7 +12,7 @@ use protogen::kalshi::rest::Rest;
 use protogen::live::reconciliation::ExchangeAccount;
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
-use rusqlite::Connection;
+use rusqlite::{Connection, OpenFlags};
 use serde_json::Value;
 
 use super::support::{protogen, root};
@@ -226,6 +226,35 @@ fn on_paper_fills_are_simulated_and_no_order_reaches_the_exchange() {
     assert_eq!((tap.count(SOCKET), tap.count("POST "), tap.count("DELETE ")), (1, 0, 0));
     let untouched = serde_json::json!({"cash": 10_000_000_000_i64, "positions": {}, "resting": 0});
     assert_eq!(sandbox.account(), untouched);
+    assert_eq!(replay(&sandbox.ledger(), &[]).0, 0);
+}
+
+#[test]
+fn a_paper_desk_that_goes_on_books_every_fill() {
+    let sandbox = Sandbox::start(&["--start", "2022-01-01", "--end", "2023-06-30"]);
+    let paper = ["--paper", "--set", "kill_switch.min_win_rate=0"];
+    let mut process = sandbox.live(&paper).spawn().unwrap();
+    let fills_so_far = || {
+        let connection =
+            Connection::open_with_flags(sandbox.ledger(), OpenFlags::SQLITE_OPEN_READ_ONLY).ok()?;
+        connection.query_row("SELECT count(*) FROM fill", [], |row| row.get::<_, u64>(0)).ok()
+    };
+    while process.try_wait().unwrap().is_none() {
+        if fills_so_far() >= Some(5) {
+            process.kill().unwrap();
+        }
+        pause();
+    }
+    let before = count(&sandbox.ledger(), "fill");
+    let output = sandbox.live(&paper).output().unwrap();
+    let code = output.status.code().unwrap();
+    assert!(code == 0 || code == 1, "{code}: {}", String::from_utf8_lossy(&output.stderr));
+    assert!(count(&sandbox.ledger(), "fill") > before + 5);
+    // Each fill that the simulated exchange reported was booked, so each order came to its end.
+    assert_eq!(
+        count(&sandbox.ledger(), "input WHERE line LIKE '%\"filled\"%'"),
+        count(&sandbox.ledger(), "fill")
+    );
     assert_eq!(replay(&sandbox.ledger(), &[]).0, 0);
 }
 
