@@ -89,7 +89,7 @@ enum Command {
     Replay(replay::ReplayCommand),
     /// Run many parameter sets over one data set, and say whether the best is more than the luckiest
     Sweep(sweep::SweepCommand),
-    /// Look after data sets
+    /// Fetch, record, import, check and show data sets
     #[command(subcommand)]
     Data(data::DataCommand),
     /// Serve a data set as a Kalshi-compatible exchange on 127.0.0.1

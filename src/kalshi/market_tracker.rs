@@ -21,8 +21,7 @@
 //! 7. The same calls give the same events in the same order: no hash map, no clock, no randomness.
 //!
 //! Known limits:
-//! - The scope also filters REST reports of known markets: if it was narrowed, a resumed market outside it gets
-//!   neither quotes nor settlement from REST, only from the stream. Markets are never removed.
+//! - Markets are never removed. The scope decides only which new markets are listed.
 //! - Quotes are not filtered by status. A followed book's last price and volume from REST wait for its next quote.
 //! - A scalar payout that is no multiple of $0.0001 has no [`Price`]: the market stays unsettled and is read again.
 //! - The close passing causes no event; [`LiveFeed`](crate::feed::LiveFeed) closes markets. Unit tests cover
@@ -198,11 +197,13 @@ impl MarketTracker {
             (one.open_time, &one.ticker).cmp(&(other.open_time, &other.ticker))
         });
         for (report, series) in order {
-            if !self.covers(series) || report.open_time > now {
+            if report.open_time > now {
                 continue;
             }
             match self.id(&report.ticker) {
+                // A market that is held stays of interest when the scope was narrowed: it has to be paid out.
                 Some(id) => self.update(id, report, series.fees, now)?,
+                None if !self.covers(series) => {}
                 None if report.status == wire::ApiMarketStatus::Finalized => {}
                 None => self.list(report, series)?,
             }

@@ -1,6 +1,7 @@
 //! What the desk is told when a report differs from the one before.
 
 use super::*;
+use crate::domain::Money;
 use crate::kalshi::schema::decode;
 
 #[test]
@@ -65,4 +66,29 @@ fn after_a_gap_the_same_prices_are_told_again() {
     assert_eq!(quotes(&mut watch), []);
     watch.book(&ticker, top);
     assert_eq!(quotes(&mut watch), [top.bid]);
+}
+
+#[test]
+fn a_market_outside_a_narrowed_scope_is_still_paid_out() {
+    let file = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/kalshi/market_get.json");
+    let wire::OneMarket { mut market } = decode("market", &std::fs::read(file).unwrap()).unwrap();
+    let now = market.open_time + Span::DAY;
+    let fees = FeeSchedule::STANDARD;
+    let series = SeriesFacts { ticker: "KXHIGHNY".into(), category: "Climate".into(), fees };
+    let mut watch = MarketTracker::new(MarketScope::default(), None);
+    watch.reported(&[(market.clone(), series.clone())], now).unwrap();
+    watch.take(now);
+    watch.scope = MarketScope { series: vec!["KXCPI".into()], ..MarketScope::default() };
+    market.status = wire::ApiMarketStatus::Finalized;
+    market.result = Some(MarketResult::Yes);
+    market.settlement_value = Some(Money::parse("1").unwrap());
+    watch.reported(&[(market.clone(), series.clone())], now).unwrap();
+    let told = watch.take(now);
+    assert!(told.contains(&MarketEvent::Settled { market: MarketId(0), value: Price::ONE }), "{told:?}");
+
+    // A new market there is none of ours.
+    let mut watch = MarketTracker::new(watch.scope, None);
+    market.status = wire::ApiMarketStatus::Active;
+    watch.reported(&[(market, series)], now).unwrap();
+    assert_eq!(watch.take(now), []);
 }

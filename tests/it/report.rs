@@ -211,7 +211,7 @@ fn runs_are_compared_side_by_side() {
     let chance = number(&both["trials"]["deflated_sharpe"]);
     assert!(chance < 0.5, "both lose, so the best of them is not better than luck: {chance}");
     let page = fs::read_to_string(out.path().join("comparison/report.html")).unwrap();
-    assert!(page.contains("2 runs compared") && page.contains("Is the best of them luck?"));
+    assert!(page.contains("2 runs compared") && page.contains("Is the best of them more than luck?"));
 }
 
 #[test]

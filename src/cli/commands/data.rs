@@ -20,7 +20,7 @@ use super::pull::PullCommand;
 use super::record::RecordCommand;
 use crate::cli::{Common, Failure, data_page, json, print, render};
 
-/// Look after data sets.
+/// Fetch, record, import, check and show data sets.
 #[derive(Debug, Subcommand)]
 pub enum DataCommand {
     /// List everything that is wrong with data sets or fact files; exit code 3 if anything is. Of sound data

@@ -65,8 +65,8 @@ pub struct LiveCommand {
     /// Ledger file [default: in the platform's data folder, named after the scenario]
     #[arg(long, value_name = "FILE")]
     ledger: Option<PathBuf>,
-    /// Record what the session sees into this data set, as `data record` does and over the same connection; one
-    /// that was recorded is gone on with. Levels beneath the best prices are kept as they are at each quote
+    /// Record this session into DIR, as `data record` does, over the same connection. If DIR already holds a
+    /// recording, append to it. Levels beneath the best prices are kept as they are at each quote
     #[arg(long, value_name = "DIR")]
     record: Option<PathBuf>,
     /// Leave positions that are not ours alone, instead of refusing to trade beside them

@@ -33,7 +33,7 @@ use crate::cli::{Common, Failure, ScenarioArgs, json, print};
 /// learned, each fact at the moment it did.
 #[derive(Debug, Args)]
 pub struct RecordCommand {
-    /// The data set; one that was recorded is gone on with
+    /// Folder of the data set; if it already holds a recording, append to it
     #[arg(long, value_name = "DIR")]
     out: PathBuf,
     /// The ledger of a live or paper run, or its folder, instead of an exchange

@@ -14,8 +14,8 @@ use crate::cli::{Common, Failure, json, print};
 
 /// Give a live desk other settings, and new rows of its facts files, without stopping it.
 ///
-/// Its positions, its money and what its kill switches have counted stay. A scenario that does not hold is
-/// refused here, before the desk hears of it.
+/// Its positions, its money and what its kill switches have counted stay. A scenario that is not valid
+/// is refused before it reaches the desk.
 #[derive(Debug, Args)]
 pub struct ReloadCommand {
     /// Scenario file [default: that which the desk was started with, read again]

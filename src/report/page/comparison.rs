@@ -39,7 +39,7 @@ pub fn comparison(all: &[ReportFindings]) -> String {
     let equity = figure("Return over time", &chart(&input), &html! { "Return on what each run began with." });
     let sections = vec![
         section("equity", "Money", equity),
-        section("luck", "Is the best of them luck?", best(all)),
+        section("luck", "Is the best of them more than luck?", best(all)),
         section(
             "answers",
             "The questions, run by run",
