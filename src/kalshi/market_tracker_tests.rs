@@ -4,15 +4,21 @@ use super::*;
 use crate::domain::Money;
 use crate::kalshi::schema::decode;
 
-#[test]
-fn other_fees_are_another_definition_of_the_market() {
+fn reported_market() -> wire::ApiMarket {
     let file = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/kalshi/market_get.json");
     let wire::OneMarket { market } = decode("market", &std::fs::read(file).unwrap()).unwrap();
+    market
+}
+
+fn series(fees: FeeSchedule) -> SeriesFacts {
+    SeriesFacts { ticker: "KXHIGHNY".into(), category: "Climate".into(), fees }
+}
+
+#[test]
+fn other_fees_are_another_definition_of_the_market() {
+    let market = reported_market();
     let now = market.open_time + Span::DAY;
-    let with = |fees| {
-        let series = SeriesFacts { ticker: "KXHIGHNY".into(), category: "Climate".into(), fees };
-        [(market.clone(), series)]
-    };
+    let with = |fees| [(market.clone(), series(fees))];
     let listings = |watch: &mut MarketTracker| -> Vec<FeeSchedule> {
         let listed = |event| match event {
             MarketEvent::Listed(market) => Some(market.fees),
@@ -33,12 +39,10 @@ fn other_fees_are_another_definition_of_the_market() {
 /// A change that comes while the book is stale is not told, so the same prices have to be told when the book is back.
 #[test]
 fn after_a_gap_the_same_prices_are_told_again() {
-    let file = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/kalshi/market_get.json");
-    let wire::OneMarket { market } = decode("market", &std::fs::read(file).unwrap()).unwrap();
+    let market = reported_market();
     let now = market.open_time + Span::DAY;
     let ticker = market.ticker.clone();
-    let fees = FeeSchedule::STANDARD;
-    let series = SeriesFacts { ticker: "KXHIGHNY".into(), category: "Climate".into(), fees };
+    let series = series(FeeSchedule::STANDARD);
     let mut watch = MarketTracker::new(MarketScope::default(), None);
     watch.reported(&[(market, series)], now).unwrap();
     let top = Top {
@@ -70,11 +74,9 @@ fn after_a_gap_the_same_prices_are_told_again() {
 
 #[test]
 fn a_market_outside_a_narrowed_scope_is_still_paid_out() {
-    let file = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/kalshi/market_get.json");
-    let wire::OneMarket { mut market } = decode("market", &std::fs::read(file).unwrap()).unwrap();
+    let mut market = reported_market();
     let now = market.open_time + Span::DAY;
-    let fees = FeeSchedule::STANDARD;
-    let series = SeriesFacts { ticker: "KXHIGHNY".into(), category: "Climate".into(), fees };
+    let series = series(FeeSchedule::STANDARD);
     let mut watch = MarketTracker::new(MarketScope::default(), None);
     watch.reported(&[(market.clone(), series.clone())], now).unwrap();
     watch.take(now);

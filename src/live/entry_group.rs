@@ -66,27 +66,28 @@ impl EntryGroup {
     }
 
     async fn reset(&self, id: &str) -> Result<(), ApiError> {
-        for _ in 1..TRIES {
-            match self.rest.reset_order_group(id).await {
-                Err(error) if may_pass(&error) => warn!(%error, "the order group is reset again"),
-                answered => return answered,
-            }
-            tokio::time::sleep(PAUSE).await;
-        }
-        self.rest.reset_order_group(id).await
+        retry_request("the order group is reset again", || self.rest.reset_order_group(id)).await
     }
 
     /// A group that was made without our hearing of it harms nobody, so this may be repeated.
     async fn create(&self) -> Result<String, ApiError> {
-        for _ in 1..TRIES {
-            match self.rest.create_order_group(self.limit).await {
-                Err(error) if may_pass(&error) => warn!(%error, "the order group is asked for again"),
-                answered => return answered,
-            }
-            tokio::time::sleep(PAUSE).await;
-        }
-        self.rest.create_order_group(self.limit).await
+        retry_request("the order group is asked for again", || self.rest.create_order_group(self.limit)).await
     }
+}
+
+/// Makes a request up to [`TRIES`] times, as long as it may get through later; `again` is logged between them.
+async fn retry_request<T, R: Future<Output = Result<T, ApiError>>>(
+    again: &str,
+    request: impl Fn() -> R,
+) -> Result<T, ApiError> {
+    for _ in 1..TRIES {
+        match request().await {
+            Err(error) if may_pass(&error) => warn!(%error, "{again}"),
+            answered => return answered,
+        }
+        tokio::time::sleep(PAUSE).await;
+    }
+    request().await
 }
 
 /// Whether the same request may get through later.

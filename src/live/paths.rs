@@ -1,7 +1,7 @@
 //! Where a live desk keeps its things when nobody says otherwise: one folder of the owner on this machine.
 
 use std::ffi::OsString;
-use std::fs::DirBuilder;
+use std::fs::{self, DirBuilder};
 use std::io;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
@@ -50,7 +50,7 @@ pub fn default_ledger(scenario: Option<&str>) -> io::Result<PathBuf> {
 /// The ledgers in the data folder, the one written last first.
 #[must_use]
 pub fn known_ledgers() -> Vec<PathBuf> {
-    let Ok(entries) = data_dir().and_then(std::fs::read_dir) else {
+    let Ok(entries) = data_dir().and_then(fs::read_dir) else {
         return Vec::new();
     };
     let ledgers = entries.flatten().map(|entry| entry.path());
@@ -80,4 +80,17 @@ pub(super) fn beside(ledger: &Path, ending: &str) -> PathBuf {
 /// What the system reports.
 pub fn make_private(folder: &Path) -> io::Result<()> {
     DirBuilder::new().recursive(true).mode(0o700).create(folder)
+}
+
+/// Writes `NAME.json` into a private folder, whole or not at all. Replaces a file of that name, and returns its path.
+///
+/// # Errors
+/// What the system reports.
+pub fn write_whole(folder: &Path, name: &str, text: &str) -> io::Result<PathBuf> {
+    make_private(folder)?;
+    let file = folder.join(format!("{name}.json"));
+    let partial = folder.join(format!(".{name}.{}.partial", std::process::id()));
+    fs::write(&partial, text)?;
+    fs::rename(&partial, &file)?;
+    Ok(file)
 }

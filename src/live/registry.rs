@@ -129,15 +129,10 @@ fn is_entry(path: &Path) -> bool {
     path.extension().is_some_and(|extension| extension == "json")
 }
 
-/// Writes an entry whole or not at all.
+/// Writes the entry of a ledger.
 fn write_entry(folder: &Path, ledger: &Path, text: &str) -> io::Result<PathBuf> {
-    paths::make_private(folder)?;
     let name = blake3::hash(ledger.as_os_str().as_encoded_bytes()).to_hex();
-    let (file, partial) =
-        (folder.join(format!("{name}.json")), folder.join(format!(".{name}.{}.partial", std::process::id())));
-    fs::write(&partial, text)?;
-    fs::rename(&partial, &file)?;
-    Ok(file)
+    paths::write_whole(folder, &name, text)
 }
 
 #[cfg(test)]

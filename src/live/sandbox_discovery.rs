@@ -41,11 +41,8 @@ impl Sandbox {
     }
 
     fn announce_in(self, folder: &Path) -> io::Result<Announced> {
-        paths::make_private(folder)?;
-        let file = folder.join("sandbox.json");
-        let partial = folder.join(format!(".sandbox.{}.partial", self.pid));
-        fs::write(&partial, serde_json::to_string(&self).expect("plain data"))?;
-        fs::rename(&partial, &file)?;
+        let text = serde_json::to_string(&self).expect("plain data");
+        let file = paths::write_whole(folder, "sandbox", &text)?;
         Ok(Announced { file, sandbox: self })
     }
 

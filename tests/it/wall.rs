@@ -276,6 +276,21 @@ fn while_the_exchange_pauses_no_quote_holds_and_no_order_is_sent_and_then_it_goe
     assert_eq!(held, rig.account().positions);
 }
 
+/// The operator of a session that has begun.
+fn owner(ledger: &Path, scenario_file: PathBuf, session: OwnerSession) -> Owner {
+    Owner {
+        ledger: ledger.to_owned(),
+        asks: session.asks,
+        strategies: Arc::default(),
+        scenario_file,
+        overrides: Vec::new(),
+        facts: Vec::new(),
+        halted_for: None,
+        entry_group: session.entry_group,
+        taken: session.taken,
+    }
+}
+
 #[test]
 fn an_owner_teaches_a_running_desk_and_is_not_heard_twice() {
     let rig = Rig::start();
@@ -284,18 +299,7 @@ fn an_owner_teaches_a_running_desk_and_is_not_heard_twice() {
     let handle = rig.runtime.handle().clone();
     let published = clock::now() + Span::SECOND.times(6);
     let (seen, _) = rig.run(move |session| {
-        let owner = Owner {
-            ledger: ledger.clone(),
-            asks: session.asks,
-            strategies: Arc::default(),
-            scenario_file,
-            overrides: Vec::new(),
-            facts: Vec::new(),
-            halted_for: None,
-            entry_group: session.entry_group,
-            taken: session.taken,
-        };
-        handle.spawn(owner.listen());
+        handle.spawn(owner(&ledger, scenario_file, session).listen());
         seconds(2);
         let rows = format!(
             "published_at,meeting_date,announcement_at\n2020-01-01T00:00:00Z,2020-01-29,2020-01-29T19:00:00Z\n\
@@ -339,18 +343,7 @@ fn an_order_group_stopped_while_the_desk_runs_refuses_entries_until_the_owner_re
     let (seen, held) = rig.run(move |session| {
         let note = || noted.lock().unwrap().push(clock::now());
         let group = session.entry_group.as_ref().unwrap().id().unwrap();
-        let owner = Owner {
-            ledger: ledger.clone(),
-            asks: session.asks,
-            strategies: Arc::default(),
-            scenario_file,
-            overrides: Vec::new(),
-            facts: Vec::new(),
-            halted_for: None,
-            entry_group: session.entry_group,
-            taken: session.taken,
-        };
-        handle.spawn(owner.listen());
+        handle.spawn(owner(&ledger, scenario_file, session).listen());
         seconds(3);
         handle.block_on(rest.trigger_order_group(&group)).unwrap();
         note();
