@@ -108,7 +108,7 @@ fn run(folder: &Path, millions: usize, threads: usize) {
     };
     let (map, markets) = (folder.join("map.toml"), folder.join("markets.csv"));
     let begun = Instant::now();
-    let report = import::trades(&files, &map, &markets, &mut settings).unwrap();
+    let report = import::import_trades(&files, &map, &markets, &mut settings).unwrap();
     let wall = begun.elapsed().as_secs_f64();
     let (cpu, peak) = cost();
     let speed = |seconds: f64| report.rows.read as f64 / 1e6 / seconds;
@@ -138,7 +138,7 @@ fn one_series(folder: &Path) {
     let footers = bytes_read() - before;
     while let Next::Item(_) = feed.next(None).unwrap() {}
     let read = bytes_read() - before;
-    let all: u64 = set[0].files().map(|file| fs::metadata(file).unwrap().len()).sum();
+    let all: u64 = set[0].file_paths().map(|file| fs::metadata(file).unwrap().len()).sum();
     println!(
         "one of {SERIES} series: {} rows, {read} of {all} bytes read, {:.2} % ({footers} of footers and markets)",
         feed.rows_read(),

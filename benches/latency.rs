@@ -195,7 +195,7 @@ fn trade(
     runtime.block_on(rest.learn_limits()).unwrap();
     let market = Arc::new(market());
     let mut watch = MarketTracker::new(MarketScope::default(), None);
-    watch.resume(&market, MarketStatus::Active, market.close_time);
+    watch.restore_market(&market, MarketStatus::Active, market.close_time);
     let (news, heard) = sync_channel(4_096);
     let listed = Input::Market(MarketEvent::Listed(market));
     news.send(SessionEvent::Input { at: None, input: listed }).unwrap();
@@ -217,7 +217,7 @@ fn trade(
         entry_group: None,
         depth: BookDepth::TopOfBook,
     };
-    runtime.spawn(session::run(parts, settings));
+    runtime.spawn(session::run_session(parts, settings));
     let feed = LiveFeed::new(heard, Pace::Wall(Box::new(clock::now)), Timestamp::MIN, Vec::new());
     let venue = KalshiVenue::new(asks.clone());
     let journal = Timed { ledger: ledger(&folder.join("ledger.sqlite")), took };
@@ -342,7 +342,7 @@ impl Floor {
             .post(format!("http://127.0.0.1:{}/floor", exchange.port()))
             .header("content-type", "application/json")
             .body(exchange::ORDER);
-        for (name, value) in self.credentials.headers(clock::now().millis(), "POST", path) {
+        for (name, value) in self.credentials.signed_headers(clock::now().millis(), "POST", path) {
             request = request.header(name, value);
         }
         let sent = runtime.block_on(async {

@@ -5,7 +5,7 @@
 use std::hint::black_box;
 
 use criterion::{Criterion, criterion_group, criterion_main};
-use protogen::desk::risk::kelly::{Scaling, target};
+use protogen::desk::risk::kelly::{Scaling, target_contracts};
 use protogen::domain::fee::Role;
 use protogen::domain::{Contracts, FeeSchedule, Fraction, Money, Price, Probability, Span, Timestamp};
 use protogen::engine::gateway::{Feed, Next};
@@ -18,8 +18,9 @@ fn arithmetic(criterion: &mut Criterion) {
     let scaling = Scaling { kelly_fraction: quarter, drawdown: Fraction::ONE, confidence: Fraction::ONE };
     let cost = FeeSchedule::STANDARD.unit_cost(price);
     criterion.bench_function("kelly target", |bencher| {
-        bencher
-            .iter(|| target(black_box(Money::from_micros(10_000_000_000)), black_box(belief), cost, scaling));
+        bencher.iter(|| {
+            target_contracts(black_box(Money::from_micros(10_000_000_000)), black_box(belief), cost, scaling)
+        });
     });
     criterion.bench_function("trade fee", |bencher| {
         let contracts = Contracts::whole(1_769);

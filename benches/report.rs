@@ -16,9 +16,9 @@ use protogen::journal::TradeLogger;
 use protogen::journal::reader::LedgerReader;
 use protogen::journal::sqlite::RunHeader;
 use protogen::report::findings::ReportFindings;
-use protogen::report::page::page;
+use protogen::report::page::render_run_page;
 use protogen::report::stats::isotonic::consistency_band;
-use protogen::report::stats::{Forecasts, assess};
+use protogen::report::stats::{Forecasts, assess_forecasts};
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
@@ -42,7 +42,7 @@ fn a_million(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("a million forecasts");
     group.sample_size(10);
     group.bench_function("assessment", |bencher| {
-        bencher.iter(|| assess(black_box(&model), black_box(&market), 7));
+        bencher.iter(|| assess_forecasts(black_box(&model), black_box(&market), 7));
     });
     let grid: Vec<f64> = (0..=100).map(|percent| f64::from(percent) / 100.0).collect();
     group.bench_function("consistency band of 200 draws", |bencher| {
@@ -89,7 +89,7 @@ fn write_ledger(file: &std::path::Path) {
         files: Vec::new(),
         strategies: vec!["bench".into()],
     };
-    let mut ledger = TradeLogger::create(file, &header).expect("a ledger");
+    let mut ledger = TradeLogger::create_backtest(file, &header).expect("a ledger");
     let mut random = ChaCha8Rng::seed_from_u64(7);
     let reason: std::sync::Arc<str> = "because".into();
     for id in 0..LEDGER_MARKETS {
@@ -141,14 +141,18 @@ fn write_ledger(file: &std::path::Path) {
         ledger.record(u64::from(id), &input, &Output { commands: Vec::new(), records }).expect("written");
     }
     let span = (Timestamp::from_nanos(0), Timestamp::from_nanos(Span::DAY.times(1_300).nanos()));
-    ledger.finish(Some(span), Money::from_micros(9_000_000_000)).expect("finished");
+    ledger.finish_run(Some(span), Money::from_micros(9_000_000_000)).expect("finished");
 }
 
 fn from_ledger_to_page(criterion: &mut Criterion) {
     let folder = tempfile::tempdir().expect("a folder");
     let file = folder.path().join("ledger.sqlite");
     write_ledger(&file);
-    let made = || page(&ReportFindings::of(&LedgerReader::open(&file).expect("a ledger")).expect("readable"));
+    let made = || {
+        render_run_page(
+            &ReportFindings::from_ledger(&LedgerReader::open(&file).expect("a ledger")).expect("readable"),
+        )
+    };
     let bytes = made().len();
     let mut group = criterion.benchmark_group("a million forecasts");
     group.sample_size(10);

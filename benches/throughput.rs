@@ -71,7 +71,7 @@ fn scenario(folder: &Path, millions: u64, interval: &str) -> Scenario {
     let rates: Vec<String> = {
         let walk = protogen::feed::synthetic::Walk::new(settings(millions));
         (0..settings(millions).markets)
-            .map(|number| format!("\"{}\" = 0.{:02}", walk.market(number).ticker, 20 + number % 60))
+            .map(|number| format!("\"{}\" = 0.{:02}", walk.market_by_number(number).ticker, 20 + number % 60))
             .collect()
     };
     let text = format!(
@@ -81,7 +81,7 @@ fn scenario(folder: &Path, millions: u64, interval: &str) -> Scenario {
     );
     let file = folder.join(format!("{interval}.toml"));
     fs::write(&file, text).unwrap();
-    Scenario::load(&file, &[]).unwrap()
+    Scenario::load_file(&file, &[]).unwrap()
 }
 
 fn open(folder: &Path) -> HistoricalFeed {
@@ -100,7 +100,7 @@ struct Recorder(TradeLogger, RunTally);
 
 impl Journal for Recorder {
     fn record(&mut self, seq: u64, input: &Stamped<Input>, out: &Output) -> Result<(), JournalError> {
-        self.1.observe(out);
+        self.1.count_records(out);
         self.0.record(seq, input, out)
     }
 }
@@ -122,13 +122,14 @@ fn backtest(folder: &Path, millions: u64, interval: &str) {
         files: Vec::new(),
         strategies: vec!["fixed_rate".into()],
     };
-    let journal = Recorder(TradeLogger::create(&ledger, &header).unwrap(), RunTally::new(feed.markets(), 1));
+    let journal =
+        Recorder(TradeLogger::create_backtest(&ledger, &header).unwrap(), RunTally::new(feed.markets(), 1));
     let desk = Desk::new(scenario.desk, scenario.seats);
     let mut engine = Engine::new(desk, EventSource { feed, venue: SimExchange::new(scenario.sim) }, journal);
     engine.run(|_, _| {}).unwrap();
     let (counts, equity) = (engine.desk.counts().clone(), engine.desk.equity_point().equity);
     let orders = engine.journal.1.orders;
-    engine.journal.0.finish(None, equity).unwrap();
+    engine.journal.0.finish_run(None, equity).unwrap();
     print!("{} evaluations, {orders} orders, ledger {} MB; ", counts.evaluations, size_mb(&ledger));
     fs::remove_file(&ledger).unwrap();
 }

@@ -14,7 +14,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use protogen::kalshi::book::{Applied, OrderBooks, SequenceCheck, SequenceGuard};
-use protogen::kalshi::schema::decode;
+use protogen::kalshi::schema::decode_json;
 use protogen::kalshi::stream::state::{Effect, StreamState};
 use protogen::kalshi::stream::{StreamSettings, Want};
 use protogen::kalshi::wire::ApiMarket;
@@ -75,38 +75,41 @@ fn report(what: &str, messages: &[String], seconds: f64) {
 
 fn parse_and_apply(messages: &[String]) {
     let mut books = OrderBooks::default();
-    (0..MARKETS).for_each(|market| books.watch(&ticker(market).into()));
+    (0..MARKETS).for_each(|market| books.add_market(&ticker(market).into()));
     let mut guard = SequenceGuard::default();
     let mut changed = 0;
     for text in messages {
         let message = Message::parse(text).unwrap();
-        assert_eq!(message.seq.map(|seq| guard.see(seq)), Some(SequenceCheck::Next));
+        assert_eq!(message.seq.map(|seq| guard.check_sequence(seq)), Some(SequenceCheck::Next));
         let Frame::Book(frame) = message.frame else { panic!("{text}") };
-        changed += u64::from(books.apply(&frame).unwrap().1 == Applied::Changed);
+        changed += u64::from(books.apply_frame(&frame).unwrap().1 == Applied::Changed);
     }
-    assert!(changed > DELTAS / 4 && books.waiting().next().is_none(), "{changed} changes of the best price");
+    assert!(
+        changed > DELTAS / 4 && books.waiting_tickers().next().is_none(),
+        "{changed} changes of the best price"
+    );
 }
 
 /// The whole way, from the text to what is told.
 fn stream(messages: &[String]) {
     let now = Duration::from_secs(1);
     let mut state = StreamState::new(StreamSettings::new(1));
-    state.want(now, Want::Markets((0..MARKETS).map(|market| Arc::from(ticker(market))).collect()));
-    state.connected(now);
-    while let Some(effect) = state.effect() {
+    state.handle_want(now, Want::Markets((0..MARKETS).map(|market| Arc::from(ticker(market))).collect()));
+    state.handle_connected(now);
+    while let Some(effect) = state.pop_effect() {
         let Effect::Send(text) = effect else { continue };
         let command: Value = serde_json::from_str(&text).unwrap();
         let (id, channel) = (&command["id"], &command["params"]["channels"][0]);
         let sid = if channel == "orderbook_delta" { 1 } else { id.as_u64().unwrap() + 1 };
-        state.message(
+        state.handle_text_message(
             now,
             &format!(r#"{{"id":{id},"type":"subscribed","msg":{{"channel":{channel},"sid":{sid}}}}}"#),
         );
     }
     let mut told = 0;
     for text in messages {
-        state.message(now, text);
-        while let Some(effect) = state.effect() {
+        state.handle_text_message(now, text);
+        while let Some(effect) = state.pop_effect() {
             told += 1;
             black_box(effect);
         }
@@ -138,7 +141,7 @@ fn main() {
     let page = page();
     let start = cpu();
     for _ in 0..20 {
-        assert_eq!(decode::<Page>("GET /markets", page.as_bytes()).unwrap().markets.len(), 1_000);
+        assert_eq!(decode_json::<Page>("GET /markets", page.as_bytes()).unwrap().markets.len(), 1_000);
     }
     let seconds = (cpu() - start) / 20.0;
     println!(

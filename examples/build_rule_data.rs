@@ -140,7 +140,7 @@ fn write(out: &Path, set: &DataSet) -> Result<()> {
             volume: Some(Contracts::whole(volume)),
             ..Quote::default()
         };
-        writer.write(&SnapshotRow { at: at(hour)?, ticker, quote })?;
+        writer.write_row(&SnapshotRow { at: at(hour)?, ticker, quote })?;
     }
     writer.finish()?;
     let markets = set.markets.iter().map(|story| {

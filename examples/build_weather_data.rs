@@ -108,7 +108,7 @@ fn main() -> Result<()> {
     let file = out.join("snapshots.parquet");
     let mut writer = SnapshotWriter::create(&file)?;
     for (at, ticker, quote) in &model.quotes {
-        writer.write(&SnapshotRow { at: *at, ticker, quote: *quote })?;
+        writer.write_row(&SnapshotRow { at: *at, ticker, quote: *quote })?;
     }
     writer.finish()?;
     println!("{} markets, {} quotes, all of a model", model.markets.len(), model.quotes.len());
@@ -218,10 +218,10 @@ fn quote(days: &[Observed], facts: &[Published]) -> Result<ModelMarket> {
     let mut listed: BTreeMap<usize, Vec<Market>> = BTreeMap::new();
     for (from, index, opening) in windows {
         while let Some((published, fact)) = facts.next_if(|(published, _)| *published <= from) {
-            bots.learn(fact, *published);
+            bots.learn_fact(fact, *published);
         }
         let observed = &days[index];
-        let Some(outlook) = bots.outlook(station(observed.city)?, day(observed.date)?, from) else {
+        let Some(outlook) = bots.outlook_for_day(station(observed.city)?, day(observed.date)?, from) else {
             model.skipped += usize::from(opening);
             continue;
         };
@@ -231,7 +231,7 @@ fn quote(days: &[Observed], facts: &[Published]) -> Result<ModelMarket> {
         let Some(markets) = listed.get(&index) else { continue };
         let moments = moments(&mut random, from);
         for market in markets {
-            let fair = outlook.probability(market.strike).context("a strike in degrees")?;
+            let fair = outlook.probability_of_strike(market.strike).context("a strike in degrees")?;
             around(&mut random, market, fair, &moments, &mut model.quotes);
         }
     }
@@ -240,7 +240,7 @@ fn quote(days: &[Observed], facts: &[Published]) -> Result<ModelMarket> {
         let Observed { city, date, high, .. } = &days[index];
         let at = local(*city, date.tomorrow()?, 10, 0)?;
         for market in markets {
-            let pays = market.strike.pays(whole(i64::from(*high))).context("a strike in degrees")?;
+            let pays = market.strike.pays_yes(whole(i64::from(*high))).context("a strike in degrees")?;
             let value = if pays { Price::ONE } else { Price::ZERO };
             model.markets.push((market, Some(Settlement { at, value })));
         }

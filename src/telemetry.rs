@@ -35,8 +35,13 @@ pub enum Level {
 ///
 /// # Errors
 /// When it was set up before.
-pub fn start(style: Style, level: Level, color: bool, file: Option<File>) -> Result<(), TryInitError> {
-    let registry = tracing_subscriber::registry().with(filter(level));
+pub fn start_logging(
+    style: Style,
+    level: Level,
+    color: bool,
+    file: Option<File>,
+) -> Result<(), TryInitError> {
+    let registry = tracing_subscriber::registry().with(log_filter(level));
     let writer = match file {
         Some(file) => BoxMakeWriter::new(Mutex::new(file)),
         None => BoxMakeWriter::new(std::io::stderr),
@@ -48,7 +53,7 @@ pub fn start(style: Style, level: Level, color: bool, file: Option<File>) -> Res
     }
 }
 
-fn filter(level: Level) -> EnvFilter {
+fn log_filter(level: Level) -> EnvFilter {
     let ours = match level {
         Level::Quiet => "warn",
         Level::Normal => "info",
@@ -81,7 +86,7 @@ mod tests {
         let writer = written.clone();
         let layer = tracing_subscriber::fmt::layer().with_writer(move || writer.clone()).json();
         tracing::subscriber::with_default(
-            tracing_subscriber::registry().with(filter(level)).with(layer),
+            tracing_subscriber::registry().with(log_filter(level)).with(layer),
             || {
                 tracing::warn!("ours-warn");
                 tracing::info!("ours-info");

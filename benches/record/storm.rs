@@ -82,21 +82,21 @@ impl Storm {
         let start = Timestamp::from_micros(START).unwrap();
         for number in 0..MARKETS {
             let market = Arc::new(market(number, &ticker(number)));
-            watch.resume(&market, MarketStatus::Active, market.close_time);
-            recorder.take(start, &Input::Market(MarketEvent::Listed(market)), None);
+            watch.restore_market(&market, MarketStatus::Active, market.close_time);
+            recorder.take_input(start, &Input::Market(MarketEvent::Listed(market)), None);
         }
         let mut state =
             StreamState::new(StreamSettings { levels: settings.levels, ..StreamSettings::new(1) });
         let now = Duration::ZERO;
-        state.want(now, Want::Markets((0..MARKETS).map(|number| Arc::from(ticker(number))).collect()));
-        state.connected(now);
-        while let Some(effect) = state.effect() {
+        state.handle_want(now, Want::Markets((0..MARKETS).map(|number| Arc::from(ticker(number))).collect()));
+        state.handle_connected(now);
+        while let Some(effect) = state.pop_effect() {
             let Effect::Send(text) = effect else { continue };
             let command: Value = serde_json::from_str(&text).unwrap();
             let (id, channel) = (&command["id"], &command["params"]["channels"][0]);
             let sid = if channel == "orderbook_delta" { 1 } else { id.as_u64().unwrap() + 1 };
             let msg = format!(r#"{{"channel":{channel},"sid":{sid}}}"#);
-            state.message(now, &format!(r#"{{"id":{id},"type":"subscribed","msg":{msg}}}"#));
+            state.handle_text_message(now, &format!(r#"{{"id":{id},"type":"subscribed","msg":{msg}}}"#));
         }
         let there = vec![true; usize::try_from(MARKETS).unwrap()];
         let mut storm = Self { state, watch, recorder, sent: 0, text: String::new(), there };
@@ -146,16 +146,16 @@ impl Storm {
 
     fn hear(&mut self) {
         let now = self.now();
-        self.state.message(now, &self.text);
+        self.state.handle_text_message(now, &self.text);
         // As the socket does when it has nothing more to read: many messages at once in a storm.
         if self.sent.is_multiple_of(32) {
-            self.state.idle();
+            self.state.handle_socket_idle();
         }
         self.sent += 1;
-        while let Some(effect) = self.state.effect() {
+        while let Some(effect) = self.state.pop_effect() {
             match effect {
                 Effect::Tell(StreamEvent::Book { ticker, top, deeper, .. }) => {
-                    self.watch.book(&ticker, top);
+                    self.watch.update_best_prices(&ticker, top);
                     self.watch.update_depth(&ticker, deeper, true);
                 }
                 Effect::Tell(StreamEvent::Stale { ticker }) => panic!("{ticker} went stale"),
@@ -164,14 +164,14 @@ impl Storm {
         }
         let micros = START + i64::try_from(self.sent * 1_000_000 / RATE).unwrap();
         let at = Timestamp::from_micros(micros).unwrap();
-        for event in self.watch.take(at) {
+        for event in self.watch.take_events(at) {
             let MarketEvent::Quote { market, .. } = &event else { continue };
-            let beside = self.watch.beside(*market);
+            let beside = self.watch.book_extras(*market);
             let at = at.max(self.recorder.after_last());
-            self.recorder.take(at, &Input::Market(event), Some(&beside));
+            self.recorder.take_input(at, &Input::Market(event), Some(&beside));
         }
         if self.sent.is_multiple_of(256) {
-            self.recorder.tick(now).unwrap();
+            self.recorder.flush_and_rotate(now).unwrap();
         }
     }
 }
@@ -186,7 +186,7 @@ pub fn storm(folder: &Path, settings: RecordSettings, messages: u64) -> (Totals,
             most = most.max(resident());
         }
     }
-    let totals = storm.recorder.finish().unwrap();
+    let totals = storm.recorder.finish_recording().unwrap();
     (totals, most.max(resident()))
 }
 
@@ -213,14 +213,14 @@ pub fn ticks(file: &Path, folder: &Path) -> Totals {
             market.series_ticker = "KXHIGHNY".into();
             (market.open_time, market.close_time) = (at, at + Span::DAY.times(3));
             known.push(ticker);
-            recorder.take(at, &Input::Market(MarketEvent::Listed(Arc::new(market))), None);
+            recorder.take_input(at, &Input::Market(MarketEvent::Listed(Arc::new(market))), None);
         }
         let cents = |cents: i16| {
             u16::try_from(cents * 100).ok().filter(|&c| c > 0 && c < 10_000).and_then(Price::new)
         };
         let quote = Quote { bid: cents(bid), ask: cents(ask), ..Quote::default() };
-        recorder.take(at, &Input::Market(MarketEvent::Quote { market: id, quote }), None);
-        recorder.tick(Duration::ZERO).unwrap();
+        recorder.take_input(at, &Input::Market(MarketEvent::Quote { market: id, quote }), None);
+        recorder.flush_and_rotate(Duration::ZERO).unwrap();
     }
-    recorder.finish().unwrap()
+    recorder.finish_recording().unwrap()
 }

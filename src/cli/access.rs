@@ -41,7 +41,7 @@ pub enum EnvName {
 
 impl EnvName {
     /// The exchange of this name.
-    pub fn of(name: &str) -> Option<Self> {
+    pub fn from_name(name: &str) -> Option<Self> {
         [Self::Demo, Self::Prod, Self::Sandbox].into_iter().find(|env| env.name() == name)
     }
 
@@ -70,7 +70,7 @@ pub struct ExchangeAccess {
 
 impl EnvArgs {
     /// The exchange named, or its test system.
-    pub fn env(&self) -> EnvName {
+    pub fn env_or_demo(&self) -> EnvName {
         self.named.unwrap_or(EnvName::Demo)
     }
 
@@ -78,18 +78,18 @@ impl EnvArgs {
     /// another's.
     pub fn ledger_name(&self, scenario: &str, paper: bool) -> String {
         let paper = if paper { "-paper" } else { "" };
-        format!("{scenario}-{}{paper}", self.env().name())
+        format!("{scenario}-{}{paper}", self.env_or_demo().name())
     }
 
     /// Works out the exchange and the key's place; reads no key.
-    pub fn access(&self) -> Result<ExchangeAccess, Failure> {
-        self.access_to(self.env())
+    pub fn exchange_access(&self) -> Result<ExchangeAccess, Failure> {
+        self.access_to(self.env_or_demo())
     }
 
     /// The same for an exchange that is known otherwise.
     pub fn access_to(&self, env: EnvName) -> Result<ExchangeAccess, Failure> {
         let running = match env {
-            EnvName::Sandbox => Sandbox::find()
+            EnvName::Sandbox => Sandbox::find_running()
                 .map_err(|error| Failure::new(Failure::USAGE, format!("the running sandbox: {error}")))?,
             EnvName::Demo | EnvName::Prod => None,
         };
@@ -123,7 +123,7 @@ impl EnvArgs {
 
 impl ExchangeAccess {
     /// Reads the key.
-    pub fn credentials(&self) -> Result<Credentials, Failure> {
+    pub fn read_credentials(&self) -> Result<Credentials, Failure> {
         let Some((id, file)) = &self.key else {
             let problem = format!(
                 "trading on {} needs an API key: set KALSHI_API_KEY_ID and KALSHI_PRIVATE_KEY_PATH, or give \
@@ -167,12 +167,12 @@ mod tests {
     fn without_a_key_one_is_told_how_to_give_it() {
         let access = args(false, None).access_with(EnvName::Prod, None).unwrap();
         assert_eq!(access.environment, Environment::Prod);
-        let missing = access.credentials().unwrap_err();
+        let missing = access.read_credentials().unwrap_err();
         assert!(missing.code == Failure::USAGE && missing.message.contains("KALSHI_PRIVATE_KEY_PATH"));
-        assert!(args(false, Some(1)).access().is_err());
-        let absent = args(true, None).access().unwrap();
+        assert!(args(false, Some(1)).exchange_access().is_err());
+        let absent = args(true, None).exchange_access().unwrap();
         assert_eq!(absent.environment, Environment::Demo);
-        let absent = absent.credentials().unwrap_err();
+        let absent = absent.read_credentials().unwrap_err();
         assert!(absent.message.contains("/mine.pem"), "{}", absent.message);
     }
 }

@@ -33,7 +33,7 @@ fn survey(markets: u64) -> Survey {
         };
         let mut course = PriceSeries::default();
         for row in 0..number {
-            course.add(at(row.cast_signed()), u16::try_from(9_000 + row * 37 % 2_000).unwrap());
+            course.add_price(at(row.cast_signed()), u16::try_from(9_000 + row * 37 % 2_000).unwrap());
         }
         let settlement = Some(Settlement { at: at(10_001), value: Price::ONE });
         Surveyed { market: Arc::new(market), settlement, rows: number, course }
@@ -45,7 +45,7 @@ fn survey(markets: u64) -> Survey {
 
 #[test]
 fn every_market_is_there_and_nothing_is_let_through() {
-    let text = within(MOST, Path::new("some/place"), &survey(50));
+    let text = page_within_size(MOST, Path::new("some/place"), &survey(50));
     assert_eq!(text.matches("<li><div><b>").count(), 50);
     // The first market has no snapshot, and so no price.
     assert_eq!(text.matches("<svg").count(), 49);
@@ -59,12 +59,12 @@ fn every_market_is_there_and_nothing_is_let_through() {
 #[test]
 fn a_large_data_set_keeps_to_its_room_and_says_what_is_left_out() {
     let survey = survey(400);
-    let all = within(MOST, Path::new("d"), &survey);
-    let fewer = within(all.len() - 1, Path::new("d"), &survey);
+    let all = page_within_size(MOST, Path::new("d"), &survey);
+    let fewer = page_within_size(all.len() - 1, Path::new("d"), &survey);
     assert!(fewer.contains("charts of the 200 markets with the most snapshots; 200 have none"));
     // Those with the most snapshots have the highest numbers.
     assert_eq!(fewer.matches("<svg").count(), 200);
-    let least = within(120_000, Path::new("d"), &survey);
+    let least = page_within_size(120_000, Path::new("d"), &survey);
     assert!(least.len() <= 120_000 && least.contains("without charts; 200 are left out"), "{}", least.len());
     assert!(least.contains("<b>S033-99-399</b>") && !least.contains("<b>S000-0-0</b>"));
 }
@@ -73,6 +73,6 @@ fn a_large_data_set_keeps_to_its_room_and_says_what_is_left_out() {
 fn counts_have_commas() {
     assert_eq!(
         ["7", "999", "1,000", "1,234,567"],
-        [7, 999, 1_000, 1_234_567].map(grouped).each_ref().map(|t| &**t)
+        [7, 999, 1_000, 1_234_567].map(with_thousands_separators).each_ref().map(|t| &**t)
     );
 }

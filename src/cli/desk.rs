@@ -31,12 +31,12 @@ pub struct LedgerArgs {
 
 impl LedgerArgs {
     /// The ledger meant.
-    pub fn find(&self) -> Result<PathBuf, Failure> {
+    pub fn find_ledger(&self) -> Result<PathBuf, Failure> {
         if let Some(ledger) = &self.ledger {
             return Ok(ledger.clone());
         }
         let known = paths::known_ledgers();
-        let running = self.running();
+        let running = self.running_desks();
         match (&*running, known.first()) {
             ([one], _) => Ok(one.ledger.clone()),
             ([], Some(newest)) => Ok(newest.clone()),
@@ -54,10 +54,10 @@ impl LedgerArgs {
     }
 
     /// The running desks: all on this machine, or that of the ledger that was named.
-    pub fn running(&self) -> Vec<RunningDesk> {
+    pub fn running_desks(&self) -> Vec<RunningDesk> {
         match &self.ledger {
-            Some(ledger) => RunningDesk::on(ledger).into_iter().collect(),
-            None => RunningDesk::all(),
+            Some(ledger) => RunningDesk::running_on_ledger(ledger).into_iter().collect(),
+            None => RunningDesk::all_on_machine(),
         }
     }
 }
@@ -75,20 +75,20 @@ pub struct LiveLedger {
 impl LiveLedger {
     /// Opens the ledger meant.
     pub fn open(args: &LedgerArgs) -> Result<Self, Failure> {
-        let file = args.find()?;
-        let connection = sqlite::open(&file)?;
-        let holder = LedgerLock::holder(&file);
+        let file = args.find_ledger()?;
+        let connection = sqlite::open_ledger(&file)?;
+        let holder = LedgerLock::lock_holder(&file);
         Ok(Self { file, connection, holder })
     }
 
     /// A note of the desk.
-    pub fn note(&self, name: &str) -> Result<Option<String>, Failure> {
-        note(&self.connection, name).map_err(|error| self.failed(&error))
+    pub fn read_note(&self, name: &str) -> Result<Option<String>, Failure> {
+        read_ledger_note(&self.connection, name).map_err(|error| self.database_failure(&error))
     }
 
     /// What the desk last said of itself.
-    pub fn health(&self) -> Result<Option<Health>, Failure> {
-        let Some(note) = self.note(health::NOTE)? else {
+    pub fn read_health(&self) -> Result<Option<Health>, Failure> {
+        let Some(note) = self.read_note(health::NOTE)? else {
             return Ok(None);
         };
         let health = Health::from_note(&note);
@@ -98,22 +98,22 @@ impl LiveLedger {
     }
 
     /// Names of the strategies that were ever seated.
-    pub fn strategies(&self) -> Result<Vec<String>, Failure> {
+    pub fn strategy_names(&self) -> Result<Vec<String>, Failure> {
         let read = || {
             let mut select = self.connection.prepare("SELECT name FROM strategy ORDER BY strategy")?;
             select.query_map([], |row| row.get(0))?.collect::<rusqlite::Result<Vec<String>>>()
         };
-        read().map_err(|error| self.failed(&error))
+        read().map_err(|error| self.database_failure(&error))
     }
 
     /// What went wrong with the database.
-    pub fn failed(&self, error: &rusqlite::Error) -> Failure {
+    pub fn database_failure(&self, error: &rusqlite::Error) -> Failure {
         Failure::new(Failure::DATA, format!("ledger {}: {error}", self.file.display()))
     }
 
     /// Whether a process runs the desk, and how long ago it last said how it does.
-    pub fn pulse(&self, health: Option<&Health>) -> String {
-        let beat = health.map(|health| format!("it last reported {} ago", age(health.at.0)));
+    pub fn running_status_text(&self, health: Option<&Health>) -> String {
+        let beat = health.map(|health| format!("it last reported {} ago", age_text(health.at.0)));
         let beat = beat.unwrap_or_else(|| "it has not reported yet".into());
         match self.holder {
             Holder::Process(Some(pid)) => format!("running as process {pid}; {beat}"),
@@ -125,12 +125,12 @@ impl LiveLedger {
 }
 
 /// A note in a ledger; `None` if there is none of this name.
-pub fn note(ledger: &Connection, name: &str) -> rusqlite::Result<Option<String>> {
+pub fn read_ledger_note(ledger: &Connection, name: &str) -> rusqlite::Result<Option<String>> {
     ledger.query_row("SELECT value FROM note WHERE name = ?1", [name], |row| row.get(0)).optional()
 }
 
 /// Time since a moment of the wall's clock, in words.
-pub fn age(at: Timestamp) -> String {
+pub fn age_text(at: Timestamp) -> String {
     in_words(clock::now().since(at))
 }
 
@@ -152,20 +152,20 @@ pub struct PostedRequest {
 
 impl PostedRequest {
     /// Leaves a request for a desk, and does not wait.
-    pub fn leave(ledger: &Path, request: &Request) -> Result<Self, Failure> {
-        let file = Inbox::new(ledger).post(request).map_err(|error| {
+    pub fn post_to_desk(ledger: &Path, request: &Request) -> Result<Self, Failure> {
+        let file = Inbox::new(ledger).post_request(request).map_err(|error| {
             Failure::new(
                 Failure::DATA,
                 format!("the inbox of {} cannot be written: {error}", ledger.display()),
             )
         })?;
-        let holder = LedgerLock::holder(ledger);
+        let holder = LedgerLock::lock_holder(ledger);
         let pid = if let Holder::Process(pid) = holder { pid } else { None };
         Ok(Self { ledger: ledger.to_owned(), file, pid, running: holder.is_running() })
     }
 
     /// What became of it by `deadline`. If no desk runs, it is not waited for.
-    pub fn outcome(self, deadline: Instant) -> OwnerRequestOutcome {
+    pub fn wait_for_outcome(self, deadline: Instant) -> OwnerRequestOutcome {
         let Self { ledger, file, pid, running } = self;
         let answer = if running { wait_answer(&file, deadline) } else { RequestAnswer::Waiting };
         let taken = answer == RequestAnswer::Done;
@@ -191,12 +191,12 @@ pub struct OwnerRequestOutcome {
 
 impl OwnerRequestOutcome {
     /// Leaves a request for a desk, and waits for the answer if it runs.
-    pub fn of(ledger: &Path, request: &Request) -> Result<Self, Failure> {
-        Ok(PostedRequest::leave(ledger, request)?.outcome(Instant::now() + PATIENCE))
+    pub fn post_and_wait(ledger: &Path, request: &Request) -> Result<Self, Failure> {
+        Ok(PostedRequest::post_to_desk(ledger, request)?.wait_for_outcome(Instant::now() + PATIENCE))
     }
 
     /// The same for people.
-    pub fn words(&self) -> String {
+    pub fn outcome_text(&self) -> String {
         let desk = self.ledger.display();
         match (&self.refusal, self.running, self.taken) {
             (Some(refusal), ..) => format!("refused by the running desk of {desk}: {}", refusal.message),

@@ -65,7 +65,7 @@ impl Common {
     /// Says on stderr what holds but should be known, unless only a result is wanted.
     fn say_notes(&self, notes: &[String]) {
         if !self.quiet && !self.json {
-            notes.iter().for_each(|note| complain(&format!("note: {note}")));
+            notes.iter().for_each(|note| print_to_stderr(&format!("note: {note}")));
         }
     }
 }
@@ -188,26 +188,26 @@ impl From<EngineError> for Failure {
 #[must_use]
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
-    match std::panic::catch_unwind(|| dispatch(&cli)) {
+    match std::panic::catch_unwind(|| run_command(&cli)) {
         Ok(Ok(())) => ExitCode::SUCCESS,
         Ok(Err(failure)) => {
-            complain(&failure.message);
+            print_to_stderr(&failure.message);
             ExitCode::from(failure.code)
         }
         Err(_) => {
-            complain("this is a bug; please report what is printed above");
+            print_to_stderr("this is a bug; please report what is printed above");
             ExitCode::from(Failure::BUG)
         }
     }
 }
 
 /// Says what went wrong; the exit code says it too where nobody reads stderr.
-fn complain(message: &str) {
+fn print_to_stderr(message: &str) {
     use std::io::Write;
     let _nobody_reads = writeln!(std::io::stderr(), "protogen: {message}");
 }
 
-fn dispatch(cli: &Cli) -> Result<(), Failure> {
+fn run_command(cli: &Cli) -> Result<(), Failure> {
     match &cli.command {
         Command::Backtest(backtest) => backtest.run(&cli.common),
         Command::Report(report) => report.run(&cli.common),
@@ -229,13 +229,13 @@ fn dispatch(cli: &Cli) -> Result<(), Failure> {
 }
 
 /// A small runtime for what talks to the network.
-fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
+fn network_runtime() -> Result<tokio::runtime::Runtime, Failure> {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
     runtime.map_err(|error| Failure::new(Failure::VENUE, format!("no threads for the network: {error}")))
 }
 
 /// Writes to stdout; a reader that has gone away is not an error.
-fn print(text: &str) -> Result<(), Failure> {
+fn print_to_stdout(text: &str) -> Result<(), Failure> {
     use std::io::Write;
     let mut out = std::io::stdout().lock();
     match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
@@ -247,7 +247,7 @@ fn print(text: &str) -> Result<(), Failure> {
 }
 
 /// Anything as one line of JSON.
-fn json(value: &impl serde::Serialize) -> String {
+fn json_line(value: &impl serde::Serialize) -> String {
     let mut text = serde_json::to_string(value).expect("results are plain data");
     text.push('\n');
     text

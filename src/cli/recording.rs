@@ -43,47 +43,47 @@ pub(super) struct Inside {
 
 impl Inside {
     /// Makes a recorder ready, before anything is traded.
-    pub(super) fn open(folder: Option<&Path>, by_exchange: bool) -> Result<Self, Failure> {
+    pub(super) fn open_recording(folder: Option<&Path>, by_exchange: bool) -> Result<Self, Failure> {
         // By the exchange's clock much has one moment, and then its order is worth keeping.
         let layout = if by_exchange { Layout::AsTold } else { Layout::BySeries };
-        let open = |folder| InSessionRecording::open(folder, RecordSettings::usual(layout));
+        let open = |folder| InSessionRecording::open(folder, RecordSettings::default_for_layout(layout));
         let recording = folder.map(open).transpose();
         let recording =
             recording.map_err(|error| Failure::new(Failure::USAGE, format!("--record {error}")))?;
         Ok(Self { recording, told: false })
     }
 
-    pub(super) fn tap(&self) -> Option<SharedTap> {
-        self.recording.as_ref().map(InSessionRecording::tap)
+    pub(super) fn recorder_tap(&self) -> Option<SharedTap> {
+        self.recording.as_ref().map(InSessionRecording::shared_tap)
     }
 
     /// Who listens beside the desk.
-    pub(super) fn listener(&self) -> Option<SessionListener> {
-        let tap = self.tap()?;
-        let asides = Box::new(move |at, aside| tap.lock().aside(at, aside));
+    pub(super) fn session_listener(&self) -> Option<SessionListener> {
+        let tap = self.recorder_tap()?;
+        let asides = Box::new(move |at, aside| tap.lock().record_event(at, aside));
         Some(SessionListener { levels: RecordSettings::LEVELS.into(), asides })
     }
 
     /// Says once that the recording has ended before the session, and returns what the ledger is to note.
-    pub(super) fn stopped(&mut self, notifier: &Notifier) -> Option<(&'static str, String)> {
+    pub(super) fn report_stop_once(&mut self, notifier: &Notifier) -> Option<(&'static str, String)> {
         let problem = self.recording.as_ref().filter(|_| !self.told)?.problem()?.to_owned();
         let now = clock::now();
-        self.tell(&problem, notifier);
+        self.notify_stopped(&problem, notifier);
         Some((NOTE, format!("stopped at {now}: {problem}")))
     }
 
-    fn tell(&mut self, problem: &str, notifier: &Notifier) {
+    fn notify_stopped(&mut self, problem: &str, notifier: &Notifier) {
         self.told = true;
         let text = format!("the recording stopped, and trading goes on without it: {problem}");
         error!("{text}");
-        notifier.send(&Notification::new(NotificationKind::Recording, clock::now(), text));
+        notifier.queue_notification(&Notification::new(NotificationKind::Recording, clock::now(), text));
     }
 
     /// Completes the data set after the session.
-    pub(super) fn finish(mut self, notifier: &Notifier) -> Option<RecordingOutcome> {
+    pub(super) fn finish_recording(mut self, notifier: &Notifier) -> Option<RecordingOutcome> {
         let recording = self.recording.take()?;
         let out = recording.folder().to_owned();
-        Some(match recording.finish() {
+        Some(match recording.finish_recording() {
             Ok(recorded) => {
                 let all = recorded.totals.published;
                 let (rows, gaps, trades) = (all.rows, all.gaps, all.trades);
@@ -91,7 +91,7 @@ impl Inside {
             }
             Err(problem) => {
                 if !self.told {
-                    self.tell(&problem, notifier);
+                    self.notify_stopped(&problem, notifier);
                 }
                 RecordingOutcome { out, rows: 0, gaps: 0, trades: 0, missed: 0, problem: Some(problem) }
             }
@@ -100,10 +100,10 @@ impl Inside {
 }
 
 /// A recording begins with what the desk knows of markets.
-pub(super) fn begin(tap: Option<&SharedTap>, desk: &Desk) {
+pub(super) fn record_known_markets(tap: Option<&SharedTap>, desk: &Desk) {
     let Some(tap) = tap else { return };
     let mut known = Vec::new();
-    for book in desk.books().iter().filter(|book| book.settled.is_none()) {
+    for book in desk.market_states().iter().filter(|book| book.settled.is_none()) {
         let market = Market { fees: book.fees, close_time: book.close_time, ..Market::clone(&book.market) };
         let id = market.id;
         known.push(Input::Market(MarketEvent::Listed(Arc::new(market))));
@@ -111,12 +111,12 @@ pub(super) fn begin(tap: Option<&SharedTap>, desk: &Desk) {
             known.push(Input::Market(MarketEvent::Status { market: id, status: book.status }));
         }
     }
-    tap.lock().begin(desk.now(), known);
+    tap.lock().begin_recording(desk.now(), known);
 }
 
 impl RecordingOutcome {
     /// For people.
-    pub(super) fn text(&self) -> String {
+    pub(super) fn outcome_text(&self) -> String {
         let out = self.out.display();
         if let Some(problem) = &self.problem {
             return format!("recording {out} stopped early: {problem}\n");

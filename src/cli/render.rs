@@ -21,7 +21,7 @@ const TRADES_SHOWN: u64 = 12;
 const WIDEST: u16 = 140;
 
 /// The whole summary.
-pub fn summary(
+pub fn summary_text(
     summary: &Summary,
     shown: &ShownScenario,
     folder: &Path,
@@ -34,32 +34,33 @@ pub fn summary(
     }
     let mut text = String::new();
     if common.quiet {
-        let _ = writeln!(text, "{}: {} · {}", summary.scenario, outcome(summary), folder.display());
+        let _ =
+            writeln!(text, "{}: {} · {}", summary.scenario, profit_or_loss_text(summary), folder.display());
         return Ok(text);
     }
-    let ledger = sqlite::open(&folder.join("ledger.sqlite"))?;
+    let ledger = sqlite::open_ledger(&folder.join("ledger.sqlite"))?;
     let unreadable =
         |error: rusqlite::Error| Failure::new(Failure::DATA, format!("{}: {error}", folder.display()));
     let bold = Style::new().bold();
     let span = match (&summary.start, &summary.end) {
-        (Some(start), Some(end)) => format!("{} to {}", date(start), date(end)),
+        (Some(start), Some(end)) => format!("{} to {}", date_part(start), date_part(end)),
         _ => "nothing was evaluated".into(),
     };
     let _ = writeln!(text, "{} · {span}", bold.apply_to(&summary.scenario));
     if !shown.description.is_empty() {
-        let _ = writeln!(text, "{}", wrapped(&shown.description));
+        let _ = writeln!(text, "{}", wrap_to_terminal(&shown.description));
     }
-    let _ = writeln!(text, "\n{}", bold.apply_to(outcome(summary)));
-    for line in halts(&ledger, shown.halts_ignored).map_err(unreadable)? {
+    let _ = writeln!(text, "\n{}", bold.apply_to(profit_or_loss_text(summary)));
+    for line in halt_sentences(&ledger, shown.halts_ignored).map_err(unreadable)? {
         let _ = writeln!(text, "{line}");
     }
     let _ = writeln!(text, "{}", probabilities_in_words(summary));
-    text += &chart(&ledger, summary).map_err(unreadable)?;
-    text += &figures(summary);
-    text += &calibration(summary);
-    text += &trades(&ledger, common.verbose).map_err(unreadable)?;
-    text += &refusals(summary);
-    text += &assumptions(summary, shown);
+    text += &equity_chart_text(&ledger, summary).map_err(unreadable)?;
+    text += &figures_table_text(summary);
+    text += &calibration_table_text(summary);
+    text += &trades_text(&ledger, common.verbose).map_err(unreadable)?;
+    text += &refusals_text(summary);
+    text += &assumptions_text(summary, shown);
     let _ = writeln!(
         text,
         "run {} · digest {} · {:.2} s",
@@ -71,13 +72,13 @@ pub fn summary(
     Ok(text)
 }
 
-fn date(time: &str) -> &str {
+fn date_part(time: &str) -> &str {
     time.split('T').next().unwrap_or_default()
 }
 
 /// Words in lines as wide as the terminal.
-pub fn wrapped(text: &str) -> String {
-    let width = usize::from(width()).min(110);
+pub fn wrap_to_terminal(text: &str) -> String {
+    let width = usize::from(terminal_width()).min(110);
     let mut lines = vec![String::new()];
     for word in text.split_whitespace() {
         let line = lines.last_mut().expect("there is always a line");
@@ -93,13 +94,13 @@ pub fn wrapped(text: &str) -> String {
     lines.join("\n")
 }
 
-fn width() -> u16 {
+fn terminal_width() -> u16 {
     let (_, columns) = Term::stdout().size();
     if Term::stdout().is_term() { columns.min(WIDEST) } else { WIDEST }
 }
 
 /// `1,234.50`
-pub fn dollars(value: f64) -> String {
+pub fn format_dollars(value: f64) -> String {
     let cents = format!("{:.2}", value.abs());
     let (whole, rest) = cents.split_once('.').unwrap_or((&cents, "00"));
     let mut grouped = String::new();
@@ -114,9 +115,9 @@ pub fn dollars(value: f64) -> String {
 }
 
 /// A gain or a loss, coloured where colours are on.
-fn signed(value: f64) -> Cell {
+fn signed_dollar_cell(value: f64) -> Cell {
     let plus = if value > 0.0 { "+" } else { "" };
-    let cell = Cell::new(format!("{plus}{}", dollars(value)));
+    let cell = Cell::new(format!("{plus}{}", format_dollars(value)));
     match value {
         _ if !console::colors_enabled() => cell,
         value if value < 0.0 => cell.fg(comfy_table::Color::Red),
@@ -124,24 +125,24 @@ fn signed(value: f64) -> Cell {
     }
 }
 
-fn outcome(summary: &Summary) -> String {
+fn profit_or_loss_text(summary: &Summary) -> String {
     let share = summary.r#return * 100.0;
     match summary {
         Summary { trades: 0, open_positions: 0, .. } => "Nothing was traded.".into(),
         _ if summary.pnl > 0.0 => format!(
             "Made ${} ({share:+.1} %) after ${} of fees.",
-            dollars(summary.pnl),
-            dollars(summary.fees)
+            format_dollars(summary.pnl),
+            format_dollars(summary.fees)
         ),
         _ => format!(
             "Lost ${} ({share:+.1} %) after ${} of fees.",
-            dollars(-summary.pnl),
-            dollars(summary.fees)
+            format_dollars(-summary.pnl),
+            format_dollars(summary.fees)
         ),
     }
 }
 
-fn halts(ledger: &Connection, ignored: bool) -> rusqlite::Result<Vec<String>> {
+fn halt_sentences(ledger: &Connection, ignored: bool) -> rusqlite::Result<Vec<String>> {
     let mut select = ledger
         .prepare("SELECT ts, coalesce(strategy, 'all trading'), rule, detail FROM halts ORDER BY ts")?;
     let lines = select.query_map([], |row| {
@@ -153,7 +154,7 @@ fn halts(ledger: &Connection, ignored: bool) -> rusqlite::Result<Vec<String>> {
         } else {
             "It opened nothing after that; --ignore-halts shows the rest."
         };
-        Ok(format!("{who} was halted on {} by the {rule} rule: {detail}. {after}", date(&ts)))
+        Ok(format!("{who} was halted on {} by the {rule} rule: {detail}. {after}", date_part(&ts)))
     })?;
     lines.collect()
 }
@@ -177,7 +178,7 @@ fn probabilities_in_words(summary: &Summary) -> String {
     )
 }
 
-fn chart(ledger: &Connection, summary: &Summary) -> rusqlite::Result<String> {
+fn equity_chart_text(ledger: &Connection, summary: &Summary) -> rusqlite::Result<String> {
     let mut select =
         ledger.prepare("SELECT ts / 1000000000, equity / 1e6 FROM equity_point ORDER BY rowid")?;
     let points: Vec<(f64, f64)> = select
@@ -195,12 +196,13 @@ fn chart(ledger: &Connection, summary: &Summary) -> rusqlite::Result<String> {
     }
     let ends = [(start, summary.bankroll), (end, points[points.len() - 1].1)];
     let points: Vec<_> = ends[..1].iter().chain(&points).chain(&ends[1..]).copied().collect();
-    let (from, to) = (summary.start.as_deref().map_or("", date), summary.end.as_deref().map_or("", date));
-    Ok(format!("\nEquity in dollars\n{}\n", plot(&points, summary.bankroll, (from, to))))
+    let (from, to) =
+        (summary.start.as_deref().map_or("", date_part), summary.end.as_deref().map_or("", date_part));
+    Ok(format!("\nEquity in dollars\n{}\n", plot_steps(&points, summary.bankroll, (from, to))))
 }
 
 /// A line of values over time, each held until the next; `before` is the value before the first.
-pub fn plot(points: &[(f64, f64)], before: f64, (from, to): (&str, &str)) -> String {
+pub fn plot_steps(points: &[(f64, f64)], before: f64, (from, to): (&str, &str)) -> String {
     let (Some((start, _)), Some((end, _))) = (points.first(), points.last()) else {
         return String::new();
     };
@@ -226,17 +228,17 @@ pub fn plot(points: &[(f64, f64)], before: f64, (from, to): (&str, &str)) -> Str
 }
 
 /// A plain table: a line beneath the header and nothing else.
-pub fn table() -> Table {
+pub fn new_table() -> Table {
     let mut table = Table::new();
     table
         .load_style(presets::NOTHING.header_separator(LineStyle::new(' ', '─', '─', ' ')))
         .set_content_arrangement(ContentArrangement::Dynamic);
-    table.set_width(width());
+    table.set_width(terminal_width());
     table
 }
 
 /// A table as text, without blanks at the ends of its lines, and an empty line after it.
-pub fn show(table: &Table) -> String {
+pub fn table_text(table: &Table) -> String {
     let lines: Vec<String> = table.to_string().lines().map(|line| line.trim_end().to_owned()).collect();
     format!("{}\n\n", lines.join("\n"))
 }
@@ -250,8 +252,8 @@ pub fn right_align(table: &mut Table, columns: std::ops::Range<usize>) {
     }
 }
 
-fn figures(summary: &Summary) -> String {
-    let mut table = table();
+fn figures_table_text(summary: &Summary) -> String {
+    let mut table = new_table();
     let percent = |share: f64| format!("{:.1} %", share * 100.0);
     let win_rate = summary.win_rate.map_or("-".into(), percent);
     let exits: Vec<_> =
@@ -261,19 +263,19 @@ fn figures(summary: &Summary) -> String {
     let rows: [(&str, Cell, &str, String); 6] = [
         (
             "final equity",
-            dollars(summary.final_equity).into(),
+            format_dollars(summary.final_equity).into(),
             "trades closed",
             format!("{}, {} won ({win_rate})", summary.trades, summary.wins),
         ),
-        ("P&L after fees", signed(summary.pnl), "closed by", closed_by),
-        ("fees", dollars(summary.fees).into(), "still open", summary.open_positions.to_string()),
+        ("P&L after fees", signed_dollar_cell(summary.pnl), "closed by", closed_by),
+        ("fees", format_dollars(summary.fees).into(), "still open", summary.open_positions.to_string()),
         (
             "deepest drawdown",
             percent(summary.max_drawdown).into(),
             "orders, not filled whole",
             format!("{}, {}", summary.orders, summary.orders_not_filled_whole),
         ),
-        ("highest exposure", dollars(summary.max_exposure).into(), "evidence for / against", evidence),
+        ("highest exposure", format_dollars(summary.max_exposure).into(), "evidence for / against", evidence),
         (
             "inputs",
             summary.inputs.to_string().into(),
@@ -285,14 +287,14 @@ fn figures(summary: &Summary) -> String {
         table.add_row([Cell::new(left), value, Cell::new(right), Cell::new(other)]);
     }
     right_align(&mut table, 1..2);
-    show(&table)
+    table_text(&table)
 }
 
-fn calibration(summary: &Summary) -> String {
+fn calibration_table_text(summary: &Summary) -> String {
     if summary.forecasts == 0 {
         return String::new();
     }
-    let mut table = table();
+    let mut table = new_table();
     table.set_header([
         "probabilities at",
         "forecasts",
@@ -322,10 +324,10 @@ fn calibration(summary: &Summary) -> String {
         ]);
     }
     right_align(&mut table, 1..9);
-    show(&table)
+    table_text(&table)
 }
 
-fn trades(ledger: &Connection, all: bool) -> rusqlite::Result<String> {
+fn trades_text(ledger: &Connection, all: bool) -> rusqlite::Result<String> {
     let count: u64 = ledger.query_row("SELECT count(*) FROM trade", [], |row| row.get(0))?;
     if count == 0 {
         return Ok(String::new());
@@ -351,7 +353,7 @@ fn trades(ledger: &Connection, all: bool) -> rusqlite::Result<String> {
         let name = |index: usize| row.get::<_, String>(index);
         let real = |index: usize| row.get::<_, f64>(index);
         let (opened, closed) = (name(0)?, name(1)?);
-        let pnl = format!("{:>12}", dollars(real(7)?));
+        let pnl = format!("{:>12}", format_dollars(real(7)?));
         let pnl = if real(7)? < 0.0 {
             Style::new().red().apply_to(pnl)
         } else {
@@ -360,8 +362,8 @@ fn trades(ledger: &Connection, all: bool) -> rusqlite::Result<String> {
         let _ = writeln!(
             text,
             "  {} → {}  {:20} {:3} {:>8} × {:.3} → {:.3} {pnl}  {}",
-            date(&opened),
-            date(&closed),
+            date_part(&opened),
+            date_part(&closed),
             name(2)?,
             name(3)?,
             real(4)?,
@@ -377,7 +379,7 @@ fn trades(ledger: &Connection, all: bool) -> rusqlite::Result<String> {
     Ok(text + "\n")
 }
 
-fn refusals(summary: &Summary) -> String {
+fn refusals_text(summary: &Summary) -> String {
     if summary.refusals.is_empty() {
         return String::new();
     }
@@ -388,7 +390,7 @@ fn refusals(summary: &Summary) -> String {
     format!("Refused: {}\n", reasons.join(", "))
 }
 
-fn assumptions(summary: &Summary, shown: &ShownScenario) -> String {
+fn assumptions_text(summary: &Summary, shown: &ShownScenario) -> String {
     let mut text = String::new();
     if let Some(half_spread) = shown.half_spread.filter(|_| summary.assumed_quotes > 0) {
         let _ = writeln!(

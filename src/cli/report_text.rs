@@ -11,16 +11,16 @@ use crate::report::forecasts::POOLED;
 use crate::report::stats::IntervalEstimate;
 use crate::report::stats::evidence::LINE;
 
-use super::render::{plot, right_align, show, table, wrapped};
+use super::render::{new_table, plot_steps, right_align, table_text, wrap_to_terminal};
 
 /// Width of a bar.
 const BAR: usize = 30;
 
 /// Which run, and the questions with their answers.
-pub fn answers(findings: &ReportFindings) -> String {
+pub fn answers_text(findings: &ReportFindings) -> String {
     let bold = Style::new().bold();
     let run = &findings.run;
-    let day = |at: Option<i64>| at.map_or("?".into(), |at| Timestamp::from_nanos(at).date());
+    let day = |at: Option<i64>| at.map_or("?".into(), |at| Timestamp::from_nanos(at).utc_date());
     let mut text = format!(
         "{} · {} {} · {} to {}{}\n\n",
         bold.apply_to(&run.scenario),
@@ -31,7 +31,7 @@ pub fn answers(findings: &ReportFindings) -> String {
         if run.finished { "" } else { ", still going on" }
     );
     for warning in &findings.warnings {
-        let _ = writeln!(text, "{}", wrapped(&format!("! {}. {}", warning.title, warning.text)));
+        let _ = writeln!(text, "{}", wrap_to_terminal(&format!("! {}. {}", warning.title, warning.text)));
     }
     for answer in &findings.answers {
         let symbol = match answer.tone {
@@ -40,38 +40,42 @@ pub fn answers(findings: &ReportFindings) -> String {
             Tone::Unknown => Style::new().apply_to("?"),
         };
         let _ = writeln!(text, "\n{symbol} {} {}", bold.apply_to(answer.question), answer.word);
-        let _ = writeln!(text, "{}", wrapped(&answer.sentence));
+        let _ = writeln!(text, "{}", wrap_to_terminal(&answer.sentence));
     }
     text + "\n"
 }
 
 /// Equity, reliability, evidence and mark-outs.
-pub fn charts(findings: &ReportFindings) -> String {
-    let mut text = equity(findings);
+pub fn charts_text(findings: &ReportFindings) -> String {
+    let mut text = equity_chart_text(findings);
     for of in findings.calibration.iter().filter(|of| of.which == POOLED && !of.bins.is_empty()) {
-        text += &reliability(of);
+        text += &reliability_text(of);
     }
-    text += &evidence(findings);
+    text += &evidence_text(findings);
     text += &mark_outs(findings);
-    text += &sources(findings);
+    text += &profit_sources_text(findings);
     text
 }
 
-fn heading(text: &str) -> String {
+fn bold_heading(text: &str) -> String {
     format!("{}\n", Style::new().bold().apply_to(text))
 }
 
-fn equity(findings: &ReportFindings) -> String {
+fn equity_chart_text(findings: &ReportFindings) -> String {
     let curve = &findings.results.curve;
     let (Some(first), Some(last)) = (curve.first(), curve.last()) else { return String::new() };
     let points: Vec<(f64, f64)> = curve.iter().map(|point| (point.at as f64 / 1e9, point.equity)).collect();
-    let (from, to) = (Timestamp::from_nanos(first.at).date(), Timestamp::from_nanos(last.at).date());
-    format!("{}{}\n", heading("Equity in dollars"), plot(&points, findings.results.bankroll, (&from, &to)))
+    let (from, to) = (Timestamp::from_nanos(first.at).utc_date(), Timestamp::from_nanos(last.at).utc_date());
+    format!(
+        "{}{}\n",
+        bold_heading("Equity in dollars"),
+        plot_steps(&points, findings.results.bankroll, (&from, &to))
+    )
 }
 
 /// What was said as `|`, what happened as `●` in its interval.
-fn reliability(of: &CalibrationFindings) -> String {
-    let mut rows = table();
+fn reliability_text(of: &CalibrationFindings) -> String {
+    let mut rows = new_table();
     rows.set_header(["said", "happened", "95 %", "n", "0 %            50 %          100 %"]);
     let percent = |share: f64| format!("{:.0} %", share * 100.0);
     for bin in &of.bins {
@@ -80,15 +84,15 @@ fn reliability(of: &CalibrationFindings) -> String {
             Cell::new(percent(bin.rate)),
             Cell::new(format!("{} to {}", percent(bin.low), percent(bin.high))),
             Cell::new(bin.count),
-            Cell::new(scale(bin.mean_forecast, bin.rate, (bin.low, bin.high))),
+            Cell::new(reliability_bar(bin.mean_forecast, bin.rate, (bin.low, bin.high))),
         ]);
     }
     right_align(&mut rows, 0..4);
     let title = format!("What {} said and what happened: | said, ● happened, ─ 95 %", of.strategy);
-    format!("{}{}", heading(&title), show(&rows))
+    format!("{}{}", bold_heading(&title), table_text(&rows))
 }
 
-fn scale(said: f64, happened: f64, (low, high): (f64, f64)) -> String {
+fn reliability_bar(said: f64, happened: f64, (low, high): (f64, f64)) -> String {
     let place =
         |share: f64| (0..BAR).take_while(|&at| (at + 1) as f64 / BAR as f64 <= share).count().min(BAR - 1);
     let mut line = vec!['·'; BAR];
@@ -98,7 +102,7 @@ fn scale(said: f64, happened: f64, (low, high): (f64, f64)) -> String {
     line.into_iter().collect()
 }
 
-fn evidence(findings: &ReportFindings) -> String {
+fn evidence_text(findings: &ReportFindings) -> String {
     let mut text = String::new();
     for evidence in findings.evidence.iter().filter(|evidence| evidence.path.log_ratio.len() > 1) {
         let points: Vec<(f64, f64)> = (0u32..)
@@ -112,8 +116,12 @@ fn evidence(findings: &ReportFindings) -> String {
             LINE.log10(),
             -LINE.log10()
         );
-        let _ =
-            write!(text, "{}{}\n\n", heading(&title), plot(&points, 0.0, ("first event", &last)).trim_end());
+        let _ = write!(
+            text,
+            "{}{}\n\n",
+            bold_heading(&title),
+            plot_steps(&points, 0.0, ("first event", &last)).trim_end()
+        );
     }
     text
 }
@@ -125,7 +133,7 @@ fn mark_outs(findings: &ReportFindings) -> String {
         return String::new();
     }
     let widest = known.iter().map(|(_, gain)| gain.value.abs()).fold(0.0, f64::max);
-    let mut rows = table();
+    let mut rows = new_table();
     rows.set_header([
         "after a fill",
         "¢ a contract",
@@ -138,14 +146,14 @@ fn mark_outs(findings: &ReportFindings) -> String {
         rows.add_row([
             Cell::new(after.after),
             Cell::new(format!("{:+.2}", gain.value * 100.0)),
-            Cell::new(ends(gain, 100.0, 2)),
+            Cell::new(confidence_interval_text(gain, 100.0, 2)),
             Cell::new(after.drift.map_or("-".into(), |drift| format!("{:+.2}", drift.value * 100.0))),
             Cell::new(after.fills),
             Cell::new(both_ways(gain.value / widest.max(1e-12))),
         ]);
     }
     right_align(&mut rows, 1..5);
-    format!("{}{}", heading("The market's mid against the price paid"), show(&rows))
+    format!("{}{}", bold_heading("The market's mid against the price paid"), table_text(&rows))
 }
 
 /// A bar from the middle, −1 to 1.
@@ -156,14 +164,14 @@ fn both_ways(share: f64) -> String {
     if share < 0.0 { format!("{blank}{bar}|") } else { format!("{}|{bar}", " ".repeat(half)) }
 }
 
-fn ends(estimate: &IntervalEstimate, times: f64, decimals: usize) -> String {
+fn confidence_interval_text(estimate: &IntervalEstimate, times: f64, decimals: usize) -> String {
     estimate.interval().map_or("-".into(), |(low, high)| {
         format!("{:+.decimals$} to {:+.decimals$}", low * times, high * times)
     })
 }
 
-fn sources(findings: &ReportFindings) -> String {
-    let mut rows = table();
+fn profit_sources_text(findings: &ReportFindings) -> String {
+    let mut rows = new_table();
     rows.set_header(["by", "", "positions", "won", "profit", "¢ a contract", "95 %"]);
     for source in findings.sources.iter().filter(|source| source.groups.len() > 1) {
         for (place, group) in source.groups.iter().enumerate() {
@@ -173,9 +181,9 @@ fn sources(findings: &ReportFindings) -> String {
                 Cell::new(&group.name),
                 Cell::new(group.trades),
                 Cell::new(group.wins),
-                Cell::new(super::render::dollars(group.pnl)),
+                Cell::new(super::render::format_dollars(group.pnl)),
                 Cell::new(per_contract.map_or("-".into(), |found| format!("{:+.1}", found.value * 100.0))),
-                Cell::new(per_contract.map_or("-".into(), |found| ends(found, 100.0, 1))),
+                Cell::new(per_contract.map_or("-".into(), |found| confidence_interval_text(found, 100.0, 1))),
             ]);
         }
     }
@@ -183,32 +191,32 @@ fn sources(findings: &ReportFindings) -> String {
         return String::new();
     }
     right_align(&mut rows, 2..7);
-    format!("{}{}", heading("Where it comes from"), show(&rows))
+    format!("{}{}", bold_heading("Where it comes from"), table_text(&rows))
 }
 
 /// What went wrong.
-pub fn postmortems(findings: &ReportFindings) -> String {
+pub fn postmortems_text(findings: &ReportFindings) -> String {
     let mut text = String::new();
     for story in &findings.postmortems {
-        text += &heading(&format!("What went wrong with {}", story.strategy));
+        text += &bold_heading(&format!("What went wrong with {}", story.strategy));
         for (lesson, words) in &story.story {
-            let _ = writeln!(text, "{}\n", wrapped(&format!("{lesson}. {words}")));
+            let _ = writeln!(text, "{}\n", wrap_to_terminal(&format!("{lesson}. {words}")));
         }
-        let mut rows = table();
+        let mut rows = new_table();
         rows.set_header(["rule", "stops on", "closed by then", "losses", "made", "opened later", "made"]);
         for stop in &story.delay {
             rows.add_row([
                 Cell::new(stop.rule),
-                Cell::new(stop.at.map_or("never".into(), |at| Timestamp::from_nanos(at).date())),
+                Cell::new(stop.at.map_or("never".into(), |at| Timestamp::from_nanos(at).utc_date())),
                 Cell::new(stop.trades),
                 Cell::new(stop.losses),
-                Cell::new(super::render::dollars(stop.pnl)),
+                Cell::new(super::render::format_dollars(stop.pnl)),
                 Cell::new(stop.later_trades),
-                Cell::new(super::render::dollars(stop.later_pnl)),
+                Cell::new(super::render::format_dollars(stop.later_pnl)),
             ]);
         }
         right_align(&mut rows, 2..7);
-        text += &show(&rows);
+        text += &table_text(&rows);
     }
     if text.is_empty() { "Nothing was closed: there is nothing to learn from.\n".into() } else { text }
 }

@@ -39,20 +39,24 @@ pub struct Opened {
 /// Opens the feed of a scenario and hashes the files it reads.
 pub fn open_feed(scenario: &Scenario, flags: RunFlags) -> Result<Opened, DataError> {
     let hashed = |file: &PathBuf| Ok::<_, DataError>((file.clone(), content_hash(file)?));
-    let named = |set: &DataSet, file: &PathBuf| Ok((set.name(file), content_hash(file)?));
+    let named = |set: &DataSet, file: &PathBuf| Ok((set.source_path(file), content_hash(file)?));
     // Facts first: one that cannot be read at all is told before one that is wrong.
     let facts = scenario.facts.iter().map(hashed).collect::<Result<Vec<_>, _>>()?;
     let sets = scenario.data.iter().map(|place| DataSet::open(place)).collect::<Result<Vec<_>, _>>()?;
-    let feed = feed(scenario, &sets, flags)?;
+    let feed = open_feed_from_sets(scenario, &sets, flags)?;
     // What a run does not read does not make it another run, and is not read for its hash.
-    let files = sets.iter().flat_map(|set| set.files().map(move |file| (set, file)));
+    let files = sets.iter().flat_map(|set| set.file_paths().map(move |file| (set, file)));
     let files = files.filter(|(_, file)| !feed.passes_over(file)).map(|(set, file)| named(set, file));
     let manifest = files.chain(facts.into_iter().map(Ok)).collect::<Result<_, DataError>>()?;
     Ok(Opened { sets, feed, manifest })
 }
 
 /// Opens the feed of a scenario whose data sets are open.
-pub fn feed(scenario: &Scenario, sets: &[DataSet], flags: RunFlags) -> Result<HistoricalFeed, DataError> {
+pub fn open_feed_from_sets(
+    scenario: &Scenario,
+    sets: &[DataSet],
+    flags: RunFlags,
+) -> Result<HistoricalFeed, DataError> {
     let settings = HistoricalSettings {
         data: sets,
         facts: &scenario.facts,
@@ -63,7 +67,7 @@ pub fn feed(scenario: &Scenario, sets: &[DataSet], flags: RunFlags) -> Result<Hi
         half_spread: scenario.half_spread,
         lenient: flags.lenient,
     };
-    HistoricalFeed::open(&settings, |market| scenario.desk.scanner.covers(market))
+    HistoricalFeed::open(&settings, |market| scenario.desk.scanner.covers_market(market))
 }
 
 /// The run's id: a hash of binary version, resolved scenario (seed included), data and flags. Where the

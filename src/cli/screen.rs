@@ -17,7 +17,7 @@ use crate::live::health::{DecisionLine, Health};
 use crate::live::moment::Moment;
 
 use super::desk::in_words;
-use super::render::dollars;
+use super::render::format_dollars;
 
 /// The terminal as a screen; given back when dropped, also by a panic.
 pub struct Screen {
@@ -29,7 +29,7 @@ impl Screen {
     ///
     /// # Errors
     /// When there is no terminal.
-    pub fn start() -> io::Result<Self> {
+    pub fn take_over_terminal() -> io::Result<Self> {
         // Installs a panic hook that gives the terminal back before the panic is printed.
         ratatui::try_init().map(|terminal| Self { terminal })
     }
@@ -38,8 +38,8 @@ impl Screen {
     ///
     /// # Errors
     /// When the terminal is gone.
-    pub fn draw(&mut self, health: &Health) -> io::Result<()> {
-        self.terminal.draw(|frame| show(frame, health, clock::now())).map(drop)
+    pub fn draw_health(&mut self, health: &Health) -> io::Result<()> {
+        self.terminal.draw(|frame| render_frame(frame, health, clock::now())).map(drop)
     }
 
     /// Whether `q` or Ctrl-C was pressed since the last call; never waits.
@@ -69,7 +69,7 @@ fn is_quit(event: &Event) -> bool {
     key.kind == KeyEventKind::Press && (control_c || key.code == KeyCode::Char('q'))
 }
 
-fn show(frame: &mut Frame<'_>, health: &Health, now: Timestamp) {
+fn render_frame(frame: &mut Frame<'_>, health: &Health, now: Timestamp) {
     let held = u16::try_from(health.positions.len() + health.orders.len()).unwrap_or(u16::MAX);
     let halts = super::halt_lines::halt_lines(health);
     let width = usize::from(frame.area().width.max(1));
@@ -85,7 +85,7 @@ fn show(frame: &mut Frame<'_>, health: &Health, now: Timestamp) {
         Constraint::Length(1),
     ])
     .areas(frame.area());
-    frame.render_widget(Paragraph::new(summary(health, now)), top);
+    frame.render_widget(Paragraph::new(summary_lines(health, now)), top);
     let halts: Vec<_> = halts.into_iter().map(|halt| Text::from(halt).red().bold()).collect();
     frame.render_widget(Paragraph::new(halts).wrap(Wrap { trim: true }), stopped);
     show_positions(frame, positions, health);
@@ -94,11 +94,11 @@ fn show(frame: &mut Frame<'_>, health: &Health, now: Timestamp) {
     frame.render_widget(Text::from("q or Ctrl-C ends the session").dim(), foot);
 }
 
-fn since(now: Timestamp, at: Moment) -> String {
+fn elapsed_text(now: Timestamp, at: Moment) -> String {
     in_words(now.since(at.0))
 }
 
-fn summary(health: &Health, now: Timestamp) -> Vec<Text<'static>> {
+fn summary_lines(health: &Health, now: Timestamp) -> Vec<Text<'static>> {
     let real = health.environment == "prod" && health.mode == "live";
     let place = format!(" {} on {} ", health.mode, health.environment);
     let place = if real { place.white().on_red().bold() } else { place.black().on_cyan() };
@@ -110,29 +110,40 @@ fn summary(health: &Health, now: Timestamp) -> Vec<Text<'static>> {
     let feed = &health.feed;
     let heard = feed
         .last_message_at
-        .map_or_else(|| "nothing heard yet".into(), |at| format!("heard {} ago", since(now, at)));
-    let drawdown = Piece::styled(format!("drawdown {:.1} %", health.drawdown * 100.0), fall(health.drawdown));
+        .map_or_else(|| "nothing heard yet".into(), |at| format!("heard {} ago", elapsed_text(now, at)));
+    let drawdown =
+        Piece::styled(format!("drawdown {:.1} %", health.drawdown * 100.0), drawdown_style(health.drawdown));
     vec![
         Text::from(vec![
             place,
-            format!(" {} · run {} · up {}", health.scenario, health.run_id, since(now, health.started_at))
-                .into(),
+            format!(
+                " {} · run {} · up {}",
+                health.scenario,
+                health.run_id,
+                elapsed_text(now, health.started_at)
+            )
+            .into(),
         ]),
         Text::from(vec![
-            format!("equity ${}", dollars(health.equity)).bold(),
-            format!("   cash ${}   exposure ${}   ", dollars(health.cash), dollars(health.exposure)).into(),
+            format!("equity ${}", format_dollars(health.equity)).bold(),
+            format!(
+                "   cash ${}   exposure ${}   ",
+                format_dollars(health.cash),
+                format_dollars(health.exposure)
+            )
+            .into(),
             drawdown,
             format!("   bets × {:.2}", health.scale).into(),
         ]),
         Text::from(vec![
             up,
-            format!(" for {} · {heard} · {} markets, ", since(now, feed.since), feed.markets).into(),
+            format!(" for {} · {heard} · {} markets, ", elapsed_text(now, feed.since), feed.markets).into(),
             format!("{} without a fresh quote", feed.stale_books).into(),
         ]),
     ]
 }
 
-fn fall(drawdown: f64) -> Style {
+fn drawdown_style(drawdown: f64) -> Style {
     match drawdown {
         fall if fall >= 0.15 => Style::new().fg(Color::Red),
         fall if fall >= 0.05 => Style::new().fg(Color::Yellow),
@@ -142,7 +153,7 @@ fn fall(drawdown: f64) -> Style {
 
 fn show_positions(frame: &mut Frame<'_>, area: Rect, health: &Health) {
     let held = health.positions.iter().map(|held| {
-        let result = Cell::from(dollars(held.unrealized));
+        let result = Cell::from(format_dollars(held.unrealized));
         Row::new([
             Cell::from(held.ticker.clone()),
             Cell::from(format!("{} {}", held.contracts, held.side)),
@@ -150,7 +161,7 @@ fn show_positions(frame: &mut Frame<'_>, area: Rect, health: &Health) {
             Cell::from(held.mark.map_or_else(|| "at cost".into(), |mark| format!("{mark:.3}"))),
             if held.unrealized < 0.0 { result.red() } else { result.green() },
             Cell::from(format!("{:.1} %", held.belief * 100.0)),
-            Cell::from(day(held.time_stop_at.min(held.close_time))),
+            Cell::from(minute_text(held.time_stop_at.min(held.close_time))),
         ])
     });
     let orders = health.orders.iter().map(|order| {
@@ -174,7 +185,7 @@ fn show_positions(frame: &mut Frame<'_>, area: Rect, health: &Health) {
 }
 
 /// A moment to the minute.
-fn day(at: Moment) -> String {
+fn minute_text(at: Moment) -> String {
     at.to_string().chars().take(16).map(|c| if c == 'T' { ' ' } else { c }).collect()
 }
 

@@ -39,7 +39,7 @@ fn lines(width: u16, height: u16) -> Vec<String> {
 fn shown(health: &Health, width: u16, height: u16) -> Vec<String> {
     let mut terminal = Terminal::new(TestBackend::new(width, height)).unwrap();
     let now = Timestamp::parse("2026-11-19T15:00:42Z").unwrap();
-    terminal.draw(|frame| show(frame, health, now)).unwrap();
+    terminal.draw(|frame| render_frame(frame, health, now)).unwrap();
     let buffer = terminal.backend().buffer();
     let row = |y| (0..width).map(|x| buffer[(x, y)].symbol()).collect::<String>().trim_end().to_owned();
     (0..height).map(row).collect()

@@ -14,7 +14,7 @@ pub struct ShownScenario {
 
 impl ShownScenario {
     /// The mentions of a scenario.
-    pub fn of(scenario: &Scenario) -> Self {
+    pub fn from_scenario(scenario: &Scenario) -> Self {
         Self {
             description: scenario.description.clone(),
             half_spread: scenario.resolved.feed.half_spread,

@@ -29,7 +29,7 @@ pub struct DataSet {
 
 impl DataSet {
     /// Finds the files of a data set. Of one on a server, the snapshots stay there until they are
-    /// [fetched](Self::fetch).
+    /// [fetched](Self::fetch_row_groups).
     ///
     /// # Errors
     /// When the folder, its markets or its snapshots are not there, or the server does not give them.
@@ -84,35 +84,35 @@ impl DataSet {
     ///
     /// # Errors
     /// When the server does not give it.
-    pub fn fetch(&self, plans: &[FilePlan]) -> Result<(), DataError> {
-        self.mirror.as_ref().map_or(Ok(()), |mirror| mirror.fetch(plans))
+    pub fn fetch_row_groups(&self, plans: &[FilePlan]) -> Result<(), DataError> {
+        self.mirror.as_ref().map_or(Ok(()), |mirror| mirror.fetch_row_groups(plans))
     }
 
     /// What a file is called by who gave the data set: of a copy, its address.
     #[must_use]
-    pub fn name(&self, file: &Path) -> PathBuf {
-        self.mirror.as_ref().map_or_else(|| file.to_owned(), |mirror| mirror.name(file))
+    pub fn source_path(&self, file: &Path) -> PathBuf {
+        self.mirror.as_ref().map_or_else(|| file.to_owned(), |mirror| mirror.source_path(file))
     }
 
     /// An error about a file of the data set, with the file's name in place of that of its copy.
     #[must_use]
-    pub fn named(&self, error: DataError) -> DataError {
-        DataError { file: self.name(&error.file), ..error }
+    pub fn error_with_source_path(&self, error: DataError) -> DataError {
+        DataError { file: self.source_path(&error.file), ..error }
     }
 
     /// All of a file of snapshots for a query. Where it is on a server, polars reads what the query needs there.
     ///
     /// # Errors
     /// When polars cannot.
-    pub(crate) fn scan(&self, file: &Path) -> Result<LazyFrame, PolarsError> {
+    pub(crate) fn scan_parquet(&self, file: &Path) -> Result<LazyFrame, PolarsError> {
         match &self.mirror {
-            Some(mirror) => mirror.scan(file),
+            Some(mirror) => mirror.scan_parquet(file),
             None => LazyFrame::scan_parquet(PlRefPath::try_from_path(file)?, ScanArgsParquet::default()),
         }
     }
 
     /// Returns the paths of all files: markets, snapshots by name, then fee changes.
-    pub fn files(&self) -> impl Iterator<Item = &PathBuf> {
+    pub fn file_paths(&self) -> impl Iterator<Item = &PathBuf> {
         std::iter::once(&self.markets).chain(&self.snapshots).chain(&self.fee_changes)
     }
 }

@@ -34,25 +34,29 @@ struct FactRow<'a> {
 }
 
 impl FactRow<'_> {
-    fn text(&self, column: &str) -> Result<&str, String> {
-        match self.optional(column) {
+    fn required_text(&self, column: &str) -> Result<&str, String> {
+        match self.optional_text(column) {
             Some(text) => Ok(text),
             None => Err(format!("{column} is missing")),
         }
     }
 
-    fn optional(&self, column: &str) -> Option<&str> {
+    fn optional_text(&self, column: &str) -> Option<&str> {
         let index = self.columns.iter().position(|name| *name == column)?;
         self.record.get(index).map(str::trim).filter(|text| !text.is_empty())
     }
 
-    fn read<T>(&self, column: &str, read: impl FnOnce(&str) -> Result<T, String>) -> Result<T, String> {
-        read(self.text(column)?).map_err(|error| format!("{column}: {error}"))
+    fn parse_required<T>(
+        &self,
+        column: &str,
+        read: impl FnOnce(&str) -> Result<T, String>,
+    ) -> Result<T, String> {
+        read(self.required_text(column)?).map_err(|error| format!("{column}: {error}"))
     }
 
     /// A rate in percent; no economy has had one beyond a thousand that these files would hold.
-    fn percent(&self, column: &str) -> Result<Decimal6, String> {
-        self.read(column, |text| {
+    fn required_percent(&self, column: &str) -> Result<Decimal6, String> {
+        self.parse_required(column, |text| {
             let value = Decimal6::parse(text)?;
             let possible = value.millionths().abs() <= 1_000_000_000;
             if possible { Ok(value) } else { Err(format!("`{text}` is not between -1000 and 1000 percent")) }
@@ -60,45 +64,45 @@ impl FactRow<'_> {
     }
 
     fn optional_percent(&self, column: &str) -> Result<Option<Decimal6>, String> {
-        self.optional(column).map(|_| self.percent(column)).transpose()
+        self.optional_text(column).map(|_| self.required_percent(column)).transpose()
     }
 
     /// A temperature; none outside these bounds was ever measured on Earth's surface by a station.
-    fn fahrenheit(&self, column: &str) -> Result<i16, String> {
-        self.read(column, |text| match text.parse() {
+    fn required_fahrenheit(&self, column: &str) -> Result<i16, String> {
+        self.parse_required(column, |text| match text.parse() {
             Ok(degrees @ -130..=140) => Ok(degrees),
             _ => Err(format!("`{text}` is not a whole number of degrees Fahrenheit between -130 and 140")),
         })
     }
 
     /// A date that no fact carries, but that must be one.
-    fn date(&self, column: &str) -> Result<(), String> {
-        self.read(column, Timestamp::parse_date).map(drop)
+    fn check_date(&self, column: &str) -> Result<(), String> {
+        self.parse_required(column, Timestamp::parse_date).map(drop)
     }
 }
 
 type ReadFact = fn(&FactRow<'_>) -> Result<Fact, String>;
 
 const KINDS: [(&[&str], ReadFact); 8] = [
-    (DECISIONS, decision),
-    (CALENDAR, meeting),
+    (DECISIONS, fomc_decision),
+    (CALENDAR, fomc_meeting),
     (CPI, cpi_print),
     (CPI_CONSENSUS, cpi_consensus),
     (CPI_CALENDAR, cpi_release),
-    (UNEMPLOYMENT, unemployment),
+    (UNEMPLOYMENT, unemployment_rate),
     (HIGH_FORECASTS, high_forecast),
     (OBSERVED_HIGHS, observed_high),
 ];
 
-fn decision(row: &FactRow<'_>) -> Result<Fact, String> {
-    row.date("meeting_date")?;
-    let upper_before = row.percent("target_upper_before")?;
-    let upper_after = row.percent("target_upper_after")?;
-    let change_bp = row.read("change_bp", Decimal6::parse)?;
+fn fomc_decision(row: &FactRow<'_>) -> Result<Fact, String> {
+    row.check_date("meeting_date")?;
+    let upper_before = row.required_percent("target_upper_before")?;
+    let upper_after = row.required_percent("target_upper_after")?;
+    let change_bp = row.parse_required("change_bp", Decimal6::parse)?;
     if (upper_after.millionths() - upper_before.millionths()) * 100 != change_bp.millionths() {
         return Err(format!("change_bp = {change_bp} is not {upper_after} − {upper_before}"));
     }
-    let scheduled = row.read("scheduled", |text| match text {
+    let scheduled = row.parse_required("scheduled", |text| match text {
         "true" => Ok(true),
         "false" => Ok(false),
         _ => Err(format!("`{text}` is neither true nor false")),
@@ -106,14 +110,14 @@ fn decision(row: &FactRow<'_>) -> Result<Fact, String> {
     Ok(Fact::FomcDecision { scheduled, upper_before, upper_after })
 }
 
-fn meeting(row: &FactRow<'_>) -> Result<Fact, String> {
-    row.date("meeting_date")?;
-    Ok(Fact::FomcMeeting { announcement: row.read("announcement_at", Timestamp::parse)? })
+fn fomc_meeting(row: &FactRow<'_>) -> Result<Fact, String> {
+    row.check_date("meeting_date")?;
+    Ok(Fact::FomcMeeting { announcement: row.parse_required("announcement_at", Timestamp::parse)? })
 }
 
 fn cpi_print(row: &FactRow<'_>) -> Result<Fact, String> {
     Ok(Fact::CpiPrint {
-        month: row.read("reference_month", Month::parse)?,
+        month: row.parse_required("reference_month", Month::parse)?,
         yoy: row.optional_percent("yoy")?,
         mom: row.optional_percent("mom")?,
         core_mom: row.optional_percent("core_mom")?,
@@ -122,7 +126,7 @@ fn cpi_print(row: &FactRow<'_>) -> Result<Fact, String> {
 
 fn cpi_consensus(row: &FactRow<'_>) -> Result<Fact, String> {
     Ok(Fact::CpiConsensus {
-        month: row.read("reference_month", Month::parse)?,
+        month: row.parse_required("reference_month", Month::parse)?,
         yoy: row.optional_percent("yoy_consensus")?,
         mom: row.optional_percent("mom_consensus")?,
         core_mom: row.optional_percent("core_mom_consensus")?,
@@ -130,35 +134,43 @@ fn cpi_consensus(row: &FactRow<'_>) -> Result<Fact, String> {
 }
 
 fn cpi_release(row: &FactRow<'_>) -> Result<Fact, String> {
-    let release = row.optional("release_at").map(|_| row.read("release_at", Timestamp::parse)).transpose()?;
-    Ok(Fact::CpiRelease { month: row.read("reference_month", Month::parse)?, release })
+    let release = row
+        .optional_text("release_at")
+        .map(|_| row.parse_required("release_at", Timestamp::parse))
+        .transpose()?;
+    Ok(Fact::CpiRelease { month: row.parse_required("reference_month", Month::parse)?, release })
 }
 
-fn unemployment(row: &FactRow<'_>) -> Result<Fact, String> {
-    Ok(Fact::Unemployment { month: row.read("reference_month", Month::parse)?, rate: row.percent("rate")? })
+fn unemployment_rate(row: &FactRow<'_>) -> Result<Fact, String> {
+    Ok(Fact::Unemployment {
+        month: row.parse_required("reference_month", Month::parse)?,
+        rate: row.required_percent("rate")?,
+    })
 }
 
 fn high_forecast(row: &FactRow<'_>) -> Result<Fact, String> {
-    let lead_hours = row.read("lead_hours", |text| match text.parse() {
+    let lead_hours = row.parse_required("lead_hours", |text| match text.parse() {
         Ok(hours @ 1..=240) => Ok(hours),
         _ => Err(format!("`{text}` is not a whole number of hours between 1 and 240")),
     })?;
-    let (station, day) = (row.read("station", Station::parse)?, row.read("date", Day::parse)?);
-    Ok(Fact::HighForecast { station, day, lead_hours, high: row.fahrenheit("high_f")? })
+    let (station, day) =
+        (row.parse_required("station", Station::parse)?, row.parse_required("date", Day::parse)?);
+    Ok(Fact::HighForecast { station, day, lead_hours, high: row.required_fahrenheit("high_f")? })
 }
 
 fn observed_high(row: &FactRow<'_>) -> Result<Fact, String> {
-    let (station, day) = (row.read("station", Station::parse)?, row.read("date", Day::parse)?);
-    Ok(Fact::ObservedHigh { station, day, high: row.fahrenheit("high_f")? })
+    let (station, day) =
+        (row.parse_required("station", Station::parse)?, row.parse_required("date", Day::parse)?);
+    Ok(Fact::ObservedHigh { station, day, high: row.required_fahrenheit("high_f")? })
 }
 
 /// Reads a facts file, sorted by publication.
 ///
 /// # Errors
 /// Names file and row of the first thing that is wrong.
-pub fn read(file: &Path) -> Result<Vec<(Timestamp, Fact)>, DataError> {
-    let mut reader = open(file)?;
-    let header = header(file, &mut reader)?;
+pub fn read_facts(file: &Path) -> Result<Vec<(Timestamp, Fact)>, DataError> {
+    let mut reader = open_csv(file)?;
+    let header = read_header(file, &mut reader)?;
     let Some((columns, read)) =
         KINDS.into_iter().find(|(columns, _)| header.iter().eq(columns.iter().copied()))
     else {
@@ -171,21 +183,21 @@ pub fn read(file: &Path) -> Result<Vec<(Timestamp, Fact)>, DataError> {
         ));
     };
     let mut facts = each_row(file, &mut reader, columns, |row| {
-        Ok((row.read("published_at", Timestamp::parse)?, read(row)?))
+        Ok((row.parse_required("published_at", Timestamp::parse)?, read(row)?))
     })?;
     facts.sort_by_key(|&(published, _)| published);
     Ok(facts)
 }
 
-/// Writes facts into a folder, a file for each kind, in their order; returns the files. What [`read`] reads of
+/// Writes facts into a folder, a file for each kind, in their order; returns the files. What [`read_facts`] reads of
 /// them are the same facts.
 ///
 /// # Errors
 /// When a file cannot be written.
-pub fn write(folder: &Path, facts: &[(Timestamp, Fact)]) -> Result<Vec<PathBuf>, DataError> {
+pub fn write_facts(folder: &Path, facts: &[(Timestamp, Fact)]) -> Result<Vec<PathBuf>, DataError> {
     let mut files = BTreeMap::new();
     for (published, fact) in facts {
-        let (name, columns, cells) = written(*published, fact);
+        let (name, columns, cells) = fact_as_csv(*published, fact);
         let (_, rows) = files.entry(name).or_insert_with(|| (columns, Vec::new()));
         rows.push([vec![published.to_string()], cells].concat());
     }
@@ -198,7 +210,7 @@ pub fn write(folder: &Path, facts: &[(Timestamp, Fact)]) -> Result<Vec<PathBuf>,
 }
 
 /// The file and the columns of a kind of fact, and one fact's cells after the first.
-fn written(published: Timestamp, fact: &Fact) -> (&'static str, &'static [&'static str], Vec<String>) {
+fn fact_as_csv(published: Timestamp, fact: &Fact) -> (&'static str, &'static [&'static str], Vec<String>) {
     let percent = |figure: Option<Decimal6>| figure.map_or(String::new(), |figure| figure.to_string());
     match *fact {
         Fact::FomcDecision { scheduled, upper_before, upper_after } => {
@@ -209,11 +221,11 @@ fn written(published: Timestamp, fact: &Fact) -> (&'static str, &'static [&'stat
             (
                 "fomc_decisions.csv",
                 DECISIONS,
-                [&[published.date(), scheduled.to_string()], &range[..]].concat(),
+                [&[published.utc_date(), scheduled.to_string()], &range[..]].concat(),
             )
         }
         Fact::FomcMeeting { announcement } => {
-            ("fomc_meetings.csv", CALENDAR, vec![announcement.date(), announcement.to_string()])
+            ("fomc_meetings.csv", CALENDAR, vec![announcement.utc_date(), announcement.to_string()])
         }
         Fact::CpiPrint { month, yoy, mom, core_mom } => {
             let figures = [yoy, mom, core_mom].map(percent);
@@ -270,19 +282,19 @@ pub struct FeeChange {
 /// # Errors
 /// Names file and row of the first thing that is wrong.
 pub fn read_fee_changes(file: &Path) -> Result<Vec<FeeChange>, DataError> {
-    let mut reader = open(file)?;
-    let header = header(file, &mut reader)?;
+    let mut reader = open_csv(file)?;
+    let header = read_header(file, &mut reader)?;
     if !header.iter().eq(FEE_CHANGES.iter().copied()) {
         return Err(DataError::of_file(file, format!("columns must be {}", FEE_CHANGES.join(","))));
     }
     each_row(file, &mut reader, FEE_CHANGES, |row| {
-        let fee_type = row.read("fee_type", |name| {
+        let fee_type = row.parse_required("fee_type", |name| {
             FeeType::from_name(name).ok_or_else(|| format!("`{name}` is no fee type protogen knows"))
         })?;
         Ok(FeeChange {
-            series_ticker: row.text("series_ticker")?.to_owned(),
-            effective_at: row.read("effective_at", Timestamp::parse)?,
-            fees: row.read("fee_multiplier", |text| {
+            series_ticker: row.required_text("series_ticker")?.to_owned(),
+            effective_at: row.parse_required("effective_at", Timestamp::parse)?,
+            fees: row.parse_required("fee_multiplier", |text| {
                 FeeSchedule::with_multiplier(fee_type, Decimal6::parse(text)?)
             })?,
         })
@@ -305,14 +317,14 @@ pub fn write_fee_changes(file: &Path, changes: &[FeeChange]) -> Result<(), DataE
 
 type Reader = csv::Reader<std::fs::File>;
 
-fn open(file: &Path) -> Result<Reader, DataError> {
+fn open_csv(file: &Path) -> Result<Reader, DataError> {
     csv::ReaderBuilder::new()
         .trim(csv::Trim::All)
         .from_path(file)
         .map_err(|error| DataError::of_file(file, format!("cannot be read: {error}")))
 }
 
-fn header(file: &Path, reader: &mut Reader) -> Result<StringRecord, DataError> {
+fn read_header(file: &Path, reader: &mut Reader) -> Result<StringRecord, DataError> {
     let header = reader.headers().cloned();
     let header = header.map_err(|error| DataError::of_file(file, format!("has no header: {error}")))?;
     if header.is_empty() { Err(DataError::of_file(file, "is empty")) } else { Ok(header) }

@@ -25,9 +25,9 @@ fn facts_that_were_written_are_read_as_they_were() {
     // Also at a moment between two microseconds.
     let first = at("2024-02-01T13:30:00Z").just_after();
     let facts = facts.map(|fact| (first, fact));
-    let files = write(folder.path(), &facts).unwrap();
+    let files = write_facts(folder.path(), &facts).unwrap();
     assert_eq!(files.len(), 8, "a file for each kind: {files:?}");
-    let mut again: Vec<_> = files.iter().flat_map(|file| read(file).unwrap()).collect();
+    let mut again: Vec<_> = files.iter().flat_map(|file| read_facts(file).unwrap()).collect();
     for fact in &facts {
         let place = again.iter().position(|found| found == fact);
         again.remove(place.unwrap_or_else(|| panic!("{fact:?} is not among {again:?}")));

@@ -41,7 +41,7 @@ pub enum Problem {
 impl Problem {
     /// Returns the name under which rows with this problem are counted, such as `crossed`.
     #[must_use]
-    pub const fn kind(&self) -> &'static str {
+    pub const fn kind_name(&self) -> &'static str {
         match self {
             Self::Unsorted => "unsorted",
             Self::Missing(_) => "missing_value",
@@ -122,6 +122,6 @@ impl DataError {
 
 impl From<DataError> for GatewayError {
     fn from(error: DataError) -> Self {
-        Self::data(error.to_string())
+        Self::data_error(error.to_string())
     }
 }

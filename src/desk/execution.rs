@@ -166,7 +166,7 @@ impl ExecutionEngine {
 
     /// Makes an order of what the risk manager approved, appends it to `commands` and follows it until it
     /// ends.
-    pub fn submit(
+    pub fn submit_order(
         &mut self,
         market: MarketId,
         strategy: StrategyId,
@@ -186,7 +186,7 @@ impl ExecutionEngine {
             side: approved.side(),
             action: approved.action(),
             contracts: approved.contracts(),
-            limit: approved.limit(),
+            limit: approved.limit_price(),
             time_in_force,
         };
         let previous = self.markets.insert(market, id);
@@ -197,7 +197,7 @@ impl ExecutionEngine {
                 order,
                 strategy,
                 purpose,
-                reserved: approved.reserve(),
+                reserved: approved.cash_to_reserve(),
                 filled: Contracts::ZERO,
                 cancelling: false,
                 resends: 0,
@@ -210,11 +210,11 @@ impl ExecutionEngine {
 
     /// Asks for the rest of a market's order back, once. One that waits to be sent again is nowhere: it is
     /// over, and its remains are handed over.
-    pub fn cancel(&mut self, market: MarketId, commands: &mut Vec<Command>) -> Option<OpenOrder> {
+    pub fn cancel_in_market(&mut self, market: MarketId, commands: &mut Vec<Command>) -> Option<OpenOrder> {
         let order = self.open.get_mut(self.markets.get(&market)?)?;
         if order.resend_at.is_some() {
             let id = order.order.id;
-            return self.closed(id);
+            return self.close_order(id);
         }
         if !std::mem::replace(&mut order.cancelling, true) {
             commands.push(Command::Cancel { order: order.order.id, market });
@@ -223,7 +223,7 @@ impl ExecutionEngine {
     }
 
     /// Matches a fill with its order.
-    pub fn filled(&mut self, fill: &Fill) -> Matched {
+    pub fn match_fill(&mut self, fill: &Fill) -> Matched {
         if !self.trades_seen.insert(fill.trade) {
             return Matched::Duplicate;
         }
@@ -241,20 +241,20 @@ impl ExecutionEngine {
         let reserved = spent.min(open.reserved);
         open.reserved -= reserved;
         let (order, strategy, purpose) = (open.order, open.strategy, open.purpose);
-        let complete = if open.filled == order.contracts { self.closed(order.id) } else { None };
+        let complete = if open.filled == order.contracts { self.close_order(order.id) } else { None };
         Matched::Order { order, strategy, purpose, reserved, complete }
     }
 
     /// An order is over; hands over its remains.
-    pub fn closed(&mut self, order: OrderId) -> Option<OpenOrder> {
+    pub fn close_order(&mut self, order: OrderId) -> Option<OpenOrder> {
         let open = self.open.remove(&order)?;
         self.markets.remove(&open.order.market);
-        self.schedule();
+        self.update_resend_due();
         Some(open)
     }
 
     /// The exchange was too busy for an order. Returns whether it will be sent again.
-    pub fn busy(&mut self, order: OrderId, now: Timestamp) -> bool {
+    pub fn schedule_resend(&mut self, order: OrderId, now: Timestamp) -> bool {
         let Some(open) = self.open.get_mut(&order) else {
             return false;
         };
@@ -264,7 +264,7 @@ impl ExecutionEngine {
         let pause = ExecutionSettings::BACKOFF.times(1 << open.resends.min(16));
         open.resends += 1;
         open.resend_at = Some(now + pause);
-        self.schedule();
+        self.update_resend_due();
         true
     }
 
@@ -276,7 +276,7 @@ impl ExecutionEngine {
 
     /// Sends what is due again, under the same id.
     #[inline]
-    pub fn resend(&mut self, now: Timestamp, commands: &mut Vec<Command>) {
+    pub fn resend_due_orders(&mut self, now: Timestamp, commands: &mut Vec<Command>) {
         if self.resend_due.is_none_or(|due| due > now) {
             return;
         }
@@ -286,10 +286,10 @@ impl ExecutionEngine {
                 commands.push(Command::Submit(open.order));
             }
         }
-        self.schedule();
+        self.update_resend_due();
     }
 
-    fn schedule(&mut self) {
+    fn update_resend_due(&mut self) {
         self.resend_due = self.open.values().filter_map(|open| open.resend_at).min();
     }
 }

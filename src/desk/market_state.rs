@@ -34,13 +34,13 @@ pub struct MarketState {
 impl MarketState {
     /// Returns the event this market belongs to; exposure is capped by event.
     #[must_use]
-    pub fn event(&self) -> EventId {
+    pub fn event_id(&self) -> EventId {
         self.market.event
     }
 
     /// Returns the series this market belongs to; fees and an exposure cap go by series.
     #[must_use]
-    pub fn series(&self) -> SeriesId {
+    pub fn series_id(&self) -> SeriesId {
         self.market.series
     }
 }
@@ -67,29 +67,31 @@ impl MarketStates {
     /// Applies what the exchange said. Events of markets that were never listed are not applied;
     /// returns whether it was.
     #[inline]
-    pub fn apply(&mut self, at: Timestamp, event: &MarketEvent) -> bool {
+    pub fn apply_event(&mut self, at: Timestamp, event: &MarketEvent) -> bool {
         match event {
-            MarketEvent::Listed(market) => self.list(market),
+            MarketEvent::Listed(market) => self.list_market(market),
             MarketEvent::Fees { series, fees } => {
-                let affected = self.books.iter_mut().flatten().filter(|book| book.series() == *series);
+                let affected = self.books.iter_mut().flatten().filter(|book| book.series_id() == *series);
                 affected.for_each(|book| book.fees = *fees);
                 true
             }
             // Decisions look at the best prices alone.
-            MarketEvent::Depth { market, .. } => self.change(*market, |_| {}),
-            MarketEvent::Quote { market, quote } => self.change(*market, |book| {
+            MarketEvent::Depth { market, .. } => self.update_market(*market, |_| {}),
+            MarketEvent::Quote { market, quote } => self.update_market(*market, |book| {
                 book.quote = *quote;
                 book.quoted_at = Some(at);
                 book.twice_mid = quote.twice_mid().or(book.twice_mid);
             }),
-            MarketEvent::Gap { market } => self.change(*market, |book| book.quoted_at = None),
-            MarketEvent::Status { market, status } => self.change(*market, |book| {
+            MarketEvent::Gap { market } => self.update_market(*market, |book| book.quoted_at = None),
+            MarketEvent::Status { market, status } => self.update_market(*market, |book| {
                 if book.status != MarketStatus::Settled {
                     book.status = *status;
                 }
             }),
-            MarketEvent::CloseTime { market, close } => self.change(*market, |book| book.close_time = *close),
-            MarketEvent::Settled { market, value } => self.change(*market, |book| {
+            MarketEvent::CloseTime { market, close } => {
+                self.update_market(*market, |book| book.close_time = *close)
+            }
+            MarketEvent::Settled { market, value } => self.update_market(*market, |book| {
                 book.status = MarketStatus::Settled;
                 book.settled = Some(*value);
             }),
@@ -98,10 +100,10 @@ impl MarketStates {
 
     /// Marks a market in which the account holds something that is not ours.
     pub fn set_unmanaged(&mut self, market: MarketId) {
-        self.change(market, |book| book.unmanaged = true);
+        self.update_market(market, |book| book.unmanaged = true);
     }
 
-    fn list(&mut self, market: &Arc<Market>) -> bool {
+    fn list_market(&mut self, market: &Arc<Market>) -> bool {
         let index = market.id.index();
         if self.books.len() <= index {
             self.books.resize(index + 1, None);
@@ -128,7 +130,7 @@ impl MarketStates {
     }
 
     #[inline]
-    fn change(&mut self, market: MarketId, change: impl FnOnce(&mut MarketState)) -> bool {
+    fn update_market(&mut self, market: MarketId, change: impl FnOnce(&mut MarketState)) -> bool {
         match self.books.get_mut(market.index()) {
             Some(Some(book)) => {
                 change(book);

@@ -165,29 +165,29 @@ impl Desk {
         assert!(input.at >= self.now, "time does not go back");
         self.now = input.at;
         self.counts.inputs += 1;
-        if self.risk.equity.advance(self.now) {
+        if self.risk.equity.advance_time(self.now) {
             self.note_equity(out);
         }
         let changed = match &input.value {
             Input::Market(event) => self.apply_market(event, out),
-            Input::Fact(fact) => self.learn(fact),
+            Input::Fact(fact) => self.learn_fact(fact),
             Input::Venue(event) => {
                 self.apply_venue(event, out);
                 false
             }
             Input::Control(control) => {
-                self.steer(control, out);
+                self.apply_control(control, out);
                 false
             }
             Input::Wake => !self.scanner.is_immediate(),
         };
-        self.execution.resend(self.now, &mut out.commands);
+        self.execution.resend_due_orders(self.now, &mut out.commands);
         let scan = match input.value {
             Input::Wake => self.scan_due().is_some_and(|due| due <= self.now),
             _ => changed && self.scanner.is_immediate(),
         };
         if scan {
-            self.scan(out);
+            self.scan_markets(out);
         }
     }
 
@@ -195,12 +195,12 @@ impl Desk {
     /// no order sees, because another of its market comes before. Whoever knows that may tell a desk just this of it.
     #[inline]
     pub fn mark_to_mid(&mut self, market: MarketId, twice_mid: u16) {
-        self.mark(market, Some(twice_mid));
+        self.mark_position(market, Some(twice_mid));
     }
 
     #[inline]
-    fn mark(&mut self, market: MarketId, twice_mid: Option<u16>) {
-        if self.positions.mark(market, twice_mid) {
+    fn mark_position(&mut self, market: MarketId, twice_mid: Option<u16>) {
+        if self.positions.mark_position(market, twice_mid) {
             self.refresh_equity();
         }
     }
@@ -209,12 +209,12 @@ impl Desk {
     #[must_use]
     #[inline]
     pub fn next_wake(&self) -> Option<Timestamp> {
-        earlier(self.scan_due(), self.execution.resend_due())
+        earlier_time(self.scan_due(), self.execution.resend_due())
     }
 
     #[inline]
     fn scan_due(&self) -> Option<Timestamp> {
-        earlier(self.scanner.due(), self.stop_due)
+        earlier_time(self.scanner.queue_due(), self.stop_due)
     }
 
     /// Works out when the scanner has to look at a time stop. To be called when positions or scans change.
@@ -226,17 +226,17 @@ impl Desk {
     /// Returns whether something a scan looks at changed.
     #[inline]
     fn apply_market(&mut self, event: &MarketEvent, out: &mut Output) -> bool {
-        if !self.books.apply(self.now, event) {
+        if !self.books.apply_event(self.now, event) {
             self.counts.unlisted += 1;
             return false;
         }
         match event {
-            MarketEvent::Listed(market) => self.scanner.list(market),
+            MarketEvent::Listed(market) => self.scanner.record_coverage(market),
             MarketEvent::Quote { market, .. } => {
-                self.scanner.changed(*market, self.now);
+                self.scanner.queue_market(*market, self.now);
                 let book = self.books.get(*market).expect("a quote was applied to its book");
                 let twice_mid = book.twice_mid;
-                self.mark(*market, twice_mid);
+                self.mark_position(*market, twice_mid);
                 return true;
             }
             MarketEvent::Settled { market, value } => self.paid_out(*market, *value, out),
@@ -250,35 +250,35 @@ impl Desk {
     }
 
     /// Returns whether a strategy uses the fact.
-    fn learn(&mut self, fact: &Fact) -> bool {
+    fn learn_fact(&mut self, fact: &Fact) -> bool {
         let mut used = false;
         self.facts.push((self.now, *fact));
         for seat in &mut self.seats {
             used |= seat.strategy.learn(fact, self.now) == Learned::Used;
         }
         if used {
-            self.scanner.all_changed(&self.books, self.now);
+            self.scanner.queue_quoted_markets(&self.books, self.now);
         }
         used
     }
 
     /// One scan: estimates, then exits, then entries.
-    fn scan(&mut self, out: &mut Output) {
+    fn scan_markets(&mut self, out: &mut Output) {
         let mut markets = std::mem::take(&mut self.scan_list);
         let mut pending = std::mem::take(&mut self.pending);
-        self.scanner.take(self.now, &mut markets);
+        self.scanner.take_queued_markets(self.now, &mut markets);
         // Only a stop that is due has been tried by this scan.
         let stop = self.positions.time_stop().filter(|&stop| stop <= self.now);
         self.time_stop_tried = stop.or(self.time_stop_tried);
         for &market in &markets {
-            self.estimate(market, &mut pending);
+            self.collect_estimates(market, &mut pending);
         }
         for item in &mut pending {
             item.decided = self.exit_if_inverted(item, out);
         }
         self.exit_overdue(out);
         for item in pending.iter().filter(|item| !item.decided) {
-            let (verdict, edge) = self.consider(item, out);
+            let (verdict, edge) = self.decide_on_estimate(item, out);
             self.record_evaluation(item, verdict, edge, out);
         }
         pending.clear();
@@ -289,7 +289,7 @@ impl Desk {
 
     /// Asks every strategy for its belief in a market; of a market that is no longer entered, only the
     /// strategy that holds it.
-    fn estimate(&mut self, market: MarketId, pending: &mut Vec<PendingEvaluation>) {
+    fn collect_estimates(&mut self, market: MarketId, pending: &mut Vec<PendingEvaluation>) {
         let Some(book) = self.books.get(market) else {
             return;
         };
@@ -297,7 +297,7 @@ impl Desk {
             return;
         }
         let owner = self.positions.get(market).map(|position| position.strategy);
-        let enterable = self.scanner.allows(book, self.now);
+        let enterable = self.scanner.allows_entry(book, self.now);
         let view = MarketView {
             market: &book.market,
             quote: &book.quote,
@@ -323,13 +323,13 @@ impl Desk {
     fn exit_if_inverted(&mut self, item: &PendingEvaluation, out: &mut Output) -> bool {
         let book = self.books.get(item.market).expect("an evaluated market is listed");
         let owned = self.positions.get(item.market).is_some_and(|held| held.strategy == item.strategy);
-        if !owned || !self.positions.inverted(book, item.estimate.probability) {
+        if !owned || !self.positions.is_edge_inverted(book, item.estimate.probability) {
             return false;
         }
         let edge = best_side(item.estimate.probability, &book.quote, book.fees);
         self.withdraw_entry(item.market, out);
         let reason = Arc::clone(&item.estimate.reason);
-        let verdict = match self.exit(item.market, ExitReason::EdgeInverted, reason, out) {
+        let verdict = match self.exit_position(item.market, ExitReason::EdgeInverted, reason, out) {
             Ok(order) => Verdict::Exited(order),
             Err(refusal) => Verdict::Refused(refusal),
         };
@@ -341,15 +341,16 @@ impl Desk {
         if self.positions.time_stop().is_none_or(|stop| stop > self.now) {
             return;
         }
-        let overdue: Vec<MarketId> = self.positions.overdue(self.now).collect();
+        let overdue: Vec<MarketId> = self.positions.overdue_markets(self.now).collect();
         for market in overdue {
             self.withdraw_entry(market, out);
             // A refusal here is not final: the next scan tries again.
-            let _refused = self.exit(market, ExitReason::TimeStop, "held longer than allowed".into(), out);
+            let _refused =
+                self.exit_position(market, ExitReason::TimeStop, "held longer than allowed".into(), out);
         }
     }
 
-    fn exit(
+    fn exit_position(
         &mut self,
         market: MarketId,
         reason: ExitReason,
@@ -363,15 +364,19 @@ impl Desk {
         let holding = position.holding();
         let approved = self.risk.approve_exit(book, holding, limit, order_open, self.now)?;
         let (strategy, purpose) = (holding.strategy, Purpose::Exit(reason));
-        Ok(self.send(Intent { market, strategy, purpose, reason: words }, &approved, out))
+        Ok(self.reserve_and_submit(Intent { market, strategy, purpose, reason: words }, &approved, out))
     }
 
     /// Decides on an estimate: nothing, a refusal, or an order.
-    fn consider(&mut self, item: &PendingEvaluation, out: &mut Output) -> (Verdict, Option<Opportunity>) {
+    fn decide_on_estimate(
+        &mut self,
+        item: &PendingEvaluation,
+        out: &mut Output,
+    ) -> (Verdict, Option<Opportunity>) {
         let book = self.books.get(item.market).expect("an evaluated market is listed");
         let best = best_side(item.estimate.probability, &book.quote, book.fees);
         let min_edge = self.seats[item.strategy.index()].min_edge;
-        let opportunity = best.filter(|best| best.net_edge.reaches(min_edge));
+        let opportunity = best.filter(|best| best.net_edge.is_at_least(min_edge));
         let limit = opportunity
             .and_then(|found| self.execution.settings().entry_limit(&book.market, &book.quote, found.side));
         self.withdraw_if_changed(item, opportunity.map(|found| found.side).zip(limit), out);
@@ -388,11 +393,11 @@ impl Desk {
             limit,
             holding: self.positions.get(item.market).map(positions::Position::holding),
             order_open: self.execution.in_market(item.market).is_some(),
-            scanned: self.scanner.allows(book, self.now),
+            scanned: self.scanner.allows_entry(book, self.now),
             free_cash: self.ledger.free_cash(),
             now: self.now,
         };
-        match self.risk.approve(&ask) {
+        match self.risk.approve_entry(&ask) {
             Err(refusal) => (Verdict::Refused(refusal), best),
             Ok(approved) => {
                 let conviction =
@@ -403,7 +408,7 @@ impl Desk {
                     purpose: Purpose::Enter(conviction),
                     reason: Arc::clone(&item.estimate.reason),
                 };
-                let order = self.send(intent, &approved, out);
+                let order = self.reserve_and_submit(intent, &approved, out);
                 (Verdict::Ordered(order), best)
             }
         }
@@ -435,7 +440,7 @@ impl Desk {
     }
 
     fn take_back(&mut self, market: MarketId, out: &mut Output) {
-        if let Some(remains) = self.execution.cancel(market, &mut out.commands) {
+        if let Some(remains) = self.execution.cancel_in_market(market, &mut out.commands) {
             self.finish_order(&remains, OrderEnd::Rejected(RejectReason::NeverSent), out);
         }
     }
@@ -450,13 +455,13 @@ impl Desk {
     }
 
     /// Reserves the worst case, sends the order, writes it down.
-    fn send(&mut self, intent: Intent, approved: &Approved, out: &mut Output) -> OrderId {
+    fn reserve_and_submit(&mut self, intent: Intent, approved: &Approved, out: &mut Output) -> OrderId {
         let Intent { market, strategy, purpose, reason } = intent;
         let book = self.books.get(market).expect("a traded market is listed");
-        let reserve = approved.reserve();
-        self.ledger.reserve(reserve);
-        self.risk.exposure.change(book, reserve);
-        let order = self.execution.submit(market, strategy, approved, purpose, &mut out.commands);
+        let reserve = approved.cash_to_reserve();
+        self.ledger.reserve_cash(reserve);
+        self.risk.exposure.adjust_exposure(book, reserve);
+        let order = self.execution.submit_order(market, strategy, approved, purpose, &mut out.commands);
         out.records.push(Record::Order(OrderPlaced { at: self.now, strategy, order, reserve, reason }));
         order.id
     }
@@ -486,7 +491,7 @@ impl Desk {
     }
 
     fn refresh_equity(&mut self) {
-        self.risk.equity.update(self.ledger.cash() + self.positions.marked());
+        self.risk.equity.update_equity(self.ledger.total_cash() + self.positions.marked_value());
     }
 
     /// Writes equity down if it changed since it last was.
@@ -502,11 +507,11 @@ impl Desk {
     pub fn equity_point(&self) -> EquityPoint {
         EquityPoint {
             at: self.now,
-            cash: self.ledger.cash(),
+            cash: self.ledger.total_cash(),
             exposure: self.risk.exposure.total(),
             equity: self.risk.equity.equity(),
             peak: self.risk.equity.peak(),
-            scale: self.risk.scale(),
+            scale: self.risk.drawdown_scale(),
         }
     }
 
@@ -536,7 +541,7 @@ impl Desk {
 
     /// Returns the double-entry ledger with the balances of cash, holdings, fees and result.
     #[must_use]
-    pub const fn ledger(&self) -> &Ledger {
+    pub const fn cash_ledger(&self) -> &Ledger {
         &self.ledger
     }
 
@@ -548,7 +553,7 @@ impl Desk {
 
     /// Markets as the desk knows them.
     #[must_use]
-    pub const fn books(&self) -> &MarketStates {
+    pub const fn market_states(&self) -> &MarketStates {
         &self.books
     }
 
@@ -559,7 +564,7 @@ impl Desk {
 }
 
 /// The earlier of two moments that may not be.
-fn earlier(one: Option<Timestamp>, other: Option<Timestamp>) -> Option<Timestamp> {
+fn earlier_time(one: Option<Timestamp>, other: Option<Timestamp>) -> Option<Timestamp> {
     match (one, other) {
         (Some(one), Some(other)) => Some(one.min(other)),
         (one, other) => one.or(other),
@@ -569,7 +574,7 @@ fn earlier(one: Option<Timestamp>, other: Option<Timestamp>) -> Option<Timestamp
 /// The market's price of a side: its mid, or the executable price where one side is missing.
 fn market_price(book: &MarketState, opportunity: &Opportunity) -> Probability {
     match book.quote.mid() {
-        Some(mid) => opportunity.side.probability(mid),
+        Some(mid) => opportunity.side.probability_from_yes(mid),
         None => Probability::from_ppm(u32::from(opportunity.price.get()) * 100).unwrap_or(Probability::ONE),
     }
 }

@@ -14,7 +14,7 @@ impl Edge {
     /// Returns the edge of buying, `belief − cost`: what a contract is believed to pay above its cost with
     /// fee.
     #[must_use]
-    pub fn between(belief: Probability, cost: UnitCost) -> Self {
+    pub fn of_buying(belief: Probability, cost: UnitCost) -> Self {
         Self(i64::from(belief.ppm()) * UnitCost::PER_PPM - cost.tenth_nanos())
     }
 
@@ -26,7 +26,7 @@ impl Edge {
 
     /// Whether it is at least `fraction` of a dollar.
     #[must_use]
-    pub fn reaches(self, fraction: Fraction) -> bool {
+    pub fn is_at_least(self, fraction: Fraction) -> bool {
         self.0 >= i64::from(fraction.ppm()) * UnitCost::PER_PPM
     }
 
@@ -64,8 +64,8 @@ pub fn best_side(belief_in_yes: Probability, quote: &Quote, fees: FeeSchedule) -
     let candidate = |side: Side| {
         let price = quote.ask_of(side)?;
         let cost = fees.unit_cost(price);
-        let belief = side.probability(belief_in_yes);
-        Some(Opportunity { side, price, cost, belief, net_edge: Edge::between(belief, cost) })
+        let belief = side.probability_from_yes(belief_in_yes);
+        Some(Opportunity { side, price, cost, belief, net_edge: Edge::of_buying(belief, cost) })
     };
     match (candidate(Side::Yes), candidate(Side::No)) {
         (Some(yes), Some(no)) => Some(if no.net_edge > yes.net_edge { no } else { yes }),
@@ -93,8 +93,8 @@ mod tests {
             best_side(belief(250_000), &quote(Some(4_400), Some(4_600)), FeeSchedule::STANDARD).unwrap();
         assert_eq!((best.side, best.price.get()), (Side::No, 5_600));
         assert_eq!(best.net_edge.tenth_nanos(), 1_727_520_000);
-        assert!(best.net_edge.reaches(Fraction::from_ppm(172_752).unwrap()));
-        assert!(!best.net_edge.reaches(Fraction::from_ppm(172_753).unwrap()));
+        assert!(best.net_edge.is_at_least(Fraction::from_ppm(172_752).unwrap()));
+        assert!(!best.net_edge.is_at_least(Fraction::from_ppm(172_753).unwrap()));
     }
 
     #[test]
@@ -111,6 +111,6 @@ mod tests {
         // Selling at 0.54 brings 0.54 − 0.07 × 0.54 × 0.46 = 0.522612; against a belief of 0.52 that is 0.002612.
         let proceeds = FeeSchedule::STANDARD.unit_proceeds(Price::new(5_400).unwrap());
         assert_eq!(Edge::of_selling(proceeds, belief(520_000)).ppm(), 2_612);
-        assert!(!Edge::of_selling(proceeds, belief(522_613)).reaches(Fraction::ZERO));
+        assert!(!Edge::of_selling(proceeds, belief(522_613)).is_at_least(Fraction::ZERO));
     }
 }

@@ -148,7 +148,7 @@ impl PositionTracker {
 
     /// Worth of all positions at their marks.
     #[must_use]
-    pub const fn marked(&self) -> Money {
+    pub const fn marked_value(&self) -> Money {
         self.marked
     }
 
@@ -159,7 +159,13 @@ impl PositionTracker {
     }
 
     /// Books a purchase. Returns whether it opened the position.
-    pub fn bought(&mut self, at: Timestamp, book: &MarketState, entry: EntryContext, fill: &Fill) -> bool {
+    pub fn apply_purchase(
+        &mut self,
+        at: Timestamp,
+        book: &MarketState,
+        entry: EntryContext,
+        fill: &Fill,
+    ) -> bool {
         let EntryContext { strategy, side, conviction } = entry;
         let market = book.market.id;
         let cost = fill.price * fill.contracts;
@@ -196,26 +202,37 @@ impl PositionTracker {
         if opened {
             self.schedule_stop();
         }
-        self.mark(market, book.twice_mid);
+        self.mark_position(market, book.twice_mid);
         opened
     }
 
     /// Books a sale of some or all contracts held, and returns what left the position.
-    pub fn sold(&mut self, at: Timestamp, book: &MarketState, fill: &Fill, reason: ExitReason) -> Reduction {
+    pub fn apply_sale(
+        &mut self,
+        at: Timestamp,
+        book: &MarketState,
+        fill: &Fill,
+        reason: ExitReason,
+    ) -> Reduction {
         let (contracts, fee) = (fill.contracts, fill.fee);
-        self.reduce(at, book, Leaving { contracts, proceeds: fill.price * contracts, fee, reason })
+        self.reduce_position(at, book, Leaving { contracts, proceeds: fill.price * contracts, fee, reason })
     }
 
     /// Books a settlement; `None` if nothing was held. `value` is what YES paid.
-    pub fn settled(&mut self, at: Timestamp, book: &MarketState, value: Price) -> Option<(Money, Reduction)> {
+    pub fn apply_settlement(
+        &mut self,
+        at: Timestamp,
+        book: &MarketState,
+        value: Price,
+    ) -> Option<(Money, Reduction)> {
         let position = self.get(book.market.id)?;
-        let (contracts, paid) = (position.contracts, position.side.price(value));
+        let (contracts, paid) = (position.contracts, position.side.price_from_yes(value));
         let proceeds = paid * contracts;
         let leaving = Leaving { contracts, proceeds, fee: Money::ZERO, reason: ExitReason::Resolved };
-        Some((proceeds, self.reduce(at, book, leaving)))
+        Some((proceeds, self.reduce_position(at, book, leaving)))
     }
 
-    fn reduce(&mut self, at: Timestamp, book: &MarketState, leaving: Leaving) -> Reduction {
+    fn reduce_position(&mut self, at: Timestamp, book: &MarketState, leaving: Leaving) -> Reduction {
         let Leaving { contracts, proceeds, fee, reason } = leaving;
         let market = book.market.id;
         let held = self.positions.get_mut(market.index()).and_then(Option::as_mut);
@@ -231,12 +248,12 @@ impl PositionTracker {
         position.fees += fee;
         position.exit_reason = reason;
         let emptied = position.contracts.is_zero();
-        self.mark(market, book.twice_mid);
-        let trade = emptied.then(|| self.remove(at, market));
+        self.mark_position(market, book.twice_mid);
+        let trade = emptied.then(|| self.remove_position(at, market));
         Reduction { basis, at_stake: basis + entry_fees, trade }
     }
 
-    fn remove(&mut self, at: Timestamp, market: MarketId) -> Trade {
+    fn remove_position(&mut self, at: Timestamp, market: MarketId) -> Trade {
         let position = self.positions[market.index()].take().expect("an emptied position was open");
         self.open.remove(&market);
         self.schedule_stop();
@@ -265,7 +282,7 @@ impl PositionTracker {
     /// Values the position of a market anew, by bid plus ask of its latest two-sided quote. Returns whether there
     /// is one.
     #[inline]
-    pub fn mark(&mut self, market: MarketId, twice_mid: Option<u16>) -> bool {
+    pub fn mark_position(&mut self, market: MarketId, twice_mid: Option<u16>) -> bool {
         let Some(Some(position)) = self.positions.get_mut(market.index()) else {
             return false;
         };
@@ -286,19 +303,19 @@ impl PositionTracker {
 
     /// Whether the position in `book` should be sold because its edge turned against it.
     #[must_use]
-    pub fn inverted(&self, book: &MarketState, belief_in_yes: Probability) -> bool {
+    pub fn is_edge_inverted(&self, book: &MarketState, belief_in_yes: Probability) -> bool {
         let Some(position) = self.get(book.market.id) else {
             return false;
         };
         let Some(bid) = book.quote.bid_of(position.side) else {
             return false;
         };
-        let belief = position.side.probability(belief_in_yes);
-        Edge::of_selling(book.fees.unit_proceeds(bid), belief).reaches(self.settings.inversion)
+        let belief = position.side.probability_from_yes(belief_in_yes);
+        Edge::of_selling(book.fees.unit_proceeds(bid), belief).is_at_least(self.settings.inversion)
     }
 
     /// Markets whose positions have been held too long.
-    pub fn overdue(&self, now: Timestamp) -> impl Iterator<Item = MarketId> {
+    pub fn overdue_markets(&self, now: Timestamp) -> impl Iterator<Item = MarketId> {
         let limit = self.settings.max_holding;
         self.iter()
             .filter(move |(_, position)| now.since(position.opened_at) >= limit)

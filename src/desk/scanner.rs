@@ -26,7 +26,7 @@ pub struct ScannerSettings {
 impl ScannerSettings {
     /// Whether a market is looked at at all.
     #[must_use]
-    pub fn covers(&self, market: &Market) -> bool {
+    pub fn covers_market(&self, market: &Market) -> bool {
         let listed = |list: &[String], name: &str| list.is_empty() || list.iter().any(|item| item == name);
         listed(&self.series, &market.series_ticker) && listed(&self.categories, &market.category)
     }
@@ -61,23 +61,23 @@ impl Scanner {
     /// From here on other settings hold.
     pub fn reconfigure(&mut self, settings: ScannerSettings, books: &MarketStates) {
         self.settings = settings;
-        books.iter().for_each(|book| self.list(&book.market));
+        books.iter().for_each(|book| self.record_coverage(&book.market));
         self.due = self.due.map(|due| due.min(self.next_scan(due)));
     }
 
     /// Notes whether the settings cover a market that was listed, or listed anew.
-    pub fn list(&mut self, market: &Market) {
+    pub fn record_coverage(&mut self, market: &Market) {
         let index = market.id.index();
         if self.covered.len() <= index {
             self.covered.resize(index + 1, false);
             self.waiting.resize(index + 1, false);
         }
-        self.covered[index] = self.settings.covers(market);
+        self.covered[index] = self.settings.covers_market(market);
     }
 
     /// Queues a market for the next scan if the settings cover it and it does not wait already.
     #[inline]
-    pub fn changed(&mut self, market: MarketId, now: Timestamp) {
+    pub fn queue_market(&mut self, market: MarketId, now: Timestamp) {
         let index = market.index();
         if self.covered.get(index) == Some(&true) && !self.waiting[index] {
             self.waiting[index] = true;
@@ -89,9 +89,9 @@ impl Scanner {
     }
 
     /// A fact that a model uses became public: every quoted market is looked at again.
-    pub fn all_changed(&mut self, books: &MarketStates, now: Timestamp) {
+    pub fn queue_quoted_markets(&mut self, books: &MarketStates, now: Timestamp) {
         for book in books.iter().filter(|book| book.quoted_at.is_some() && book.settled.is_none()) {
-            self.changed(book.market.id, now);
+            self.queue_market(book.market.id, now);
         }
     }
 
@@ -104,7 +104,7 @@ impl Scanner {
     /// When the waiting markets are due; `None` if none waits.
     #[must_use]
     #[inline]
-    pub const fn due(&self) -> Option<Timestamp> {
+    pub const fn queue_due(&self) -> Option<Timestamp> {
         self.due
     }
 
@@ -119,7 +119,7 @@ impl Scanner {
     }
 
     /// Hands over the waiting markets in market order.
-    pub fn take(&mut self, now: Timestamp, into: &mut Vec<MarketId>) {
+    pub fn take_queued_markets(&mut self, now: Timestamp, into: &mut Vec<MarketId>) {
         self.last_scan = Some(now);
         self.due = None;
         into.clear();
@@ -132,7 +132,7 @@ impl Scanner {
 
     /// Whether a market may be entered now.
     #[must_use]
-    pub fn allows(&self, book: &MarketState, now: Timestamp) -> bool {
+    pub fn allows_entry(&self, book: &MarketState, now: Timestamp) -> bool {
         let enough_time = book.close_time.since(now) >= self.settings.min_time_to_close;
         let volume = book.quote.volume.unwrap_or(Contracts::ZERO);
         enough_time && volume >= self.settings.min_volume

@@ -26,37 +26,40 @@ impl Desk {
         match event {
             VenueEvent::Accepted { order, .. } => {
                 if !self.execution.iter().any(|open| open.order.id == *order) {
-                    self.discrepancy(format!("an unknown order {} was accepted", order.0), out);
+                    self.halt_on_discrepancy(format!("an unknown order {} was accepted", order.0), out);
                 }
             }
             VenueEvent::Filled(fill) => self.apply_fill(fill, out),
             VenueEvent::Closed { order, reason } => self.end_order(*order, OrderEnd::Closed(*reason), out),
             VenueEvent::Rejected { order, reason } => {
-                let again = *reason == RejectReason::Busy && self.execution.busy(*order, self.now);
+                let again = *reason == RejectReason::Busy && self.execution.schedule_resend(*order, self.now);
                 if !again {
                     self.end_order(*order, OrderEnd::Rejected(*reason), out);
                 }
             }
-            VenueEvent::Unexplained { detail } => self.discrepancy(detail.clone(), out),
+            VenueEvent::Unexplained { detail } => self.halt_on_discrepancy(detail.clone(), out),
         }
     }
 
     fn apply_fill(&mut self, fill: &Fill, out: &mut Output) {
-        if let Some(problem) = self.unbookable(fill) {
+        if let Some(problem) = self.unbookable_reason(fill) {
             let (trade, order) = (fill.trade, fill.order.0);
-            return self.discrepancy(format!("trade {trade} of order {order} is not booked: {problem}"), out);
+            return self.halt_on_discrepancy(
+                format!("trade {trade} of order {order} is not booked: {problem}"),
+                out,
+            );
         }
-        match self.execution.filled(fill) {
+        match self.execution.match_fill(fill) {
             Matched::Duplicate => {}
             Matched::Unknown => {
                 let detail = format!(
                     "trade {} of {} contracts at {} belongs to no open order {}",
                     fill.trade, fill.contracts, fill.price, fill.order.0
                 );
-                self.discrepancy(detail, out);
+                self.halt_on_discrepancy(detail, out);
             }
             Matched::Order { order, purpose: Purpose::Exit(_), complete, .. }
-                if !self.holds(&order, fill) =>
+                if !self.holds_sold_contracts(&order, fill) =>
             {
                 if let Some(remains) = complete {
                     self.finish_order(&remains, OrderEnd::Filled, out);
@@ -65,31 +68,22 @@ impl Desk {
                     "trade {} sold {} contracts that were no longer held; order {}",
                     fill.trade, fill.contracts, fill.order.0
                 );
-                self.discrepancy(detail, out);
+                self.halt_on_discrepancy(detail, out);
             }
             Matched::Order { order, strategy, purpose, reserved, complete } => {
                 self.compare_fee(&order, fill, out);
                 out.records.push(Record::Fill(FillBooked { at: self.now, order, fill: *fill }));
                 match purpose {
                     Purpose::Enter(conviction) => {
-                        let book = self.books.get(order.market).expect("an order's market is listed");
-                        let cost = fill.price * fill.contracts;
-                        self.ledger.buy(cost, fill.fee, reserved);
-                        self.risk.exposure.change(book, cost + fill.fee - reserved);
                         let entry = EntryContext { strategy, side: order.side, conviction };
-                        let opened = self.positions.bought(self.now, book, entry, fill);
-                        if opened {
-                            let (belief, price) = (conviction.belief, conviction.market_price);
-                            let (event, market) = (book.event(), order.market);
-                            self.risk.switch(strategy).entered(event, market, order.side, belief, price);
-                        }
+                        self.book_purchase(order.market, entry, fill, reserved);
                     }
                     Purpose::Exit(reason) => {
                         debug_assert!(order.action == Action::Sell, "exits sell");
                         let book = self.books.get(order.market).expect("an order's market is listed");
-                        let gone = self.positions.sold(self.now, book, fill, reason);
-                        self.ledger.close(gone.basis, fill.price * fill.contracts, fill.fee);
-                        self.risk.exposure.change(book, -gone.at_stake);
+                        let gone = self.positions.apply_sale(self.now, book, fill, reason);
+                        self.ledger.post_proceeds(gone.basis, fill.price * fill.contracts, fill.fee);
+                        self.risk.exposure.adjust_exposure(book, -gone.at_stake);
                         self.close_trade(gone.trade, out);
                     }
                 }
@@ -104,14 +98,27 @@ impl Desk {
                 self.refresh_equity();
                 self.note_equity(out);
                 if self.ledger.free_cash() < Money::ZERO {
-                    self.discrepancy("the exchange charged more than was set aside".into(), out);
+                    self.halt_on_discrepancy("the exchange charged more than was set aside".into(), out);
                 }
             }
         }
     }
 
+    /// Books the purchase of a fill, for which `reserved` was set aside: ledger, exposure, position, kill switch.
+    fn book_purchase(&mut self, market: MarketId, entry: EntryContext, fill: &Fill, reserved: Money) {
+        let book = self.books.get(market).expect("an order's market is listed");
+        let cost = fill.price * fill.contracts;
+        self.ledger.post_purchase(cost, fill.fee, reserved);
+        self.risk.exposure.adjust_exposure(book, cost + fill.fee - reserved);
+        if self.positions.apply_purchase(self.now, book, entry, fill) {
+            let EntryContext { strategy, side, conviction } = entry;
+            let (belief, price) = (conviction.belief, conviction.market_price);
+            self.risk.kill_switch_mut(strategy).record_entry(book.event_id(), market, side, belief, price);
+        }
+    }
+
     /// Why a fill cannot be booked without breaking what always holds of our books; `None` if it can.
-    fn unbookable(&self, fill: &Fill) -> Option<String> {
+    fn unbookable_reason(&self, fill: &Fill) -> Option<String> {
         let (price, contracts, fee) = (fill.price, fill.contracts, fill.fee);
         if !contracts.is_positive() {
             // It belongs to no order.
@@ -130,7 +137,7 @@ impl Desk {
     }
 
     /// Whether what a sale says it sold is still held.
-    fn holds(&self, order: &Order, fill: &Fill) -> bool {
+    fn holds_sold_contracts(&self, order: &Order, fill: &Fill) -> bool {
         self.positions
             .get(order.market)
             .is_some_and(|held| held.side == order.side && held.contracts >= fill.contracts)
@@ -141,7 +148,7 @@ impl Desk {
         let fees = self.books.get(order.market).expect("an order's market is listed").fees;
         let role = if fill.taker { Role::Taker } else { Role::Maker };
         let ours = fees.trade_fee(role, fill.price, fill.contracts);
-        let slack = self.risk.limits().fee_rounding.slack();
+        let slack = self.risk.limits().fee_rounding.fee_tolerance();
         if fill.fee > ours + slack || fill.fee + slack < ours {
             let detail = format!(
                 "trade {} of order {} cost a fee of {}, by our formula {ours}",
@@ -153,13 +160,13 @@ impl Desk {
 
     fn end_order(&mut self, order: OrderId, end: OrderEnd, out: &mut Output) {
         // The end of an order that was already over says nothing new.
-        if let Some(remains) = self.execution.closed(order) {
+        if let Some(remains) = self.execution.close_order(order) {
             self.finish_order(&remains, end, out);
             let sold = remains.order.action == Action::Sell;
             if let Some(value) = self.books.get(remains.order.market).and_then(|book| book.settled)
                 && sold
             {
-                self.settle(remains.order.market, value, out);
+                self.settle_market(remains.order.market, value, out);
             }
         }
     }
@@ -169,25 +176,25 @@ impl Desk {
     pub(super) fn paid_out(&mut self, market: MarketId, value: Price, out: &mut Output) {
         let selling = |open: &OpenOrder| open.order.action == Action::Sell;
         if !self.execution.in_market(market).is_some_and(selling) {
-            self.settle(market, value, out);
+            self.settle_market(market, value, out);
         }
     }
 
     pub(super) fn finish_order(&mut self, remains: &OpenOrder, end: OrderEnd, out: &mut Output) {
         let book = self.books.get(remains.order.market).expect("an order's market is listed");
-        self.ledger.release(remains.reserved);
-        self.risk.exposure.change(book, -remains.reserved);
+        self.ledger.release_cash(remains.reserved);
+        self.risk.exposure.adjust_exposure(book, -remains.reserved);
         let (order, filled) = (remains.order.id, remains.filled);
         out.records.push(Record::OrderDone(OrderDone { at: self.now, order, filled, end }));
     }
 
     /// Positions in a market that paid out become cash, and the evidence is counted.
-    fn settle(&mut self, market: MarketId, value: Price, out: &mut Output) {
+    fn settle_market(&mut self, market: MarketId, value: Price, out: &mut Output) {
         out.records.push(Record::Settled(Settled { at: self.now, market, value }));
         let book = self.books.get(market).expect("a settled market is listed");
-        if let Some((proceeds, gone)) = self.positions.settled(self.now, book, value) {
-            self.ledger.close(gone.basis, proceeds, Money::ZERO);
-            self.risk.exposure.change(book, -gone.at_stake);
+        if let Some((proceeds, gone)) = self.positions.apply_settlement(self.now, book, value) {
+            self.ledger.post_proceeds(gone.basis, proceeds, Money::ZERO);
+            self.risk.exposure.adjust_exposure(book, -gone.at_stake);
             self.close_trade(gone.trade, out);
             self.schedule_stop();
             self.refresh_equity();
@@ -195,7 +202,7 @@ impl Desk {
         }
         for index in 0..self.seats.len() {
             let strategy = StrategyId(u8::try_from(index).expect("at most 255 strategies"));
-            let verdict = self.risk.switch(strategy).settled(market, value);
+            let verdict = self.risk.kill_switch_mut(strategy).record_settlement(market, value);
             self.halt_strategy(strategy, verdict, out);
         }
     }
@@ -206,7 +213,7 @@ impl Desk {
         };
         let (strategy, win) = (trade.strategy, trade.is_win());
         out.records.push(Record::Trade(trade));
-        let verdict = self.risk.switch(strategy).closed(win);
+        let verdict = self.risk.kill_switch_mut(strategy).record_closed_position(win);
         self.halt_strategy(strategy, verdict, out);
     }
 
@@ -221,7 +228,7 @@ impl Desk {
     }
 
     /// The exchange's account differs from ours: written down, and no new positions until it is explained.
-    fn discrepancy(&mut self, detail: String, out: &mut Output) {
+    fn halt_on_discrepancy(&mut self, detail: String, out: &mut Output) {
         out.records.push(Record::Discrepancy(Discrepancy { at: self.now, detail: detail.clone() }));
         self.halt_trading(HaltRule::Discrepancy, detail, out);
     }

@@ -10,14 +10,14 @@ use super::risk::trading_halt::HaltRule;
 use super::{Desk, DeskSettings, StrategySlot, StrategyState};
 
 impl Desk {
-    pub(super) fn steer(&mut self, control: &Control, out: &mut Output) {
+    pub(super) fn apply_control(&mut self, control: &Control, out: &mut Output) {
         match control {
             Control::Halt { reason } => self.halt_trading(HaltRule::Owner, reason.clone(), out),
             Control::SessionHalt { reason } => self.halt_trading(HaltRule::Exchange, reason.clone(), out),
             Control::Resume { strategy, reason } => {
                 match strategy {
                     Some(strategy) if strategy.index() < self.seats.len() => {
-                        self.risk.switch(*strategy).resume();
+                        self.risk.kill_switch_mut(*strategy).lift_halt();
                     }
                     Some(_) => return,
                     None => self.risk.resume_trading(),
@@ -72,13 +72,13 @@ impl Desk {
         self.scanner.reconfigure(settings.scanner, &self.books);
         self.execution.reconfigure(settings.execution);
         self.positions.reconfigure(settings.exits);
-        self.scanner.all_changed(&self.books, self.now);
+        self.scanner.queue_quoted_markets(&self.books, self.now);
         self.schedule_stop();
     }
 
     /// Everything that became public so far, in order, with when the desk was told.
     #[must_use]
-    pub fn facts(&self) -> &[(Timestamp, crate::domain::Fact)] {
+    pub fn published_facts(&self) -> &[(Timestamp, crate::domain::Fact)] {
         &self.facts
     }
 

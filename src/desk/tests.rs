@@ -221,7 +221,7 @@ fn the_contract_s_example_from_quote_to_ledger() {
     // reserved: 1 769 × 0.57 = 1 008.33; fee 0.07 × 1 769 × 0.57 × 0.43 = 30.350733 → 30.3508;
     // 99 more fills × 0.0001 = 0.0099
     let reserved = dollars("1008.33") + dollars("30.3508") + dollars("0.0099");
-    assert_eq!(bench.desk.ledger().free_cash(), dollars("10000") - reserved);
+    assert_eq!(bench.desk.cash_ledger().free_cash(), dollars("10000") - reserved);
     assert_eq!(bench.desk.risk().exposure.total(), reserved);
     // 100 filled at 0.56: cost 56, fee 0.07 × 100 × 0.56 × 0.44 = 1.7248; the rest is withdrawn
     let id = order.id;
@@ -235,7 +235,7 @@ fn the_contract_s_example_from_quote_to_ledger() {
         taker: true,
     }));
     bench.venue(VenueEvent::Closed { order: id, reason: CloseReason::NothingOnOffer });
-    assert_eq!(bench.desk.ledger().free_cash(), dollars("9942.2752"));
+    assert_eq!(bench.desk.cash_ledger().free_cash(), dollars("9942.2752"));
     assert_eq!(bench.desk.risk().exposure.total(), dollars("57.7248"));
     // marked at 1 − 0.45: 10 000 − 57.7248 + 55
     assert_eq!(bench.desk.equity_point().equity, dollars("9997.2752"));
@@ -283,7 +283,7 @@ fn nothing_is_bought_on_credit() {
     // … but 10 000 − 18 923 × 0.5175 = 207.3475 of cash pay for 400: 207 + 0.0099; 401 would be 207.5274
     assert_eq!(whole(bench.order()), 400);
     bench.buy_all();
-    assert!(bench.desk.ledger().free_cash() >= Money::ZERO);
+    assert!(bench.desk.cash_ledger().free_cash() >= Money::ZERO);
     bench.quote(4, 48, 50);
     assert_eq!(bench.refusal(), Refusal::FreeCash);
 }
@@ -474,7 +474,7 @@ fn what_cannot_be_traded_is_refused_with_its_reason() {
         let order = bench.order();
         bench.venue(VenueEvent::Closed { order: order.id, reason: CloseReason::NothingOnOffer });
         bench.step(Input::Market(MarketEvent::Gap { market: MarketId(0) }));
-        bench.desk.scanner.changed(MarketId(0), bench.desk.now);
+        bench.desk.scanner.queue_market(MarketId(0), bench.desk.now);
         bench.step(Input::Fact(Fact::FomcMeeting { announcement: Timestamp::from_nanos(0) }));
     });
     assert_eq!(gap, Refusal::StaleQuote);
@@ -550,7 +550,7 @@ fn a_busy_exchange_gets_the_same_order_again_until_patience_ends() {
     bench.venue(busy);
     let end = OrderEnd::Rejected(RejectReason::Busy);
     assert!(matches!(&bench.out.records[..], [Record::OrderDone(done)] if done.end == end));
-    assert_eq!(bench.desk.ledger().free_cash(), dollars("10000"));
+    assert_eq!(bench.desk.cash_ledger().free_cash(), dollars("10000"));
 }
 
 #[test]
@@ -568,7 +568,7 @@ fn a_resting_order_is_taken_back_when_it_is_no_longer_wanted() {
     bench.quote(0, 57, 60);
     assert!(bench.out.commands.is_empty(), "asked once");
     bench.venue(VenueEvent::Closed { order: order.id, reason: CloseReason::Cancelled });
-    assert_eq!(bench.desk.ledger().free_cash(), dollars("10000"));
+    assert_eq!(bench.desk.cash_ledger().free_cash(), dollars("10000"));
 }
 
 #[test]
@@ -581,7 +581,7 @@ fn an_order_that_waits_to_be_sent_again_is_taken_back_at_once() {
     bench.venue(VenueEvent::Rejected { order, reason: RejectReason::Busy });
     bench.quote(0, 57, 59);
     assert_eq!((bench.out.commands.len(), bench.desk.next_wake()), (0, None), "it is nowhere");
-    assert_eq!(bench.desk.ledger().free_cash(), dollars("10000"));
+    assert_eq!(bench.desk.cash_ledger().free_cash(), dollars("10000"));
 }
 
 #[test]

@@ -30,13 +30,13 @@ impl Month {
 
     /// How many months this one is after `earlier`.
     #[must_use]
-    pub const fn since(self, earlier: Self) -> i32 {
+    pub const fn months_since(self, earlier: Self) -> i32 {
         self.0 - earlier.0
     }
 
     /// The month `months` earlier.
     #[must_use]
-    pub const fn back(self, months: i32) -> Self {
+    pub const fn months_earlier(self, months: i32) -> Self {
         Self(self.0 - months)
     }
 }
@@ -70,7 +70,7 @@ impl Day {
 
 impl fmt::Display for Day {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&Timestamp::start_of_utc_day(self.0).date())
+        f.write_str(&Timestamp::start_of_utc_day(self.0).utc_date())
     }
 }
 
@@ -196,8 +196,8 @@ mod tests {
     #[test]
     fn months_step_over_the_turn_of_the_year() {
         let month = Month::parse("2024-03").unwrap();
-        assert_eq!(month.back(6).to_string(), "2023-09");
-        assert_eq!(month.since(month.back(6)), 6);
+        assert_eq!(month.months_earlier(6).to_string(), "2023-09");
+        assert_eq!(month.months_since(month.months_earlier(6)), 6);
         for bad in ["2024", "2024-13", "24-01", "2024-00", "x-y"] {
             assert!(Month::parse(bad).is_err(), "{bad:?} was accepted");
         }

@@ -70,7 +70,7 @@ impl FeeRounding {
     /// The most a fill's fee may differ from the unrounded formula's ceiling: one step of the rounding, and
     /// for whole cents the rebate of an earlier one too.
     #[must_use]
-    pub const fn slack(self) -> Money {
+    pub const fn fee_tolerance(self) -> Money {
         match self {
             Self::Centicent => Money::from_micros(CENTICENT),
             Self::Cent | Self::CentPerFill => Money::from_micros(2 * CENT),
@@ -213,7 +213,7 @@ impl FeeAccumulator {
     /// The net fee of one fill: trade fee, plus the rounding of the balance, minus a rebate due.
     ///
     /// `revenue` is what the fill brings before fees, negative for a purchase.
-    pub fn charge(&mut self, rounding: FeeRounding, revenue: Money, trade_fee: Money) -> Money {
+    pub fn charge_fill(&mut self, rounding: FeeRounding, revenue: Money, trade_fee: Money) -> Money {
         let precision = match rounding {
             FeeRounding::Centicent => CENTICENT,
             FeeRounding::Cent => CENT,
@@ -286,7 +286,7 @@ mod tests {
         let mut accumulator = FeeAccumulator::default();
         let mut charge = || {
             let (revenue, fee) = (Money::from_micros(-55_000), Money::from_micros(8_500));
-            accumulator.charge(FeeRounding::Cent, revenue, fee).to_string()
+            accumulator.charge_fill(FeeRounding::Cent, revenue, fee).to_string()
         };
         assert_eq!([charge(), charge(), charge()], ["0.015", "0.005", "0.015"]);
     }
@@ -294,7 +294,11 @@ mod tests {
     #[test]
     fn other_roundings() {
         let charge = |rounding, revenue, fee| {
-            FeeAccumulator::default().charge(rounding, Money::from_micros(revenue), Money::from_micros(fee))
+            FeeAccumulator::default().charge_fill(
+                rounding,
+                Money::from_micros(revenue),
+                Money::from_micros(fee),
+            )
         };
         // whole cents and whole contracts never leave a rounding fee at centicent precision
         assert_eq!(charge(FeeRounding::Centicent, -520_000, 17_500).to_string(), "0.0175");
@@ -344,7 +348,7 @@ mod tests {
             let charged: Money = parts.iter().map(|&part| {
                 let contracts = Contracts::whole(part);
                 let fee = FeeSchedule::STANDARD.trade_fee(Role::Taker, price(raw), contracts);
-                accumulator.charge(rounding, -(price(raw) * contracts), fee)
+                accumulator.charge_fill(rounding, -(price(raw) * contracts), fee)
             }).sum();
             prop_assert!(charged >= Money::ZERO);
             prop_assert!(charged <= FeeSchedule::STANDARD.worst_fee(rounding, price(raw), total));

@@ -60,7 +60,7 @@ pub enum Strike {
 impl Strike {
     /// Whether `value` settles the market YES; `None` where the condition is not numeric.
     #[must_use]
-    pub fn pays(self, value: Decimal6) -> Option<bool> {
+    pub fn pays_yes(self, value: Decimal6) -> Option<bool> {
         match self {
             Self::Greater(floor) => Some(value > floor),
             Self::GreaterOrEqual(floor) => Some(value >= floor),
@@ -139,11 +139,11 @@ mod tests {
     #[test]
     fn strikes_are_strict_where_the_exchange_says_so() {
         let at = |text| Decimal6::parse(text).unwrap();
-        assert_eq!(Strike::Greater(at("4.25")).pays(at("4.25")), Some(false));
-        assert_eq!(Strike::GreaterOrEqual(at("4.25")).pays(at("4.25")), Some(true));
-        assert_eq!(Strike::Less(at("0")).pays(at("0")), Some(false));
-        assert_eq!(Strike::LessOrEqual(at("0")).pays(at("0")), Some(true));
-        assert_eq!(Strike::Between(at("84"), at("85")).pays(at("85")), Some(true));
-        assert_eq!(Strike::Other.pays(at("1")), None);
+        assert_eq!(Strike::Greater(at("4.25")).pays_yes(at("4.25")), Some(false));
+        assert_eq!(Strike::GreaterOrEqual(at("4.25")).pays_yes(at("4.25")), Some(true));
+        assert_eq!(Strike::Less(at("0")).pays_yes(at("0")), Some(false));
+        assert_eq!(Strike::LessOrEqual(at("0")).pays_yes(at("0")), Some(true));
+        assert_eq!(Strike::Between(at("84"), at("85")).pays_yes(at("85")), Some(true));
+        assert_eq!(Strike::Other.pays_yes(at("1")), None);
     }
 }

@@ -19,7 +19,7 @@ pub enum Side {
 impl Side {
     /// A YES price seen from this side.
     #[must_use]
-    pub fn price(self, yes: Price) -> Price {
+    pub fn price_from_yes(self, yes: Price) -> Price {
         match self {
             Self::Yes => yes,
             Self::No => yes.complement(),
@@ -28,7 +28,7 @@ impl Side {
 
     /// The probability that this side wins, from that of YES.
     #[must_use]
-    pub fn probability(self, yes: Probability) -> Probability {
+    pub fn probability_from_yes(self, yes: Probability) -> Probability {
         match self {
             Self::Yes => yes,
             Self::No => yes.complement(),

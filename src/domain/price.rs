@@ -22,18 +22,22 @@ pub struct Price(NonZero<u16>);
 
 impl Price {
     /// $0: what a losing contract pays.
-    pub const ZERO: Self = Self::at(0);
+    pub const ZERO: Self = Self::from_ten_thousandths(0);
     /// $1: what a winning contract pays.
-    pub const ONE: Self = Self::at(10_000);
+    pub const ONE: Self = Self::from_ten_thousandths(10_000);
 
-    const fn at(ten_thousandths: u16) -> Self {
+    const fn from_ten_thousandths(ten_thousandths: u16) -> Self {
         Self(NonZero::<u16>::MIN.saturating_add(ten_thousandths))
     }
 
     /// A price from ten-thousandths of a dollar, or `None` above $1.
     #[must_use]
     pub const fn new(ten_thousandths: u16) -> Option<Self> {
-        if ten_thousandths <= Self::ONE.get() { Some(Self::at(ten_thousandths)) } else { None }
+        if ten_thousandths <= Self::ONE.get() {
+            Some(Self::from_ten_thousandths(ten_thousandths))
+        } else {
+            None
+        }
     }
 
     /// Ten-thousandths of a dollar, `0..=10_000`.
@@ -45,19 +49,19 @@ impl Price {
     /// The same price from the other side of the contract, `1 − p`.
     #[must_use]
     pub const fn complement(self) -> Self {
-        Self::at(Self::ONE.get() - self.get())
+        Self::from_ten_thousandths(Self::ONE.get() - self.get())
     }
 
     /// This price plus `by`, at most $1.
     #[must_use]
     pub fn raised_by(self, by: Self) -> Self {
-        Self::at((self.get() + by.get()).min(Self::ONE.get()))
+        Self::from_ten_thousandths((self.get() + by.get()).min(Self::ONE.get()))
     }
 
     /// This price minus `by`, at least $0.
     #[must_use]
     pub fn lowered_by(self, by: Self) -> Self {
-        Self::at(self.get().saturating_sub(by.get()))
+        Self::from_ten_thousandths(self.get().saturating_sub(by.get()))
     }
 }
 
@@ -162,7 +166,7 @@ impl PriceGrid {
             let reach = top.min(band.end.get()) - band.start.get();
             band.start.get() + reach - reach % band.step.get()
         });
-        fine.chain([cent]).max().filter(|&best| best > 0).map(Price::at)
+        fine.chain([cent]).max().filter(|&best| best > 0).map(Price::from_ten_thousandths)
     }
 
     /// The lowest valid price at or above `price`.
@@ -175,7 +179,7 @@ impl PriceGrid {
             let candidate = band.start.get() + reach;
             (candidate <= band.end.get() && candidate > 0).then_some(candidate)
         });
-        fine.chain([cent]).min().filter(|&best| best < Price::ONE.get()).map(Price::at)
+        fine.chain([cent]).min().filter(|&best| best < Price::ONE.get()).map(Price::from_ten_thousandths)
     }
 
     /// [`floor`](Self::floor) for a price of `side`; the grid itself is one of YES prices.

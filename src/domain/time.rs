@@ -134,7 +134,7 @@ impl Timestamp {
 
     /// The UTC date, `2024-01-31`.
     #[must_use]
-    pub fn date(self) -> String {
+    pub fn utc_date(self) -> String {
         let text = self.to_string();
         text.split('T').next().unwrap_or_default().to_owned()
     }
@@ -294,7 +294,7 @@ mod tests {
     fn reads_and_prints_utc() {
         let at = Timestamp::parse("2024-01-31T14:00:00-05:00").unwrap();
         assert_eq!(at.to_string(), "2024-01-31T19:00:00Z");
-        assert_eq!(at.date(), "2024-01-31");
+        assert_eq!(at.utc_date(), "2024-01-31");
         assert_eq!(at.year_month(), (2024, 1));
         assert!(Timestamp::parse("yesterday").is_err());
         for bad in ["2024-02-30", "2024-01-31T10:00:00", "20240131"] {

@@ -39,12 +39,12 @@ pub enum GatewayErrorKind {
 
 impl GatewayError {
     /// Makes an error of the exchange or the connection to it ([`GatewayErrorKind::Venue`]).
-    pub fn venue(message: impl Into<String>) -> Self {
+    pub fn venue_error(message: impl Into<String>) -> Self {
         Self { kind: GatewayErrorKind::Venue, message: message.into() }
     }
 
     /// Makes an error of data that cannot be used ([`GatewayErrorKind::Data`]).
-    pub fn data(message: impl Into<String>) -> Self {
+    pub fn data_error(message: impl Into<String>) -> Self {
         Self { kind: GatewayErrorKind::Data, message: message.into() }
     }
 }
@@ -154,12 +154,12 @@ pub trait Venue {
     fn observe(&mut self, _seen: &Stamped<Input>) {}
 
     /// When it will answer next by itself.
-    fn due(&self) -> Option<Timestamp> {
+    fn next_answer_time(&self) -> Option<Timestamp> {
         None
     }
 
     /// Its next answer, if one is due.
-    fn take(&mut self) -> Option<Stamped<Input>> {
+    fn take_due_answer(&mut self) -> Option<Stamped<Input>> {
         None
     }
 }
@@ -181,17 +181,17 @@ impl<F: Feed, V: Venue> EventSource<F, V> {
     #[inline]
     pub fn next(&mut self, until: Option<Timestamp>) -> Result<Next<Stamped<Input>>, GatewayError> {
         loop {
-            let answer = self.venue.due().filter(|&due| until.is_none_or(|until| due <= until));
+            let answer = self.venue.next_answer_time().filter(|&due| until.is_none_or(|until| due <= until));
             let before_answer = answer.map(Timestamp::just_before).or(until);
             let next = self.feed.next(before_answer)?;
             match (next, answer) {
                 (Next::Item(input), _) => return Ok(Next::Item(input)),
                 // When the feed has ended nothing else can happen, so what is still on its way arrives.
-                (Next::End, _) if self.venue.due().is_some() => {}
+                (Next::End, _) if self.venue.next_answer_time().is_some() => {}
                 (Next::Due, Some(_)) => {}
                 (next, _) => return Ok(next),
             }
-            if let Some(input) = self.venue.take() {
+            if let Some(input) = self.venue.take_due_answer() {
                 return Ok(Next::Item(input));
             }
         }

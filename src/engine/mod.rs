@@ -157,7 +157,7 @@ impl<F: Feed, V: Venue, J: Journal> Engine<F, V, J> {
                 }
                 Next::End => break,
             };
-            self.take(&input)?;
+            self.process_input(&input)?;
             watch(input.at, &self.desk);
         }
         Ok(())
@@ -168,9 +168,9 @@ impl<F: Feed, V: Venue, J: Journal> Engine<F, V, J> {
     /// # Errors
     /// What feed, venue or journal report.
     #[inline]
-    pub fn tell(&mut self, input: &Stamped<Input>) -> Result<(), EngineError> {
+    pub fn inject_input(&mut self, input: &Stamped<Input>) -> Result<(), EngineError> {
         self.catch_up(input.at)?;
-        self.take(input)
+        self.process_input(input)
     }
 
     /// Lets all happen that is due before an input of this moment: the venue's answers, and wakes before it.
@@ -179,12 +179,12 @@ impl<F: Feed, V: Venue, J: Journal> Engine<F, V, J> {
     /// What feed, venue or journal report.
     #[inline]
     pub fn catch_up(&mut self, at: Timestamp) -> Result<(), EngineError> {
-        let answers = |venue: &V| venue.due().is_some_and(|due| due <= at);
+        let answers = |venue: &V| venue.next_answer_time().is_some_and(|due| due <= at);
         if answers(&self.session.venue) || self.desk.next_wake().is_some_and(|wake| wake < at) {
             self.run_until(Some(at.just_before()), |_, _| {})?;
             while answers(&self.session.venue) {
-                if let Some(answer) = self.session.venue.take() {
-                    self.take(&answer)?;
+                if let Some(answer) = self.session.venue.take_due_answer() {
+                    self.process_input(&answer)?;
                 }
             }
         }
@@ -192,7 +192,7 @@ impl<F: Feed, V: Venue, J: Journal> Engine<F, V, J> {
     }
 
     #[inline]
-    fn take(&mut self, input: &Stamped<Input>) -> Result<(), EngineError> {
+    fn process_input(&mut self, input: &Stamped<Input>) -> Result<(), EngineError> {
         self.session.venue.observe(input);
         if let Input::Control(Control::Refit { scenario }) = &input.value {
             let (settings, seats) = (self.reconfigure)(scenario).map_err(EngineError::Refit)?;

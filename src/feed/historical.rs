@@ -14,7 +14,7 @@ use crate::event::{Input, MarketEvent, Stamped};
 
 use crate::dataset::DataError;
 use crate::dataset::data_set::DataSet;
-use crate::dataset::facts::{read, read_fee_changes};
+use crate::dataset::facts::{read_facts, read_fee_changes};
 use crate::dataset::read::catalogue::{Catalogue, read_markets};
 use crate::dataset::read::decode::FilePlan;
 use crate::dataset::read::row_event::RowEvent;
@@ -50,7 +50,7 @@ enum Scheduled {
 }
 
 impl Scheduled {
-    const fn rank(&self) -> u8 {
+    const fn tie_break_rank(&self) -> u8 {
         match self {
             Self::Listed(_) | Self::Redefined(_) => 0,
             Self::Fees(..) => 1,
@@ -62,7 +62,7 @@ impl Scheduled {
 
     /// Whether it comes before quotes of the same moment.
     const fn before_quotes(&self) -> bool {
-        self.rank() < 3
+        self.tie_break_rank() < 3
     }
 }
 
@@ -91,10 +91,14 @@ impl HistoricalFeed {
         settings: &HistoricalSettings<'_>,
         covers: impl Fn(&Market) -> bool,
     ) -> Result<Self, DataError> {
-        Self::read(settings, covers).map_err(|error| named(settings.data, error))
+        Self::load_from_settings(settings, covers)
+            .map_err(|error| error_with_source_path(settings.data, error))
     }
 
-    fn read(settings: &HistoricalSettings<'_>, covers: impl Fn(&Market) -> bool) -> Result<Self, DataError> {
+    fn load_from_settings(
+        settings: &HistoricalSettings<'_>,
+        covers: impl Fn(&Market) -> bool,
+    ) -> Result<Self, DataError> {
         let window = settings.window;
         let files: Vec<(&Path, _)> = settings
             .data
@@ -102,7 +106,7 @@ impl HistoricalFeed {
             .map(|set| Ok((set.markets.as_path(), read_markets(&set.markets)?)))
             .collect::<Result<_, DataError>>()?;
         let mut catalogue = Catalogue::new(files, window, covers)?;
-        let mut timeline = lifecycle(&catalogue, window);
+        let mut timeline = lifecycle_timeline(&catalogue, window);
         for file in settings.data.iter().filter_map(|set| set.fee_changes.as_ref()) {
             for change in read_fee_changes(file)? {
                 if let Some(&series) = catalogue.series.get(&change.series_ticker) {
@@ -111,10 +115,10 @@ impl HistoricalFeed {
             }
         }
         for file in settings.facts {
-            timeline.extend(read(file)?.into_iter().map(|(at, fact)| (at, Scheduled::Fact(fact))));
+            timeline.extend(read_facts(file)?.into_iter().map(|(at, fact)| (at, Scheduled::Fact(fact))));
         }
         timeline.retain(|&(at, _)| at <= window.end);
-        timeline.sort_by_key(|(at, item)| (*at, item.rank()));
+        timeline.sort_by_key(|(at, item)| (*at, item.tie_break_rank()));
         let tickers = std::mem::take(&mut catalogue.tickers);
         let plans: Vec<FilePlan> = settings
             .data
@@ -123,7 +127,7 @@ impl HistoricalFeed {
             .map(|file| FilePlan::new(file, &tickers, window))
             .collect::<Result<_, _>>()?;
         let (plans, idle): (Vec<_>, Vec<_>) = plans.into_iter().partition(|plan| plan.rows > 0);
-        settings.data.iter().try_for_each(|set| set.fetch(&plans))?;
+        settings.data.iter().try_for_each(|set| set.fetch_row_groups(&plans))?;
         let passed_over = idle.into_iter().map(|plan| plan.file).collect();
         let rows = plans.iter().map(|plan| plan.rows).sum();
         Ok(Self {
@@ -154,7 +158,7 @@ impl HistoricalFeed {
 
     /// Snapshot rows that will be looked at.
     #[must_use]
-    pub const fn rows(&self) -> u64 {
+    pub const fn rows_to_read(&self) -> u64 {
         self.rows
     }
 
@@ -166,11 +170,11 @@ impl HistoricalFeed {
 
     /// Returns the number of bad snapshot rows skipped so far, by kind of problem.
     #[must_use]
-    pub fn skipped(&self) -> BTreeMap<&'static str, u64> {
-        self.snapshots.skipped().map(|(kind, skipped)| (kind, skipped.count)).collect()
+    pub fn skipped_by_kind(&self) -> BTreeMap<&'static str, u64> {
+        self.snapshots.skipped_by_kind().map(|(kind, skipped)| (kind, skipped.count)).collect()
     }
 
-    fn scheduled(&mut self) -> Option<Stamped<Input>> {
+    fn next_scheduled_input(&mut self) -> Option<Stamped<Input>> {
         let (at, item) = *self.timeline.get(self.next)?;
         self.next += 1;
         let status = |market, status| MarketEvent::Status { market, status };
@@ -192,7 +196,7 @@ impl HistoricalFeed {
     }
 
     /// What a recording has between quotes.
-    fn event(&mut self, at: Timestamp, market: MarketId, event: RowEvent) -> MarketEvent {
+    fn apply_row_event(&mut self, at: Timestamp, market: MarketId, event: RowEvent) -> MarketEvent {
         match event {
             RowEvent::Gap => MarketEvent::Gap { market },
             RowEvent::Status(status) => MarketEvent::Status { market, status },
@@ -212,8 +216,9 @@ impl HistoricalFeed {
         }
         let (at, item) = (close.max(now), Scheduled::Closed(market));
         if at <= self.end {
-            let before =
-                |&(other, known): &(Timestamp, Scheduled)| (other, known.rank()) <= (at, item.rank());
+            let before = |&(other, known): &(Timestamp, Scheduled)| {
+                (other, known.tie_break_rank()) <= (at, item.tie_break_rank())
+            };
             let place = self.next + self.timeline[self.next..].partition_point(before);
             self.timeline.insert(place, (at, item));
         }
@@ -222,13 +227,13 @@ impl HistoricalFeed {
     /// What stands behind the snapshot that comes next. Out of the way of data without levels.
     #[cold]
     #[inline(never)]
-    fn depth(&mut self, at: Option<Timestamp>) -> Option<Stamped<Input>> {
+    fn take_depth_input(&mut self, at: Option<Timestamp>) -> Option<Stamped<Input>> {
         let (market, depth) = self.snapshots.take_depth()?;
         at.map(|at| Stamped { at, value: Input::Market(MarketEvent::Depth { market, depth }) })
     }
 
     #[inline]
-    fn quote(&self, snapshot: &Snapshot) -> Quote {
+    fn quote_with_assumptions(&self, snapshot: &Snapshot) -> Quote {
         let quote = snapshot.quote;
         match (self.half_spread, quote.recorded_mid.or(quote.last)) {
             (Some(half_spread), Some(middle)) if quote.bid.is_none() && quote.ask.is_none() => {
@@ -244,11 +249,11 @@ impl HistoricalFeed {
 }
 
 /// An error in the names of those who gave the data.
-fn named(sets: &[DataSet], error: DataError) -> DataError {
-    sets.iter().fold(error, |error, set| set.named(error))
+fn error_with_source_path(sets: &[DataSet], error: DataError) -> DataError {
+    sets.iter().fold(error, |error, set| set.error_with_source_path(error))
 }
 
-fn lifecycle(catalogue: &Catalogue, window: Window) -> Vec<(Timestamp, Scheduled)> {
+fn lifecycle_timeline(catalogue: &Catalogue, window: Window) -> Vec<(Timestamp, Scheduled)> {
     let mut timeline = Vec::with_capacity(catalogue.markets.len() * 3);
     let redefined = catalogue.redefined.iter().enumerate();
     timeline.extend(redefined.map(|(place, &(at, _))| (at, Scheduled::Redefined(place))));
@@ -269,7 +274,7 @@ impl Feed for HistoricalFeed {
     #[inline]
     fn next(&mut self, until: Option<Timestamp>) -> Result<Next<Stamped<Input>>, GatewayError> {
         let scheduled = self.timeline.get(self.next).map(|(at, item)| (*at, item.before_quotes()));
-        let quoted = self.snapshots.peek().map_err(|error| named(&self.sets, error))?;
+        let quoted = self.snapshots.peek().map_err(|error| error_with_source_path(&self.sets, error))?;
         let quoted = quoted.map(|snapshot| snapshot.at);
         let first_scheduled = match (scheduled, quoted) {
             (None, None) => return Ok(Next::End),
@@ -283,18 +288,18 @@ impl Feed for HistoricalFeed {
         }
         if !first_scheduled
             && self.snapshots.has_levels()
-            && let Some(depth) = self.depth(at)
+            && let Some(depth) = self.take_depth_input(at)
         {
             return Ok(Next::Item(depth));
         }
         let input = if first_scheduled {
-            self.scheduled()
+            self.next_scheduled_input()
         } else {
-            self.snapshots.take().map(|snapshot| {
+            self.snapshots.take_snapshot().map(|snapshot| {
                 let market = snapshot.market;
                 let event = match snapshot.event {
-                    None => MarketEvent::Quote { market, quote: self.quote(&snapshot) },
-                    Some(event) => self.event(snapshot.at, market, event),
+                    None => MarketEvent::Quote { market, quote: self.quote_with_assumptions(&snapshot) },
+                    Some(event) => self.apply_row_event(snapshot.at, market, event),
                 };
                 Stamped { at: snapshot.at, value: Input::Market(event) }
             })

@@ -88,7 +88,7 @@ impl LiveFeed {
             ended: false,
         };
         for (at, fact) in facts {
-            feed.plan(at, Input::Fact(fact));
+            feed.plan_input(at, Input::Fact(fact));
         }
         feed
     }
@@ -106,27 +106,31 @@ impl LiveFeed {
     }
 
     /// Plans the close of a market that was listed before this feed began.
-    pub fn closes(&mut self, market: MarketId, close: Timestamp) {
+    pub fn plan_market_close(&mut self, market: MarketId, close: Timestamp) {
         if let Some(key) = self.closes.remove(&market) {
             self.local.remove(&key);
         }
         let status = MarketStatus::Closed;
-        let key = self.plan(close, Input::Market(MarketEvent::Status { market, status }));
+        let key = self.plan_input(close, Input::Market(MarketEvent::Status { market, status }));
         self.closes.insert(market, key);
     }
 
-    fn plan(&mut self, at: Timestamp, input: Input) -> (Timestamp, u8, u64) {
+    fn plan_input(&mut self, at: Timestamp, input: Input) -> (Timestamp, u8, u64) {
         self.counted += 1;
-        let key = (at, rank(&input), self.counted);
+        let key = (at, input_tie_break_rank(&input), self.counted);
         self.local.insert(key, input);
         key
     }
 
     /// Puts an input in line for the desk.
-    fn hold(&mut self, at: Timestamp, input: Input) {
+    fn queue_for_desk(&mut self, at: Timestamp, input: Input) {
         match &input {
-            Input::Market(MarketEvent::Listed(market)) => self.closes(market.id, market.close_time),
-            Input::Market(MarketEvent::CloseTime { market, close }) => self.closes(*market, *close),
+            Input::Market(MarketEvent::Listed(market)) => {
+                self.plan_market_close(market.id, market.close_time);
+            }
+            Input::Market(MarketEvent::CloseTime { market, close }) => {
+                self.plan_market_close(*market, *close);
+            }
             _ => {}
         }
         self.held.push_back(Stamped { at, value: QueuedEvent::Input(input) });
@@ -139,14 +143,14 @@ impl LiveFeed {
     }
 
     /// Takes the earliest of what is held and what was planned, if its moment is not after `until`.
-    fn take(&mut self, known_to: Timestamp, until: Timestamp) -> Option<Next<Stamped<Input>>> {
+    fn take_earliest(&mut self, known_to: Timestamp, until: Timestamp) -> Option<Next<Stamped<Input>>> {
         // What is known to have happened is told, even where its stamp has to be later than that.
         let known = |&(at, _): &(Timestamp, u8)| at <= known_to;
         loop {
             let stamped = |(at, rank): (Timestamp, u8)| (at.max(self.floor), rank);
             let planned = self.local.first_key_value().map(|(&(at, rank, _), _)| (at, rank));
             let planned = planned.filter(known).map(stamped);
-            let held = self.held.front().map(|held| (held.at, held.value.rank()));
+            let held = self.held.front().map(|held| (held.at, held.value.tie_break_rank()));
             let held = held.filter(known).map(stamped);
             let (at, local) = match (planned, held) {
                 (None, None) => return None,
@@ -155,7 +159,7 @@ impl LiveFeed {
                 (None, Some(held)) => (held.0, false),
             };
             if at > until {
-                return Some(self.due(until));
+                return Some(self.advance_floor_to(until));
             }
             self.floor = at;
             let next = if local {
@@ -175,41 +179,41 @@ impl LiveFeed {
     }
 
     /// Nothing up to `until`; nothing that comes later is stamped earlier.
-    fn due(&mut self, until: Timestamp) -> Next<Stamped<Input>> {
+    fn advance_floor_to(&mut self, until: Timestamp) -> Next<Stamped<Input>> {
         self.floor = self.floor.max(until);
         Next::Due
     }
 
     fn next_by_wall(&mut self, until: Timestamp) -> Result<Next<Stamped<Input>>, GatewayError> {
         loop {
-            let now = self.wall();
+            let now = self.read_clock();
             while !self.ended {
                 match self.news.try_recv() {
                     Ok(news) => {
-                        let at = self.arrival(now);
-                        self.receive(news, at)?;
+                        let at = self.next_arrival_stamp(now);
+                        self.receive_session_event(news, at)?;
                     }
                     Err(TryRecvError::Empty) => break,
                     Err(TryRecvError::Disconnected) => self.ended = true,
                 }
             }
-            if let Some(next) = self.take(now.max(self.floor).max(self.arrived), until) {
+            if let Some(next) = self.take_earliest(now.max(self.floor).max(self.arrived), until) {
                 return Ok(next);
             }
             if self.ended {
                 return Ok(Next::End);
             }
             if now >= until {
-                return Ok(self.due(until));
+                return Ok(self.advance_floor_to(until));
             }
             let planned = self.local.first_key_value().map_or(Timestamp::MAX, |(key, _)| key.0);
             let wait = until.min(planned).since(now).min(QUIET);
             let quiet = wait == QUIET;
             match self.news.recv_timeout(wait.into()) {
                 Ok(news) => {
-                    let now = self.wall();
-                    let at = self.arrival(now);
-                    self.receive(news, at)?;
+                    let now = self.read_clock();
+                    let at = self.next_arrival_stamp(now);
+                    self.receive_session_event(news, at)?;
                 }
                 Err(RecvTimeoutError::Timeout) if quiet => return Ok(Next::Quiet),
                 Err(RecvTimeoutError::Timeout) => {}
@@ -218,7 +222,7 @@ impl LiveFeed {
         }
     }
 
-    fn wall(&mut self) -> Timestamp {
+    fn read_clock(&mut self) -> Timestamp {
         match &mut self.pace {
             Pace::Wall(clock) => clock().floor_micros(),
             Pace::Exchange(_) => self.told,
@@ -226,7 +230,7 @@ impl LiveFeed {
     }
 
     /// The stamp of what arrives now: later than any other's, and than the last wake.
-    fn arrival(&mut self, now: Timestamp) -> Timestamp {
+    fn next_arrival_stamp(&mut self, now: Timestamp) -> Timestamp {
         let last = self.arrived.max(self.floor).floor_micros();
         self.arrived = if last == Timestamp::MIN { now } else { now.max(last + RESOLUTION) };
         self.arrived
@@ -234,14 +238,14 @@ impl LiveFeed {
 
     fn next_by_exchange(&mut self, until: Timestamp) -> Result<Next<Stamped<Input>>, GatewayError> {
         loop {
-            if let Some(next) = self.take(self.told, until) {
+            if let Some(next) = self.take_earliest(self.told, until) {
                 return Ok(next);
             }
             if self.ended {
                 return Ok(Next::End);
             }
             if self.told >= until.floor_millis() && !self.exhausted {
-                return Ok(self.due(until));
+                return Ok(self.advance_floor_to(until));
             }
             let planned = self.local.first_key_value().map_or(Timestamp::MAX, |(key, _)| key.0);
             // At the end of the data nothing more can happen but answers to what was asked last.
@@ -264,33 +268,35 @@ impl LiveFeed {
                 return Ok(false);
             };
             let told = matches!(news, SessionEvent::Clock { .. } | SessionEvent::End);
-            self.receive(news, self.told)?;
+            self.receive_session_event(news, self.told)?;
             if told {
                 // Answers race each other; at one moment the order is always the same.
-                let place = |held: &Stamped<QueuedEvent>| (held.at, held.value.rank(), held.value.order());
+                let place = |held: &Stamped<QueuedEvent>| {
+                    (held.at, held.value.tie_break_rank(), held.value.order_id())
+                };
                 self.held.make_contiguous().sort_by_key(place);
                 return Ok(self.told == before && self.held.len() == held && !self.ended);
             }
         }
     }
 
-    fn receive(&mut self, news: SessionEvent, now: Timestamp) -> Result<(), GatewayError> {
+    fn receive_session_event(&mut self, news: SessionEvent, now: Timestamp) -> Result<(), GatewayError> {
         match news {
-            SessionEvent::Input { at, input } => self.hold(at.unwrap_or(now), input),
+            SessionEvent::Input { at, input } => self.queue_for_desk(at.unwrap_or(now), input),
             SessionEvent::Book { at, market, quote, beside } => {
                 let at = at.unwrap_or(now);
                 if self.tells_depth && *beside.deeper != Depth::default() {
                     let depth = Arc::clone(&beside.deeper);
-                    self.hold(at, Input::Market(MarketEvent::Depth { market, depth }));
+                    self.queue_for_desk(at, Input::Market(MarketEvent::Depth { market, depth }));
                 }
                 self.queue_for_recorder(at, RecorderEvent::Book(beside));
-                self.hold(at, Input::Market(MarketEvent::Quote { market, quote }));
+                self.queue_for_desk(at, Input::Market(MarketEvent::Quote { market, quote }));
             }
             SessionEvent::Trade { at, trade } => {
                 self.queue_for_recorder(at.unwrap_or(now), RecorderEvent::Trade(trade));
             }
             SessionEvent::Later(planned) => {
-                self.plan(planned.at, planned.value);
+                self.plan_input(planned.at, planned.value);
             }
             SessionEvent::Clock { now, end } => {
                 self.told = self.told.max(now);
@@ -308,14 +314,14 @@ impl LiveFeed {
 }
 
 impl QueuedEvent {
-    const fn rank(&self) -> u8 {
+    const fn tie_break_rank(&self) -> u8 {
         match self {
-            Self::Input(input) => rank(input),
+            Self::Input(input) => input_tie_break_rank(input),
             Self::Aside(_) => QUOTES,
         }
     }
 
-    const fn order(&self) -> Option<OrderId> {
+    const fn order_id(&self) -> Option<OrderId> {
         match self {
             Self::Input(input) => order_of(input),
             Self::Aside(_) => None,
@@ -340,7 +346,7 @@ const fn order_of(input: &Input) -> Option<OrderId> {
 const QUOTES: u8 = 3;
 
 /// The order at one moment: listed, fees, facts, quotes and answers, closed, paid out.
-const fn rank(input: &Input) -> u8 {
+const fn input_tie_break_rank(input: &Input) -> u8 {
     match input {
         Input::Market(MarketEvent::Listed(_)) => 0,
         Input::Market(MarketEvent::Fees { .. }) => 1,

@@ -103,7 +103,9 @@ fn the_exchanges_time_goes_on_only_when_asked_and_merges_with_what_is_known() {
     let mut wakes = vec![ms(15), ms(20)].into_iter().peekable();
     loop {
         match feed.next(wakes.peek().copied()).unwrap() {
-            Next::Item(input) => seen.push(format!("{} {}", input.at.millis(), rank(&input.value))),
+            Next::Item(input) => {
+                seen.push(format!("{} {}", input.at.millis(), input_tie_break_rank(&input.value)));
+            }
             Next::Due => seen.push(format!("wake {}", wakes.next().unwrap().millis())),
             Next::Quiet => {}
             Next::End => break,
@@ -125,7 +127,7 @@ fn a_market_is_closed_at_its_close_wherever_that_has_moved() {
             start: ms(0),
             length: Span::HOUR,
         })
-        .market(0);
+        .market_by_number(0);
         market.close_time = ms(close);
         Input::Market(MarketEvent::Listed(Arc::new(market)))
     };
@@ -149,7 +151,7 @@ fn what_the_exchange_has_passed_is_told_even_if_its_stamp_has_to_be_later() {
     feed.floor = ms(20).just_after();
     let mut seen = Vec::new();
     while let Next::Item(input) = feed.next(None).unwrap() {
-        seen.push((input.at, rank(&input.value)));
+        seen.push((input.at, input_tie_break_rank(&input.value)));
     }
     assert_eq!(seen, [(ms(20).just_after(), 2), (ms(20).just_after(), 3), (ms(40), 3)]);
 }

@@ -71,7 +71,7 @@ impl Walk {
 
     /// The market with a number below `settings.markets`.
     #[must_use]
-    pub fn market(&self, number: u32) -> Market {
+    pub fn market_by_number(&self, number: u32) -> Market {
         let settings = &self.settings;
         let event = number / settings.markets_per_event.max(1);
         let series = event % settings.series.max(1);
@@ -88,7 +88,7 @@ impl Walk {
             title: "A market that does not exist".into(),
             strike: Strike::Greater(Decimal6::from_millionths(i64::from(number) * 1_000_000)),
             open_time: settings.start,
-            close_time: self.close(),
+            close_time: self.close_time(),
             grid: PriceGrid::whole_cents(),
             fees: FeeSchedule::STANDARD,
         }
@@ -96,12 +96,12 @@ impl Walk {
 
     /// When all markets close; they are paid out an hour later.
     #[must_use]
-    pub fn close(&self) -> Timestamp {
+    pub fn close_time(&self) -> Timestamp {
         self.settings.start + self.settings.length + Span::HOUR
     }
 
     /// What YES of a market pays, drawn from its last mid.
-    pub fn outcome(&mut self, number: u32) -> Price {
+    pub fn sample_settlement_value(&mut self, number: u32) -> Price {
         let mid = self.states[number as usize].mid;
         if self.random.random_range(0..100) < mid { Price::ONE } else { Price::ZERO }
     }
@@ -168,13 +168,13 @@ impl SyntheticFeed {
         Self { walk: Walk::new(settings), stage: Stage::Listing(0), held: None }
     }
 
-    fn produce(&mut self) -> Option<Stamped<Input>> {
+    fn next_input(&mut self) -> Option<Stamped<Input>> {
         let markets = self.walk.settings.markets;
-        let at_close = self.walk.close();
+        let at_close = self.walk.close_time();
         loop {
             let (at, event, stage) = match self.stage {
                 Stage::Listing(number) if number < markets => {
-                    let market = MarketEvent::Listed(Arc::new(self.walk.market(number)));
+                    let market = MarketEvent::Listed(Arc::new(self.walk.market_by_number(number)));
                     (self.walk.settings.start, market, Stage::Listing(number + 1))
                 }
                 Stage::Listing(_) => {
@@ -197,7 +197,7 @@ impl SyntheticFeed {
                     continue;
                 }
                 Stage::Settling(number) if number < markets => {
-                    let (market, value) = (MarketId(number), self.walk.outcome(number));
+                    let (market, value) = (MarketId(number), self.walk.sample_settlement_value(number));
                     let settled = MarketEvent::Settled { market, value };
                     (at_close + Span::HOUR, settled, Stage::Settling(number + 1))
                 }
@@ -212,7 +212,7 @@ impl SyntheticFeed {
 impl Feed for SyntheticFeed {
     fn next(&mut self, until: Option<Timestamp>) -> Result<Next<Stamped<Input>>, GatewayError> {
         if self.held.is_none() {
-            self.held = self.produce();
+            self.held = self.next_input();
         }
         match &self.held {
             None => Ok(Next::End),
@@ -229,18 +229,20 @@ impl Feed for SyntheticFeed {
 #[cfg(feature = "historical")]
 pub fn write_synthetic(folder: &Path, settings: SyntheticSettings) -> Result<(), DataError> {
     let mut walk = Walk::new(settings);
-    let markets: Vec<Market> = (0..settings.markets).map(|number| walk.market(number)).collect();
+    let markets: Vec<Market> = (0..settings.markets).map(|number| walk.market_by_number(number)).collect();
     let file = folder.join("snapshots.parquet");
     let mut writer = SnapshotWriter::create(&file)?;
     for (at, number, quote) in walk.by_ref() {
         let ticker = &markets[number as usize].ticker;
-        writer.write(&SnapshotRow { at, ticker, quote })?;
+        writer.write_row(&SnapshotRow { at, ticker, quote })?;
     }
     writer.finish()?;
-    let paid = walk.close() + Span::HOUR;
+    let paid = walk.close_time() + Span::HOUR;
     let rows: Vec<_> = (0..settings.markets)
         .zip(markets)
-        .map(|(number, market)| (market, Some(Settlement { at: paid, value: walk.outcome(number) })))
+        .map(|(number, market)| {
+            (market, Some(Settlement { at: paid, value: walk.sample_settlement_value(number) }))
+        })
         .collect();
     write_markets(&folder.join("markets.parquet"), &rows, false)
 }

@@ -114,13 +114,13 @@ impl Encoder {
     ///
     /// # Errors
     /// What `new_basis` reports.
-    pub fn encode<E>(
+    pub fn encode_record<E>(
         &mut self,
         record: &Record,
         mut new_basis: impl FnMut(u32, &EstimateBasis) -> Result<(), E>,
     ) -> Result<CanonicalLine<'_>, E> {
         if let Record::Evaluation(evaluation) = record {
-            let basis = self.basis(evaluation, &mut new_basis)?;
+            let basis = self.basis_number(evaluation, &mut new_basis)?;
             self.put_evaluation(evaluation, basis);
             self.unhashed.extend_from_slice(&self.evaluation);
             self.hash_many();
@@ -145,7 +145,7 @@ impl Encoder {
         self.hasher.clone().update(&self.unhashed).finalize().to_hex().to_string()
     }
 
-    fn basis<E>(
+    fn basis_number<E>(
         &mut self,
         evaluation: &Evaluation,
         new_basis: &mut impl FnMut(u32, &EstimateBasis) -> Result<(), E>,
@@ -178,19 +178,19 @@ impl Encoder {
         let line = &mut self.evaluation;
         if self.written != Some(evaluation.at) {
             self.written = Some(evaluation.at);
-            put(&mut line[0..19], u64::try_from(evaluation.at.nanos()).unwrap_or(0));
+            write_zero_padded(&mut line[0..19], u64::try_from(evaluation.at.nanos()).unwrap_or(0));
         }
         let price = |price: Option<Price>| price.map_or(NONE_PRICE, |price| u64::from(price.get()));
-        put(&mut line[19..27], u64::from(evaluation.market.0));
-        put(&mut line[27..34], u64::from(evaluation.probability.ppm()));
-        put(&mut line[34..39], price(evaluation.bid));
-        put(&mut line[39..44], price(evaluation.ask));
-        put(&mut line[44..49], evaluation.twice_mid.map_or(NONE_PRICE, u64::from));
+        write_zero_padded(&mut line[19..27], u64::from(evaluation.market.0));
+        write_zero_padded(&mut line[27..34], u64::from(evaluation.probability.ppm()));
+        write_zero_padded(&mut line[34..39], price(evaluation.bid));
+        write_zero_padded(&mut line[39..44], price(evaluation.ask));
+        write_zero_padded(&mut line[44..49], evaluation.twice_mid.map_or(NONE_PRICE, u64::from));
         line[49] = b'0' + u8::from(evaluation.assumed);
         let edge = evaluation.net_edge_ppm.and_then(|edge| u64::try_from(edge + EDGE_OFFSET).ok());
-        put(&mut line[50..57], edge.unwrap_or(NONE_EDGE));
-        put(&mut line[57..59], u64::from(verdict_code(evaluation.verdict)));
-        put(&mut line[59..65], u64::from(basis));
+        write_zero_padded(&mut line[50..57], edge.unwrap_or(NONE_EDGE));
+        write_zero_padded(&mut line[57..59], u64::from(verdict_code(evaluation.verdict)));
+        write_zero_padded(&mut line[59..65], u64::from(basis));
     }
 }
 
@@ -239,7 +239,7 @@ pub fn decode_evaluation(line: &[u8]) -> Option<RecordedEvaluation> {
 }
 
 /// Writes a number in decimal, filled with zeros, two digits at a time.
-fn put(field: &mut [u8], mut value: u64) {
+fn write_zero_padded(field: &mut [u8], mut value: u64) {
     let mut end = field.len();
     while end >= 2 {
         let pair = value % 100;
@@ -312,7 +312,7 @@ mod tests {
     fn an_evaluation_is_65_digits() {
         let mut encoder = Encoder::default();
         let record = Record::Evaluation(evaluation());
-        let line = match encoder.encode(&record, |_, _| Ok::<_, ()>(())).unwrap() {
+        let line = match encoder.encode_record(&record, |_, _| Ok::<_, ()>(())).unwrap() {
             CanonicalLine::Evaluation(line) => String::from_utf8(line.to_vec()).unwrap(),
             CanonicalLine::Other(_) => unreachable!(),
         };
@@ -347,7 +347,7 @@ mod tests {
         for reason in ["because", "because", "why not"] {
             // a new allocation every time
             let record = Record::Evaluation(Evaluation { reason: reason.into(), ..evaluation() });
-            let _line = encoder.encode(&record, |number, basis| {
+            let _line = encoder.encode_record(&record, |number, basis| {
                 seen.push((number, basis.reason.to_string()));
                 Ok::<_, ()>(())
             });

@@ -53,18 +53,18 @@ fn quote_line(market: MarketId, quote: &Quote) -> String {
     let mut line = format!("quote {}", market.0);
     let price = |price: Option<Price>| price.map(Price::get);
     let count = |count: Option<Contracts>| count.map(Contracts::hundredths);
-    put(&mut line, price(quote.bid));
-    put(&mut line, price(quote.ask));
-    put(&mut line, price(quote.recorded_mid));
-    put(&mut line, price(quote.last));
-    put(&mut line, Some(u8::from(quote.assumed)));
-    put(&mut line, count(quote.bid_size));
-    put(&mut line, count(quote.ask_size));
-    put(&mut line, count(quote.volume));
+    push_optional_field(&mut line, price(quote.bid));
+    push_optional_field(&mut line, price(quote.ask));
+    push_optional_field(&mut line, price(quote.recorded_mid));
+    push_optional_field(&mut line, price(quote.last));
+    push_optional_field(&mut line, Some(u8::from(quote.assumed)));
+    push_optional_field(&mut line, count(quote.bid_size));
+    push_optional_field(&mut line, count(quote.ask_size));
+    push_optional_field(&mut line, count(quote.volume));
     line
 }
 
-fn put(line: &mut String, value: Option<impl Display>) {
+fn push_optional_field(line: &mut String, value: Option<impl Display>) {
     let _infallible = match value {
         Some(value) => write!(line, " {value}"),
         None => write!(line, " -"),
@@ -77,21 +77,21 @@ fn read_quote(fields: &str) -> Option<Input> {
     let price = |value: Option<u16>| value.map_or(Some(None), |value| Price::new(value).map(Some));
     let count = |value: Option<i64>| value.map(Contracts::from_hundredths);
     let quote = Quote {
-        bid: price(take(&mut fields)?)?,
-        ask: price(take(&mut fields)?)?,
-        recorded_mid: price(take(&mut fields)?)?,
-        last: price(take(&mut fields)?)?,
-        assumed: take::<u8>(&mut fields)?? == 1,
-        bid_size: count(take(&mut fields)?),
-        ask_size: count(take(&mut fields)?),
-        volume: count(take(&mut fields)?),
+        bid: price(next_optional_field(&mut fields)?)?,
+        ask: price(next_optional_field(&mut fields)?)?,
+        recorded_mid: price(next_optional_field(&mut fields)?)?,
+        last: price(next_optional_field(&mut fields)?)?,
+        assumed: next_optional_field::<u8>(&mut fields)?? == 1,
+        bid_size: count(next_optional_field(&mut fields)?),
+        ask_size: count(next_optional_field(&mut fields)?),
+        volume: count(next_optional_field(&mut fields)?),
     };
     fields.next().is_none().then_some(Input::Market(MarketEvent::Quote { market, quote }))
 }
 
 /// The next field: `None` if there is none or it cannot be read, `Some(None)` if it says that nothing is there.
 #[expect(clippy::option_option, reason = "absent and unreadable are not the same")]
-fn take<T: FromStr>(fields: &mut SplitAsciiWhitespace<'_>) -> Option<Option<T>> {
+fn next_optional_field<T: FromStr>(fields: &mut SplitAsciiWhitespace<'_>) -> Option<Option<T>> {
     match fields.next()? {
         "-" => Some(None),
         text => text.parse().ok().map(Some),

@@ -7,7 +7,7 @@
 //!
 //! Invariants:
 //!
-//! 1. Every [`Record`](crate::desk::decision::Record) has one canonical line, and only [`encode::Encoder::encode`]
+//! 1. Every [`Record`](crate::desk::decision::Record) has one canonical line, and only [`encode::Encoder::encode_record`]
 //!    makes it: 65 digits for an evaluation, one line of JSON for anything else (test `an_evaluation_is_65_digits`).
 //! 2. The digest is the BLAKE3 hash of all canonical lines in order, without separators
 //!    ([`encode::Encoder::digest`]). That of a backtest does not depend on process, thread count, locale, time zone

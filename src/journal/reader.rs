@@ -17,8 +17,8 @@ use crate::domain::{
 };
 
 use super::encode::{EVALUATION_WIDTH, EstimateBasis, RecordedEvaluation, decode_evaluation};
-use super::replay::rows;
-use super::sqlite::{LedgerError, open, unusable};
+use super::replay::query_rows;
+use super::sqlite::{LedgerError, ledger_error, open_ledger};
 
 /// The run a ledger is of.
 #[derive(Clone, Debug)]
@@ -185,8 +185,8 @@ impl LedgerReader {
     /// # Errors
     /// When there is none, or it is none of ours.
     pub fn open(file: &Path) -> Result<Self, LedgerError> {
-        let connection = open(file)?;
-        connection.execute_batch("BEGIN").map_err(|error| unusable(file, &error))?;
+        let connection = open_ledger(file)?;
+        connection.execute_batch("BEGIN").map_err(|error| ledger_error(file, &error))?;
         Ok(Self { file: file.to_owned(), connection })
     }
 
@@ -194,7 +194,7 @@ impl LedgerReader {
     ///
     /// # Errors
     /// When the ledger cannot be read.
-    pub fn run(&self) -> Result<RunRow, LedgerError> {
+    pub fn run_row(&self) -> Result<RunRow, LedgerError> {
         let sql =
             "SELECT run_id, mode, scenario, version, seed, started_at, finished_at, bankroll, ignore_halts,
                    final_equity, digest FROM run";
@@ -205,15 +205,15 @@ impl LedgerReader {
                 scenario: row.get(2)?,
                 version: row.get(3)?,
                 seed: row.get::<_, i64>(4)?.cast_unsigned(),
-                started_at: time(row, 5)?,
-                finished_at: time(row, 6)?,
+                started_at: read_optional_timestamp(row, 5)?,
+                finished_at: read_optional_timestamp(row, 6)?,
                 bankroll: Money::from_micros(row.get(7)?),
                 ignore_halts: row.get(8)?,
                 final_equity: row.get::<_, Option<i64>>(9)?.map(Money::from_micros),
                 digest: row.get(10)?,
             })
         };
-        self.connection.query_row(sql, [], read).map_err(|error| unusable(&self.file, &error))
+        self.connection.query_row(sql, [], read).map_err(|error| ledger_error(&self.file, &error))
     }
 
     /// Data files with their content hashes.
@@ -221,15 +221,17 @@ impl LedgerReader {
     /// # Errors
     /// When the ledger cannot be read.
     pub fn data_files(&self) -> Result<Vec<(String, String)>, LedgerError> {
-        self.rows("SELECT path, hash FROM data_file ORDER BY rowid", |row| Ok((row.get(0)?, row.get(1)?)))
+        self.query_rows("SELECT path, hash FROM data_file ORDER BY rowid", |row| {
+            Ok((row.get(0)?, row.get(1)?))
+        })
     }
 
     /// Names of the strategies by id.
     ///
     /// # Errors
     /// When the ledger cannot be read.
-    pub fn strategies(&self) -> Result<Vec<String>, LedgerError> {
-        self.rows("SELECT name FROM strategy ORDER BY strategy", |row| row.get(0))
+    pub fn strategy_names(&self) -> Result<Vec<String>, LedgerError> {
+        self.query_rows("SELECT name FROM strategy ORDER BY strategy", |row| row.get(0))
     }
 
     /// Markets by index.
@@ -239,7 +241,7 @@ impl LedgerReader {
     pub fn markets(&self) -> Result<Vec<LedgerMarketRow>, LedgerError> {
         let sql = "SELECT ticker, event_ticker, series_ticker, category, title, close_time, settled_at, settled_value
                    FROM market ORDER BY market";
-        self.rows(sql, |row| {
+        self.query_rows(sql, |row| {
             Ok(LedgerMarketRow {
                 ticker: row.get(0)?,
                 event_ticker: row.get(1)?,
@@ -247,8 +249,8 @@ impl LedgerReader {
                 category: row.get(3)?,
                 title: row.get(4)?,
                 close_time: Timestamp::from_nanos(row.get(5)?),
-                settled: match (time(row, 6)?, row.get::<_, Option<u16>>(7)?) {
-                    (Some(at), Some(value)) => Some((at, known(7, Price::new(value))?)),
+                settled: match (read_optional_timestamp(row, 6)?, row.get::<_, Option<u16>>(7)?) {
+                    (Some(at), Some(value)) => Some((at, require_in_range(7, Price::new(value))?)),
                     _ => None,
                 },
             })
@@ -259,11 +261,11 @@ impl LedgerReader {
     ///
     /// # Errors
     /// When the ledger cannot be read.
-    pub fn bases(&self) -> Result<Vec<EstimateBasis>, LedgerError> {
-        self.rows("SELECT strategy, confidence, reason FROM basis ORDER BY basis", |row| {
+    pub fn estimate_bases(&self) -> Result<Vec<EstimateBasis>, LedgerError> {
+        self.query_rows("SELECT strategy, confidence, reason FROM basis ORDER BY basis", |row| {
             Ok(EstimateBasis {
                 strategy: StrategyId(row.get(0)?),
-                confidence: known(1, Fraction::from_ppm(row.get(1)?))?,
+                confidence: require_in_range(1, Fraction::from_ppm(row.get(1)?))?,
                 reason: row.get::<_, String>(2)?.into(),
             })
         })
@@ -273,15 +275,15 @@ impl LedgerReader {
     ///
     /// # Errors
     /// When the ledger cannot be read.
-    pub fn verdicts(&self) -> Result<Vec<(u8, String)>, LedgerError> {
-        self.rows("SELECT code, name FROM verdict ORDER BY code", |row| Ok((row.get(0)?, row.get(1)?)))
+    pub fn verdict_names(&self) -> Result<Vec<(u8, String)>, LedgerError> {
+        self.query_rows("SELECT code, name FROM verdict ORDER BY code", |row| Ok((row.get(0)?, row.get(1)?)))
     }
 
     /// Hands over all evaluations in their order.
     ///
     /// # Errors
     /// When the ledger cannot be read, or a page of it is damaged.
-    pub fn evaluations(&self, mut visit: impl FnMut(&RecordedEvaluation)) -> Result<(), LedgerError> {
+    pub fn for_each_evaluation(&self, mut visit: impl FnMut(&RecordedEvaluation)) -> Result<(), LedgerError> {
         let mut read = || -> rusqlite::Result<Result<(), String>> {
             let mut select =
                 self.connection.prepare("SELECT first, payload FROM evaluation_page ORDER BY first")?;
@@ -310,8 +312,8 @@ impl LedgerReader {
             }
             Ok(Ok(()))
         };
-        let read = read().map_err(|error| unusable(&self.file, &error))?;
-        read.map_err(|problem| self.refused(&problem))
+        let read = read().map_err(|error| ledger_error(&self.file, &error))?;
+        read.map_err(|problem| self.ledger_error(&problem))
     }
 
     /// All orders in their order.
@@ -322,15 +324,15 @@ impl LedgerReader {
         let sql =
             "SELECT ts, strategy, order_id, market, side, action, price, contracts, reason, filled, status
                    FROM placed ORDER BY order_id";
-        self.rows(sql, |row| {
+        self.query_rows(sql, |row| {
             Ok(OrderRow {
                 at: Timestamp::from_nanos(row.get(0)?),
                 strategy: StrategyId(row.get(1)?),
                 id: OrderId(row.get(2)?),
                 market: row.get(3)?,
-                side: named(row, 4)?,
-                action: named(row, 5)?,
-                limit: known(6, Price::new(row.get(6)?))?,
+                side: read_named_value(row, 4)?,
+                action: read_named_value(row, 5)?,
+                limit: require_in_range(6, Price::new(row.get(6)?))?,
                 contracts: Contracts::from_hundredths(row.get(7)?),
                 reason: row.get(8)?,
                 filled: Contracts::from_hundredths(row.get::<_, Option<i64>>(9)?.unwrap_or(0)),
@@ -345,14 +347,14 @@ impl LedgerReader {
     /// When the ledger cannot be read.
     pub fn fills(&self) -> Result<Vec<FillRow>, LedgerError> {
         let sql = "SELECT ts, order_id, market, side, action, price, contracts, fee FROM fill ORDER BY rowid";
-        self.rows(sql, |row| {
+        self.query_rows(sql, |row| {
             Ok(FillRow {
                 at: Timestamp::from_nanos(row.get(0)?),
                 order: OrderId(row.get(1)?),
                 market: row.get(2)?,
-                side: named(row, 3)?,
-                action: named(row, 4)?,
-                price: known(5, Price::new(row.get(5)?))?,
+                side: read_named_value(row, 3)?,
+                action: read_named_value(row, 4)?,
+                price: require_in_range(5, Price::new(row.get(5)?))?,
                 contracts: Contracts::from_hundredths(row.get(6)?),
                 fee: Money::from_micros(row.get(7)?),
             })
@@ -363,14 +365,14 @@ impl LedgerReader {
     ///
     /// # Errors
     /// When the ledger cannot be read.
-    pub fn trades(&self) -> Result<Vec<LedgerTradeRow>, LedgerError> {
+    pub fn closed_trades(&self) -> Result<Vec<LedgerTradeRow>, LedgerError> {
         let sql = "SELECT strategy, market, side, opened_at, closed_at, contracts, cost, proceeds, fees, pnl,
                    exit_reason, belief, market_price FROM trade ORDER BY rowid";
-        self.rows(sql, |row| {
+        self.query_rows(sql, |row| {
             Ok(LedgerTradeRow {
                 strategy: StrategyId(row.get(0)?),
                 market: row.get(1)?,
-                side: named(row, 2)?,
+                side: read_named_value(row, 2)?,
                 opened_at: Timestamp::from_nanos(row.get(3)?),
                 closed_at: Timestamp::from_nanos(row.get(4)?),
                 contracts: Contracts::from_hundredths(row.get(5)?),
@@ -378,9 +380,9 @@ impl LedgerReader {
                 proceeds: Money::from_micros(row.get(7)?),
                 fees: Money::from_micros(row.get(8)?),
                 pnl: Money::from_micros(row.get(9)?),
-                exit_reason: named(row, 10)?,
-                belief: known(11, Probability::from_ppm(row.get(11)?))?,
-                market_price: known(12, Probability::from_ppm(row.get(12)?))?,
+                exit_reason: read_named_value(row, 10)?,
+                belief: require_in_range(11, Probability::from_ppm(row.get(11)?))?,
+                market_price: require_in_range(12, Probability::from_ppm(row.get(12)?))?,
             })
         })
     }
@@ -389,8 +391,8 @@ impl LedgerReader {
     ///
     /// # Errors
     /// When the ledger cannot be read.
-    pub fn equity(&self) -> Result<Vec<EquityRow>, LedgerError> {
-        self.rows("SELECT ts, exposure, equity, peak FROM equity_point ORDER BY rowid", |row| {
+    pub fn equity_curve(&self) -> Result<Vec<EquityRow>, LedgerError> {
+        self.query_rows("SELECT ts, exposure, equity, peak FROM equity_point ORDER BY rowid", |row| {
             Ok(EquityRow {
                 at: Timestamp::from_nanos(row.get(0)?),
                 exposure: Money::from_micros(row.get(1)?),
@@ -406,14 +408,14 @@ impl LedgerReader {
     /// When the ledger cannot be read.
     pub fn halts(&self) -> Result<Vec<HaltRow>, LedgerError> {
         let sql = "SELECT ts, strategy, rule, detail, resumed_at, resumed_reason FROM halt ORDER BY rowid";
-        self.rows(sql, |row| {
+        self.query_rows(sql, |row| {
             let reason: Option<String> = row.get(5)?;
             Ok(HaltRow {
                 at: Timestamp::from_nanos(row.get(0)?),
                 strategy: row.get::<_, Option<u8>>(1)?.map(StrategyId),
                 rule: row.get(2)?,
                 detail: row.get(3)?,
-                resumed: time(row, 4)?.map(|at| (at, reason.unwrap_or_default())),
+                resumed: read_optional_timestamp(row, 4)?.map(|at| (at, reason.unwrap_or_default())),
             })
         })
     }
@@ -423,7 +425,7 @@ impl LedgerReader {
     /// # Errors
     /// When the ledger cannot be read.
     pub fn discrepancies(&self) -> Result<Vec<(Timestamp, String)>, LedgerError> {
-        self.rows("SELECT ts, detail FROM discrepancy ORDER BY rowid", |row| {
+        self.query_rows("SELECT ts, detail FROM discrepancy ORDER BY rowid", |row| {
             Ok((Timestamp::from_nanos(row.get(0)?), row.get(1)?))
         })
     }
@@ -432,40 +434,40 @@ impl LedgerReader {
     ///
     /// # Errors
     /// When the ledger cannot be read.
-    pub fn note(&self, name: &str) -> Result<Option<String>, LedgerError> {
+    pub fn read_note(&self, name: &str) -> Result<Option<String>, LedgerError> {
         let sql = "SELECT value FROM note WHERE name = ?1";
         let read = self.connection.query_row(sql, [name], |row| row.get(0)).optional();
-        read.map_err(|error| unusable(&self.file, &error))
+        read.map_err(|error| ledger_error(&self.file, &error))
     }
 
     /// Returns an error that names this ledger's file and the problem.
     #[must_use]
-    pub fn refused(&self, problem: &str) -> LedgerError {
-        unusable(&self.file, &problem)
+    pub fn ledger_error(&self, problem: &str) -> LedgerError {
+        ledger_error(&self.file, &problem)
     }
 
-    fn rows<T>(
+    fn query_rows<T>(
         &self,
         sql: &str,
         read: impl FnMut(&Row<'_>) -> rusqlite::Result<T>,
     ) -> Result<Vec<T>, LedgerError> {
-        rows(&self.connection, sql, read).map_err(|error| unusable(&self.file, &error))
+        query_rows(&self.connection, sql, read).map_err(|error| ledger_error(&self.file, &error))
     }
 }
 
-fn time(row: &Row<'_>, column: usize) -> rusqlite::Result<Option<Timestamp>> {
+fn read_optional_timestamp(row: &Row<'_>, column: usize) -> rusqlite::Result<Option<Timestamp>> {
     Ok(row.get::<_, Option<i64>>(column)?.map(Timestamp::from_nanos))
 }
 
 /// A value that is written by its name.
-fn named<T: for<'a> Deserialize<'a>>(row: &Row<'_>, column: usize) -> rusqlite::Result<T> {
+fn read_named_value<T: for<'a> Deserialize<'a>>(row: &Row<'_>, column: usize) -> rusqlite::Result<T> {
     let text = row.get_ref(column)?.as_str()?;
     let name: StrDeserializer<'_, Error> = text.into_deserializer();
     T::deserialize(name)
         .map_err(|error| rusqlite::Error::FromSqlConversionFailure(column, Type::Text, Box::new(error)))
 }
 
-fn known<T>(column: usize, value: Option<T>) -> rusqlite::Result<T> {
+fn require_in_range<T>(column: usize, value: Option<T>) -> rusqlite::Result<T> {
     let problem = "the value is out of range";
     value.ok_or_else(|| rusqlite::Error::FromSqlConversionFailure(column, Type::Integer, problem.into()))
 }

@@ -9,13 +9,13 @@
 //! Invariants:
 //!
 //! 1. Records are compared byte by byte as canonical lines, in order. The first difference is a
-//!    [`JournalError::Differs`], which ends the run before the commands of that step reach the venue (`compare`,
-//!    `Engine::take`; test `one_changed_limit_is_found_at_the_first_decision_it_changes`).
+//!    [`JournalError::Differs`], which ends the run before the commands of that step reach the venue (`compare_record`,
+//!    `Engine::process_input`; test `one_changed_limit_is_found_at_the_first_decision_it_changes`).
 //! 2. A line of `decision` comes after as many evaluations as it was written with (`next_recorded`).
-//! 3. Strategy, confidence and reason of an evaluation are compared where its basis is used first (`compare`).
+//! 3. Strategy, confidence and reason of an evaluation are compared where its basis is used first (`compare_record`).
 //! 4. A recorded input comes at its own sequence number: [`RecordedVenue`] is due only there, and [`RecordedFeed`]
 //!    answers [`Next::Due`] where none was recorded, as that was a wake ([`Next::End`] if the desk wants none now).
-//! 5. [`DecisionComparison::finish`], called at the end, finds records that were not made again. `replay` also
+//! 5. [`DecisionComparison::check_nothing_left`], called at the end, finds records that were not made again. `replay` also
 //!    compares the digests; the start of a live desk does not (test `a_forged_ledger_is_found`).
 //! 6. Nothing is written: all statements here are `SELECT`.
 //! 7. After a replay without a difference, [`DecisionComparison::into_encoder`] has the state the writer had, so the
@@ -27,7 +27,7 @@
 //! - A basis with a number that the ledger does not have is a [`JournalError::Write`], not a difference.
 //! - The caller checks that data files are unchanged (test `changed_data_is_refused_not_compared`).
 //! - Wakes after the last recorded input of a live run are not repeated.
-//! - [`RecordedRun::inputs`] is complete for a live run only. [`RecordedRun::venue`] holds all its inputs in memory.
+//! - [`RecordedRun::input_feed`] is complete for a live run only. [`RecordedRun::recorded_venue`] holds all its inputs in memory.
 //! - There is no snapshot: a replay of a ledger that a running desk writes may report a false difference.
 //! - Pages and decisions are found by `rowid`, counted from 1 without holes.
 //!
@@ -47,7 +47,7 @@ use crate::event::{Command, Input, Stamped};
 
 use super::encode::{CanonicalLine, EVALUATION_WIDTH, Encoder};
 use super::input;
-use super::sqlite::{LedgerError, open, unusable};
+use super::sqlite::{LedgerError, ledger_error, open_ledger};
 
 /// A recorded run, opened for comparison.
 pub struct RecordedRun {
@@ -69,12 +69,12 @@ impl RecordedRun {
     /// # Errors
     /// When there is none, or it cannot be read.
     pub fn open(file: &Path) -> Result<Self, LedgerError> {
-        let connection = open(file)?;
-        let fail = |error: rusqlite::Error| unusable(file, &error);
+        let connection = open_ledger(file)?;
+        let fail = |error: rusqlite::Error| ledger_error(file, &error);
         let sql = "SELECT run_id, mode, digest FROM run";
         let (run_id, mode, digest) =
             connection.query_row(sql, [], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?))).map_err(fail)?;
-        let files = rows(&connection, "SELECT path, hash FROM data_file ORDER BY rowid", |row| {
+        let files = query_rows(&connection, "SELECT path, hash FROM data_file ORDER BY rowid", |row| {
             Ok((PathBuf::from(row.get::<_, String>(0)?), row.get(1)?))
         })
         .map_err(fail)?;
@@ -85,21 +85,21 @@ impl RecordedRun {
     ///
     /// # Errors
     /// When the ledger cannot be read.
-    pub fn flags(&self) -> Result<(bool, bool), LedgerError> {
+    pub fn run_flags(&self) -> Result<(bool, bool), LedgerError> {
         let read = self
             .connection
             .query_row("SELECT lenient, ignore_halts FROM run", [], |row| Ok((row.get(0)?, row.get(1)?)));
-        read.map_err(|error| unusable(&self.file, &error))
+        read.map_err(|error| ledger_error(&self.file, &error))
     }
 
     /// Reads a note of a live run by its name; `None` if it has none.
     ///
     /// # Errors
     /// When the ledger cannot be read.
-    pub fn note(&self, name: &str) -> Result<Option<String>, LedgerError> {
+    pub fn read_note(&self, name: &str) -> Result<Option<String>, LedgerError> {
         let sql = "SELECT value FROM note WHERE name = ?1";
         let read = self.connection.query_row(sql, [name], |row| row.get(0)).optional();
-        read.map_err(|error| unusable(&self.file, &error))
+        read.map_err(|error| ledger_error(&self.file, &error))
     }
 
     /// Trades that were booked, by their numbers.
@@ -107,13 +107,13 @@ impl RecordedRun {
     /// # Errors
     /// When the ledger cannot be read.
     pub fn booked_trades(&self) -> Result<Vec<u64>, LedgerError> {
-        rows(&self.connection, "SELECT venue_trade FROM fill ORDER BY rowid", |row| row.get(0))
-            .map_err(|error| unusable(&self.file, &error))
+        query_rows(&self.connection, "SELECT venue_trade FROM fill ORDER BY rowid", |row| row.get(0))
+            .map_err(|error| ledger_error(&self.file, &error))
     }
 
     /// All inputs of a live run, as a feed. Wakes that led to nothing are not recorded; they follow from the rest.
     #[must_use]
-    pub fn inputs(&self) -> RecordedFeed {
+    pub fn input_feed(&self) -> RecordedFeed {
         RecordedFeed {
             file: self.file.clone(),
             seen: 0,
@@ -127,15 +127,15 @@ impl RecordedRun {
     ///
     /// # Errors
     /// When an answer cannot be read.
-    pub fn venue(&self) -> Result<RecordedVenue, LedgerError> {
+    pub fn recorded_venue(&self) -> Result<RecordedVenue, LedgerError> {
         let lines: Vec<(u64, i64, String)> =
-            rows(&self.connection, "SELECT seq, ts, line FROM input ORDER BY seq", |row| {
+            query_rows(&self.connection, "SELECT seq, ts, line FROM input ORDER BY seq", |row| {
                 Ok((row.get(0)?, row.get(1)?, row.get(2)?))
             })
-            .map_err(|error| unusable(&self.file, &error))?;
+            .map_err(|error| ledger_error(&self.file, &error))?;
         let answers = lines.into_iter().map(|(seq, ts, line)| {
             let value = input::from_line(&line)
-                .map_err(|error| unusable(&self.file, &format_args!("input {seq} {error}")))?;
+                .map_err(|error| ledger_error(&self.file, &format_args!("input {seq} {error}")))?;
             Ok((seq, Stamped { at: Timestamp::from_nanos(ts), value }))
         });
         Ok(RecordedVenue { seen: 0, answers: answers.collect::<Result<_, LedgerError>>()? })
@@ -143,7 +143,7 @@ impl RecordedRun {
 
     /// A journal that compares instead of writing.
     #[must_use]
-    pub fn comparison(self) -> DecisionComparison {
+    pub fn into_comparison(self) -> DecisionComparison {
         DecisionComparison {
             recording: self,
             encoder: Encoder::default(),
@@ -159,7 +159,7 @@ impl RecordedRun {
 }
 
 /// Reads all rows of a query, each by `read`.
-pub(super) fn rows<T>(
+pub(super) fn query_rows<T>(
     connection: &Connection,
     sql: &str,
     read: impl FnMut(&rusqlite::Row<'_>) -> rusqlite::Result<T>,
@@ -177,8 +177,9 @@ pub struct RecordedFeed {
 }
 
 impl RecordedFeed {
-    fn read(&mut self) -> Result<(), GatewayError> {
-        let fail = |problem: String| GatewayError::data(format!("ledger {}: {problem}", self.file.display()));
+    fn read_ahead(&mut self) -> Result<(), GatewayError> {
+        let fail =
+            |problem: String| GatewayError::data_error(format!("ledger {}: {problem}", self.file.display()));
         let connection = match self.connection.take() {
             Some(connection) => connection,
             None => Connection::open(&self.file).map_err(|error| fail(error.to_string()))?,
@@ -208,7 +209,7 @@ impl RecordedFeed {
 impl Feed for RecordedFeed {
     fn next(&mut self, until: Option<Timestamp>) -> Result<Next<Stamped<Input>>, GatewayError> {
         if self.ahead.is_empty() {
-            self.read()?;
+            self.read_ahead()?;
         }
         let Some((seq, _)) = self.ahead.front() else {
             return Ok(Next::End);
@@ -255,12 +256,12 @@ impl Venue for RecordedVenue {
         self.seen += 1;
     }
 
-    fn due(&self) -> Option<Timestamp> {
+    fn next_answer_time(&self) -> Option<Timestamp> {
         self.answers.front().filter(|(seq, _)| *seq == self.seen).map(|(_, answer)| answer.at)
     }
 
-    fn take(&mut self) -> Option<Stamped<Input>> {
-        self.due()?;
+    fn take_due_answer(&mut self) -> Option<Stamped<Input>> {
+        self.next_answer_time()?;
         self.answers.pop_front().map(|(_, answer)| answer)
     }
 }
@@ -285,7 +286,7 @@ const READ_AHEAD: u64 = 1_000;
 impl DecisionComparison {
     /// Returns how many records were compared so far.
     #[must_use]
-    pub const fn compared(&self) -> u64 {
+    pub const fn compared_records(&self) -> u64 {
         self.compared
     }
 
@@ -305,27 +306,31 @@ impl DecisionComparison {
     ///
     /// # Errors
     /// The first such record.
-    pub fn finish(&mut self, at: Timestamp) -> Result<(), JournalError> {
-        let rest = self.next_recorded().map_err(broken)?;
-        rest.map_or(Ok(()), |line| Err(differs(at, Some(self.readable(&line)), None)))
+    pub fn check_nothing_left(&mut self, at: Timestamp) -> Result<(), JournalError> {
+        let rest = self.next_recorded().map_err(ledger_read_error)?;
+        rest.map_or(Ok(()), |line| Err(difference_error(at, Some(self.describe_line(&line)), None)))
     }
 
-    fn compare(&mut self, at: Timestamp, record: &Record) -> Result<(), JournalError> {
-        let recorded = self.next_recorded().map_err(broken)?;
+    fn compare_record(&mut self, at: Timestamp, record: &Record) -> Result<(), JournalError> {
+        let recorded = self.next_recorded().map_err(ledger_read_error)?;
         let connection = &self.recording.connection;
-        let line = self.encoder.encode(record, |number, basis| {
+        let line = self.encoder.encode_record(record, |number, basis| {
             let found: (u8, u32, String) = connection
                 .query_row(
                     "SELECT strategy, confidence, reason FROM basis WHERE basis = ?1",
                     params![number],
                     |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)),
                 )
-                .map_err(broken)?;
+                .map_err(ledger_read_error)?;
             let now = (basis.strategy.0, basis.confidence.ppm(), basis.reason.to_string());
             let words = |basis: (u8, u32, String)| {
                 format!("strategy {} at confidence {} ppm: {}", basis.0, basis.1, basis.2)
             };
-            if found == now { Ok(()) } else { Err(differs(at, Some(words(found)), Some(words(now)))) }
+            if found == now {
+                Ok(())
+            } else {
+                Err(difference_error(at, Some(words(found)), Some(words(now))))
+            }
         })?;
         let line = match line {
             CanonicalLine::Evaluation(line) => {
@@ -338,7 +343,11 @@ impl DecisionComparison {
         if recorded.as_ref() == Some(&line) {
             return Ok(());
         }
-        Err(differs(at, recorded.map(|recorded| self.readable(&recorded)), Some(self.readable(&line))))
+        Err(difference_error(
+            at,
+            recorded.map(|recorded| self.describe_line(&recorded)),
+            Some(self.describe_line(&line)),
+        ))
     }
 
     /// The line that comes next in the recording.
@@ -381,7 +390,7 @@ impl DecisionComparison {
     }
 
     /// A line as a person would want to see it.
-    fn readable(&self, line: &[u8]) -> String {
+    fn describe_line(&self, line: &[u8]) -> String {
         let text = String::from_utf8_lossy(line);
         if line.len() != EVALUATION_WIDTH || line.iter().any(|byte| !byte.is_ascii_digit()) {
             return text.into_owned();
@@ -411,15 +420,15 @@ impl DecisionComparison {
 
 impl Journal for DecisionComparison {
     fn record(&mut self, _seq: u64, input: &Stamped<Input>, out: &Output) -> Result<(), JournalError> {
-        out.records.iter().try_for_each(|record| self.compare(input.at, record))
+        out.records.iter().try_for_each(|record| self.compare_record(input.at, record))
     }
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "it is given to map_err")]
-fn broken(error: rusqlite::Error) -> JournalError {
+fn ledger_read_error(error: rusqlite::Error) -> JournalError {
     JournalError::Write(format!("the recorded ledger cannot be read: {error}"))
 }
 
-fn differs(at: Timestamp, recorded: Option<String>, now: Option<String>) -> JournalError {
+fn difference_error(at: Timestamp, recorded: Option<String>, now: Option<String>) -> JournalError {
     JournalError::Differs(Box::new(Difference { at, recorded, now }))
 }

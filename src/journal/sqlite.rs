@@ -2,7 +2,7 @@
 //!
 //! [`TradeLogger`] is a [`Journal`]: after each step of the desk the engine calls [`Journal::record`] with the input
 //! and the step's records and commands. `cli/commands/backtest.rs` creates the ledger of a backtest;
-//! `live/ledger_open.rs` creates or resumes that of a live or paper run, `live/runner.rs` writes it. [`open`] opens
+//! `live/ledger_open.rs` creates or resumes that of a live or paper run, `live/runner.rs` writes it. [`open_ledger`] opens
 //! any ledger for reading, also one that a running desk writes.
 //!
 //! Invariants:
@@ -11,13 +11,13 @@
 //!    page of at most 60, any other in `decision` with the count of evaluations before it (`write_record`,
 //!    `write_page`). A replay restores the order of the run from them (test `a_run_replays_without_a_difference`).
 //! 2. Live, the input and the records of a step, and all before them, are on disk before its commands are sent:
-//!    `write` commits when there are commands (WAL, `synchronous = FULL`), and `Engine::take` submits only after
+//!    `write_step` commits when there are commands (WAL, `synchronous = FULL`), and `Engine::process_input` submits only after
 //!    `record`. Answers and controls are committed at once too (`kill_and_restart` in `tests/it/live.rs`).
 //! 3. Live, every input is kept except a wake without records and commands. A backtest keeps only the exchange's
-//!    answers and controls; the rest is read from its data again or follows from it (`keeps`).
-//! 4. A file holds one run. [`TradeLogger::create`] and [`TradeLogger::create_live`] fail if it has one.
-//! 5. [`TradeLogger::close`] writes the digest of all records so far; [`TradeLogger::resume`] clears it.
-//! 6. A backtest commits every `COMMIT_EVERY` records and becomes a WAL database only in `close`. Until then
+//!    answers and controls; the rest is read from its data again or follows from it (`keeps_input`).
+//! 4. A file holds one run. [`TradeLogger::create_backtest`] and [`TradeLogger::create_live`] fail if it has one.
+//! 5. [`TradeLogger::write_run_summary`] writes the digest of all records so far; [`TradeLogger::resume_live`] clears it.
+//! 6. A backtest commits every `COMMIT_EVERY` records and becomes a WAL database only in `write_run_summary`. Until then
 //!    `RunFolder` in `cli/commands/backtest.rs` keeps the file in a hidden folder.
 //! 7. Money, prices and counts are stored as integers; only the views convert them.
 //!
@@ -125,7 +125,7 @@ impl TradeLogger {
     ///
     /// # Errors
     /// When it cannot be written.
-    pub fn create(file: &Path, header: &RunHeader) -> Result<Self, LedgerError> {
+    pub fn create_backtest(file: &Path, header: &RunHeader) -> Result<Self, LedgerError> {
         let prepare = || -> rusqlite::Result<Connection> {
             let connection = Connection::open(file)?;
             connection.execute_batch(
@@ -136,8 +136,14 @@ impl TradeLogger {
             insert_header(&connection, header)?;
             Ok(connection)
         };
-        let connection = prepare().map_err(|error| unusable(file, &error))?;
-        Ok(Self::over(file, connection, Encoder::default(), 0, Keeping::Answers { uncommitted: 0 }))
+        let connection = prepare().map_err(|error| ledger_error(file, &error))?;
+        Ok(Self::with_connection(
+            file,
+            connection,
+            Encoder::default(),
+            0,
+            Keeping::Answers { uncommitted: 0 },
+        ))
     }
 
     /// Creates the ledger of a live run. The file must not exist.
@@ -156,26 +162,32 @@ impl TradeLogger {
             connection.execute_batch("COMMIT; BEGIN")?;
             Ok(connection)
         };
-        let connection = prepare().map_err(|error| unusable(file, &error))?;
-        Ok(Self::over(file, connection, Encoder::default(), 0, Keeping::Everything { since: None }))
+        let connection = prepare().map_err(|error| ledger_error(file, &error))?;
+        Ok(Self::with_connection(
+            file,
+            connection,
+            Encoder::default(),
+            0,
+            Keeping::Everything { since: None },
+        ))
     }
 
     /// Goes on with the ledger of a live run that `encoder` has repeated, with its `evaluations`.
     ///
     /// # Errors
     /// When it cannot be written.
-    pub fn resume(file: &Path, encoder: Encoder, evaluations: u64) -> Result<Self, LedgerError> {
+    pub fn resume_live(file: &Path, encoder: Encoder, evaluations: u64) -> Result<Self, LedgerError> {
         let prepare = || -> rusqlite::Result<Connection> {
             let connection = connect_live(file)?;
             // What it was closed with holds no longer.
             connection.execute_batch("BEGIN; UPDATE run SET finished_at = NULL, digest = NULL")?;
             Ok(connection)
         };
-        let connection = prepare().map_err(|error| unusable(file, &error))?;
-        Ok(Self::over(file, connection, encoder, evaluations, Keeping::Everything { since: None }))
+        let connection = prepare().map_err(|error| ledger_error(file, &error))?;
+        Ok(Self::with_connection(file, connection, encoder, evaluations, Keeping::Everything { since: None }))
     }
 
-    fn over(
+    fn with_connection(
         file: &Path,
         connection: Connection,
         encoder: Encoder,
@@ -190,37 +202,37 @@ impl TradeLogger {
     ///
     /// # Errors
     /// When it cannot be written.
-    pub fn note(&mut self, name: &str, value: &str) -> Result<(), LedgerError> {
+    pub fn write_note(&mut self, name: &str, value: &str) -> Result<(), LedgerError> {
         let sql = "INSERT INTO note VALUES (?1, ?2) ON CONFLICT DO UPDATE SET value = excluded.value";
         let written = self.connection.execute(sql, params![name, value]).map(drop);
-        written.map_err(|error| unusable(&self.file, &error))
+        written.map_err(|error| ledger_error(&self.file, &error))
     }
 
     /// Makes safe what was written so far.
     ///
     /// # Errors
     /// When it cannot be written.
-    pub fn commit(&mut self) -> Result<(), LedgerError> {
-        self.commit_now().map_err(|error| unusable(&self.file, &error))
+    pub fn commit_records(&mut self) -> Result<(), LedgerError> {
+        self.commit_now().map_err(|error| ledger_error(&self.file, &error))
     }
 
     /// Completes the run and returns its digest.
     ///
     /// # Errors
     /// When it cannot be written.
-    pub fn finish(
+    pub fn finish_run(
         mut self,
         span: Option<(Timestamp, Timestamp)>,
         equity: Money,
     ) -> Result<String, LedgerError> {
-        self.close(span, equity)
+        self.write_run_summary(span, equity)
     }
 
     /// Writes down where the run stands, with its digest so far. A live run may go on later.
     ///
     /// # Errors
     /// When it cannot be written.
-    pub fn close(
+    pub fn write_run_summary(
         &mut self,
         span: Option<(Timestamp, Timestamp)>,
         equity: Money,
@@ -245,12 +257,12 @@ impl TradeLogger {
             // From here on others may read while someone writes.
             self.connection.execute_batch("PRAGMA journal_mode = WAL; PRAGMA wal_checkpoint(TRUNCATE);")
         };
-        finish().map_err(|error| unusable(&self.file, &error))?;
+        finish().map_err(|error| ledger_error(&self.file, &error))?;
         Ok(digest)
     }
 
-    fn write(&mut self, seq: u64, input: &Stamped<Input>, out: &Output) -> rusqlite::Result<()> {
-        if self.keeps(&input.value, out) {
+    fn write_step(&mut self, seq: u64, input: &Stamped<Input>, out: &Output) -> rusqlite::Result<()> {
+        if self.keeps_input(&input.value, out) {
             let mut insert = self.connection.prepare_cached("INSERT INTO input VALUES (?1, ?2, ?3, ?4)")?;
             insert.execute(params![RUN, seq, input.at.nanos(), input::to_line(&input.value)])?;
         } else if out.records.is_empty() && !matches!(input.value, Input::Market(MarketEvent::Listed(_))) {
@@ -283,7 +295,7 @@ impl TradeLogger {
     /// What the exchange and the owner said cannot be read from a data set again; live, nothing can. A wake
     /// follows from what came before it, so only one that led to something is kept: the last thing that
     /// happened may be a wake.
-    fn keeps(&self, input: &Input, out: &Output) -> bool {
+    fn keeps_input(&self, input: &Input, out: &Output) -> bool {
         match (input, &self.keeping) {
             (Input::Wake, Keeping::Everything { .. }) => !out.records.is_empty() || !out.commands.is_empty(),
             (_, Keeping::Everything { .. }) | (Input::Venue(_) | Input::Control(_), _) => true,
@@ -319,7 +331,7 @@ impl TradeLogger {
 
     fn write_record(&mut self, record: &Record) -> rusqlite::Result<()> {
         let connection = &self.connection;
-        let line = self.encoder.encode(record, |number, basis| {
+        let line = self.encoder.encode_record(record, |number, basis| {
             let mut insert = connection.prepare_cached("INSERT INTO basis VALUES (?1, ?2, ?3, ?4, ?5)")?;
             let (strategy, confidence) = (basis.strategy.0, basis.confidence.ppm());
             insert.execute(params![RUN, number, strategy, confidence, &*basis.reason]).map(drop)
@@ -356,19 +368,23 @@ impl TradeLogger {
 
 impl Journal for TradeLogger {
     fn record(&mut self, seq: u64, input: &Stamped<Input>, out: &Output) -> Result<(), JournalError> {
-        self.write(seq, input, out).map_err(|error| {
+        self.write_step(seq, input, out).map_err(|error| {
             JournalError::Write(format!("ledger {} cannot be written: {error}", self.file.display()))
         })
     }
 
     fn idle(&mut self) -> Result<(), JournalError> {
         let waiting = matches!(self.keeping, Keeping::Everything { since: Some(_) });
-        if waiting { self.commit().map_err(|error| JournalError::Write(error.to_string())) } else { Ok(()) }
+        if waiting {
+            self.commit_records().map_err(|error| JournalError::Write(error.to_string()))
+        } else {
+            Ok(())
+        }
     }
 }
 
 /// A ledger that cannot be used, and why.
-pub(super) fn unusable(file: &Path, error: &dyn fmt::Display) -> LedgerError {
+pub(super) fn ledger_error(file: &Path, error: &dyn fmt::Display) -> LedgerError {
     LedgerError { file: file.to_owned(), problem: error.to_string() }
 }
 
@@ -562,15 +578,15 @@ pub fn is_blank(file: &Path) -> bool {
 ///
 /// # Errors
 /// When there is none, or it is none of ours.
-pub fn open(file: &Path) -> Result<Connection, LedgerError> {
+pub fn open_ledger(file: &Path) -> Result<Connection, LedgerError> {
     if !file.is_file() {
-        return Err(unusable(file, &"is not there"));
+        return Err(ledger_error(file, &"is not there"));
     }
-    let connection = Connection::open(file).map_err(|error| unusable(file, &error))?;
+    let connection = Connection::open(file).map_err(|error| ledger_error(file, &error))?;
     let run = connection.query_row("SELECT run_id FROM runs", [], |row| row.get::<_, String>(0)).optional();
     match run {
         Ok(Some(_)) => Ok(connection),
-        Ok(None) => Err(unusable(file, &"holds no run")),
-        Err(error) => Err(unusable(file, &format_args!("is not a ledger of protogen: {error}"))),
+        Ok(None) => Err(ledger_error(file, &"holds no run")),
+        Err(error) => Err(ledger_error(file, &format_args!("is not a ledger of protogen: {error}"))),
     }
 }

@@ -111,7 +111,7 @@ impl Credentials {
 
     /// What kind of key it is: `RSA` or `Ed25519`.
     #[must_use]
-    pub fn kind(&self) -> &'static str {
+    pub fn key_algorithm(&self) -> &'static str {
         match &*self.key {
             SigningKey::Rsa(_) => "RSA",
             SigningKey::Ed25519(_) => "Ed25519",
@@ -120,18 +120,18 @@ impl Credentials {
 
     /// The signature of a request, in Base64. `path` begins with `/trade-api` and has no query.
     #[must_use]
-    pub fn sign(&self, timestamp_ms: i64, method: &str, path: &str) -> String {
+    pub fn sign_request(&self, timestamp_ms: i64, method: &str, path: &str) -> String {
         let text = format!("{timestamp_ms}{method}{path}");
-        STANDARD.encode(self.key.sign(text.as_bytes()))
+        STANDARD.encode(self.key.sign_message(text.as_bytes()))
     }
 
     /// The three headers of a request: their names and values.
     #[must_use]
-    pub fn headers(&self, timestamp_ms: i64, method: &str, path: &str) -> [(&'static str, String); 3] {
+    pub fn signed_headers(&self, timestamp_ms: i64, method: &str, path: &str) -> [(&'static str, String); 3] {
         [
             (KEY_HEADER, self.key_id.to_string()),
             (TIMESTAMP_HEADER, timestamp_ms.to_string()),
-            (SIGNATURE_HEADER, self.sign(timestamp_ms, method, path)),
+            (SIGNATURE_HEADER, self.sign_request(timestamp_ms, method, path)),
         ]
     }
 }
@@ -160,7 +160,7 @@ impl SigningKey {
         }
     }
 
-    fn sign(&self, text: &[u8]) -> Vec<u8> {
+    fn sign_message(&self, text: &[u8]) -> Vec<u8> {
         match self {
             Self::Ed25519(key) => key.sign(text).as_ref().to_vec(),
             Self::Rsa(key) => {

@@ -30,8 +30,8 @@ fn openssl(folder: &Path, arguments: &str) -> Option<std::process::Output> {
 fn ed25519_signs_as_openssl_does() {
     let credentials = Credentials::from_pem("key-1", &rfc_8032_pem()).unwrap();
     let expected = "RqSWwQBY8e4eU8PmB0nSn6EvqjPQ1N5nGBjq8UCNR5Pkg185QbfybAhcgzsfT2FsaULlo/3DUnZVJNnpKDFmCQ==";
-    assert_eq!(credentials.sign(1_795_103_600_123, "POST", PATH), expected);
-    let [id, timestamp, signature] = credentials.headers(1_795_103_600_123, "POST", PATH);
+    assert_eq!(credentials.sign_request(1_795_103_600_123, "POST", PATH), expected);
+    let [id, timestamp, signature] = credentials.signed_headers(1_795_103_600_123, "POST", PATH);
     assert_eq!(id, ("KALSHI-ACCESS-KEY", "key-1".to_owned()));
     assert_eq!(timestamp, ("KALSHI-ACCESS-TIMESTAMP", "1795103600123".to_owned()));
     assert_eq!(signature, ("KALSHI-ACCESS-SIGNATURE", expected.to_owned()));
@@ -51,7 +51,7 @@ fn openssl_accepts_our_rsa_signatures_and_we_accept_its() {
     for file in ["pkcs1.pem", "pkcs8.pem"] {
         std::fs::set_permissions(folder.join(file), Permissions::from_mode(0o600)).unwrap();
         let credentials = Credentials::from_file("key", &folder.join(file)).unwrap();
-        let signature = STANDARD.decode(credentials.sign(1_795_103_600_123, "POST", PATH)).unwrap();
+        let signature = STANDARD.decode(credentials.sign_request(1_795_103_600_123, "POST", PATH)).unwrap();
         std::fs::write(folder.join("signature"), signature).unwrap();
         openssl(folder, &format!("dgst -sha256 {pss} -verify public.pem -signature signature text"));
 
@@ -72,7 +72,7 @@ fn openssl_accepts_our_ed25519_signatures() {
     openssl(folder, "pkey -in key.pem -pubout -out public.pem");
     let pem = std::fs::read_to_string(folder.join("key.pem")).unwrap();
     let credentials = Credentials::from_pem("key", &pem).unwrap();
-    let signature = STANDARD.decode(credentials.sign(1_795_103_600_123, "POST", PATH)).unwrap();
+    let signature = STANDARD.decode(credentials.sign_request(1_795_103_600_123, "POST", PATH)).unwrap();
     std::fs::write(folder.join("signature"), signature).unwrap();
     std::fs::write(folder.join("text"), TEXT).unwrap();
     openssl(folder, "pkeyutl -verify -pubin -inkey public.pem -rawin -in text -sigfile signature");

@@ -34,7 +34,7 @@ struct PriceLadder(Vec<(Price, Contracts)>);
 
 impl PriceLadder {
     /// Adds to a level. `None`, and no change, if less than nothing would be left of it.
-    fn change(&mut self, price: Price, by: Contracts) -> Option<()> {
+    fn change_level(&mut self, price: Price, by: Contracts) -> Option<()> {
         let place = self.0.binary_search_by_key(&price, |level| level.0);
         let before = place.map_or(0, |place| self.0[place].1.hundredths());
         let after = before.checked_add(by.hundredths()).filter(|after| *after >= 0)?;
@@ -60,19 +60,19 @@ pub struct OrderBook {
 impl OrderBook {
     /// The book a snapshot describes; `None` if it has a level below zero.
     #[must_use]
-    pub fn of(snapshot: &BookSnapshot) -> Option<Self> {
+    pub fn from_snapshot(snapshot: &BookSnapshot) -> Option<Self> {
         let mut book = Self::default();
         for (side, levels) in [(Side::Yes, &snapshot.yes), (Side::No, &snapshot.no)] {
-            levels.iter().try_for_each(|(price, contracts)| book.change(side, *price, *contracts))?;
+            levels.iter().try_for_each(|(price, contracts)| book.change_level(side, *price, *contracts))?;
         }
         Some(book)
     }
 
     /// Adds to a level, or takes from it. `None`, and no change, if less than nothing would be left.
-    pub fn change(&mut self, side: Side, price: Price, by: Contracts) -> Option<()> {
+    pub fn change_level(&mut self, side: Side, price: Price, by: Contracts) -> Option<()> {
         match side {
-            Side::Yes => self.yes.change(price, by),
-            Side::No => self.no.change(price, by),
+            Side::Yes => self.yes.change_level(price, by),
+            Side::No => self.no.change_level(price, by),
         }
     }
 
@@ -90,7 +90,7 @@ impl OrderBook {
 
     /// The levels from the second to the `levels`th.
     #[must_use]
-    pub fn deeper(&self, levels: usize) -> Depth {
+    pub fn depth_below_top(&self, levels: usize) -> Depth {
         let behind = |ladder: &PriceLadder, price: fn(Price) -> Price| {
             let levels = ladder.0.iter().rev().take(levels).skip(1);
             levels.map(|&(at, size)| Level { price: price(at), size }).collect()
@@ -133,7 +133,7 @@ impl Default for SequenceGuard {
 
 impl SequenceGuard {
     /// Takes the number of the message at hand.
-    pub fn see(&mut self, seq: u64) -> SequenceCheck {
+    pub fn check_sequence(&mut self, seq: u64) -> SequenceCheck {
         if seq < self.next {
             return SequenceCheck::Again;
         }
@@ -144,7 +144,7 @@ impl SequenceGuard {
 
     /// Returns the sequence number that is expected next; the first is 1.
     #[must_use]
-    pub const fn next(&self) -> u64 {
+    pub const fn next_expected(&self) -> u64 {
         self.next
     }
 }
@@ -212,7 +212,7 @@ impl OrderBooks {
     }
 
     /// Adds a market, whose book waits for a snapshot. No change if it is there.
-    pub fn watch(&mut self, ticker: &Arc<str>) {
+    pub fn add_market(&mut self, ticker: &Arc<str>) {
         if !self.ids.contains_key(ticker) {
             self.ids.insert(Arc::clone(ticker), BookId(self.markets.len()));
             self.markets.push((Arc::clone(ticker), UNKNOWN));
@@ -221,7 +221,7 @@ impl OrderBooks {
 
     /// Returns the market with this ticker; `None` if it is not watched.
     #[must_use]
-    pub fn id(&self, ticker: &str) -> Option<BookId> {
+    pub fn find_book_id(&self, ticker: &str) -> Option<BookId> {
         self.ids.get(ticker).copied()
     }
 
@@ -233,7 +233,7 @@ impl OrderBooks {
 
     /// The book of a market; `None` while it cannot be relied on.
     #[must_use]
-    pub fn live(&self, id: BookId) -> Option<&OrderBook> {
+    pub fn live_book(&self, id: BookId) -> Option<&OrderBook> {
         match &self.markets[id.0].1 {
             BookState::Live { book, .. } => Some(book),
             BookState::Waiting { .. } => None,
@@ -243,36 +243,36 @@ impl OrderBooks {
     /// Best prices of a market; `None` while its book cannot be relied on.
     #[must_use]
     pub fn top(&self, id: BookId) -> Option<Top> {
-        self.live(id).map(OrderBook::top)
+        self.live_book(id).map(OrderBook::top)
     }
 
     /// Levels beneath the best of a market, as far as they are looked at.
     #[must_use]
-    pub fn deeper(&self, id: BookId) -> Depth {
-        self.live(id).map(|book| book.deeper(self.levels)).unwrap_or_default()
+    pub fn depth_below_top(&self, id: BookId) -> Depth {
+        self.live_book(id).map(|book| book.depth_below_top(self.levels)).unwrap_or_default()
     }
 
     /// The markets whose books wait for a snapshot.
-    pub fn waiting(&self) -> impl Iterator<Item = &Arc<str>> {
+    pub fn waiting_tickers(&self) -> impl Iterator<Item = &Arc<str>> {
         let waiting = self.markets.iter().filter(|(_, state)| matches!(state, BookState::Waiting { .. }));
         waiting.map(|(ticker, _)| ticker)
     }
 
     /// A gap: no book can be relied on. Returns the markets whose books could be until now.
     pub fn lose_all(&mut self) -> Vec<BookId> {
-        (0..self.markets.len()).map(BookId).filter(|id| self.lose(*id)).collect()
+        (0..self.markets.len()).map(BookId).filter(|id| self.invalidate_book(*id)).collect()
     }
 
     /// The connection or the subscription is gone, and with it what is known of the market's clocks.
     /// Returns the markets whose books could be relied on until now.
-    pub fn reset(&mut self) -> Vec<BookId> {
+    pub fn reset_books(&mut self) -> Vec<BookId> {
         let lost = self.lose_all();
         self.markets.iter_mut().for_each(|(_, state)| *state = UNKNOWN);
         lost
     }
 
     /// Makes a book wait for a snapshot; whether it did not before.
-    fn lose(&mut self, id: BookId) -> bool {
+    fn invalidate_book(&mut self, id: BookId) -> bool {
         let state = &mut self.markets[id.0].1;
         match state {
             BookState::Live { since, last, .. } => {
@@ -290,12 +290,12 @@ impl OrderBooks {
     }
 
     /// Applies one message, in the order of their numbers. `None` = a market that is not watched.
-    pub fn apply(&mut self, frame: &BookFrame) -> Option<(BookId, Applied)> {
-        let id = self.id(frame.ticker())?;
+    pub fn apply_frame(&mut self, frame: &BookFrame) -> Option<(BookId, Applied)> {
+        let id = self.find_book_id(frame.ticker())?;
         let before = self.top(id);
         match frame {
-            BookFrame::Snapshot(snapshot) => self.take(id, snapshot),
-            BookFrame::Delta(delta) => self.change(id, delta),
+            BookFrame::Snapshot(snapshot) => self.apply_snapshot(id, snapshot),
+            BookFrame::Delta(delta) => self.apply_delta(id, delta),
         }
         let applied = match self.top(id) {
             None => Applied::Stale,
@@ -306,7 +306,7 @@ impl OrderBooks {
         Some((id, applied))
     }
 
-    fn take(&mut self, id: BookId, snapshot: &BookSnapshot) {
+    fn apply_snapshot(&mut self, id: BookId, snapshot: &BookSnapshot) {
         let state = &mut self.markets[id.0].1;
         let (least, kept) = match state {
             BookState::Live { since, last, .. } => (last.or(*since), Vec::new()),
@@ -317,17 +317,17 @@ impl OrderBooks {
         if too_old && is_live {
             return;
         }
-        let Some(book) = OrderBook::of(snapshot).filter(|_| !too_old) else {
+        let Some(book) = OrderBook::from_snapshot(snapshot).filter(|_| !too_old) else {
             *state = BookState::Waiting { kept, least };
             return;
         };
         *state = BookState::Live { book, since: snapshot.clock, last: None };
         // Without clocks, whatever came before the snapshot is in it.
         let later = kept.iter().filter(|delta| delta.clock > snapshot.clock && snapshot.clock.is_some());
-        later.for_each(|delta| self.change(id, delta));
+        later.for_each(|delta| self.apply_delta(id, delta));
     }
 
-    fn change(&mut self, id: BookId, delta: &BookDelta) {
+    fn apply_delta(&mut self, id: BookId, delta: &BookDelta) {
         match &mut self.markets[id.0].1 {
             BookState::Waiting { kept, least } => {
                 if kept.len() >= MOST_KEPT {
@@ -341,13 +341,13 @@ impl OrderBooks {
                 if !went_back && delta.clock.zip(*since).is_some_and(|(clock, since)| clock <= since) {
                     return;
                 }
-                if !went_back && book.change(delta.side, delta.price, delta.change).is_some() {
+                if !went_back && book.change_level(delta.side, delta.price, delta.change).is_some() {
                     *last = delta.clock.or(*last);
                     return;
                 }
                 // Something is missing here after all.
-                self.lose(id);
-                self.change(id, delta);
+                self.invalidate_book(id);
+                self.apply_delta(id, delta);
             }
         }
     }

@@ -24,12 +24,12 @@ fn delta(clock: Option<u64>, side: Side, cents: u16, count: i64) -> BookFrame {
 
 fn watching() -> OrderBooks {
     let mut books = OrderBooks::default();
-    books.watch(&"A".into());
+    books.add_market(&"A".into());
     books
 }
 
 fn applied(books: &mut OrderBooks, frame: &BookFrame) -> Applied {
-    books.apply(frame).unwrap().1
+    books.apply_frame(frame).unwrap().1
 }
 
 fn best(books: &OrderBooks) -> Option<(Option<Price>, Option<Price>)> {
@@ -56,7 +56,7 @@ fn the_ask_is_what_the_best_no_bid_leaves() {
     assert_eq!(applied(&mut books, &snapshot(Some(3), &[], &[])), Applied::Changed);
     assert_eq!(books.top(BookId(0)), Some(Top::default()));
     let elsewhere = BookFrame::Snapshot(BookSnapshot { ticker: "B".into(), ..of(&snapshot(None, &[], &[])) });
-    assert_eq!(books.apply(&elsewhere), None);
+    assert_eq!(books.apply_frame(&elsewhere), None);
 }
 
 fn of(frame: &BookFrame) -> BookSnapshot {
@@ -71,15 +71,15 @@ fn a_level_below_zero_is_a_gap() {
     let mut books = watching();
     applied(&mut books, &snapshot(Some(1), &[(40, 5)], &[]));
     assert_eq!(applied(&mut books, &delta(Some(2), Side::Yes, 40, -6)), Applied::Stale);
-    assert_eq!(books.waiting().map(|ticker| &**ticker).collect::<Vec<_>>(), ["A"]);
+    assert_eq!(books.waiting_tickers().map(|ticker| &**ticker).collect::<Vec<_>>(), ["A"]);
     // The snapshot is older than the change that did not fit; with it, it does.
     assert_eq!(applied(&mut books, &snapshot(Some(1), &[(40, 9)], &[])), Applied::Changed);
-    assert_eq!(books.live(BookId(0)).unwrap().bids(Side::Yes), [(price(40), Contracts::whole(3))]);
+    assert_eq!(books.live_book(BookId(0)).unwrap().bids(Side::Yes), [(price(40), Contracts::whole(3))]);
     let below = snapshot(Some(4), &[(40, -1)], &[]);
     assert_eq!(applied(&mut books, &below), Applied::Stale);
     let most = Contracts::from_hundredths(i64::MAX);
     let endless = BookSnapshot { yes: vec![(price(1), most), (price(1), most)], ..of(&below) };
-    assert_eq!(OrderBook::of(&endless), None);
+    assert_eq!(OrderBook::from_snapshot(&endless), None);
 }
 
 #[test]
@@ -98,7 +98,7 @@ fn a_snapshot_decides_by_the_clock_what_it_contains() {
     assert_eq!(applied(&mut books, &snapshot(Some(7), &[], &[])), Applied::Unchanged);
     assert_eq!(applied(&mut books, &delta(Some(6), Side::Yes, 42, 1)), Applied::Stale);
     assert_eq!(applied(&mut books, &snapshot(Some(7), &[], &[])), Applied::Stale); // older than what was lost
-    assert_eq!(books.reset(), []);
+    assert_eq!(books.reset_books(), []);
     assert_eq!(applied(&mut books, &snapshot(Some(1), &[], &[])), Applied::Changed); // a new connection
 }
 
@@ -130,7 +130,7 @@ fn changes_kept_for_a_snapshot_are_bounded() {
 fn numbers_count_from_one() {
     use SequenceCheck::{Again, Gap, Next};
     let mut guard = SequenceGuard::default();
-    let seen = [1, 2, 2, 1, 4, 3, 5, u64::MAX, 6].map(|seq| guard.see(seq));
+    let seen = [1, 2, 2, 1, 4, 3, 5, u64::MAX, 6].map(|seq| guard.check_sequence(seq));
     assert_eq!(seen, [Next, Next, Again, Again, Gap, Again, Next, Gap, Again]);
 }
 
@@ -190,7 +190,7 @@ impl World {
             lost: 0,
         });
         let mut books = OrderBooks::default();
-        there.iter().for_each(|market| books.watch(&market.ticker));
+        there.iter().for_each(|market| books.add_market(&market.ticker));
         Self { clocks, there, seq: 0, guard: SequenceGuard::default(), books }
     }
 
@@ -202,13 +202,13 @@ impl World {
             Fate::Twice => 2,
         };
         for _ in 0..times {
-            match self.guard.see(self.seq) {
+            match self.guard.check_sequence(self.seq) {
                 SequenceCheck::Again => continue,
                 SequenceCheck::Gap => drop(self.books.lose_all()),
                 SequenceCheck::Next => {}
             }
             if let Some(frame) = frame {
-                self.books.apply(frame).unwrap();
+                self.books.apply_frame(frame).unwrap();
             }
         }
     }
@@ -257,11 +257,11 @@ impl World {
 
     /// Wherever nothing is outstanding, each book is the exchange's or says that it is not.
     fn check(&self) -> Result<(), TestCaseError> {
-        if self.guard.next() != self.seq + 1 {
+        if self.guard.next_expected() != self.seq + 1 {
             return Ok(());
         }
         for (number, there) in self.there.iter().enumerate() {
-            let Some(book) = self.books.live(BookId(number)) else { continue };
+            let Some(book) = self.books.live_book(BookId(number)) else { continue };
             for side in [Side::Yes, Side::No] {
                 let levels = there.states.last().unwrap().1.iter();
                 let levels = levels.filter(|((at, _), count)| *at == side && **count > 0);
@@ -288,7 +288,7 @@ proptest! {
         }
         for market in 0..2 {
             world.step(&Step::Snapshot { market, age: 0, fate: Fate::Arrives });
-            prop_assert!(world.books.live(BookId(market)).is_some());
+            prop_assert!(world.books.live_book(BookId(market)).is_some());
         }
         world.check()?;
     }

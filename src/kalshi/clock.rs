@@ -19,6 +19,6 @@ pub fn now() -> Timestamp {
 
 /// Time since `start` for what must not jump when the wall's clock is set, counted from 0.
 #[must_use]
-pub fn monotonic(start: Instant) -> Timestamp {
+pub fn monotonic_since(start: Instant) -> Timestamp {
     Timestamp::from_nanos(0) + Span::from(start.elapsed())
 }

@@ -29,8 +29,8 @@ impl FillReport {
     ///
     /// A trade is of some contracts, at the order's limit or better, and its fee is neither negative nor more
     /// than what the contracts can pay (a dollar each) and the cent by which the exchange may round up.
-    pub(super) fn contradiction(&self, order: &Order) -> Option<String> {
-        let price = order.side.price(self.yes_price);
+    pub(super) fn contradiction_with_order(&self, order: &Order) -> Option<String> {
+        let price = order.side.price_from_yes(self.yes_price);
         let beyond_limit = match order.action {
             Action::Buy => price > order.limit,
             Action::Sell => price < order.limit,

@@ -7,7 +7,7 @@ use std::time::Duration;
 use crate::domain::{Contracts, Price, Side, Timestamp};
 
 use super::book::{BookId, OrderBooks, SequenceCheck, SequenceGuard};
-use super::schema::decode;
+use super::schema::decode_json;
 use super::stream::state::{Effect, StreamState};
 use super::stream::{StreamChannel, StreamSettings, Want};
 use super::wire::{self, ApiErrorBody, ApiMarket};
@@ -16,7 +16,7 @@ use super::ws_messages::{BookDelta, BookFrame, BookSnapshot, Head, Message};
 /// Reads an answer of the REST API as each of its types.
 pub fn rest_parse(bytes: &[u8]) {
     macro_rules! read_as {
-        ($($of:ty),* $(,)?) => {$(drop(decode::<$of>(stringify!($of), bytes));)*};
+        ($($of:ty),* $(,)?) => {$(drop(decode_json::<$of>(stringify!($of), bytes));)*};
     }
     read_as!(
         wire::ExchangeStatus,
@@ -49,8 +49,8 @@ pub fn rest_parse(bytes: &[u8]) {
         wire::OrderGroup,
     );
     let _problem = ApiErrorBody::parse(bytes);
-    let listed = decode::<wire::MarketsPage>("markets", bytes).map(|page| page.markets);
-    let one = decode::<wire::OneMarket>("market", bytes).map(|one| vec![one.market]);
+    let listed = decode_json::<wire::MarketsPage>("markets", bytes).map(|page| page.markets);
+    let one = decode_json::<wire::OneMarket>("market", bytes).map(|one| vec![one.market]);
     listed.or(one).unwrap_or_default().iter().for_each(look_at);
 }
 
@@ -67,26 +67,26 @@ pub fn ws_parse(bytes: &[u8]) {
     let mut now = Duration::from_secs(1);
     let mut state = StreamState::new(StreamSettings::new(1));
     let ticker = "KXHIGHNY-26NOV20-T55";
-    state.want(now, Want::Markets(vec![Arc::from(ticker), Arc::from("KXHIGHNY-26NOV20-T48")]));
-    state.connected(now);
+    state.handle_want(now, Want::Markets(vec![Arc::from(ticker), Arc::from("KXHIGHNY-26NOV20-T48")]));
+    state.handle_connected(now);
     // The commands are numbered from 1; the subscriptions as in the exchange's examples.
     for ((id, channel), sid) in (1..).zip(StreamChannel::ALL).zip([4, 5, 6, 7, 2, 3, 1]) {
         let msg = format!(r#"{{"channel":"{channel}","sid":{sid}}}"#);
-        state.message(now, &format!(r#"{{"id":{id},"type":"subscribed","msg":{msg}}}"#));
+        state.handle_text_message(now, &format!(r#"{{"id":{id},"type":"subscribed","msg":{msg}}}"#));
     }
     for line in text.lines() {
         let _message = Message::parse(line);
-        let _head = Head::of(line);
-        state.message(now, line);
+        let _head = Head::from_json(line);
+        state.handle_text_message(now, line);
         if line.len() % 4 == 0 {
-            state.idle();
+            state.handle_socket_idle();
         }
         now += Duration::from_millis(100);
-        state.tick(now);
-        while let Some(effect) = state.effect() {
+        state.check_timeouts(now);
+        while let Some(effect) = state.pop_effect() {
             if let Effect::Reconnect { after } = effect {
                 now += after;
-                state.connected(now);
+                state.handle_connected(now);
             }
         }
     }
@@ -94,15 +94,15 @@ pub fn ws_parse(bytes: &[u8]) {
 
 /// Takes six bytes at a time for a message to two books; no book has an empty level, or levels that are
 /// not in order.
-pub fn book(bytes: &[u8]) {
+pub fn apply_book_messages(bytes: &[u8]) {
     let tickers: [Arc<str>; 2] = ["A".into(), "B".into()];
     let (mut books, mut guard) = (OrderBooks::default(), SequenceGuard::default());
-    tickers.iter().for_each(|ticker| books.watch(ticker));
+    tickers.iter().for_each(|ticker| books.add_market(ticker));
     let mut seq = 0_u64;
     for piece in bytes.chunks_exact(6) {
         let &[kind, skip, cents, count, clock, other] = piece else { continue };
         seq = (seq + 1).saturating_add_signed(i64::from(skip.cast_signed() / 32));
-        match guard.see(seq) {
+        match guard.check_sequence(seq) {
             SequenceCheck::Again => continue,
             SequenceCheck::Gap => drop(books.lose_all()),
             SequenceCheck::Next => {}
@@ -119,15 +119,15 @@ pub fn book(bytes: &[u8]) {
             let yes = vec![(price(cents), change), (price(other), change)];
             BookFrame::Snapshot(BookSnapshot { ticker, clock, yes, no: Vec::new() })
         };
-        books.apply(&frame);
-        for id in tickers.iter().filter_map(|ticker| books.id(ticker)) {
-            check(&books, id);
+        books.apply_frame(&frame);
+        for id in tickers.iter().filter_map(|ticker| books.find_book_id(ticker)) {
+            assert_book_levels(&books, id);
         }
     }
 }
 
-fn check(books: &OrderBooks, id: BookId) {
-    let Some(book) = books.live(id) else { return };
+fn assert_book_levels(books: &OrderBooks, id: BookId) {
+    let Some(book) = books.live_book(id) else { return };
     for side in [Side::Yes, Side::No] {
         let levels = book.bids(side);
         assert!(levels.iter().all(|level| level.1.is_positive()), "an empty level: {levels:?}");
@@ -175,7 +175,7 @@ mod tests {
 
         #[test]
         fn whatever_becomes_of_books(bytes in prop::collection::vec(any::<u8>(), 0..600)) {
-            book(&bytes);
+            apply_book_messages(&bytes);
         }
     }
 }

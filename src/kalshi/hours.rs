@@ -19,8 +19,8 @@ pub struct TradingHours {
 impl TradingHours {
     /// Why nothing is traded at a moment; `None` = it trades, as far as is known.
     #[must_use]
-    pub fn closed(&self, at: Timestamp) -> Option<String> {
-        if let Some(reason) = self.status.as_ref().and_then(paused) {
+    pub fn closed_reason(&self, at: Timestamp) -> Option<String> {
+        if let Some(reason) = self.status.as_ref().and_then(pause_reason) {
             return Some(reason);
         }
         let schedule = self.schedule.as_ref()?;
@@ -29,7 +29,7 @@ impl TradingHours {
             return Some(format!("announced maintenance until {}", window.end));
         }
         let week = week_of(schedule, at)?;
-        let (day, minute) = eastern(at);
+        let (day, minute) = eastern_day_and_minute(at);
         let open = hours_on(week, day).iter().any(|hours| hours.open <= minute && minute < end_of(*hours));
         (!open).then(|| "outside the exchange's trading hours".into())
     }
@@ -39,7 +39,7 @@ impl TradingHours {
     pub fn next_change(&self, after: Timestamp) -> Option<Timestamp> {
         let schedule = self.schedule.as_ref()?;
         let windows = schedule.maintenance_windows.iter().flat_map(|window| [window.start, window.end]);
-        let (today, _) = eastern(after);
+        let (today, _) = eastern_day_and_minute(after);
         let daily = week_of(schedule, after).into_iter().flat_map(|week| {
             [today, today + 1].into_iter().flat_map(move |day| {
                 let moment = move |minute: u16| {
@@ -52,7 +52,7 @@ impl TradingHours {
     }
 }
 
-fn paused(status: &ExchangeStatus) -> Option<String> {
+fn pause_reason(status: &ExchangeStatus) -> Option<String> {
     let ours = status.shards.iter().find(|shard| shard.exchange_index == OUR_SHARD);
     let active = status.exchange_active && ours.is_none_or(|shard| shard.exchange_active);
     let trading = status.trading_active && ours.is_none_or(|shard| shard.trading_active);
@@ -90,7 +90,7 @@ const fn end_of(hours: DayHours) -> u16 {
 }
 
 /// Day since 1970-01-01 and minute of it, on New York's clocks.
-fn eastern(at: Timestamp) -> (i64, u16) {
+fn eastern_day_and_minute(at: Timestamp) -> (i64, u16) {
     let local = at - behind_utc(at);
     let minute = local.since(Timestamp::start_of_utc_day(local.utc_day())).nanos() / Span::MINUTE.nanos();
     (local.utc_day(), u16::try_from(minute).expect("a day has 1,440 minutes"))

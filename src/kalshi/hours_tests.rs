@@ -5,7 +5,7 @@ use std::fs;
 use std::path::Path;
 
 use super::*;
-use crate::kalshi::schema::decode;
+use crate::kalshi::schema::decode_json;
 use crate::kalshi::wire::OneSchedule;
 
 fn at(text: &str) -> Timestamp {
@@ -19,14 +19,16 @@ fn fixture(name: &str) -> Vec<u8> {
 
 /// Open but for Thursdays from 3 to 5 a.m., and one announced window, 2026-11-19 8:00 to 10:00 UTC.
 fn hours() -> TradingHours {
-    let schedule = decode::<OneSchedule>("schedule", &fixture("exchange_schedule")).unwrap().schedule;
+    let schedule = decode_json::<OneSchedule>("schedule", &fixture("exchange_schedule")).unwrap().schedule;
     TradingHours { status: None, schedule: Some(schedule) }
 }
 
 #[test]
 fn thursdays_pause_is_known_before_it_comes_in_winter_and_in_summer() {
     let mut hours = hours();
-    assert!(hours.closed(at("2026-11-19T08:00:00Z")).unwrap().contains("maintenance until 2026-11-19T10"));
+    assert!(
+        hours.closed_reason(at("2026-11-19T08:00:00Z")).unwrap().contains("maintenance until 2026-11-19T10")
+    );
     hours.schedule.as_mut().unwrap().maintenance_windows.clear();
     for (open, closed) in [
         // EST, five hours behind; Thursday the 19th.
@@ -39,12 +41,12 @@ fn thursdays_pause_is_known_before_it_comes_in_winter_and_in_summer() {
         ("2026-11-18T08:30:00Z", "2026-11-19T08:30:00Z"),
         ("2026-11-19T03:30:00Z", "2026-11-19T08:30:00Z"),
     ] {
-        assert_eq!(hours.closed(at(open)), None, "{open}");
-        assert!(hours.closed(at(closed)).is_some(), "{closed}");
+        assert_eq!(hours.closed_reason(at(open)), None, "{open}");
+        assert!(hours.closed_reason(at(closed)).is_some(), "{closed}");
     }
     assert_eq!(hours.next_change(at("2026-11-19T07:00:00Z")), Some(at("2026-11-19T08:00:00Z")));
     assert_eq!(hours.next_change(at("2026-11-19T08:00:00Z")), Some(at("2026-11-19T10:00:00Z")));
-    assert_eq!(hours.closed(at("2030-01-03T08:30:00Z")), None, "no hours are announced for then");
+    assert_eq!(hours.closed_reason(at("2030-01-03T08:30:00Z")), None, "no hours are announced for then");
 }
 
 #[test]
@@ -64,17 +66,17 @@ fn summer_time_begins_and_ends_at_two_in_the_morning() {
 
 #[test]
 fn what_the_exchange_says_of_itself_counts_at_once() {
-    let read = |name: &str| decode::<ExchangeStatus>("status", &fixture(name)).unwrap();
+    let read = |name: &str| decode_json::<ExchangeStatus>("status", &fixture(name)).unwrap();
     let mut hours = TradingHours { status: Some(read("exchange_status")), schedule: None };
     let now = at("2026-11-20T12:00:00Z");
-    assert_eq!((hours.closed(now), hours.next_change(now)), (None, None));
+    assert_eq!((hours.closed_reason(now), hours.next_change(now)), (None, None));
     hours.status.as_mut().unwrap().shards[2].trading_active = false;
-    assert_eq!(hours.closed(now), None, "crypto alone is paused");
+    assert_eq!(hours.closed_reason(now), None, "crypto alone is paused");
     hours.status.as_mut().unwrap().shards[0].trading_active = false;
-    assert!(hours.closed(now).is_some());
+    assert!(hours.closed_reason(now).is_some());
     hours.status = Some(read("exchange_status_trading_pause"));
     assert_eq!(
-        hours.closed(now).unwrap(),
+        hours.closed_reason(now).unwrap(),
         "the exchange has paused trading, back about 2026-11-19T10:00:00Z"
     );
 }

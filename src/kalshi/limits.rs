@@ -28,16 +28,16 @@ impl TokenBucket {
     }
 
     /// Takes `cost` tokens and says how long to wait before using them.
-    pub fn wait(&mut self, now: Duration, cost: u32) -> Duration {
-        self.refill(now);
+    pub fn reserve_tokens(&mut self, now: Duration, cost: u32) -> Duration {
+        self.refill_tokens(now);
         self.level -= i128::from(cost) * WHOLE_TOKEN;
         self.time_to_refill()
     }
 
-    /// Like [`wait`](Self::wait), but takes nothing and says `None` where the wait would be longer.
+    /// Like [`wait`](Self::reserve_tokens), but takes nothing and says `None` where the wait would be longer.
     pub fn wait_at_most(&mut self, now: Duration, cost: u32, patience: Duration) -> Option<Duration> {
         let before = *self;
-        let wait = self.wait(now, cost);
+        let wait = self.reserve_tokens(now, cost);
         if wait > patience {
             *self = before;
             return None;
@@ -47,13 +47,13 @@ impl TokenBucket {
 
     /// Goes on with another limit, keeping what was taken.
     pub fn set_limit(&mut self, limit: RateLimit, now: Duration) {
-        self.refill(now);
+        self.refill_tokens(now);
         let taken = i128::from(self.limit.bucket_capacity) * WHOLE_TOKEN - self.level;
         self.limit = limit;
         self.level = i128::from(limit.bucket_capacity) * WHOLE_TOKEN - taken;
     }
 
-    fn refill(&mut self, now: Duration) {
+    fn refill_tokens(&mut self, now: Duration) {
         let passed = i128::try_from(now.saturating_sub(self.filled_at).as_nanos()).unwrap_or(i128::MAX);
         let gained = passed.saturating_mul(i128::from(self.limit.refill_rate));
         let full = i128::from(self.limit.bucket_capacity) * WHOLE_TOKEN;
@@ -110,7 +110,7 @@ impl Limits {
     }
 
     /// Goes on with what the exchange says the account may do.
-    pub fn set(&mut self, limits: &AccountLimits, costs: EndpointCosts, now: Duration) {
+    pub fn set_account_limits(&mut self, limits: &AccountLimits, costs: EndpointCosts, now: Duration) {
         self.read.set_limit(limits.read, now);
         self.write.set_limit(limits.write, now);
         let small = ["basic", "advanced"].contains(&&*limits.usage_tier.to_ascii_lowercase());
@@ -120,9 +120,12 @@ impl Limits {
 
     /// What a request costs; `path` is the whole one, without a query.
     #[must_use]
-    pub fn cost(&self, method: &str, path: &str) -> u32 {
-        let named =
-            self.costs.endpoint_costs.iter().find(|line| line.method == method && fits(&line.path, path));
+    pub fn request_cost(&self, method: &str, path: &str) -> u32 {
+        let named = self
+            .costs
+            .endpoint_costs
+            .iter()
+            .find(|line| line.method == method && path_matches_pattern(&line.path, path));
         named.map_or(self.costs.default_cost, |line| line.cost)
     }
 
@@ -134,7 +137,7 @@ impl Limits {
 
     /// Takes what a request costs and says how long to wait first; `None`, and nothing taken, if that
     /// would be longer than `patience`.
-    pub fn wait(
+    pub fn reserve_tokens(
         &mut self,
         budget: RateBudget,
         cost: u32,
@@ -146,14 +149,14 @@ impl Limits {
             RateBudget::Write => self.write.wait_at_most(now, cost, patience),
             RateBudget::Balance => {
                 let own = self.balance.wait_at_most(now, 1, patience)?;
-                Some(own.max(self.read.wait(now, cost)))
+                Some(own.max(self.read.reserve_tokens(now, cost)))
             }
         }
     }
 }
 
 /// Whether a path is of a pattern such as `/portfolio/orders/:order_id`.
-fn fits(pattern: &str, path: &str) -> bool {
+fn path_matches_pattern(pattern: &str, path: &str) -> bool {
     let mut parts = path.split('/');
     let wild = |part: &str| part.starts_with(':') || part.starts_with('{');
     pattern.split('/').all(|part| parts.next().is_some_and(|given| wild(part) || part == given))
@@ -177,7 +180,7 @@ impl Backoff {
 
     /// How long to wait after failure number `failure`, counted from 0: between half and all of the
     /// doubled wait.
-    pub fn wait(&mut self, failure: u32) -> Duration {
+    pub fn retry_delay(&mut self, failure: u32) -> Duration {
         let doubled = self.first.saturating_mul(2_u32.saturating_pow(failure)).min(self.longest);
         let nanos = u64::try_from(doubled.as_nanos()).unwrap_or(u64::MAX);
         Duration::from_nanos(self.random.random_range(nanos / 2..=nanos))
@@ -204,7 +207,7 @@ impl Breaker {
 
     /// Whether a request may be sent now. Where it is the one that tries whether the exchange is back,
     /// the next may try after another pause, in case this one never reports.
-    pub fn permits(&mut self, now: Duration) -> bool {
+    pub fn permits_request(&mut self, now: Duration) -> bool {
         if self.failures < self.threshold {
             return true;
         }
@@ -216,12 +219,12 @@ impl Breaker {
     }
 
     /// The exchange answered, be it with a refusal.
-    pub const fn answered(&mut self) {
+    pub const fn record_answer(&mut self) {
         self.failures = 0;
     }
 
     /// Notes that a request could not be sent or its outcome is unknown; enough in a row begin a pause.
-    pub fn failed(&mut self, now: Duration) {
+    pub fn record_failure(&mut self, now: Duration) {
         self.failures = self.failures.saturating_add(1);
         if self.failures >= self.threshold {
             self.closed_until = now + self.pause;

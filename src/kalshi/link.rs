@@ -21,13 +21,13 @@ impl Link {
 
     /// Why nothing is traded at the exchange; `None` while it trades.
     #[must_use]
-    pub fn paused(&self) -> Option<Arc<str>> {
+    pub fn pause_reason(&self) -> Option<Arc<str>> {
         self.paused.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// The exchange's words when it last refused an order; `None` if it has refused none.
     #[must_use]
-    pub fn refusal(&self) -> Option<Arc<str>> {
+    pub fn last_refusal(&self) -> Option<Arc<str>> {
         self.refusal.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 

@@ -36,7 +36,7 @@ impl MarketReader {
     ///
     /// # Errors
     /// What the exchange answers.
-    pub async fn sweep(&self, others: Vec<Arc<str>>) -> Result<Vec<MarketReport>, ApiError> {
+    pub async fn sweep_markets(&self, others: Vec<Arc<str>>) -> Result<Vec<MarketReport>, ApiError> {
         let mut markets = Vec::new();
         let open = |series: Option<&String>| MarketFilter {
             series_ticker: series.cloned(),
@@ -48,7 +48,7 @@ impl MarketReader {
         }
         for series in &self.scope.series {
             // Fees may have changed since the last sweep.
-            self.forget(series);
+            self.forget_series(series);
             markets.extend(self.rest.markets(&open(Some(series))).await?);
         }
         let seen = |ticker: &Arc<str>| markets.iter().any(|market| *market.ticker == **ticker);
@@ -65,7 +65,7 @@ impl MarketReader {
     ///
     /// # Errors
     /// What the exchange answers.
-    pub async fn markets(&self, tickers: Vec<Arc<str>>) -> Result<Vec<MarketReport>, ApiError> {
+    pub async fn read_markets(&self, tickers: Vec<Arc<str>>) -> Result<Vec<MarketReport>, ApiError> {
         let mut markets = Vec::new();
         for ticker in tickers {
             match self.rest.market(&ticker).await {
@@ -80,7 +80,7 @@ impl MarketReader {
     async fn with_series(&self, markets: Vec<wire::ApiMarket>) -> Result<Vec<MarketReport>, ApiError> {
         let mut reports = Vec::with_capacity(markets.len());
         for market in markets {
-            let known = self.lock().events.get(&market.event_ticker).cloned();
+            let known = self.lock_known_groups().events.get(&market.event_ticker).cloned();
             let series = match known {
                 Some(series) => series,
                 None => self.series_of(&market.event_ticker).await?,
@@ -92,7 +92,7 @@ impl MarketReader {
 
     async fn series_of(&self, event_ticker: &str) -> Result<SeriesFacts, ApiError> {
         let event = self.rest.event(event_ticker).await?;
-        let known = self.lock().series.get(&event.series_ticker).cloned();
+        let known = self.lock_known_groups().series.get(&event.series_ticker).cloned();
         let facts = if let Some(facts) = known {
             facts
         } else {
@@ -102,21 +102,21 @@ impl MarketReader {
                 category: series.category.as_str().into(),
                 fees: series.fees(),
             };
-            self.lock().series.insert(event.series_ticker.clone(), facts.clone());
+            self.lock_known_groups().series.insert(event.series_ticker.clone(), facts.clone());
             facts
         };
         let facts = SeriesFacts { fees: event.fees(facts.fees), ..facts };
-        self.lock().events.insert(event_ticker.to_owned(), facts.clone());
+        self.lock_known_groups().events.insert(event_ticker.to_owned(), facts.clone());
         Ok(facts)
     }
 
-    fn forget(&self, series: &str) {
-        let mut known = self.lock();
+    fn forget_series(&self, series: &str) {
+        let mut known = self.lock_known_groups();
         known.series.remove(series);
         known.events.retain(|_, facts| *facts.ticker != *series);
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, KnownGroups> {
+    fn lock_known_groups(&self) -> std::sync::MutexGuard<'_, KnownGroups> {
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -1,23 +1,23 @@
 //! The market tracker: turns what the exchange reports about markets into the desk's [`MarketEvent`]s.
 //!
 //! `ExchangeSession` drives it, in live, paper and recording sessions; recovery uses it before a session begins. REST
-//! market reports, best prices of followed order books, ticker and lifecycle messages go in. [`MarketTracker::take`]
-//! returns events that name markets by [`MarketId`]; [`MarketTracker::unknown`] returns the tickers that have to be
+//! market reports, best prices of followed order books, ticker and lifecycle messages go in. [`MarketTracker::take_events`]
+//! returns events that name markets by [`MarketId`]; [`MarketTracker::take_unknown_tickers`] returns the tickers that have to be
 //! read over REST. There is no I/O and no clock here: callers pass the time.
 //!
 //! Invariants:
-//! 1. A market keeps its [`MarketId`]; ids count from 0 in order of listing, and [`MarketTracker::resume`] panics on
-//!    any other order. [`MarketTracker::reported`] lists new markets by opening time, then ticker: only those in the
+//! 1. A market keeps its [`MarketId`]; ids count from 0 in order of listing, and [`MarketTracker::restore_market`] panics on
+//!    any other order. [`MarketTracker::apply_market_reports`] lists new markets by opening time, then ticker: only those in the
 //!    scope that have opened and are not finalized.
 //! 2. `Listed` comes before every other event of a new market, and again when strike, price grid or fees differ.
 //!    Test: `other_fees_are_another_definition_of_the_market`.
-//! 3. One `take` returns at most one `Quote` a market, the latest, after all other events; none while trading is
+//! 3. One `take_events` returns at most one `Quote` a market, the latest, after all other events; none while trading is
 //!    paused (`while_the_exchange_pauses_no_quote_holds_and_no_order_is_sent_and_then_it_goes_on`).
-//! 4. While a book is followed (`Source::Book`), bid, ask and their sizes come from `book` alone. REST and ticker
+//! 4. While a book is followed (`Source::Book`), bid, ask and their sizes come from `update_best_prices` alone. REST and ticker
 //!    add last price and volume, the ticker also the recorded midpoint.
-//! 5. A stale book yields one `Gap` (`lose`), and no `Quote` until `book` or a REST report brings prices again.
+//! 5. A stale book yields one `Gap` (`invalidate_quote_source`), and no `Quote` until `update_best_prices` or a REST report brings prices again.
 //! 6. A `Status` event is always a change. `Settled` comes at most once, with a value, and no `Status` follows it
-//!    (`set_status`, `pay`). If a market settles and the value is not known, its ticker goes to `unknown`.
+//!    (`set_status`, `settle_market`). If a market settles and the value is not known, its ticker goes to `unknown`.
 //! 7. The same calls give the same events in the same order: no hash map, no clock, no randomness.
 //!
 //! Known limits:
@@ -58,7 +58,7 @@ pub struct MarketScope {
 impl MarketScope {
     /// Whether markets of a series are of interest.
     #[must_use]
-    pub fn covers(&self, series: &str, category: &str) -> bool {
+    pub fn covers_series(&self, series: &str, category: &str) -> bool {
         let listed = |list: &[String], name: &str| list.is_empty() || list.iter().any(|item| item == name);
         listed(&self.series, series) && listed(&self.categories, category)
     }
@@ -128,16 +128,16 @@ impl MarketTracker {
     }
 
     /// Goes on with a market that is known from before, under its number. In the order of the numbers.
-    pub fn resume(&mut self, market: &Arc<Market>, status: MarketStatus, close: Timestamp) {
+    pub fn restore_market(&mut self, market: &Arc<Market>, status: MarketStatus, close: Timestamp) {
         assert!(market.id.index() == self.known.len(), "markets are numbered in the order of their listing");
         self.events.entry(Arc::clone(&market.event_ticker)).or_insert(market.event);
         self.series.entry(Arc::clone(&market.series_ticker)).or_insert(market.series);
-        self.remember(Arc::clone(market), status, close);
+        self.track_market(Arc::clone(market), status, close);
     }
 
     /// Returns the number of the market with this ticker; `None` if it was never listed.
     #[must_use]
-    pub fn id(&self, ticker: &str) -> Option<MarketId> {
+    pub fn find_market_id(&self, ticker: &str) -> Option<MarketId> {
         self.names.get(ticker).copied()
     }
 
@@ -148,19 +148,19 @@ impl MarketTracker {
     }
 
     /// Markets that have not been paid out.
-    pub fn unsettled(&self) -> impl Iterator<Item = &Arc<Market>> {
+    pub fn unsettled_markets(&self) -> impl Iterator<Item = &Arc<Market>> {
         let left = self.known.iter().filter(|known| known.status != MarketStatus::Settled);
         left.map(|known| &known.market)
     }
 
     /// Whether a series is of interest.
     #[must_use]
-    pub fn covers(&self, series: &SeriesFacts) -> bool {
-        self.scope.covers(&series.ticker, &series.category)
+    pub fn covers_series(&self, series: &SeriesFacts) -> bool {
+        self.scope.covers_series(&series.ticker, &series.category)
     }
 
     /// Markets that were heard of and have to be asked for.
-    pub fn unknown(&mut self) -> BTreeSet<Arc<str>> {
+    pub fn take_unknown_tickers(&mut self) -> BTreeSet<Arc<str>> {
         std::mem::take(&mut self.unknown)
     }
 
@@ -170,7 +170,7 @@ impl MarketTracker {
     }
 
     /// Takes out the events that the desk has to hear, at most one quote a market.
-    pub fn take(&mut self, now: Timestamp) -> Vec<MarketEvent> {
+    pub fn take_events(&mut self, now: Timestamp) -> Vec<MarketEvent> {
         let tellable = if self.paused { Vec::new() } else { std::mem::take(&mut self.dirty) };
         for id in tellable {
             let known = &mut self.known[id.index()];
@@ -187,7 +187,7 @@ impl MarketTracker {
     ///
     /// # Errors
     /// When a report lacks what its own fields promise.
-    pub fn reported(
+    pub fn apply_market_reports(
         &mut self,
         reports: &[(wire::ApiMarket, SeriesFacts)],
         now: Timestamp,
@@ -200,29 +200,29 @@ impl MarketTracker {
             if report.open_time > now {
                 continue;
             }
-            match self.id(&report.ticker) {
+            match self.find_market_id(&report.ticker) {
                 // A market that is held stays of interest when the scope was narrowed: it has to be paid out.
-                Some(id) => self.update(id, report, series.fees, now)?,
-                None if !self.covers(series) => {}
+                Some(id) => self.update_market(id, report, series.fees, now)?,
+                None if !self.covers_series(series) => {}
                 None if report.status == wire::ApiMarketStatus::Finalized => {}
-                None => self.list(report, series)?,
+                None => self.list_new_market(report, series)?,
             }
         }
         Ok(())
     }
 
-    fn list(&mut self, report: &wire::ApiMarket, series: &SeriesFacts) -> Result<(), SchemaError> {
+    fn list_new_market(&mut self, report: &wire::ApiMarket, series: &SeriesFacts) -> Result<(), SchemaError> {
         let event_ticker: Arc<str> = report.event_ticker.as_str().into();
         let id = MarketId(u32::try_from(self.known.len()).expect("there are fewer markets than numbers"));
         let market = Arc::new(Market {
             id,
-            event: numbered(&mut self.events, &event_ticker, EventId),
-            series: numbered(&mut self.series, &series.ticker, SeriesId),
+            event: get_or_assign_id(&mut self.events, &event_ticker, EventId),
+            series: get_or_assign_id(&mut self.series, &series.ticker, SeriesId),
             ticker: report.ticker.as_str().into(),
             event_ticker,
             series_ticker: Arc::clone(&series.ticker),
             category: Arc::clone(&series.category),
-            title: title(report),
+            title: title_of(report),
             strike: report.strike()?,
             open_time: report.open_time,
             close_time: report.close_time,
@@ -230,16 +230,16 @@ impl MarketTracker {
             fees: series.fees,
         });
         self.out.push(MarketEvent::Listed(Arc::clone(&market)));
-        self.remember(market, MarketStatus::Active, report.close_time);
+        self.track_market(market, MarketStatus::Active, report.close_time);
         let known = &mut self.known[id.index()];
         known.quote = quote_of(report);
         let status = report.status.in_domain();
         self.set_status(id, status);
-        self.mark(id);
+        self.mark_quote_dirty(id);
         Ok(())
     }
 
-    fn remember(&mut self, market: Arc<Market>, status: MarketStatus, close: Timestamp) {
+    fn track_market(&mut self, market: Arc<Market>, status: MarketStatus, close: Timestamp) {
         self.names.insert(market.ticker.as_ref().into(), market.id);
         self.known.push(TrackedMarket {
             market,
@@ -255,7 +255,7 @@ impl MarketTracker {
         });
     }
 
-    fn update(
+    fn update_market(
         &mut self,
         id: MarketId,
         report: &wire::ApiMarket,
@@ -291,42 +291,42 @@ impl MarketTracker {
             }
         };
         if report.status == wire::ApiMarketStatus::Finalized {
-            self.pay(id, settlement_of(report));
+            self.settle_market(id, settlement_of(report));
             return Ok(());
         }
         self.set_status(id, report.status.in_domain());
         if changed || old {
-            self.mark(id);
+            self.mark_quote_dirty(id);
         }
         Ok(())
     }
 
     /// The best prices of a book that is kept up.
-    pub fn book(&mut self, ticker: &str, top: Top) {
-        let Some(id) = self.id(ticker) else { return };
+    pub fn update_best_prices(&mut self, ticker: &str, top: Top) {
+        let Some(id) = self.find_market_id(ticker) else { return };
         let known = &mut self.known[id.index()];
         known.source = Source::Book;
         let before = known.quote;
         (known.quote.bid, known.quote.bid_size) = (top.bid, top.bid_size);
         (known.quote.ask, known.quote.ask_size) = (top.ask, top.ask_size);
         if known.quote != before || known.told_at == Timestamp::MIN {
-            self.mark(id);
+            self.mark_quote_dirty(id);
         }
     }
 
     /// The levels beneath the best prices of a book that is kept up; `counts` says whether another level there
     /// is told as a change of the quote is, or only with the next quote.
     pub fn update_depth(&mut self, ticker: &str, deeper: Arc<Depth>, counts: bool) {
-        let Some(id) = self.id(ticker) else { return };
+        let Some(id) = self.find_market_id(ticker) else { return };
         self.known[id.index()].deeper = deeper;
         if counts {
-            self.mark(id);
+            self.mark_quote_dirty(id);
         }
     }
 
     /// What is known of a market's book beside its quote.
     #[must_use]
-    pub fn beside(&self, market: MarketId) -> BookExtras {
+    pub fn book_extras(&self, market: MarketId) -> BookExtras {
         let Some(known) = self.known.get(market.index()) else { return BookExtras::default() };
         let of_book = known.source == Source::Book;
         let deeper = if of_book { Arc::clone(&known.deeper) } else { Arc::default() };
@@ -334,8 +334,8 @@ impl MarketTracker {
     }
 
     /// A ticker message: always told on, since the exchange only sends it when something changed.
-    pub fn ticker(&mut self, ticker: &Ticker) {
-        let Some(id) = self.id(&ticker.ticker) else { return };
+    pub fn apply_ticker_message(&mut self, ticker: &Ticker) {
+        let Some(id) = self.find_market_id(&ticker.ticker) else { return };
         let known = &mut self.known[id.index()];
         known.open_interest = Some(ticker.open_interest);
         let quote = &mut known.quote;
@@ -345,13 +345,13 @@ impl MarketTracker {
             (quote.bid, quote.bid_size) = (ticker.bid, ticker.bid.map(|_| ticker.bid_size));
             (quote.ask, quote.ask_size) = (ticker.ask, ticker.ask.map(|_| ticker.ask_size));
         }
-        self.mark(id);
+        self.mark_quote_dirty(id);
     }
 
     /// A book that cannot be relied on any more.
-    pub fn stale(&mut self, ticker: &str) {
-        if let Some(id) = self.id(ticker) {
-            self.lose(id);
+    pub fn mark_book_stale(&mut self, ticker: &str) {
+        if let Some(id) = self.find_market_id(ticker) {
+            self.invalidate_quote_source(id);
         }
     }
 
@@ -359,21 +359,21 @@ impl MarketTracker {
     pub fn all_stale(&mut self) {
         for id in self.every_id() {
             if self.known[id.index()].source == Source::Book {
-                self.lose(id);
+                self.invalidate_quote_source(id);
             }
         }
     }
 
-    fn lose(&mut self, id: MarketId) {
+    fn invalidate_quote_source(&mut self, id: MarketId) {
         let known = &mut self.known[id.index()];
         if known.source != Source::Nothing {
             known.source = Source::Nothing;
-            self.unsay(id);
+            self.emit_quote_gap(id);
         }
     }
 
     /// What was told of a market does not hold any more; whatever is heard next is told, changed or not.
-    fn unsay(&mut self, id: MarketId) {
+    fn emit_quote_gap(&mut self, id: MarketId) {
         self.known[id.index()].told_at = Timestamp::MIN;
         self.out.push(MarketEvent::Gap { market: id });
     }
@@ -384,7 +384,7 @@ impl MarketTracker {
         for id in self.every_id() {
             let known = &self.known[id.index()];
             if known.told_at > Timestamp::MIN && known.status != MarketStatus::Settled {
-                self.unsay(id);
+                self.emit_quote_gap(id);
             }
         }
     }
@@ -394,7 +394,7 @@ impl MarketTracker {
         self.paused = false;
         for id in self.every_id() {
             if self.known[id.index()].source == Source::Book {
-                self.mark(id);
+                self.mark_quote_dirty(id);
             }
         }
     }
@@ -404,9 +404,9 @@ impl MarketTracker {
     }
 
     /// A turn in a market's life.
-    pub fn lifecycle(&mut self, message: &Lifecycle) {
+    pub fn apply_lifecycle_message(&mut self, message: &Lifecycle) {
         let ticker = &message.ticker;
-        let Some(id) = self.id(ticker) else {
+        let Some(id) = self.find_market_id(ticker) else {
             if matches!(message.turn, Turn::Created(_) | Turn::Activated) {
                 self.unknown.insert(Arc::clone(ticker));
             }
@@ -425,7 +425,7 @@ impl MarketTracker {
             }
             Turn::Settled { .. } => {
                 let value = self.known[id.index()].determined;
-                self.pay(id, value);
+                self.settle_market(id, value);
             }
             Turn::Created(_) | Turn::PriceLevels(_) | Turn::Metadata => {
                 self.unknown.insert(Arc::clone(ticker));
@@ -441,7 +441,7 @@ impl MarketTracker {
         }
     }
 
-    fn pay(&mut self, id: MarketId, value: Option<Price>) {
+    fn settle_market(&mut self, id: MarketId, value: Option<Price>) {
         let known = &mut self.known[id.index()];
         if known.status == MarketStatus::Settled {
             return;
@@ -458,7 +458,7 @@ impl MarketTracker {
         }
     }
 
-    fn mark(&mut self, id: MarketId) {
+    fn mark_quote_dirty(&mut self, id: MarketId) {
         if !std::mem::replace(&mut self.known[id.index()].dirty, true) {
             self.dirty.push(id);
         }
@@ -466,12 +466,16 @@ impl MarketTracker {
 }
 
 /// The number of a name, the next one if it is new.
-fn numbered<Id: Copy>(numbers: &mut BTreeMap<Arc<str>, Id>, name: &Arc<str>, id: fn(u32) -> Id) -> Id {
+fn get_or_assign_id<Id: Copy>(
+    numbers: &mut BTreeMap<Arc<str>, Id>,
+    name: &Arc<str>,
+    id: fn(u32) -> Id,
+) -> Id {
     let next = u32::try_from(numbers.len()).expect("there are fewer names than numbers");
     *numbers.entry(Arc::clone(name)).or_insert(id(next))
 }
 
-fn title(report: &wire::ApiMarket) -> Box<str> {
+fn title_of(report: &wire::ApiMarket) -> Box<str> {
     report.title.as_deref().unwrap_or(&report.yes_sub_title).into()
 }
 

@@ -102,7 +102,7 @@ pub const fn seconds_of(at: Timestamp) -> i64 {
 /// When it lies outside the years 1678–2262.
 pub fn from_seconds(seconds: i64) -> Result<Timestamp, String> {
     let millis = seconds.checked_mul(1_000).and_then(Timestamp::from_millis);
-    millis.ok_or_else(|| outside(seconds))
+    millis.ok_or_else(|| out_of_range_message(seconds))
 }
 
 /// A moment from Unix milliseconds.
@@ -110,10 +110,10 @@ pub fn from_seconds(seconds: i64) -> Result<Timestamp, String> {
 /// # Errors
 /// When it lies outside the years 1678–2262.
 pub fn from_millis(millis: i64) -> Result<Timestamp, String> {
-    Timestamp::from_millis(millis).ok_or_else(|| outside(millis))
+    Timestamp::from_millis(millis).ok_or_else(|| out_of_range_message(millis))
 }
 
-fn outside(count: i64) -> String {
+fn out_of_range_message(count: i64) -> String {
     format!("{count} is outside the years 1678-2262")
 }
 

@@ -2,7 +2,7 @@
 
 use proptest::prelude::*;
 
-use crate::kalshi::schema::decode;
+use crate::kalshi::schema::decode_json;
 
 use super::*;
 
@@ -37,7 +37,7 @@ const GOOD: &str = r#"{"market": {"bid": "0.5600", "size": "13.07", "at": "2026-
 
 #[test]
 fn reads_every_kind_exactly() {
-    let Outer { market } = decode("GET /x", GOOD.as_bytes()).unwrap();
+    let Outer { market } = decode_json("GET /x", GOOD.as_bytes()).unwrap();
     assert_eq!(market.bid.get(), 5_600);
     assert_eq!(market.size.hundredths(), 1_307);
     assert_eq!(market.at.to_string(), "2026-06-11T06:29:47.42784Z");
@@ -57,7 +57,7 @@ fn optional_fields_may_be_absent_or_null() {
         r#"{"market":{"bid":"1","size":"1","at":"2026-01-01T00:00:00Z","multiplier":1,
             "fee":null,"strike":null,"revenue":null}}"#,
     ] {
-        let Outer { market } = decode("GET /x", text.as_bytes()).unwrap();
+        let Outer { market } = decode_json("GET /x", text.as_bytes()).unwrap();
         assert_eq!((market.fee, market.strike, market.revenue), (None, None, None));
     }
 }
@@ -81,11 +81,11 @@ fn an_error_names_message_and_field() {
         (r#""7.50""#, "7.5", "market.levels[1][1]: invalid type"),
     ] {
         assert!(GOOD.contains(from), "{from}");
-        let error = decode::<Outer>("GET /x", GOOD.replace(from, to).as_bytes()).unwrap_err();
+        let error = decode_json::<Outer>("GET /x", GOOD.replace(from, to).as_bytes()).unwrap_err();
         assert_eq!(error.endpoint, "GET /x");
         assert!(error.problem.contains(says), "{} does not say {says}", error.problem);
     }
-    let error = decode::<Outer>("GET /x", b"<html>").unwrap_err().to_string();
+    let error = decode_json::<Outer>("GET /x", b"<html>").unwrap_err().to_string();
     assert!(error.starts_with("GET /x: ") && error.contains("changelog"), "{error}");
 }
 
@@ -116,7 +116,8 @@ fn more_than_there_can_be_is_an_error_where_it_is_read() {
     for large in ["1000000000000.000001", "-9223372036854.775807"] {
         assert!(parse_money(large).unwrap_err().contains("more money than there can be"), "{large}");
     }
-    let cents = |cents: i64| decode::<Outer>("GET /x", GOOD.replace("2600", &cents.to_string()).as_bytes());
+    let cents =
+        |cents: i64| decode_json::<Outer>("GET /x", GOOD.replace("2600", &cents.to_string()).as_bytes());
     assert!(
         cents(100_000_000_000_000).is_ok() && cents(100_000_000_000_001).is_err() && cents(i64::MIN).is_err()
     );

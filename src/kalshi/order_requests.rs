@@ -40,10 +40,10 @@ impl TaskOutcome {
     /// Hands the result to the tracker.
     pub fn hand_to(self, tracker: &mut OrderTracker, now: Timestamp) {
         match self {
-            Self::Created(id, result) => tracker.created(id, now, result),
-            Self::Queried(id, result) => tracker.queried(id, now, result),
-            Self::Cancelled(id, result) => tracker.cancelled(id, now, result),
-            Self::Fetched(id, result) => tracker.fetched(id, now, result),
+            Self::Created(id, result) => tracker.handle_create_result(id, now, result),
+            Self::Queried(id, result) => tracker.handle_query_result(id, now, result),
+            Self::Cancelled(id, result) => tracker.handle_cancel_result(id, now, result),
+            Self::Fetched(id, result) => tracker.handle_fills_result(id, now, result),
         }
     }
 }
@@ -72,12 +72,12 @@ pub async fn perform_task(rest: Rest, task: OrderTask, to: OrderAddress) -> (Tas
                 CreateOrder::new(&*ticker, client_id, what, order.contracts, at, order.time_in_force);
             create.cancel_order_on_pause = true;
             create.order_group_id = group.as_deref().map(Into::into);
-            let (result, error) = split(rest.create_order(&create).await);
+            let (result, error) = split_task_failure(rest.create_order(&create).await);
             (TaskOutcome::Created(id, result.map(|created| report_of_created(&order, &created))), error)
         }
         OrderTask::Query(order) => {
             let filter = OrderFilter { ticker: Some(to.ticker.to_string()), ..OrderFilter::default() };
-            let (result, error) = split(rest.orders(&filter).await);
+            let (result, error) = split_task_failure(rest.orders(&filter).await);
             let ours = |orders: Vec<wire::ApiOrder>| {
                 orders
                     .iter()
@@ -87,19 +87,19 @@ pub async fn perform_task(rest: Rest, task: OrderTask, to: OrderAddress) -> (Tas
             (TaskOutcome::Queried(id, result.map(ours)), error)
         }
         OrderTask::Cancel { venue_id, .. } => {
-            let (result, error) = split(rest.cancel_order(&venue_id, &to.ticker).await);
+            let (result, error) = split_task_failure(rest.cancel_order(&venue_id, &to.ticker).await);
             (TaskOutcome::Cancelled(id, result.map(|cancelled| cancelled.reduced_by)), error)
         }
         OrderTask::Fills { venue_id, .. } => {
             let filter = FillFilter { order_id: Some(venue_id.to_string()), ..FillFilter::default() };
-            let (result, error) = split(rest.fills(&filter).await);
+            let (result, error) = split_task_failure(rest.fills(&filter).await);
             (TaskOutcome::Fetched(id, result.map(|fills| fills.iter().map(fill_of).collect())), error)
         }
     }
 }
 
 /// What the tracker has to know of a failure, and the failure itself.
-fn split<T>(result: Result<T, ApiError>) -> (Result<T, TaskFailure>, Option<ApiError>) {
+fn split_task_failure<T>(result: Result<T, ApiError>) -> (Result<T, TaskFailure>, Option<ApiError>) {
     match result {
         Ok(value) => (Ok(value), None),
         Err(error) => (Err(failure_of(&error)), Some(error)),
@@ -192,11 +192,11 @@ pub async fn settle_orders(
     patience: Duration,
 ) -> Result<Vec<VenueEvent>, String> {
     let began = Instant::now();
-    let now = || clock::monotonic(began);
+    let now = || clock::monotonic_since(began);
     let mut events = Vec::new();
     let mut last_problem = None;
     loop {
-        while let Some(task) = tracker.task(now()) {
+        while let Some(task) = tracker.start_next_task(now()) {
             let order = *task.order();
             let market = watch.market(order.market).ok_or("an open order's market is not known")?;
             let (ticker, client_id) = (market.ticker.as_ref().into(), tracker.client_id(order.id));
@@ -205,7 +205,7 @@ pub async fn settle_orders(
             last_problem = error.map(|error| error.to_string()).or(last_problem);
             done.hand_to(tracker, now());
         }
-        for event in std::iter::from_fn(|| tracker.event()) {
+        for event in std::iter::from_fn(|| tracker.pop_event()) {
             if let VenueEvent::Unexplained { detail } = &event {
                 last_problem = Some(detail.clone());
             }
@@ -218,7 +218,7 @@ pub async fn settle_orders(
             let why = last_problem.unwrap_or_else(|| "no answer".to_owned());
             return Err(format!("what became of our orders could not be found out in {patience:?}: {why}"));
         }
-        let wait = tracker.due().map_or(Span::MILLISECOND, |due| due.since(now()));
+        let wait = tracker.next_due_time().map_or(Span::MILLISECOND, |due| due.since(now()));
         tokio::time::sleep(wait.into()).await;
     }
 }

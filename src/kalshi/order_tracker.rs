@@ -1,10 +1,10 @@
 //! The order tracker: follows each of our orders from the intent to its end, whatever is lost on the way.
 //!
 //! [`OrderTracker`] stands between the desk's commands and the exchange. Commands go in by
-//! [`command`](OrderTracker::command), fills and order updates of the stream by `pushed_fill` and `pushed_order`.
-//! [`task`](OrderTracker::task) says what to ask of the exchange next (place, look up, cancel, fetch fills); the
-//! results come back by `created`, `queried`, `cancelled` and `fetched`. What the desk has to know comes out of
-//! [`event`](OrderTracker::event). The exchange session drives it; it does no I/O and reads no clock, so tests drive
+//! [`apply_command`](OrderTracker::apply_command), fills and order updates of the stream by `pushed_fill` and `pushed_order`.
+//! [`start_next_task`](OrderTracker::start_next_task) says what to ask of the exchange next (place, look up, cancel, fetch fills); the
+//! results come back by `handle_create_result`, `handle_query_result`, `handle_cancel_result` and `handle_fills_result`. What the desk has to know comes out of
+//! [`pop_event`](OrderTracker::pop_event). The exchange session drives it; it does no I/O and reads no clock, so tests drive
 //! it too.
 //!
 //! Invariants:
@@ -20,7 +20,7 @@
 //! 6. An order is over only when every contract that the exchange counts as filled was seen in a fill. Counts only
 //!    grow, and an end stays an end.
 //! 7. A cancel that finds nothing proves nothing: the order is looked up.
-//! 8. A fill that no trade of the order can have made (`FillReport::contradiction`) is not passed on. It is reported
+//! 8. A fill that no trade of the order can have made (`FillReport::contradiction_with_order`) is not passed on. It is reported
 //!    once, and the order's fills are fetched until a possible one comes.
 //!
 //! Known limits:
@@ -131,7 +131,7 @@ impl Tracked {
         }
     }
 
-    fn pause(&mut self, now: Timestamp) {
+    fn delay_next_task(&mut self, now: Timestamp) {
         let pause = PAUSE.times(1 << self.attempts.min(10)).min(LONGEST_PAUSE);
         self.attempts += 1;
         self.not_before = now + pause;
@@ -181,13 +181,13 @@ impl OrderTracker {
 
     /// An order that is not over.
     #[must_use]
-    pub fn order(&self, id: OrderId) -> Option<Order> {
+    pub fn open_order(&self, id: OrderId) -> Option<Order> {
         self.orders.get(&id).map(|tracked| tracked.order)
     }
 
     /// Takes an order over that an earlier process may have sent: it is looked for, and not sent. A cancel
     /// that was asked for has to be handed in again, since it may not have been sent either.
-    pub fn recover(&mut self, order: Order, filled: Contracts) {
+    pub fn recover_order(&mut self, order: Order, filled: Contracts) {
         let mut tracked =
             Tracked::new(order, OrderPhase::Unconfirmed { looks: 0, refused: Some(RejectReason::NeverSent) });
         tracked.filled = filled;
@@ -195,12 +195,12 @@ impl OrderTracker {
     }
 
     /// Notes a trade that was booked before, so that it does not count again.
-    pub fn seen(&mut self, trade: u64) {
+    pub fn record_booked_trade(&mut self, trade: u64) {
         self.trades.insert(trade);
     }
 
     /// Takes a command of the desk.
-    pub fn command(&mut self, command: &Command) {
+    pub fn apply_command(&mut self, command: &Command) {
         match command {
             Command::Submit(order) => {
                 let new = Tracked::new(*order, OrderPhase::New { maybe_placed: false });
@@ -225,7 +225,7 @@ impl OrderTracker {
             return;
         }
         match tracked.phase {
-            OrderPhase::New { maybe_placed: false } => self.reject(id, RejectReason::NeverSent),
+            OrderPhase::New { maybe_placed: false } => self.reject_order(id, RejectReason::NeverSent),
             OrderPhase::New { maybe_placed: true } => {
                 tracked.phase = OrderPhase::Unconfirmed { looks: 0, refused: None };
             }
@@ -245,7 +245,7 @@ impl OrderTracker {
     }
 
     /// The next thing to do, if it is time; it counts as under way until its result is handed in.
-    pub fn task(&mut self, now: Timestamp) -> Option<OrderTask> {
+    pub fn start_next_task(&mut self, now: Timestamp) -> Option<OrderTask> {
         self.expire_orphans(now);
         let due = |tracked: &&mut Tracked| !tracked.under_way && tracked.not_before <= now;
         for tracked in self.orders.values_mut().filter(due) {
@@ -262,7 +262,7 @@ impl OrderTracker {
 
     /// When there will be something to do, if nothing is heard before.
     #[must_use]
-    pub fn due(&self) -> Option<Timestamp> {
+    pub fn next_due_time(&self) -> Option<Timestamp> {
         let waiting =
             self.orders.values().filter(|tracked| !tracked.under_way && tracked.next_task().is_some());
         waiting.map(|tracked| tracked.not_before).chain(self.orphans_due()).min()
@@ -282,15 +282,20 @@ impl OrderTracker {
     }
 
     /// What the desk should hear next.
-    pub fn event(&mut self) -> Option<VenueEvent> {
+    pub fn pop_event(&mut self) -> Option<VenueEvent> {
         self.events.pop_front()
     }
 
     /// Takes the result of [`OrderTask::Create`]: the order rests, has traded, is rejected, or is in doubt.
-    pub fn created(&mut self, id: OrderId, now: Timestamp, result: Result<OrderReport, TaskFailure>) {
+    pub fn handle_create_result(
+        &mut self,
+        id: OrderId,
+        now: Timestamp,
+        result: Result<OrderReport, TaskFailure>,
+    ) {
         let Some(tracked) = self.finish_task(id) else { return };
         let failure = match result {
-            Ok(report) => return self.report(id, now, report),
+            Ok(report) => return self.merge_order_report(id, now, report),
             Err(failure) => failure,
         };
         let OrderPhase::New { maybe_placed } = tracked.phase else {
@@ -303,38 +308,43 @@ impl OrderTracker {
             TaskFailure::Unknown => {
                 tracked.phase = OrderPhase::Unconfirmed { looks: 0, refused: None };
                 tracked.attempts = 0;
-                tracked.pause(now);
+                tracked.delay_next_task(now);
             }
             TaskFailure::NotDone if maybe_placed => {
                 if tracked.cancel {
                     tracked.phase = OrderPhase::Unconfirmed { looks: 0, refused: None };
                 }
-                tracked.pause(now);
+                tracked.delay_next_task(now);
             }
             TaskFailure::Refused(reason) if maybe_placed => {
                 // It may be refused because the first attempt is there and has used up the cash.
                 tracked.phase = OrderPhase::Unconfirmed { looks: 0, refused: Some(reason) };
                 tracked.attempts = 0;
-                tracked.pause(now);
+                tracked.delay_next_task(now);
             }
-            TaskFailure::NotDone => self.reject(id, RejectReason::Busy),
-            TaskFailure::NotFound => self.reject(id, RejectReason::MarketNotTrading),
-            TaskFailure::Refused(reason) => self.reject(id, reason),
+            TaskFailure::NotDone => self.reject_order(id, RejectReason::Busy),
+            TaskFailure::NotFound => self.reject_order(id, RejectReason::MarketNotTrading),
+            TaskFailure::Refused(reason) => self.reject_order(id, reason),
         }
     }
 
     /// The result of [`OrderTask::Query`]; `None` if the order was not found.
-    pub fn queried(&mut self, id: OrderId, now: Timestamp, result: Result<Option<OrderReport>, TaskFailure>) {
+    pub fn handle_query_result(
+        &mut self,
+        id: OrderId,
+        now: Timestamp,
+        result: Result<Option<OrderReport>, TaskFailure>,
+    ) {
         let Some(tracked) = self.finish_task(id) else { return };
         match (result, tracked.phase) {
             (Ok(Some(report)), _) => {
                 // While it is to be cancelled and still seems to rest, reading may lag behind writing.
                 let lagging = tracked.cancel && report.ended.is_none();
                 if lagging {
-                    tracked.pause(now);
+                    tracked.delay_next_task(now);
                 }
                 let doubted = tracked.doubts > 0;
-                self.report(id, now, report);
+                self.merge_order_report(id, now, report);
                 if let Some(tracked) = self.orders.get_mut(&id).filter(|_| doubted) {
                     tracked.not_before = tracked.not_before.max(now + LAG);
                 }
@@ -342,9 +352,9 @@ impl OrderTracker {
             (Ok(None), OrderPhase::Unconfirmed { looks, refused }) => {
                 let looks = looks + 1;
                 match refused {
-                    Some(reason) if looks > QUERY_RETRIES => return self.reject(id, reason),
+                    Some(reason) if looks > QUERY_RETRIES => return self.reject_order(id, reason),
                     None if looks > QUERY_RETRIES && tracked.cancel => {
-                        return self.reject(id, RejectReason::NeverSent);
+                        return self.reject_order(id, RejectReason::NeverSent);
                     }
                     None if looks >= QUERIES_BEFORE_RESEND && !tracked.cancel => {
                         tracked.phase = OrderPhase::New { maybe_placed: true };
@@ -353,40 +363,54 @@ impl OrderTracker {
                     }
                     refused => tracked.phase = OrderPhase::Unconfirmed { looks, refused },
                 }
-                tracked.pause(now);
+                tracked.delay_next_task(now);
             }
             (Ok(None) | Err(_), _) => {
                 tracked.doubts = tracked.doubts.max(1);
-                tracked.pause(now);
+                tracked.delay_next_task(now);
             }
         }
     }
 
     /// The result of [`OrderTask::Cancel`]: how much was taken back.
     #[expect(clippy::needless_pass_by_value, reason = "what was said is used up")]
-    pub fn cancelled(&mut self, id: OrderId, now: Timestamp, result: Result<Contracts, TaskFailure>) {
+    pub fn handle_cancel_result(
+        &mut self,
+        id: OrderId,
+        now: Timestamp,
+        result: Result<Contracts, TaskFailure>,
+    ) {
         let Some(tracked) = self.finish_task(id) else { return };
         match result {
             Ok(reduced_by) => {
                 let Some(venue_id) = tracked.venue_id.clone() else { return };
                 let filled = (tracked.order.contracts - reduced_by).max(tracked.filled);
-                self.report(id, now, OrderReport { venue_id, filled, ended: Some(CloseReason::Cancelled) });
+                self.merge_order_report(
+                    id,
+                    now,
+                    OrderReport { venue_id, filled, ended: Some(CloseReason::Cancelled) },
+                );
             }
             Err(TaskFailure::NotFound | TaskFailure::Refused(_)) => {
                 tracked.doubts = tracked.doubts.max(1);
-                tracked.pause(now);
+                tracked.delay_next_task(now);
             }
-            Err(_) => tracked.pause(now),
+            Err(_) => tracked.delay_next_task(now),
         }
     }
 
     /// Takes the result of [`OrderTask::Fills`]; fills that were seen before do not count again.
-    pub fn fetched(&mut self, id: OrderId, now: Timestamp, result: Result<Vec<FillReport>, TaskFailure>) {
+    pub fn handle_fills_result(
+        &mut self,
+        id: OrderId,
+        now: Timestamp,
+        result: Result<Vec<FillReport>, TaskFailure>,
+    ) {
         let Some(tracked) = self.finish_task(id) else { return };
         // If some are still missing, reading lags behind writing.
-        tracked.pause(now);
+        tracked.delay_next_task(now);
         for fill in result.unwrap_or_default() {
-            self.fill(id, &fill);
+            self.apply_fill_report(id, &fill);
         }
         self.close_if_over(id);
     }
@@ -396,7 +420,7 @@ impl OrderTracker {
         if let Some(id) = self.order_of(client_id)
             && self.orders.contains_key(&id)
         {
-            self.report(id, now, report);
+            self.merge_order_report(id, now, report);
         }
     }
 
@@ -406,7 +430,7 @@ impl OrderTracker {
         match by_client.or_else(|| self.names.get(&fill.venue_id).copied()) {
             Some(id) => {
                 self.learn_name(id, &fill.venue_id);
-                self.fill(id, &fill);
+                self.apply_fill_report(id, &fill);
                 self.close_if_over(id);
             }
             None => self.orphans.push((fill, now)),
@@ -419,14 +443,14 @@ impl OrderTracker {
         Some(tracked)
     }
 
-    fn reject(&mut self, order: OrderId, reason: RejectReason) {
+    fn reject_order(&mut self, order: OrderId, reason: RejectReason) {
         self.orders.remove(&order);
         self.events.push_back(VenueEvent::Rejected { order, reason });
     }
 
     /// Merges what the exchange says with what is known: counts only grow, an end stays an end.
     #[expect(clippy::needless_pass_by_value, reason = "what was said is used up")]
-    fn report(&mut self, id: OrderId, now: Timestamp, report: OrderReport) {
+    fn merge_order_report(&mut self, id: OrderId, now: Timestamp, report: OrderReport) {
         self.learn_name(id, &report.venue_id);
         let Some(tracked) = self.orders.get_mut(&id) else { return };
         tracked.reported = tracked.reported.max(report.filled);
@@ -455,17 +479,17 @@ impl OrderTracker {
             std::mem::take(&mut self.orphans).into_iter().partition(|(fill, _)| fill.venue_id == *venue_id);
         self.orphans = others;
         let ours: Vec<(FillReport, Timestamp)> = ours;
-        ours.iter().for_each(|(fill, _)| self.fill(id, fill));
+        ours.iter().for_each(|(fill, _)| self.apply_fill_report(id, fill));
     }
 
-    fn fill(&mut self, id: OrderId, report: &FillReport) {
+    fn apply_fill_report(&mut self, id: OrderId, report: &FillReport) {
         let trade = trade_number(&report.trade_id);
         if self.trades.contains(&trade) {
             return;
         }
         let FillReport { yes_price, contracts, fee, taker, .. } = *report;
         if let Some(tracked) = self.orders.get_mut(&id)
-            && let Some(contradiction) = report.contradiction(&tracked.order)
+            && let Some(contradiction) = report.contradiction_with_order(&tracked.order)
         {
             // The trade itself may well have been: whether it was is looked up.
             tracked.doubts = tracked.doubts.max(1);
@@ -488,7 +512,7 @@ impl OrderTracker {
         };
         tracked.filled += contracts;
         tracked.reported = tracked.reported.max(tracked.filled);
-        let price = tracked.order.side.price(yes_price);
+        let price = tracked.order.side.price_from_yes(yes_price);
         self.events.push_back(VenueEvent::Filled(Fill { order: id, trade, price, contracts, fee, taker }));
     }
 

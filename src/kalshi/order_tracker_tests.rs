@@ -42,24 +42,24 @@ struct Bench {
 impl Bench {
     fn new(order: Order) -> Self {
         let mut tracker = OrderTracker::new(RUN);
-        tracker.command(&Command::Submit(order));
+        tracker.apply_command(&Command::Submit(order));
         Self { tracker, now: Timestamp::from_nanos(0) }
     }
 
     /// The next task, as soon as it is due.
     fn task(&mut self) -> Option<OrderTask> {
-        self.now = self.now.max(self.tracker.due()?);
-        self.tracker.task(self.now)
+        self.now = self.now.max(self.tracker.next_due_time()?);
+        self.tracker.start_next_task(self.now)
     }
 
     fn create(&mut self, result: Result<OrderReport, TaskFailure>) {
         assert!(matches!(self.task(), Some(OrderTask::Create(_))));
-        self.tracker.created(OrderId(1), self.now, result);
+        self.tracker.handle_create_result(OrderId(1), self.now, result);
     }
 
     fn look(&mut self, result: Result<Option<OrderReport>, TaskFailure>) {
         assert!(matches!(self.task(), Some(OrderTask::Query(_))));
-        self.tracker.queried(OrderId(1), self.now, result);
+        self.tracker.handle_query_result(OrderId(1), self.now, result);
     }
 
     fn told(&mut self) -> Vec<String> {
@@ -70,7 +70,7 @@ impl Bench {
             VenueEvent::Rejected { reason, .. } => format!("rejected {reason:?}"),
             VenueEvent::Unexplained { detail } => detail,
         };
-        std::iter::from_fn(|| self.tracker.event()).map(tell).collect()
+        std::iter::from_fn(|| self.tracker.pop_event()).map(tell).collect()
     }
 }
 
@@ -84,7 +84,7 @@ fn an_immediate_order_that_fills_in_part() {
         matches!(bench.task(), Some(OrderTask::Fills { .. })),
         "the other two did not come by themselves"
     );
-    bench.tracker.fetched(OrderId(1), bench.now, Ok(vec![fill("a", 4), fill("b", 2)]));
+    bench.tracker.handle_fills_result(OrderId(1), bench.now, Ok(vec![fill("a", 4), fill("b", 2)]));
     assert_eq!(bench.told(), ["4 @ 0.55", "2 @ 0.55", "closed NothingOnOffer"]);
     assert!(bench.tracker.is_empty() && bench.tracker.is_quiet());
     bench.tracker.pushed_fill(Some("ab12-1"), bench.now, fill("b", 2));
@@ -119,11 +119,11 @@ fn a_fill_that_no_trade_can_have_made_is_reported_once_and_asked_for_again() {
         for again in [Ok(vec![false_fill]), Ok(vec![fill("a", 4)])] {
             let mut next = bench.task();
             if let Some(OrderTask::Query(_)) = next {
-                bench.tracker.queried(OrderId(1), bench.now, Ok(Some(report(4, None))));
+                bench.tracker.handle_query_result(OrderId(1), bench.now, Ok(Some(report(4, None))));
                 next = bench.task();
             }
             assert!(matches!(next, Some(OrderTask::Fills { .. })), "{said}: {next:?}");
-            bench.tracker.fetched(OrderId(1), bench.now, again);
+            bench.tracker.handle_fills_result(OrderId(1), bench.now, again);
         }
         assert_eq!(bench.told(), ["4 @ 0.55", "closed NothingOnOffer"], "{said}: the true one is booked");
         assert!(bench.tracker.is_empty());
@@ -134,11 +134,11 @@ fn a_fill_that_no_trade_can_have_made_is_reported_once_and_asked_for_again() {
 fn the_highest_fee_a_broker_may_round_to_and_a_sale_at_a_better_price_are_believed() {
     let sale = Order { action: Action::Sell, ..order(10, TimeInForce::Ioc) };
     let report = FillReport { fee: Money::from_micros(4_010_000), ..fill("a", 4) };
-    assert_eq!(report.contradiction(&order(10, TimeInForce::Ioc)), None);
+    assert_eq!(report.contradiction_with_order(&order(10, TimeInForce::Ioc)), None);
     // Sold at 0.56 or above: YES at 0.44 or below.
-    assert!(report.contradiction(&sale).unwrap().contains("beyond"));
+    assert!(report.contradiction_with_order(&sale).unwrap().contains("beyond"));
     let better = FillReport { yes_price: Price::new(4_400).unwrap(), ..report };
-    assert_eq!(better.contradiction(&sale), None);
+    assert_eq!(better.contradiction_with_order(&sale), None);
 }
 
 #[test]
@@ -147,7 +147,7 @@ fn news_may_be_faster_than_the_answer() {
     assert!(matches!(bench.task(), Some(OrderTask::Create(_))));
     bench.tracker.pushed_fill(Some("ab12-1"), bench.now, fill("a", 4));
     assert_eq!(bench.told(), ["accepted", "4 @ 0.55"]);
-    bench.tracker.created(OrderId(1), bench.now, Err(TaskFailure::Unknown));
+    bench.tracker.handle_create_result(OrderId(1), bench.now, Err(TaskFailure::Unknown));
     assert!(bench.told().is_empty() && bench.tracker.is_empty());
 }
 
@@ -215,15 +215,15 @@ fn certain_failures_are_told_at_once() {
 fn a_cancel_that_finds_nothing_proves_nothing() {
     let mut bench = Bench::new(order(10, TimeInForce::Gtc));
     bench.create(Ok(report(0, None)));
-    bench.tracker.command(&Command::Cancel { order: OrderId(1), market: MarketId(0) });
+    bench.tracker.apply_command(&Command::Cancel { order: OrderId(1), market: MarketId(0) });
     assert!(matches!(bench.task(), Some(OrderTask::Cancel { .. })));
-    bench.tracker.cancelled(OrderId(1), bench.now, Err(TaskFailure::NotFound));
+    bench.tracker.handle_cancel_result(OrderId(1), bench.now, Err(TaskFailure::NotFound));
     bench.look(Ok(Some(report(0, None)))); // reads lag: it still seems to rest
     assert!(matches!(bench.task(), Some(OrderTask::Cancel { .. })));
-    bench.tracker.cancelled(OrderId(1), bench.now, Err(TaskFailure::NotFound));
+    bench.tracker.handle_cancel_result(OrderId(1), bench.now, Err(TaskFailure::NotFound));
     bench.look(Ok(Some(report(10, Some(CloseReason::Cancelled))))); // it had traded
     assert!(matches!(bench.task(), Some(OrderTask::Fills { .. })));
-    bench.tracker.fetched(OrderId(1), bench.now, Ok(vec![fill("a", 10)]));
+    bench.tracker.handle_fills_result(OrderId(1), bench.now, Ok(vec![fill("a", 10)]));
     assert_eq!(bench.told(), ["accepted", "10 @ 0.55"]);
 }
 
@@ -233,7 +233,7 @@ fn cancelling_counts_what_traded_before() {
     bench.create(Ok(report(0, None)));
     bench.tracker.cancel_all();
     assert!(matches!(bench.task(), Some(OrderTask::Cancel { .. })));
-    bench.tracker.cancelled(OrderId(1), bench.now, Ok(Contracts::whole(7)));
+    bench.tracker.handle_cancel_result(OrderId(1), bench.now, Ok(Contracts::whole(7)));
     bench.tracker.pushed_fill(None, bench.now, fill("a", 3));
     assert_eq!(bench.told(), ["accepted", "3 @ 0.55", "closed Cancelled"]);
 }
@@ -242,7 +242,7 @@ fn cancelling_counts_what_traded_before() {
 fn what_was_not_sent_when_it_is_to_be_cancelled_is_never_sent() {
     let cancel = Command::Cancel { order: OrderId(1), market: MarketId(0) };
     let mut bench = Bench::new(order(10, TimeInForce::Gtc));
-    bench.tracker.command(&cancel);
+    bench.tracker.apply_command(&cancel);
     assert_eq!(bench.task(), None);
     assert_eq!(bench.told(), ["rejected NeverSent"]);
     assert!(bench.tracker.is_empty());
@@ -266,8 +266,8 @@ fn what_was_not_sent_when_it_is_to_be_cancelled_is_never_sent() {
         bench.look(Ok(None));
     }
     assert!(matches!(bench.task(), Some(OrderTask::Create(_))));
-    bench.tracker.command(&cancel);
-    bench.tracker.created(OrderId(1), bench.now, Err(TaskFailure::NotDone));
+    bench.tracker.apply_command(&cancel);
+    bench.tracker.handle_create_result(OrderId(1), bench.now, Err(TaskFailure::NotDone));
     bench.look(Ok(Some(report(0, None))));
     assert!(matches!(bench.task(), Some(OrderTask::Cancel { .. })));
 }
@@ -275,7 +275,7 @@ fn what_was_not_sent_when_it_is_to_be_cancelled_is_never_sent() {
 #[test]
 fn after_a_crash_an_intent_is_looked_for_and_never_sent() {
     let mut tracker = OrderTracker::new(RUN);
-    tracker.recover(order(10, TimeInForce::Ioc), Contracts::ZERO);
+    tracker.recover_order(order(10, TimeInForce::Ioc), Contracts::ZERO);
     let mut bench = Bench { tracker, now: Timestamp::from_nanos(0) };
     for _ in 0..=QUERY_RETRIES {
         bench.look(Ok(None));
@@ -307,7 +307,11 @@ fn a_fill_waits_for_its_order_to_become_known() {
     assert!(matches!(bench.task(), Some(OrderTask::Create(_))));
     bench.tracker.pushed_fill(None, bench.now, fill("a", 5));
     assert!(bench.told().is_empty());
-    bench.tracker.created(OrderId(1), bench.now, Ok(report(5, Some(CloseReason::NothingOnOffer))));
+    bench.tracker.handle_create_result(
+        OrderId(1),
+        bench.now,
+        Ok(report(5, Some(CloseReason::NothingOnOffer))),
+    );
     assert_eq!(bench.told(), ["accepted", "5 @ 0.55"]);
 }
 
@@ -329,7 +333,7 @@ fn an_order_known_by_its_fill_is_looked_up_when_its_answer_is_lost() {
     let mut bench = Bench::new(order(5, TimeInForce::Ioc));
     assert!(matches!(bench.task(), Some(OrderTask::Create(_))));
     bench.tracker.pushed_fill(Some("ab12-1"), bench.now, fill("a", 2));
-    bench.tracker.created(OrderId(1), bench.now, Err(TaskFailure::Unknown));
+    bench.tracker.handle_create_result(OrderId(1), bench.now, Err(TaskFailure::Unknown));
     bench.look(Ok(Some(report(2, Some(CloseReason::NothingOnOffer)))));
     assert_eq!(bench.told(), ["accepted", "2 @ 0.55", "closed NothingOnOffer"]);
 }
@@ -339,10 +343,10 @@ fn a_doubt_is_settled_by_what_is_asked_after_it() {
     let mut bench = Bench::new(order(5, TimeInForce::Gtc));
     assert!(matches!(bench.task(), Some(OrderTask::Create(_))));
     bench.tracker.mark_all_uncertain(); // the answer may be older than what was missed
-    bench.tracker.created(OrderId(1), bench.now, Ok(report(0, None)));
+    bench.tracker.handle_create_result(OrderId(1), bench.now, Ok(report(0, None)));
     assert!(matches!(bench.task(), Some(OrderTask::Query(_))));
     bench.tracker.mark_all_uncertain(); // and so may the answer to this look
-    bench.tracker.queried(OrderId(1), bench.now, Ok(Some(report(0, None))));
+    bench.tracker.handle_query_result(OrderId(1), bench.now, Ok(Some(report(0, None))));
     bench.look(Ok(Some(report(0, None))));
     let first = bench.now;
     bench.look(Ok(Some(report(0, None))));

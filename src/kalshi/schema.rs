@@ -20,7 +20,7 @@ pub struct SchemaError {
 ///
 /// # Errors
 /// Names `endpoint` and the first field that is missing, of another type or unreadable.
-pub fn decode<T: DeserializeOwned>(endpoint: &str, body: &[u8]) -> Result<T, SchemaError> {
+pub fn decode_json<T: DeserializeOwned>(endpoint: &str, body: &[u8]) -> Result<T, SchemaError> {
     // Keeping track of the place costs time, so it is done only once something is wrong.
     serde_json::from_slice(body).map_err(|error| {
         let mut again = serde_json::Deserializer::from_slice(body);

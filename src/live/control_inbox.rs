@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::kalshi::clock;
 
-use super::paths::{beside, make_private};
+use super::paths::{make_private, path_with_suffix};
 
 /// A request is a line or two; what is larger is something else.
 const LARGEST: u64 = 64 * 1024;
@@ -57,14 +57,14 @@ impl Inbox {
     /// The inbox of a ledger; the folder need not be there.
     #[must_use]
     pub fn new(ledger: &Path) -> Self {
-        Self { folder: beside(ledger, ".inbox") }
+        Self { folder: path_with_suffix(ledger, ".inbox") }
     }
 
     /// Leaves a request. Those posted later are taken later.
     ///
     /// # Errors
     /// When the folder cannot be written.
-    pub fn post(&self, request: &Request) -> io::Result<PathBuf> {
+    pub fn post_request(&self, request: &Request) -> io::Result<PathBuf> {
         static POSTED: AtomicU64 = AtomicU64::new(0);
         make_private(&self.folder)?;
         let number = POSTED.fetch_add(1, Ordering::Relaxed);
@@ -78,10 +78,10 @@ impl Inbox {
         Ok(path)
     }
 
-    /// All requests, oldest first, each with its file, which stays there until [`done`](Self::done). What
+    /// All requests, oldest first, each with its file, which stays there until [`remove_request`](Self::remove_request). What
     /// cannot be read is put aside, and comes as a message.
     #[must_use]
-    pub fn take(&self) -> Vec<Result<(PathBuf, Request), String>> {
+    pub fn read_requests(&self) -> Vec<Result<(PathBuf, Request), String>> {
         let entries = match fs::read_dir(&self.folder) {
             Ok(entries) => entries,
             Err(error) if error.kind() == ErrorKind::NotFound => return Vec::new(),
@@ -90,12 +90,12 @@ impl Inbox {
         let paths = entries.flatten().map(|entry| entry.path());
         let mut paths: Vec<PathBuf> = paths.filter(|path| is_request(path)).collect();
         paths.sort();
-        paths.into_iter().map(|path| read(&path).map(|request| (path, request))).collect()
+        paths.into_iter().map(|path| read_request(&path).map(|request| (path, request))).collect()
     }
 
     /// How many requests wait.
     #[must_use]
-    pub fn waiting(&self) -> usize {
+    pub fn count_waiting(&self) -> usize {
         let entries = fs::read_dir(&self.folder).into_iter().flatten().flatten();
         entries.filter(|entry| is_request(&entry.path())).count()
     }
@@ -104,7 +104,7 @@ impl Inbox {
     ///
     /// # Errors
     /// What the system reports.
-    pub fn done(&self, path: &Path) -> io::Result<()> {
+    pub fn remove_request(&self, path: &Path) -> io::Result<()> {
         fs::remove_file(path)
     }
 
@@ -112,10 +112,10 @@ impl Inbox {
     ///
     /// # Errors
     /// What the system reports; the request is still there then.
-    pub fn refuse(&self, path: &Path, refusal: &RequestRefusal) -> io::Result<()> {
+    pub fn refuse_request(&self, path: &Path, refusal: &RequestRefusal) -> io::Result<()> {
         let text = serde_json::to_string(refusal).expect("a refusal is plain data");
         fs::write(refusal_file(path), text)?;
-        self.done(path)
+        self.remove_request(path)
     }
 
     /// Removes refusals that nobody waited for.
@@ -181,13 +181,13 @@ fn is_request(path: &Path) -> bool {
     !hidden && path.extension().is_some_and(|extension| extension == "json")
 }
 
-fn read(path: &Path) -> Result<Request, String> {
+fn read_request(path: &Path) -> Result<Request, String> {
     let problem = match read_text(path).map(|text| serde_json::from_str(&text)) {
         Ok(Ok(request)) => return Ok(request),
         Ok(Err(error)) => error.to_string(),
         Err(error) => error.to_string(),
     };
-    let aside = beside(path, ".damaged");
+    let aside = path_with_suffix(path, ".damaged");
     let put = match fs::rename(path, &aside) {
         Ok(()) => format!("it is now {}", aside.display()),
         Err(error) => format!("and it cannot be put aside ({error})"),

@@ -10,22 +10,22 @@ fn halt(reason: &str) -> Request {
 fn requests_come_in_order_and_stay_until_they_are_done() {
     let folder = tempfile::tempdir().unwrap();
     let inbox = Inbox::new(&folder.path().join("a.sqlite"));
-    assert!(inbox.take().is_empty());
+    assert!(inbox.read_requests().is_empty());
     let requests = [
         halt("storm"),
         Request::Resume { strategy: Some("fomc".into()), reason: "checked".into() },
         Request::Resume { strategy: None, reason: "over".into() },
         Request::Reload { scenario: None },
     ];
-    let posted: Vec<_> = requests.iter().map(|request| inbox.post(request).unwrap()).collect();
+    let posted: Vec<_> = requests.iter().map(|request| inbox.post_request(request).unwrap()).collect();
     for _ in 0..2 {
-        let taken: Vec<_> = inbox.take().into_iter().map(Result::unwrap).collect();
+        let taken: Vec<_> = inbox.read_requests().into_iter().map(Result::unwrap).collect();
         assert_eq!(taken, posted.iter().cloned().zip(requests.clone()).collect::<Vec<_>>());
     }
     assert_eq!(wait_answer(&posted[0], Instant::now()), RequestAnswer::Waiting);
-    posted.iter().for_each(|path| inbox.done(path).unwrap());
+    posted.iter().for_each(|path| inbox.remove_request(path).unwrap());
     assert_eq!(wait_answer(&posted[0], Instant::now()), RequestAnswer::Done);
-    assert!(inbox.take().is_empty());
+    assert!(inbox.read_requests().is_empty());
 }
 
 #[test]
@@ -33,11 +33,11 @@ fn a_refusal_reaches_whoever_asked_and_is_no_request() {
     let folder = tempfile::tempdir().unwrap();
     let inbox = Inbox::new(&folder.path().join("a.sqlite"));
     let resume = Request::Resume { strategy: None, reason: "over".into() };
-    let [asked, nobody_waits] = [inbox.post(&resume).unwrap(), inbox.post(&resume).unwrap()];
+    let [asked, nobody_waits] = [inbox.post_request(&resume).unwrap(), inbox.post_request(&resume).unwrap()];
     let refusal = RequestRefusal { by_exchange: true, message: "the exchange does not answer".into() };
-    inbox.refuse(&asked, &refusal).unwrap();
-    inbox.refuse(&nobody_waits, &refusal).unwrap();
-    assert!(inbox.take().is_empty() && inbox.waiting() == 0);
+    inbox.refuse_request(&asked, &refusal).unwrap();
+    inbox.refuse_request(&nobody_waits, &refusal).unwrap();
+    assert!(inbox.read_requests().is_empty() && inbox.count_waiting() == 0);
     assert_eq!(wait_answer(&asked, Instant::now()), RequestAnswer::Refused(refusal));
     inbox.remove_refusals();
     assert_eq!(fs::read_dir(asked.parent().unwrap()).unwrap().count(), 0);
@@ -47,9 +47,12 @@ fn a_refusal_reaches_whoever_asked_and_is_no_request() {
 fn a_request_is_noticed_by_the_poster_when_another_thread_takes_it() {
     let folder = tempfile::tempdir().unwrap();
     let inbox = Inbox::new(&folder.path().join("a.sqlite"));
-    let path = inbox.post(&halt("x")).unwrap();
+    let path = inbox.post_request(&halt("x")).unwrap();
     let desk = std::thread::spawn(move || {
-        inbox.take().into_iter().for_each(|request| inbox.done(&request.unwrap().0).unwrap());
+        inbox
+            .read_requests()
+            .into_iter()
+            .for_each(|request| inbox.remove_request(&request.unwrap().0).unwrap());
     });
     assert_eq!(wait_answer(&path, Instant::now() + Duration::from_secs(20)), RequestAnswer::Done);
     desk.join().unwrap();
@@ -59,20 +62,20 @@ fn a_request_is_noticed_by_the_poster_when_another_thread_takes_it() {
 fn what_cannot_be_read_is_put_aside_and_reported_once() {
     let folder = tempfile::tempdir().unwrap();
     let inbox = Inbox::new(&folder.path().join("a.sqlite"));
-    let good = inbox.post(&halt("good")).unwrap();
+    let good = inbox.post_request(&halt("good")).unwrap();
     let inside = good.parent().unwrap();
     fs::write(inside.join("0-half.json"), r#"{"request":"halt","rea"#).unwrap();
     fs::write(inside.join("0-other.json"), r#"{"request":"sell_everything"}"#).unwrap();
     fs::write(inside.join("0-more.json"), r#"{"request":"halt","reason":"x","strategy":"y"}"#).unwrap();
     fs::write(inside.join(".1.partial"), "{").unwrap();
-    let (good, bad): (Vec<_>, Vec<_>) = inbox.take().into_iter().partition(Result::is_ok);
+    let (good, bad): (Vec<_>, Vec<_>) = inbox.read_requests().into_iter().partition(Result::is_ok);
     assert_eq!((good.len(), bad.len()), (1, 3));
     for message in bad {
         let message = message.unwrap_err();
         assert!(message.contains("0-") && message.contains(".damaged"), "{message}");
     }
     assert!(inside.join("0-half.json.damaged").exists());
-    assert_eq!(inbox.take().len(), 1);
+    assert_eq!(inbox.read_requests().len(), 1);
 }
 
 #[test]

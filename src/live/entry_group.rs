@@ -49,9 +49,9 @@ impl EntryGroup {
     ///
     /// # Errors
     /// What the exchange answers, or that it did not for several tries.
-    pub async fn renew(&self) -> Result<Arc<str>, ApiError> {
+    pub async fn renew_group(&self) -> Result<Arc<str>, ApiError> {
         if let Some(id) = self.id() {
-            match self.reset(&id).await {
+            match self.reset_group(&id).await {
                 Ok(()) => return Ok(id),
                 Err(error @ ApiError::Refused { status: 401 | 403 | 410, .. }) => return Err(error),
                 Err(error @ ApiError::Refused { .. }) => {
@@ -60,17 +60,17 @@ impl EntryGroup {
                 Err(error) => return Err(error),
             }
         }
-        let id: Arc<str> = self.create().await?.into();
+        let id: Arc<str> = self.create_group().await?.into();
         *self.id.lock().unwrap_or_else(PoisonError::into_inner) = Some(Arc::clone(&id));
         Ok(id)
     }
 
-    async fn reset(&self, id: &str) -> Result<(), ApiError> {
+    async fn reset_group(&self, id: &str) -> Result<(), ApiError> {
         retry_request("the order group is reset again", || self.rest.reset_order_group(id)).await
     }
 
     /// A group that was made without our hearing of it harms nobody, so this may be repeated.
-    async fn create(&self) -> Result<String, ApiError> {
+    async fn create_group(&self) -> Result<String, ApiError> {
         retry_request("the order group is asked for again", || self.rest.create_order_group(self.limit)).await
     }
 }

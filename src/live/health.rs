@@ -18,7 +18,7 @@ use crate::domain::{
     Action, Contracts, MarketId, MarketStatus, Money, OrderId, Price, Side, StrategyId, Timestamp,
 };
 use crate::event::{Input, RejectReason, VenueEvent};
-use crate::report::summary::{dollars, portion};
+use crate::report::summary::{fraction_to_f64, money_to_dollars};
 
 use super::moment::Moment;
 use super::notify::{Notification, NotificationKind};
@@ -211,7 +211,7 @@ pub struct Recent {
 
 impl Recent {
     /// Remembers what one may want to read of an input and of what followed from it.
-    pub fn observe(&mut self, input: &Input, out: &Output) {
+    pub fn observe_step(&mut self, input: &Input, out: &Output) {
         if let Input::Venue(VenueEvent::Accepted { .. } | VenueEvent::Filled(_)) = input {
             self.refused = None;
         }
@@ -220,13 +220,13 @@ impl Recent {
             match record {
                 Record::Evaluation(evaluation) => {
                     if matches!(evaluation.verdict, Verdict::Refused(_)) {
-                        remember(&mut self.refusals, evaluation.clone());
+                        push_bounded(&mut self.refusals, evaluation.clone());
                     }
                 }
                 Record::Equity(_) => {}
                 decision => {
-                    remember(&mut self.decisions, decision.clone());
-                    if kind(decision).is_some() {
+                    push_bounded(&mut self.decisions, decision.clone());
+                    if notification_kind(decision).is_some() {
                         self.untold.push(decision.clone());
                     }
                 }
@@ -266,7 +266,7 @@ impl Recent {
     /// Orders refused since one was last taken, with the exchange's words for the latest; `None` if the latest
     /// order was taken.
     #[must_use]
-    pub fn refused(&self, words: Option<&str>) -> Option<RefusedOrders> {
+    pub fn refused_orders(&self, words: Option<&str>) -> Option<RefusedOrders> {
         let refused = self.refused.clone()?;
         Some(RefusedOrders { words: words.map(ToOwned::to_owned), ..refused })
     }
@@ -275,15 +275,15 @@ impl Recent {
     pub fn take_events(&mut self, desk: &Desk) -> Vec<Notification> {
         let names = DisplayNames { desk, strategies: desk.strategy_names().collect() };
         let event = |record: Record| {
-            let DecisionLine { at, text } = names.decision(&record)?;
-            Some(Notification::new(kind(&record)?, at.0, text))
+            let DecisionLine { at, text } = names.decision_line(&record)?;
+            Some(Notification::new(notification_kind(&record)?, at.0, text))
         };
         std::mem::take(&mut self.untold).into_iter().filter_map(event).collect()
     }
 }
 
 /// What an owner is told of.
-const fn kind(record: &Record) -> Option<NotificationKind> {
+const fn notification_kind(record: &Record) -> Option<NotificationKind> {
     match record {
         Record::Fill(_) => Some(NotificationKind::Fill),
         Record::Trade(_) => Some(NotificationKind::Exit),
@@ -294,7 +294,7 @@ const fn kind(record: &Record) -> Option<NotificationKind> {
     }
 }
 
-fn remember<T>(ring: &mut VecDeque<T>, item: T) {
+fn push_bounded<T>(ring: &mut VecDeque<T>, item: T) {
     if ring.len() == REMEMBERED {
         ring.pop_front();
     }
@@ -304,7 +304,7 @@ fn remember<T>(ring: &mut VecDeque<T>, item: T) {
 impl Health {
     /// How `desk` is doing.
     #[must_use]
-    pub fn of(desk: &Desk, recent: &Recent, facts: &SessionFacts<'_>) -> Self {
+    pub fn from_desk(desk: &Desk, recent: &Recent, facts: &SessionFacts<'_>) -> Self {
         let names = DisplayNames { desk, strategies: desk.strategy_names().collect() };
         let point = desk.equity_point();
         let risk = desk.risk();
@@ -319,24 +319,33 @@ impl Health {
             environment: facts.environment.into(),
             scenario: facts.scenario.into(),
             run_id: facts.run_id.into(),
-            equity: dollars(point.equity),
-            cash: dollars(point.cash),
-            exposure: dollars(point.exposure),
-            peak: dollars(point.peak),
-            drawdown: portion(drawdown::drawdown(point.equity, point.peak)),
-            scale: portion(point.scale),
+            equity: money_to_dollars(point.equity),
+            cash: money_to_dollars(point.cash),
+            exposure: money_to_dollars(point.exposure),
+            peak: money_to_dollars(point.peak),
+            drawdown: fraction_to_f64(drawdown::drawdown_from_peak(point.equity, point.peak)),
+            scale: fraction_to_f64(point.scale),
             daily_loss_reached: risk.equity.daily_loss_reached(limits.daily_loss),
-            positions: desk.positions().iter().map(|(market, held)| names.position(market, held)).collect(),
-            orders: desk.execution().iter().map(|open| names.order(open)).collect(),
-            feed: feed(desk, facts),
-            counts: counts(desk.counts()),
+            positions: desk
+                .positions()
+                .iter()
+                .map(|(market, held)| names.position_line(market, held))
+                .collect(),
+            orders: desk.execution().iter().map(|open| names.order_line(open)).collect(),
+            feed: feed_health(desk, facts),
+            counts: counts_by_name(desk.counts()),
             halts: HaltSummary {
                 trading: risk.trading_halted().map(ToOwned::to_owned),
-                strategies: names.halted(),
+                strategies: names.halted_strategies(),
             },
-            refused_orders: recent.refused(facts.refusal),
-            decisions: recent.decisions.iter().rev().filter_map(|record| names.decision(record)).collect(),
-            refusals: recent.refusals.iter().rev().map(|evaluation| names.refusal(evaluation)).collect(),
+            refused_orders: recent.refused_orders(facts.refusal),
+            decisions: recent
+                .decisions
+                .iter()
+                .rev()
+                .filter_map(|record| names.decision_line(record))
+                .collect(),
+            refusals: recent.refusals.iter().rev().map(|evaluation| names.refusal_line(evaluation)).collect(),
         }
     }
 
@@ -359,7 +368,7 @@ impl Health {
     }
 }
 
-fn feed(desk: &Desk, facts: &SessionFacts<'_>) -> FeedHealth {
+fn feed_health(desk: &Desk, facts: &SessionFacts<'_>) -> FeedHealth {
     let now = desk.now();
     let oldest = desk.risk().limits().max_quote_age;
     let trading = |book: &&MarketState| book.status == MarketStatus::Active && now < book.close_time;
@@ -370,12 +379,12 @@ fn feed(desk: &Desk, facts: &SessionFacts<'_>) -> FeedHealth {
         since: Moment(facts.feed_since),
         paused: facts.paused.map(ToOwned::to_owned),
         last_message_at: facts.last_message_at.map(Moment),
-        markets: count(desk.books().iter().filter(trading).count()),
-        stale_books: count(desk.books().iter().filter(trading).filter(stale).count()),
+        markets: count(desk.market_states().iter().filter(trading).count()),
+        stale_books: count(desk.market_states().iter().filter(trading).filter(stale).count()),
     }
 }
 
-fn counts(counts: &Counts) -> BTreeMap<String, u64> {
+fn counts_by_name(counts: &Counts) -> BTreeMap<String, u64> {
     let Counts { inputs, evaluations, abstentions, opportunities, unlisted } = *counts;
     [
         ("inputs", inputs),
@@ -388,11 +397,11 @@ fn counts(counts: &Counts) -> BTreeMap<String, u64> {
     .into()
 }
 
-fn contracts(contracts: Contracts) -> f64 {
+fn contracts_as_float(contracts: Contracts) -> f64 {
     contracts.hundredths() as f64 / 1e2
 }
 
-fn price(price: Price) -> f64 {
+fn price_in_dollars(price: Price) -> f64 {
     f64::from(price.get()) / 1e4
 }
 
@@ -403,23 +412,23 @@ struct DisplayNames<'a> {
 }
 
 impl DisplayNames<'_> {
-    fn ticker(&self, market: MarketId) -> String {
-        let book = self.desk.books().get(market);
+    fn market_ticker(&self, market: MarketId) -> String {
+        let book = self.desk.market_states().get(market);
         book.map_or_else(|| format!("market {}", market.0), |book| book.market.ticker.to_string())
     }
 
-    fn strategy(&self, strategy: StrategyId) -> String {
+    fn strategy_name(&self, strategy: StrategyId) -> String {
         let name = self.strategies.get(strategy.index()).copied();
         name.map_or_else(|| format!("strategy {}", strategy.0), ToOwned::to_owned)
     }
 
-    fn halted(&self) -> Vec<String> {
-        let switches = self.strategies.iter().zip(self.desk.risk().switches());
+    fn halted_strategies(&self) -> Vec<String> {
+        let switches = self.strategies.iter().zip(self.desk.risk().kill_switches());
         switches.filter(|(_, switch)| switch.is_halted()).map(|(name, _)| (*name).to_owned()).collect()
     }
 
-    fn position(&self, market: MarketId, held: &Position) -> PositionLine {
-        let book = self.desk.books().get(market).expect("a held market is listed");
+    fn position_line(&self, market: MarketId, held: &Position) -> PositionLine {
+        let book = self.desk.market_states().get(market).expect("a held market is listed");
         let twice = book.twice_mid.map(|twice| match held.side {
             Side::Yes => i64::from(twice),
             Side::No => 2 * i64::from(Price::ONE.get()) - i64::from(twice),
@@ -428,12 +437,12 @@ impl DisplayNames<'_> {
             twice.map_or(held.cost, |twice| Money::half_of_micros(held.contracts.hundredths() * twice));
         PositionLine {
             ticker: book.market.ticker.to_string(),
-            strategy: self.strategy(held.strategy),
+            strategy: self.strategy_name(held.strategy),
             side: held.side,
-            contracts: contracts(held.contracts),
-            entry_price: dollars(held.cost) / contracts(held.contracts),
+            contracts: contracts_as_float(held.contracts),
+            entry_price: money_to_dollars(held.cost) / contracts_as_float(held.contracts),
             mark: twice.map(|twice| twice as f64 / 2e4),
-            unrealized: dollars(value - held.cost),
+            unrealized: money_to_dollars(value - held.cost),
             belief: f64::from(held.conviction.belief.ppm()) / 1e6,
             opened_at: Moment(held.opened_at),
             time_stop_at: Moment(held.opened_at + self.desk.positions().settings().max_holding),
@@ -441,49 +450,49 @@ impl DisplayNames<'_> {
         }
     }
 
-    fn order(&self, open: &OpenOrder) -> OrderLine {
+    fn order_line(&self, open: &OpenOrder) -> OrderLine {
         let order = &open.order;
         OrderLine {
             order_id: order.id.0,
-            ticker: self.ticker(order.market),
-            strategy: self.strategy(open.strategy),
+            ticker: self.market_ticker(order.market),
+            strategy: self.strategy_name(open.strategy),
             side: order.side,
             action: order.action,
-            price: price(order.limit),
-            contracts: contracts(order.contracts),
-            filled: contracts(open.filled),
+            price: price_in_dollars(order.limit),
+            contracts: contracts_as_float(order.contracts),
+            filled: contracts_as_float(open.filled),
         }
     }
 
-    fn refusal(&self, evaluation: &Evaluation) -> DecisionLine {
+    fn refusal_line(&self, evaluation: &Evaluation) -> DecisionLine {
         let Evaluation { at, strategy, market, probability, verdict, .. } = evaluation;
         let why = match verdict {
             Verdict::Refused(refusal) => refusal.name().replace('_', " "),
             Verdict::NoOpportunity | Verdict::Ordered(_) | Verdict::Exited(_) => String::new(),
         };
-        let (ticker, strategy) = (self.ticker(*market), self.strategy(*strategy));
+        let (ticker, strategy) = (self.market_ticker(*market), self.strategy_name(*strategy));
         let quote = |price: Option<Price>| price.map_or_else(|| "-".into(), |price| price.to_string());
         let (bid, ask) = (quote(evaluation.bid), quote(evaluation.ask));
         let text = format!("{ticker}: {why}; {strategy} believes {probability}, book {bid} / {ask}");
         DecisionLine { at: Moment(*at), text }
     }
 
-    fn decision(&self, record: &Record) -> Option<DecisionLine> {
+    fn decision_line(&self, record: &Record) -> Option<DecisionLine> {
         let (at, text) = match record {
             Record::Evaluation(_) | Record::Equity(_) => return None,
-            Record::Order(placed) => (placed.at, self.placed(placed)),
-            Record::OrderDone(done) => (done.at, ended(done)),
-            Record::Fill(booked) => (booked.at, self.filled(booked)),
-            Record::Trade(trade) => (trade.closed_at, self.closed(trade)),
+            Record::Order(placed) => (placed.at, self.placed_order_text(placed)),
+            Record::OrderDone(done) => (done.at, order_end_text(done)),
+            Record::Fill(booked) => (booked.at, self.fill_text(booked)),
+            Record::Trade(trade) => (trade.closed_at, self.closed_trade_text(trade)),
             Record::Settled(settled) => {
-                (settled.at, format!("{} settled at {}", self.ticker(settled.market), settled.value))
+                (settled.at, format!("{} settled at {}", self.market_ticker(settled.market), settled.value))
             }
             Record::Halt(halt) => {
-                let who = halt.strategy.map_or_else(|| "all trading".into(), |of| self.strategy(of));
+                let who = halt.strategy.map_or_else(|| "all trading".into(), |of| self.strategy_name(of));
                 (halt.at, format!("{who} halted ({}): {}", halt.rule.name(), halt.detail))
             }
             Record::Resume(resume) => {
-                let who = resume.strategy.map_or_else(|| "all trading".into(), |of| self.strategy(of));
+                let who = resume.strategy.map_or_else(|| "all trading".into(), |of| self.strategy_name(of));
                 (resume.at, format!("{who} resumed: {}", resume.reason))
             }
             Record::Refit(refitted) => (refitted.at, "other settings hold from here on".into()),
@@ -492,18 +501,18 @@ impl DisplayNames<'_> {
         Some(DecisionLine { at: Moment(at), text })
     }
 
-    fn placed(&self, placed: &OrderPlaced) -> String {
+    fn placed_order_text(&self, placed: &OrderPlaced) -> String {
         let order = &placed.order;
-        let (ticker, strategy) = (self.ticker(order.market), self.strategy(placed.strategy));
+        let (ticker, strategy) = (self.market_ticker(order.market), self.strategy_name(placed.strategy));
         format!(
             "order {}: {} {} {} of {ticker} at {} for {strategy}: {}",
             order.id.0, order.action, order.contracts, order.side, order.limit, placed.reason
         )
     }
 
-    fn filled(&self, booked: &FillBooked) -> String {
+    fn fill_text(&self, booked: &FillBooked) -> String {
         let (order, fill) = (&booked.order, &booked.fill);
-        let ticker = self.ticker(order.market);
+        let ticker = self.market_ticker(order.market);
         format!(
             "order {}: {} {} {} of {ticker} at {}, fee {}",
             order.id.0,
@@ -518,8 +527,8 @@ impl DisplayNames<'_> {
         )
     }
 
-    fn closed(&self, trade: &Trade) -> String {
-        let ticker = self.ticker(trade.market);
+    fn closed_trade_text(&self, trade: &Trade) -> String {
+        let ticker = self.market_ticker(trade.market);
         let why = trade.exit_reason.name().replace('_', " ");
         format!("{ticker}: {} {} closed ({why}), result {}", trade.contracts, trade.side, trade.pnl)
     }
@@ -527,10 +536,10 @@ impl DisplayNames<'_> {
 
 /// The name of a reason as words, with a space before each.
 fn spelled_out(reason: &impl fmt::Debug) -> String {
-    format!("{reason:?}").chars().flat_map(spread).collect()
+    format!("{reason:?}").chars().flat_map(spaced_lowercase).collect()
 }
 
-fn ended(done: &OrderDone) -> String {
+fn order_end_text(done: &OrderDone) -> String {
     match done.end {
         OrderEnd::Filled => format!("order {}: filled", done.order.0),
         OrderEnd::Closed(why) => {
@@ -543,7 +552,7 @@ fn ended(done: &OrderDone) -> String {
 }
 
 /// `MarketClosed` as ` market closed`.
-fn spread(letter: char) -> impl Iterator<Item = char> {
+fn spaced_lowercase(letter: char) -> impl Iterator<Item = char> {
     let space = letter.is_uppercase().then_some(' ');
     space.into_iter().chain(letter.to_lowercase())
 }

@@ -24,7 +24,7 @@ impl Bench {
     fn new() -> Self {
         let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("scenarios/time_stop.toml");
         let overrides = ["scanner.interval=0s", "scanner.min_volume=0"].map(ToOwned::to_owned);
-        let scenario = Scenario::load(&file, &overrides).unwrap();
+        let scenario = Scenario::load_file(&file, &overrides).unwrap();
         let desk = Desk::new(scenario.desk, scenario.seats);
         let mut bench = Self { desk, recent: Recent::default(), out: Output::default() };
         for number in 0..2 {
@@ -37,7 +37,7 @@ impl Bench {
         self.out.clear();
         let input = Stamped { at: at(hours), value };
         self.desk.step(&input, &mut self.out);
-        self.recent.observe(&input.value, &self.out);
+        self.recent.observe_step(&input.value, &self.out);
     }
 
     fn quote(&mut self, hours: i64, market: u32, bid: u16, ask: u16) {
@@ -61,7 +61,7 @@ impl Bench {
             refusal: Some("POST /portfolio/events/orders: 409 exceeded_order_group_risk_limit"),
             last_message_at: Some(at(2)),
         };
-        Health::of(&self.desk, &self.recent, &facts)
+        Health::from_desk(&self.desk, &self.recent, &facts)
     }
 }
 
@@ -171,6 +171,6 @@ fn halts_are_shown_with_their_reasons_and_rings_do_not_grow() {
     assert_eq!(health.decisions[0].text, "all trading halted (owner): storm 29");
     assert!(health.refusals[0].text.contains("trading halted; fixed_rate believes 60.0 %, book 0.39 / 0.41"));
     assert_eq!((health.feed.markets, health.feed.stale_books), (2, 1));
-    let text: String = "MarketClosed".chars().flat_map(spread).collect();
+    let text: String = "MarketClosed".chars().flat_map(spaced_lowercase).collect();
     assert_eq!(text, " market closed");
 }

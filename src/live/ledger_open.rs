@@ -78,11 +78,15 @@ impl LedgerOpening<'_> {
     ///
     /// # Errors
     /// When it cannot be read or written, belongs to something else, or cannot be repeated.
-    pub fn open(&self, scenario: Scenario) -> Result<OpenedLedger, OpenError> {
-        if self.file.exists() && !is_blank(self.file) { self.go_on(&scenario) } else { self.begin(scenario) }
+    pub fn open_ledger(&self, scenario: Scenario) -> Result<OpenedLedger, OpenError> {
+        if self.file.exists() && !is_blank(self.file) {
+            self.go_on(&scenario)
+        } else {
+            self.create_ledger(scenario)
+        }
     }
 
-    fn begin(&self, scenario: Scenario) -> Result<OpenedLedger, OpenError> {
+    fn create_ledger(&self, scenario: Scenario) -> Result<OpenedLedger, OpenError> {
         let header = RunHeader {
             run_id: self.run_id.to_owned(),
             mode: self.mode,
@@ -117,28 +121,30 @@ impl LedgerOpening<'_> {
             let (had, want) = (&recording.mode, self.mode);
             return misfit(format!("holds a {had} run, not a {want} one; name another with --ledger"));
         }
-        let environment = recording.note(ENVIRONMENT)?.unwrap_or_default();
+        let environment = recording.read_note(ENVIRONMENT)?.unwrap_or_default();
         if environment != self.environment {
             let want = self.environment;
             return misfit(format!("belongs to {environment}, not to {want}; name another with --ledger"));
         }
-        let (Some(first), Some(in_force)) = (recording.note(SCENARIO)?, recording.note(IN_FORCE)?) else {
+        let (Some(first), Some(in_force)) = (recording.read_note(SCENARIO)?, recording.read_note(IN_FORCE)?)
+        else {
             return misfit("does not say which scenario it began with".into());
         };
         let run_id = recording.run_id.clone();
         let trades = recording.booked_trades()?;
-        let group = recording.note(ORDER_GROUP)?.map(Into::into);
-        let foreign_cash = recording.note(FOREIGN_CASH)?.and_then(|text| text.parse().ok());
+        let group = recording.read_note(ORDER_GROUP)?.map(Into::into);
+        let foreign_cash = recording.read_note(FOREIGN_CASH)?.and_then(|text| text.parse().ok());
         let first = Scenario::parse(&first, &[], Path::new(""))?;
-        let inputs = recording.inputs();
+        let inputs = recording.input_feed();
         let session = EventSource { feed: inputs, venue: SilentVenue };
         let desk = Desk::new(first.desk, first.seats);
-        let mut engine = Engine::new(desk, session, recording.comparison()).with_reconfigure(reconfigure);
+        let mut engine =
+            Engine::new(desk, session, recording.into_comparison()).with_reconfigure(parse_resolved_scenario);
         let repeated = engine.run(|_, _| ()).and_then(|()| {
             let at = engine.desk.now();
-            engine.journal.finish(at).map_err(EngineError::Journal)
+            engine.journal.check_nothing_left(at).map_err(EngineError::Journal)
         });
-        repeated.map_err(|error| self.differs(&error))?;
+        repeated.map_err(|error| self.replay_error(&error))?;
         let (encoder, evaluations) = engine.journal.into_encoder();
         let now = scenario.to_toml();
         // As this version writes it: a key that was moved since is no other setting.
@@ -147,7 +153,7 @@ impl LedgerOpening<'_> {
         Ok(OpenedLedger {
             desk: engine.desk,
             seq: engine.seq,
-            logger: TradeLogger::resume(self.file, encoder, evaluations)?,
+            logger: TradeLogger::resume_live(self.file, encoder, evaluations)?,
             run_id,
             trades,
             group,
@@ -156,7 +162,7 @@ impl LedgerOpening<'_> {
         })
     }
 
-    fn differs(&self, error: &EngineError) -> OpenError {
+    fn replay_error(&self, error: &EngineError) -> OpenError {
         let what = match error {
             EngineError::Journal(JournalError::Differs(difference)) => {
                 let nothing = || "nothing".to_owned();
@@ -178,7 +184,7 @@ impl LedgerOpening<'_> {
 ///
 /// # Errors
 /// When the scenario does not hold.
-pub fn reconfigure(scenario: &str) -> Result<(DeskSettings, Vec<StrategySlot>), String> {
+pub fn parse_resolved_scenario(scenario: &str) -> Result<(DeskSettings, Vec<StrategySlot>), String> {
     let scenario = Scenario::parse(scenario, &[], Path::new("")).map_err(|error| error.to_string())?;
     Ok((scenario.desk, scenario.seats))
 }

@@ -6,7 +6,7 @@ use std::io::{ErrorKind, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::paths::beside;
+use super::paths::path_with_suffix;
 
 /// Whoever only looks holds the lock for a moment; that must not keep a desk from starting.
 const TRIES: u32 = 5;
@@ -23,7 +23,7 @@ impl LedgerLock {
     ///
     /// # Errors
     /// When another process has it, which the message names, or the file cannot be written.
-    pub fn take(ledger: &Path) -> Result<Self, String> {
+    pub fn acquire_lock(ledger: &Path) -> Result<Self, String> {
         let path = lock_file(ledger);
         let cannot = |error: std::io::Error| {
             format!("{} cannot be locked: {error}; give --ledger a place that can be written", path.display())
@@ -35,8 +35,8 @@ impl LedgerLock {
             match file.try_lock() {
                 Ok(()) => break,
                 Err(TryLockError::Error(error)) => return Err(cannot(error)),
-                Err(TryLockError::WouldBlock) if tried < TRIES => pause(),
-                Err(TryLockError::WouldBlock) => return Err(taken(ledger, read_pid(&mut file))),
+                Err(TryLockError::WouldBlock) if tried < TRIES => pause_before_retry(),
+                Err(TryLockError::WouldBlock) => return Err(in_use_message(ledger, read_pid(&mut file))),
             }
         }
         let write = file.set_len(0).and_then(|()| file.seek(SeekFrom::Start(0)));
@@ -47,7 +47,7 @@ impl LedgerLock {
 
     /// Whether a process has the lock of a ledger, and which if it said so.
     #[must_use]
-    pub fn holder(ledger: &Path) -> Holder {
+    pub fn lock_holder(ledger: &Path) -> Holder {
         let mut file = match File::open(lock_file(ledger)) {
             Ok(file) => file,
             Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {
@@ -90,7 +90,7 @@ impl Holder {
 }
 
 fn lock_file(ledger: &Path) -> PathBuf {
-    beside(ledger, ".lock")
+    path_with_suffix(ledger, ".lock")
 }
 
 fn read_pid(file: &mut File) -> Option<u32> {
@@ -100,7 +100,7 @@ fn read_pid(file: &mut File) -> Option<u32> {
     text.trim().parse().ok()
 }
 
-fn taken(ledger: &Path, pid: Option<u32>) -> String {
+fn in_use_message(ledger: &Path, pid: Option<u32>) -> String {
     let who = pid.map_or_else(|| "another process".into(), |pid| format!("process {pid}"));
     format!(
         "{} is in use by {who}: two desks must not trade one ledger; stop that one first, or give another \
@@ -110,7 +110,7 @@ fn taken(ledger: &Path, pid: Option<u32>) -> String {
 }
 
 #[expect(clippy::disallowed_methods, reason = "another process is waited for")]
-fn pause() {
+fn pause_before_retry() {
     std::thread::sleep(PAUSE);
 }
 
@@ -122,17 +122,17 @@ mod tests {
     fn only_one_has_a_ledger_and_others_are_told_who() {
         let folder = tempfile::tempdir().unwrap();
         let ledger = folder.path().join("a.sqlite");
-        assert_eq!(LedgerLock::holder(&ledger), Holder::Nobody);
-        let lock = LedgerLock::take(&ledger).unwrap();
+        assert_eq!(LedgerLock::lock_holder(&ledger), Holder::Nobody);
+        let lock = LedgerLock::acquire_lock(&ledger).unwrap();
         let pid = std::process::id();
-        assert_eq!(LedgerLock::holder(&ledger), Holder::Process(Some(pid)));
-        let refused = LedgerLock::take(&ledger).unwrap_err();
+        assert_eq!(LedgerLock::lock_holder(&ledger), Holder::Process(Some(pid)));
+        let refused = LedgerLock::acquire_lock(&ledger).unwrap_err();
         assert!(refused.contains(&format!("process {pid}")) && refused.contains("--ledger"), "{refused}");
-        LedgerLock::take(&folder.path().join("b.sqlite")).unwrap();
+        LedgerLock::acquire_lock(&folder.path().join("b.sqlite")).unwrap();
         drop(lock);
-        assert_eq!(LedgerLock::holder(&ledger), Holder::Nobody);
-        LedgerLock::take(&ledger).unwrap();
-        let nowhere = LedgerLock::take(&folder.path().join("no/such/folder.sqlite")).unwrap_err();
+        assert_eq!(LedgerLock::lock_holder(&ledger), Holder::Nobody);
+        LedgerLock::acquire_lock(&ledger).unwrap();
+        let nowhere = LedgerLock::acquire_lock(&folder.path().join("no/such/folder.sqlite")).unwrap_err();
         assert!(nowhere.contains("cannot be locked"), "{nowhere}");
     }
 }

@@ -82,7 +82,7 @@ impl Notification {
 
     /// Adds a field for programs.
     #[must_use]
-    pub fn with(mut self, name: &str, value: impl Into<serde_json::Value>) -> Self {
+    pub fn with_field(mut self, name: &str, value: impl Into<serde_json::Value>) -> Self {
         self.more.insert(name.to_owned(), value.into());
         self
     }
@@ -116,7 +116,7 @@ const PACE: DeliveryPace = DeliveryPace {
     retries: 5,
 };
 
-/// Posts events to webhooks. Dropped, it still tries what waits; [`finish`](Self::finish) waits for that.
+/// Posts events to webhooks. Dropped, it still tries what waits; [`finish`](Self::finish_delivery) waits for that.
 pub struct Notifier {
     targets: Vec<(Arc<WebhookTarget>, JoinHandle<()>)>,
 }
@@ -147,7 +147,7 @@ impl Notifier {
 
     fn with_pace(targets: &[String], pace: DeliveryPace) -> Result<Self, String> {
         let urls: Vec<Url> =
-            (1..).zip(targets).map(|(number, text)| parse(number, text)).collect::<Result<_, _>>()?;
+            (1..).zip(targets).map(|(number, text)| parse_target(number, text)).collect::<Result<_, _>>()?;
         // The first caller in the process installs it; whoever comes later finds it there.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let client = Client::builder()
@@ -164,18 +164,18 @@ impl Notifier {
                 closed: AtomicBool::new(false),
                 lost: AtomicU64::new(0),
             });
-            let task = tokio::spawn(Arc::clone(&target).run(client.clone(), pace));
+            let task = tokio::spawn(Arc::clone(&target).deliver_until_closed(client.clone(), pace));
             (target, task)
         };
         Ok(Self { targets: urls.into_iter().map(start).collect() })
     }
 
     /// Puts an event in line for every target; never waits.
-    pub fn send(&self, event: &Notification) {
+    pub fn queue_notification(&self, event: &Notification) {
         let body: Arc<str> = serde_json::to_string(event).expect("an event is plain data").into();
         for (target, _) in &self.targets {
             {
-                let mut waiting = target.waiting();
+                let mut waiting = target.lock_queue();
                 if waiting.len() == WAITING {
                     waiting.pop_front();
                     target.lost.fetch_add(1, Ordering::Relaxed);
@@ -188,14 +188,14 @@ impl Notifier {
 
     /// Events that did not arrive: dropped from a full queue, or given up after several tries.
     #[must_use]
-    pub fn lost(&self) -> u64 {
+    pub fn lost_count(&self) -> u64 {
         self.targets.iter().map(|(target, _)| target.lost.load(Ordering::Relaxed)).sum()
     }
 
     /// Waits for what is in line, but not longer than `patience`.
-    pub async fn finish(self, patience: Duration) {
+    pub async fn finish_delivery(self, patience: Duration) {
         for (target, _) in &self.targets {
-            target.close();
+            target.close_queue();
         }
         let all = async {
             for (_, task) in self.targets {
@@ -210,7 +210,7 @@ impl Notifier {
 }
 
 impl WebhookTarget {
-    fn waiting(&self) -> MutexGuard<'_, VecDeque<Arc<str>>> {
+    fn lock_queue(&self) -> MutexGuard<'_, VecDeque<Arc<str>>> {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -218,28 +218,34 @@ impl WebhookTarget {
         self.url.host_str().unwrap_or("-")
     }
 
-    fn close(&self) {
+    fn close_queue(&self) {
         self.closed.store(true, Ordering::Release);
         self.changed.notify_one();
     }
 
-    async fn run(self: Arc<Self>, client: Client, pace: DeliveryPace) {
+    async fn deliver_until_closed(self: Arc<Self>, client: Client, pace: DeliveryPace) {
         // Those who fail together must not come back together, so the seed is the time.
         let seed = clock::now().nanos().unsigned_abs();
         let mut backoff = Backoff::new(pace.first_retry, pace.longest_retry, seed);
         loop {
-            let next = self.waiting().pop_front();
+            let next = self.lock_queue().pop_front();
             match next {
-                Some(body) => self.deliver(&client, &body, pace, &mut backoff).await,
+                Some(body) => self.deliver_with_retries(&client, &body, pace, &mut backoff).await,
                 None if self.closed.load(Ordering::Acquire) => return,
                 None => self.changed.notified().await,
             }
         }
     }
 
-    async fn deliver(&self, client: &Client, body: &str, pace: DeliveryPace, backoff: &mut Backoff) {
+    async fn deliver_with_retries(
+        &self,
+        client: &Client,
+        body: &str,
+        pace: DeliveryPace,
+        backoff: &mut Backoff,
+    ) {
         for failures in 0..=pace.retries {
-            let problem = match self.post(client, body).await {
+            let problem = match self.post_once(client, body).await {
                 Ok(()) => return,
                 Err(problem) => problem,
             };
@@ -248,11 +254,11 @@ impl WebhookTarget {
                 tracing::warn!(host = self.host(), problem = problem.text, "a notification was not taken");
                 return;
             }
-            tokio::time::sleep(backoff.wait(failures)).await;
+            tokio::time::sleep(backoff.retry_delay(failures)).await;
         }
     }
 
-    async fn post(&self, client: &Client, body: &str) -> Result<(), DeliveryProblem> {
+    async fn post_once(&self, client: &Client, body: &str) -> Result<(), DeliveryProblem> {
         let request =
             client.post(self.url.clone()).header(CONTENT_TYPE, "application/json").body(body.to_owned());
         match request.send().await {
@@ -274,7 +280,7 @@ struct DeliveryProblem {
 }
 
 /// The address of a target: TLS, or this machine.
-fn parse(number: u32, text: &str) -> Result<Url, String> {
+fn parse_target(number: u32, text: &str) -> Result<Url, String> {
     let wrong = |problem: &str| Err(format!("live.notify: target {number} {problem}"));
     let Some(address) = text.strip_prefix("webhook:") else {
         return wrong("is no webhook; write it as webhook:https://…");

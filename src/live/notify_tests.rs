@@ -52,9 +52,9 @@ fn event(text: &str) -> Notification {
 async fn an_event_is_posted_and_tried_again_while_that_may_help() {
     let (target, bodies) = server(vec![500, 429, 200]).await;
     let notifier = Notifier::with_pace(&[target], FAST).unwrap();
-    notifier.send(&event("all well").with("equity", 10_000.5));
+    notifier.queue_notification(&event("all well").with_field("equity", 10_000.5));
     let shared = Arc::clone(&notifier.targets[0].0);
-    notifier.finish(Duration::from_secs(20)).await;
+    notifier.finish_delivery(Duration::from_secs(20)).await;
     let expected = json!({
         "event": "daily_summary", "at": "1970-01-01T00:00:00Z", "text": "all well", "equity": 10_000.5,
     });
@@ -68,8 +68,8 @@ async fn what_is_refused_is_given_up_at_once_and_what_fails_in_the_end() {
     let (failing, failed) = server(vec![503]).await;
     let notifier = Notifier::with_pace(&[refusing, failing], FAST).unwrap();
     let shared: Vec<_> = notifier.targets.iter().map(|(target, _)| Arc::clone(target)).collect();
-    notifier.send(&event("x"));
-    notifier.finish(Duration::from_secs(20)).await;
+    notifier.queue_notification(&event("x"));
+    notifier.finish_delivery(Duration::from_secs(20)).await;
     assert_eq!((refused.try_iter().count(), failed.try_iter().count()), (1, 4));
     assert!(shared.iter().all(|target| target.lost.load(Ordering::Relaxed) == 1));
 }
@@ -80,11 +80,11 @@ async fn a_full_queue_loses_the_oldest_and_nobody_waits() {
     let target = format!("webhook:http://{}/", silent.local_addr().unwrap());
     let notifier = Notifier::with_pace(&[target], FAST).unwrap();
     for number in 0..WAITING + 10 {
-        notifier.send(&event(&number.to_string()));
+        notifier.queue_notification(&event(&number.to_string()));
     }
-    assert_eq!(notifier.lost(), 10);
-    assert!(notifier.targets[0].0.waiting()[0].contains(r#""text":"10""#));
-    notifier.finish(Duration::from_millis(10)).await;
+    assert_eq!(notifier.lost_count(), 10);
+    assert!(notifier.targets[0].0.lock_queue()[0].contains(r#""text":"10""#));
+    notifier.finish_delivery(Duration::from_millis(10)).await;
 }
 
 #[tokio::test]

@@ -35,11 +35,11 @@ pub struct TakenControls(Mutex<Vec<Control>>);
 
 impl TakenControls {
     /// Reports what the desk has taken.
-    pub fn report(&self, control: &Control) {
+    pub fn report_taken(&self, control: &Control) {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).push(control.clone());
     }
 
-    fn drain(&self) -> Vec<Control> {
+    fn take_reported(&self) -> Vec<Control> {
         std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
@@ -74,7 +74,7 @@ pub struct Owner {
 
 impl Owner {
     /// Listens until the session has ended. What was not answered by then waits for the next start.
-    pub async fn listen(mut self) {
+    pub async fn listen_for_requests(mut self) {
         let inbox = Inbox::new(&self.ledger);
         inbox.remove_refusals();
         let mut sent: Vec<SentControl> = Vec::new();
@@ -82,21 +82,21 @@ impl Owner {
         loop {
             let stop = read_stop(&self.ledger);
             if let Some(reason) = stop.as_ref().filter(|_| !stopped)
-                && let Some(control) = self.halt(reason)
+                && let Some(control) = self.halt_control(reason)
             {
-                self.send(control, None, &mut sent).await;
+                self.send_control(control, None, &mut sent).await;
             }
             stopped = stop.is_some();
-            for found in inbox.take() {
+            for found in inbox.read_requests() {
                 match found {
                     Ok((path, _)) if sent.iter().any(|sent| sent.requests.contains(&path)) => {}
-                    Ok((path, request)) => self.answer(&inbox, path, request, &mut sent).await,
+                    Ok((path, request)) => self.answer_request(&inbox, path, request, &mut sent).await,
                     Err(problem) => warn!("{problem}"),
                 }
             }
-            for control in self.taken.drain() {
+            for control in self.taken.take_reported() {
                 if let Some(place) = sent.iter().position(|sent| sent.control == control) {
-                    sent.remove(place).requests.iter().for_each(|path| remove(&inbox, path));
+                    sent.remove(place).requests.iter().for_each(|path| remove_request_or_warn(&inbox, path));
                 }
             }
             if self.asks.is_closed() {
@@ -106,30 +106,36 @@ impl Owner {
         }
     }
 
-    async fn answer(&mut self, inbox: &Inbox, path: PathBuf, request: Request, sent: &mut Vec<SentControl>) {
+    async fn answer_request(
+        &mut self,
+        inbox: &Inbox,
+        path: PathBuf,
+        request: Request,
+        sent: &mut Vec<SentControl>,
+    ) {
         if let Request::Halt { reason } = &request {
-            match self.halt(reason) {
-                Some(control) => self.send(control, Some(path), sent).await,
+            match self.halt_control(reason) {
+                Some(control) => self.send_control(control, Some(path), sent).await,
                 // A STOP file said so already: one halt, which may not have arrived yet.
                 None => match sent.iter_mut().find(|sent| is_halt(&sent.control, reason)) {
                     Some(sent) => sent.requests.push(path),
-                    None => remove(inbox, &path),
+                    None => remove_request_or_warn(inbox, &path),
                 },
             }
             return;
         }
         match self.control_for(request).await {
-            Ok(control) => self.send(control, Some(path), sent).await,
+            Ok(control) => self.send_control(control, Some(path), sent).await,
             Err(refusal) => {
                 warn!("a request was not carried out: {}", refusal.message);
-                if let Err(error) = inbox.refuse(&path, &refusal) {
+                if let Err(error) = inbox.refuse_request(&path, &refusal) {
                     warn!("{} cannot be answered: {error}", path.display());
                 }
             }
         }
     }
 
-    async fn send(&self, control: Control, request: Option<PathBuf>, sent: &mut Vec<SentControl>) {
+    async fn send_control(&self, control: Control, request: Option<PathBuf>, sent: &mut Vec<SentControl>) {
         let asked = SessionCommand::Control(control.clone());
         if self.asks.send(asked).await.is_ok() {
             sent.push(SentControl { control, requests: request.into_iter().collect() });
@@ -137,7 +143,7 @@ impl Owner {
     }
 
     /// What halts the desk; `None` if it was halted for this reason last.
-    fn halt(&mut self, reason: &str) -> Option<Control> {
+    fn halt_control(&mut self, reason: &str) -> Option<Control> {
         let reason = reason.trim().to_owned();
         if self.halted_for.as_ref() == Some(&reason) {
             return None;
@@ -160,11 +166,11 @@ impl Owner {
             }
             Request::Reload { scenario } => {
                 let file = scenario.as_ref().unwrap_or(&self.scenario_file);
-                let (scenario, facts, notes) = Scenario::load(file, &self.overrides)
+                let (scenario, facts, notes) = Scenario::load_file(file, &self.overrides)
                     .map(|scenario| (scenario.to_toml(), scenario.facts, scenario.notes))
                     .map_err(|error| wrong(error.to_string()))?;
                 notes.iter().for_each(|note| info!("{}: {note}", file.display()));
-                self.learn(&facts).await.map_err(wrong)?;
+                self.send_new_facts(&facts).await.map_err(wrong)?;
                 Ok(Control::Refit { scenario: scenario.into() })
             }
         }
@@ -173,7 +179,7 @@ impl Owner {
     /// The exchange has to take entries again before the desk may make some.
     async fn renew_entry_group(&self) -> Result<(), RequestRefusal> {
         let Some(group) = &self.entry_group else { return Ok(()) };
-        let problem = match tokio::time::timeout(RENEWAL, group.renew()).await {
+        let problem = match tokio::time::timeout(RENEWAL, group.renew_group()).await {
             Ok(Ok(id)) => {
                 // After the session's end nothing is placed any more.
                 let _ended = self.asks.send(SessionCommand::EntryGroup(id)).await;
@@ -200,7 +206,7 @@ impl Owner {
     }
 
     /// Tells the desk the rows that its facts files did not have before.
-    async fn learn(&mut self, files: &[PathBuf]) -> Result<(), String> {
+    async fn send_new_facts(&mut self, files: &[PathBuf]) -> Result<(), String> {
         let all = read_facts(files).map_err(|error| error.to_string())?;
         let new = unseen_facts(all, self.facts.iter().map(|(_, fact)| *fact));
         if !new.is_empty() {
@@ -219,8 +225,8 @@ fn is_halt(control: &Control, why: &str) -> bool {
     matches!(control, Control::Halt { reason } if reason == why.trim())
 }
 
-fn remove(inbox: &Inbox, request: &Path) {
-    if let Err(error) = inbox.done(request) {
+fn remove_request_or_warn(inbox: &Inbox, request: &Path) {
+    if let Err(error) = inbox.remove_request(request) {
         warn!("{} cannot be removed: {error}", request.display());
     }
 }
@@ -232,14 +238,14 @@ fn remove(inbox: &Inbox, request: &Path) {
 pub fn read_facts(files: &[PathBuf]) -> Result<Vec<(Timestamp, Fact)>, DataError> {
     let mut all = Vec::new();
     for file in files {
-        all.extend(facts::read(file)?);
+        all.extend(facts::read_facts(file)?);
     }
     all.sort_by_key(|(at, _)| *at);
     Ok(all)
 }
 
 /// The first signal ends the session in order, after what comes `first_of_all`; a second one at once.
-pub async fn signals(asks: mpsc::Sender<SessionCommand>, first_of_all: &str) {
+pub async fn end_on_signals(asks: mpsc::Sender<SessionCommand>, first_of_all: &str) {
     use tokio::signal::unix::{SignalKind, signal};
     let Ok(mut terminate) = signal(SignalKind::terminate()) else {
         return warn!("SIGTERM cannot be heard; stop with Ctrl-C or a STOP file");

@@ -32,7 +32,7 @@ impl Bench {
             entry_group,
             taken: Arc::clone(&taken),
         };
-        tokio::spawn(owner.listen());
+        tokio::spawn(owner.listen_for_requests());
         Self { folder, asked, taken }
     }
 
@@ -41,7 +41,7 @@ impl Bench {
     }
 
     fn post(&self, request: &Request) -> PathBuf {
-        Inbox::new(&self.ledger()).post(request).unwrap()
+        Inbox::new(&self.ledger()).post_request(request).unwrap()
     }
 
     async fn control(&mut self) -> Control {
@@ -69,9 +69,9 @@ async fn a_request_waits_until_the_desk_has_taken_it() {
     let control = bench.control().await;
     assert_eq!(control, Control::Halt { reason: "storm".into() });
     assert_eq!(bench.answer(&posted).await, RequestAnswer::Waiting, "it is only on its way");
-    bench.taken.report(&Control::Halt { reason: "of the session".into() });
+    bench.taken.report_taken(&Control::Halt { reason: "of the session".into() });
     assert_eq!(bench.answer(&posted).await, RequestAnswer::Waiting, "another halt is no answer");
-    bench.taken.report(&control);
+    bench.taken.report_taken(&control);
     assert_eq!(bench.answer(&posted).await, RequestAnswer::Done);
     assert!(bench.asked.try_recv().is_err(), "it is asked once");
 }
@@ -83,7 +83,7 @@ async fn a_stop_file_and_a_request_for_the_same_are_one_halt_and_answered_togeth
     let posted = bench.post(&halt("storm"));
     let control = bench.control().await;
     assert_eq!(bench.answer(&posted).await, RequestAnswer::Waiting);
-    bench.taken.report(&control);
+    bench.taken.report_taken(&control);
     assert_eq!(bench.answer(&posted).await, RequestAnswer::Done);
     let again = bench.post(&halt("storm"));
     assert_eq!(bench.answer(&again).await, RequestAnswer::Done, "it is halted for that");
@@ -113,7 +113,7 @@ async fn trading_is_not_resumed_while_the_order_group_cannot_be_reset() {
     assert!(bench.asked.try_recv().is_err(), "the desk hears nothing of it");
     let halted = bench.post(&halt("storm"));
     let control = bench.control().await;
-    bench.taken.report(&control);
+    bench.taken.report_taken(&control);
     assert_eq!(bench.answer(&halted).await, RequestAnswer::Done, "a halt needs no exchange");
 }
 

@@ -31,7 +31,7 @@ pub fn registry_dirs() -> Vec<PathBuf> {
 ///
 /// # Errors
 /// When its folder is not there.
-pub fn resolve(ledger: &Path) -> io::Result<PathBuf> {
+pub fn resolve_ledger_path(ledger: &Path) -> io::Result<PathBuf> {
     let absolute = std::path::absolute(ledger)?;
     match (absolute.parent(), absolute.file_name()) {
         (Some(folder), Some(name)) => Ok(folder.canonicalize()?.join(name)),
@@ -55,20 +55,20 @@ pub fn known_ledgers() -> Vec<PathBuf> {
     };
     let ledgers = entries.flatten().map(|entry| entry.path());
     let ledgers = ledgers.filter(|path| path.extension().is_some_and(|extension| extension == "sqlite"));
-    let mut ledgers: Vec<_> = ledgers.map(|ledger| (written(&ledger), ledger)).collect();
+    let mut ledgers: Vec<_> = ledgers.map(|ledger| (last_written_at(&ledger), ledger)).collect();
     ledgers.sort();
     ledgers.into_iter().rev().map(|(_, ledger)| ledger).collect()
 }
 
 /// When a ledger was last written to; what a running desk writes goes into the file beside it first.
 #[must_use]
-pub fn written(ledger: &Path) -> Option<impl Ord + use<>> {
-    let files = [ledger.to_owned(), beside(ledger, "-wal")];
+pub fn last_written_at(ledger: &Path) -> Option<impl Ord + use<>> {
+    let files = [ledger.to_owned(), path_with_suffix(ledger, "-wal")];
     files.iter().filter_map(|file| file.metadata().and_then(|known| known.modified()).ok()).max()
 }
 
 /// A path beside a ledger: its name with `ending` added.
-pub(super) fn beside(ledger: &Path, ending: &str) -> PathBuf {
+pub(super) fn path_with_suffix(ledger: &Path, ending: &str) -> PathBuf {
     let mut name = OsString::from(ledger);
     name.push(ending);
     PathBuf::from(name)

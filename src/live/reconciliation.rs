@@ -1,9 +1,9 @@
 //! Reconciliation after a restart: compares the exchange's account with our books before the desk trades.
 //!
-//! `live::runner` calls it before the session begins (`LiveRunner::recover` in `live/runner/startup.rs`). In: the
+//! `live::runner` calls it before the session begins (`LiveRunner::recover_live` in `live/runner/startup.rs`). In: the
 //! [`Desk`] rebuilt from the ledger, and the exchange by [`Rest`]. [`events_since`] settles open orders and returns
 //! what happened in between as inputs; [`OwnBooks`] applies them to a copy of cash, positions and open orders;
-//! [`compare`] checks that against [`ExchangeAccount`]. Out: [`AccountFindings`], and the inputs for the desk.
+//! [`compare_account`] checks that against [`ExchangeAccount`]. Out: [`AccountFindings`], and the inputs for the desk.
 //!
 //! Invariants:
 //!
@@ -18,7 +18,7 @@
 //! 5. The available balance must be at least our cash less what our resting orders reserve. What it has beyond our
 //!    cash is foreign cash; a change of that is only a remark (`compare_cash`).
 //! 6. Inputs are in order of time and later than the desk's last one: a gap for every quoted book that has not paid
-//!    out ([`gaps`]), then answers about orders, then market events ([`events_since`]).
+//!    out ([`gap_inputs`]), then answers about orders, then market events ([`events_since`]).
 //! 7. No payout is booked while a sale in its market is open, as the sale was made before it (`OwnBooks::pay_out`).
 //!
 //! Known limits:
@@ -27,7 +27,7 @@
 //! - Balance, positions and orders are read one after the other: a trade in between can cause a false refusal.
 //! - Whether the balance counts what resting orders lock is not documented: a shortage up to that may pass.
 //! - A foreign position in a market that we hold cannot be adopted; one outside the scope is not marked unmanaged.
-//! - No test calls [`compare`] directly, and none uses `--adopt`.
+//! - No test calls [`compare_account`] directly, and none uses `--adopt`.
 //!
 //! Where to look next: `live/runner/startup.rs`, `live/ledger_open.rs`, [`settle_orders`], `desk/settle.rs`;
 //! `killed_at_any_moment_it_goes_on_with_the_exchanges_books` in `tests/it/live.rs`.
@@ -68,7 +68,7 @@ impl ExchangeAccount {
     ///
     /// # Errors
     /// What it answers.
-    pub async fn read(rest: &Rest) -> Result<Self, ApiError> {
+    pub async fn read_from_exchange(rest: &Rest) -> Result<Self, ApiError> {
         let balance = rest.balance().await?;
         let positions = rest.positions().await?;
         let resting = OrderFilter { status: Some(ApiOrderStatus::Resting), ..OrderFilter::default() };
@@ -105,15 +105,15 @@ struct OwnOrder {
 impl OwnBooks {
     /// The books of a desk as it is.
     #[must_use]
-    pub fn of(desk: &Desk) -> Self {
+    pub fn from_desk(desk: &Desk) -> Self {
         let open = desk.execution().iter().map(|open| {
             let left = open.order.contracts - open.filled;
             (open.order.id, OwnOrder { order: open.order, left, reserved: open.reserved })
         });
         let held = desk.positions().iter().map(|(market, held)| (market, (held.side, held.contracts)));
-        let settled = desk.books().iter().filter_map(|book| Some((book.market.id, book.settled?)));
+        let settled = desk.market_states().iter().filter_map(|book| Some((book.market.id, book.settled?)));
         Self {
-            cash: desk.ledger().cash(),
+            cash: desk.cash_ledger().total_cash(),
             positions: held.collect(),
             open: open.collect(),
             settled: settled.collect(),
@@ -121,9 +121,9 @@ impl OwnBooks {
     }
 
     /// What an input changes in them: fills, ends of orders, payouts.
-    pub fn apply(&mut self, input: &Input) {
+    pub fn apply_input(&mut self, input: &Input) {
         match input {
-            Input::Venue(VenueEvent::Filled(fill)) => self.fill(fill),
+            Input::Venue(VenueEvent::Filled(fill)) => self.apply_fill(fill),
             Input::Venue(VenueEvent::Closed { order, .. } | VenueEvent::Rejected { order, .. }) => {
                 // A payout waits for the end of a sale, as the desk's own booking does.
                 if let Some(ended) = self.open.remove(order) {
@@ -138,7 +138,7 @@ impl OwnBooks {
         }
     }
 
-    fn fill(&mut self, fill: &Fill) {
+    fn apply_fill(&mut self, fill: &Fill) {
         let Some(open) = self.open.get_mut(&fill.order) else { return };
         let (order, traded) = (open.order, fill.price * fill.contracts);
         let (_, held) = self.positions.entry(order.market).or_insert((order.side, Contracts::ZERO));
@@ -170,7 +170,7 @@ impl OwnBooks {
             && !self.open.values().any(selling)
             && let Some((side, held)) = self.positions.remove(&market)
         {
-            self.cash += side.price(*value) * held;
+            self.cash += side.price_from_yes(*value) * held;
         }
     }
 }
@@ -191,7 +191,7 @@ pub struct AccountFindings {
 /// Compares the account with our books; `desk` knows the markets. `foreign_cash` is what the account had beyond
 /// our cash when it was last compared; `None` on the first start.
 #[must_use]
-pub fn compare(
+pub fn compare_account(
     desk: &Desk,
     books: &OwnBooks,
     account: &ExchangeAccount,
@@ -213,15 +213,16 @@ fn compare_positions(
 ) {
     let mut ours: BTreeMap<&str, Contracts> = BTreeMap::new();
     for (&market, &(side, contracts)) in &books.positions {
-        let book = desk.books().get(market).expect("a held market is listed");
+        let book = desk.market_states().get(market).expect("a held market is listed");
         let signed = match side {
             Side::Yes => contracts,
             Side::No => Contracts::ZERO - contracts,
         };
         ours.insert(&book.market.ticker, signed);
     }
-    let adopted =
-        |ticker: &str| desk.books().iter().any(|book| book.unmanaged && *book.market.ticker == *ticker);
+    let adopted = |ticker: &str| {
+        desk.market_states().iter().any(|book| book.unmanaged && *book.market.ticker == *ticker)
+    };
     for (ticker, &there) in account.positions.iter().filter(|(ticker, _)| !adopted(ticker)) {
         match ours.remove(&**ticker) {
             Some(here) if here == there => {}
@@ -308,7 +309,7 @@ pub async fn events_since(
     now: Timestamp,
 ) -> Result<VecDeque<Stamped<Input>>, String> {
     let gap_at = desk.now().just_after();
-    let mut inputs: VecDeque<Stamped<Input>> = gaps(desk, gap_at);
+    let mut inputs: VecDeque<Stamped<Input>> = gap_inputs(desk, gap_at);
     let now = now.max(gap_at);
     let venue = settle_orders(rest, watch, tracker, PATIENCE).await?;
     inputs.extend(venue.into_iter().map(|event| Stamped { at: now, value: Input::Venue(event) }));
@@ -318,16 +319,19 @@ pub async fn events_since(
         .chain(ordered)
         .filter_map(|market| watch.market(market).map(|market| market.ticker.as_ref().into()))
         .collect();
-    let reports = reader.markets(tickers).await.map_err(|error| error.to_string())?;
-    watch.reported(&reports, now).map_err(|error| error.to_string())?;
-    inputs.extend(watch.take(now).into_iter().map(|event| Stamped { at: now, value: Input::Market(event) }));
+    let reports = reader.read_markets(tickers).await.map_err(|error| error.to_string())?;
+    watch.apply_market_reports(&reports, now).map_err(|error| error.to_string())?;
+    inputs.extend(
+        watch.take_events(now).into_iter().map(|event| Stamped { at: now, value: Input::Market(event) }),
+    );
     Ok(inputs)
 }
 
 /// A gap in every book that has a quote: it is as old as the silence.
 #[must_use]
-pub fn gaps(desk: &Desk, at: Timestamp) -> VecDeque<Stamped<Input>> {
-    let quoted = desk.books().iter().filter(|book| book.quoted_at.is_some() && book.settled.is_none());
+pub fn gap_inputs(desk: &Desk, at: Timestamp) -> VecDeque<Stamped<Input>> {
+    let quoted =
+        desk.market_states().iter().filter(|book| book.quoted_at.is_some() && book.settled.is_none());
     let gap = |book: &crate::desk::market_state::MarketState| {
         Input::Market(MarketEvent::Gap { market: book.market.id })
     };
@@ -336,13 +340,13 @@ pub fn gaps(desk: &Desk, at: Timestamp) -> VecDeque<Stamped<Input>> {
 
 /// Foreign holdings as inputs: nothing is opened in those markets.
 #[must_use]
-pub fn unmanaged(
+pub fn unmanaged_inputs(
     findings: &AccountFindings,
     watch: &MarketTracker,
     at: Timestamp,
 ) -> VecDeque<Stamped<Input>> {
     let marked = findings.foreign.iter().filter_map(|(ticker, what)| {
-        let (market, reason) = (watch.id(ticker)?, what.clone());
+        let (market, reason) = (watch.find_market_id(ticker)?, what.clone());
         Some(Stamped { at, value: Input::Control(Control::Unmanaged { market, reason }) })
     });
     marked.collect()
@@ -351,9 +355,9 @@ pub fn unmanaged(
 /// A watch that knows what a desk knows.
 #[must_use]
 pub fn resume_watch(mut watch: MarketTracker, desk: &Desk) -> MarketTracker {
-    for book in desk.books().iter() {
+    for book in desk.market_states().iter() {
         let status = if book.settled.is_some() { MarketStatus::Settled } else { book.status };
-        watch.resume(&book.market, status, book.close_time);
+        watch.restore_market(&book.market, status, book.close_time);
     }
     watch
 }

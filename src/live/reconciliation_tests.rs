@@ -56,7 +56,7 @@ fn ended() -> [Input; 2] {
 /// Applies the inputs; the cash and the contracts held afterwards.
 fn after(inputs: &[Input]) -> (Money, Contracts) {
     let mut books = selling();
-    inputs.iter().for_each(|input| books.apply(input));
+    inputs.iter().for_each(|input| books.apply_input(input));
     (books.cash, books.positions.get(&MARKET).map_or(Contracts::ZERO, |(_, held)| *held))
 }
 

@@ -46,7 +46,7 @@ impl RunningDesk {
     /// # Errors
     /// When none of the registry folders can be written. Such a desk must not trade: it could not be told to
     /// stop.
-    pub fn register(self) -> io::Result<DeskRegistration> {
+    pub fn register_on_machine(self) -> io::Result<DeskRegistration> {
         self.register_in(&paths::registry_dirs())
     }
 
@@ -68,24 +68,24 @@ impl RunningDesk {
     /// All desks that run on this machine: those that registered, and those of ledgers in the data folder. In
     /// order of their ledgers' paths.
     #[must_use]
-    pub fn all() -> Vec<Self> {
-        Self::among(&paths::registry_dirs(), paths::known_ledgers())
+    pub fn all_on_machine() -> Vec<Self> {
+        Self::running_among(&paths::registry_dirs(), paths::known_ledgers())
     }
 
-    fn among(folders: &[PathBuf], ledgers: Vec<PathBuf>) -> Vec<Self> {
+    fn running_among(folders: &[PathBuf], ledgers: Vec<PathBuf>) -> Vec<Self> {
         let mut desks = BTreeMap::new();
         let entries = folders.iter().filter_map(|folder| fs::read_dir(folder).ok()).flatten().flatten();
         for file in entries.map(|entry| entry.path()).filter(|path| is_entry(path)) {
             let entry = fs::read_to_string(&file).ok().and_then(|text| serde_json::from_str(&text).ok());
             let Some(entry): Option<Self> = entry else { continue };
-            match entry.running() {
+            match entry.with_lock_holder() {
                 Some(desk) => drop(desks.insert(desk.ledger.clone(), desk)),
                 // Its process has ended without removing it.
                 None => drop(fs::remove_file(file)),
             }
         }
         for ledger in ledgers {
-            if let Some(desk) = Self::on(&ledger) {
+            if let Some(desk) = Self::running_on_ledger(&ledger) {
                 desks.entry(desk.ledger.clone()).or_insert(desk);
             }
         }
@@ -94,16 +94,16 @@ impl RunningDesk {
 
     /// The desk that runs on a ledger; `None` if none does.
     #[must_use]
-    pub fn on(ledger: &Path) -> Option<Self> {
-        let ledger = paths::resolve(ledger).ok()?;
+    pub fn running_on_ledger(ledger: &Path) -> Option<Self> {
+        let ledger = paths::resolve_ledger_path(ledger).ok()?;
         let unknown = String::new;
         let (environment, mode, scenario) = (unknown(), unknown(), unknown());
-        Self { ledger, pid: None, environment, mode, scenario }.running()
+        Self { ledger, pid: None, environment, mode, scenario }.with_lock_holder()
     }
 
     /// The same with the process that has the lock now; `None` if no process has.
-    fn running(self) -> Option<Self> {
-        match LedgerLock::holder(&self.ledger) {
+    fn with_lock_holder(self) -> Option<Self> {
+        match LedgerLock::lock_holder(&self.ledger) {
             Holder::Nobody => None,
             // It may be another process than the one that registered.
             Holder::Process(Some(pid)) => Some(Self { pid: Some(pid), ..self }),
@@ -154,22 +154,26 @@ mod tests {
         let root = home.path().canonicalize().unwrap();
         let folders = [root.join("run"), root.join("data")];
         let (pid, ledger) = (std::process::id(), root.join("own.sqlite"));
-        let lock = LedgerLock::take(&ledger).unwrap();
+        let lock = LedgerLock::acquire_lock(&ledger).unwrap();
         let registered = desk(ledger.clone(), pid).register_in(&folders).unwrap();
         for folder in &folders {
-            let found = RunningDesk::among(std::slice::from_ref(folder), Vec::new());
+            let found = RunningDesk::running_among(std::slice::from_ref(folder), Vec::new());
             assert_eq!(found, [desk(ledger.clone(), pid)]);
         }
-        assert_eq!(RunningDesk::among(&folders, vec![ledger.clone()]).len(), 1, "one desk is listed once");
+        assert_eq!(
+            RunningDesk::running_among(&folders, vec![ledger.clone()]).len(),
+            1,
+            "one desk is listed once"
+        );
         drop(registered);
         assert_eq!(folders.each_ref().map(|folder| entries(folder)), [0, 0]);
-        let known = RunningDesk::among(&folders, vec![ledger.clone(), root.join("other.sqlite")]);
+        let known = RunningDesk::running_among(&folders, vec![ledger.clone(), root.join("other.sqlite")]);
         assert_eq!(
             known.iter().map(|desk| (&desk.ledger, desk.pid)).collect::<Vec<_>>(),
             [(&ledger, Some(pid))]
         );
         drop(lock);
-        assert_eq!(RunningDesk::among(&folders, vec![ledger]), []);
+        assert_eq!(RunningDesk::running_among(&folders, vec![ledger]), []);
     }
 
     #[test]
@@ -179,7 +183,7 @@ mod tests {
         let gone = desk(home.path().join("gone.sqlite"), 1);
         write_entry(&folder, &gone.ledger, &serde_json::to_string(&gone).unwrap()).unwrap();
         fs::write(folder.join("broken.json"), "{").unwrap();
-        assert_eq!(RunningDesk::among(std::slice::from_ref(&folder), Vec::new()), []);
+        assert_eq!(RunningDesk::running_among(std::slice::from_ref(&folder), Vec::new()), []);
         assert_eq!(entries(&folder), 1, "only what cannot be read is left");
     }
 

@@ -47,7 +47,9 @@ use crate::sim::{FillModel, SimExchange};
 mod startup;
 
 use super::entry_group::EntryGroup;
-use super::ledger_open::{IN_FORCE, LedgerOpening, ORDER_GROUP, OpenError, reconfigure, unseen_facts};
+use super::ledger_open::{
+    IN_FORCE, LedgerOpening, ORDER_GROUP, OpenError, parse_resolved_scenario, unseen_facts,
+};
 use super::operator::TakenControls;
 use super::reconciliation::{BufferedCommands, RecoveryFeed, resume_watch};
 
@@ -157,9 +159,9 @@ impl From<ApiError> for LiveError {
 /// What goes on beside the engine, on its thread.
 pub trait Hooks {
     /// After every step, before it is acted upon.
-    fn observe(&mut self, input: &Stamped<Input>, out: &Output);
+    fn observe_step(&mut self, input: &Stamped<Input>, out: &Output);
     /// Something to be noted in the ledger, under a name. Asked after every step and in silence.
-    fn note(&mut self) -> Option<(&'static str, String)>;
+    fn next_ledger_note(&mut self) -> Option<(&'static str, String)>;
 }
 
 /// The ledger and the hooks as one journal.
@@ -179,7 +181,7 @@ impl HookedJournal<'_> {
         let group = self.entry_group.as_ref().and_then(|group| group.id());
         match group.filter(|group| self.noted_group.as_ref() != Some(group)) {
             Some(group) => {
-                self.ledger.note(ORDER_GROUP, &group)?;
+                self.ledger.write_note(ORDER_GROUP, &group)?;
                 self.noted_group = Some(group);
                 Ok(true)
             }
@@ -187,18 +189,18 @@ impl HookedJournal<'_> {
         }
     }
 
-    fn note(&mut self) -> Result<bool, LedgerError> {
+    fn write_pending_note(&mut self) -> Result<bool, LedgerError> {
         if self.note_group()? {
             return Ok(true);
         }
-        match self.hooks.note() {
-            Some((name, text)) => self.ledger.note(name, &text).map(|()| true),
+        match self.hooks.next_ledger_note() {
+            Some((name, text)) => self.ledger.write_note(name, &text).map(|()| true),
             None => Ok(false),
         }
     }
 }
 
-fn unwritten(error: &LedgerError) -> JournalError {
+fn journal_write_error(error: &LedgerError) -> JournalError {
     JournalError::Write(error.to_string())
 }
 
@@ -206,19 +208,19 @@ impl Journal for HookedJournal<'_> {
     fn record(&mut self, seq: u64, input: &Stamped<Input>, out: &Output) -> Result<(), JournalError> {
         self.inputs += 1;
         if let Input::Control(Control::Refit { scenario }) = &input.value {
-            self.ledger.note(IN_FORCE, scenario).map_err(|error| unwritten(&error))?;
+            self.ledger.write_note(IN_FORCE, scenario).map_err(|error| journal_write_error(&error))?;
         }
         self.ledger.record(seq, input, out)?;
         if let Input::Control(control) = &input.value {
-            self.taken.report(control);
+            self.taken.report_taken(control);
         }
-        self.hooks.observe(input, out);
-        self.note().map(drop).map_err(|error| unwritten(&error))
+        self.hooks.observe_step(input, out);
+        self.write_pending_note().map(drop).map_err(|error| journal_write_error(&error))
     }
 
     fn idle(&mut self) -> Result<(), JournalError> {
-        if self.note().map_err(|error| unwritten(&error))? {
-            return self.ledger.commit().map_err(|error| unwritten(&error));
+        if self.write_pending_note().map_err(|error| journal_write_error(&error))? {
+            return self.ledger.commit_records().map_err(|error| journal_write_error(&error));
         }
         self.ledger.idle()
     }
@@ -261,12 +263,12 @@ impl Venue for LiveVenue {
         }
     }
 
-    fn due(&self) -> Option<Timestamp> {
-        if let Self::Paper(venue) = self { venue.due() } else { None }
+    fn next_answer_time(&self) -> Option<Timestamp> {
+        if let Self::Paper(venue) = self { venue.next_answer_time() } else { None }
     }
 
-    fn take(&mut self) -> Option<Stamped<Input>> {
-        if let Self::Paper(venue) = self { venue.take() } else { None }
+    fn take_due_answer(&mut self) -> Option<Stamped<Input>> {
+        if let Self::Paper(venue) = self { venue.take_due_answer() } else { None }
     }
 }
 
@@ -275,7 +277,7 @@ impl Venue for LiveVenue {
 ///
 /// # Errors
 /// When it cannot begin, because the ledger or the exchange does not allow it, or cannot go on.
-pub fn run(
+pub fn run_live_desk(
     settings: LiveSettings,
     runtime: &Runtime,
     hooks: &mut dyn Hooks,
@@ -287,15 +289,15 @@ pub fn run(
         Rest::new(&settings.environment, Some(settings.credentials.clone()))?
     };
     runtime.block_on(rest.learn_limits())?;
-    let mut shell = LiveRunner::open(settings, runtime, rest, hooks)?;
-    let mut kept = if shell.paper { shell.recover_paper()? } else { shell.recover()? };
+    let mut shell = LiveRunner::from_settings(settings, runtime, rest, hooks)?;
+    let mut kept = if shell.paper { shell.recover_paper()? } else { shell.recover_live()? };
     kept.0.extend(shell.obey_stop_file()?.0);
     if !shell.paper {
         shell.ready_entry_group()?;
     }
     let (news, heard) = sync_channel(NEWS);
     let (asks, asked) = mpsc::channel(ASKS);
-    let session = shell.begin(news, asked);
+    let session = shell.begin_session(news, asked);
     shell.go_live(heard, &asks);
     for command in kept.0 {
         // The session has just begun, so there is room; if it has ended already, that is heard next.
@@ -309,7 +311,7 @@ pub fn run(
         entry_group: shell.entry_group.clone(),
         taken: Arc::clone(&shell.engine.journal.taken),
     });
-    let ended = shell.drive(&asks, watch);
+    let ended = shell.run_engine(&asks, watch);
     drop(shell.engine);
     // Whatever became of the engine, resting orders are taken back before the process ends. If the session
     // has ended already, they have been.
@@ -351,7 +353,7 @@ struct LiveRunner<'a> {
 }
 
 impl<'a> LiveRunner<'a> {
-    fn open(
+    fn from_settings(
         settings: LiveSettings,
         runtime: &'a Runtime,
         rest: Rest,
@@ -374,11 +376,11 @@ impl<'a> LiveRunner<'a> {
         let half_age = Span::from_nanos(desk.risk.max_quote_age.nanos() / 2).filter(|_| !by_exchange);
         let mode = if settings.paper { "paper" } else { "live" };
         let opening = LedgerOpening { file: &ledger, mode, environment: &name, run_id: &run_id };
-        let opened = opening.open(scenario)?;
+        let opened = opening.open_ledger(scenario)?;
         info!(run = opened.run_id, ledger = %ledger.display(), "the ledger is open");
         let last_trade = opened.trades.iter().copied().max().unwrap_or(0);
         let watch = resume_watch(MarketTracker::new(scope.clone(), half_age), &opened.desk);
-        let facts = unseen_facts(facts, opened.desk.facts().iter().map(|(_, fact)| *fact));
+        let facts = unseen_facts(facts, opened.desk.published_facts().iter().map(|(_, fact)| *fact));
         let entry_group = (!settings.paper)
             .then(|| Arc::new(EntryGroup::new(rest.clone(), bankroll, opened.group.clone())));
         let recorder = HookedJournal {
@@ -393,7 +395,8 @@ impl<'a> LiveRunner<'a> {
             feed: StartupThenLiveFeed::Given(RecoveryFeed(VecDeque::new())),
             venue: LiveVenue::Kept(BufferedCommands::default()),
         };
-        let mut engine = Engine::new(opened.desk, nothing, recorder).with_reconfigure(reconfigure);
+        let mut engine =
+            Engine::new(opened.desk, nothing, recorder).with_reconfigure(parse_resolved_scenario);
         engine.seq = opened.seq;
         Ok(Self {
             runtime,
@@ -426,7 +429,7 @@ impl<'a> LiveRunner<'a> {
     }
 
     /// Begins the session with the exchange.
-    fn begin(
+    fn begin_session(
         &mut self,
         news: SyncSender<SessionEvent>,
         asks: mpsc::Receiver<SessionCommand>,
@@ -447,7 +450,7 @@ impl<'a> LiveRunner<'a> {
         };
         let entry_group = self.entry_group.as_ref().and_then(|group| group.id());
         let settings = SessionSettings { entry_group, ..self.session.clone() };
-        self.runtime.spawn(session::run(parts, settings))
+        self.runtime.spawn(session::run_session(parts, settings))
     }
 
     /// Turns the engine from what was to what is.
@@ -469,11 +472,11 @@ impl<'a> LiveRunner<'a> {
             feed = feed.with_recorder(asides);
         }
         let open = |book: &&MarketState| book.settled.is_none() && book.close_time > desk.now();
-        for book in desk.books().iter().filter(open) {
-            feed.closes(book.market.id, book.close_time);
+        for book in desk.market_states().iter().filter(open) {
+            feed.plan_market_close(book.market.id, book.close_time);
         }
         let venue = if let Some(mut sim) = self.sim.take() {
-            for book in desk.books().iter() {
+            for book in desk.market_states().iter() {
                 let listed = Input::Market(MarketEvent::Listed(Arc::clone(&book.market)));
                 sim.observe(&Stamped { at: desk.now(), value: listed });
             }
@@ -485,7 +488,7 @@ impl<'a> LiveRunner<'a> {
     }
 
     /// Runs the engine to its end. A panic is caught, so that orders can be taken back first.
-    fn drive(
+    fn run_engine(
         &mut self,
         asks: &mpsc::Sender<SessionCommand>,
         watch: &mut dyn FnMut(Timestamp, &Desk),
@@ -509,7 +512,7 @@ impl<'a> LiveRunner<'a> {
         let all_halted = are_all_halted(&engine.desk);
         let risk = engine.desk.risk();
         let halted_itself = risk.trading_halted().filter(|_| risk.halted_itself()).map(ToOwned::to_owned);
-        let digest = engine.journal.ledger.close(first.map(|first| (first, now)), equity);
+        let digest = engine.journal.ledger.write_run_summary(first.map(|first| (first, now)), equity);
         Ok(ran.map_err(LiveError::from).and_then(|()| {
             let (run_id, digest) = (self.run_id.clone(), digest?);
             Ok(Ended { run_id, equity, digest, inputs, all_halted, halted_itself })
@@ -529,7 +532,7 @@ fn settings_depth(paper: bool, fill: FillModel, listener: Option<&SessionListene
 /// Whether every strategy of a desk is halted.
 fn are_all_halted(desk: &Desk) -> bool {
     let mut active = desk.active_strategies().peekable();
-    active.peek().is_some() && active.all(|(number, _)| desk.risk().switches()[number].is_halted())
+    active.peek().is_some() && active.all(|(number, _)| desk.risk().kill_switches()[number].is_halted())
 }
 
 /// Whether a desk has nothing more to do: every strategy halted, nothing held, nothing ordered.

@@ -36,7 +36,7 @@ impl Sandbox {
     ///
     /// # Errors
     /// When the data folder cannot be written.
-    pub fn announce(self) -> io::Result<Announced> {
+    pub fn announce_running(self) -> io::Result<Announced> {
         self.announce_in(&paths::data_dir()?)
     }
 
@@ -50,7 +50,7 @@ impl Sandbox {
     ///
     /// # Errors
     /// When its file is there and cannot be read.
-    pub fn find() -> io::Result<Option<Self>> {
+    pub fn find_running() -> io::Result<Option<Self>> {
         Self::find_in(&paths::data_dir()?)
     }
 

@@ -84,23 +84,23 @@ impl PullExchange {
     }
 
     /// Requests sent, and requests that an earlier, unfinished pull had sent.
-    pub fn requests(&self) -> (u64, u64) {
+    pub fn request_counts(&self) -> (u64, u64) {
         (self.asked.load(Ordering::Relaxed), self.remembered.load(Ordering::Relaxed))
     }
 
-    fn answers(&self) -> MutexGuard<'_, Answers> {
+    fn lock_answers(&self) -> MutexGuard<'_, Answers> {
         // A record is written as a whole or not at all, whoever panics.
         self.answers.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The answer to a request, and how many bytes it takes on the disk.
-    async fn ask<T: Serialize + DeserializeOwned>(
+    async fn fetch_cached_sized<T: Serialize + DeserializeOwned>(
         &self,
         key: &str,
         request: impl AsyncFn() -> Result<T, ApiError>,
     ) -> Result<(T, u64), PullError> {
         let known = {
-            let answers = self.answers();
+            let answers = self.lock_answers();
             let known = answers.get(key)?;
             self.remembered.fetch_add(answers.is_from_before(key).into(), Ordering::Relaxed);
             known
@@ -112,7 +112,7 @@ impl PullExchange {
         let value = loop {
             match request().await {
                 Ok(value) => break value,
-                Err(error) if passes(&error) => {
+                Err(error) if is_transient(&error) => {
                     let Some(pause) = pauses.next() else { return Err(error.into()) };
                     tracing::info!(%error, "asking again in {pause} s");
                     tokio::time::sleep(Duration::from_secs(pause)).await;
@@ -121,20 +121,20 @@ impl PullExchange {
             }
         };
         self.asked.fetch_add(1, Ordering::Relaxed);
-        let bytes = self.answers().keep(key, &value)?;
+        let bytes = self.lock_answers().store_answer(key, &value)?;
         Ok((value, bytes))
     }
 
-    async fn value<T: Serialize + DeserializeOwned>(
+    async fn fetch_cached<T: Serialize + DeserializeOwned>(
         &self,
         key: &str,
         request: impl AsyncFn() -> Result<T, ApiError>,
     ) -> Result<T, PullError> {
-        self.ask(key, request).await.map(|(value, _)| value)
+        self.fetch_cached_sized(key, request).await.map(|(value, _)| value)
     }
 
     /// Fetches a list to its end; each page is kept as an answer of its own.
-    async fn all<T: Serialize + DeserializeOwned>(
+    async fn fetch_all_pages<T: Serialize + DeserializeOwned>(
         &self,
         key: &str,
         page: impl AsyncFn(Option<&str>) -> Result<Paged<T>, ApiError>,
@@ -144,11 +144,11 @@ impl PullExchange {
         loop {
             let cursor = cursors.last().map(String::as_str);
             let place = format!("{key} from {}", cursor.unwrap_or("the first page"));
-            let (mut more, next) = self.value(&place, async || page(cursor).await).await?;
+            let (mut more, next) = self.fetch_cached(&place, async || page(cursor).await).await?;
             items.append(&mut more);
             match next {
                 None => return Ok(items),
-                Some(next) if cursors.contains(&next) => return Err(endless(key)),
+                Some(next) if cursors.contains(&next) => return Err(repeated_cursor_error(key)),
                 Some(next) => cursors.push(next),
             }
         }
@@ -156,16 +156,16 @@ impl PullExchange {
 
     /// Asks for the exchange's time; a pull that is run again gets what it was told first.
     pub async fn as_of(&self) -> Result<Timestamp, PullError> {
-        self.value("time", async || self.rest.as_of().await).await
+        self.fetch_cached("time", async || self.rest.as_of().await).await
     }
 
     /// What was settled before this is history.
-    pub async fn cutoff(&self) -> Result<Cutoff, PullError> {
+    pub async fn historical_cutoff(&self) -> Result<Cutoff, PullError> {
         let cutoff = async || {
             let cutoff = self.rest.historical_cutoff().await?;
             Ok(Cutoff { settled: cutoff.market_settled, traded: cutoff.trades_created })
         };
-        self.value("cutoff", cutoff).await
+        self.fetch_cached("cutoff", cutoff).await
     }
 
     pub async fn series(&self, ticker: &str) -> Result<Option<PulledSeries>, PullError> {
@@ -175,7 +175,7 @@ impl PullExchange {
             category: series.category,
         };
         let key = format!("series {ticker}");
-        self.value(&key, async || found(self.rest.series(ticker).await.map(facts))).await
+        self.fetch_cached(&key, async || none_if_missing(self.rest.series(ticker).await.map(facts))).await
     }
 
     /// Fee changes of a series: from when on, and which.
@@ -184,34 +184,39 @@ impl PullExchange {
             let changes = self.rest.all_fee_changes(series).await?;
             Ok(changes.iter().map(|change| (change.at, change.fees())).collect())
         };
-        self.value(&format!("fee changes of {series}"), changes).await
+        self.fetch_cached(&format!("fee changes of {series}"), changes).await
     }
 
     pub async fn event(&self, ticker: &str) -> Result<Option<EventFacts>, PullError> {
         let key = format!("event {ticker}");
-        self.value(&key, async || found(self.rest.event(ticker).await.map(event_facts))).await
+        self.fetch_cached(&key, async || none_if_missing(self.rest.event(ticker).await.map(event_facts)))
+            .await
     }
 
-    pub async fn events(&self, series: &str, since: Option<Timestamp>) -> Result<Vec<EventFacts>, PullError> {
+    pub async fn events_of_series(
+        &self,
+        series: &str,
+        since: Option<Timestamp>,
+    ) -> Result<Vec<EventFacts>, PullError> {
         let key = format!("events of {series} closing since {since:?}");
         let page = async |cursor: Option<&str>| {
             let (events, next) = self.rest.events_page(series, since, cursor).await?;
             Ok((events.into_iter().map(event_facts).collect(), next))
         };
-        self.all(&key, page).await
+        self.fetch_all_pages(&key, page).await
     }
 
     /// Markets of one half of the exchange.
-    pub async fn markets(&self, half: Half, filter: &MarketFilter) -> Result<Vec<Listed>, PullError> {
+    pub async fn list_markets(&self, half: Half, filter: &MarketFilter) -> Result<Vec<Listed>, PullError> {
         let key = format!("{half:?} markets {filter:?}");
         let page = async |cursor: Option<&str>| {
             let (markets, next) = match half {
                 Half::Live => self.rest.markets_page(filter, cursor).await?,
                 Half::Historical => self.rest.historical_markets_page(filter, cursor).await?,
             };
-            Ok((markets.into_iter().map(listed).collect::<Result<_, _>>()?, next))
+            Ok((markets.into_iter().map(listed_market).collect::<Result<_, _>>()?, next))
         };
-        self.all(&key, page).await
+        self.fetch_all_pages(&key, page).await
     }
 
     pub async fn market(&self, half: Half, ticker: &str) -> Result<Option<Listed>, PullError> {
@@ -220,24 +225,24 @@ impl PullExchange {
                 Half::Live => self.rest.market(ticker).await,
                 Half::Historical => self.rest.historical_market(ticker).await,
             };
-            found(market)?.map(listed).transpose()
+            none_if_missing(market)?.map(listed_market).transpose()
         };
-        self.value(&format!("{half:?} market {ticker}"), market).await
+        self.fetch_cached(&format!("{half:?} market {ticker}"), market).await
     }
 
     /// Candles of several live markets; a market that is not live has none. Also how many bytes they take.
-    pub async fn candles(
+    pub async fn live_candles(
         &self,
         tickers: &[&str],
         span: CandleSpan,
     ) -> Result<(Option<Vec<(String, Vec<CandleRow>)>>, u64), PullError> {
         let candles = async || {
-            let markets = found(self.rest.candles(tickers, span).await)?;
+            let markets = none_if_missing(self.rest.live_candles(tickers, span).await)?;
             let rows =
                 |(ticker, candles): (String, Vec<Candle>)| (ticker, candles.iter().map(candle_row).collect());
             Ok(markets.map(|markets| markets.into_iter().map(rows).collect()))
         };
-        self.ask(&format!("candles of {} {span:?}", tickers.join(",")), candles).await
+        self.fetch_cached_sized(&format!("candles of {} {span:?}", tickers.join(",")), candles).await
     }
 
     /// Candles of a historical market; `None` if there is no such market.
@@ -247,15 +252,15 @@ impl PullExchange {
         span: CandleSpan,
     ) -> Result<(Option<Vec<CandleRow>>, u64), PullError> {
         let candles = async || {
-            let candles = found(self.rest.historical_candles(ticker, span).await)?;
+            let candles = none_if_missing(self.rest.historical_candles(ticker, span).await)?;
             Ok(candles.map(|candles| candles.iter().map(candle_row).collect()))
         };
-        self.ask(&format!("historical candles of {ticker} {span:?}"), candles).await
+        self.fetch_cached_sized(&format!("historical candles of {ticker} {span:?}"), candles).await
     }
 
     /// All trades of a market from one second to another in one half of the exchange, with the number of those left
     /// out and of the bytes they take.
-    pub async fn trades(
+    pub async fn market_trades(
         &self,
         half: Half,
         ticker: &str,
@@ -273,12 +278,12 @@ impl PullExchange {
                 let trades = trades.iter().filter(|trade| !trade.is_block_trade).map(trade_row).collect();
                 Ok(TradePage { trades, blocks, next })
             };
-            let (mut page, size) = self.ask(&key, page).await?;
+            let (mut page, size) = self.fetch_cached_sized(&key, page).await?;
             trades.append(&mut page.trades);
             (blocks, bytes) = (blocks + page.blocks, bytes + size);
             match page.next {
                 None => return Ok((trades, blocks, bytes)),
-                Some(next) if cursors.contains(&next) => return Err(endless(&list)),
+                Some(next) if cursors.contains(&next) => return Err(repeated_cursor_error(&list)),
                 Some(next) => cursors.push(next),
             }
         }
@@ -293,12 +298,12 @@ pub struct Cutoff {
 }
 
 /// Whether the same request may do better a while later.
-const fn passes(error: &ApiError) -> bool {
+const fn is_transient(error: &ApiError) -> bool {
     matches!(error, ApiError::NotSent(_) | ApiError::RateLimited(_) | ApiError::Unknown(_))
 }
 
 /// What the exchange does not have is an answer, too.
-fn found<T>(answer: Result<T, ApiError>) -> Result<Option<T>, ApiError> {
+fn none_if_missing<T>(answer: Result<T, ApiError>) -> Result<Option<T>, ApiError> {
     match answer {
         Ok(value) => Ok(Some(value)),
         Err(error) if error.is_not_found() => Ok(None),
@@ -306,7 +311,7 @@ fn found<T>(answer: Result<T, ApiError>) -> Result<Option<T>, ApiError> {
     }
 }
 
-fn endless(list: &str) -> PullError {
+fn repeated_cursor_error(list: &str) -> PullError {
     PullError::Exchange(format!(
         "{list}: a cursor repeats, so the list has no end; report this to the exchange"
     ))
@@ -322,7 +327,7 @@ fn event_facts(event: wire::ApiEvent) -> EventFacts {
     }
 }
 
-fn listed(market: ApiMarket) -> Result<Listed, ApiError> {
+fn listed_market(market: ApiMarket) -> Result<Listed, ApiError> {
     let schema = |problem| ApiError::Schema { endpoint: format!("market {}", market.ticker), problem };
     let strike = market.strike().map_err(|error| schema(error.problem))?;
     if let Strike::Between(floor, cap) = strike

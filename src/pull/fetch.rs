@@ -68,7 +68,7 @@ struct FetchRequest {
 
 impl Fetcher<'_> {
     /// Fetches jobs in order, notes in the state how far each market is, and says how many jobs were done.
-    pub async fn fetch(
+    pub async fn fetch_jobs(
         &self,
         jobs: &[PullJob],
         old: &std::collections::BTreeSet<String>,
@@ -84,7 +84,7 @@ impl Fetcher<'_> {
         let markets: Vec<FetchRequest> = state.markets.values().map(asked).collect();
         let mut entries: Vec<&mut StateEntry> = state.markets.values_mut().collect();
         let units: Vec<&PullUnit> = jobs.iter().flat_map(|job| &job.units).collect();
-        let answers = stream::iter(units.iter().map(|unit| self.unit(unit, &markets)));
+        let answers = stream::iter(units.iter().map(|unit| self.fetch_unit(unit, &markets)));
         let mut answers = answers.buffered(self.at_once);
         let since = state.terms.since.map_or(i64::MIN, seconds_of);
         let (mut bytes, mut done) = (0, 0);
@@ -97,7 +97,7 @@ impl Fetcher<'_> {
                 bytes += answer.bytes;
                 done += 1;
                 (self.progress)(Progress::Fetching { done, of: units.len() });
-                notes.count("trades agreed outside the book, left out", answer.blocks);
+                notes.add_count("trades agreed outside the book, left out", answer.blocks);
                 for (market, candles) in answer.candles {
                     let PullUnit::Candles { span, .. } = unit else { continue };
                     take_candles((market, candles), (*span, since), entries[market], rows, notes)?;
@@ -117,12 +117,18 @@ impl Fetcher<'_> {
         Ok(jobs.len())
     }
 
-    async fn unit(&self, unit: &PullUnit, markets: &[FetchRequest]) -> Result<FetchedAnswer, PullError> {
+    async fn fetch_unit(
+        &self,
+        unit: &PullUnit,
+        markets: &[FetchRequest],
+    ) -> Result<FetchedAnswer, PullError> {
         match unit {
-            PullUnit::Trades { market, span } => self.trades(*market, &markets[*market].ticker, *span).await,
+            PullUnit::Trades { market, span } => {
+                self.market_trades(*market, &markets[*market].ticker, *span).await
+            }
             PullUnit::Candles { markets: numbers, span } => match numbers.as_slice() {
                 [alone] if markets[*alone].old => self.old_candles(*alone, &markets[*alone], *span).await,
-                _ => self.candles(numbers, markets, *span).await,
+                _ => self.live_candles(numbers, markets, *span).await,
             },
         }
     }
@@ -140,7 +146,7 @@ impl Fetcher<'_> {
     }
 
     /// Candles of markets that were live when they were listed.
-    async fn candles(
+    async fn live_candles(
         &self,
         numbers: &[usize],
         markets: &[FetchRequest],
@@ -149,14 +155,14 @@ impl Fetcher<'_> {
         let tickers: Vec<&str> = numbers.iter().map(|&number| &*markets[number].ticker).collect();
         let mut answer = FetchedAnswer::default();
         let mut candles = BTreeMap::new();
-        let (together, size) = self.exchange.candles(&tickers, span).await?;
+        let (together, size) = self.exchange.live_candles(&tickers, span).await?;
         answer.bytes += size;
         match together {
             Some(found) => candles.extend(found),
             // One that has gone may spoil the answer for all.
             None if tickers.len() > 1 => {
                 for &ticker in &tickers {
-                    let (alone, size) = self.exchange.candles(&[ticker], span).await?;
+                    let (alone, size) = self.exchange.live_candles(&[ticker], span).await?;
                     answer.bytes += size;
                     candles.extend(alone.into_iter().flatten());
                 }
@@ -182,7 +188,7 @@ impl Fetcher<'_> {
         }
     }
 
-    async fn trades(
+    async fn market_trades(
         &self,
         market: usize,
         ticker: &str,
@@ -197,7 +203,7 @@ impl Fetcher<'_> {
         let old = wide.0 < seconds_of(self.cutoff.traded + MOVING);
         for half in [Half::Live, Half::Historical] {
             if if half == Half::Live { live } else { old } {
-                let (trades, blocks, bytes) = self.exchange.trades(half, ticker, wide).await?;
+                let (trades, blocks, bytes) = self.exchange.market_trades(half, ticker, wide).await?;
                 all.extend(trades);
                 answer.blocks += blocks;
                 answer.bytes += bytes;
@@ -225,7 +231,7 @@ pub fn take_candles(
             return Err(PullError::Exchange(format!("{}: two candlesticks that differ", place())));
         }
         if end < span.from || end > span.until {
-            notes.add("candlesticks that were not asked for, left out", place);
+            notes.add_occurrence("candlesticks that were not asked for, left out", place);
             continue;
         }
         if volume < 0 || open_interest < 0 {
@@ -236,12 +242,12 @@ pub fn take_candles(
             continue;
         }
         if bid > 0 && ask > 0 && bid >= ask {
-            notes.add("candlesticks whose bid is not below the ask, left out", place);
+            notes.add_occurrence("candlesticks whose bid is not below the ask, left out", place);
             continue;
         }
         rows.snapshots.push(PackedRow {
             at: end * 1_000_000,
-            market: number(market),
+            market: market_number(market),
             bid,
             ask,
             last,
@@ -255,7 +261,7 @@ pub fn take_candles(
     Ok(())
 }
 
-fn number(market: usize) -> u32 {
+fn market_number(market: usize) -> u32 {
     u32::try_from(market).expect("markets are far fewer than 2^32")
 }
 
@@ -266,7 +272,7 @@ fn take_trades(
 ) -> Result<(), PullError> {
     let wanted = from * 1_000_000..(until + 1) * 1_000_000;
     for row in trades.iter().filter(|row| wanted.contains(&row.0)) {
-        let trade = PulledTrade::new(number(market), row);
+        let trade = PulledTrade::new(market_number(market), row);
         let trade = trade
             .ok_or_else(|| PullError::Exchange(format!("trade id `{}` is longer than any was", row.1)))?;
         rows.push(trade).map_err(|error: DataError| PullError::Data(error))?;

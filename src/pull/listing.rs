@@ -57,14 +57,14 @@ pub struct Lister<'a> {
 
 impl Lister<'_> {
     /// Brings the state's markets up to date and adds those that are new.
-    pub async fn list(mut self) -> Result<ListedMarkets, PullError> {
+    pub async fn update_state_markets(mut self) -> Result<ListedMarkets, PullError> {
         let mut listed = BTreeMap::new();
         let (mut found, mut events) = (ListedMarkets::default(), BTreeMap::new());
         let targets: Vec<_> = self.state.targets.clone().into_iter().collect();
         for (target, complete) in &targets {
-            self.target(target, *complete, &mut listed, &mut events, &mut found.old).await?;
+            self.list_target(target, *complete, &mut listed, &mut events, &mut found.old).await?;
         }
-        self.rest(&mut listed, &mut found.old).await?;
+        self.list_unfinished_markets(&mut listed, &mut found.old).await?;
         let mut new = Vec::new();
         for (ticker, market) in listed {
             let trades = self.state.terms.trades;
@@ -72,7 +72,7 @@ impl Lister<'_> {
                 if !entry.is_whole(trades) {
                     entry.listed = market;
                 }
-            } else if self.wants(&market) {
+            } else if self.should_add_market(&market) {
                 new.push(market);
             }
         }
@@ -84,14 +84,14 @@ impl Lister<'_> {
         for market in new {
             self.remark_on(&market);
             found.new.insert(market.ticker.clone());
-            let entry = self.entry(market, &mut events, &mut fees).await?;
+            let entry = self.build_state_entry(market, &mut events, &mut fees).await?;
             self.state.markets.insert(entry.listed.ticker.clone(), entry);
         }
         found.fee_changes = self.fee_changes(&mut fees).await?;
         Ok(found)
     }
 
-    async fn target(
+    async fn list_target(
         &mut self,
         target: &str,
         complete: Option<Timestamp>,
@@ -104,7 +104,7 @@ impl Lister<'_> {
         let mut filter = MarketFilter { closing_since, ..MarketFilter::default() };
         if exchange.series(target).await?.is_some() {
             filter.series_ticker = Some(target.to_owned());
-            let of_series = exchange.events(target, closing_since).await?;
+            let of_series = exchange.events_of_series(target, closing_since).await?;
             events.extend(of_series.into_iter().map(|event| (event.ticker.clone(), event)));
         } else if let Some(event) = exchange.event(target).await? {
             filter.event_ticker = Some(target.to_owned());
@@ -115,17 +115,17 @@ impl Lister<'_> {
                 old.insert(target.to_owned());
                 market = exchange.market(Half::Historical, target).await?;
             }
-            let market = market.ok_or_else(|| self.unknown(target))?;
+            let market = market.ok_or_else(|| self.unknown_target_error(target))?;
             listed.insert(target.to_owned(), market);
             return Ok(());
         }
-        for market in exchange.markets(Half::Live, &filter).await? {
+        for market in exchange.list_markets(Half::Live, &filter).await? {
             listed.insert(market.ticker.clone(), market);
         }
         // What has become history since the list was complete was in it.
         if complete.is_none_or(|complete| complete < self.cutoff.settled) {
             let filter = MarketFilter { closing_since: None, ..filter };
-            for market in exchange.markets(Half::Historical, &filter).await? {
+            for market in exchange.list_markets(Half::Historical, &filter).await? {
                 if !listed.contains_key(&market.ticker) {
                     old.insert(market.ticker.clone());
                     listed.insert(market.ticker.clone(), market);
@@ -136,7 +136,7 @@ impl Lister<'_> {
         Ok(())
     }
 
-    fn unknown(&self, target: &str) -> PullError {
+    fn unknown_target_error(&self, target: &str) -> PullError {
         let environment = &self.state.terms.environment;
         PullError::Usage(format!(
             "{environment} has no series, event or market {target}; check how it is spelled"
@@ -144,7 +144,7 @@ impl Lister<'_> {
     }
 
     /// Markets of the data set that are not over and were not listed with their series.
-    async fn rest(
+    async fn list_unfinished_markets(
         &mut self,
         listed: &mut BTreeMap<String, Listed>,
         old: &mut BTreeSet<String>,
@@ -155,7 +155,7 @@ impl Lister<'_> {
             open.map(|(ticker, _)| ticker.clone()).filter(|ticker| !listed.contains_key(ticker)).collect();
         for tickers in missing.chunks(TICKERS) {
             let filter = MarketFilter { tickers: tickers.to_vec(), ..MarketFilter::default() };
-            let live = self.exchange.markets(Half::Live, &filter).await?;
+            let live = self.exchange.list_markets(Half::Live, &filter).await?;
             listed.extend(live.into_iter().map(|market| (market.ticker.clone(), market)));
             for ticker in tickers {
                 if listed.contains_key(ticker) {
@@ -166,21 +166,21 @@ impl Lister<'_> {
                         old.insert(ticker.clone());
                         listed.insert(ticker.clone(), market);
                     }
-                    None => self.notes.add("no longer listed by the exchange", || ticker.clone()),
+                    None => self.notes.add_occurrence("no longer listed by the exchange", || ticker.clone()),
                 }
             }
         }
         Ok(())
     }
 
-    fn wants(&mut self, market: &Listed) -> bool {
+    fn should_add_market(&mut self, market: &Listed) -> bool {
         let PullScope { since, until, .. } = self.scope;
         if market.open >= market.close {
-            self.notes.add("left out: closes before it opens", || market.ticker.clone());
+            self.notes.add_occurrence("left out: closes before it opens", || market.ticker.clone());
             return false;
         }
         if market.settled.is_some_and(|(at, _)| at < market.open) {
-            self.notes.add("left out: paid out before it opened", || market.ticker.clone());
+            self.notes.add_occurrence("left out: paid out before it opened", || market.ticker.clone());
             return false;
         }
         since.is_none_or(|since| market.close > since) && market.open < until
@@ -189,11 +189,11 @@ impl Lister<'_> {
     fn remark_on(&mut self, market: &Listed) {
         if market.over && market.settled.is_none() {
             let kind = "without result: the exchange does not say when it paid, or pays finer than $0.0001";
-            self.notes.add(kind, || market.ticker.clone());
+            self.notes.add_occurrence(kind, || market.ticker.clone());
         }
     }
 
-    async fn entry(
+    async fn build_state_entry(
         &mut self,
         listed: Listed,
         events: &mut BTreeMap<String, EventFacts>,
@@ -208,13 +208,14 @@ impl Lister<'_> {
             events.insert(listed.event.clone(), event);
         }
         let event = &events[&listed.event];
-        let (series, known) = self.series(&event.series, fees).await?;
+        let (series, known) = self.series_with_fees(&event.series, fees).await?;
         let mut at_listing = self.fees_at(&event.series, known, listed.open);
         if event.fee_type.is_some() || event.multiplier_ppm.is_some() {
             at_listing.fee_type = event.fee_type.unwrap_or(at_listing.fee_type);
             at_listing.multiplier_ppm = event.multiplier_ppm.unwrap_or(at_listing.multiplier_ppm);
-            self.notes
-                .add("fees of its own, taken to hold from its first market on", || event.ticker.clone());
+            self.notes.add_occurrence("fees of its own, taken to hold from its first market on", || {
+                event.ticker.clone()
+            });
         }
         Ok(StateEntry {
             listed,
@@ -228,7 +229,7 @@ impl Lister<'_> {
         })
     }
 
-    async fn series<'f>(
+    async fn series_with_fees<'f>(
         &self,
         ticker: &str,
         fees: &'f mut BTreeMap<String, (PulledSeries, Fees)>,
@@ -253,7 +254,7 @@ impl Lister<'_> {
             (Some(&(_, fees)), _) => fees,
             (None, Some(&(first, _))) if first <= self.state.as_of => {
                 let kind = "fees before the first change that is told, taken to be quadratic, multiplier 1";
-                self.notes.add(kind, || format!("{series} before {first}"));
+                self.notes.add_occurrence(kind, || format!("{series} before {first}"));
                 FeeSchedule::STANDARD
             }
             (None, _) => fees.now,
@@ -272,7 +273,7 @@ impl Lister<'_> {
         }
         let mut changes = Vec::new();
         for (series, begin) in begins {
-            let (_, known) = self.series(series, fees).await?;
+            let (_, known) = self.series_with_fees(series, fees).await?;
             let later = known.changes.iter().filter(|&&(at, _)| at > begin);
             changes.extend(later.map(|&(effective_at, fees)| FeeChange {
                 series_ticker: series.to_owned(),

@@ -126,7 +126,7 @@ pub struct Settings<'a> {
 pub struct Notes(pub BTreeMap<&'static str, RefusedRows>);
 
 impl Notes {
-    fn add(&mut self, kind: &'static str, place: impl FnOnce() -> String) {
+    fn add_occurrence(&mut self, kind: &'static str, place: impl FnOnce() -> String) {
         let note = self.0.entry(kind).or_default();
         if note.count == 0 {
             note.first = place();
@@ -134,7 +134,7 @@ impl Notes {
         note.count += 1;
     }
 
-    fn count(&mut self, kind: &'static str, count: u64) {
+    fn add_count(&mut self, kind: &'static str, count: u64) {
         if count > 0 {
             self.0.entry(kind).or_default().count += count;
         }
@@ -174,13 +174,13 @@ pub struct Report {
 ///
 /// # Errors
 /// When something cannot be asked for, the exchange does not answer as documented, or the disk fails.
-pub async fn pull(settings: Settings<'_>) -> Result<Report, PullError> {
-    let place = PullStaging::take(settings.out)?;
-    let answers = Answers::open(&place.answers())?;
+pub async fn pull_data_set(settings: Settings<'_>) -> Result<Report, PullError> {
+    let place = PullStaging::lock_and_recover(settings.out)?;
+    let answers = Answers::open(&place.answers_path())?;
     let begun = !answers.is_empty();
-    match run(&settings, &place, answers).await {
+    match fetch_and_stage(&settings, &place, answers).await {
         Ok(report) => {
-            place.publish()?;
+            place.publish_draft()?;
             Ok(report)
         }
         // Nothing was fetched that another command could use.
@@ -193,9 +193,13 @@ pub async fn pull(settings: Settings<'_>) -> Result<Report, PullError> {
 }
 
 /// Everything until the files that are to be added are written.
-async fn run(settings: &Settings<'_>, place: &PullStaging, answers: Answers) -> Result<Report, PullError> {
+async fn fetch_and_stage(
+    settings: &Settings<'_>,
+    place: &PullStaging,
+    answers: Answers,
+) -> Result<Report, PullError> {
     let before = PullState::load(settings.out)?;
-    let terms = terms(settings, before.as_ref())?;
+    let terms = resolve_terms(settings, before.as_ref())?;
     let exchange = PullExchange::new(settings.rest.clone(), answers);
     let at_once =
         if settings.signed { at_once(settings.rest.learn_limits().await?.read.refill_rate) } else { 4 };
@@ -211,15 +215,16 @@ async fn run(settings: &Settings<'_>, place: &PullStaging, answers: Answers) -> 
     let (settled, end) = (state.as_of - SETTLING, settings.until.map(Timestamp::just_before));
     let until = end.map_or(settled, |end| end.min(settled));
     let scope = PullScope { since: state.terms.since, until, max_markets: settings.max_markets };
-    let (cutoff, progress) = (exchange.cutoff().await?, settings.progress);
+    let (cutoff, progress) = (exchange.historical_cutoff().await?, settings.progress);
     let mut notes = Notes::default();
     let lister =
         Lister { exchange: &exchange, state: &mut state, scope, cutoff, notes: &mut notes, progress };
-    let mut found = lister.list().await?;
-    let jobs = plan::jobs(&state, &found.old, until);
-    let mut rows = FetchedRows::new(&place.sorting("snapshots")?, &place.sorting("trades")?);
+    let mut found = lister.update_state_markets().await?;
+    let jobs = plan::plan_jobs(&state, &found.old, until);
+    let mut rows =
+        FetchedRows::new(&place.create_sort_folder("snapshots")?, &place.create_sort_folder("trades")?);
     let fetcher = Fetcher { exchange: &exchange, cutoff, at_once, max_bytes: settings.max_bytes, progress };
-    let done = fetcher.fetch(&jobs, &found.old, &mut state, &mut rows, &mut notes).await?;
+    let done = fetcher.fetch_jobs(&jobs, &found.old, &mut state, &mut rows, &mut notes).await?;
     let tickers: Vec<String> = state.markets.keys().cloned().collect();
     drop_unfetched(&jobs[done..], &tickers, &mut state, &mut found);
     if found.waiting == 0 {
@@ -228,8 +233,8 @@ async fn run(settings: &Settings<'_>, place: &PullStaging, answers: Answers) -> 
     progress(Progress::Writing);
     let mut report =
         Report { notes, waiting: found.waiting, new_markets: found.new.len(), ..Report::default() };
-    (report.requests, report.remembered) = exchange.requests();
-    add(place, state, (rows, &tickers), &found.fee_changes, &mut report)?;
+    (report.requests, report.remembered) = exchange.request_counts();
+    write_draft(place, state, (rows, &tickers), &found.fee_changes, &mut report)?;
     if is_new && report.snapshots == 0 {
         let (targets, markets) = (settings.targets.join(", "), report.markets);
         let problem = format!(
@@ -247,7 +252,7 @@ fn at_once(tokens_a_second: u32) -> usize {
 }
 
 /// What the data set is pulled with: as before, if there is one.
-fn terms(settings: &Settings<'_>, before: Option<&PullState>) -> Result<Terms, PullError> {
+fn resolve_terms(settings: &Settings<'_>, before: Option<&PullState>) -> Result<Terms, PullError> {
     let new = Terms {
         environment: settings.environment.to_owned(),
         minutes: settings.minutes.unwrap_or(MINUTES),
@@ -268,7 +273,7 @@ fn terms(settings: &Settings<'_>, before: Option<&PullState>) -> Result<Terms, P
         return other("with candles of minutes:", old.minutes.to_string());
     }
     if settings.since.is_some() && settings.since != old.since {
-        let since = old.since.map_or_else(|| "the beginning".into(), Timestamp::date);
+        let since = old.since.map_or_else(|| "the beginning".into(), Timestamp::utc_date);
         return other("since", since);
     }
     if settings.trades && !old.trades {
@@ -297,14 +302,14 @@ fn drop_unfetched(
 }
 
 /// Writes the files that are to be added.
-fn add(
+fn write_draft(
     place: &PullStaging,
     mut state: PullState,
     (rows, tickers): (FetchedRows, &[String]),
     fee_changes: &[FeeChange],
     report: &mut Report,
 ) -> Result<(), PullError> {
-    let draft = place.draft()?;
+    let draft = place.create_draft_folder()?;
     let generation = state.generation + 1;
     let tickers: Vec<&str> = tickers.iter().map(String::as_str).collect();
     let snapshots = by_month(rows.snapshots, &draft.join("snapshots"), generation, &tickers)?;

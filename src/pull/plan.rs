@@ -48,7 +48,7 @@ struct Lack {
 }
 
 /// What is lacking until a moment; `old` are the markets of the older half.
-pub fn jobs(state: &PullState, old: &BTreeSet<String>, until: Timestamp) -> Vec<PullJob> {
+pub fn plan_jobs(state: &PullState, old: &BTreeSet<String>, until: Timestamp) -> Vec<PullJob> {
     let terms = &state.terms;
     let mut groups: BTreeMap<Lack, Vec<usize>> = BTreeMap::new();
     let entries: Vec<&StateEntry> = state.markets.values().collect();
@@ -79,8 +79,8 @@ pub fn jobs(state: &PullState, old: &BTreeSet<String>, until: Timestamp) -> Vec<
             let mut units = Vec::new();
             let most = A_MARKET.min(ALL_MARKETS / together);
             units.extend(
-                windows(lack.before, 60, most)
-                    .chain(windows(lack.wanted, terms.minutes, most))
+                candle_windows(lack.before, 60, most)
+                    .chain(candle_windows(lack.wanted, terms.minutes, most))
                     .map(|span| PullUnit::Candles { markets: markets.to_vec(), span }),
             );
             let trades = markets.iter().filter(|_| terms.trades).filter_map(|&market| {
@@ -104,7 +104,7 @@ fn trades_of(entry: &StateEntry, since: Option<Timestamp>, until: i64) -> Option
 }
 
 /// A span in pieces of at most so many periods.
-fn windows(span: Option<(i64, i64)>, minutes: u16, most: i64) -> impl Iterator<Item = CandleSpan> {
+fn candle_windows(span: Option<(i64, i64)>, minutes: u16, most: i64) -> impl Iterator<Item = CandleSpan> {
     let width = most * 60 * i64::from(minutes);
     span.into_iter().flat_map(move |(first, last)| {
         let starts = std::iter::successors(Some(first), move |from| Some(from + width));

@@ -80,11 +80,11 @@ impl Answers {
         self.file.read_exact_at(&mut bytes, place.at).map_err(|error| unreadable(error.to_string()))?;
         // Another version of this program may have written it.
         let value = serde_json::from_slice(&bytes)
-            .map_err(|error| unreadable(format!("{error}; remove {} to begin again", self.folder())))?;
+            .map_err(|error| unreadable(format!("{error}; remove {} to begin again", self.folder_text())))?;
         Ok(Some((value, place.length.into())))
     }
 
-    fn folder(&self) -> String {
+    fn folder_text(&self) -> String {
         self.path.parent().map(|folder| folder.display().to_string()).unwrap_or_default()
     }
 
@@ -92,13 +92,13 @@ impl Answers {
     ///
     /// # Errors
     /// When it cannot be written; then it is as if it had not been asked.
-    pub fn keep<T: Serialize>(&mut self, key: &str, value: &T) -> Result<u64, DataError> {
+    pub fn store_answer<T: Serialize>(&mut self, key: &str, value: &T) -> Result<u64, DataError> {
         let value = serde_json::to_vec(value).expect("answers are plain data");
         let length = |bytes: usize| u32::try_from(bytes).expect("an answer has far less than 4 GiB");
         let mut record = Vec::with_capacity(HEAD + key.len() + value.len());
         record.extend(length(key.len()).to_le_bytes());
         record.extend(length(value.len()).to_le_bytes());
-        record.extend(check(key.as_bytes(), &value));
+        record.extend(record_checksum(key.as_bytes(), &value));
         record.extend(key.as_bytes());
         record.extend(&value);
         let written = self.file.seek(SeekFrom::Start(self.end)).and_then(|_| self.file.write_all(&record));
@@ -115,7 +115,7 @@ impl Answers {
     }
 }
 
-fn check(key: &[u8], value: &[u8]) -> [u8; 8] {
+fn record_checksum(key: &[u8], value: &[u8]) -> [u8; 8] {
     let mut hasher = blake3::Hasher::new();
     hasher.update(key).update(value);
     *hasher.finalize().as_bytes().first_chunk().expect("a hash has 32 bytes")
@@ -135,7 +135,7 @@ fn read_record(reader: &mut impl Read, start: u64) -> io::Result<Option<(String,
         return Ok(None);
     }
     let (key, value) = record.split_at(key_length as usize);
-    if check(key, value) != sum {
+    if record_checksum(key, value) != sum {
         return Ok(None);
     }
     let at = start + HEAD as u64 + u64::from(key_length);
@@ -152,9 +152,9 @@ mod tests {
         let path = folder.path().join("answers");
         let mut answers = Answers::open(&path).unwrap();
         let first = vec![1, 2, 3];
-        answers.keep("a", &first).unwrap();
+        answers.store_answer("a", &first).unwrap();
         let before = answers.end;
-        answers.keep("b", &Some("x")).unwrap();
+        answers.store_answer("b", &Some("x")).unwrap();
         let bytes = std::fs::read(&path).unwrap();
         for length in 0..=bytes.len() {
             std::fs::write(&path, &bytes[..length]).unwrap();
@@ -163,7 +163,7 @@ mod tests {
             assert_eq!(kept(&answers, "a"), length as u64 >= before, "{length}");
             assert_eq!(kept(&answers, "b"), length == bytes.len(), "{length}");
             // What is asked again after that is kept behind what was whole.
-            answers.keep("c", &7).unwrap();
+            answers.store_answer("c", &7).unwrap();
             let again = Answers::open(&path).unwrap();
             assert_eq!(again.get::<i32>("c").unwrap(), Some((7, 1)), "{length}");
             if length as u64 >= before {

@@ -10,7 +10,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use crate::dataset::DataError;
-use crate::dataset::io::durable::{absent_is_fine, is_empty, sync, sync_name, sync_tree};
+use crate::dataset::io::durable::{absent_is_fine, is_empty, sync_name, sync_path, sync_tree};
 use crate::dataset::io::lock;
 
 use super::state::STATE;
@@ -36,86 +36,89 @@ impl PullStaging {
     ///
     /// # Errors
     /// When another process is at it, something is there that was not pulled, or it cannot be written.
-    pub fn take(out: &Path) -> Result<Self, DataError> {
+    pub fn lock_and_recover(out: &Path) -> Result<Self, DataError> {
         let cannot = |error: io::Error| DataError::of_file(out, format!("cannot be pulled to: {error}"));
         let Some(name) = out.file_name().filter(|_| out.parent().is_some()) else {
             return Err(DataError::of_file(out, "is no name for a folder"));
         };
         let work = out.with_file_name(format!(".{}.pulling", name.to_string_lossy()));
-        let lock = lock::take(&work, out)?;
+        let lock = lock::acquire_lock(&work, out)?;
         let place = Self { out: out.to_owned(), work, _lock: lock };
-        place.recover().map_err(cannot)?;
+        place.recover_interrupted_pull().map_err(cannot)?;
         if is_empty(out).map_err(cannot)? || out.join(STATE).is_file() {
             return Ok(place);
         }
-        place.clear().map_err(cannot)?;
+        place.remove_work_folder().map_err(cannot)?;
         Err(DataError::of_file(
             out,
             format!("is there, but has no {STATE}: it was not pulled; give another --out"),
         ))
     }
 
-    fn recover(&self) -> io::Result<()> {
-        if self.path(READY).is_dir() {
-            self.install()?;
+    fn recover_interrupted_pull(&self) -> io::Result<()> {
+        if self.work_path(READY).is_dir() {
+            self.install_draft()?;
         }
         // Died between moving the answers and the commit.
-        let moved = self.path(NEXT).join(ANSWERS);
+        let moved = self.work_path(NEXT).join(ANSWERS);
         if moved.is_file() {
-            fs::rename(moved, self.answers())?;
+            fs::rename(moved, self.answers_path())?;
         }
-        absent_is_fine(fs::remove_dir_all(self.path(NEXT)))
+        absent_is_fine(fs::remove_dir_all(self.work_path(NEXT)))
     }
 
-    fn path(&self, name: &str) -> PathBuf {
+    fn work_path(&self, name: &str) -> PathBuf {
         self.work.join(name)
     }
 
     /// Returns the path of the file that keeps the answers got so far.
-    pub fn answers(&self) -> PathBuf {
-        self.path(ANSWERS)
+    pub fn answers_path(&self) -> PathBuf {
+        self.work_path(ANSWERS)
     }
 
     /// An empty folder for what is to be added, or for what is sorted on the way.
-    fn fresh(&self, name: &str) -> Result<PathBuf, DataError> {
-        let folder = self.path(name);
+    fn create_empty_folder(&self, name: &str) -> Result<PathBuf, DataError> {
+        let folder = self.work_path(name);
         let made = absent_is_fine(fs::remove_dir_all(&folder)).and_then(|()| fs::create_dir(&folder));
         made.map_err(|error| DataError::of_file(&folder, format!("cannot be created: {error}")))?;
         Ok(folder)
     }
 
     /// A folder for what is sorted.
-    pub fn sorting(&self, what: &str) -> Result<PathBuf, DataError> {
-        self.fresh(&format!("sort-{what}"))
+    pub fn create_sort_folder(&self, what: &str) -> Result<PathBuf, DataError> {
+        self.create_empty_folder(&format!("sort-{what}"))
     }
 
     /// A folder for the files to be added.
-    pub fn draft(&self) -> Result<PathBuf, DataError> {
-        self.fresh(NEXT)
+    pub fn create_draft_folder(&self) -> Result<PathBuf, DataError> {
+        self.create_empty_folder(NEXT)
     }
 
     /// Makes the draft part of the data set, and ends the pull.
     ///
     /// # Errors
     /// When that fails; the next pull carries on.
-    pub fn publish(self) -> Result<(), DataError> {
-        self.commit().and_then(|()| self.install()).and_then(|()| self.clear()).map_err(|error| {
-            let problem = format!("cannot be completed: {error}; run the same command again");
-            DataError::of_file(&self.out, problem)
-        })
+    pub fn publish_draft(self) -> Result<(), DataError> {
+        self.commit_draft()
+            .and_then(|()| self.install_draft())
+            .and_then(|()| self.remove_work_folder())
+            .map_err(|error| {
+                let problem = format!("cannot be completed: {error}; run the same command again");
+                DataError::of_file(&self.out, problem)
+            })
     }
 
-    fn commit(&self) -> io::Result<()> {
-        let next = self.path(NEXT);
+    fn commit_draft(&self) -> io::Result<()> {
+        let next = self.work_path(NEXT);
         sync_tree(&next)?;
         // Committed answers are used up.
-        fs::rename(self.answers(), next.join(ANSWERS))?;
-        fs::rename(&next, self.path(READY))?;
-        sync(&self.work)
+        fs::rename(self.answers_path(), next.join(ANSWERS))?;
+        fs::rename(&next, self.work_path(READY))?;
+        sync_path(&self.work)
     }
 
-    fn install(&self) -> io::Result<()> {
-        let ready = self.path(READY);
+    fn install_draft(&self) -> io::Result<()> {
+        let ready = self.work_path(READY);
         absent_is_fine(fs::remove_file(ready.join(ANSWERS)))?;
         if is_empty(&self.out)? {
             fs::rename(&ready, &self.out)?;
@@ -130,10 +133,10 @@ impl PullStaging {
                 let name = entry?.file_name();
                 move_file(&ready.join(folder).join(&name), &self.out.join(folder).join(&name))?;
             }
-            sync(&self.out.join(folder))?;
+            sync_path(&self.out.join(folder))?;
         }
         move_file(&ready.join(STATE), &self.out.join(STATE))?;
-        sync(&self.out)?;
+        sync_path(&self.out)?;
         absent_is_fine(fs::remove_dir_all(&ready))
     }
 
@@ -142,10 +145,11 @@ impl PullStaging {
     /// # Errors
     /// When it cannot be removed.
     pub fn give_up(self) -> Result<(), DataError> {
-        self.clear().map_err(|error| DataError::of_file(&self.work, format!("cannot be removed: {error}")))
+        self.remove_work_folder()
+            .map_err(|error| DataError::of_file(&self.work, format!("cannot be removed: {error}")))
     }
 
-    fn clear(&self) -> io::Result<()> {
+    fn remove_work_folder(&self) -> io::Result<()> {
         absent_is_fine(fs::remove_dir_all(&self.work))
     }
 }
@@ -161,12 +165,12 @@ mod tests {
 
     /// Writes a draft of the given files.
     fn draft(place: &PullStaging, files: &[(&str, &str)]) {
-        let next = place.draft().unwrap();
+        let next = place.create_draft_folder().unwrap();
         for (name, text) in files {
             fs::create_dir_all(next.join(name).parent().unwrap()).unwrap();
             fs::write(next.join(name), text).unwrap();
         }
-        fs::write(place.answers(), "").unwrap();
+        fs::write(place.answers_path(), "").unwrap();
     }
 
     fn read(out: &Path, name: &str) -> Option<String> {
@@ -183,18 +187,18 @@ mod tests {
         for moved in 0..3 {
             let folder = tempfile::tempdir().unwrap();
             let out = folder.path().join("mine");
-            let place = PullStaging::take(&out).unwrap();
+            let place = PullStaging::lock_and_recover(&out).unwrap();
             draft(&place, &FIRST);
-            place.publish().unwrap();
-            let place = PullStaging::take(&out).unwrap();
+            place.publish_draft().unwrap();
+            let place = PullStaging::lock_and_recover(&out).unwrap();
             draft(&place, &SECOND);
-            place.commit().unwrap();
-            let ready = place.path(READY);
+            place.commit_draft().unwrap();
+            let ready = place.work_path(READY);
             drop(place);
             for name in ["markets.parquet", "snapshots/a.2"].iter().take(moved) {
                 fs::rename(ready.join(name), out.join(name)).unwrap();
             }
-            PullStaging::take(&out).unwrap().give_up().unwrap();
+            PullStaging::lock_and_recover(&out).unwrap().give_up().unwrap();
             for (name, text) in SECOND.iter().chain(&FIRST[1..2]) {
                 assert_eq!(read(&out, name).as_deref(), Some(*text), "{moved}: {name}");
             }
@@ -206,28 +210,28 @@ mod tests {
     fn what_was_not_committed_is_not_there_and_its_answers_are_kept() {
         let folder = tempfile::tempdir().unwrap();
         let out = folder.path().join("mine");
-        let place = PullStaging::take(&out).unwrap();
+        let place = PullStaging::lock_and_recover(&out).unwrap();
         draft(&place, &FIRST);
-        fs::rename(place.answers(), place.path(NEXT).join(ANSWERS)).unwrap();
+        fs::rename(place.answers_path(), place.work_path(NEXT).join(ANSWERS)).unwrap();
         drop(place);
         assert!(!out.exists());
-        let place = PullStaging::take(&out).unwrap();
-        assert!(place.answers().is_file() && !place.path(NEXT).exists() && !out.exists());
+        let place = PullStaging::lock_and_recover(&out).unwrap();
+        assert!(place.answers_path().is_file() && !place.work_path(NEXT).exists() && !out.exists());
     }
 
     #[test]
     fn only_one_pulls_and_nothing_of_someone_else_is_touched() {
         let folder = tempfile::tempdir().unwrap();
         let out = folder.path().join("mine");
-        let place = PullStaging::take(&out).unwrap();
-        let refused = PullStaging::take(&out).unwrap_err().to_string();
+        let place = PullStaging::lock_and_recover(&out).unwrap();
+        let refused = PullStaging::lock_and_recover(&out).unwrap_err().to_string();
         let expected = format!("is being written by process {}", std::process::id());
         assert!(refused.contains(&expected), "{refused}");
         drop(place);
-        PullStaging::take(&out).unwrap().give_up().unwrap();
+        PullStaging::lock_and_recover(&out).unwrap().give_up().unwrap();
         fs::create_dir(&out).unwrap();
         fs::write(out.join("thesis.txt"), "years of work").unwrap();
-        let refused = PullStaging::take(&out).unwrap_err().to_string();
+        let refused = PullStaging::lock_and_recover(&out).unwrap_err().to_string();
         assert!(refused.contains("was not pulled"), "{refused}");
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
     }

@@ -9,7 +9,7 @@ use crate::kalshi::rest::CandleSpan;
 
 use super::exchange::{CandleRow, Listed};
 use super::fetch::{FetchedRows, take_candles};
-use super::plan::{PullJob, PullUnit, jobs};
+use super::plan::{PullJob, PullUnit, plan_jobs};
 use super::state::{PullState, StateEntry};
 use super::{Notes, PullError, Terms};
 
@@ -61,7 +61,7 @@ fn markets_that_lack_the_same_share_requests_of_at_most_ten_thousand_periods() {
     // Two days and eight hours, 56 hours and a bit: 100 markets fit, 30 of them close an hour earlier.
     let close = |number: u32| if number < 30 { "2024-03-03T17:00:00Z" } else { "2024-03-03T18:00:00Z" };
     let markets = (0..150).map(|number| market(&format!("M{number:03}"), close(number)));
-    let plan = jobs(&state(60, None, markets), &BTreeSet::new(), at("2025-01-01T00:00:00Z"));
+    let plan = plan_jobs(&state(60, None, markets), &BTreeSet::new(), at("2025-01-01T00:00:00Z"));
     assert_eq!(plan.iter().map(|job| job.markets.len()).collect::<Vec<_>>(), [30, 100, 20]);
     // The first candle that ends after the opening, not the one that ends with it.
     let from = seconds("2024-03-01T10:00:01Z");
@@ -70,7 +70,7 @@ fn markets_that_lack_the_same_share_requests_of_at_most_ten_thousand_periods() {
     // Of the older half, each is asked alone.
     let old: BTreeSet<String> = ["M000".into(), "M100".into()].into();
     let markets = (0..150).map(|number| market(&format!("M{number:03}"), close(number)));
-    let plan = jobs(&state(60, None, markets), &old, at("2025-01-01T00:00:00Z"));
+    let plan = plan_jobs(&state(60, None, markets), &old, at("2025-01-01T00:00:00Z"));
     assert_eq!(plan.iter().map(|job| job.markets.len()).collect::<Vec<_>>(), [1, 29, 100, 1, 19]);
 }
 
@@ -78,14 +78,14 @@ fn markets_that_lack_the_same_share_requests_of_at_most_ten_thousand_periods() {
 fn a_long_life_is_cut_into_windows_that_touch_and_do_not_overlap() {
     // 10 days in minutes are 14,400 ends, a few hours less: three windows of at most 5,000 minutes.
     let entry = market("M", "2024-03-11T04:00:00Z");
-    let plan = jobs(&state(1, None, [entry.clone()]), &BTreeSet::new(), at("2025-01-01T00:00:00Z"));
+    let plan = plan_jobs(&state(1, None, [entry.clone()]), &BTreeSet::new(), at("2025-01-01T00:00:00Z"));
     let windows = spans(&plan[0]);
     assert_eq!(windows.len(), 3);
     assert_eq!((windows[0].from, windows[2].until), (seconds("2024-03-01T10:00:01Z"), plan[0].until));
     assert!(windows.windows(2).all(|pair| pair[0].until + 1 == pair[1].from), "{windows:?}");
     assert!(windows.iter().all(|window| window.until - window.from < 5_000 * 60));
     // Since the 9th: hours tell what was traded before, minutes only what is wanted.
-    let plan = jobs(
+    let plan = plan_jobs(
         &state(1, Some("2024-03-09T00:00:00Z"), [entry.clone()]),
         &BTreeSet::new(),
         at("2025-01-01T00:00:00Z"),
@@ -95,12 +95,12 @@ fn a_long_life_is_cut_into_windows_that_touch_and_do_not_overlap() {
     assert_eq!(spans(&plan[0]), [before, CandleSpan { from: since + 1, until: plan[0].until, minutes: 1 }]);
     // What is there is not asked for again, and what is over and whole not at all.
     let there = StateEntry { candles_until: Some(since), ..entry.clone() };
-    let plan = jobs(&state(1, None, [there]), &BTreeSet::new(), at("2025-01-01T00:00:00Z"));
+    let plan = plan_jobs(&state(1, None, [there]), &BTreeSet::new(), at("2025-01-01T00:00:00Z"));
     assert_eq!(spans(&plan[0])[0].from, since + 1);
     let listed =
         Listed { over: true, settled: Some((entry.listed.close, Price::ONE)), ..entry.listed.clone() };
     let whole = StateEntry { listed, candles_until: Some(seconds("2024-03-11T04:00:00Z")), ..entry };
-    assert_eq!(jobs(&state(1, None, [whole]), &BTreeSet::new(), at("2025-01-01T00:00:00Z")), []);
+    assert_eq!(plan_jobs(&state(1, None, [whole]), &BTreeSet::new(), at("2025-01-01T00:00:00Z")), []);
 }
 
 /// Hours from eleven o'clock on the first day, with what the market has traded by then.
@@ -112,8 +112,8 @@ fn take(candles: &[CandleRow], since: i64) -> Result<(Vec<PackedRow>, i64, Notes
     let mut notes = Notes::default();
     let span = CandleSpan { from: HOUR + 1, until: 20 * HOUR, minutes: 60 };
     take_candles((0, candles.to_vec()), (span, since), &mut entry, &mut rows, &mut notes)?;
-    let mut sorted = rows.snapshots.sorted().unwrap();
-    let taken = std::iter::from_fn(|| sorted.next().unwrap()).collect();
+    let mut sorted = rows.snapshots.into_sorted().unwrap();
+    let taken = std::iter::from_fn(|| sorted.next_record().unwrap()).collect();
     Ok((taken, entry.volume, notes))
 }
 
@@ -184,6 +184,6 @@ fn candles_that_cannot_be_are_told() {
 #[test]
 fn an_open_market_is_asked_for_until_now_less_what_may_still_change() {
     let until = at("2024-03-01T12:00:00Z") - super::SETTLING;
-    let plan = jobs(&state(1, None, [market("M", "2024-03-02T10:00:00Z")]), &BTreeSet::new(), until);
+    let plan = plan_jobs(&state(1, None, [market("M", "2024-03-02T10:00:00Z")]), &BTreeSet::new(), until);
     assert_eq!(plan[0].until, seconds("2024-03-01T11:58:00Z"));
 }

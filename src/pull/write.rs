@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use crate::dataset::DataError;
-use crate::dataset::io::sorter::{SortRecord, Sorter, take};
+use crate::dataset::io::sorter::{SortRecord, Sorter, take_bytes};
 use crate::dataset::write::trades::{TradeRow, TradeWriter};
 use crate::dataset::write::writer::{PackedRow, SnapshotWriter};
 use crate::domain::{Contracts, Price, Side, Timestamp};
@@ -39,11 +39,11 @@ impl PulledTrade {
 impl SortRecord for PulledTrade {
     const SIZE: usize = 23 + ID;
 
-    fn at(&self) -> i64 {
+    fn timestamp_micros(&self) -> i64 {
         self.at
     }
 
-    fn put(self, bytes: &mut Vec<u8>) {
+    fn append_bytes(self, bytes: &mut Vec<u8>) {
         bytes.extend(self.at.to_le_bytes());
         bytes.extend(self.market.to_le_bytes());
         bytes.extend(self.id);
@@ -52,15 +52,15 @@ impl SortRecord for PulledTrade {
         bytes.push(self.taker_yes.into());
     }
 
-    fn get(mut bytes: &[u8]) -> Self {
+    fn from_bytes(mut bytes: &[u8]) -> Self {
         let bytes = &mut bytes;
         Self {
-            at: i64::from_le_bytes(take(bytes)),
-            market: u32::from_le_bytes(take(bytes)),
-            id: take(bytes),
-            yes_price: Price::new(u16::from_le_bytes(take(bytes))).expect("a price was put"),
-            count: i64::from_le_bytes(take(bytes)),
-            taker_yes: take(bytes) == [1],
+            at: i64::from_le_bytes(take_bytes(bytes)),
+            market: u32::from_le_bytes(take_bytes(bytes)),
+            id: take_bytes(bytes),
+            yes_price: Price::new(u16::from_le_bytes(take_bytes(bytes))).expect("a price was put"),
+            count: i64::from_le_bytes(take_bytes(bytes)),
+            taker_yes: take_bytes(bytes) == [1],
         }
     }
 }
@@ -72,11 +72,11 @@ pub trait Dated: SortRecord {
     /// Whether it says the same moment, or the same trade, as another.
     fn is_again(&self, other: &Self) -> bool;
     /// Creates a file without rows at this path.
-    fn create(path: &Path) -> Result<Self::File, DataError>;
+    fn create_file(path: &Path) -> Result<Self::File, DataError>;
     /// Adds records to a file as a row group; `tickers` has each market's ticker at its number.
-    fn write(file: &mut Self::File, rows: &[Self], tickers: &[&str]) -> Result<(), DataError>;
+    fn write_row_group(file: &mut Self::File, rows: &[Self], tickers: &[&str]) -> Result<(), DataError>;
     /// Writes what is still held and the end of the file, without which it cannot be read.
-    fn finish(file: Self::File) -> Result<(), DataError>;
+    fn finish_file(file: Self::File) -> Result<(), DataError>;
 }
 
 impl Dated for PackedRow {
@@ -86,15 +86,15 @@ impl Dated for PackedRow {
         (self.at, self.market) == (other.at, other.market)
     }
 
-    fn create(path: &Path) -> Result<SnapshotWriter, DataError> {
+    fn create_file(path: &Path) -> Result<SnapshotWriter, DataError> {
         SnapshotWriter::create(path)
     }
 
-    fn write(file: &mut SnapshotWriter, rows: &[Self], tickers: &[&str]) -> Result<(), DataError> {
+    fn write_row_group(file: &mut SnapshotWriter, rows: &[Self], tickers: &[&str]) -> Result<(), DataError> {
         file.write_block(rows, |market| tickers[market as usize], Vec::new())
     }
 
-    fn finish(file: SnapshotWriter) -> Result<(), DataError> {
+    fn finish_file(file: SnapshotWriter) -> Result<(), DataError> {
         file.finish()
     }
 }
@@ -106,11 +106,11 @@ impl Dated for PulledTrade {
         (self.market, self.id) == (other.market, other.id)
     }
 
-    fn create(path: &Path) -> Result<TradeWriter, DataError> {
+    fn create_file(path: &Path) -> Result<TradeWriter, DataError> {
         TradeWriter::create(path)
     }
 
-    fn write(file: &mut TradeWriter, rows: &[Self], tickers: &[&str]) -> Result<(), DataError> {
+    fn write_row_group(file: &mut TradeWriter, rows: &[Self], tickers: &[&str]) -> Result<(), DataError> {
         file.write_block(rows.iter().map(|row| TradeRow {
             at: row.at,
             ticker: tickers[row.market as usize],
@@ -121,7 +121,7 @@ impl Dated for PulledTrade {
         }))
     }
 
-    fn finish(file: TradeWriter) -> Result<(), DataError> {
+    fn finish_file(file: TradeWriter) -> Result<(), DataError> {
         file.finish()
     }
 }
@@ -146,39 +146,42 @@ pub fn by_month<R: Dated>(
     generation: u32,
     tickers: &[&str],
 ) -> Result<Written, DataError> {
-    let mut sorted = records.sorted()?;
+    let mut sorted = records.into_sorted()?;
     let mut written = Written::default();
     let mut open: Option<(String, R::File)> = None;
     let mut rows: Vec<R> = Vec::with_capacity(ROW_GROUP);
     let mut last: Option<R> = None;
-    while let Some(record) = sorted.next()? {
+    while let Some(record) = sorted.next_record()? {
         if last.is_some_and(|last| last.is_again(&record)) {
             written.again += 1;
             continue;
         }
         last = Some(record);
-        let month = month_of(record.at());
+        let month = month_of(record.timestamp_micros());
         let same = open.as_ref().is_some_and(|(name, _)| *name == month);
         let full = rows.len() == ROW_GROUP || !same;
         if let Some((_, file)) = open.as_mut().filter(|_| full && !rows.is_empty()) {
-            R::write(file, &rows, tickers)?;
+            R::write_row_group(file, &rows, tickers)?;
             rows.clear();
         }
         if !same {
-            open.take().map(|(_, file)| R::finish(file)).transpose()?;
+            open.take().map(|(_, file)| R::finish_file(file)).transpose()?;
             std::fs::create_dir_all(folder)
                 .map_err(|error| DataError::of_file(folder, format!("cannot be created: {error}")))?;
-            let file = R::create(&folder.join(format!("{month}.{generation:03}.parquet")))?;
+            let file = R::create_file(&folder.join(format!("{month}.{generation:03}.parquet")))?;
             open = Some((month, file));
             written.files += 1;
         }
         rows.push(record);
         written.rows += 1;
-        written.times = Some((written.times.map_or(record.at(), |(first, _)| first), record.at()));
+        written.times = Some((
+            written.times.map_or(record.timestamp_micros(), |(first, _)| first),
+            record.timestamp_micros(),
+        ));
     }
     if let Some((_, mut file)) = open {
-        R::write(&mut file, &rows, tickers)?;
-        R::finish(file)?;
+        R::write_row_group(&mut file, &rows, tickers)?;
+        R::finish_file(file)?;
     }
     Ok(written)
 }

@@ -38,23 +38,23 @@ const PART: u64 = 1 << 40;
 ///
 /// # Errors
 /// When the ledger cannot be read or is of a backtest, or the data set cannot be written.
-pub fn export(ledger: &Path, out: &Path) -> Result<Exported, DataError> {
+pub fn export_run(ledger: &Path, out: &Path) -> Result<Exported, DataError> {
     let unread = |problem: &dyn std::fmt::Display| DataError::of_file(ledger, problem);
     let recording = RecordedRun::open(ledger).map_err(|error| unread(&error.problem))?;
     if recording.mode == "backtest" {
         let problem = "is of a backtest, which read a data set; only a live or paper run has one of its own";
         return Err(unread(&problem));
     }
-    let target = StagedTarget::begin(out)?;
+    let target = StagedTarget::claim_output_folder(out)?;
     let settings = RecordSettings {
         levels: LEVELS,
         rotate_after: Duration::MAX,
         rotate_bytes: PART,
         layout: Layout::AsTold,
     };
-    let work = target.folder("work")?;
+    let work = target.create_folder("work")?;
     let mut recorder = Recorder::open(&work, settings)?;
-    let mut feed = recording.inputs();
+    let mut feed = recording.input_feed();
     let (mut span, mut steered, mut told) = (None, 0, Vec::new());
     loop {
         match feed.next(Some(Timestamp::MAX)).map_err(|error| unread(&error.message))? {
@@ -68,19 +68,23 @@ pub fn export(ledger: &Path, out: &Path) -> Result<Exported, DataError> {
                     Input::Fact(fact) => told.push((input.at, *fact)),
                     Input::Venue(_) | Input::Wake => {}
                 }
-                recorder.take(input.at, &input.value, None);
-                recorder.tick(Duration::ZERO)?;
+                recorder.take_input(input.at, &input.value, None);
+                recorder.flush_and_rotate(Duration::ZERO)?;
             }
             Next::Due | Next::Quiet => {}
             Next::End => break,
         }
     }
-    let totals = recorder.finish()?;
+    let totals = recorder.finish_recording()?;
     for name in ["markets.parquet", "fee_changes.csv", "snapshots"] {
-        target.adopt(&work.join(name), name)?;
+        target.move_into_staging(&work.join(name), name)?;
     }
-    target.remove(&work)?;
-    let names = if told.is_empty() { Vec::new() } else { facts::write(&target.folder("facts")?, &told)? };
+    target.remove_folder(&work)?;
+    let names = if told.is_empty() {
+        Vec::new()
+    } else {
+        facts::write_facts(&target.create_folder("facts")?, &told)?
+    };
     let names = names.iter().filter_map(|file| file.file_name());
     let facts_files = names.map(|name| out.join("facts").join(name)).collect();
     target.publish()?;

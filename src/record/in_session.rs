@@ -47,7 +47,7 @@ enum RecorderMessage {
 }
 
 impl RecorderMessage {
-    const fn at(&self) -> Timestamp {
+    const fn message_time(&self) -> Timestamp {
         match self {
             Self::Input(input) => input.at,
             Self::Known(at, _) | Self::Aside(at, _) | Self::Missed(at) => *at,
@@ -82,26 +82,26 @@ pub struct RecorderTap {
 
 impl RecorderTap {
     /// The recording begins with what is known of markets. What was told before is not in it.
-    pub fn begin(&mut self, at: Timestamp, known: Vec<Input>) {
+    pub fn begin_recording(&mut self, at: Timestamp, known: Vec<Input>) {
         self.begun = true;
-        self.tell(RecorderMessage::Known(at, known));
+        self.send_message(RecorderMessage::Known(at, known));
     }
 
     /// Takes what the desk was told, if it is of the market.
-    pub fn input(&mut self, input: &Stamped<Input>) {
+    pub fn record_input(&mut self, input: &Stamped<Input>) {
         if matches!(input.value, Input::Market(_)) && self.begun {
-            self.tell(RecorderMessage::Input(input.clone()));
+            self.send_message(RecorderMessage::Input(input.clone()));
         }
     }
 
     /// Hands a public trade or more of a book to the recorder, once the recording has begun.
-    pub fn aside(&mut self, at: Timestamp, aside: RecorderEvent) {
+    pub fn record_event(&mut self, at: Timestamp, aside: RecorderEvent) {
         if self.begun {
-            self.tell(RecorderMessage::Aside(at, aside));
+            self.send_message(RecorderMessage::Aside(at, aside));
         }
     }
 
-    fn tell(&mut self, told: RecorderMessage) {
+    fn send_message(&mut self, told: RecorderMessage) {
         if self.told.is_none() {
             return;
         }
@@ -109,12 +109,12 @@ impl RecorderTap {
         while let Some(first) = self.waiting.pop_front() {
             if let Some(first) = self.try_tell(first) {
                 self.waiting.push_front(first);
-                return self.miss(told);
+                return self.defer_or_drop(told);
             }
         }
         if let Some(told) = self.try_tell(told) {
-            self.waiting.push_back(RecorderMessage::Missed(told.at()));
-            self.miss(told);
+            self.waiting.push_back(RecorderMessage::Missed(told.message_time()));
+            self.defer_or_drop(told);
         }
     }
 
@@ -130,7 +130,7 @@ impl RecorderTap {
         }
     }
 
-    fn miss(&mut self, told: RecorderMessage) {
+    fn defer_or_drop(&mut self, told: RecorderMessage) {
         if told.is_made_up_for() {
             self.missed += 1;
         } else if self.waiting.len() < MOST_WAITING {
@@ -148,7 +148,7 @@ impl RecorderTap {
     }
 
     /// Nothing is told any more. What waits is waited for, as nothing is traded any more either.
-    fn end(&mut self) -> u64 {
+    fn flush_and_close(&mut self) -> u64 {
         if let Some(told) = self.told.take() {
             let _recorder_has_ended = self.waiting.drain(..).try_for_each(|waiting| told.send(waiting));
         }
@@ -189,7 +189,8 @@ impl InSessionRecording {
         let work = move || {
             let (folder, problem) = own;
             let mut listener = SessionTap { folder, recorder, beside: None };
-            let ended = listener.listen(&heard, &pause).and_then(|()| listener.recorder.finish());
+            let ended =
+                listener.receive_messages(&heard, &pause).and_then(|()| listener.recorder.finish_recording());
             // Said before `heard` is gone, by which the other end notices.
             ended.map_err(|error| problem.set(error.to_string())).ok()
         };
@@ -215,7 +216,7 @@ impl InSessionRecording {
 
     /// The end at which it is told.
     #[must_use]
-    pub fn tap(&self) -> SharedTap {
+    pub fn shared_tap(&self) -> SharedTap {
         SharedTap(Arc::clone(&self.tap))
     }
 
@@ -229,8 +230,8 @@ impl InSessionRecording {
     ///
     /// # Errors
     /// Why it could not be completed. What was made safe before is completed by the next recorder.
-    pub fn finish(self) -> Result<Recorded, String> {
-        let missed = lock(&self.tap).end();
+    pub fn finish_recording(self) -> Result<Recorded, String> {
+        let missed = lock_tap(&self.tap).flush_and_close();
         let totals = self.thread.join().unwrap_or_default();
         match (totals, self.problem.get()) {
             (Some(totals), None) => Ok(Recorded { totals, missed }),
@@ -247,11 +248,11 @@ pub struct SharedTap(Arc<Mutex<RecorderTap>>);
 impl SharedTap {
     /// Locks the tap, even if a thread panicked while it had the lock.
     pub fn lock(&self) -> MutexGuard<'_, RecorderTap> {
-        lock(&self.0)
+        lock_tap(&self.0)
     }
 }
 
-fn lock(tap: &Mutex<RecorderTap>) -> MutexGuard<'_, RecorderTap> {
+fn lock_tap(tap: &Mutex<RecorderTap>) -> MutexGuard<'_, RecorderTap> {
     tap.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
@@ -265,37 +266,41 @@ struct SessionTap {
 
 impl SessionTap {
     /// Listens until nothing is told any more.
-    fn listen(&mut self, heard: &Receiver<RecorderMessage>, pause: &Receiver<()>) -> Result<(), DataError> {
+    fn receive_messages(
+        &mut self,
+        heard: &Receiver<RecorderMessage>,
+        pause: &Receiver<()>,
+    ) -> Result<(), DataError> {
         let start = Instant::now();
         loop {
             let mut next = heard.try_recv();
             for _ in 0..AT_ONCE {
                 let Ok(told) = next else { break };
-                self.take(told)?;
+                self.record_message(told)?;
                 next = heard.try_recv();
             }
             if let Ok(told) = next {
-                self.take(told)?;
+                self.record_message(told)?;
             } else if let Err(TryRecvError::Disconnected) = next {
                 return Ok(());
             } else {
                 let _or_nobody_is_there: Result<(), RecvTimeoutError> = pause.recv_timeout(PAUSE);
             }
-            self.recorder.tick(start.elapsed())?;
+            self.recorder.flush_and_rotate(start.elapsed())?;
         }
     }
 
-    fn take(&mut self, told: RecorderMessage) -> Result<(), DataError> {
-        let at = self.stamp(told.at())?;
+    fn record_message(&mut self, told: RecorderMessage) -> Result<(), DataError> {
+        let at = self.monotonic_stamp(told.message_time())?;
         match told {
             RecorderMessage::Known(_, known) => {
-                self.recorder.renumber();
-                known.iter().for_each(|input| self.recorder.take(at, input, None));
+                self.recorder.reset_market_numbers();
+                known.iter().for_each(|input| self.recorder.take_input(at, input, None));
             }
             RecorderMessage::Input(Stamped { value, .. }) => {
                 let is_quote = matches!(value, Input::Market(MarketEvent::Quote { .. }));
                 let beside = self.beside.take_if(|_| is_quote);
-                self.recorder.take(at, &value, beside.as_ref());
+                self.recorder.take_input(at, &value, beside.as_ref());
             }
             RecorderMessage::Aside(_, RecorderEvent::Book(beside)) => self.beside = Some(beside),
             RecorderMessage::Aside(_, RecorderEvent::Trade(trade)) => self.recorder.take_trade(at, &trade),
@@ -308,8 +313,8 @@ impl SessionTap {
     }
 
     /// The moment of what is told, no earlier than what is recorded.
-    fn stamp(&self, at: Timestamp) -> Result<Timestamp, DataError> {
-        let Some(last) = self.recorder.last() else { return Ok(at) };
+    fn monotonic_stamp(&self, at: Timestamp) -> Result<Timestamp, DataError> {
+        let Some(last) = self.recorder.last_time() else { return Ok(at) };
         if last.since(at) > OVERLAP {
             let problem = format!("goes on to {last}, and this session is at {at}; give another folder");
             return Err(DataError::of_file(&self.folder, problem));

@@ -59,36 +59,38 @@ pub struct Published {
 /// # Errors
 /// When the spool cannot be read or the part cannot be written; then nothing of it is published but whole files
 /// that the next attempt replaces.
-pub fn publish(
+pub fn publish_part(
     folder: &Path,
     spool: &Path,
     number: u64,
     layout: Layout,
     state: &mut RecorderState,
 ) -> Result<Published, DataError> {
-    let plan = PartPlan::of(spool, layout, state.clone())?;
+    let plan = PartPlan::from_spool(spool, layout, state.clone())?;
     let mut after = plan.state;
     after.next_part = number + 1;
     let mut files = Files::default();
     let named = after.markets.iter().map(|known| known.definitions.len()).sum::<usize>();
     if named > 0 {
-        files.add(folder.join("markets.parquet"), |file| write_recorded(file, &after.listings()))?;
+        files.write_file(folder.join("markets.parquet"), |file| {
+            write_recorded(file, &after.market_listings())
+        })?;
     }
     if !after.fees.is_empty() {
-        files.add(folder.join("fee_changes.csv"), |file| write_fee_changes(file, &after.fees))?;
+        files.write_file(folder.join("fee_changes.csv"), |file| write_fee_changes(file, &after.fees))?;
     }
     let mut published = plan.published;
     let first = files.todo.len();
     Writer::new(folder, number, (plan.first, plan.levels), &plan.file_of, state, &mut files)
-        .write(spool, published.trades)?;
+        .write_spool_rows(spool, published.trades)?;
     published.files = (files.todo.len() - first) as u64;
     for (file, _) in &files.todo[first..] {
         let length = fs::metadata(file).map_err(|error| DataError::of_file(file, error))?;
         published.bytes += length.len();
     }
     let text = serde_json::to_string(&after).expect("what is known is plain data");
-    files.add(folder.join(super::state::STATE), |file| write_text(file, &text))?;
-    files.publish()?;
+    files.write_file(folder.join(super::state::STATE), |file| write_text(file, &text))?;
+    files.publish_files()?;
     *state = after;
     fs::remove_file(spool)
         .map_err(|error| DataError::of_file(spool, format!("cannot be removed: {error}")))?;
@@ -107,10 +109,10 @@ struct PartPlan {
 }
 
 impl PartPlan {
-    fn of(spool: &Path, layout: Layout, before: RecorderState) -> Result<Self, DataError> {
+    fn from_spool(spool: &Path, layout: Layout, before: RecorderState) -> Result<Self, DataError> {
         let (mut published, mut first, mut by_market) = (Published::default(), None, Vec::new());
         let (most, mut levels) = (before.levels.max(1), 1);
-        let (reading, torn) = read(spool, before, |at, _, kept| {
+        let (reading, torn) = read_spool(spool, before, |at, _, kept| {
             match kept {
                 KeptRows::Row(row) => {
                     first = first.or(Some(at));
@@ -134,7 +136,7 @@ impl PartPlan {
         (published.torn, published.crossed) = (torn, reading.crossed);
         let state = reading.state;
         by_market.resize(state.markets.len(), 0);
-        let series = |place: usize| Arc::clone(&state.markets[place].market().series_ticker);
+        let series = |place: usize| Arc::clone(&state.markets[place].latest_definition().series_ticker);
         let file_of = if layout == Layout::AsTold || published.rows < ONE_FILE {
             vec![0; by_market.len()]
         } else {
@@ -151,7 +153,7 @@ impl PartPlan {
 }
 
 /// Reads a spool to its last whole frame; returns what is known then, and the bytes that are left.
-fn read(
+fn read_spool(
     spool: &Path,
     before: RecorderState,
     mut take: impl FnMut(Timestamp, &RecorderState, KeptRows) -> Result<(), DataError>,
@@ -163,12 +165,12 @@ fn read(
         for text in frame.lines() {
             number += 1;
             let damaged = |problem| DataError::of_row(spool, number, problem);
-            let (at, line) = spool_record::read(text).map_err(damaged)?;
-            let kept = reading.take(at, line).map_err(damaged)?;
+            let (at, line) = spool_record::parse_line(text).map_err(damaged)?;
+            let kept = reading.apply_record(at, line).map_err(damaged)?;
             take(at, &reading.state, kept)?;
         }
     }
-    Ok((reading, reader.torn()))
+    Ok((reading, reader.torn_bytes()))
 }
 
 /// Writes the rows of a part.
@@ -193,7 +195,7 @@ impl<'a> Writer<'a> {
         before: &'a RecorderState,
         files: &'a mut Files,
     ) -> Self {
-        let date = first.map(Timestamp::date).unwrap_or_default();
+        let date = first.map(Timestamp::utc_date).unwrap_or_default();
         let used = file_of.iter().collect::<BTreeSet<_>>().len();
         Self {
             folder,
@@ -208,14 +210,15 @@ impl<'a> Writer<'a> {
         }
     }
 
-    fn write(mut self, spool: &Path, trades: u64) -> Result<(), DataError> {
+    fn write_spool_rows(mut self, spool: &Path, trades: u64) -> Result<(), DataError> {
         if trades > 0 {
-            let file = self.files.begin(self.folder.join("trades").join(format!("{}.parquet", self.name)))?;
+            let file =
+                self.files.begin_file(self.folder.join("trades").join(format!("{}.parquet", self.name)))?;
             self.trades = Some((TradeWriter::create(&file)?, Vec::new()));
         }
-        let (reading, _) = read(spool, self.before.clone(), |_, state, kept| match kept {
-            KeptRows::Row(row) => self.row(row, state),
-            KeptRows::Trade(trade) => self.trade(trade, state),
+        let (reading, _) = read_spool(spool, self.before.clone(), |_, state, kept| match kept {
+            KeptRows::Row(row) => self.add_row(row, state),
+            KeptRows::Trade(trade) => self.add_trade(trade, state),
             KeptRows::Nothing => Ok(()),
         })?;
         for (mut writer, rows) in self.parts.into_values() {
@@ -229,11 +232,11 @@ impl<'a> Writer<'a> {
         Ok(())
     }
 
-    fn row(&mut self, row: RecordedRow, state: &RecorderState) -> Result<(), DataError> {
+    fn add_row(&mut self, row: RecordedRow, state: &RecorderState) -> Result<(), DataError> {
         let number = self.file_of[row.packed.market as usize];
         if !self.parts.contains_key(&number) {
             let name = format!("{}.{number:03}.parquet", self.name);
-            let file = self.files.begin(self.folder.join("snapshots").join(name))?;
+            let file = self.files.begin_file(self.folder.join("snapshots").join(name))?;
             self.parts.insert(number, (RecordedWriter::create(&file, self.levels)?, Vec::new()));
         }
         let (writer, rows) = self.parts.get_mut(&number).expect("it was just put there");
@@ -245,7 +248,7 @@ impl<'a> Writer<'a> {
         Ok(())
     }
 
-    fn trade(&mut self, trade: RecordedTrade, state: &RecorderState) -> Result<(), DataError> {
+    fn add_trade(&mut self, trade: RecordedTrade, state: &RecorderState) -> Result<(), DataError> {
         let (writer, rows) = self.trades.as_mut().expect("a first reading has counted them");
         rows.push(trade);
         if rows.len() == FEWEST_ROWS {
@@ -264,7 +267,7 @@ fn write_rows(
     if rows.is_empty() {
         return Ok(());
     }
-    writer.write_block(rows, |market| &state.markets[market as usize].market().ticker)
+    writer.write_block(rows, |market| &state.markets[market as usize].latest_definition().ticker)
 }
 
 fn write_trades(
@@ -277,7 +280,7 @@ fn write_trades(
     }
     writer.write_block(trades.iter().map(|trade| {
         let RecordedTrade { at, market, id, yes_price, contracts, taker } = trade;
-        let ticker = &state.markets[*market].market().ticker;
+        let ticker = &state.markets[*market].latest_definition().ticker;
         TradeRow { at: *at, ticker, id, yes_price: *yes_price, contracts: *contracts, taker: *taker }
     }))
 }
@@ -294,7 +297,7 @@ struct Files {
 }
 
 impl Files {
-    fn begin(&mut self, path: PathBuf) -> Result<PathBuf, DataError> {
+    fn begin_file(&mut self, path: PathBuf) -> Result<PathBuf, DataError> {
         if let Some(folder) = path.parent() {
             fs::create_dir_all(folder)
                 .map_err(|error| DataError::of_file(folder, format!("cannot be created: {error}")))?;
@@ -306,27 +309,27 @@ impl Files {
         Ok(partial)
     }
 
-    fn add(
+    fn write_file(
         &mut self,
         path: PathBuf,
         write: impl FnOnce(&Path) -> Result<(), DataError>,
     ) -> Result<(), DataError> {
-        let partial = self.begin(path)?;
+        let partial = self.begin_file(path)?;
         write(&partial)
     }
 
     /// What is renamed first: the markets before what refers to them, and last what says that all is done.
-    fn publish(mut self) -> Result<(), DataError> {
+    fn publish_files(mut self) -> Result<(), DataError> {
         let mut folders = BTreeSet::new();
         for (partial, _) in &self.todo {
-            durable::sync(partial).map_err(|error| unpublished(partial, &error))?;
+            durable::sync_path(partial).map_err(|error| publish_error(partial, &error))?;
         }
         for (partial, path) in std::mem::take(&mut self.todo) {
-            fs::rename(&partial, &path).map_err(|error| unpublished(&path, &error))?;
+            fs::rename(&partial, &path).map_err(|error| publish_error(&path, &error))?;
             folders.extend(path.parent().map(Path::to_owned));
         }
         for folder in folders {
-            durable::sync(&folder).map_err(|error| unpublished(&folder, &error))?;
+            durable::sync_path(&folder).map_err(|error| publish_error(&folder, &error))?;
         }
         Ok(())
     }
@@ -340,6 +343,6 @@ impl Drop for Files {
     }
 }
 
-fn unpublished(path: &Path, error: &io::Error) -> DataError {
+fn publish_error(path: &Path, error: &io::Error) -> DataError {
     DataError::of_file(path, format!("cannot be completed: {error}"))
 }

@@ -14,7 +14,7 @@ use crate::domain::{Depth, Market, MarketId, MarketStatus, Span, Timestamp};
 use crate::engine::gateway::{BookExtras, PublicTrade};
 use crate::event::{Input, MarketEvent};
 
-use super::part::{Layout, Published, publish};
+use super::part::{Layout, Published, publish_part};
 use super::spool::Spool;
 use super::spool_record;
 use super::state::{RecorderState, STATE};
@@ -45,7 +45,7 @@ impl RecordSettings {
 
     /// As is usual: parts of an hour, or of 64 MB of spool.
     #[must_use]
-    pub const fn usual(layout: Layout) -> Self {
+    pub const fn default_for_layout(layout: Layout) -> Self {
         let (rotate_after, rotate_bytes) = (Duration::from_hours(1), 64_000_000);
         Self { levels: Self::LEVELS as usize, rotate_after, rotate_bytes, layout }
     }
@@ -63,7 +63,7 @@ pub struct Totals {
 }
 
 impl Totals {
-    fn add(&mut self, part: Published) {
+    fn add_part(&mut self, part: Published) {
         let all = &mut self.published;
         self.parts += 1;
         all.files += part.files;
@@ -108,21 +108,21 @@ impl Recorder {
             let problem = "holds a data set that was not recorded; give another --out";
             return Err(DataError::of_file(folder, problem));
         }
-        let lock = lock::take(&own, folder)?;
+        let lock = lock::acquire_lock(&own, folder)?;
         let mut state = read_state(folder)?;
         state.levels = settings.levels;
         let mut totals = Totals::default();
-        for (number, spool) in spools(&own)? {
+        for (number, spool) in leftover_spools(&own)? {
             if number < state.next_part {
                 // Its part was made; only its removal was not.
                 fs::remove_file(&spool).map_err(|error| DataError::of_file(&spool, error))?;
             } else {
-                totals.add(publish(folder, &spool, number, settings.layout, &mut state)?);
+                totals.add_part(publish_part(folder, &spool, number, settings.layout, &mut state)?);
             }
         }
-        let (number, last, unpaid) = (state.next_part, state.last, state.unpaid());
+        let (number, last, unpaid) = (state.next_part, state.last, state.unsettled_markets());
         let spool = Spool::create(&own.join(format!("{number:06}.{SPOOL}")))?;
-        let converter = Converter::start(folder.to_owned(), settings.layout, state)?;
+        let converter = Converter::start_thread(folder.to_owned(), settings.layout, state)?;
         let zero = Duration::ZERO;
         let markets = unpaid.iter().map(|(market, ..)| Some((Arc::clone(market), false))).collect();
         let (began, wrote, synced) = (zero, zero, zero);
@@ -149,7 +149,7 @@ impl Recorder {
 
     /// Markets that are known and were not paid out, numbered as the session has to number them.
     #[must_use]
-    pub fn unpaid(&self) -> &[(Arc<Market>, MarketStatus, Timestamp)] {
+    pub fn unsettled_markets(&self) -> &[(Arc<Market>, MarketStatus, Timestamp)] {
         &self.unpaid
     }
 
@@ -161,7 +161,7 @@ impl Recorder {
 
     /// The moment of the last line.
     #[must_use]
-    pub const fn last(&self) -> Option<Timestamp> {
+    pub const fn last_time(&self) -> Option<Timestamp> {
         self.last
     }
 
@@ -175,22 +175,22 @@ impl Recorder {
     pub fn lose_books(&mut self, at: Timestamp) {
         let known = self.markets.iter().flatten().map(|(market, _)| market.id);
         for market in known.collect::<Vec<_>>() {
-            self.take(at, &Input::Market(MarketEvent::Gap { market }), None);
+            self.take_input(at, &Input::Market(MarketEvent::Gap { market }), None);
         }
     }
 
     /// From here on markets have other numbers; they are listed anew, those that are known too.
-    pub fn renumber(&mut self) {
+    pub fn reset_market_numbers(&mut self) {
         self.markets.clear();
         self.behind = None;
     }
 
     /// Takes what was told, if it is of the market; `beside` is more of the book of a quote. Stamps do not go
     /// back and are kept in whole microseconds.
-    pub fn take(&mut self, at: Timestamp, input: &Input, beside: Option<&BookExtras>) {
+    pub fn take_input(&mut self, at: Timestamp, input: &Input, beside: Option<&BookExtras>) {
         let Input::Market(event) = input else { return };
         match event {
-            MarketEvent::Listed(market) => self.remember(market),
+            MarketEvent::Listed(market) => self.remember_market(market),
             MarketEvent::Depth { market, depth } => {
                 self.behind = Some((*market, Arc::clone(depth)));
                 return;
@@ -201,14 +201,14 @@ impl Recorder {
                 };
                 let found = self.markets.iter().find(of_it);
                 let Some(id) = found.and_then(Option::as_ref).map(|(market, _)| market.id) else { return };
-                self.name(at, id);
+                self.ensure_market_listed(at, id);
             }
             MarketEvent::Quote { market, .. }
             | MarketEvent::Gap { market }
             | MarketEvent::Status { market, .. }
             | MarketEvent::CloseTime { market, .. }
             | MarketEvent::Settled { market, .. } => {
-                if !self.name(at, *market) {
+                if !self.ensure_market_listed(at, *market) {
                     return;
                 }
             }
@@ -216,24 +216,24 @@ impl Recorder {
         let behind = self.behind.take_if(|(market, _)| is_quote_of(event, *market));
         // To a desk that looks at depth it was told as an input of its own.
         let told = behind.map(|(_, deeper)| BookExtras { open_interest: None, deeper });
-        spool_record::put(self.spool.lines(), at, input, beside.or(told.as_ref()));
-        self.count(at);
+        spool_record::put_input(self.spool.line_buffer(), at, input, beside.or(told.as_ref()));
+        self.count_line(at);
     }
 
     /// Writes a public trade to the spool; one of a market that was never listed is left out.
     pub fn take_trade(&mut self, at: Timestamp, trade: &PublicTrade) {
-        if self.name(at, trade.market) {
-            spool_record::put_trade(self.spool.lines(), at, trade);
-            self.count(at);
+        if self.ensure_market_listed(at, trade.market) {
+            spool_record::put_trade(self.spool.line_buffer(), at, trade);
+            self.count_line(at);
         }
     }
 
-    fn count(&mut self, at: Timestamp) {
+    fn count_line(&mut self, at: Timestamp) {
         self.last = Some(at);
         self.totals.lines += 1;
     }
 
-    fn remember(&mut self, market: &Arc<Market>) {
+    fn remember_market(&mut self, market: &Arc<Market>) {
         let index = market.id.index();
         if self.markets.len() <= index {
             self.markets.resize(index + 1, None);
@@ -242,13 +242,13 @@ impl Recorder {
     }
 
     /// Makes sure that this spool has named a market; whether it is known at all.
-    fn name(&mut self, at: Timestamp, market: MarketId) -> bool {
+    fn ensure_market_listed(&mut self, at: Timestamp, market: MarketId) -> bool {
         let Some((market, named)) = self.markets.get_mut(market.index()).and_then(Option::as_mut) else {
             return false;
         };
         if !std::mem::replace(named, true) {
             let listed = Input::Market(MarketEvent::Listed(Arc::clone(market)));
-            spool_record::put(self.spool.lines(), at, &listed, None);
+            spool_record::put_input(self.spool.line_buffer(), at, &listed, None);
         }
         true
     }
@@ -257,35 +257,35 @@ impl Recorder {
     ///
     /// # Errors
     /// When something cannot be written. What was made safe before is completed by the next recorder.
-    pub fn tick(&mut self, now: Duration) -> Result<(), DataError> {
+    pub fn flush_and_rotate(&mut self, now: Duration) -> Result<(), DataError> {
         self.spool.write_if_much()?;
         if now.saturating_sub(self.wrote) >= WRITE_EVERY {
             self.wrote = now;
-            self.spool.write()?;
+            self.spool.write_frame()?;
         }
         if now.saturating_sub(self.synced) >= SYNC_EVERY {
             self.synced = now;
-            self.spool.sync()?;
+            self.spool.sync_to_disk()?;
         }
         let old = now.saturating_sub(self.began) >= self.settings.rotate_after && !self.spool.is_empty();
         if old || self.spool.len() >= self.settings.rotate_bytes {
             self.began = now;
-            self.rotate()?;
+            self.rotate_spool()?;
         }
-        while let Some(part) = self.converter.done()? {
-            self.totals.add(part);
+        while let Some(part) = self.converter.try_next_part()? {
+            self.totals.add_part(part);
         }
         Ok(())
     }
 
     /// Begins another spool and lets a part be made of the present one.
-    fn rotate(&mut self) -> Result<(), DataError> {
-        self.spool.sync()?;
+    fn rotate_spool(&mut self) -> Result<(), DataError> {
+        self.spool.sync_to_disk()?;
         let full = self.number;
         self.number += 1;
         self.spool = Spool::create(&spool_file(&self.folder, self.number))?;
         self.markets.iter_mut().flatten().for_each(|(_, named)| *named = false);
-        self.converter.convert(full);
+        self.converter.queue_spool(full);
         Ok(())
     }
 
@@ -293,11 +293,11 @@ impl Recorder {
     ///
     /// # Errors
     /// When something cannot be written. What was made safe before is completed by the next recorder.
-    pub fn finish(mut self) -> Result<Totals, DataError> {
-        self.spool.sync()?;
-        self.converter.convert(self.number);
-        for part in self.converter.finish()? {
-            self.totals.add(part);
+    pub fn finish_recording(mut self) -> Result<Totals, DataError> {
+        self.spool.sync_to_disk()?;
+        self.converter.queue_spool(self.number);
+        for part in self.converter.finish_parts()? {
+            self.totals.add_part(part);
         }
         Ok(self.totals)
     }
@@ -326,7 +326,7 @@ fn read_state(folder: &Path) -> Result<RecorderState, DataError> {
 }
 
 /// Spools that were left, in order.
-fn spools(own: &Path) -> Result<Vec<(u64, PathBuf)>, DataError> {
+fn leftover_spools(own: &Path) -> Result<Vec<(u64, PathBuf)>, DataError> {
     let unread = |error: io::Error| DataError::of_file(own, format!("cannot be listed: {error}"));
     let mut found = Vec::new();
     for entry in fs::read_dir(own).map_err(unread)? {
@@ -349,13 +349,13 @@ struct Converter {
 }
 
 impl Converter {
-    fn start(folder: PathBuf, layout: Layout, mut state: RecorderState) -> Result<Self, DataError> {
+    fn start_thread(folder: PathBuf, layout: Layout, mut state: RecorderState) -> Result<Self, DataError> {
         let (todo, numbers) = channel::<u64>();
         let (done, parts) = channel();
         let own = folder.clone();
         let work = move || {
             for number in numbers {
-                let part = publish(&own, &spool_file(&own, number), number, layout, &mut state);
+                let part = publish_part(&own, &spool_file(&own, number), number, layout, &mut state);
                 let failed = part.is_err();
                 if done.send(part).is_err() || failed {
                     return;
@@ -367,13 +367,13 @@ impl Converter {
         Ok(Self { folder, todo: Some(todo), parts, thread: Some(thread) })
     }
 
-    fn convert(&self, number: u64) {
+    fn queue_spool(&self, number: u64) {
         // A thread that has ended has said why, which is heard next.
         let _ended = self.todo.as_ref().map(|todo| todo.send(number));
     }
 
     /// A part that was made meanwhile.
-    fn done(&self) -> Result<Option<Published>, DataError> {
+    fn try_next_part(&self) -> Result<Option<Published>, DataError> {
         match self.parts.try_recv() {
             Ok(part) => part.map(Some),
             Err(TryRecvError::Empty) => Ok(None),
@@ -385,17 +385,17 @@ impl Converter {
     }
 
     /// Waits until the thread has made all parts; returns those not yet counted.
-    fn finish(&mut self) -> Result<Vec<Published>, DataError> {
+    fn finish_parts(&mut self) -> Result<Vec<Published>, DataError> {
         self.todo = None;
         let parts = self.parts.iter().collect::<Result<_, _>>()?;
-        if self.join().is_err() {
+        if self.join_thread().is_err() {
             let problem = "the thread that makes Parquet files broke off; start again to complete them";
             return Err(DataError::of_file(&self.folder, problem));
         }
         Ok(parts)
     }
 
-    fn join(&mut self) -> thread::Result<()> {
+    fn join_thread(&mut self) -> thread::Result<()> {
         self.todo = None;
         self.thread.take().map_or(Ok(()), JoinHandle::join)
     }
@@ -404,6 +404,6 @@ impl Converter {
 impl Drop for Converter {
     fn drop(&mut self) {
         // What it is about to publish must not meet what the next recorder publishes.
-        let _makes_way = self.join();
+        let _makes_way = self.join_thread();
     }
 }

@@ -81,7 +81,7 @@ pub struct Standing {
 ///
 /// # Errors
 /// When it cannot begin or go on; it says why, and what was recorded is safe.
-pub fn record(
+pub fn record_session(
     source: RecordingSource,
     mut recorder: Recorder,
     runtime: &Runtime,
@@ -95,8 +95,8 @@ pub fn record(
     runtime.block_on(rest.learn_limits())?;
     let confirm = Some(CONFIRM).filter(|_| !source.by_exchange);
     let mut known = MarketTracker::new(source.scope.clone(), confirm);
-    for (market, status, close) in recorder.unpaid() {
-        known.resume(market, *status, *close);
+    for (market, status, close) in recorder.unsettled_markets() {
+        known.restore_market(market, *status, *close);
     }
     let (news, heard) = sync_channel(NEWS);
     let (asks, asked) = mpsc::channel(16);
@@ -119,10 +119,10 @@ pub fn record(
         entry_group: None,
         depth: BookDepth::FullDepth(source.levels),
     };
-    let session = runtime.spawn(session::run(parts, settings));
+    let session = runtime.spawn(session::run_session(parts, settings));
     begun(&asks);
     let mut listener = StreamListener { recorder: &mut recorder, start: Instant::now(), asks: &asks };
-    let ended = listener.listen(&heard, source.by_exchange, |totals| {
+    let ended = listener.receive_events(&heard, source.by_exchange, |totals| {
         watch(Standing { totals, heard: link.is_heard() });
     });
     drop(asks.blocking_send(SessionCommand::Abort));
@@ -132,7 +132,7 @@ pub fn record(
     if let Err(error @ RecordError::Data(_)) = ended {
         return Err(error);
     }
-    let totals = recorder.finish()?;
+    let totals = recorder.finish_recording()?;
     ended.map(|()| totals)
 }
 
@@ -144,7 +144,7 @@ struct StreamListener<'a> {
 }
 
 impl StreamListener<'_> {
-    fn listen(
+    fn receive_events(
         &mut self,
         heard: &Receiver<SessionEvent>,
         by_exchange: bool,
@@ -157,7 +157,7 @@ impl StreamListener<'_> {
             let mut next = heard.recv_timeout(QUIET);
             for _ in 0..AT_ONCE {
                 let Ok(news) = next else { break };
-                if !self.take(news)? {
+                if !self.handle_session_event(news)? {
                     return Ok(());
                 }
                 next = heard.try_recv().map_err(|_| RecvTimeoutError::Timeout);
@@ -167,28 +167,28 @@ impl StreamListener<'_> {
                     "the session with the exchange broke off; start again".into(),
                 ));
             }
-            self.recorder.tick(self.start.elapsed())?;
+            self.recorder.flush_and_rotate(self.start.elapsed())?;
             watch(self.recorder.totals());
         }
     }
 
     /// Returns whether there is more to come.
-    fn take(&mut self, news: SessionEvent) -> Result<bool, RecordError> {
+    fn handle_session_event(&mut self, news: SessionEvent) -> Result<bool, RecordError> {
         match news {
             SessionEvent::Input { input: Input::Control(Control::SessionHalt { reason }), .. } => {
                 warn!(reason, "the exchange said what is not understood; it is not in the recording");
             }
             SessionEvent::Input { at, input } => {
-                let at = self.stamp(at);
-                self.recorder.take(at, &input, None);
+                let at = self.monotonic_stamp(at);
+                self.recorder.take_input(at, &input, None);
             }
             SessionEvent::Book { at, market, quote, beside } => {
-                let at = self.stamp(at);
+                let at = self.monotonic_stamp(at);
                 let quote = Input::Market(MarketEvent::Quote { market, quote });
-                self.recorder.take(at, &quote, Some(&beside));
+                self.recorder.take_input(at, &quote, Some(&beside));
             }
             SessionEvent::Trade { at, trade } => {
-                let at = self.stamp(at);
+                let at = self.monotonic_stamp(at);
                 self.recorder.take_trade(at, &trade);
             }
             SessionEvent::Clock { end: false, .. } => {
@@ -204,10 +204,10 @@ impl StreamListener<'_> {
 
     /// The exchange's stamp, or that of arrival: whole microseconds, each later than the one before, so that
     /// time alone tells the order.
-    fn stamp(&self, at: Option<Timestamp>) -> Timestamp {
+    fn monotonic_stamp(&self, at: Option<Timestamp>) -> Timestamp {
         let after = self.recorder.after_last();
         match at {
-            Some(at) => at.max(self.recorder.last().unwrap_or(at)),
+            Some(at) => at.max(self.recorder.last_time().unwrap_or(at)),
             None => clock::now().floor_micros().max(after),
         }
     }

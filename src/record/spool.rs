@@ -16,7 +16,7 @@ const LONGEST: usize = 1 << 26;
 /// Lines are written when there are so many bytes of them.
 const WRITE_AT: usize = 1 << 18;
 
-fn checksum(offset: u64, lines: &[u8]) -> [u8; 8] {
+fn frame_checksum(offset: u64, lines: &[u8]) -> [u8; 8] {
     let mut hasher = blake3::Hasher::new();
     hasher.update(&offset.to_le_bytes()).update(lines);
     let mut sum = [0; 8];
@@ -40,12 +40,12 @@ impl Spool {
     /// # Errors
     /// When it cannot be written.
     pub fn create(path: &Path) -> Result<Self, DataError> {
-        let file = File::create_new(path).map_err(|error| unwritten(path, &error))?;
+        let file = File::create_new(path).map_err(|error| write_error(path, &error))?;
         Ok(Self { path: path.to_owned(), file, written: 0, lines: String::new(), unsynced: false })
     }
 
     /// Returns the buffer that lines are appended to, each ended by a newline.
-    pub const fn lines(&mut self) -> &mut String {
+    pub const fn line_buffer(&mut self) -> &mut String {
         &mut self.lines
     }
 
@@ -66,14 +66,14 @@ impl Spool {
     /// # Errors
     /// When it cannot be written.
     pub fn write_if_much(&mut self) -> Result<(), DataError> {
-        if self.lines.len() >= WRITE_AT { self.write() } else { Ok(()) }
+        if self.lines.len() >= WRITE_AT { self.write_frame() } else { Ok(()) }
     }
 
     /// Hands what is appended to the operating system, as one frame: it survives the end of this process.
     ///
     /// # Errors
     /// When it cannot be written.
-    pub fn write(&mut self) -> Result<(), DataError> {
+    pub fn write_frame(&mut self) -> Result<(), DataError> {
         if self.lines.is_empty() {
             return Ok(());
         }
@@ -82,9 +82,9 @@ impl Spool {
         let length = length.expect("frames are written long before they are too long");
         let mut frame = Vec::with_capacity(HEAD + lines.len());
         frame.extend_from_slice(&length.to_le_bytes());
-        frame.extend_from_slice(&checksum(self.written, lines));
+        frame.extend_from_slice(&frame_checksum(self.written, lines));
         frame.extend_from_slice(lines);
-        self.file.write_all(&frame).map_err(|error| unwritten(&self.path, &error))?;
+        self.file.write_all(&frame).map_err(|error| write_error(&self.path, &error))?;
         self.written += frame.len() as u64;
         self.lines.clear();
         self.unsynced = true;
@@ -95,16 +95,16 @@ impl Spool {
     ///
     /// # Errors
     /// When it cannot be written.
-    pub fn sync(&mut self) -> Result<(), DataError> {
-        self.write()?;
+    pub fn sync_to_disk(&mut self) -> Result<(), DataError> {
+        self.write_frame()?;
         if std::mem::take(&mut self.unsynced) {
-            self.file.sync_data().map_err(|error| unwritten(&self.path, &error))?;
+            self.file.sync_data().map_err(|error| write_error(&self.path, &error))?;
         }
         Ok(())
     }
 }
 
-fn unwritten(path: &Path, error: &io::Error) -> DataError {
+fn write_error(path: &Path, error: &io::Error) -> DataError {
     use io::ErrorKind::{FileTooLarge, QuotaExceeded, StorageFull};
     let advice = if matches!(error.kind(), StorageFull | QuotaExceeded | FileTooLarge) {
         "; make room and start again: what was recorded is safe, and is completed then"
@@ -145,15 +145,15 @@ impl SpoolReader {
         if left < HEAD as u64 {
             return Ok(None);
         }
-        self.fill(&mut head)?;
+        self.read_bytes(&mut head)?;
         let [a, b, c, d, sum @ ..] = head;
         let length = u32::from_le_bytes([a, b, c, d]) as usize;
         if length > LONGEST || (length + HEAD) as u64 > left {
             return Ok(None);
         }
         let mut lines = vec![0; length];
-        self.fill(&mut lines)?;
-        if checksum(self.read, &lines) != sum {
+        self.read_bytes(&mut lines)?;
+        if frame_checksum(self.read, &lines) != sum {
             return Ok(None);
         }
         let Ok(lines) = String::from_utf8(lines) else { return Ok(None) };
@@ -161,14 +161,14 @@ impl SpoolReader {
         Ok(Some(lines))
     }
 
-    fn fill(&mut self, bytes: &mut [u8]) -> Result<(), DataError> {
+    fn read_bytes(&mut self, bytes: &mut [u8]) -> Result<(), DataError> {
         let unread = |error| DataError::of_file(&self.path, format!("cannot be read: {error}"));
         self.file.read_exact(bytes).map_err(unread)
     }
 
     /// Bytes after the last whole frame, once [`next_frame`](Self::next_frame) has no more.
     #[must_use]
-    pub const fn torn(&self) -> u64 {
+    pub const fn torn_bytes(&self) -> u64 {
         self.length - self.read
     }
 }

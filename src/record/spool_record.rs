@@ -21,7 +21,7 @@ pub enum SpoolRecord {
 }
 
 /// Appends the line of what was told at `at`; `beside` is more of the book of a quote.
-pub fn put(out: &mut String, at: Timestamp, told: &Input, beside: Option<&BookExtras>) {
+pub fn put_input(out: &mut String, at: Timestamp, told: &Input, beside: Option<&BookExtras>) {
     let _infallible = write!(out, "{} {}", at.nanos() / 1_000, input::to_line(told));
     if let Some(BookExtras { open_interest, deeper }) = beside {
         out.push_str(BESIDE.trim_end());
@@ -55,7 +55,7 @@ pub fn put_trade(out: &mut String, at: Timestamp, trade: &PublicTrade) {
 ///
 /// # Errors
 /// When it is none of ours.
-pub fn read(line: &str) -> Result<(Timestamp, SpoolRecord), String> {
+pub fn parse_line(line: &str) -> Result<(Timestamp, SpoolRecord), String> {
     let unreadable = || format!("is no line of a recording: {line}");
     let (at, rest) = line.split_once(' ').ok_or_else(unreadable)?;
     let at = at.parse().ok().and_then(Timestamp::from_micros).ok_or_else(unreadable)?;

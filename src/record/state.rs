@@ -52,7 +52,7 @@ pub struct RecordedMarket {
 impl RecordedMarket {
     /// What was said of it last.
     #[must_use]
-    pub fn market(&self) -> &Market {
+    pub fn latest_definition(&self) -> &Market {
         &self.definitions.last().expect("a market is known by its definition").1
     }
 }
@@ -102,7 +102,8 @@ impl Reading {
     /// Starts before the first line of a spool, with what is known from earlier ones.
     #[must_use]
     pub fn new(state: RecorderState) -> Self {
-        let place = |(place, known): (usize, &RecordedMarket)| (known.market().ticker.clone(), place);
+        let place =
+            |(place, known): (usize, &RecordedMarket)| (known.latest_definition().ticker.clone(), place);
         let places = state.markets.iter().enumerate().map(place).collect();
         Self { state, places, numbers: BTreeMap::new(), series: BTreeMap::new(), crossed: 0 }
     }
@@ -111,31 +112,35 @@ impl Reading {
     ///
     /// # Errors
     /// When it is about a market that no line before it has named.
-    pub fn take(&mut self, at: Timestamp, line: SpoolRecord) -> Result<KeptRows, String> {
+    pub fn apply_record(&mut self, at: Timestamp, line: SpoolRecord) -> Result<KeptRows, String> {
         self.state.last = Some(at);
         match line {
             SpoolRecord::Told(Input::Market(event), open_interest, deeper) => {
-                let Some(mut row) = self.told(at, event)? else { return Ok(KeptRows::Nothing) };
+                let Some(mut row) = self.apply_market_event(at, event)? else { return Ok(KeptRows::Nothing) };
                 row.packed.open_interest = open_interest.map_or(-1, Contracts::hundredths);
                 row.deeper = if row.event.is_none() { deeper } else { Depth::default() };
                 Ok(KeptRows::Row(row))
             }
             SpoolRecord::Told(..) => Ok(KeptRows::Nothing),
             SpoolRecord::Trade(PublicTrade { market, id, yes_price, contracts, taker }) => {
-                let (at, market) = (at.nanos() / 1_000, self.place(market)?);
+                let (at, market) = (at.nanos() / 1_000, self.market_index(market)?);
                 Ok(KeptRows::Trade(RecordedTrade { at, market, id, yes_price, contracts, taker }))
             }
         }
     }
 
-    fn place(&self, market: MarketId) -> Result<usize, String> {
+    fn market_index(&self, market: MarketId) -> Result<usize, String> {
         self.numbers.get(&market).copied().ok_or_else(|| format!("market {} was never named", market.0))
     }
 
-    fn told(&mut self, at: Timestamp, event: MarketEvent) -> Result<Option<RecordedRow>, String> {
+    fn apply_market_event(
+        &mut self,
+        at: Timestamp,
+        event: MarketEvent,
+    ) -> Result<Option<RecordedRow>, String> {
         let (market, told) = match event {
             MarketEvent::Listed(market) => {
-                self.list(at, &market);
+                self.apply_listing(at, &market);
                 return Ok(None);
             }
             MarketEvent::Depth { .. } => return Ok(None),
@@ -151,14 +156,14 @@ impl Reading {
             MarketEvent::Status { market, status } => (market, Err(RowEvent::Status(status))),
             MarketEvent::CloseTime { market, close } => (market, Err(RowEvent::CloseTime(close))),
             MarketEvent::Settled { market, value } => {
-                let place = self.place(market)?;
+                let place = self.market_index(market)?;
                 let known = &mut self.state.markets[place];
                 known.paid = known.paid.or(Some((at, value)));
                 known.status = MarketStatus::Settled;
                 return Ok(None);
             }
         };
-        let place = self.place(market)?;
+        let place = self.market_index(market)?;
         let known = &mut self.state.markets[place];
         if known.paid.is_some() {
             // Nothing is traded any more, and a data set ends with the payment.
@@ -174,10 +179,10 @@ impl Reading {
             Err(RowEvent::Status(status)) => known.status = status,
             Err(RowEvent::Gap) | Ok(_) => {}
         }
-        Ok(Some(self.row(at, place, told)))
+        Ok(Some(self.build_row(at, place, told)))
     }
 
-    fn list(&mut self, at: Timestamp, market: &Arc<Market>) {
+    fn apply_listing(&mut self, at: Timestamp, market: &Arc<Market>) {
         // Numbers are those of one session and mean nothing in the data set.
         let (id, event, series) = (MarketId(0), EventId(0), SeriesId(0));
         let plain = Market { id, event, series, ..Market::clone(market) };
@@ -187,7 +192,7 @@ impl Reading {
         let close = plain.close_time;
         match self.state.markets.get_mut(place) {
             // Each spool names its markets.
-            Some(known) if *known.market() == plain => {}
+            Some(known) if *known.latest_definition() == plain => {}
             Some(known) => {
                 // Of two at one moment the later counts.
                 known.definitions.retain(|(told, _)| *told != at);
@@ -201,7 +206,7 @@ impl Reading {
         }
     }
 
-    fn row(&mut self, at: Timestamp, place: usize, told: Result<Quote, RowEvent>) -> RecordedRow {
+    fn build_row(&mut self, at: Timestamp, place: usize, told: Result<Quote, RowEvent>) -> RecordedRow {
         let market = u32::try_from(place).expect("there are fewer markets than numbers");
         let crossed = |quote: &Quote| quote.bid.zip(quote.ask).is_some_and(|(bid, ask)| bid >= ask);
         let told = if told.as_ref().is_ok_and(crossed) {
@@ -224,7 +229,7 @@ impl Reading {
             recorded_mid: price(quote.recorded_mid),
             ..quote
         };
-        let packed = PackedRow::of(at.nanos() / 1_000, market, &written, None);
+        let packed = PackedRow::from_quote(at.nanos() / 1_000, market, &written, None);
         RecordedRow { packed, event: told.err(), deeper: Depth::default() }
     }
 }
@@ -232,7 +237,7 @@ impl Reading {
 impl RecorderState {
     /// The rows of `markets.parquet`, each with the moment at which it became known, in that order.
     #[must_use]
-    pub fn listings(&self) -> Vec<(Timestamp, Listing)> {
+    pub fn market_listings(&self) -> Vec<(Timestamp, Listing)> {
         let rows = self.markets.iter().flat_map(|known| {
             let paid = known.paid.map(|(at, value)| Settlement { at, value });
             known.definitions.iter().map(move |(at, market)| (*at, listing_of(market.clone(), paid)))
@@ -244,24 +249,27 @@ impl RecorderState {
 
     /// Markets that were not paid out, numbered for a session that goes on with them, with their status and close.
     #[must_use]
-    pub fn unpaid(&self) -> Vec<(Arc<Market>, MarketStatus, Timestamp)> {
+    pub fn unsettled_markets(&self) -> Vec<(Arc<Market>, MarketStatus, Timestamp)> {
         let (mut events, mut series) = (BTreeMap::new(), BTreeMap::new());
         let mut next = |known: &RecordedMarket| {
-            let market = known.market();
-            (number(&mut events, &market.event_ticker), number(&mut series, &market.series_ticker))
+            let market = known.latest_definition();
+            (
+                number_for_name(&mut events, &market.event_ticker),
+                number_for_name(&mut series, &market.series_ticker),
+            )
         };
         let unpaid = self.markets.iter().filter(|known| known.paid.is_none());
         let numbered = (0u32..).zip(unpaid).map(|(id, known)| {
             let (event, series) = next(known);
             let (id, event, series) = (MarketId(id), EventId(event), SeriesId(series));
-            let market = Market { id, event, series, ..known.market().clone() };
+            let market = Market { id, event, series, ..known.latest_definition().clone() };
             (Arc::new(market), known.status, known.close)
         });
         numbered.collect()
     }
 }
 
-fn number(numbers: &mut BTreeMap<Arc<str>, u32>, name: &Arc<str>) -> u32 {
+fn number_for_name(numbers: &mut BTreeMap<Arc<str>, u32>, name: &Arc<str>) -> u32 {
     let next = u32::try_from(numbers.len()).expect("there are fewer names than numbers");
     *numbers.entry(Arc::clone(name)).or_insert(next)
 }

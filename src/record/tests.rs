@@ -42,7 +42,7 @@ pub(super) fn markets(count: u32) -> Vec<Arc<Market>> {
         length: Span::HOUR,
     };
     let walk = Walk::new(settings);
-    (0..count).map(|number| Arc::new(walk.market(number))).collect()
+    (0..count).map(|number| Arc::new(walk.market_by_number(number))).collect()
 }
 
 pub(super) fn quote(market: u32, bid: u16, ask: u16) -> Input {
@@ -101,11 +101,11 @@ fn lines_come_back_as_they_were() {
     title.title = "either / or".into();
     let listed = told(MarketEvent::Listed(Arc::new(title)));
     let mut text = String::new();
-    spool_record::put(&mut text, us(5), &quote(3, 4_400, 4_600), Some(&beside));
-    spool_record::put(&mut text, us(6), &quote(3, 4_400, 4_600), None);
-    spool_record::put(&mut text, us(7), &listed, None);
+    spool_record::put_input(&mut text, us(5), &quote(3, 4_400, 4_600), Some(&beside));
+    spool_record::put_input(&mut text, us(6), &quote(3, 4_400, 4_600), None);
+    spool_record::put_input(&mut text, us(7), &listed, None);
     spool_record::put_trade(&mut text, us(8), &trade);
-    let lines: Vec<_> = text.lines().map(|line| spool_record::read(line).unwrap()).collect();
+    let lines: Vec<_> = text.lines().map(|line| spool_record::parse_line(line).unwrap()).collect();
     let expected = [
         (us(5), SpoolRecord::Told(quote(3, 4_400, 4_600), Some(Contracts::whole(7)), deeper)),
         (us(6), SpoolRecord::Told(quote(3, 4_400, 4_600), None, Depth::default())),
@@ -114,7 +114,7 @@ fn lines_come_back_as_they_were() {
     ];
     assert_eq!(lines, expected);
     for bad in ["", "5", "x wake", "5 quote 1", "5 trade 1 2 3 maybe x", "5 quote 1 - - - - 0 - - - / 1 2"] {
-        assert!(spool_record::read(bad).is_err(), "{bad:?} was read");
+        assert!(spool_record::parse_line(bad).is_err(), "{bad:?} was read");
     }
 }
 
@@ -127,11 +127,11 @@ fn a_torn_spool_keeps_its_whole_frames_and_nothing_else() {
     let frames = ["one\n", "two\nthree\n", "four\n"];
     let mut ends = vec![0];
     for frame in frames {
-        spool.lines().push_str(frame);
-        spool.write().unwrap();
+        spool.line_buffer().push_str(frame);
+        spool.write_frame().unwrap();
         ends.push(usize::try_from(spool.len()).unwrap());
     }
-    spool.sync().unwrap();
+    spool.sync_to_disk().unwrap();
     let whole = fs::read(&path).unwrap();
     assert_eq!(whole.len(), ends[3]);
     let torn = folder.path().join("torn");
@@ -139,7 +139,7 @@ fn a_torn_spool_keeps_its_whole_frames_and_nothing_else() {
         fs::write(&torn, bytes).unwrap();
         let mut reader = SpoolReader::open(&torn).unwrap();
         let found: Vec<String> = std::iter::from_fn(|| reader.next_frame().unwrap()).collect();
-        (found, usize::try_from(reader.torn()).unwrap())
+        (found, usize::try_from(reader.torn_bytes()).unwrap())
     };
     for cut in 0..=whole.len() {
         let kept = ends.iter().rposition(|end| *end <= cut).unwrap();
@@ -194,12 +194,12 @@ fn what_was_told_is_told_again_in_its_order_and_nothing_before_it_was_known() {
             }
             other => other.clone(),
         };
-        recorder.take(at(*second), &input, None);
-        recorder.tick(Duration::from_secs(second.unsigned_abs())).unwrap();
+        recorder.take_input(at(*second), &input, None);
+        recorder.flush_and_rotate(Duration::from_secs(second.unsigned_abs())).unwrap();
     }
-    let totals = recorder.finish().unwrap();
+    let totals = recorder.finish_recording().unwrap();
     assert!(totals.parts >= 4 && totals.published.crossed == 1, "there are several parts: {totals:?}");
-    let found = inspect::check(&out);
+    let found = inspect::check_data(&out);
     assert_eq!(found.count, 0, "{:?}", found.problems);
     // Numbered in the order in which they were told: what the story calls 1 is 0 here.
     let (first, second) = (&list[1], &list[0]);
@@ -236,19 +236,19 @@ fn a_recording_goes_on_where_it_was_cut_off() {
     let pid = std::process::id().to_string();
     assert!(refused.problem.contains(&pid) && refused.problem.contains("another folder"), "{refused}");
     for market in &list {
-        recorder.take(us(OPEN), &told(MarketEvent::Listed(Arc::clone(market))), None);
+        recorder.take_input(us(OPEN), &told(MarketEvent::Listed(Arc::clone(market))), None);
     }
-    recorder.take(us(OPEN + 1), &quote(0, 4_400, 4_600), None);
-    recorder.take(us(OPEN + 2), &quote(1, 4_400, 4_600), None);
-    recorder.tick(Duration::from_secs(1)).unwrap();
-    recorder.take(
+    recorder.take_input(us(OPEN + 1), &quote(0, 4_400, 4_600), None);
+    recorder.take_input(us(OPEN + 2), &quote(1, 4_400, 4_600), None);
+    recorder.flush_and_rotate(Duration::from_secs(1)).unwrap();
+    recorder.take_input(
         us(OPEN + 3),
         &told(MarketEvent::Settled { market: MarketId(0), value: Price::ZERO }),
         None,
     );
-    recorder.tick(Duration::from_secs(100)).unwrap();
-    recorder.take(us(OPEN + 4), &quote(2, 4_400, 4_600), None);
-    recorder.tick(Duration::from_secs(101)).unwrap();
+    recorder.flush_and_rotate(Duration::from_secs(100)).unwrap();
+    recorder.take_input(us(OPEN + 4), &quote(2, 4_400, 4_600), None);
+    recorder.flush_and_rotate(Duration::from_secs(101)).unwrap();
     drop(recorder);
     // The machine died while it wrote.
     let spool = out.join(".recording/000001.spool");
@@ -261,10 +261,11 @@ fn a_recording_goes_on_where_it_was_cut_off() {
     let found = recorder.totals();
     assert!(found.published.torn == 7 && found.published.rows >= 1, "{found:?}");
     // Two markets are left, under numbers of their own.
-    let unpaid: Vec<_> = recorder.unpaid().iter().map(|(market, ..)| market.ticker.clone()).collect();
+    let unpaid: Vec<_> =
+        recorder.unsettled_markets().iter().map(|(market, ..)| market.ticker.clone()).collect();
     assert_eq!(unpaid, [list[1].ticker.clone(), list[2].ticker.clone()]);
-    recorder.take(us(OPEN + 9), &quote(1, 3_000, 3_100), None);
-    recorder.finish().unwrap();
+    recorder.take_input(us(OPEN + 9), &quote(1, 3_000, 3_100), None);
+    recorder.finish_recording().unwrap();
     let seen: Vec<_> = replayed(&out).into_iter().filter(|(_, text)| !text.starts_with("listed")).collect();
     let line = |text: &str| text.to_owned();
     let settled = (3, line(r#"{"market_event":"settled","market":0,"value":0}"#));
@@ -278,7 +279,7 @@ fn a_recording_goes_on_where_it_was_cut_off() {
         (9, line("quote 2 Some(Price(0.30)) Some(Price(0.31)) Some(Contracts(3))")),
     ];
     assert_eq!(seen[..expected.len()], expected);
-    assert_eq!(inspect::check(&out).count, 0);
+    assert_eq!(inspect::check_data(&out).count, 0);
     let foreign = folder.path().join("foreign");
     fs::create_dir(&foreign).unwrap();
     fs::write(foreign.join("markets.parquet"), "").unwrap();
@@ -293,14 +294,14 @@ fn a_part_that_was_made_but_whose_spool_is_still_there_is_not_there_twice() {
     let out = folder.path().join("set");
     let list = markets(1);
     let mut recorder = Recorder::open(&out, settings(Layout::AsTold)).unwrap();
-    recorder.take(us(OPEN), &told(MarketEvent::Listed(Arc::clone(&list[0]))), None);
+    recorder.take_input(us(OPEN), &told(MarketEvent::Listed(Arc::clone(&list[0]))), None);
     for number in 1..100 {
-        recorder.take(us(OPEN + number), &quote(0, 4_400, 4_600), None);
+        recorder.take_input(us(OPEN + number), &quote(0, 4_400, 4_600), None);
     }
-    recorder.tick(Duration::from_secs(2)).unwrap();
+    recorder.flush_and_rotate(Duration::from_secs(2)).unwrap();
     let (spool, kept) = (out.join(".recording/000000.spool"), folder.path().join("kept"));
     fs::copy(&spool, &kept).unwrap();
-    recorder.finish().unwrap();
+    recorder.finish_recording().unwrap();
     let before = replayed(&out);
     let state = fs::read(out.join(".recording/state.json")).unwrap();
     // Killed after the state was written: the spool is only removed. Before: the part is made again.

@@ -3,8 +3,8 @@
 use serde::Serialize;
 
 use super::forecasts::ForecastColumns;
-use super::stats::bootstrap::ratio;
-use super::stats::scores::{brier, calibration_error, equal_width, log_loss};
+use super::stats::bootstrap::ratio_estimate;
+use super::stats::scores::{brier_score, calibration_error, equal_width, log_loss};
 
 /// The scores of one horizon, or of all together.
 #[derive(Clone, Debug, Serialize)]
@@ -32,21 +32,21 @@ pub struct Calibration {
 impl Calibration {
     /// The scores of some forecasts, with an interval drawn from `seed`.
     #[must_use]
-    pub fn of(horizon: &'static str, columns: &ForecastColumns, seed: u64) -> Self {
-        let (model, market) = (columns.model(), columns.market());
+    pub fn from_forecasts(horizon: &'static str, columns: &ForecastColumns, seed: u64) -> Self {
+        let (model, market) = (columns.model_forecasts(), columns.market_forecasts());
         let differences: Vec<(u32, f64, f64)> = model
-            .pairs()
-            .zip(market.pairs())
+            .probability_outcome_pairs()
+            .zip(market.probability_outcome_pairs())
             .zip(model.event())
             .map(|(((p, y), (m, _)), event)| (*event, (p - y) * (p - y) - (m - y) * (m - y), 1.0))
             .collect();
-        let difference = ratio(&differences, seed).and_then(|found| found.interval());
+        let difference = ratio_estimate(&differences, seed).and_then(|found| found.interval());
         Self {
             horizon,
             forecasts: model.len() as u64,
-            events: columns.events(),
-            brier: brier(&model),
-            brier_market: brier(&market),
+            events: columns.count_events(),
+            brier: brier_score(&model),
+            brier_market: brier_score(&market),
             brier_difference_95: difference.map(|(low, high)| [low, high]),
             log_loss: log_loss(&model),
             log_loss_market: log_loss(&market),
@@ -65,7 +65,7 @@ mod tests {
         columns.push(0.8, 0.6, true, 0);
         columns.push(0.3, 0.1, false, 1);
         columns.push(0.35, 0.5, true, 1);
-        let found = Calibration::of("all", &columns, 7);
+        let found = Calibration::from_forecasts("all", &columns, 7);
         let near = |value: Option<f64>, expected: f64| {
             assert!((value.unwrap() - expected).abs() < 1e-12, "{value:?}");
         };
@@ -84,7 +84,7 @@ mod tests {
 
     #[test]
     fn nothing_resolved_says_nothing() {
-        let found = Calibration::of("all", &ForecastColumns::default(), 7);
+        let found = Calibration::from_forecasts("all", &ForecastColumns::default(), 7);
         assert!(found.brier.is_none() && found.brier_difference_95.is_none() && found.forecasts == 0);
     }
 }

@@ -60,8 +60,14 @@ impl ForecastSelection {
     }
 
     /// Looks at a forecast made `left` before the market's close.
-    pub fn see(&mut self, market: MarketId, strategy: StrategyId, left: Span, forecast: Forecast) {
-        let slot = self.slot(market, strategy);
+    pub fn record_forecast(
+        &mut self,
+        market: MarketId,
+        strategy: StrategyId,
+        left: Span,
+        forecast: Forecast,
+    ) {
+        let slot = self.slot_index(market, strategy);
         if self.kept.len() <= slot {
             self.kept.resize(slot + 1, [None; HORIZONS.len()]);
         }
@@ -77,7 +83,11 @@ impl ForecastSelection {
     }
 
     /// The forecasts in a market that paid `value` for YES. A scalar settlement answers no yes/no question.
-    pub fn resolve(&mut self, market: MarketId, value: Price) -> impl Iterator<Item = Resolved> + '_ {
+    pub fn resolve_forecasts(
+        &mut self,
+        market: MarketId,
+        value: Price,
+    ) -> impl Iterator<Item = Resolved> + '_ {
         let outcome = match value {
             Price::ONE => Some(true),
             Price::ZERO => Some(false),
@@ -85,14 +95,14 @@ impl ForecastSelection {
         };
         let of = move |strategy| StrategyId(u8::try_from(strategy).expect("at most 255 strategies"));
         (0..self.strategies).flat_map(move |strategy| {
-            let kept = self.kept.get(self.slot(market, of(strategy))).copied().unwrap_or_default();
+            let kept = self.kept.get(self.slot_index(market, of(strategy))).copied().unwrap_or_default();
             kept.into_iter().enumerate().filter_map(move |(horizon, forecast)| {
                 Some(Resolved { horizon, strategy: of(strategy), market, forecast: forecast?, yes: outcome? })
             })
         })
     }
 
-    const fn slot(&self, market: MarketId, strategy: StrategyId) -> usize {
+    const fn slot_index(&self, market: MarketId, strategy: StrategyId) -> usize {
         market.index() * self.strategies + strategy.index()
     }
 }
@@ -116,37 +126,37 @@ impl ForecastColumns {
     }
 
     /// Adds one that counts, in a market of this event.
-    pub fn add(&mut self, resolved: &Resolved, event: u32) {
+    pub fn add_resolved(&mut self, resolved: &Resolved, event: u32) {
         let Forecast { model, market, .. } = resolved.forecast;
-        self.push(share(model), share(market), resolved.yes, event);
+        self.push(probability_to_f64(model), probability_to_f64(market), resolved.yes, event);
     }
 
     /// Returns the strategies' probabilities with outcomes and events, ready to be scored.
     #[must_use]
-    pub fn model(&self) -> Forecasts<'_> {
-        self.of(&self.model)
+    pub fn model_forecasts(&self) -> Forecasts<'_> {
+        self.forecasts_from_column(&self.model)
     }
 
     /// Returns the market's probabilities with the same outcomes and events.
     #[must_use]
-    pub fn market(&self) -> Forecasts<'_> {
-        self.of(&self.market)
+    pub fn market_forecasts(&self) -> Forecasts<'_> {
+        self.forecasts_from_column(&self.market)
     }
 
     /// Counts the distinct events among the forecasts.
     #[must_use]
-    pub fn events(&self) -> u64 {
+    pub fn count_events(&self) -> u64 {
         self.event.iter().collect::<BTreeSet<_>>().len() as u64
     }
 
-    fn of<'a>(&'a self, probability: &'a [f64]) -> Forecasts<'a> {
+    fn forecasts_from_column<'a>(&'a self, probability: &'a [f64]) -> Forecasts<'a> {
         Forecasts::new(probability, &self.outcome, &self.event).expect("parts per million are shares")
     }
 }
 
 /// A probability as a share of one.
 #[must_use]
-pub fn share(probability: Probability) -> f64 {
+pub fn probability_to_f64(probability: Probability) -> f64 {
     f64::from(probability.ppm()) / 1e6
 }
 
@@ -162,13 +172,17 @@ mod tests {
         for (days, model) in [(40, 100_000), (31, 200_000), (8, 300_000), (2, 400_000), (0, 500_000)] {
             let at = Timestamp::from_nanos(-days);
             let forecast = Forecast { at, model: ppm(model), market: ppm(600_000) };
-            selection.see(market, strategy, Span::DAY.times(days), forecast);
+            selection.record_forecast(market, strategy, Span::DAY.times(days), forecast);
         }
-        let resolved: Vec<_> = selection.resolve(market, Price::ONE).collect();
+        let resolved: Vec<_> = selection.resolve_forecasts(market, Price::ONE).collect();
         let models: Vec<_> = resolved.iter().map(|one| (one.horizon, one.forecast.model.ppm())).collect();
         assert_eq!(models, [(0, 100_000), (1, 200_000), (2, 300_000), (3, 400_000)]);
         assert!(resolved.iter().all(|one| one.yes && one.strategy == strategy));
-        assert_eq!(selection.resolve(market, Price::new(5_000).unwrap()).count(), 0, "a scalar is no answer");
-        assert_eq!(selection.resolve(MarketId(9), Price::ONE).count(), 0, "never seen");
+        assert_eq!(
+            selection.resolve_forecasts(market, Price::new(5_000).unwrap()).count(),
+            0,
+            "a scalar is no answer"
+        );
+        assert_eq!(selection.resolve_forecasts(MarketId(9), Price::ONE).count(), 0, "never seen");
     }
 }

@@ -105,16 +105,16 @@ impl Summary {
         let counts = desk.counts();
         let equity = desk.equity_point();
         let pnl = equity.equity - facts.bankroll;
-        let calibration = tally.calibration(facts.seed);
+        let calibration = tally.calibration_by_horizon(facts.seed);
         let all = calibration.last().expect("there is always the pooled row");
         let strategies: Vec<_> = desk
             .strategy_names()
-            .zip(desk.risk().switches())
+            .zip(desk.risk().kill_switches())
             .map(|(name, switch)| StrategySummary {
                 name: name.to_owned(),
                 halted: switch.is_halted(),
-                evidence_for: number(switch.evidence_for()),
-                evidence_against: number(switch.evidence_against()),
+                evidence_for: evidence_to_f64(switch.evidence_for()),
+                evidence_against: evidence_to_f64(switch.evidence_against()),
             })
             .collect();
         let worst = strategies.iter().max_by(|a, b| a.evidence_against.total_cmp(&b.evidence_against));
@@ -124,19 +124,19 @@ impl Summary {
             mode: facts.mode,
             start: facts.span.map(|span| span.0.to_string()),
             end: facts.span.map(|span| span.1.to_string()),
-            bankroll: dollars(facts.bankroll),
-            final_equity: dollars(equity.equity),
-            pnl: dollars(pnl),
-            r#return: dollars(pnl) / dollars(facts.bankroll),
-            fees: dollars(tally.fees),
+            bankroll: money_to_dollars(facts.bankroll),
+            final_equity: money_to_dollars(equity.equity),
+            pnl: money_to_dollars(pnl),
+            r#return: money_to_dollars(pnl) / money_to_dollars(facts.bankroll),
+            fees: money_to_dollars(tally.fees),
             trades: tally.trades,
             wins: tally.wins,
             losses: tally.trades - tally.wins,
             win_rate: (tally.trades > 0).then(|| tally.wins as f64 / tally.trades as f64),
             open_positions: desk.positions().iter().count() as u64,
             exits: tally.exits.clone(),
-            max_drawdown: portion(desk.risk().equity.deepest()),
-            max_exposure: dollars(desk.risk().exposure.highest()),
+            max_drawdown: fraction_to_f64(desk.risk().equity.deepest_drawdown()),
+            max_exposure: money_to_dollars(desk.risk().exposure.highest_total()),
             inputs: counts.inputs,
             evaluations: counts.evaluations,
             abstentions: counts.abstentions,
@@ -144,7 +144,7 @@ impl Summary {
             orders: tally.orders,
             orders_not_filled_whole: tally.short_orders,
             fills: tally.fills,
-            refusals: tally.refusals().collect(),
+            refusals: tally.refusal_counts().collect(),
             halts: tally.halts,
             assumed_quotes: tally.assumed,
             forecasts: all.forecasts,
@@ -167,18 +167,18 @@ impl Summary {
 
 /// Dollars as a float, for people.
 #[must_use]
-pub fn dollars(money: Money) -> f64 {
+pub fn money_to_dollars(money: Money) -> f64 {
     money.micros() as f64 / 1e6
 }
 
 /// A fraction as a float, for people.
 #[must_use]
-pub fn portion(fraction: Fraction) -> f64 {
+pub fn fraction_to_f64(fraction: Fraction) -> f64 {
     f64::from(fraction.ppm()) / 1e6
 }
 
 /// Evidence as a float, for people; at most 1e300, which JSON can hold.
-pub(crate) fn number(evidence: Evidence) -> f64 {
-    let (mantissa, exponent) = evidence.parts();
+pub(crate) fn evidence_to_f64(evidence: Evidence) -> f64 {
+    let (mantissa, exponent) = evidence.mantissa_and_exponent();
     (mantissa as f64 * 2f64.powi(exponent.clamp(-2_000, 2_000))).min(1e300)
 }

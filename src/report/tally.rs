@@ -65,10 +65,10 @@ impl RunTally {
     }
 
     /// Adds the records that one step of the desk produced to the counts.
-    pub fn observe(&mut self, out: &Output) {
+    pub fn count_records(&mut self, out: &Output) {
         for record in &out.records {
             match record {
-                Record::Evaluation(evaluation) => self.evaluation(evaluation),
+                Record::Evaluation(evaluation) => self.count_evaluation(evaluation),
                 Record::Order(_) => self.orders += 1,
                 Record::OrderDone(done) => {
                     self.short_orders += u64::from(done.end != crate::desk::decision::OrderEnd::Filled);
@@ -77,8 +77,8 @@ impl RunTally {
                     self.fills += 1;
                     self.fees += booked.fill.fee;
                 }
-                Record::Trade(trade) => self.trade(trade),
-                Record::Settled(settled) => self.settled(settled.market, settled.value),
+                Record::Trade(trade) => self.count_trade(trade),
+                Record::Settled(settled) => self.score_settled_market(settled.market, settled.value),
                 Record::Halt(_) => self.halts += 1,
                 Record::Resume(_) | Record::Refit(_) | Record::Discrepancy(_) | Record::Equity(_) => {}
             }
@@ -86,7 +86,7 @@ impl RunTally {
     }
 
     /// Refusals by name, in gate order, those that happened.
-    pub fn refusals(&self) -> impl Iterator<Item = (&'static str, u64)> {
+    pub fn refusal_counts(&self) -> impl Iterator<Item = (&'static str, u64)> {
         Refusal::ALL
             .iter()
             .zip(self.refusals)
@@ -96,21 +96,21 @@ impl RunTally {
 
     /// Calibration by horizon, and of all forecasts together at the end.
     #[must_use]
-    pub fn calibration(&self, seed: u64) -> Vec<Calibration> {
+    pub fn calibration_by_horizon(&self, seed: u64) -> Vec<Calibration> {
         let by_horizon = HORIZONS.iter().zip(&self.scored);
         let mut all: Vec<_> =
-            by_horizon.map(|((name, _), columns)| Calibration::of(name, columns, seed)).collect();
-        all.push(Calibration::of(POOLED, &self.pooled, seed));
+            by_horizon.map(|((name, _), columns)| Calibration::from_forecasts(name, columns, seed)).collect();
+        all.push(Calibration::from_forecasts(POOLED, &self.pooled, seed));
         all
     }
 
     /// The resolved forecasts of all horizons together.
     #[must_use]
-    pub const fn pooled(&self) -> &ForecastColumns {
+    pub const fn pooled_forecasts(&self) -> &ForecastColumns {
         &self.pooled
     }
 
-    fn evaluation(&mut self, evaluation: &Evaluation) {
+    fn count_evaluation(&mut self, evaluation: &Evaluation) {
         self.assumed += u64::from(evaluation.assumed);
         if let Verdict::Refused(refusal) = evaluation.verdict {
             self.refusals[refusal as usize] += 1;
@@ -121,18 +121,18 @@ impl RunTally {
         };
         let forecast = Forecast { at: evaluation.at, model: evaluation.probability, market };
         let left = self.markets[evaluation.market.index()].close_time.since(evaluation.at);
-        self.selection.see(evaluation.market, evaluation.strategy, left, forecast);
+        self.selection.record_forecast(evaluation.market, evaluation.strategy, left, forecast);
     }
 
-    fn settled(&mut self, market: MarketId, value: Price) {
+    fn score_settled_market(&mut self, market: MarketId, value: Price) {
         let event = self.markets[market.index()].event.0;
-        for resolved in self.selection.resolve(market, value) {
-            self.scored[resolved.horizon].add(&resolved, event);
-            self.pooled.add(&resolved, event);
+        for resolved in self.selection.resolve_forecasts(market, value) {
+            self.scored[resolved.horizon].add_resolved(&resolved, event);
+            self.pooled.add_resolved(&resolved, event);
         }
     }
 
-    fn trade(&mut self, trade: &Trade) {
+    fn count_trade(&mut self, trade: &Trade) {
         self.trades += 1;
         self.wins += u64::from(trade.is_win());
         *self.exits.entry(trade.exit_reason.name()).or_default() += 1;

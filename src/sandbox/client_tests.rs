@@ -16,7 +16,7 @@ use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async};
 use super::accounts::auth::{Keys, wall_millis};
 use super::exchange::sandbox_exchange::SandboxExchange;
 use super::faults::Faults;
-use super::{ServeSettings, Speed, serve};
+use super::{ServeSettings, Speed, serve_exchange};
 
 pub(super) const QUIET: ServeSettings = ServeSettings {
     speed: Speed::Max,
@@ -46,13 +46,13 @@ pub(super) async fn start(exchange: SandboxExchange, settings: ServeSettings) ->
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("key.pem");
     let mut keys = Keys::default();
-    let key = keys.generate(&path).unwrap();
+    let key = keys.generate_key_file(&path).unwrap();
     let pem = std::fs::read_to_string(&path).unwrap();
     let der = BASE64_STANDARD.decode(pem.lines().nth(1).unwrap()).unwrap();
     let pair = Ed25519KeyPair::from_pkcs8_maybe_unchecked(&der).unwrap();
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
-    tokio::spawn(serve(listener, exchange, keys, settings, std::future::pending()));
+    tokio::spawn(serve_exchange(listener, exchange, keys, settings, std::future::pending()));
     Client { address, key, pair }
 }
 

@@ -61,7 +61,7 @@ impl Faults {
         for part in text.split(',').map(str::trim).filter(|part| !part.is_empty()) {
             let (key, value) =
                 part.split_once('=').ok_or_else(|| format!("fault `{part}`: write it as key=value"))?;
-            let chance = || chance(value).map_err(|why| format!("fault `{key}`: {why}"));
+            let chance = || parse_probability(value).map_err(|why| format!("fault `{key}`: {why}"));
             match key {
                 "seed" => {
                     faults.seed = value
@@ -75,7 +75,7 @@ impl Faults {
                 "ws_gap" => faults.ws_gap = chance()?,
                 "duplicate" => faults.duplicate = chance()?,
                 "ws_drop" => faults.ws_drop = chance()?,
-                "latency" => faults.latency = Some(latency(value)?),
+                "latency" => faults.latency = Some(parse_latency_range(value)?),
                 unknown => {
                     let distance = |known: &&&str| strsim::damerau_levenshtein(known, unknown);
                     let nearest = KEYS.iter().min_by_key(distance).unwrap_or(&"seed");
@@ -87,12 +87,12 @@ impl Faults {
     }
 }
 
-fn chance(text: &str) -> Result<Fraction, String> {
+fn parse_probability(text: &str) -> Result<Fraction, String> {
     let ppm = u32::try_from(parse_scaled(text, 6)?).ok().and_then(Fraction::from_ppm);
     ppm.ok_or_else(|| format!("`{text}` is not between 0 and 1"))
 }
 
-fn latency(text: &str) -> Result<(Span, Span), String> {
+fn parse_latency_range(text: &str) -> Result<(Span, Span), String> {
     let (least, most) = text.split_once("..").unwrap_or((text, text));
     let span = |text| Span::parse(text).map_err(|why| format!("fault `latency`: {why}"));
     let (least, most) = (span(least)?, span(most)?);
@@ -141,20 +141,20 @@ impl Dice {
         Self { faults, random: ChaCha8Rng::seed_from_u64(faults.seed) }
     }
 
-    fn hits(&mut self, chance: Fraction) -> bool {
+    fn draw_bool(&mut self, chance: Fraction) -> bool {
         chance != Fraction::ZERO && self.random.random_range(0..1_000_000) < chance.ppm()
     }
 
-    pub(super) fn request(&mut self) -> (Fate, Duration) {
+    pub(super) fn draw_request_fate(&mut self) -> (Fate, Duration) {
         let Faults { drop_ack, http_500, reset, rate_limit, latency, .. } = self.faults;
         let wait = latency.map_or(0, |(least, most)| self.random.random_range(least.nanos()..=most.nanos()));
-        let fate = if self.hits(reset) {
+        let fate = if self.draw_bool(reset) {
             Fate::Reset
-        } else if self.hits(rate_limit) {
+        } else if self.draw_bool(rate_limit) {
             Fate::Limited
-        } else if self.hits(http_500) {
+        } else if self.draw_bool(http_500) {
             if self.random.random_range(0..2) == 0 { Fate::FailsBefore } else { Fate::FailsAfter }
-        } else if self.hits(drop_ack) {
+        } else if self.draw_bool(drop_ack) {
             Fate::Lost
         } else {
             Fate::Answered
@@ -162,13 +162,13 @@ impl Dice {
         (fate, Span::from_nanos(wait).unwrap_or_default().into())
     }
 
-    pub(super) fn message(&mut self) -> Delivery {
+    pub(super) fn draw_message_delivery(&mut self) -> Delivery {
         let Faults { ws_gap, duplicate, ws_drop, .. } = self.faults;
-        if self.hits(ws_drop) {
+        if self.draw_bool(ws_drop) {
             Delivery::Closed
-        } else if self.hits(ws_gap) {
+        } else if self.draw_bool(ws_gap) {
             Delivery::Never
-        } else if self.hits(duplicate) {
+        } else if self.draw_bool(duplicate) {
             Delivery::Twice
         } else {
             Delivery::Once
@@ -197,7 +197,7 @@ mod tests {
         let faults = Faults::parse("seed=7,drop_ack=0.3,http_500=0.3,ws_gap=0.2,duplicate=0.2").unwrap();
         let throws = |seed| {
             let mut dice = Dice::new(Faults { seed, ..faults });
-            (0..50).map(|_| (dice.request().0, dice.message())).collect::<Vec<_>>()
+            (0..50).map(|_| (dice.draw_request_fate().0, dice.draw_message_delivery())).collect::<Vec<_>>()
         };
         assert_eq!(throws(7), throws(7));
         assert_ne!(throws(7), throws(8));

@@ -12,8 +12,8 @@ use super::accounts::limits::Tier;
 use super::client_tests::{Client, QUIET, start};
 use super::core_tests::{at, exchange, quote};
 use super::faults::Faults;
-use super::wire::millis;
-use super::{ServeSettings, Speed, serve};
+use super::wire::unix_millis;
+use super::{ServeSettings, Speed, serve_exchange};
 
 const TICKER: &str = "KXHIGHNY-26NOV20-T55";
 
@@ -55,7 +55,7 @@ fn bid(count: &str, price: &str, name: &str) -> Value {
 async fn open_market(settings: ServeSettings) -> Client {
     let quotes = [quote(1, 42, 44, Some(4)), quote(2, 43, 44, Some(4)), quote(3, 40, 41, None)];
     let client = start(exchange("100", &quotes), settings).await;
-    client.advance(millis(at(1))).await;
+    client.advance(unix_millis(at(1))).await;
     client
 }
 
@@ -110,7 +110,7 @@ async fn public_bodies_are_those_of_the_examples() {
 #[tokio::test]
 async fn candles_show_what_was_and_nothing_of_the_future() {
     let client = open_market(QUIET).await;
-    client.advance(millis(at(2))).await;
+    client.advance(unix_millis(at(2))).await;
     let second = |minute| at(minute).nanos() / 1_000_000_000;
     let span = format!("start_ts={}&end_ts={}", second(0), second(60));
     let path = format!("/series/KXHIGHNY/markets/{TICKER}/candlesticks?{span}&period_interval=");
@@ -153,11 +153,11 @@ async fn what_is_over_for_long_is_history_and_nowhere_else() {
     let quotes = [quote(1, 42, 44, Some(4))];
     let exchange = exchange("100", &quotes).with_live_window(Some(Span::HOUR));
     let client = start(exchange, QUIET).await;
-    client.advance(millis(at(150))).await;
+    client.advance(unix_millis(at(150))).await;
     let listed = async |path: &str| client.get(path).await["markets"].as_array().unwrap().len();
     let (live, old) = ("/markets?series_ticker=KXHIGHNY", "/historical/markets?series_ticker=KXHIGHNY");
     assert_eq!((listed(live).await, listed(old).await), (2, 0));
-    client.advance(millis(at(300))).await;
+    client.advance(unix_millis(at(300))).await;
     // The other market has no result.
     assert_eq!((listed(live).await, listed(old).await), (1, 1));
     assert_like(&client.get("/historical/cutoff").await, "historical_cutoff.json", "", &[]);
@@ -226,7 +226,7 @@ async fn an_order_from_create_to_cancel() {
     assert_like(&canceled.1, "order_cancel_response.json", "", &[]);
     let again = client.api("DELETE", &format!("{ORDERS}/{id}"), &Value::Null).await;
     assert_eq!(again, (404, example("error_nested_404_not_found.json")));
-    client.advance(millis(at(200))).await;
+    client.advance(unix_millis(at(200))).await;
     let settlements = client.get("/portfolio/settlements").await;
     assert_like(&settlements["settlements"][0], "settlements_page.json", "/settlements/0", &[]);
     assert_eq!(settlements["settlements"][0]["revenue"], 400);
@@ -333,8 +333,8 @@ async fn sockets_get_snapshots_deltas_tickers_and_own_trades() {
     for sid in 3..=7 {
         assert_eq!(socket.hear().await.unwrap()["msg"]["sid"], sid);
     }
-    let (heard, clock) = socket.advance(Some(millis(at(9)))).await;
-    assert_eq!(clock, json!({"now_ts_ms": millis(at(2)), "end": false}));
+    let (heard, clock) = socket.advance(Some(unix_millis(at(9)))).await;
+    assert_eq!(clock, json!({"now_ts_ms": unix_millis(at(2)), "end": false}));
     let kinds: Vec<_> = heard.iter().map(|message| message["type"].as_str().unwrap()).collect();
     assert_eq!(kinds, ["orderbook_delta", "orderbook_delta", "ticker"]);
     assert_like(&heard[0]["msg"], "ws_orderbook_delta.json", "/msg", &[]);
@@ -344,7 +344,7 @@ async fn sockets_get_snapshots_deltas_tickers_and_own_trades() {
     );
     assert_eq!((&heard[0]["msg"]["clock"], &heard[1]["seq"]), (&heard[1]["msg"]["clock"], &json!(3)));
     assert_like(&heard[2]["msg"], "ws_ticker.json", "/msg", &[]);
-    assert_eq!(heard[2]["sending_ts_ms"], millis(at(2)));
+    assert_eq!(heard[2]["sending_ts_ms"], unix_millis(at(2)));
     client.api("POST", ORDERS, &bid("1.00", "0.4400", "a")).await;
     let own = [
         ("user_order", "ws_user_order.json"),
@@ -358,9 +358,9 @@ async fn sockets_get_snapshots_deltas_tickers_and_own_trades() {
         assert_eq!(message["type"], kind);
         assert_like(&message["msg"], name, "/msg", &["last_update_reason"]);
     }
-    client.advance(millis(at(150))).await;
+    client.advance(unix_millis(at(150))).await;
     let (heard, clock) = socket.advance(None).await;
-    assert_eq!(clock, json!({"now_ts_ms": millis(at(160)), "end": true}));
+    assert_eq!(clock, json!({"now_ts_ms": unix_millis(at(160)), "end": true}));
     let lives: Vec<&Value> =
         heard.iter().filter(|message| message["type"] == "market_lifecycle_v2").collect();
     assert_like(&lives[0]["msg"], "ws_lifecycle_determined.json", "/msg", &[]);
@@ -458,9 +458,9 @@ async fn messages_are_lost_doubled_and_sockets_dropped_on_purpose() {
     socket.say(json!({"id": 1, "cmd": "subscribe", "params": {"channels": ["orderbook_delta"], "market_ticker": TICKER}})).await;
     let mut numbers = Vec::new();
     loop {
-        let (heard, clock) = socket.advance(Some(millis(at(50)))).await;
+        let (heard, clock) = socket.advance(Some(unix_millis(at(50)))).await;
         numbers.extend(heard.iter().filter_map(|message| message["seq"].as_u64()));
-        if clock["now_ts_ms"] == millis(at(50)) {
+        if clock["now_ts_ms"] == unix_millis(at(50)) {
             break;
         }
     }
@@ -476,7 +476,7 @@ async fn a_dropped_socket_ends() {
     let mut socket = client.socket().await;
     socket.say(json!({"id": 1, "cmd": "subscribe", "params": {"channels": ["ticker"]}})).await;
     assert_eq!(socket.hear().await.unwrap()["type"], "subscribed");
-    client.advance(millis(at(9))).await;
+    client.advance(unix_millis(at(9))).await;
     assert_eq!(socket.hear().await, None);
 }
 
@@ -489,11 +489,11 @@ async fn a_running_clock_moves_by_itself() {
     socket.say(json!({"id": 1, "cmd": "subscribe", "params": {"channels": ["ticker"]}})).await;
     let mut tickers = 0;
     while tickers < 2 {
-        let (heard, _) = socket.advance(Some(millis(at(90)))).await;
+        let (heard, _) = socket.advance(Some(unix_millis(at(90)))).await;
         tickers += heard.iter().filter(|message| message["type"] == "ticker").count();
     }
     let (_, clock) = socket.advance(None).await;
-    assert!(clock["now_ts_ms"].as_i64().unwrap() >= millis(at(2)));
+    assert!(clock["now_ts_ms"].as_i64().unwrap() >= unix_millis(at(2)));
 }
 
 /// Needs `kalshi-python-sync` (see the script), in the Python named by `PYTHON` or the first one found.
@@ -514,13 +514,13 @@ async fn the_official_python_client_trades_here() {
     let path = |name: &str| folder.path().join(name).display().to_string();
     run(vec!["keygen".into(), path("rsa.pem"), path("rsa.pub.pem")]).await;
     let mut keys = Keys::default();
-    let ed25519 = keys.generate(&folder.path().join("ed25519.pem")).unwrap();
-    keys.register("rsa", &std::fs::read_to_string(path("rsa.pub.pem")).unwrap()).unwrap();
+    let ed25519 = keys.generate_key_file(&folder.path().join("ed25519.pem")).unwrap();
+    keys.register_public_key("rsa", &std::fs::read_to_string(path("rsa.pub.pem")).unwrap()).unwrap();
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
     let exchange = exchange("100", &[quote(1, 42, 44, Some(4))]);
     let settings = ServeSettings { start: Some(at(1)), ..QUIET };
-    tokio::spawn(serve(listener, exchange, keys, settings, std::future::pending()));
+    tokio::spawn(serve_exchange(listener, exchange, keys, settings, std::future::pending()));
     for (key, file) in [("rsa", "rsa.pem"), (ed25519.as_str(), "ed25519.pem")] {
         run(vec!["run".into(), url.clone(), key.into(), path(file)]).await;
     }

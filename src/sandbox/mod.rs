@@ -1,7 +1,7 @@
 //! A Kalshi-compatible exchange on 127.0.0.1: `sim` behind the REST and WebSocket of the exchange.
 //!
 //! [`SandboxExchange`] is the whole exchange without sockets and clock: a data feed moves its market,
-//! orders meet [`crate::sim::SimExchange`], accounts keep the money. [`serve`] puts it on a socket. Numbers
+//! orders meet [`crate::sim::SimExchange`], accounts keep the money. [`serve_exchange`] puts it on a socket. Numbers
 //! and signatures are written a second time here on purpose: what our client gets wrong must not be
 //! confirmed by its own code.
 //!
@@ -31,7 +31,7 @@ mod wire;
 pub use accounts::auth::Keys;
 pub use accounts::limits::Tier;
 pub use api::app::Speed;
-pub use api::serve::{ServeSettings, serve};
+pub use api::serve::{ServeSettings, serve_exchange};
 pub use exchange::sandbox_exchange::{SandboxExchange, SandboxSettings};
 pub use faults::Faults;
 pub use refused::ApiRefusal;

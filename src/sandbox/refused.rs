@@ -25,21 +25,21 @@ pub enum ApiRefusal {
 impl ApiRefusal {
     /// Returns a nested error with a status and a `code`, but no `details`.
     #[must_use]
-    pub const fn plain(status: u16, code: &'static str) -> Self {
+    pub const fn without_details(status: u16, code: &'static str) -> Self {
         Self::Nested { status, code, details: None }
     }
 
     /// Returns a nested error with a status, a `code` and `details` in words.
-    pub fn with(status: u16, code: &'static str, details: impl Into<String>) -> Self {
+    pub fn with_details(status: u16, code: &'static str, details: impl Into<String>) -> Self {
         Self::Nested { status, code, details: Some(details.into()) }
     }
 
     /// 404 `not_found`: the market, order or path is unknown, or no longer there.
-    pub(in crate::sandbox) const NOT_FOUND: Self = Self::plain(404, "not_found");
+    pub(in crate::sandbox) const NOT_FOUND: Self = Self::without_details(404, "not_found");
 
     /// A required field of a body that is not there.
-    pub(in crate::sandbox) fn missing(field: &str) -> Self {
-        Self::with(400, "invalid_parameters", format!("missing required field: {field}"))
+    pub(in crate::sandbox) fn missing_field(field: &str) -> Self {
+        Self::with_details(400, "invalid_parameters", format!("missing required field: {field}"))
     }
 
     /// Returns the HTTP status: that of a nested error, 429 for `TooMany`, otherwise 400.
@@ -52,9 +52,9 @@ impl ApiRefusal {
         }
     }
 
-    /// The `error` object of a nested body, also used by the items of a batch.
+    /// The `error_object` object of a nested body, also used by the items of a batch.
     #[must_use]
-    pub fn error(&self) -> Value {
+    pub fn error_object(&self) -> Value {
         match self {
             Self::Nested { code, details, .. } => {
                 let message = match *code {
@@ -77,10 +77,10 @@ impl ApiRefusal {
 
     /// Returns the whole JSON body of the response, in the shape of its variant.
     #[must_use]
-    pub fn body(&self) -> Value {
+    pub fn response_body(&self) -> Value {
         match self {
-            Self::Nested { .. } => json!({"error": self.error()}),
-            Self::BadRequest(_) => self.error(),
+            Self::Nested { .. } => json!({"error": self.error_object()}),
+            Self::BadRequest(_) => self.error_object(),
             Self::Query(msg) => json!({"msg": msg}),
             Self::TooMany => json!({"error": "too many requests"}),
         }

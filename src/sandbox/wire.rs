@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use crate::domain::{Contracts, FeeType, Money, OrderId, Price, Side, Timestamp};
 use crate::sandbox::accounts::member_account::{BookSide, OrderRecord, OrderStatus};
 
-/// Kind of an order's [`uuid`], its first eight digits; those below are of other things.
+/// Kind of an order's [`format_uuid`], its first eight digits; those below are of other things.
 pub(in crate::sandbox) const ORDER: u32 = 0x0a00_0001;
 pub(in crate::sandbox) const TRADE: u32 = 0x0a00_0002;
 pub(in crate::sandbox) const GROUP: u32 = 0x0a00_0003;
@@ -14,18 +14,18 @@ pub(in crate::sandbox) const USER: u32 = 0x0a00_0005;
 pub(in crate::sandbox) const FEE_CHANGE: u32 = 0x0a00_0006;
 
 /// An id in the form the exchange has, the same in every run.
-pub(in crate::sandbox) fn uuid(kind: u32, number: u64) -> String {
+pub(in crate::sandbox) fn format_uuid(kind: u32, number: u64) -> String {
     format!("{kind:08x}-0000-4000-8000-{number:012x}")
 }
 
-/// The number in a [`uuid`] of this kind.
+/// The number in a [`format_uuid`] of this kind.
 pub(in crate::sandbox) fn number_of(kind: u32, id: &str) -> Option<u64> {
     let number = u64::from_str_radix(id.get(24..)?, 16).ok()?;
-    (uuid(kind, number) == id).then_some(number)
+    (format_uuid(kind, number) == id).then_some(number)
 }
 
 /// An integer of `10^-scale` units with exactly `places` decimals, the rest cut off.
-pub(in crate::sandbox) fn fixed(value: i64, scale: u32, places: u32) -> String {
+pub(in crate::sandbox) fn format_fixed_decimal(value: i64, scale: u32, places: u32) -> String {
     let cut = value / 10_i64.pow(scale - places);
     let unit = 10_u64.pow(places);
     let (whole, part) = (cut.unsigned_abs() / unit, cut.unsigned_abs() % unit);
@@ -33,34 +33,34 @@ pub(in crate::sandbox) fn fixed(value: i64, scale: u32, places: u32) -> String {
     format!("{sign}{whole}.{part:0width$}", width = places as usize)
 }
 
-pub(in crate::sandbox) fn price(price: Price) -> String {
-    fixed(i64::from(price.get()), 4, 4)
+pub(in crate::sandbox) fn format_price(price: Price) -> String {
+    format_fixed_decimal(i64::from(price.get()), 4, 4)
 }
 
-pub(in crate::sandbox) fn count(contracts: Contracts) -> String {
-    fixed(contracts.hundredths(), 2, 2)
+pub(in crate::sandbox) fn format_contracts(contracts: Contracts) -> String {
+    format_fixed_decimal(contracts.hundredths(), 2, 2)
 }
 
 /// Formats a cost or a fee in dollars with six decimals.
-pub(in crate::sandbox) fn cost(money: Money) -> String {
-    fixed(money.micros(), 6, 6)
+pub(in crate::sandbox) fn format_cost(money: Money) -> String {
+    format_fixed_decimal(money.micros(), 6, 6)
 }
 
 /// Formats a balance in dollars with four decimals, the rest cut off.
-pub(in crate::sandbox) fn balance(money: Money) -> String {
-    fixed(money.micros(), 6, 4)
+pub(in crate::sandbox) fn format_balance(money: Money) -> String {
+    format_fixed_decimal(money.micros(), 6, 4)
 }
 
-pub(in crate::sandbox) const fn seconds(at: Timestamp) -> i64 {
+pub(in crate::sandbox) const fn unix_seconds(at: Timestamp) -> i64 {
     at.nanos().div_euclid(1_000_000_000)
 }
 
-pub(in crate::sandbox) const fn millis(at: Timestamp) -> i64 {
+pub(in crate::sandbox) const fn unix_millis(at: Timestamp) -> i64 {
     at.nanos().div_euclid(1_000_000)
 }
 
 /// Formats a moment as RFC 3339 in UTC, cut off to microseconds.
-pub(in crate::sandbox) fn time(at: Timestamp) -> String {
+pub(in crate::sandbox) fn micros_time(at: Timestamp) -> String {
     Timestamp::from_nanos(at.nanos().div_euclid(1_000) * 1_000).to_string()
 }
 
@@ -99,11 +99,11 @@ pub(in crate::sandbox) const fn fee_type(fee_type: FeeType) -> &'static str {
 }
 
 /// A JSON number from an integer of millionths: `3.75`, and `55` where it is whole.
-pub(in crate::sandbox) fn number(millionths: i64) -> Value {
+pub(in crate::sandbox) fn json_number(millionths: i64) -> Value {
     if millionths % 1_000_000 == 0 {
         return json!(millionths / 1_000_000);
     }
-    serde_json::from_str(&fixed(millionths, 6, 6)).expect("a decimal is a JSON number")
+    serde_json::from_str(&format_fixed_decimal(millionths, 6, 6)).expect("a decimal is a JSON number")
 }
 
 pub(in crate::sandbox) const fn result_of(value: Price) -> &'static str {
@@ -120,7 +120,7 @@ pub(in crate::sandbox) fn order_id(text: &str) -> Option<OrderId> {
 }
 
 /// Inserts the pairs of an object that are there.
-pub(in crate::sandbox) fn put(
+pub(in crate::sandbox) fn insert_present_fields(
     into: &mut Value,
     pairs: impl IntoIterator<Item = (&'static str, Option<Value>)>,
 ) {

@@ -314,21 +314,25 @@ pub struct ParseError {
 ///
 /// # Errors
 /// Names the line and what is wrong with it, or the override.
-pub fn parse(text: &str, overrides: &[String]) -> Result<(RawScenario, Vec<MovedKey>), ParseError> {
+pub fn parse_with_overrides(
+    text: &str,
+    overrides: &[String],
+) -> Result<(RawScenario, Vec<MovedKey>), ParseError> {
     let in_file = |(key, problem): (String, String)| ParseError { line: line_of(text, &key), problem };
     let in_override = |problem: String| ParseError { line: None, problem };
     let Ok(mut table) = text.parse::<toml::Table>() else {
         // What is no TOML is refused with its place.
-        return read(text).map(|raw| (raw, Vec::new()));
+        return parse_file_text(text).map(|raw| (raw, Vec::new()));
     };
     let mut moved = moved_keys::rename_in(&mut table).map_err(in_file)?;
-    let read_from = |table: &toml::Table| table.clone().try_into().map_err(|error| explain("", &error, &[]));
-    let raw = if moved.is_empty() { read(text)? } else { read_from(&table).map_err(in_file)? };
+    let read_from =
+        |table: &toml::Table| table.clone().try_into().map_err(|error| explain_toml_error("", &error, &[]));
+    let raw = if moved.is_empty() { parse_file_text(text)? } else { read_from(&table).map_err(in_file)? };
     if overrides.is_empty() {
         return Ok((raw, moved));
     }
     for text in overrides {
-        let applied = apply(&mut table, &moved_keys::with_new_name(text));
+        let applied = apply_override(&mut table, &moved_keys::with_new_name(text));
         applied.map_err(|problem| in_override(format!("--set {text}: {problem}")))?;
         moved.extend(moved_keys::set_by(text));
     }
@@ -340,9 +344,9 @@ pub fn parse(text: &str, overrides: &[String]) -> Result<(RawScenario, Vec<Moved
     Ok((raw, moved))
 }
 
-fn read(text: &str) -> Result<RawScenario, ParseError> {
+fn parse_file_text(text: &str) -> Result<RawScenario, ParseError> {
     toml::from_str(text).map_err(|error| {
-        let (key, problem) = explain("", &error, &[]);
+        let (key, problem) = explain_toml_error("", &error, &[]);
         // What is missing from the whole file is missing from no line.
         let span = error.span().filter(|_| !(key.is_empty() && error.message().starts_with("missing")));
         ParseError { line: span.map(|span| line_at(text, span.start)), problem }
@@ -363,7 +367,7 @@ pub fn override_of<'a>(overrides: &'a [String], key: &str) -> Option<&'a String>
 }
 
 /// Sets one key, `risk.kelly_fraction=0.1`.
-fn apply(table: &mut toml::Table, text: &str) -> Result<(), String> {
+fn apply_override(table: &mut toml::Table, text: &str) -> Result<(), String> {
     let (path, value) = text.split_once('=').ok_or("must have the form key=value")?;
     let value = value.trim();
     // What is no TOML value is taken as text, so that quotes are not needed.
@@ -446,14 +450,14 @@ fn line_of_path(text: &str, path: &str) -> Option<usize> {
 /// What a deserializer says of a table at `path`, in words: the key that is wrong, and what is wrong with
 /// it. An unknown key comes with the nearest one of those that the deserializer and `also` know.
 #[must_use]
-pub fn explain(path: &str, error: &toml::de::Error, also: &[&str]) -> (String, String) {
+pub fn explain_toml_error(path: &str, error: &toml::de::Error, also: &[&str]) -> (String, String) {
     let inner = path_of(error);
     let key = [path, &inner].into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(".");
     let message = error.message();
     let quoted: Vec<&str> = message.split('`').skip(1).step_by(2).collect();
     let problem = match quoted.split_first() {
         Some((unknown, known)) if message.starts_with("unknown field") => {
-            let near = nearest(unknown, known.iter().chain(also).copied());
+            let near = nearest_name(unknown, known.iter().chain(also).copied());
             let problem = format!("unknown key `{unknown}`; did you mean `{near}`?");
             return (
                 if key.is_empty() { (*unknown).to_owned() } else { format!("{key}.{unknown}") },
@@ -469,7 +473,7 @@ pub fn explain(path: &str, error: &toml::de::Error, also: &[&str]) -> (String, S
         }
         _ if key == "strategy" => "strategy must be a section with a name".to_owned(),
         _ if key.is_empty() => message.to_owned(),
-        _ => format!("{key} {}", plain(message)),
+        _ => format!("{key} {}", reword_type_error(message)),
     };
     (key, problem)
 }
@@ -485,7 +489,7 @@ fn path_of(error: &toml::de::Error) -> String {
 }
 
 /// serde's words for a wrong type as people would say it.
-fn plain(message: &str) -> String {
+fn reword_type_error(message: &str) -> String {
     let mismatch = ["invalid type: ", "invalid value: "].iter().find_map(|kind| message.strip_prefix(kind));
     let Some((found, expected)) = mismatch.and_then(|mismatch| mismatch.rsplit_once(", expected ")) else {
         return message.to_owned();
@@ -506,7 +510,7 @@ fn plain(message: &str) -> String {
 
 /// The known name most like `name`.
 #[must_use]
-pub fn nearest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> &'a str {
+pub fn nearest_name<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> &'a str {
     known.into_iter().min_by_key(|candidate| strsim::damerau_levenshtein(name, candidate)).unwrap_or_default()
 }
 

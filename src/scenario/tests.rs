@@ -6,9 +6,9 @@ const LEAST: &str = "[scenario]\nname = \"t\"\n[feed]\ndata = \"d\"\n[strategy]\
 
 fn load(text: &str, overrides: &[&str]) -> Result<Scenario, String> {
     let overrides: Vec<String> = overrides.iter().map(|&text| text.to_owned()).collect();
-    let (raw, moved) =
-        raw::parse(text, &overrides).map_err(|error| format!("{:?}: {}", error.line, error.problem))?;
-    let scenario = resolve(raw, Path::new("base"))
+    let (raw, moved) = raw::parse_with_overrides(text, &overrides)
+        .map_err(|error| format!("{:?}: {}", error.line, error.problem))?;
+    let scenario = resolve_scenario(raw, Path::new("base"))
         .map_err(|wrong| format!("{:?}: {}", raw::line_of(text, &wrong.key), wrong.problem))?;
     Ok(Scenario { notes: moved.iter().map(MovedKey::renaming_note).collect(), ..scenario })
 }
@@ -115,7 +115,7 @@ fn overrides_reach_tables_and_lists() {
 fn dates_may_be_toml_or_text() {
     for date in ["2024-01-31", "\"2024-01-31\""] {
         let text = LEAST.replace("name = \"t\"", &format!("name = \"t\"\nend = {date}"));
-        assert_eq!(load(&text, &[]).unwrap().end.unwrap().date(), "2024-01-31");
+        assert_eq!(load(&text, &[]).unwrap().end.unwrap().utc_date(), "2024-01-31");
     }
     let text = LEAST.replace("name = \"t\"", "name = \"t\"\nstart = 2024-02-01\nend = 2024-01-31");
     assert!(refusal(&text, &[]).contains("scenario.end is before scenario.start"));

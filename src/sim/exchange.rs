@@ -15,10 +15,10 @@
 //!    Tests: `where_sizes_are_unknown_a_share_of_the_volume_is_ours`, `a_walk_takes_what_it_may_and_no_more`.
 //! 4. Unless amended, a resting order fills only on a snapshot that trades through it. For a buyer: an ask below the
 //!    limit, or a last trade below it and a risen volume. `resting_orders_fill_when_the_market_trades_through_them`.
-//! 5. In a market that is not active or past its close, `place` rejects and nothing at rest fills. It also rejects
+//! 5. In a market that is not active or past its close, `place_order` rejects and nothing at rest fills. It also rejects
 //!    prices off the grid and post-only orders that would take, and closes what an IOC order leaves.
 //! 6. Without levels in the data, `book` is `top_of_book`. Test: `without_levels_it_is_the_top_of_the_book`.
-//! 7. The fills of an order share one fee accumulator, also after an amend; each pays the fees in force (`trade`).
+//! 7. The fills of an order share one fee accumulator, also after an amend; each pays the fees in force (`execute_trade`).
 //! 8. The only randomness is the seeded latency (`submit`): same settings, inputs and commands, same answers.
 //!
 //! Known limits:
@@ -30,7 +30,7 @@
 //!   number of the one before ([`SimExchange::with_trades_after`]).
 //! - A `Gap` is ignored: an order meets the last snapshot, however old. Resting orders are closed by a status or a
 //!   settlement, not by the close passing; after a halt, only once the market is active again.
-//! - [`SimExchange::on_offer`] and [`SimExchange::amend`] do not look at status and close, nor `on_offer` at levels.
+//! - [`SimExchange::on_offer`] and [`SimExchange::amend_order`] do not look at status and close, nor `on_offer` at levels.
 //!
 //! Where to look next: `ladder.rs`, `models.rs`, [`crate::engine::gateway::EventSource`], `src/sandbox/exchange/`.
 //! Tests: `tests.rs`, `ladder_tests.rs`, `src/sandbox/core_tests.rs`, `tests/oracle/naive/` (a second `top_of_book`).
@@ -49,7 +49,7 @@ use crate::domain::{
 use crate::engine::gateway::{GatewayError, Venue};
 use crate::event::{CloseReason, Command, Fill, Input, MarketEvent, RejectReason, Stamped, VenueEvent};
 
-use super::ladder::{Ladder, portion, takes_yes_ask, walk};
+use super::ladder::{Ladder, take_from_levels, takes_yes_ask, whole_contracts_portion};
 use super::models::{FillModel, SimSettings};
 
 /// A market as the exchange sees it.
@@ -121,15 +121,15 @@ impl SimExchange {
         self
     }
 
-    fn market(&mut self, market: MarketId) -> Option<&mut SimMarket> {
+    fn market_mut(&mut self, market: MarketId) -> Option<&mut SimMarket> {
         self.markets.get_mut(market.index())?.as_mut()
     }
 
-    fn answer(&mut self, at: Timestamp, event: VenueEvent) {
+    fn queue_venue_event(&mut self, at: Timestamp, event: VenueEvent) {
         self.answers.push_back(Stamped { at, value: Input::Venue(event) });
     }
 
-    fn list(&mut self, market: &crate::domain::Market) {
+    fn list_market(&mut self, market: &crate::domain::Market) {
         let index = market.id.index();
         if self.markets.len() <= index {
             self.markets.resize_with(index + 1, || None);
@@ -158,18 +158,18 @@ impl SimExchange {
         });
     }
 
-    fn announce(&mut self, market: MarketId, depth: &Arc<Depth>) {
+    fn store_depth(&mut self, market: MarketId, depth: &Arc<Depth>) {
         if self.settings.fill == FillModel::Book
-            && let Some(state) = self.market(market)
+            && let Some(state) = self.market_mut(market)
         {
             state.behind = Some(Arc::clone(depth));
         }
     }
 
     #[inline]
-    fn quote(&mut self, at: Timestamp, market: MarketId, quote: &Quote) {
+    fn apply_quote(&mut self, at: Timestamp, market: MarketId, quote: &Quote) {
         let SimSettings { fill, participation, .. } = self.settings;
-        let Some(state) = self.market(market) else {
+        let Some(state) = self.market_mut(market) else {
             return;
         };
         if fill == FillModel::Book {
@@ -195,14 +195,14 @@ impl SimExchange {
             return;
         };
         let (order, left) = (*order, *left);
-        let Some(state) = self.market(order.market) else {
+        let Some(state) = self.market_mut(order.market) else {
             return;
         };
         if state.status != MarketStatus::Active || at >= state.close {
             return;
         }
         let traded = state.traded.is_positive();
-        let last = state.quote.last.filter(|_| traded).map(|last| order.side.price(last));
+        let last = state.quote.last.filter(|_| traded).map(|last| order.side.price_from_yes(last));
         let through = match order.action {
             Action::Buy => {
                 let ask_below = state.quote.ask_of(order.side).is_some_and(|ask| ask < order.limit);
@@ -213,41 +213,48 @@ impl SimExchange {
                 bid_above || last.is_some_and(|last| last > order.limit)
             }
         };
-        let contracts = if through { self.take(&order, left) } else { Contracts::ZERO };
+        let contracts = if through { self.take_available_contracts(&order, left) } else { Contracts::ZERO };
         if !contracts.is_positive() {
             return;
         }
-        self.trade(at, &order, order.limit, contracts, Role::Maker);
+        self.execute_trade(at, &order, order.limit, contracts, Role::Maker);
     }
 
     /// Takes up to `wanted` from what is available to an order, and returns how much.
-    fn take(&mut self, order: &Order, wanted: Contracts) -> Contracts {
+    fn take_available_contracts(&mut self, order: &Order, wanted: Contracts) -> Contracts {
         let SimSettings { fill, participation, .. } = self.settings;
-        let Some(state) = self.market(order.market) else {
+        let Some(state) = self.market_mut(order.market) else {
             return Contracts::ZERO;
         };
         if fill == FillModel::Unlimited {
             return wanted;
         }
-        if let Some([best, ..]) = state.ladder.as_mut().and_then(|ladder| ladder.side(order)) {
+        if let Some([best, ..]) = state.ladder.as_mut().and_then(|ladder| ladder.levels_for_order(order)) {
             let taken = wanted.min(best.size);
             best.size -= taken;
             return taken;
         }
         let left = if takes_yes_ask(order) { &mut state.ask_left } else { &mut state.bid_left };
         let traded = state.traded;
-        let pool = left
-            .as_mut()
-            .unwrap_or_else(|| state.share_left.get_or_insert_with(|| share(traded, participation)));
+        let pool = left.as_mut().unwrap_or_else(|| {
+            state.share_left.get_or_insert_with(|| share_of_volume(traded, participation))
+        });
         let taken = wanted.min(*pool);
         *pool -= taken;
         taken
     }
 
     /// Reports one trade of an order and, if it rests, shortens it.
-    fn trade(&mut self, at: Timestamp, order: &Order, price: Price, contracts: Contracts, role: Role) {
+    fn execute_trade(
+        &mut self,
+        at: Timestamp,
+        order: &Order,
+        price: Price,
+        contracts: Contracts,
+        role: Role,
+    ) {
         let rounding = self.settings.fee_rounding;
-        let Some(schedule) = self.market(order.market).map(|state| state.fees) else {
+        let Some(schedule) = self.market_mut(order.market).map(|state| state.fees) else {
             return;
         };
         self.trades += 1;
@@ -262,55 +269,61 @@ impl SimExchange {
             }
             None => (&mut fresh, false),
         };
-        let fee = accumulator.charge(rounding, revenue, schedule.trade_fee(role, price, contracts));
+        let fee = accumulator.charge_fill(rounding, revenue, schedule.trade_fee(role, price, contracts));
         if gone {
-            self.forget(order.id);
+            self.remove_resting_order(order.id);
         }
         let fill =
             Fill { order: order.id, trade: self.trades, price, contracts, fee, taker: role == Role::Taker };
-        self.answer(at, VenueEvent::Filled(fill));
+        self.queue_venue_event(at, VenueEvent::Filled(fill));
     }
 
-    fn forget(&mut self, id: OrderId) -> Option<Resting> {
+    fn remove_resting_order(&mut self, id: OrderId) -> Option<Resting> {
         let resting = self.resting.remove(&id)?;
-        if let Some(state) = self.market(resting.order.market) {
+        if let Some(state) = self.market_mut(resting.order.market) {
             state.resting.retain(|&other| other != id);
         }
         Some(resting)
     }
 
-    fn arrive(&mut self, at: Timestamp, command: &Command) {
+    fn execute_command(&mut self, at: Timestamp, command: &Command) {
         match command {
-            Command::Submit(order) => self.place(at, order),
+            Command::Submit(order) => self.place_order(at, order),
             Command::Cancel { order, .. } => {
-                if self.forget(*order).is_some() {
-                    self.answer(at, VenueEvent::Closed { order: *order, reason: CloseReason::Cancelled });
+                if self.remove_resting_order(*order).is_some() {
+                    self.queue_venue_event(
+                        at,
+                        VenueEvent::Closed { order: *order, reason: CloseReason::Cancelled },
+                    );
                 }
             }
         }
     }
 
-    fn place(&mut self, at: Timestamp, order: &Order) {
+    fn place_order(&mut self, at: Timestamp, order: &Order) {
         let reject = |reason| VenueEvent::Rejected { order: order.id, reason };
-        let Some(state) = self.market(order.market) else {
-            return self.answer(at, reject(RejectReason::MarketNotTrading));
+        let Some(state) = self.market_mut(order.market) else {
+            return self.queue_venue_event(at, reject(RejectReason::MarketNotTrading));
         };
         if state.status != MarketStatus::Active || at >= state.close {
-            return self.answer(at, reject(RejectReason::MarketNotTrading));
+            return self.queue_venue_event(at, reject(RejectReason::MarketNotTrading));
         }
         if state.grid.floor_on(order.side, order.limit) != Some(order.limit) {
-            return self.answer(at, reject(RejectReason::InvalidPrice));
+            return self.queue_venue_event(at, reject(RejectReason::InvalidPrice));
         }
-        let marketable = marketable(&state.quote, order);
+        let marketable = marketable_price(&state.quote, order);
         if order.time_in_force == TimeInForce::PostOnly && marketable.is_some() {
-            return self.answer(at, reject(RejectReason::WouldTake));
+            return self.queue_venue_event(at, reject(RejectReason::WouldTake));
         }
-        self.answer(at, VenueEvent::Accepted { order: order.id, venue_id: None });
+        self.queue_venue_event(at, VenueEvent::Accepted { order: order.id, venue_id: None });
         // While it matches, the order is in the book, so that its fees accumulate in one place.
-        self.rest(order, FeeAccumulator::default());
+        self.add_resting_order(order, FeeAccumulator::default());
         self.match_at_once(at, order, marketable);
-        if order.time_in_force == TimeInForce::Ioc && self.forget(order.id).is_some() {
-            self.answer(at, VenueEvent::Closed { order: order.id, reason: CloseReason::NothingOnOffer });
+        if order.time_in_force == TimeInForce::Ioc && self.remove_resting_order(order.id).is_some() {
+            self.queue_venue_event(
+                at,
+                VenueEvent::Closed { order: order.id, reason: CloseReason::NothingOnOffer },
+            );
         }
     }
 
@@ -318,22 +331,22 @@ impl SimExchange {
         let Some(price) = marketable else {
             return;
         };
-        let ladder = self.market(order.market).and_then(|state| state.ladder.as_mut());
-        if let Some(levels) = ladder.and_then(|ladder| ladder.side(order)) {
-            for Level { price, size } in walk(levels, order) {
-                self.trade(at, order, price, size, Role::Taker);
+        let ladder = self.market_mut(order.market).and_then(|state| state.ladder.as_mut());
+        if let Some(levels) = ladder.and_then(|ladder| ladder.levels_for_order(order)) {
+            for Level { price, size } in take_from_levels(levels, order) {
+                self.execute_trade(at, order, price, size, Role::Taker);
             }
             return;
         }
-        let contracts = self.take(order, order.contracts);
+        let contracts = self.take_available_contracts(order, order.contracts);
         if contracts.is_positive() {
-            self.trade(at, order, price, contracts, Role::Taker);
+            self.execute_trade(at, order, price, contracts, Role::Taker);
         }
     }
 
-    fn rest(&mut self, order: &Order, fees: FeeAccumulator) {
+    fn add_resting_order(&mut self, order: &Order, fees: FeeAccumulator) {
         self.resting.insert(order.id, Resting { order: *order, left: order.contracts, fees });
-        if let Some(state) = self.market(order.market) {
+        if let Some(state) = self.market_mut(order.market) {
             state.resting.push(order.id);
         }
     }
@@ -341,16 +354,16 @@ impl SimExchange {
     /// What an order would take if it arrived now, and at which price; `None` if nothing meets its limit.
     pub fn on_offer(&mut self, order: &Order) -> Option<(Price, Contracts)> {
         let SimSettings { fill, participation, .. } = self.settings;
-        let state = self.market(order.market)?;
-        let price = marketable(&state.quote, order)?;
+        let state = self.market_mut(order.market)?;
+        let price = marketable_price(&state.quote, order)?;
         let left = if takes_yes_ask(order) { state.ask_left } else { state.bid_left };
-        let left = left.or(state.share_left).unwrap_or_else(|| share(state.traded, participation));
+        let left = left.or(state.share_left).unwrap_or_else(|| share_of_volume(state.traded, participation));
         let all = fill == FillModel::Unlimited;
         Some((price, if all { order.contracts } else { order.contracts.min(left) }))
     }
 
     /// Leaves only `left` of a resting order, which keeps its place.
-    pub fn shorten(&mut self, order: OrderId, left: Contracts) {
+    pub fn reduce_remaining(&mut self, order: OrderId, left: Contracts) {
         if let Some(resting) = self.resting.get_mut(&order) {
             resting.left = resting.left.min(left);
         }
@@ -358,17 +371,18 @@ impl SimExchange {
 
     /// Replaces what is left of a resting order by `order`, which has the same number and goes to the end
     /// of the book; it may trade at once. Its fees go on accumulating.
-    pub fn amend(&mut self, at: Timestamp, order: &Order) {
-        let Some(Resting { fees, .. }) = self.forget(order.id) else {
+    pub fn amend_order(&mut self, at: Timestamp, order: &Order) {
+        let Some(Resting { fees, .. }) = self.remove_resting_order(order.id) else {
             return;
         };
-        self.rest(order, fees);
-        let marketable = self.market(order.market).and_then(|state| marketable(&state.quote, order));
+        self.add_resting_order(order, fees);
+        let marketable =
+            self.market_mut(order.market).and_then(|state| marketable_price(&state.quote, order));
         self.match_at_once(at, order, marketable);
     }
 
     fn set_status(&mut self, at: Timestamp, market: MarketId, status: MarketStatus) {
-        let Some(state) = self.market(market) else {
+        let Some(state) = self.market_mut(market) else {
             return;
         };
         let before = std::mem::replace(&mut state.status, status);
@@ -379,13 +393,13 @@ impl SimExchange {
         };
         for order in std::mem::take(&mut state.resting) {
             self.resting.remove(&order);
-            self.answer(at, VenueEvent::Closed { order, reason });
+            self.queue_venue_event(at, VenueEvent::Closed { order, reason });
         }
     }
 }
 
 /// The displayed price an order meets, if it meets one.
-fn marketable(quote: &Quote, order: &Order) -> Option<Price> {
+fn marketable_price(quote: &Quote, order: &Order) -> Option<Price> {
     match order.action {
         Action::Buy => quote.ask_of(order.side).filter(|&ask| ask <= order.limit),
         Action::Sell => quote.bid_of(order.side).filter(|&bid| bid >= order.limit),
@@ -393,14 +407,14 @@ fn marketable(quote: &Quote, order: &Order) -> Option<Price> {
 }
 
 /// Our share of a traded volume: whole contracts, at least one where any whole one traded.
-fn share(traded: Contracts, participation: Fraction) -> Contracts {
-    let share = portion(traded, participation);
+fn share_of_volume(traded: Contracts, participation: Fraction) -> Contracts {
+    let share = whole_contracts_portion(traded, participation);
     if traded >= Contracts::ONE { share.max(Contracts::ONE) } else { share }
 }
 
 impl Venue for SimExchange {
     fn submit(&mut self, at: Timestamp, command: &Command) -> Result<(), GatewayError> {
-        let arrival = at + self.settings.latency.draw(&mut self.random);
+        let arrival = at + self.settings.latency.draw_latency(&mut self.random);
         self.sent += 1;
         self.in_flight.insert((arrival, self.sent), *command);
         Ok(())
@@ -412,9 +426,9 @@ impl Venue for SimExchange {
             return;
         };
         match event {
-            MarketEvent::Listed(market) => self.list(market),
-            MarketEvent::Depth { market, depth } => self.announce(*market, depth),
-            MarketEvent::Quote { market, quote } => self.quote(seen.at, *market, quote),
+            MarketEvent::Listed(market) => self.list_market(market),
+            MarketEvent::Depth { market, depth } => self.store_depth(*market, depth),
+            MarketEvent::Quote { market, quote } => self.apply_quote(seen.at, *market, quote),
             MarketEvent::Status { market, status } => self.set_status(seen.at, *market, *status),
             MarketEvent::Fees { series, fees } => {
                 let markets = self.markets.iter_mut().flatten().filter(|state| state.series == *series);
@@ -424,7 +438,7 @@ impl Venue for SimExchange {
                 self.set_status(seen.at, *market, MarketStatus::Settled);
             }
             MarketEvent::CloseTime { market, close } => {
-                if let Some(state) = self.market(*market) {
+                if let Some(state) = self.market_mut(*market) {
                     state.close = *close;
                 }
             }
@@ -433,17 +447,17 @@ impl Venue for SimExchange {
     }
 
     #[inline]
-    fn due(&self) -> Option<Timestamp> {
+    fn next_answer_time(&self) -> Option<Timestamp> {
         let answer = self.answers.front().map(|answer| answer.at);
         let arrival = self.in_flight.first_key_value().map(|(&(at, _), _)| at);
         answer.into_iter().chain(arrival).min()
     }
 
-    fn take(&mut self) -> Option<Stamped<Input>> {
+    fn take_due_answer(&mut self) -> Option<Stamped<Input>> {
         if self.answers.is_empty()
             && let Some(((at, _), command)) = self.in_flight.pop_first()
         {
-            self.arrive(at, &command);
+            self.execute_command(at, &command);
         }
         self.answers.pop_front()
     }

@@ -16,7 +16,9 @@ impl Ladder {
         let side = |price: Option<Price>, size: Option<Contracts>, behind: &[Level]| {
             let best = price.zip(size).map(|(price, size)| Level { price, size });
             let levels = best.iter().chain(behind);
-            levels.map(|level| Level { size: portion(level.size, participation), ..*level }).collect()
+            levels
+                .map(|level| Level { size: whole_contracts_portion(level.size, participation), ..*level })
+                .collect()
         };
         Self {
             bids: side(quote.bid, quote.bid_size, &depth.bids),
@@ -25,7 +27,7 @@ impl Ladder {
     }
 
     /// What an order meets; `None` where that side shows no levels.
-    pub(super) fn side(&mut self, order: &Order) -> Option<&mut [Level]> {
+    pub(super) fn levels_for_order(&mut self, order: &Order) -> Option<&mut [Level]> {
         let side = if takes_yes_ask(order) { &mut self.asks } else { &mut self.bids };
         (!side.is_empty()).then_some(side)
     }
@@ -33,11 +35,11 @@ impl Ladder {
 
 /// Takes an order's contracts from levels, best first, as far as its limit goes. What was taken is gone from
 /// them; it is returned by level, in prices of the order's side.
-pub(super) fn walk(levels: &mut [Level], order: &Order) -> Vec<Level> {
+pub(super) fn take_from_levels(levels: &mut [Level], order: &Order) -> Vec<Level> {
     let mut left = order.contracts;
     let mut taken = Vec::new();
     for level in levels {
-        let price = order.side.price(level.price);
+        let price = order.side.price_from_yes(level.price);
         let within = match order.action {
             Action::Buy => price <= order.limit,
             Action::Sell => price >= order.limit,
@@ -61,7 +63,7 @@ pub(super) fn takes_yes_ask(order: &Order) -> bool {
 }
 
 /// A part of some contracts, in whole contracts.
-pub(super) fn portion(contracts: Contracts, participation: Fraction) -> Contracts {
+pub(super) fn whole_contracts_portion(contracts: Contracts, participation: Fraction) -> Contracts {
     let part = Money::from_micros(contracts.hundredths()).portion(participation);
     Contracts::from_hundredths(part.micros()).floor_whole()
 }

@@ -88,7 +88,7 @@ fn order(number: u64, side: Side, action: Action, limit: Price, count: i64) -> O
 fn send(exchange: &mut SimExchange, order: Order) -> (Vec<Fill>, VenueEvent) {
     exchange.submit(START, &Command::Submit(order)).unwrap();
     let (mut fills, mut last) = (Vec::new(), None);
-    while let Some(Stamped { value: Input::Venue(event), .. }) = exchange.take() {
+    while let Some(Stamped { value: Input::Venue(event), .. }) = exchange.take_due_answer() {
         if let VenueEvent::Filled(fill) = event {
             fills.push(fill);
         }
@@ -139,7 +139,8 @@ fn a_resting_order_gets_its_share_of_the_best_level() {
     let rests = Order { time_in_force: TimeInForce::Gtc, ..order(1, Side::Yes, Action::Buy, cents(41), 50) };
     assert!(send(&mut exchange, rests).0.is_empty());
     snapshot(&mut exchange, &bids, &levels(&[(39, 80), (40, 80)]), true);
-    let Some(Stamped { value: Input::Venue(VenueEvent::Filled(fill)), .. }) = exchange.take() else {
+    let Some(Stamped { value: Input::Venue(VenueEvent::Filled(fill)), .. }) = exchange.take_due_answer()
+    else {
         panic!("the ask went below its limit");
     };
     // A quarter of 80, at its own limit, as a maker.

@@ -33,7 +33,7 @@ pub enum LatencyModel {
 
 impl LatencyModel {
     /// Draws the next command's travel time, to the nanosecond.
-    pub(super) fn draw(self, random: &mut ChaCha8Rng) -> Span {
+    pub(super) fn draw_latency(self, random: &mut ChaCha8Rng) -> Span {
         match self {
             Self::Fixed(span) => span,
             Self::Uniform { least, most } => {

@@ -110,8 +110,8 @@ impl Floor {
     /// Everything that is answered by a minute, as (minute, what).
     fn answers(&mut self, minute: i64) -> Vec<(i64, VenueEvent)> {
         let mut found = Vec::new();
-        while self.exchange.due().is_some_and(|due| due <= at(minute)) {
-            if let Some(Stamped { at, value: Input::Venue(event) }) = self.exchange.take() {
+        while self.exchange.next_answer_time().is_some_and(|due| due <= at(minute)) {
+            if let Some(Stamped { at, value: Input::Venue(event) }) = self.exchange.take_due_answer() {
                 found.push((at.nanos() / Span::MINUTE.nanos(), event));
             }
         }
@@ -231,8 +231,8 @@ fn desk(exposure: ExposureLimits, kelly: u32, belief: f64, time_in_force: TimeIn
 /// At the moment of entry no cap is exceeded.
 fn assert_caps_hold(desk: &Desk, caps: &ExposureLimits, order: &Order) {
     let equity = desk.risk().equity.equity();
-    let book = desk.books().get(order.market).unwrap();
-    let at_stake = desk.risk().exposure.around(book);
+    let book = desk.market_states().get(order.market).unwrap();
+    let at_stake = desk.risk().exposure.stakes_around_market(book);
     for (stake, cap) in [
         (at_stake.market, caps.market),
         (at_stake.event, caps.event),
@@ -241,7 +241,7 @@ fn assert_caps_hold(desk: &Desk, caps: &ExposureLimits, order: &Order) {
     ] {
         assert!(stake <= equity.portion(cap), "{stake} at stake, cap {cap} of {equity}");
     }
-    assert!(desk.ledger().free_cash() >= Money::ZERO);
+    assert!(desk.cash_ledger().free_cash() >= Money::ZERO);
 }
 
 /// Exposure as the sum over positions and orders, from nothing but those.
@@ -284,6 +284,6 @@ proptest! {
         prop_assert!(run.is_ok());
         // everything has settled: what is left is cash, and equity is exactly that
         prop_assert_eq!(engine.desk.positions().iter().count(), 0);
-        prop_assert_eq!(engine.desk.equity_point().equity, engine.desk.ledger().cash());
+        prop_assert_eq!(engine.desk.equity_point().equity, engine.desk.cash_ledger().total_cash());
     }
 }

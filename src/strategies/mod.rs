@@ -1,7 +1,7 @@
 //! The strategies, registered by name.
 //!
 //! A new one is a type that implements [`Strategy`], a settings struct
-//! that serde can read, and one line in [`build`].
+//! that serde can read, and one line in [`build_strategy`].
 
 pub mod base_rate_divergence;
 pub mod fixed_rate;
@@ -37,16 +37,16 @@ pub struct Built {
 ///
 /// # Errors
 /// An unknown name, or a wrong key or value.
-pub fn build(name: &str, table: toml::Table) -> Result<Built, BuildError> {
+pub fn build_strategy(name: &str, table: toml::Table) -> Result<Built, BuildError> {
     match name {
-        base_rate_divergence::NAME => base_rate_divergence::build(table),
-        fixed_rate::NAME => make(table, fixed_rate::FixedRate::new),
-        weather::NAME => make(table, weather::Weather::new),
+        base_rate_divergence::NAME => base_rate_divergence::build_strategy(table),
+        fixed_rate::NAME => build_from_settings(table, fixed_rate::FixedRate::new),
+        weather::NAME => build_from_settings(table, weather::Weather::new),
         _ => Err(BuildError::UnknownName),
     }
 }
 
-fn make<Settings, S>(
+fn build_from_settings<Settings, S>(
     table: toml::Table,
     new: impl FnOnce(Settings) -> Result<S, String>,
 ) -> Result<Built, BuildError>

@@ -99,16 +99,16 @@ struct JudgedEvent {
 impl SweepAssessment {
     /// Over the results of a sweep, in its order. `None` without any.
     #[must_use]
-    pub fn of(results: &[TaskResult], walk: &WalkForward, seed: u64) -> Option<Self> {
+    pub fn from_results(results: &[TaskResult], walk: &WalkForward, seed: u64) -> Option<Self> {
         let daily: Vec<Vec<f64>> = results.iter().map(TaskResult::daily_returns).collect();
-        let returns: Vec<Option<Returns>> = daily.iter().map(|days| Returns::of(days)).collect();
+        let returns: Vec<Option<Returns>> = daily.iter().map(|days| Returns::from_returns(days)).collect();
         let sharpe: Vec<f64> = returns.iter().map(|found| found.map_or(0.0, |found| found.sharpe)).collect();
         let best = first_best(&sharpe)?;
-        let events = events(results);
-        let (folds, judged) = folds(&events, results.len(), walk);
+        let events = judged_events(results);
+        let (folds, judged) = walk_forward_folds(&events, results.len(), walk);
         let rows: Vec<[f64; 1]> = judged.iter().map(|profit| [*profit]).collect();
-        let out_of_sample =
-            (!rows.is_empty()).then(|| Bootstrap::new(rows, DRAWS, seed).estimate(|sums| Some(sums[0])));
+        let out_of_sample = (!rows.is_empty())
+            .then(|| Bootstrap::new(rows, DRAWS, seed).estimate_with_interval(|sums| Some(sums[0])));
         let mut verdict = Self {
             sets: results.len(),
             best,
@@ -117,8 +117,8 @@ impl SweepAssessment {
             best_return: results[best].figures.total_return(),
             best_sharpe: returns[best].map(|found| found.sharpe),
             deflated_sharpe: returns[best]
-                .and_then(|found| found.deflated_sharpe(results.len(), variance(&sharpe))),
-            overfitting: overfitting(&daily),
+                .and_then(|found| found.deflated_sharpe(results.len(), sample_variance(&sharpe))),
+            overfitting: overfitting_probability(&daily),
             folds,
             judged_events: judged.len(),
             out_of_sample: out_of_sample.flatten(),
@@ -142,7 +142,7 @@ fn first_best(values: &[f64]) -> Option<usize> {
     (0..values.len()).reduce(|best, at| if values[at] > values[best] { at } else { best })
 }
 
-fn variance(values: &[f64]) -> f64 {
+fn sample_variance(values: &[f64]) -> f64 {
     if values.len() < 2 {
         return 0.0;
     }
@@ -151,7 +151,7 @@ fn variance(values: &[f64]) -> f64 {
 }
 
 /// `None` where the sets do not span the same days, or too few.
-fn overfitting(daily: &[Vec<f64>]) -> Option<f64> {
+fn overfitting_probability(daily: &[Vec<f64>]) -> Option<f64> {
     let days = daily.first()?.len();
     if daily.iter().any(|one| one.len() != days) {
         return None;
@@ -162,7 +162,7 @@ fn overfitting(daily: &[Vec<f64>]) -> Option<f64> {
 
 /// All events any set traded, by their first entry. An event lasts from the first entry of any set to the
 /// last exit of any, so that what is left out does not depend on the set.
-fn events(results: &[TaskResult]) -> Vec<JudgedEvent> {
+fn judged_events(results: &[TaskResult]) -> Vec<JudgedEvent> {
     let mut events: BTreeMap<&str, JudgedEvent> = BTreeMap::new();
     for (set, result) in results.iter().enumerate() {
         for one in &result.events {
@@ -186,7 +186,7 @@ fn events(results: &[TaskResult]) -> Vec<JudgedEvent> {
 
 /// The events are cut into `folds + 1` equal parts by their first entry; the first only chooses. Returns the
 /// folds, and the profit on every judging event.
-fn folds(events: &[JudgedEvent], sets: usize, walk: &WalkForward) -> (Vec<Fold>, Vec<f64>) {
+fn walk_forward_folds(events: &[JudgedEvent], sets: usize, walk: &WalkForward) -> (Vec<Fold>, Vec<f64>) {
     let (mut folds, mut judged) = (Vec::new(), Vec::new());
     let bound = |part: usize| events.len() * part / (walk.folds + 1);
     for part in 1..=walk.folds {
@@ -206,7 +206,7 @@ fn folds(events: &[JudgedEvent], sets: usize, walk: &WalkForward) -> (Vec<Fold>,
         if !choosing.iter().any(|event| event.traded) {
             continue;
         }
-        let merit: Vec<f64> = (0..sets).map(|set| merit(&choosing, set)).collect();
+        let merit: Vec<f64> = (0..sets).map(|set| event_sharpe_ratio(&choosing, set)).collect();
         let Some(set) = first_best(&merit) else {
             continue;
         };
@@ -219,9 +219,9 @@ fn folds(events: &[JudgedEvent], sets: usize, walk: &WalkForward) -> (Vec<Fold>,
 }
 
 /// Mean over standard deviation of a set's profit by event; 0 where it does not vary.
-fn merit(events: &[&JudgedEvent], set: usize) -> f64 {
+fn event_sharpe_ratio(events: &[&JudgedEvent], set: usize) -> f64 {
     let profits: Vec<f64> = events.iter().map(|event| event.profit[set]).collect();
-    Returns::of(&profits).map_or(0.0, |found| found.sharpe)
+    Returns::from_returns(&profits).map_or(0.0, |found| found.sharpe)
 }
 
 #[cfg(test)]
@@ -281,7 +281,8 @@ mod tests {
         // Days 0-2 favour the first set, 3-5 and 6-8 the second; three parts of three events.
         let first = set(&[3.0, 2.0, 3.0, -1.0, -1.0, -2.0, -1.0, -1.0, -1.0], 0);
         let second = set(&[-1.0, -1.0, -2.0, 5.0, 6.0, 5.0, 4.0, 4.0, 5.0], 0);
-        let verdict = SweepAssessment::of(&[first, second], &walk(WalkWindow::Anchored, 0), 7).unwrap();
+        let verdict =
+            SweepAssessment::from_results(&[first, second], &walk(WalkWindow::Anchored, 0), 7).unwrap();
         // Fold 1 is chosen on days 0-2: the first set, which then loses 4 dollars of 1000.
         assert_eq!((verdict.folds[0].set, verdict.folds[0].chosen_on), (0, 3));
         assert!((verdict.folds[0].profit + 0.004).abs() < 1e-12);
@@ -291,7 +292,7 @@ mod tests {
         assert!((verdict.out_of_sample.unwrap().value - 0.009).abs() < 1e-12);
         assert!(!verdict.beats_the_market, "six events are too few");
         let rolling = [set(&[9.0, 8.0, 9.0, -1.0, -1.0, -1.1, 1.0, 1.0, 1.0], 0), set(&[0.1; 9], 0)];
-        let rolling = SweepAssessment::of(&rolling, &walk(WalkWindow::Rolling, 0), 7).unwrap();
+        let rolling = SweepAssessment::from_results(&rolling, &walk(WalkWindow::Rolling, 0), 7).unwrap();
         // Days 3-5 alone choose: the first lost, the second does not vary (merit 0).
         assert_eq!((rolling.folds[1].set, rolling.folds[1].chosen_on), (1, 3));
     }
@@ -299,10 +300,10 @@ mod tests {
     #[test]
     fn events_that_are_open_or_too_close_do_not_choose() {
         let sets = [set(&[1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0, 9.0], 1)];
-        let verdict = SweepAssessment::of(&sets, &walk(WalkWindow::Anchored, 0), 7).unwrap();
+        let verdict = SweepAssessment::from_results(&sets, &walk(WalkWindow::Anchored, 0), 7).unwrap();
         // Judging begins on day 3; the event of day 2 closes on day 3, at that very moment: over.
         assert_eq!((verdict.folds[0].chosen_on, verdict.folds[0].purged), (3, 0));
-        let verdict = SweepAssessment::of(&sets, &walk(WalkWindow::Anchored, 1), 7).unwrap();
+        let verdict = SweepAssessment::from_results(&sets, &walk(WalkWindow::Anchored, 1), 7).unwrap();
         assert_eq!((verdict.folds[0].chosen_on, verdict.folds[0].purged), (2, 1));
         assert_eq!((verdict.folds[1].chosen_on, verdict.folds[1].purged), (5, 1));
     }
@@ -317,10 +318,10 @@ mod tests {
         let seeds = [0.754_877_666, 0.569_840_291, 0.618_033_988, 0.414_213_562, 0.732_050_807];
         let lucky: Vec<_> = seeds.iter().map(|seed| set(&series(*seed, 0.0), 0)).collect();
         let anchored = walk(WalkWindow::Anchored, 0);
-        assert!(!SweepAssessment::of(&lucky, &anchored, 7).unwrap().beats_the_market);
+        assert!(!SweepAssessment::from_results(&lucky, &anchored, 7).unwrap().beats_the_market);
         let mut with_edge = lucky;
         with_edge.push(set(&series(0.236_067_977, 2.0), 0));
-        let verdict = SweepAssessment::of(&with_edge, &anchored, 7).unwrap();
+        let verdict = SweepAssessment::from_results(&with_edge, &anchored, 7).unwrap();
         assert!(verdict.beats_the_market, "{verdict:?}");
         assert_eq!(verdict.best, 5);
     }

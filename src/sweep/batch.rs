@@ -36,7 +36,7 @@ pub struct InputBatch {
 impl InputBatch {
     /// What desks that scan at this interval need.
     #[must_use]
-    pub fn filter(&self, interval: Span) -> &Filter {
+    pub fn filter_for_interval(&self, interval: Span) -> &Filter {
         let found = self.filters.iter().find(|(known, _)| *known == interval);
         &found.expect("every interval of the sweep is filtered for").1
     }
@@ -51,7 +51,7 @@ impl InputBatch {
 
     /// The quotes of a market, with their levels, within a range of rows.
     #[must_use]
-    pub fn quotes(&self, market: MarketId, within: &Range<u32>) -> &[u32] {
+    pub fn quote_rows(&self, market: MarketId, within: &Range<u32>) -> &[u32] {
         let index = market.index();
         let bounds = self.starts.get(index).zip(self.starts.get(index + 1));
         let Some((&from, &to)) = bounds else {
@@ -75,7 +75,7 @@ pub struct Filter {
 impl Filter {
     /// The rows needed of a stretch.
     #[must_use]
-    pub fn needed(&self, stretch: &ScanWindow) -> &[u32] {
+    pub fn needed_rows(&self, stretch: &ScanWindow) -> &[u32] {
         &self.keep[stretch.keep.start as usize..stretch.keep.end as usize]
     }
 }
@@ -108,7 +108,7 @@ impl<F: Feed> Batches<F> {
     /// # Errors
     /// What the feed reports.
     pub fn new(mut feed: F, markets: usize, intervals: Vec<Span>) -> Result<Self, GatewayError> {
-        let ahead = take(&mut feed)?;
+        let ahead = next_input(&mut feed)?;
         Ok(Self { feed, ahead, intervals, markets, sieve: RowFilter::new(markets), day: i64::MIN })
     }
 
@@ -116,7 +116,7 @@ impl<F: Feed> Batches<F> {
     ///
     /// # Errors
     /// What the feed reports.
-    pub fn read(&mut self) -> Result<Option<InputBatch>, GatewayError> {
+    pub fn next_batch(&mut self) -> Result<Option<InputBatch>, GatewayError> {
         let mut inputs: Vec<Stamped<Input>> = Vec::with_capacity(ROWS + 1);
         while let Some(input) = self.ahead.take() {
             if inputs.len() >= ROWS && inputs.last().is_some_and(|last| last.at < input.at) {
@@ -124,7 +124,7 @@ impl<F: Feed> Batches<F> {
                 break;
             }
             inputs.push(input);
-            self.ahead = take(&mut self.feed)?;
+            self.ahead = next_input(&mut self.feed)?;
         }
         if inputs.is_empty() {
             return Ok(None);
@@ -133,11 +133,11 @@ impl<F: Feed> Batches<F> {
         let is_last = self.ahead.is_none();
         let next = self.ahead.as_ref().map(|input| input.at);
         let filters = self.intervals.iter().map(|&interval| {
-            (interval, self.sieve.filter(&inputs, &Cut { interval, next, new_days: &new_days }))
+            (interval, self.sieve.build_filter(&inputs, &Cut { interval, next, new_days: &new_days }))
         });
         let filters = filters.collect();
         let (starts, rows) = by_market(&inputs, self.markets);
-        let mid = |input: &Stamped<Input>| match quoted(&input.value) {
+        let mid = |input: &Stamped<Input>| match as_quote(&input.value) {
             Some((market, quote)) => (market, quote.twice_mid()),
             None => (MarketId(0), None),
         };
@@ -160,14 +160,14 @@ impl<F: Feed> Batches<F> {
     }
 }
 
-fn take(feed: &mut impl Feed) -> Result<Option<Stamped<Input>>, GatewayError> {
+fn next_input(feed: &mut impl Feed) -> Result<Option<Stamped<Input>>, GatewayError> {
     Ok(match feed.next(None)? {
         Next::Item(input) => Some(input),
         Next::Due | Next::Quiet | Next::End => None,
     })
 }
 
-fn quoted(input: &Input) -> Option<(MarketId, &Quote)> {
+fn as_quote(input: &Input) -> Option<(MarketId, &Quote)> {
     match input {
         Input::Market(MarketEvent::Quote { market, quote }) => Some((*market, quote)),
         _ => None,
@@ -231,7 +231,7 @@ impl RowFilter {
         Self { latest: vec![Latest::default(); markets], touched: Vec::new() }
     }
 
-    fn filter(&mut self, inputs: &[Stamped<Input>], cut: &Cut<'_>) -> Filter {
+    fn build_filter(&mut self, inputs: &[Stamped<Input>], cut: &Cut<'_>) -> Filter {
         let mut filter = Filter::default();
         let rows = u32::try_from(inputs.len()).expect("a batch is small");
         if cut.interval == Span::ZERO {
@@ -250,7 +250,7 @@ impl RowFilter {
             let to = from + u32::try_from(beyond).expect("a batch is small");
             let within = &inputs[from as usize..to as usize];
             let kept = filter.keep.len();
-            self.sift(within, from, &mut filter.keep);
+            self.collect_needed_rows(within, from, &mut filter.keep);
             let is_end = to == rows && cut.next.is_none();
             filter.keep.extend(cut.new_days.iter().filter(|row| (from..to).contains(row)));
             // A desk must not take the end of its rows for the end of time before it is there.
@@ -270,9 +270,9 @@ impl RowFilter {
     }
 
     /// Appends the needed rows of a stretch that begins at row `from`.
-    fn sift(&mut self, within: &[Stamped<Input>], from: u32, keep: &mut Vec<u32>) {
+    fn collect_needed_rows(&mut self, within: &[Stamped<Input>], from: u32, keep: &mut Vec<u32>) {
         for (row, input) in (from..).zip(within) {
-            let Some((market, quote)) = quoted(&input.value) else {
+            let Some((market, quote)) = as_quote(&input.value) else {
                 // Levels go with their quote.
                 if of_snapshot(&input.value).is_none() {
                     keep.push(row);
@@ -291,7 +291,7 @@ impl RowFilter {
         for market in self.touched.drain(..) {
             let Latest { last, before, two_sided } = std::mem::take(&mut self.latest[market.index()]);
             let last = last.expect("only quoted markets are touched");
-            let quote = quoted(&within[(last - from) as usize].value).expect("the row is a quote").1;
+            let quote = as_quote(&within[(last - from) as usize].value).expect("the row is a quote").1;
             let sizes_known = quote.bid_size.is_some() && quote.ask_size.is_some();
             let mut needs = |row: u32| {
                 let before = (row - from).checked_sub(1).map(|before| &within[before as usize].value);

@@ -33,7 +33,7 @@ pub struct SweepError {
 }
 
 impl SweepError {
-    fn of(file: &Path, problem: impl Into<String>) -> Self {
+    fn of_file(file: &Path, problem: impl Into<String>) -> Self {
         Self { file: file.to_owned(), problem: problem.into() }
     }
 }

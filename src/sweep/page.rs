@@ -3,7 +3,7 @@
 use maud::{Markup, html};
 
 use crate::report::findings::Tone;
-use crate::report::html::{HtmlCell, HtmlColumn, HtmlTable, Page, Section, banner};
+use crate::report::html::{HtmlCell, HtmlColumn, HtmlTable, Page, Section, render_banner};
 
 use super::assessment::SweepAssessment;
 use super::charts;
@@ -18,16 +18,16 @@ const PAIRED: usize = 4;
 
 /// Returns the HTML page of a sweep: verdict, return by parameter, and the table of sets.
 #[must_use]
-pub fn page(manifest: &Manifest, results: &[TaskResult], verdict: &SweepAssessment) -> String {
+pub fn render_sweep_page(manifest: &Manifest, results: &[TaskResult], verdict: &SweepAssessment) -> String {
     let (tone, title) = if verdict.beats_the_market {
         (Tone::Good, "Sets chosen on earlier events beat the market on later ones")
     } else {
         (Tone::Bad, "Nothing here beats the market")
     };
     let sections = [
-        ("choice", "Chosen before, judged after", choice(results, verdict)),
-        ("parameters", "Return by parameter", parameters(manifest, results)),
-        ("sets", "All sets", sets(manifest, results)),
+        ("choice", "Chosen before, judged after", walk_forward_section(results, verdict)),
+        ("parameters", "Return by parameter", parameters_section(manifest, results)),
+        ("sets", "All sets", sets_section(manifest, results)),
     ];
     let section =
         |(id, title, body): (&str, &str, Markup)| Section { id: id.into(), title: title.into(), body };
@@ -35,7 +35,7 @@ pub fn page(manifest: &Manifest, results: &[TaskResult], verdict: &SweepAssessme
         title: format!("Sweep of {}", manifest.scenario),
         head: html! {
             p { (results.len()) " sets over the same data." }
-            (banner(tone, title, &judgement(verdict)))
+            (render_banner(tone, title, &assessment_text(verdict)))
         },
         sections: sections.into_iter().map(section).collect(),
         foot: html! { p { "protogen " (manifest.version) " · sweep " (manifest.id()) } },
@@ -45,47 +45,47 @@ pub fn page(manifest: &Manifest, results: &[TaskResult], verdict: &SweepAssessme
     .render()
 }
 
-fn percent(share: f64) -> String {
+fn signed_percent(share: f64) -> String {
     format!("{:+.2} %", 100.0 * share).replace('-', "−")
 }
 
-fn words(set: &Set) -> String {
+fn format_parameters(set: &Set) -> String {
     set.iter().map(|(key, value)| format!("{key}={value}")).collect::<Vec<_>>().join(" ")
 }
 
-fn judgement(verdict: &SweepAssessment) -> String {
+fn assessment_text(verdict: &SweepAssessment) -> String {
     let best = format!(
         "Best on all of the data: {} with {}.",
-        words(&verdict.best_parameters),
-        percent(verdict.best_return)
+        format_parameters(&verdict.best_parameters),
+        signed_percent(verdict.best_return)
     );
     match &verdict.out_of_sample {
         None => format!("{best} Too few events were traded to judge the choice on others."),
         Some(found) => {
             let interval = found.interval().map_or_else(String::new, |(low, high)| {
-                format!(" (95 %: {} to {})", percent(low), percent(high))
+                format!(" (95 %: {} to {})", signed_percent(low), signed_percent(high))
             });
             let events = verdict.judged_events;
             format!(
                 "{best} Chosen the same way on earlier events, {} on {events} later ones{interval}.",
-                percent(found.value)
+                signed_percent(found.value)
             )
         }
     }
 }
 
-fn choice(results: &[TaskResult], verdict: &SweepAssessment) -> Markup {
-    let day = |nanos: i64| crate::domain::Timestamp::from_nanos(nanos).date();
+fn walk_forward_section(results: &[TaskResult], verdict: &SweepAssessment) -> Markup {
+    let day = |nanos: i64| crate::domain::Timestamp::from_nanos(nanos).utc_date();
     let share =
         |value: Option<f64>| value.map_or_else(|| "not known".to_owned(), |value| format!("{value:.2}"));
     let rows = verdict.folds.iter().map(|fold| {
         vec![
-            HtmlCell::text(day(fold.from)),
-            HtmlCell::text(words(&results[fold.set].parameters)),
-            HtmlCell::number(fold.chosen_on.to_string(), fold.chosen_on as f64),
-            HtmlCell::number(fold.purged.to_string(), fold.purged as f64),
-            HtmlCell::number(fold.judged_on.to_string(), fold.judged_on as f64),
-            HtmlCell::number(percent(fold.profit), fold.profit),
+            HtmlCell::from_text(day(fold.from)),
+            HtmlCell::from_text(format_parameters(&results[fold.set].parameters)),
+            HtmlCell::from_number(fold.chosen_on.to_string(), fold.chosen_on as f64),
+            HtmlCell::from_number(fold.purged.to_string(), fold.purged as f64),
+            HtmlCell::from_number(fold.judged_on.to_string(), fold.judged_on as f64),
+            HtmlCell::from_number(signed_percent(fold.profit), fold.profit),
         ]
     });
     let table = HtmlTable {
@@ -93,12 +93,12 @@ fn choice(results: &[TaskResult], verdict: &SweepAssessment) -> Markup {
             "Each row: the set that was best until then, and what it made of the events that began after"
                 .into(),
         columns: vec![
-            HtmlColumn::text("From"),
-            HtmlColumn::text("Chosen set"),
-            HtmlColumn::number("Chosen on, events"),
-            HtmlColumn::number("Left out"),
-            HtmlColumn::number("Judged on, events"),
-            HtmlColumn::number("Profit, of the bankroll"),
+            HtmlColumn::for_text("From"),
+            HtmlColumn::for_text("Chosen set"),
+            HtmlColumn::for_numbers("Chosen on, events"),
+            HtmlColumn::for_numbers("Left out"),
+            HtmlColumn::for_numbers("Judged on, events"),
+            HtmlColumn::for_numbers("Profit, of the bankroll"),
         ],
         rows: rows.collect(),
     };
@@ -118,15 +118,15 @@ fn choice(results: &[TaskResult], verdict: &SweepAssessment) -> Markup {
 }
 
 /// Heat maps of pairs, lines of single keys, and all keys side by side.
-fn parameters(manifest: &Manifest, results: &[TaskResult]) -> Markup {
-    let keys = manifest.keys();
+fn parameters_section(manifest: &Manifest, results: &[TaskResult]) -> Markup {
+    let keys = manifest.varied_keys();
     let pairs = (0..keys.len()).flat_map(|one| (one + 1..keys.len()).map(move |other| (one, other)));
     let pairs: Vec<(usize, usize)> = pairs.filter(|_| keys.len() <= PAIRED).collect();
     html! {
         @if keys.len() == 1 {
             figure {
                 h3 { "Return by " (keys[0]) }
-                (charts::line(results, 0, keys[0]))
+                (charts::line_chart(results, 0, keys[0]))
                 figcaption { "Each point is a set. Return on all of the data, as a share of the bankroll." }
             }
         }
@@ -143,7 +143,7 @@ fn parameters(manifest: &Manifest, results: &[TaskResult]) -> Markup {
         @if keys.len() > 1 {
             figure {
                 h3 { "All parameters side by side" }
-                (charts::parallel(results, &keys))
+                (charts::parallel_coordinates(results, &keys))
                 figcaption {
                     "Each line is a set, from its parameters on the left to its return on the right. The best tenth is "
                     "drawn bold and blue, the worst tenth dashed and orange."
@@ -153,32 +153,32 @@ fn parameters(manifest: &Manifest, results: &[TaskResult]) -> Markup {
     }
 }
 
-fn sets(manifest: &Manifest, results: &[TaskResult]) -> Markup {
+fn sets_section(manifest: &Manifest, results: &[TaskResult]) -> Markup {
     let mut order: Vec<&TaskResult> = results.iter().collect();
     order.sort_by(|a, b| b.figures.total_return().total_cmp(&a.figures.total_return()));
-    let keys = manifest.keys();
+    let keys = manifest.varied_keys();
     let parameter = |value: &String| match value.parse::<f64>() {
-        Ok(number) => HtmlCell::number(value.clone(), number),
-        Err(_) => HtmlCell::text(value.clone()),
+        Ok(number) => HtmlCell::from_number(value.clone(), number),
+        Err(_) => HtmlCell::from_text(value.clone()),
     };
     let rows = order.iter().take(LISTED).map(|result| {
         let figures = &result.figures;
         let drawdown = f64::from(figures.max_drawdown_ppm) / 1e6;
         let mut row: Vec<HtmlCell> = result.parameters.iter().map(|(_, value)| parameter(value)).collect();
         row.extend([
-            HtmlCell::number(percent(figures.total_return()), figures.total_return()),
-            HtmlCell::number(format!("{:.2} %", 100.0 * drawdown), drawdown),
-            HtmlCell::number(figures.trades.to_string(), figures.trades as f64),
-            HtmlCell::number(figures.halts.to_string(), figures.halts as f64),
+            HtmlCell::from_number(signed_percent(figures.total_return()), figures.total_return()),
+            HtmlCell::from_number(format!("{:.2} %", 100.0 * drawdown), drawdown),
+            HtmlCell::from_number(figures.trades.to_string(), figures.trades as f64),
+            HtmlCell::from_number(figures.halts.to_string(), figures.halts as f64),
         ]);
         row
     });
     let is_number = |at: usize| results.iter().all(|result| result.parameters[at].1.parse::<f64>().is_ok());
     let key = |(at, key): (usize, &&str)| {
-        if is_number(at) { HtmlColumn::number(*key) } else { HtmlColumn::text(*key) }
+        if is_number(at) { HtmlColumn::for_numbers(*key) } else { HtmlColumn::for_text(*key) }
     };
     let mut columns: Vec<HtmlColumn> = keys.iter().enumerate().map(key).collect();
-    columns.extend(["Return", "Drawdown", "Trades", "Halts"].map(HtmlColumn::number));
+    columns.extend(["Return", "Drawdown", "Trades", "Halts"].map(HtmlColumn::for_numbers));
     let caption = match results.len() {
         many if many > LISTED => format!("The first {LISTED} of {many} by return; all are in table.csv"),
         _ => "By return".to_owned(),

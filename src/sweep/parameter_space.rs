@@ -34,7 +34,8 @@ impl GridAxis {
     /// Says what is wrong with the text.
     pub fn parse(text: &str) -> Result<Self, String> {
         let (key, list) = key_of(text, "0.1,0.25")?;
-        let values: Vec<String> = split(list).into_iter().map(|value| value.trim().to_owned()).collect();
+        let values: Vec<String> =
+            split_at_commas(list).into_iter().map(|value| value.trim().to_owned()).collect();
         if let Some(twice) = (1..values.len()).find(|&at| values[..at].contains(&values[at])) {
             return Err(format!("{text}: {} is there twice", values[twice]));
         }
@@ -75,7 +76,7 @@ impl RangeAxis {
     }
 
     /// The value that lies `share` of `whole` into the range.
-    fn value(&self, share: i128, whole: i128) -> String {
+    fn value_at_share(&self, share: i128, whole: i128) -> String {
         let units = i128::from(self.high) - i128::from(self.low) + 1;
         let into = i64::try_from(share * units / whole).expect("a share of an i64 range is an i64");
         let value = self.low + into;
@@ -105,7 +106,7 @@ impl Space {
     ///
     /// # Errors
     /// When a key is there twice, draws are asked for without ranges or the reverse, or there are too many sets.
-    pub fn sets(&self) -> Result<Vec<Set>, String> {
+    pub fn parameter_sets(&self) -> Result<Vec<Set>, String> {
         let keys: Vec<&String> = self
             .grids
             .iter()
@@ -124,10 +125,10 @@ impl Space {
         if count.fold(1usize, usize::saturating_mul) > MOST_SETS {
             return Err(format!("more than {MOST_SETS} sets"));
         }
-        let draws = self.drawn();
+        let draws = self.drawn_sets();
         let mut sets: Vec<Set> = Vec::new();
         let mut seen = std::collections::BTreeSet::new();
-        for listed in self.listed() {
+        for listed in self.grid_sets() {
             for drawn in &draws {
                 let set: Set = listed.iter().chain(drawn).cloned().collect();
                 if seen.insert(set.clone()) {
@@ -138,7 +139,7 @@ impl Space {
         Ok(sets)
     }
 
-    fn listed(&self) -> Vec<Set> {
+    fn grid_sets(&self) -> Vec<Set> {
         self.grids.iter().fold(vec![Vec::new()], |sets, grid| {
             let extend = |set: &Set, value: &String| {
                 let mut longer = set.clone();
@@ -149,7 +150,7 @@ impl Space {
         })
     }
 
-    fn drawn(&self) -> Vec<Set> {
+    fn drawn_sets(&self) -> Vec<Set> {
         if self.ranges.is_empty() {
             return vec![Vec::new()];
         }
@@ -157,11 +158,11 @@ impl Space {
         let whole = PARTS * self.draws as i128;
         let mut sets = vec![Vec::new(); self.draws];
         for range in &self.ranges {
-            let strata = strata(self.draws, &mut random);
+            let strata = shuffled_strata(self.draws, &mut random);
             for (set, stratum) in sets.iter_mut().zip(strata) {
                 let within = i128::from(random.random::<u32>());
                 let share = if self.latin { stratum * PARTS + within } else { within * self.draws as i128 };
-                set.push((range.key.clone(), range.value(share, whole)));
+                set.push((range.key.clone(), range.value_at_share(share, whole)));
             }
         }
         sets
@@ -169,7 +170,7 @@ impl Space {
 }
 
 /// 0..count in random order (Fisher and Yates).
-fn strata(count: usize, random: &mut ChaCha8Rng) -> Vec<i128> {
+fn shuffled_strata(count: usize, random: &mut ChaCha8Rng) -> Vec<i128> {
     let mut order: Vec<i128> = (0..).take(count).collect();
     for last in (1..order.len()).rev() {
         order.swap(last, random.random_range(0..=last));
@@ -185,7 +186,7 @@ fn key_of<'a>(text: &'a str, example: &str) -> Result<(String, &'a str), String>
 }
 
 /// A list at its commas, but those within brackets, braces or quotes.
-fn split(list: &str) -> Vec<&str> {
+fn split_at_commas(list: &str) -> Vec<&str> {
     let (mut depth, mut quoted, mut from, mut parts) = (0u32, false, 0, Vec::new());
     for (at, c) in list.char_indices() {
         match c {

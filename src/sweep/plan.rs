@@ -21,7 +21,7 @@ pub struct SweepTask {
 impl SweepTask {
     /// Its parameters as a scenario takes them.
     #[must_use]
-    pub fn overrides(&self) -> Vec<String> {
+    pub fn scenario_overrides(&self) -> Vec<String> {
         self.parameters.iter().map(|(key, value)| format!("{key}={value}")).collect()
     }
 }
@@ -56,7 +56,7 @@ impl Manifest {
 
     /// The keys that vary, in order.
     #[must_use]
-    pub fn keys(&self) -> Vec<&str> {
+    pub fn varied_keys(&self) -> Vec<&str> {
         self.tasks
             .first()
             .map_or_else(Vec::new, |task| task.parameters.iter().map(|(key, _)| &**key).collect())
@@ -66,24 +66,24 @@ impl Manifest {
     ///
     /// # Errors
     /// When there is none, or it cannot be read.
-    pub fn read(folder: &Path) -> Result<Self, SweepError> {
-        let file = Self::file(folder);
+    pub fn read_from_folder(folder: &Path) -> Result<Self, SweepError> {
+        let file = Self::manifest_path(folder);
         let text = std::fs::read(&file).map_err(|error| {
-            SweepError::of(&file, format!("cannot be read: {error}; is this a sweep's folder?"))
+            SweepError::of_file(&file, format!("cannot be read: {error}; is this a sweep's folder?"))
         })?;
-        serde_json::from_slice(&text).map_err(|error| SweepError::of(&file, error.to_string()))
+        serde_json::from_slice(&text).map_err(|error| SweepError::of_file(&file, error.to_string()))
     }
 
     /// Writes it into a sweep's folder, unless it is there.
     ///
     /// # Errors
     /// When it cannot be written.
-    pub fn write(&self, folder: &Path) -> Result<(), SweepError> {
+    pub fn write_to_folder(&self, folder: &Path) -> Result<(), SweepError> {
         let text = serde_json::to_string_pretty(self).expect("a manifest is plain data") + "\n";
-        result::create(&Self::file(folder), text.as_bytes())
+        result::create_if_absent(&Self::manifest_path(folder), text.as_bytes())
     }
 
-    fn file(folder: &Path) -> PathBuf {
+    fn manifest_path(folder: &Path) -> PathBuf {
         folder.join("manifest.json")
     }
 }
@@ -114,7 +114,7 @@ impl Shard {
 
     /// Whether the task of a number belongs to it.
     #[must_use]
-    pub const fn holds(self, number: usize) -> bool {
+    pub const fn contains_task(self, number: usize) -> bool {
         number % self.of == self.index
     }
 }

@@ -114,7 +114,7 @@ impl TaskResult {
 
 /// The file of a task's result.
 #[must_use]
-pub fn file(folder: &Path, id: &str) -> PathBuf {
+pub fn result_path(folder: &Path, id: &str) -> PathBuf {
     folder.join("tasks").join(format!("{id}.json"))
 }
 
@@ -122,14 +122,14 @@ pub fn file(folder: &Path, id: &str) -> PathBuf {
 ///
 /// # Errors
 /// When it is there and cannot be read.
-pub fn read(folder: &Path, id: &str) -> Result<Option<TaskResult>, SweepError> {
-    let file = file(folder, id);
+pub fn read_result(folder: &Path, id: &str) -> Result<Option<TaskResult>, SweepError> {
+    let file = result_path(folder, id);
     let text = match fs::read(&file) {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
-        other => other.map_err(|error| SweepError::of(&file, format!("cannot be read: {error}")))?,
+        other => other.map_err(|error| SweepError::of_file(&file, format!("cannot be read: {error}")))?,
     };
     let broken =
-        |problem: String| SweepError::of(&file, format!("{problem}; remove it and run its task again"));
+        |problem: String| SweepError::of_file(&file, format!("{problem}; remove it and run its task again"));
     let result: TaskResult = serde_json::from_slice(&text).map_err(|error| broken(error.to_string()))?;
     if result.id == id { Ok(Some(result)) } else { Err(broken(format!("holds task {}", result.id))) }
 }
@@ -138,44 +138,44 @@ pub fn read(folder: &Path, id: &str) -> Result<Option<TaskResult>, SweepError> {
 ///
 /// # Errors
 /// When it cannot be written.
-pub fn write(folder: &Path, result: &TaskResult) -> Result<(), SweepError> {
+pub fn write_result(folder: &Path, result: &TaskResult) -> Result<(), SweepError> {
     let text = serde_json::to_string(result).expect("results are plain data") + "\n";
-    create(&file(folder, &result.id), text.as_bytes())
+    create_if_absent(&result_path(folder, &result.id), text.as_bytes())
 }
 
 /// Copies a task's result from another folder, unless it is there. Nothing is done where the other has none.
 ///
 /// # Errors
 /// When it cannot be read or written.
-pub fn copy(from: &Path, to: &Path, id: &str) -> Result<(), SweepError> {
-    if read(from, id)?.is_none() {
+pub fn copy_result(from: &Path, to: &Path, id: &str) -> Result<(), SweepError> {
+    if read_result(from, id)?.is_none() {
         return Ok(());
     }
-    let source = file(from, id);
+    let source = result_path(from, id);
     // As bytes: a number that is read and written again may lose its last digit.
-    let content =
-        fs::read(&source).map_err(|error| SweepError::of(&source, format!("cannot be read: {error}")))?;
-    create(&file(to, id), &content)
+    let content = fs::read(&source)
+        .map_err(|error| SweepError::of_file(&source, format!("cannot be read: {error}")))?;
+    create_if_absent(&result_path(to, id), &content)
 }
 
 /// Creates a file if there is none of its name, whole or not at all.
 ///
 /// # Errors
 /// When it cannot be written.
-pub fn create(file: &Path, content: &[u8]) -> Result<(), SweepError> {
-    if file.exists() { Ok(()) } else { replace(file, content) }
+pub fn create_if_absent(file: &Path, content: &[u8]) -> Result<(), SweepError> {
+    if file.exists() { Ok(()) } else { replace_file(file, content) }
 }
 
 /// Puts a file in place, whole or not at all.
 ///
 /// # Errors
 /// When it cannot be written.
-pub fn replace(file: &Path, content: &[u8]) -> Result<(), SweepError> {
+pub fn replace_file(file: &Path, content: &[u8]) -> Result<(), SweepError> {
     if let Some(folder) = file.parent() {
         fs::create_dir_all(folder)
-            .map_err(|error| SweepError::of(folder, format!("cannot be created: {error}")))?;
+            .map_err(|error| SweepError::of_file(folder, format!("cannot be created: {error}")))?;
     }
     let put =
         |partial: &Path| fs::write(partial, content).map_err(|error| DataError::of_file(partial, error));
-    durable::replace(file, put).map_err(|error| SweepError::of(file, error.problem))
+    durable::replace_file_atomically(file, put).map_err(|error| SweepError::of_file(file, error.problem))
 }

@@ -31,26 +31,26 @@ pub fn lanes_a_pass(markets: usize) -> usize {
 ///
 /// # Errors
 /// What the feed or an engine reports.
-pub fn pass(
+pub fn run_pass(
     feed: HistoricalFeed,
     lanes: Vec<Lane>,
     threads: usize,
     mut watch: impl FnMut(u64),
 ) -> Result<(Vec<Lane>, SeenState), EngineError> {
-    let mut intervals: Vec<Span> = lanes.iter().map(Lane::interval).collect();
+    let mut intervals: Vec<Span> = lanes.iter().map(Lane::scan_interval).collect();
     intervals.sort_unstable();
     intervals.dedup();
     let markets = feed.markets().len();
     let mut batches = Batches::new(feed, markets, intervals)?;
     let mut seen = SeenState { inputs: 0, first_day: 0, last_day: 0 };
     let finished = thread::scope(|scope| {
-        let workers = deal(lanes, threads).into_iter().map(|lanes| {
+        let workers = distribute_lanes(lanes, threads).into_iter().map(|lanes| {
             let (sender, receiver) = sync_channel(AHEAD);
-            (sender, scope.spawn(move || work(lanes, &receiver)))
+            (sender, scope.spawn(move || run_worker(lanes, &receiver)))
         });
         let (senders, workers): (Vec<SyncSender<Arc<InputBatch>>>, Vec<_>) = workers.unzip();
         let mut read = || -> Result<(), EngineError> {
-            while let Some(batch) = batches.read()? {
+            while let Some(batch) = batches.next_batch()? {
                 if seen.inputs == 0 {
                     seen.first_day = batch.inputs[0].at.utc_day();
                 }
@@ -82,7 +82,7 @@ pub fn pass(
 }
 
 /// The lanes of each worker, none without any.
-fn deal(lanes: Vec<Lane>, threads: usize) -> Vec<Vec<Lane>> {
+fn distribute_lanes(lanes: Vec<Lane>, threads: usize) -> Vec<Vec<Lane>> {
     let workers = threads.clamp(1, lanes.len().max(1));
     let mut hands: Vec<Vec<Lane>> = (0..workers).map(|_| Vec::new()).collect();
     for (at, lane) in lanes.into_iter().enumerate() {
@@ -91,9 +91,9 @@ fn deal(lanes: Vec<Lane>, threads: usize) -> Vec<Vec<Lane>> {
     hands
 }
 
-fn work(mut lanes: Vec<Lane>, batches: &Receiver<Arc<InputBatch>>) -> Result<Vec<Lane>, EngineError> {
+fn run_worker(mut lanes: Vec<Lane>, batches: &Receiver<Arc<InputBatch>>) -> Result<Vec<Lane>, EngineError> {
     while let Ok(batch) = batches.recv() {
-        lanes.iter_mut().try_for_each(|lane| lane.step(&batch))?;
+        lanes.iter_mut().try_for_each(|lane| lane.step_batch(&batch))?;
     }
     Ok(lanes)
 }

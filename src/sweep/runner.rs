@@ -11,8 +11,8 @@ use crate::engine::{Engine, EngineError, Journal, JournalError};
 use crate::event::{Input, Stamped};
 use crate::journal::encode::Encoder;
 use crate::report::RunTally;
-use crate::report::stats::scores::{brier, log_loss};
-use crate::report::summary::number;
+use crate::report::stats::scores::{brier_score, log_loss};
+use crate::report::summary::evidence_to_f64;
 use crate::scenario::Scenario;
 use crate::sim::SimExchange;
 
@@ -44,7 +44,7 @@ struct Notes {
 }
 
 impl Notes {
-    fn trade(&mut self, trade: &Trade) {
+    fn add_trade(&mut self, trade: &Trade) {
         let market = &self.markets[trade.market.index()];
         let (opened, closed) = (trade.opened_at.nanos(), trade.closed_at.nanos());
         let event = self.events.entry(market.event.0).or_insert_with(|| EventResult {
@@ -75,14 +75,14 @@ impl Journal for Notes {
                 self.equity.push((day, before));
             }
         }
-        self.tally.observe(out);
+        self.tally.count_records(out);
         for record in &out.records {
             match record {
-                Record::Trade(trade) => self.trade(trade),
+                Record::Trade(trade) => self.add_trade(trade),
                 Record::Equity(point) => self.noted = point.equity.micros(),
                 _ => {}
             }
-            self.encoder.encode(record, |_, _| Ok::<(), JournalError>(()))?;
+            self.encoder.encode_record(record, |_, _| Ok::<(), JournalError>(()))?;
         }
         Ok(())
     }
@@ -123,7 +123,7 @@ impl Lane {
 
     /// Returns the interval between the desk's scans, for which a batch has a filter of rows.
     #[must_use]
-    pub const fn interval(&self) -> Span {
+    pub const fn scan_interval(&self) -> Span {
         self.interval
     }
 
@@ -131,13 +131,13 @@ impl Lane {
     ///
     /// # Errors
     /// What the engine reports.
-    pub fn step(&mut self, batch: &InputBatch) -> Result<(), EngineError> {
-        let filter = batch.filter(self.interval);
+    pub fn step_batch(&mut self, batch: &InputBatch) -> Result<(), EngineError> {
+        let filter = batch.filter_for_interval(self.interval);
         for (index, stretch) in filter.stretches.iter().enumerate() {
             // Orders are sent at scans, so which markets matter is settled once the scans before are over.
             self.engine.run_until(Some(stretch.after), |_, _| {})?;
-            self.choose(batch, filter.needed(stretch), stretch);
-            self.tell(batch, stretch)?;
+            self.mark_needed_rows(batch, filter.needed_rows(stretch), stretch);
+            self.feed_marked_rows(batch, stretch)?;
             if batch.is_last && index + 1 == filter.stretches.len() {
                 self.engine.session.feed.is_over = true;
                 self.engine.run(|_, _| {})?;
@@ -150,7 +150,7 @@ impl Lane {
 
     /// Marks the rows all need, and those of the markets this desk is in. A bit a row puts them in order, each
     /// once, far faster than sorting does.
-    fn choose(&mut self, batch: &InputBatch, needed: &[u32], stretch: &ScanWindow) {
+    fn mark_needed_rows(&mut self, batch: &InputBatch, needed: &[u32], stretch: &ScanWindow) {
         let desk = &self.engine.desk;
         let first = stretch.rows.start;
         let mark = |bits: &mut Vec<u64>, rows: &[u32]| {
@@ -164,15 +164,15 @@ impl Lane {
         }
         mark(&mut self.told, needed);
         for open in desk.execution().iter() {
-            mark(&mut self.told, batch.quotes(open.order.market, &stretch.rows));
+            mark(&mut self.told, batch.quote_rows(open.order.market, &stretch.rows));
         }
         for (market, _) in desk.positions().iter() {
-            mark(&mut self.glanced, batch.quotes(market, &stretch.rows));
+            mark(&mut self.glanced, batch.quote_rows(market, &stretch.rows));
         }
     }
 
     /// Tells the desk the chosen rows of a stretch.
-    fn tell(&mut self, batch: &InputBatch, stretch: &ScanWindow) -> Result<(), EngineError> {
+    fn feed_marked_rows(&mut self, batch: &InputBatch, stretch: &ScanWindow) -> Result<(), EngineError> {
         let mut is_idle = self.engine.desk.execution().is_idle();
         let words = self.told.iter().zip(&self.glanced);
         for (first, (&told, &glanced)) in (stretch.rows.start..).step_by(64).zip(words) {
@@ -183,7 +183,7 @@ impl Lane {
                 left &= left - 1;
                 if told >> bit & 1 == 1 {
                     self.inputs += 1;
-                    self.engine.tell(&batch.inputs[row as usize])?;
+                    self.engine.inject_input(&batch.inputs[row as usize])?;
                     is_idle = self.engine.desk.execution().is_idle();
                 } else if let Some((market, twice_mid)) = batch.two_sided(row) {
                     if !is_idle {
@@ -200,12 +200,13 @@ impl Lane {
 
     /// What came of it. `inputs` are all the feed had, on the days `first..=last`.
     #[must_use]
-    pub fn finish(self, task: &super::plan::SweepTask, seen: SeenState) -> TaskResult {
+    pub fn into_result(self, task: &super::plan::SweepTask, seen: SeenState) -> TaskResult {
         let Engine { desk, journal, .. } = self.engine;
         let (tally, counts) = (&journal.tally, desk.counts());
-        let forecasts = tally.pooled();
+        let forecasts = tally.pooled_forecasts();
         let equity = desk.equity_point().equity.micros();
-        let evidence = desk.risk().switches().iter().map(|switch| number(switch.evidence_for()));
+        let evidence =
+            desk.risk().kill_switches().iter().map(|switch| evidence_to_f64(switch.evidence_for()));
         let figures = Figures {
             bankroll_micros: self.bankroll,
             final_equity_micros: equity,
@@ -213,18 +214,18 @@ impl Lane {
             trades: tally.trades,
             wins: tally.wins,
             open_positions: desk.positions().iter().count() as u64,
-            max_drawdown_ppm: desk.risk().equity.deepest().ppm(),
-            max_exposure_micros: desk.risk().exposure.highest().micros(),
+            max_drawdown_ppm: desk.risk().equity.deepest_drawdown().ppm(),
+            max_exposure_micros: desk.risk().exposure.highest_total().micros(),
             inputs: seen.inputs + counts.inputs - self.inputs,
             evaluations: counts.evaluations,
             opportunities: counts.opportunities,
             orders: tally.orders,
             fills: tally.fills,
-            refusals: tally.refusals().map(|(_, count)| count).sum(),
+            refusals: tally.refusal_counts().map(|(_, count)| count).sum(),
             halts: tally.halts,
-            brier: brier(&forecasts.model()),
-            brier_market: brier(&forecasts.market()),
-            log_loss: log_loss(&forecasts.model()),
+            brier: brier_score(&forecasts.model_forecasts()),
+            brier_market: brier_score(&forecasts.market_forecasts()),
+            log_loss: log_loss(&forecasts.model_forecasts()),
             evidence_for: evidence.fold(0.0, f64::max),
             digest: journal.encoder.digest(),
         };

@@ -3,19 +3,19 @@
 use std::path::Path;
 
 use crate::dataset::DataError;
-use crate::dataset::write::table::{TableColumn, write};
+use crate::dataset::write::table::{TableColumn, write_table};
 
 use super::result::{Figures, TaskResult};
 
 /// The table's columns with their names: parameters first, as written where one is no number.
 #[must_use]
-pub fn columns(results: &[TaskResult], keys: &[&str]) -> Vec<(String, TableColumn)> {
-    let mut columns = vec![("task".to_owned(), text(results.iter().map(|result| &*result.id)))];
+pub fn result_columns(results: &[TaskResult], keys: &[&str]) -> Vec<(String, TableColumn)> {
+    let mut columns = vec![("task".to_owned(), text_column(results.iter().map(|result| &*result.id)))];
     for (at, key) in keys.iter().enumerate() {
         let values = || results.iter().map(|result| &*result.parameters[at].1);
         let numbers: Option<Vec<Option<f64>>> =
             values().map(|value| value.parse().ok().filter(|x: &f64| x.is_finite()).map(Some)).collect();
-        columns.push(((*key).to_owned(), numbers.map_or_else(|| text(values()), TableColumn::Real)));
+        columns.push(((*key).to_owned(), numbers.map_or_else(|| text_column(values()), TableColumn::Real)));
     }
     let dollars = |micros: i64| Some(micros as f64 / 1e6);
     let mut real = |name: &str, value: &dyn Fn(&Figures) -> Option<f64>| {
@@ -45,22 +45,22 @@ pub fn columns(results: &[TaskResult], keys: &[&str]) -> Vec<(String, TableColum
     count("fills", &|one| one.fills);
     count("refusals", &|one| one.refusals);
     count("halts", &|one| one.halts);
-    columns.push(("digest".to_owned(), text(results.iter().map(|result| &*result.figures.digest))));
+    columns.push(("digest".to_owned(), text_column(results.iter().map(|result| &*result.figures.digest))));
     columns
 }
 
-fn text<'a>(values: impl Iterator<Item = &'a str>) -> TableColumn {
+fn text_column<'a>(values: impl Iterator<Item = &'a str>) -> TableColumn {
     TableColumn::Text(values.map(ToOwned::to_owned).collect())
 }
 
 /// Returns the table as CSV in UTF-8, with the column names in the first line.
 #[must_use]
-pub fn csv(columns: &[(String, TableColumn)]) -> Vec<u8> {
+pub fn to_csv(columns: &[(String, TableColumn)]) -> Vec<u8> {
     let mut writer = csv::Writer::from_writer(Vec::new());
     writer.write_record(columns.iter().map(|(name, _)| name)).expect("memory takes everything");
     let rows = columns.first().map_or(0, |(_, column)| column.len());
     for row in 0..rows {
-        let cells = columns.iter().map(|(_, column)| column.cell(row));
+        let cells = columns.iter().map(|(_, column)| column.cell_text(row));
         writer.write_record(cells).expect("memory takes everything");
     }
     writer.into_inner().expect("memory takes everything")
@@ -70,6 +70,6 @@ pub fn csv(columns: &[(String, TableColumn)]) -> Vec<u8> {
 ///
 /// # Errors
 /// When it cannot be written.
-pub fn parquet(file: &Path, columns: &[(String, TableColumn)]) -> Result<(), DataError> {
-    write(file, columns)
+pub fn write_parquet(file: &Path, columns: &[(String, TableColumn)]) -> Result<(), DataError> {
+    write_table(file, columns)
 }

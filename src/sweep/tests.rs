@@ -17,7 +17,7 @@ fn ranges(texts: &[&str]) -> Vec<RangeAxis> {
 #[test]
 fn a_grid_is_every_combination_and_commas_may_be_within_values() {
     let grids = ["a=1,2", "b=[1,2],\"x,y\""].map(|text| GridAxis::parse(text).unwrap());
-    let sets = Space { grids: grids.to_vec(), ..Space::default() }.sets().unwrap();
+    let sets = Space { grids: grids.to_vec(), ..Space::default() }.parameter_sets().unwrap();
     let values: Vec<Vec<&str>> =
         sets.iter().map(|set| set.iter().map(|(_, value)| value.as_str()).collect()).collect();
     assert_eq!(values, [["1", "[1,2]"], ["1", "\"x,y\""], ["2", "[1,2]"], ["2", "\"x,y\""]]);
@@ -27,20 +27,20 @@ fn a_grid_is_every_combination_and_commas_may_be_within_values() {
 fn a_latin_hypercube_has_one_draw_in_every_part_of_every_range() {
     let ranges = ranges(&["a=0..99", "b=0.0..0.9999"]);
     let space = Space { ranges, draws: 10, latin: true, seed: 3, ..Space::default() };
-    let sets = space.sets().unwrap();
+    let sets = space.parameter_sets().unwrap();
     // Ten parts: 0-9, 10-19, … of the first; 0.0000-0.0999, … of the second.
     let tenth_of_a: BTreeSet<u32> = sets.iter().map(|set| set[0].1.parse::<u32>().unwrap() / 10).collect();
     let tenth_of_b: BTreeSet<char> = sets.iter().map(|set| set[1].1.chars().nth(2).unwrap()).collect();
     assert_eq!((sets.len(), tenth_of_a.len(), tenth_of_b.len()), (10, 10, 10));
-    assert_eq!(sets, space.sets().unwrap(), "the same seed draws the same");
-    assert_ne!(sets, Space { seed: 4, ..space.clone() }.sets().unwrap());
-    assert_ne!(sets, Space { latin: false, ..space }.sets().unwrap());
+    assert_eq!(sets, space.parameter_sets().unwrap(), "the same seed draws the same");
+    assert_ne!(sets, Space { seed: 4, ..space.clone() }.parameter_sets().unwrap());
+    assert_ne!(sets, Space { latin: false, ..space }.parameter_sets().unwrap());
 }
 
 #[test]
 fn random_draws_reach_both_ends_and_nothing_beyond() {
     let space = Space { ranges: ranges(&["a=-1..2"]), draws: 200, seed: 1, ..Space::default() };
-    let sets = space.sets().unwrap();
+    let sets = space.parameter_sets().unwrap();
     let seen: BTreeSet<&str> = sets.iter().map(|set| set[0].1.as_str()).collect();
     // Equal sets are one.
     assert_eq!((sets.len(), seen), (4, BTreeSet::from(["-1", "0", "1", "2"])));
@@ -50,7 +50,7 @@ fn random_draws_reach_both_ends_and_nothing_beyond() {
 fn shards_hold_every_task_once() {
     let shards: Vec<Shard> = ["1/3", "2/3", "3/3"].map(|text| Shard::parse(text).unwrap()).to_vec();
     for number in 0..10 {
-        assert_eq!(shards.iter().filter(|shard| shard.holds(number)).count(), 1);
+        assert_eq!(shards.iter().filter(|shard| shard.contains_task(number)).count(), 1);
     }
     for wrong in ["0/3", "4/3", "3", "a/b", "1/0", ""] {
         assert!(Shard::parse(wrong).is_err(), "{wrong}");
@@ -96,13 +96,13 @@ fn between_scans_the_last_quote_is_enough() {
     ];
     let minute = Span::parse("60s").unwrap();
     let mut batches = Batches::new(List(inputs), 3, vec![Span::ZERO, minute]).unwrap();
-    let batch = batches.read().unwrap().unwrap();
-    let filter = batch.filter(minute);
-    let needed: Vec<&[u32]> = filter.stretches.iter().map(|stretch| filter.needed(stretch)).collect();
+    let batch = batches.next_batch().unwrap().unwrap();
+    let filter = batch.filter_for_interval(minute);
+    let needed: Vec<&[u32]> = filter.stretches.iter().map(|stretch| filter.needed_rows(stretch)).collect();
     assert_eq!(needed, [&[0, 2, 3, 4, 5, 6][..], &[8]]);
-    assert_eq!(batch.quotes(MarketId(0), &filter.stretches[0].rows), [0, 1, 4]);
-    assert_eq!(batch.quotes(MarketId(0), &filter.stretches[1].rows), [7, 8]);
-    let all = batch.filter(Span::ZERO);
-    assert_eq!(all.needed(&all.stretches[0]), (0..9).collect::<Vec<u32>>());
-    assert!(batch.is_last && batches.read().unwrap().is_none());
+    assert_eq!(batch.quote_rows(MarketId(0), &filter.stretches[0].rows), [0, 1, 4]);
+    assert_eq!(batch.quote_rows(MarketId(0), &filter.stretches[1].rows), [7, 8]);
+    let all = batch.filter_for_interval(Span::ZERO);
+    assert_eq!(all.needed_rows(&all.stretches[0]), (0..9).collect::<Vec<u32>>());
+    assert!(batch.is_last && batches.next_batch().unwrap().is_none());
 }

@@ -39,16 +39,17 @@ impl World {
         let history = world.path("history");
         fs::create_dir_all(history.join("snapshots")).unwrap();
         let mut walk = Walk::new(settings(160_000));
-        let markets: Vec<Market> = (0..settings(0).markets).map(|number| walk.market(number)).collect();
+        let markets: Vec<Market> =
+            (0..settings(0).markets).map(|number| walk.market_by_number(number)).collect();
         let part = |series: u32| history.join(format!("snapshots/part-{series}.parquet"));
         let mut parts: Vec<_> = (0..SERIES).map(|n| SnapshotWriter::create(&part(n)).unwrap()).collect();
         for (at, number, quote) in walk.by_ref() {
             let market = &markets[number as usize];
             let part = &mut parts[market.series.index()];
-            part.write(&SnapshotRow { at, ticker: &market.ticker, quote }).unwrap();
+            part.write_row(&SnapshotRow { at, ticker: &market.ticker, quote }).unwrap();
         }
         parts.into_iter().for_each(|part| part.finish().unwrap());
-        let end = Settlement { at: walk.close() + Span::HOUR, value: Price::ONE };
+        let end = Settlement { at: walk.close_time() + Span::HOUR, value: Price::ONE };
         let rows: Vec<_> = markets.into_iter().map(|market| (market, Some(end))).collect();
         write_markets(&history.join("markets.parquet"), &rows, false).unwrap();
         let fees =

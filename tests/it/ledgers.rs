@@ -43,7 +43,7 @@ fn open(file: &Path) -> OpenedLedger {
         .unwrap();
     let scenario = Scenario::parse(&in_force, &[], Path::new("")).unwrap();
     let opening = LedgerOpening { file, mode: "live", environment: "sandbox", run_id: "unused" };
-    opening.open(scenario).unwrap()
+    opening.open_ledger(scenario).unwrap()
 }
 
 fn held(desk: &Desk) -> usize {
@@ -54,7 +54,7 @@ fn held(desk: &Desk) -> usize {
 fn settle_all(opened: OpenedLedger) -> (Desk, Timestamp) {
     let OpenedLedger { desk, seq, logger, .. } = opened;
     let at = desk.now() + protogen::domain::Span::DAY;
-    let paid = desk.books().iter().filter(|book| book.settled.is_none()).map(|book| {
+    let paid = desk.market_states().iter().filter(|book| book.settled.is_none()).map(|book| {
         let settled = MarketEvent::Settled { market: book.market.id, value: Price::ZERO };
         Stamped { at, value: Input::Market(settled) }
     });
@@ -63,7 +63,7 @@ fn settle_all(opened: OpenedLedger) -> (Desk, Timestamp) {
     engine.seq = seq;
     engine.run(|_, _| ()).unwrap();
     let equity = engine.desk.equity_point().equity;
-    engine.journal.close(None, equity).unwrap();
+    engine.journal.write_run_summary(None, equity).unwrap();
     (engine.desk, at)
 }
 
@@ -100,7 +100,11 @@ fn every_ledger_is_gone_on_with() {
         assert_eq!(held(&desk), 0, "{name}");
         assert_eq!(replay(&file, &[]), (0, String::new()), "{name}");
         let again = open(&file);
-        assert_eq!((again.desk.now(), again.desk.ledger().cash()), (at, desk.ledger().cash()), "{name}");
+        assert_eq!(
+            (again.desk.now(), again.desk.cash_ledger().total_cash()),
+            (at, desk.cash_ledger().total_cash()),
+            "{name}"
+        );
     }
 }
 
@@ -109,7 +113,7 @@ fn positions_and_resting_orders_are_those_it_was_left_with() {
     let (_folder, file) = copied("0.1.0_open_positions_and_orders.sqlite");
     let desk = open(&file).desk;
     let signed = desk.positions().iter().map(|(market, held)| {
-        let ticker = desk.books().get(market).unwrap().market.ticker.to_string();
+        let ticker = desk.market_states().get(market).unwrap().market.ticker.to_string();
         let contracts = held.contracts.hundredths();
         (ticker, if held.side == Side::Yes { contracts } else { -contracts })
     });
@@ -118,7 +122,7 @@ fn positions_and_resting_orders_are_those_it_was_left_with() {
     // Worked out from fills and payouts alone.
     let books = books(&file);
     assert_eq!(
-        (json!(signed), json!(desk.ledger().cash().micros())),
+        (json!(signed), json!(desk.cash_ledger().total_cash().micros())),
         (books["positions"].clone(), books["cash"].clone())
     );
     let resting: Vec<u64> = desk.execution().iter().map(|open| open.order.id.0).collect();
@@ -132,10 +136,10 @@ fn positions_and_resting_orders_are_those_it_was_left_with() {
 fn a_fee_that_was_booked_stays_booked_and_halts_what_it_halted() {
     let (_folder, file) = copied("0.1.0_fee_times_a_million.sqlite");
     let desk = open(&file).desk;
-    assert!(desk.ledger().cash() < Money::ZERO && desk.risk().halted_itself());
+    assert!(desk.cash_ledger().total_cash() < Money::ZERO && desk.risk().halted_itself());
     let (_folder, file) = copied("0.1.0_fee_minus_a_thousand.sqlite");
     let desk = open(&file).desk;
     // $10,000 less what three purchases cost, and the thousand.
-    assert_eq!(desk.ledger().cash().micros(), books(&file)["cash"]);
-    assert!(desk.ledger().cash() > Money::parse("10900").unwrap());
+    assert_eq!(desk.cash_ledger().total_cash().micros(), books(&file)["cash"]);
+    assert!(desk.cash_ledger().total_cash() > Money::parse("10900").unwrap());
 }

@@ -87,10 +87,10 @@ impl Sandbox {
     pub fn account(&self) -> Value {
         let account = self.rest(|rest| async move {
             // With faults this may go wrong, too.
-            let mut account = ExchangeAccount::read(&rest).await;
+            let mut account = ExchangeAccount::read_from_exchange(&rest).await;
             for _ in 0..10 {
                 if account.is_err() {
-                    account = ExchangeAccount::read(&rest).await;
+                    account = ExchangeAccount::read_from_exchange(&rest).await;
                 }
             }
             account.unwrap()

@@ -52,7 +52,7 @@ struct Until(&'static str, &'static str);
 
 fn load(Until(name, end): Until) -> Scenario {
     let overrides = ["simulation.latency=0s".to_owned(), format!("scenario.end={end}")];
-    let mut scenario = Scenario::load(&PathBuf::from(scenario(name)), &overrides).unwrap();
+    let mut scenario = Scenario::load_file(&PathBuf::from(scenario(name)), &overrides).unwrap();
     scenario.ignore_halts(true);
     scenario
 }

@@ -28,7 +28,7 @@ fn write_parts(folder: &Path, parts: u32) {
         if let Input::Market(MarketEvent::Quote { market, quote }) = input.value {
             let ticker = &markets[market.index()].ticker;
             let row = SnapshotRow { at: input.at, ticker, quote };
-            writers[(market.0 % parts) as usize].write(&row).unwrap();
+            writers[(market.0 % parts) as usize].write_row(&row).unwrap();
         }
     }
     writers.into_iter().for_each(|writer| writer.finish().unwrap());

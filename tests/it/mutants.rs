@@ -51,8 +51,8 @@ const MUTANTS: &[Mutant] = &[
     Mutant {
         what: "evidence counted upside down",
         file: "desk/risk/kill_switch.rs",
-        from: "self.against = self.against.times(market_said, model_said);",
-        to: "self.against = self.against.times(model_said, market_said);",
+        from: "self.against = self.against.multiply_by_ratio(market_said, model_said);",
+        to: "self.against = self.against.multiply_by_ratio(model_said, market_said);",
     },
     Mutant {
         what: "a halted strategy goes on",

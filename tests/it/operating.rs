@@ -98,7 +98,7 @@ fn a_ledger_tells_how_its_desk_does() {
     let status = home.json(&["status"]);
     assert_eq!((&status["running"], &status["health"]["equity"]), (&json!(false), &json!(9_812.5)));
     assert!(status["heartbeat_age_s"].as_f64().unwrap() > 0.0);
-    let lock = LedgerLock::take(&ledger).unwrap();
+    let lock = LedgerLock::acquire_lock(&ledger).unwrap();
     let (_, text, _) = home.run(&["status"]);
     for part in [
         &format!("running as process {}", std::process::id()),
@@ -133,7 +133,8 @@ fn requests_are_left_and_the_owner_is_told_who_takes_them() {
     assert_eq!(read_stop(&ledger).as_deref(), Some("storm"));
     let lifted = home.json(&["resume", "--trading", "--reason", "over"]);
     assert!(lifted["stop_removed"] == true && read_stop(&ledger).is_none(), "{lifted}");
-    let requests: Vec<_> = Inbox::new(&ledger).take().into_iter().map(|found| found.unwrap().1).collect();
+    let requests: Vec<_> =
+        Inbox::new(&ledger).read_requests().into_iter().map(|found| found.unwrap().1).collect();
     let [Request::Resume { strategy: Some(_), .. }, Request::Reload { scenario: Some(path) }, last] =
         &*requests
     else {
@@ -147,17 +148,17 @@ fn requests_are_left_and_the_owner_is_told_who_takes_them() {
 fn a_running_desk_takes_a_halt_at_once() {
     let home = Home::new();
     let ledger = home.ledger();
-    let _lock = LedgerLock::take(&ledger).unwrap();
+    let _lock = LedgerLock::acquire_lock(&ledger).unwrap();
     let command = home.command(&["halt", "--json"]).stdout(Stdio::piped()).spawn().unwrap();
     let inbox = Inbox::new(&ledger);
     let (path, request) = loop {
-        if let Some(found) = inbox.take().pop() {
+        if let Some(found) = inbox.read_requests().pop() {
             break found.unwrap();
         }
         std::thread::yield_now();
     };
     assert_eq!(request, Request::Halt { reason: "halted by the owner".into() });
-    inbox.done(&path).unwrap();
+    inbox.remove_request(&path).unwrap();
     let told: Value = serde_json::from_slice(&command.wait_with_output().unwrap().stdout).unwrap();
     assert_eq!(told["posted"][0]["taken"], true);
 }

@@ -20,7 +20,9 @@ use protogen::kalshi::auth::Credentials;
 use protogen::kalshi::environment::Environment;
 use protogen::live::runner;
 use protogen::live::runner::{Hooks, LiveSettings};
-use protogen::sandbox::{Faults, Keys, SandboxExchange, SandboxSettings, ServeSettings, Speed, serve};
+use protogen::sandbox::{
+    Faults, Keys, SandboxExchange, SandboxSettings, ServeSettings, Speed, serve_exchange,
+};
 use protogen::scenario::Scenario;
 use protogen::sim::{LatencyModel, SimExchange};
 
@@ -72,11 +74,11 @@ impl Journal for Deeds {
 }
 
 impl Hooks for Deeds {
-    fn observe(&mut self, input: &Stamped<Input>, out: &Output) {
+    fn observe_step(&mut self, input: &Stamped<Input>, out: &Output) {
         self.note(&input.value, out);
     }
 
-    fn note(&mut self) -> Option<(&'static str, String)> {
+    fn next_ledger_note(&mut self) -> Option<(&'static str, String)> {
         None
     }
 }
@@ -88,7 +90,7 @@ pub fn scenario(start: &str, end: &str) -> Scenario {
         format!("scenario.end={end}"),
         "simulation.latency=0s".to_owned(),
     ];
-    Scenario::load(&root().join("scenarios/fomc.toml"), &overrides).unwrap()
+    Scenario::load_file(&root().join("scenarios/fomc.toml"), &overrides).unwrap()
 }
 
 fn history(scenario: &Scenario, facts: &[std::path::PathBuf]) -> HistoricalFeed {
@@ -100,7 +102,7 @@ fn history(scenario: &Scenario, facts: &[std::path::PathBuf]) -> HistoricalFeed 
         half_spread: scenario.half_spread,
         lenient: false,
     };
-    HistoricalFeed::open(&settings, |market| scenario.desk.scanner.covers(market)).unwrap()
+    HistoricalFeed::open(&settings, |market| scenario.desk.scanner.covers_market(market)).unwrap()
 }
 
 /// A backtest of it.
@@ -122,7 +124,7 @@ fn live_with(scenario: Scenario, folder: &Path, faults: Faults) -> (Vec<String>,
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
     let mut keys = Keys::default();
     let key_file = folder.join("key.pem");
-    let key_id = keys.generate(&key_file).unwrap();
+    let key_id = keys.generate_key_file(&key_file).unwrap();
     let mut sim = scenario.sim;
     sim.latency = LatencyModel::Fixed(Span::ZERO);
     let settings = SandboxSettings { sim, bankroll: scenario.desk.bankroll };
@@ -130,8 +132,8 @@ fn live_with(scenario: Scenario, folder: &Path, faults: Faults) -> (Vec<String>,
     let listener = runtime.block_on(tokio::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0))).unwrap();
     let port = listener.local_addr().unwrap().port();
     let serving = ServeSettings { speed: Speed::Max, start: None, faults, tier: None };
-    runtime.spawn(serve(listener, exchange, keys, serving, std::future::pending()));
-    let facts = scenario.facts.iter().flat_map(|file| facts::read(file).unwrap());
+    runtime.spawn(serve_exchange(listener, exchange, keys, serving, std::future::pending()));
+    let facts = scenario.facts.iter().flat_map(|file| facts::read_facts(file).unwrap());
     let end = scenario.end.unwrap();
     let settings = LiveSettings {
         facts: facts.filter(|(at, _)| *at <= end).collect(),
@@ -147,7 +149,8 @@ fn live_with(scenario: Scenario, folder: &Path, faults: Faults) -> (Vec<String>,
         scenario,
     };
     let mut deeds = Deeds::default();
-    let ended = runner::run(settings, &runtime, &mut deeds, &mut |_: Timestamp, _: &Desk| (), |_| ());
+    let ended =
+        runner::run_live_desk(settings, &runtime, &mut deeds, &mut |_: Timestamp, _: &Desk| (), |_| ());
     (deeds.lines, ended.unwrap().equity)
 }
 

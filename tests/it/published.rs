@@ -17,9 +17,9 @@ use crate::support::root;
 
 /// Upper bound of the target range after each scheduled decision, by date.
 fn decided() -> BTreeMap<String, i64> {
-    let facts = facts::read(&root().join("data/facts/fomc_decisions.csv")).unwrap();
+    let facts = facts::read_facts(&root().join("data/facts/fomc_decisions.csv")).unwrap();
     let after = facts.into_iter().filter_map(|(at, fact)| match fact {
-        Fact::FomcDecision { upper_after, .. } => Some((at.date(), upper_after.millionths())),
+        Fact::FomcDecision { upper_after, .. } => Some((at.utc_date(), upper_after.millionths())),
         _ => None,
     });
     after.collect()
@@ -37,7 +37,7 @@ fn mode(set: &DataSet, tickers: &[(i64, String)], morning: Timestamp) -> Option<
     };
     let mut last_strike = None;
     for (strike, ticker) in tickers {
-        let course = inspect::course(set, ticker).unwrap().unwrap().course;
+        let course = inspect::market_course(set, ticker).unwrap().unwrap().course;
         let (_, twice_mid) = course.into_iter().rfind(|(at, _)| *at < morning)?;
         consider(above - i32::from(twice_mid), *strike);
         above = i32::from(twice_mid);
@@ -61,25 +61,25 @@ fn the_day_before_the_market_was_right_28_times_of_28() {
     }
     let decided = decided();
     let within = |close: &Timestamp| {
-        let date = close.date();
+        let date = close.utc_date();
         *date >= *"2022-03-01" && *date <= *"2025-07-31"
     };
     let (mut right, mut meetings) = (0, 0);
     for (close, rungs) in events.iter_mut().filter(|(close, _)| within(close)) {
         rungs.sort();
-        let morning = Timestamp::parse(&format!("{}T12:00:00Z", close.date())).unwrap();
+        let morning = Timestamp::parse(&format!("{}T12:00:00Z", close.utc_date())).unwrap();
         let level = mode(&set, rungs, morning);
         meetings += 1;
-        right += u32::from(level == decided.get(&close.date()).copied());
+        right += u32::from(level == decided.get(&close.utc_date()).copied());
     }
     assert_eq!((right, meetings), (28, 28));
 }
 
 /// Year-on-year first prints in millionths of a percent, by the day of their release.
 fn printed() -> BTreeMap<String, i64> {
-    let facts = facts::read(&root().join("data/facts/cpi_first_prints.csv")).unwrap();
+    let facts = facts::read_facts(&root().join("data/facts/cpi_first_prints.csv")).unwrap();
     let prints = facts.into_iter().filter_map(|(at, fact)| match fact {
-        Fact::CpiPrint { yoy: Some(yoy), .. } => Some((at.date(), yoy.millionths())),
+        Fact::CpiPrint { yoy: Some(yoy), .. } => Some((at.utc_date(), yoy.millionths())),
         _ => None,
     });
     prints.collect()
@@ -135,10 +135,10 @@ fn the_day_before_the_market_was_off_by_seven_hundredths_of_a_point() {
         };
         let Some(paid) = row.settlement else { continue };
         let day_before =
-            Timestamp::parse(&format!("{}T12:00:00Z", paid.at.date())).unwrap() + Span::DAY.times(-1);
+            Timestamp::parse(&format!("{}T12:00:00Z", paid.at.utc_date())).unwrap() + Span::DAY.times(-1);
         let known = quotes[&*row.market.ticker].iter().rfind(|(at, ..)| *at < day_before);
         let Some(&(_, bid, ask)) = known.filter(|(_, bid, ask)| ask - bid <= 3_000) else { continue };
-        let ladder = events.entry((paid.at.date(), row.market.event_ticker.to_string())).or_default();
+        let ladder = events.entry((paid.at.utc_date(), row.market.event_ticker.to_string())).or_default();
         ladder.push((strike.millionths() as f64 / 1e6, f64::from(bid + ask) / 20_000.0));
     }
     let printed = printed();
@@ -163,11 +163,11 @@ fn the_embedded_data_is_clean_and_small() {
         "data/rules/partial_fill",
         "data/rules/inversion_and_scalar",
     ] {
-        let found = inspect::check(&root().join(path));
+        let found = inspect::check_data(&root().join(path));
         assert_eq!(found.count, 0, "{:?}", found.problems);
         bytes += DataSet::open(&root().join(path))
             .unwrap()
-            .files()
+            .file_paths()
             .map(|file| file.metadata().unwrap().len())
             .sum::<u64>();
     }
@@ -182,7 +182,7 @@ fn the_embedded_data_is_clean_and_small() {
         "weather/observed",
     ] {
         let path = root().join(format!("data/{file}.csv"));
-        assert_eq!(inspect::check(&path).count, 0);
+        assert_eq!(inspect::check_data(&path).count, 0);
         bytes += path.metadata().unwrap().len();
     }
     assert!(bytes < 3_000_000, "{bytes} bytes");

@@ -24,8 +24,10 @@ use protogen::kalshi::auth::Credentials;
 use protogen::kalshi::environment::Environment;
 use protogen::kalshi::rest::Rest;
 use protogen::kalshi::wire::CreateOrder;
-use protogen::pull::{PullError, Report, Settings, pull};
-use protogen::sandbox::{Faults, Keys, SandboxExchange, SandboxSettings, ServeSettings, Speed, Tier, serve};
+use protogen::pull::{PullError, Report, Settings, pull_data_set};
+use protogen::sandbox::{
+    Faults, Keys, SandboxExchange, SandboxSettings, ServeSettings, Speed, Tier, serve_exchange,
+};
 use protogen::sim::{FillModel, LatencyModel, SimSettings};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
@@ -73,11 +75,11 @@ impl Rig {
         let exchange = SandboxExchange::new(Box::new(feed), settings).unwrap().with_live_window(live_window);
         let mut keys = Keys::default();
         let file = folder.path().join("key.pem");
-        let id = keys.generate(&file).unwrap();
+        let id = keys.generate_key_file(&file).unwrap();
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
         let port = listener.local_addr().unwrap().port();
         let serving = ServeSettings { speed: Speed::Max, start: Some(now), faults: Faults::default(), tier };
-        tokio::spawn(serve(listener, exchange, keys, serving, std::future::pending()));
+        tokio::spawn(serve_exchange(listener, exchange, keys, serving, std::future::pending()));
         let credentials = Credentials::from_file(&id, &file).unwrap();
         Self { folder, port, credentials }
     }
@@ -192,7 +194,7 @@ impl Wanted<'_> {
             max_markets: None,
             progress: &|_| (),
         };
-        pull((self.change)(settings)).await
+        pull_data_set((self.change)(settings)).await
     }
 }
 
@@ -264,7 +266,7 @@ fn assert_same((theirs, results): &(Quotes, Ends), data: &Path, what: &str) {
     }
     assert_eq!(ours.len(), theirs.len(), "{what}");
     assert_eq!(&ends, results, "{what}");
-    let found = inspect::check(data);
+    let found = inspect::check_data(data);
     assert_eq!(found.count, 0, "{what}: {:?}", found.problems);
     assert_eq!(found.rows, ours.len() as u64, "{what}: every row is read");
 }
@@ -439,7 +441,7 @@ async fn a_maximum_leaves_whole_markets_for_the_next_pull() {
     let left = report.waiting;
     let report = some(|all| Settings { max_bytes: Some(1), ..all }).pull().await.unwrap();
     assert!(report.waiting < left && report.waiting > 0, "{report:?}");
-    assert_eq!(inspect::check(&out).count, 0);
+    assert_eq!(inspect::check_data(&out).count, 0);
     let report = some(|all| all).pull().await.unwrap();
     assert_eq!(report.waiting, 0);
     let (mut quotes, mut ends) = expected(&fomc, Span::HOUR, now);

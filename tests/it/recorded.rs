@@ -23,8 +23,10 @@ use protogen::kalshi::environment::Environment;
 use protogen::kalshi::venue::SessionCommand;
 use protogen::live::runner;
 use protogen::live::runner::LiveSettings;
-use protogen::record::from_run::export;
-use protogen::sandbox::{Faults, Keys, SandboxExchange, SandboxSettings, ServeSettings, Speed, serve};
+use protogen::record::from_run::export_run;
+use protogen::sandbox::{
+    Faults, Keys, SandboxExchange, SandboxSettings, ServeSettings, Speed, serve_exchange,
+};
 use protogen::scenario::Scenario;
 use rusqlite::Connection;
 use rusqlite::types::Value as Cell;
@@ -38,7 +40,7 @@ use super::support::{self, protogen, root, run};
 mod storm;
 
 pub fn assert_sound(data: &Path) {
-    let found = inspect::check(data);
+    let found = inspect::check_data(data);
     assert!(found.count == 0, "{:?}", found.problems);
 }
 
@@ -56,7 +58,7 @@ fn a_backtest_of_what_a_session_saw_trades_like_the_session() {
     let (live, equity) = live(scenario("2022-01-01", "2022-05-31"), folder.path());
     assert!(live.len() > 50, "the months were chosen because there is something to compare");
     let data = folder.path().join("seen");
-    let exported = export(&folder.path().join("ledger.sqlite"), &data).unwrap();
+    let exported = export_run(&folder.path().join("ledger.sqlite"), &data).unwrap();
     assert!(exported.totals.published.rows > 1_000 && exported.steered == 0, "{exported:?}");
     assert_sound(&data);
     let mut scenario = scenario("2022-01-01", "2022-05-31");
@@ -99,7 +101,7 @@ fn a_backtest_of_what_a_paper_desk_saw_trades_like_the_desk() {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
     let mut keys = Keys::default();
     let key_file = folder.path().join("key.pem");
-    let key_id = keys.generate(&key_file).unwrap();
+    let key_id = keys.generate_key_file(&key_file).unwrap();
     let sets = [DataSet::open(&source).unwrap()];
     let window = Window { start: Timestamp::MIN, end: Timestamp::MAX };
     let settings = HistoricalSettings { data: &sets, facts: &[], window, half_spread: None, lenient: false };
@@ -112,7 +114,7 @@ fn a_backtest_of_what_a_paper_desk_saw_trades_like_the_desk() {
     // A gap now and then: it is part of what was seen.
     let faults = Faults::parse("seed=3,ws_gap=0.01").unwrap();
     let serving = ServeSettings { speed: Speed::Times(1), start: None, faults, tier: None };
-    runtime.spawn(serve(listener, exchange, keys, serving, std::future::pending()));
+    runtime.spawn(serve_exchange(listener, exchange, keys, serving, std::future::pending()));
     let ledger = folder.path().join("ledger.sqlite");
     let settings = LiveSettings {
         facts: Vec::new(),
@@ -128,17 +130,18 @@ fn a_backtest_of_what_a_paper_desk_saw_trades_like_the_desk() {
         scenario,
     };
     let mut deeds = Deeds::default();
-    let ended = runner::run(settings, &runtime, &mut deeds, &mut |_: Timestamp, _: &Desk| (), |begun| {
-        let asks = begun.asks.clone();
-        runtime.spawn(async move {
-            tokio::time::sleep(Duration::from_secs(9)).await;
-            drop(asks.send(SessionCommand::Drain).await);
+    let ended =
+        runner::run_live_desk(settings, &runtime, &mut deeds, &mut |_: Timestamp, _: &Desk| (), |begun| {
+            let asks = begun.asks.clone();
+            runtime.spawn(async move {
+                tokio::time::sleep(Duration::from_secs(9)).await;
+                drop(asks.send(SessionCommand::Drain).await);
+            });
         });
-    });
     let equity = ended.unwrap().equity;
     assert!(deeds.lines.len() > 30, "there is something to compare: {:?}", deeds.lines);
     let data = folder.path().join("seen");
-    let exported = export(&ledger, &data).unwrap();
+    let exported = export_run(&ledger, &data).unwrap();
     assert!(exported.totals.published.rows > 1_000 && exported.totals.published.gaps > 0, "{exported:?}");
     assert_sound(&data);
     let mut scenario = rules();
@@ -342,7 +345,7 @@ fn a_session_whose_recorder_fails_trades_on_and_says_so() {
 fn a_place_that_cannot_be_recorded_to_is_refused_before_anything_is_traded() {
     let sandbox = Sandbox::start(&MONTHS);
     let taken = sandbox.home.path().join("taken");
-    let _lock = protogen::dataset::io::lock::take(&taken.join(".recording"), &taken).unwrap();
+    let _lock = protogen::dataset::io::lock::acquire_lock(&taken.join(".recording"), &taken).unwrap();
     let pid = format!("process {}", std::process::id());
     let (foreign, file) = (root().join("data/fomc"), sandbox.home.path().join("sandbox-key.pem"));
     for (folder, why) in [(&taken, &*pid), (&foreign, "was not recorded"), (&file, "cannot be created")] {

@@ -269,7 +269,7 @@ fn a_halt_that_a_desk_does_not_answer_fails_and_says_which() {
     let ledger = home.path().canonicalize().unwrap().join("protogen/stuck.sqlite");
     fs::create_dir_all(ledger.parent().unwrap()).unwrap();
     fs::write(&ledger, "").unwrap();
-    let _lock = LedgerLock::take(&ledger).unwrap();
+    let _lock = LedgerLock::acquire_lock(&ledger).unwrap();
     let began = Instant::now();
     let (code, told, stderr) = finish(protogen(&["halt", "--json"]).env("XDG_DATA_HOME", home.path()));
     assert_eq!(code, 4);
@@ -281,7 +281,7 @@ fn a_halt_that_a_desk_does_not_answer_fails_and_says_which() {
     );
     let told: Value = serde_json::from_str(&told).unwrap();
     assert_eq!(told["posted"][0]["taken"], false);
-    assert_eq!(Inbox::new(&ledger).waiting(), 1, "it waits for the desk");
+    assert_eq!(Inbox::new(&ledger).count_waiting(), 1, "it waits for the desk");
     assert!(ledger.with_file_name("STOP").exists());
 }
 

@@ -25,7 +25,9 @@ use protogen::live::operator::{Owner, TakenControls};
 use protogen::live::reconciliation::ExchangeAccount;
 use protogen::live::runner;
 use protogen::live::runner::{BegunSession, Hooks, LiveSettings};
-use protogen::sandbox::{Faults, Keys, SandboxExchange, SandboxSettings, ServeSettings, Speed, serve};
+use protogen::sandbox::{
+    Faults, Keys, SandboxExchange, SandboxSettings, ServeSettings, Speed, serve_exchange,
+};
 use protogen::scenario::Scenario;
 use protogen::sim::LatencyModel;
 use tokio::runtime::Runtime;
@@ -46,7 +48,7 @@ struct Seen {
 }
 
 impl Hooks for Seen {
-    fn observe(&mut self, input: &Stamped<Input>, out: &Output) {
+    fn observe_step(&mut self, input: &Stamped<Input>, out: &Output) {
         let at = input.at;
         assert!(self.last.is_none_or(|last| last <= at), "time goes on");
         self.last = Some(at);
@@ -68,7 +70,7 @@ impl Hooks for Seen {
         }
     }
 
-    fn note(&mut self) -> Option<(&'static str, String)> {
+    fn next_ledger_note(&mut self) -> Option<(&'static str, String)> {
         None
     }
 }
@@ -105,7 +107,7 @@ impl Rig {
             tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
         let mut keys = Keys::default();
         let key_file = folder.path().join("key.pem");
-        let key_id = keys.generate(&key_file).unwrap();
+        let key_id = keys.generate_key_file(&key_file).unwrap();
         let story = SyntheticSettings {
             seed: 3,
             markets: 8,
@@ -115,7 +117,7 @@ impl Rig {
             start: clock::now().floor_millis(),
             length: Span::SECOND.times(60),
         };
-        let scenario = Scenario::load(&folder.path().join("scenario.toml"), &[]).unwrap();
+        let scenario = Scenario::load_file(&folder.path().join("scenario.toml"), &[]).unwrap();
         let mut sim = scenario.sim;
         sim.latency = LatencyModel::Fixed(Span::ZERO);
         let settings = SandboxSettings { sim, bankroll: scenario.desk.bankroll };
@@ -124,7 +126,7 @@ impl Rig {
         let port = listener.local_addr().unwrap().port();
         let serving =
             ServeSettings { speed: Speed::Times(1), start: None, faults: Faults::default(), tier: None };
-        runtime.spawn(serve(listener, exchange, keys, serving, std::future::pending()));
+        runtime.spawn(serve_exchange(listener, exchange, keys, serving, std::future::pending()));
         let credentials = Credentials::from_file(&key_id, &key_file).unwrap();
         Self { folder, runtime, port, credentials }
     }
@@ -145,7 +147,7 @@ impl Rig {
             stream: true,
             by_exchange: false,
             listener: None,
-            scenario: Scenario::load(&self.path("scenario.toml"), &[]).unwrap(),
+            scenario: Scenario::load_file(&self.path("scenario.toml"), &[]).unwrap(),
         }
     }
 
@@ -153,8 +155,12 @@ impl Rig {
     fn run(&self, script: impl FnOnce(OwnerSession) + Send + 'static) -> (Seen, BTreeMap<String, Contracts>) {
         let (mut seen, mut held) = (Seen::default(), BTreeMap::new());
         let mut watch = |_: Timestamp, desk: &Desk| held = positions(desk);
-        let ended =
-            runner::run(self.settings(), &self.runtime, &mut seen, &mut watch, |begun: BegunSession<'_>| {
+        let ended = runner::run_live_desk(
+            self.settings(),
+            &self.runtime,
+            &mut seen,
+            &mut watch,
+            |begun: BegunSession<'_>| {
                 let session = OwnerSession {
                     asks: begun.asks.clone(),
                     link: Arc::clone(begun.link),
@@ -166,7 +172,8 @@ impl Rig {
                     script(session);
                     asks.blocking_send(SessionCommand::Drain).unwrap();
                 });
-            });
+            },
+        );
         ended.unwrap();
         (seen, held)
     }
@@ -174,16 +181,18 @@ impl Rig {
     fn account(&self) -> ExchangeAccount {
         let environment = Environment::Sandbox { port: self.port };
         self.runtime.block_on(async {
-            ExchangeAccount::read(&Rest::new(&environment, Some(self.credentials.clone())).unwrap())
-                .await
-                .unwrap()
+            ExchangeAccount::read_from_exchange(
+                &Rest::new(&environment, Some(self.credentials.clone())).unwrap(),
+            )
+            .await
+            .unwrap()
         })
     }
 }
 
 fn positions(desk: &Desk) -> BTreeMap<String, Contracts> {
     let held = desk.positions().iter().map(|(market, position)| {
-        let ticker = desk.books().get(market).unwrap().market.ticker.to_string();
+        let ticker = desk.market_states().get(market).unwrap().market.ticker.to_string();
         let none = Contracts::ZERO;
         (ticker, if position.side == Side::Yes { position.contracts } else { none - position.contracts })
     });
@@ -250,15 +259,15 @@ fn while_the_exchange_pauses_no_quote_holds_and_no_order_is_sent_and_then_it_goe
         let note = || noted.lock().unwrap().push(clock::now());
         seconds(4);
         control(port, r#"{"pause": true}"#);
-        until("the pause", || link.paused().is_some());
+        until("the pause", || link.pause_reason().is_some());
         // What was on its way arrives.
         wait(Duration::from_millis(200));
         note();
-        assert!(link.paused().unwrap().contains("paused trading") && link.is_heard());
+        assert!(link.pause_reason().unwrap().contains("paused trading") && link.is_heard());
         seconds(3);
         note();
         control(port, r#"{"pause": false}"#);
-        until("the end of the pause", || link.paused().is_none());
+        until("the end of the pause", || link.pause_reason().is_none());
         note();
         seconds(5);
         note();
@@ -299,7 +308,7 @@ fn an_owner_teaches_a_running_desk_and_is_not_heard_twice() {
     let handle = rig.runtime.handle().clone();
     let published = clock::now() + Span::SECOND.times(6);
     let (seen, _) = rig.run(move |session| {
-        handle.spawn(owner(&ledger, scenario_file, session).listen());
+        handle.spawn(owner(&ledger, scenario_file, session).listen_for_requests());
         seconds(2);
         let rows = format!(
             "published_at,meeting_date,announcement_at\n2020-01-01T00:00:00Z,2020-01-29,2020-01-29T19:00:00Z\n\
@@ -309,11 +318,11 @@ fn an_owner_teaches_a_running_desk_and_is_not_heard_twice() {
         let inbox = Inbox::new(&ledger);
         // Twice: what is known is not told again.
         for _ in 0..2 {
-            let posted = inbox.post(&Request::Reload { scenario: None }).unwrap();
+            let posted = inbox.post_request(&Request::Reload { scenario: None }).unwrap();
             assert_eq!(answer(&posted), RequestAnswer::Done);
         }
         write_stop(&ledger, "storm").unwrap();
-        let posted = inbox.post(&Request::Halt { reason: "storm".into() }).unwrap();
+        let posted = inbox.post_request(&Request::Halt { reason: "storm".into() }).unwrap();
         assert_eq!(answer(&posted), RequestAnswer::Done);
         while clock::now() < published + Span::SECOND {
             seconds(1);
@@ -343,20 +352,21 @@ fn an_order_group_stopped_while_the_desk_runs_refuses_entries_until_the_owner_re
     let (seen, held) = rig.run(move |session| {
         let note = || noted.lock().unwrap().push(clock::now());
         let group = session.entry_group.as_ref().unwrap().id().unwrap();
-        handle.spawn(owner(&ledger, scenario_file, session).listen());
+        handle.spawn(owner(&ledger, scenario_file, session).listen_for_requests());
         seconds(3);
         handle.block_on(rest.trigger_order_group(&group)).unwrap();
         note();
         seconds(3);
         let inbox = Inbox::new(&ledger);
-        let posted = inbox.post(&Request::Resume { strategy: None, reason: "looked".into() }).unwrap();
+        let posted =
+            inbox.post_request(&Request::Resume { strategy: None, reason: "looked".into() }).unwrap();
         assert_eq!(answer(&posted), RequestAnswer::Done);
         note();
         seconds(3);
         note();
         // Gone altogether: another one is made, and orders are placed in that.
         handle.block_on(rest.delete_order_group(&group)).unwrap();
-        let posted = inbox.post(&Request::Resume { strategy: None, reason: "again".into() }).unwrap();
+        let posted = inbox.post_request(&Request::Resume { strategy: None, reason: "again".into() }).unwrap();
         assert_eq!(answer(&posted), RequestAnswer::Done);
         note();
         seconds(3);

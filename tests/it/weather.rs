@@ -32,7 +32,7 @@ fn between_tails(next: &ErrorDistribution, tail: f64) -> (i32, i32) {
 /// The narrowest central range with at most 5 % on either side; the highest "at least" and the lowest "at
 /// most" that are 90 % sure; the range with at most 1 % on either side.
 fn statements(next: &ErrorDistribution) -> [Statement; 4] {
-    let given = |(least, most): (i32, i32)| (least, most, next.within(Some(least), Some(most)));
+    let given = |(least, most): (i32, i32)| (least, most, next.probability_within(Some(least), Some(most)));
     let (nearest, ninth) = between_tails(next, 0.1);
     let one_sided = [(nearest, i32::MAX, next.at_least(nearest)), (i32::MIN, ninth, next.at_most(ninth))];
     [given(between_tails(next, 0.05)), one_sided[0], one_sided[1], given(between_tails(next, 0.01))]
@@ -57,7 +57,7 @@ impl Score {
 /// By lead: central 90 %, one-sided 90 %, central 98 %. Every forecast is judged by the errors public when
 /// it was published, and by no others.
 fn scores(model: ErrorModel) -> BTreeMap<u16, [Score; 3]> {
-    let read = |name: &str| facts::read(&root().join("data/weather").join(name)).unwrap();
+    let read = |name: &str| facts::read_facts(&root().join("data/weather").join(name)).unwrap();
     let mut facts: Vec<(Timestamp, Fact)> = read("forecasts.csv");
     facts.extend(read("observed.csv"));
     facts.sort_by_key(|&(published, _)| published);
@@ -65,10 +65,10 @@ fn scores(model: ErrorModel) -> BTreeMap<u16, [Score; 3]> {
     let mut open: BTreeMap<(Station, Day), Vec<Judged>> = BTreeMap::new();
     let mut scores: BTreeMap<u16, [Score; 3]> = BTreeMap::new();
     for (published, fact) in facts {
-        highs.learn(&fact, published);
+        highs.learn_fact(&fact, published);
         match fact {
             Fact::HighForecast { station, day, lead_hours, high } => {
-                let outlook = highs.outlook(station, day, published);
+                let outlook = highs.outlook_for_day(station, day, published);
                 open.entry((station, day))
                     .or_default()
                     .extend(outlook.map(|outlook| (lead_hours, high, statements(outlook.error))));
@@ -185,7 +185,7 @@ fn thirty_two_losses_would_have_been_ten() {
             min_win_rate: Fraction::from_ppm(250_000).unwrap(),
             evidence: Decimal6::parse("20").unwrap(),
         });
-        (1..=32).find(|_| switch.closed(false).is_some())
+        (1..=32).find(|_| switch.record_closed_position(false).is_some())
     };
     assert_eq!(stopped_after(10), Some(10));
     assert_eq!(stopped_after(4), Some(4));

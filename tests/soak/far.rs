@@ -67,12 +67,12 @@ impl Far {
     }
 
     pub fn account(&self) -> &MemberAccount {
-        self.exchange.account(KEY).expect("it was opened")
+        self.exchange.account_for_key(KEY).expect("it was opened")
     }
 
     /// Cash that nothing open can still claim.
     pub fn available(&self) -> Money {
-        self.exchange.available(self.account)
+        self.exchange.available_cash(self.account)
     }
 
     pub fn next_moment(&self) -> Option<Timestamp> {
@@ -83,15 +83,15 @@ impl Far {
     pub fn advance(&mut self, now: Timestamp) -> Vec<Frame> {
         let mut frames = Vec::new();
         while self.exchange.next_moment().is_some_and(|next| next <= now) {
-            self.exchange.advance(Some(now)).unwrap();
+            self.exchange.advance_clock(Some(now)).unwrap();
             frames.extend(self.told(now));
         }
-        self.exchange.advance(Some(now)).unwrap();
+        self.exchange.advance_clock(Some(now)).unwrap();
         frames
     }
 
     pub fn control(&mut self, now: Timestamp, control: &SandboxControl) -> Vec<Frame> {
-        self.exchange.control(control).unwrap();
+        self.exchange.apply_control(control).unwrap();
         self.told(now)
     }
 
@@ -152,7 +152,7 @@ impl Far {
             }
             OrderTask::Cancel { venue_id, .. } => {
                 let number = order_number(venue_id);
-                let result = self.exchange.cancel(self.account, number);
+                let result = self.exchange.cancel_order(self.account, number);
                 TaskOutcome::Cancelled(id, result.map_err(|refused| failure(&refused)))
             }
             OrderTask::Fills { venue_id, .. } => {
@@ -166,8 +166,8 @@ impl Far {
 
     fn create(&mut self, order: &Order, client_id: &str) -> Result<OrderReport, TaskFailure> {
         let new = self.new_order(order, client_id);
-        let placed = self.exchange.place(self.account, &new).map_err(|refused| {
-            if refused.body().to_string().contains("insufficient_balance") {
+        let placed = self.exchange.place_order(self.account, &new).map_err(|refused| {
+            if refused.response_body().to_string().contains("insufficient_balance") {
                 self.odd.push(format!("too little money for {client_id} at {}", self.exchange.now()));
             }
             failure(&refused)
@@ -188,7 +188,7 @@ impl Far {
             ticker: self.tickers[&order.market].clone(),
             side: if bid { BookSide::Bid } else { BookSide::Ask },
             count: order.contracts,
-            price: order.side.price(order.limit),
+            price: order.side.price_from_yes(order.limit),
             life: match order.time_in_force {
                 TimeInForce::Ioc => OrderLifetime::Immediate,
                 TimeInForce::Gtc | TimeInForce::PostOnly => OrderLifetime::GoodTill(None),
@@ -204,7 +204,7 @@ impl Far {
 }
 
 fn failure(refused: &ApiRefusal) -> TaskFailure {
-    let body = refused.body();
+    let body = refused.response_body();
     let text = |name: &str| body["error"][name].as_str().map(str::to_owned);
     failure_of(&ApiError::Refused {
         endpoint: "POST /portfolio/events/orders".to_owned(),

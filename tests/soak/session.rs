@@ -137,7 +137,7 @@ pub fn run(seed: u64, tally: &mut Tally) -> Vec<String> {
 fn check_step(at: Timestamp, desk: &Desk, newest: &Cell<u64>, watched: &Watched) {
     watched.step(at);
     let complain = |text: String| watched.problems.borrow_mut().push(format!("{at}: {text}"));
-    let free = desk.ledger().free_cash();
+    let free = desk.cash_ledger().free_cash();
     if free < Money::ZERO {
         complain(format!("free cash is {free}"));
     }
@@ -148,8 +148,8 @@ fn check_step(at: Timestamp, desk: &Desk, newest: &Cell<u64>, watched: &Watched)
     }
     let (equity, limits) = (desk.risk().equity.equity(), desk.risk().limits().exposure);
     for open in desk.execution().iter().filter(|open| open.order.id.0 > newest.get()) {
-        let book = desk.books().get(open.order.market).expect("it is traded");
-        let stakes = desk.risk().exposure.around(book);
+        let book = desk.market_states().get(open.order.market).expect("it is traded");
+        let stakes = desk.risk().exposure.stakes_around_market(book);
         for (stake, cap) in [
             (stakes.market, limits.market),
             (stakes.event, limits.event),
@@ -184,16 +184,16 @@ fn reborn(engine: SoakEngine, mut desk: Desk, dice: &mut Dice) -> SoakEngine {
         assert_eq!(out.commands, *commands, "a repeated step asks for something else");
         for record in &out.records {
             if let Record::Fill(booked) = record {
-                tracker.seen(booked.fill.trade);
+                tracker.record_booked_trade(booked.fill.trade);
             }
         }
         journal.records.append(&mut out.records);
         out.clear();
     }
     for open in desk.execution().iter() {
-        tracker.recover(open.order, open.filled);
+        tracker.recover_order(open.order, open.filled);
         if open.is_cancelling() {
-            tracker.command(&Command::Cancel { order: open.order.id, market: open.order.market });
+            tracker.apply_command(&Command::Cancel { order: open.order.id, market: open.order.market });
         }
     }
     session.venue.restart(tracker, desk.execution().iter().map(|open| open.order));
@@ -212,7 +212,7 @@ fn compare(engine: &SoakEngine) -> Vec<String> {
     };
     differ(venue.tracker.is_quiet(), format!("the tracker is not at rest: {:?}", venue.tracker));
     differ(venue.far.odd.is_empty(), format!("{:?}", venue.far.odd));
-    let (ours, theirs) = (desk.ledger().cash(), account.cash);
+    let (ours, theirs) = (desk.cash_ledger().total_cash(), account.cash);
     differ(ours == theirs, format!("cash is {ours}, at the exchange {theirs}"));
     let held = |side: Side, contracts: Contracts| match side {
         Side::Yes => contracts.hundredths(),

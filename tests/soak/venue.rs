@@ -223,10 +223,10 @@ impl SoakVenue {
 
     /// Sends what the tracker wants done, and hands on what it has to say.
     fn pump(&mut self) {
-        while let Some(task) = self.tracker.task(self.now) {
+        while let Some(task) = self.tracker.start_next_task(self.now) {
             self.send(task);
         }
-        while let Some(event) = self.tracker.event() {
+        while let Some(event) = self.tracker.pop_event() {
             self.ready.push_back(Stamped { at: self.now, value: Input::Venue(event) });
         }
     }
@@ -443,14 +443,14 @@ fn failed(task: &OrderTask, failure: TaskFailure) -> TaskOutcome {
 impl Venue for SoakVenue {
     fn submit(&mut self, at: Timestamp, command: &Command) -> Result<(), GatewayError> {
         match self.watched.dies_after.get() {
-            Some(0) => return Err(GatewayError::venue("the process dies")),
+            Some(0) => return Err(GatewayError::venue_error("the process dies")),
             left => self.watched.dies_after.set(left.map(|left| left - 1)),
         }
         self.now = self.now.max(at);
         if let Command::Submit(order) = command {
             self.orders.insert(order.id, *order);
         }
-        self.tracker.command(command);
+        self.tracker.apply_command(command);
         Ok(())
     }
 
@@ -465,15 +465,15 @@ impl Venue for SoakVenue {
         }
     }
 
-    fn due(&self) -> Option<Timestamp> {
+    fn next_answer_time(&self) -> Option<Timestamp> {
         let ready = self.ready.front().map(|input| input.at);
-        let due = ready.into_iter().chain(self.next_happening()).chain(self.tracker.due()).min();
+        let due = ready.into_iter().chain(self.next_happening()).chain(self.tracker.next_due_time()).min();
         due.map(|due| due.max(self.now)).filter(|&due| due <= self.end)
     }
 
-    fn take(&mut self) -> Option<Stamped<Input>> {
+    fn take_due_answer(&mut self) -> Option<Stamped<Input>> {
         if self.ready.is_empty() {
-            let due = self.due()?;
+            let due = self.next_answer_time()?;
             self.watched.step(due);
             self.go_on(due);
             self.pump();

@@ -19,7 +19,7 @@ use crate::journal::TradeLogger;
 use crate::journal::reader::LedgerReader;
 use crate::journal::sqlite::RunHeader;
 use crate::report::findings::ReportFindings;
-use crate::report::page::page;
+use crate::report::page::render_run_page;
 use crate::report::summary::SummaryFacts;
 use crate::report::{RunTally, Summary};
 use crate::scenario::Scenario;
@@ -27,7 +27,7 @@ use crate::sim::SimExchange;
 
 use crate::cli::run::{Manifest, Opened, RunFlags, open_feed, point_latest, run_id};
 use crate::cli::shown_scenario::ShownScenario;
-use crate::cli::{Common, Failure, OutArgs, ScenarioArgs, json, print, render};
+use crate::cli::{Common, Failure, OutArgs, ScenarioArgs, json_line, print_to_stdout, render};
 
 /// Replay scenarios' data through the engine.
 ///
@@ -53,26 +53,26 @@ impl BacktestCommand {
     pub(in crate::cli) fn run(&self, common: &Common) -> Result<(), Failure> {
         let flags = self.flags;
         // All are read before the first is run: nothing is half done because the last one has a typo.
-        let scenarios = self.scenarios.iter().map(|file| Scenario::load(file, &self.scenario.overrides));
+        let scenarios = self.scenarios.iter().map(|file| Scenario::load_file(file, &self.scenario.overrides));
         let mut summaries = Vec::new();
         for mut scenario in scenarios.collect::<Result<Vec<_>, _>>()? {
             common.say_notes(&scenario.notes);
             scenario.ignore_halts(flags.ignore_halts);
-            let shown = ShownScenario::of(&scenario);
-            let (folder, summary) = self.backtest(scenario, flags, common)?;
+            let shown = ShownScenario::from_scenario(&scenario);
+            let (folder, summary) = self.run_backtest(scenario, flags, common)?;
             if !common.json {
-                print(&render::summary(&summary, &shown, &folder, common)?)?;
+                print_to_stdout(&render::summary_text(&summary, &shown, &folder, common)?)?;
             }
             summaries.push(summary);
         }
         match &*summaries {
             _ if !common.json => Ok(()),
-            [one] => print(&json(one)),
-            many => print(&json(&serde_json::json!({ "runs": many }))),
+            [one] => print_to_stdout(&json_line(one)),
+            many => print_to_stdout(&json_line(&serde_json::json!({ "runs": many }))),
         }
     }
 
-    fn backtest(
+    fn run_backtest(
         &self,
         scenario: Scenario,
         flags: RunFlags,
@@ -85,10 +85,10 @@ impl BacktestCommand {
             return Err(Failure::new(Failure::DATA, format!("{}: {problem}", scenario.data[0].display())));
         }
         let id = run_id(&scenario, &manifest, flags);
-        let folder = RunFolder::begin(&self.out.out, &scenario.name, &id)?;
-        let header = header(&scenario, &id, manifest, flags);
+        let folder = RunFolder::create_partial(&self.out.out, &scenario.name, &id)?;
+        let header = run_header(&scenario, &id, manifest, flags);
         let scenario_toml = scenario.to_toml_in(&folder.complete);
-        let ledger = TradeLogger::create(&folder.partial.join("ledger.sqlite"), &header)?;
+        let ledger = TradeLogger::create_backtest(&folder.partial.join("ledger.sqlite"), &header)?;
         let tally = RunTally::new(feed.markets(), scenario.seats.len());
         let bankroll = scenario.desk.bankroll;
         let (seed, sim) = (scenario.seed, SimExchange::new(scenario.sim));
@@ -99,7 +99,7 @@ impl BacktestCommand {
         );
         let span = run_with_progress(&mut engine, common)?;
         let equity = engine.desk.equity_point().equity;
-        let digest = engine.journal.ledger.finish(span, equity)?;
+        let digest = engine.journal.ledger.finish_run(span, equity)?;
         let facts = SummaryFacts {
             run_id: id,
             scenario: scenario.name,
@@ -109,17 +109,17 @@ impl BacktestCommand {
             seed,
             digest,
             elapsed_s: began.elapsed().as_secs_f64(),
-            rows_skipped: engine.session.feed.skipped(),
+            rows_skipped: engine.session.feed.skipped_by_kind(),
         };
         let summary = Summary::new(facts, &engine.desk, &engine.journal.tally);
         let text = serde_json::to_string_pretty(&summary).expect("a summary is plain data");
-        folder.write("summary.json", &(text + "\n"))?;
-        folder.write("scenario.toml", &scenario_toml)?;
+        folder.write_file("summary.json", &(text + "\n"))?;
+        folder.write_file("scenario.toml", &scenario_toml)?;
         if !self.no_report {
             let ledger = LedgerReader::open(&folder.partial.join("ledger.sqlite"))?;
-            folder.write("report.html", &page(&ReportFindings::of(&ledger)?))?;
+            folder.write_file("report.html", &render_run_page(&ReportFindings::from_ledger(&ledger)?))?;
         }
-        Ok((folder.complete()?, summary))
+        Ok((folder.move_into_place()?, summary))
     }
 }
 
@@ -131,12 +131,12 @@ struct BacktestJournal {
 
 impl Journal for BacktestJournal {
     fn record(&mut self, seq: u64, input: &Stamped<Input>, out: &Output) -> Result<(), JournalError> {
-        self.tally.observe(out);
+        self.tally.count_records(out);
         self.ledger.record(seq, input, out)
     }
 }
 
-fn header(scenario: &Scenario, id: &str, manifest: Manifest, flags: RunFlags) -> RunHeader {
+fn run_header(scenario: &Scenario, id: &str, manifest: Manifest, flags: RunFlags) -> RunHeader {
     let absolute = |file: PathBuf| match std::path::absolute(&file) {
         Ok(absolute) if !is_address(&file) => absolute,
         _ => file,
@@ -162,7 +162,11 @@ fn run_with_progress(
     engine: &mut Engine<HistoricalFeed, SimExchange, BacktestJournal>,
     common: &Common,
 ) -> Result<Option<(Timestamp, Timestamp)>, Failure> {
-    let bar = if common.quiet { ProgressBar::hidden() } else { ProgressBar::new(engine.session.feed.rows()) };
+    let bar = if common.quiet {
+        ProgressBar::hidden()
+    } else {
+        ProgressBar::new(engine.session.feed.rows_to_read())
+    };
     let style = ProgressStyle::with_template(
         "{bar:30} {percent:>3} %  {human_pos} of {human_len} rows  {per_sec}  {msg}",
     );
@@ -177,7 +181,7 @@ fn run_with_progress(
         }
         if desk.counts().inputs.is_multiple_of(PROGRESS_EVERY) {
             bar.set_position(desk.counts().inputs);
-            bar.set_message(at.date());
+            bar.set_message(at.utc_date());
         }
     });
     bar.finish_and_clear();
@@ -193,21 +197,21 @@ struct RunFolder {
 }
 
 impl RunFolder {
-    fn begin(out: &Path, scenario: &str, id: &str) -> Result<Self, Failure> {
+    fn create_partial(out: &Path, scenario: &str, id: &str) -> Result<Self, Failure> {
         let folder = out.join(scenario);
         let partial = folder.join(format!(".{id}.{}.partial", std::process::id()));
         let created = fs::create_dir_all(&folder).and_then(|()| fs::create_dir_all(&partial));
-        created.map_err(|error| cannot(&folder, "be created", &error))?;
+        created.map_err(|error| io_failure(&folder, "be created", &error))?;
         Ok(Self { partial, complete: folder.join(id), done: false })
     }
 
-    fn write(&self, name: &str, text: &str) -> Result<(), Failure> {
+    fn write_file(&self, name: &str, text: &str) -> Result<(), Failure> {
         let file = self.partial.join(name);
-        fs::write(&file, text).map_err(|error| cannot(&file, "be written", &error))
+        fs::write(&file, text).map_err(|error| io_failure(&file, "be written", &error))
     }
 
     /// Puts the folder in its place. One of an earlier, equal run is replaced.
-    fn complete(mut self) -> Result<PathBuf, Failure> {
+    fn move_into_place(mut self) -> Result<PathBuf, Failure> {
         let replace = || -> std::io::Result<()> {
             if self.complete.exists() {
                 let old = self.partial.with_extension("old");
@@ -223,7 +227,7 @@ impl RunFolder {
                 None => Ok(()),
             }
         };
-        replace().map_err(|error| cannot(&self.complete, "be put in place", &error))?;
+        replace().map_err(|error| io_failure(&self.complete, "be put in place", &error))?;
         self.done = true;
         Ok(self.complete.clone())
     }
@@ -238,6 +242,6 @@ impl Drop for RunFolder {
     }
 }
 
-fn cannot(path: &Path, what: &str, error: &std::io::Error) -> Failure {
+fn io_failure(path: &Path, what: &str, error: &std::io::Error) -> Failure {
     Failure::new(Failure::DATA, format!("{} cannot {what}: {error}", path.display()))
 }

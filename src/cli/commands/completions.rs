@@ -3,7 +3,7 @@
 use clap::{Args, CommandFactory};
 use clap_complete::Shell;
 
-use crate::cli::{Cli, Failure, print};
+use crate::cli::{Cli, Failure, print_to_stdout};
 
 /// Print the completions of a shell, for example `protogen completions bash > ~/.local/share/bash-completion/completions/protogen`.
 #[derive(Debug, Args)]
@@ -17,6 +17,6 @@ impl CompletionsCommand {
     pub(in crate::cli) fn run(&self) -> Result<(), Failure> {
         let mut text = Vec::new();
         clap_complete::generate(self.shell, &mut Cli::command(), "protogen", &mut text);
-        print(&String::from_utf8_lossy(&text))
+        print_to_stdout(&String::from_utf8_lossy(&text))
     }
 }

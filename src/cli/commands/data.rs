@@ -18,7 +18,7 @@ use crate::sweep::result;
 use super::import::Import;
 use super::pull::PullCommand;
 use super::record::RecordCommand;
-use crate::cli::{Common, Failure, data_page, json, print, render};
+use crate::cli::{Common, Failure, data_page, json_line, print_to_stdout, render};
 
 /// Fetch, record, import, check and show data sets.
 #[derive(Debug, Subcommand)]
@@ -76,7 +76,7 @@ impl CheckArgs {
         let mut total = 0;
         let mut unreachable = false;
         for path in &self.paths {
-            let found = inspect::check(path);
+            let found = inspect::check_data(path);
             total += found.count;
             unreachable |= found.problems.iter().any(|problem| problem.unreachable);
             if common.json {
@@ -102,13 +102,13 @@ impl CheckArgs {
                 if found.markets > 0 { format!("{} markets, ", found.markets) } else { String::new() };
             let _ = writeln!(text, "{}: {markets}{} rows: {verdict}", path.display(), found.rows);
             if found.count == 0 && !common.quiet {
-                text += &remarks(&found.soundness);
-                text += &coverage(&found.soundness);
+                text += &remarks_text(&found.soundness);
+                text += &coverage_text(&found.soundness);
             }
-            print(&text)?;
+            print_to_stdout(&text)?;
         }
         if common.json {
-            print(&json(&json!({ "count": total, "checked": checked })))?;
+            print_to_stdout(&json_line(&json!({ "count": total, "checked": checked })))?;
         }
         if total == 0 {
             Ok(())
@@ -120,7 +120,7 @@ impl CheckArgs {
 }
 
 /// What is odd about data in which nothing is wrong.
-fn remarks(found: &Soundness) -> String {
+fn remarks_text(found: &Soundness) -> String {
     let mut text = String::new();
     for (kind, remark) in &found.remarks {
         let _ = writeln!(text, "worth a look: {} ({})", kind.replace('_', " "), remark.count);
@@ -137,7 +137,7 @@ fn remarks_json(found: &Soundness) -> serde_json::Value {
 }
 
 /// A line a month, a character a day: the more snapshots, the higher.
-fn coverage(found: &Soundness) -> String {
+fn coverage_text(found: &Soundness) -> String {
     const LEVELS: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
     let most = found.days.values().copied().max().unwrap_or(0).max(1);
     let level = |&rows: &u64| match rows {
@@ -145,7 +145,7 @@ fn coverage(found: &Soundness) -> String {
         // The square root, so that quiet days can be told from empty ones beside busy ones.
         rows => LEVELS[usize::try_from((rows * 64 / most).isqrt().min(7)).unwrap_or(0)],
     };
-    let months = found.calendar();
+    let months = found.snapshot_calendar();
     let mut text = String::new();
     if !months.is_empty() {
         let _ = writeln!(text, "snapshots a day, at most {most}; · = none");
@@ -165,7 +165,8 @@ fn coverage(found: &Soundness) -> String {
 }
 
 fn coverage_json(found: &Soundness) -> serde_json::Value {
-    let days = found.days.iter().map(|(&day, rows)| (Timestamp::start_of_utc_day(day).date(), json!(rows)));
+    let days =
+        found.days.iter().map(|(&day, rows)| (Timestamp::start_of_utc_day(day).utc_date(), json!(rows)));
     days.collect()
 }
 
@@ -176,16 +177,16 @@ impl Show {
             return self.write_page(&set, file, common);
         }
         let Some(ticker) = &self.ticker else {
-            let events = inspect::overview(&set)?;
-            return print(&if common.json {
+            let events = inspect::event_overviews(&set)?;
+            return print_to_stdout(&if common.json {
                 overview_json(&events)
             } else {
-                overview(&self.folder, &events)
+                overview_text(&self.folder, &events)
             });
         };
-        match inspect::course(&set, ticker)? {
-            Some(course) if common.json => print(&course_json(&course)),
-            Some(course) => print(&show_course(&course)),
+        match inspect::market_course(&set, ticker)? {
+            Some(course) if common.json => print_to_stdout(&course_json(&course)),
+            Some(course) => print_to_stdout(&show_course(&course)),
             None => {
                 let markets = inspect::markets_of(&set, ticker)?;
                 if markets.is_empty() {
@@ -193,7 +194,7 @@ impl Show {
                         format!("{} has no market, event or series {ticker}", self.folder.display());
                     return Err(Failure::new(Failure::DATA, problem));
                 }
-                print(&if common.json { markets_json(&markets) } else { show_markets(&markets) })
+                print_to_stdout(&if common.json { markets_json(&markets) } else { show_markets(&markets) })
             }
         }
     }
@@ -206,23 +207,23 @@ impl Show {
             let problem = format!("--html {}: must end in .html", file.display());
             return Err(Failure::new(Failure::USAGE, problem));
         }
-        let survey = overview::survey(set)?;
-        let page = data_page::page(&self.folder, &survey);
-        result::replace(file, page.as_bytes())?;
-        print(&if common.json {
-            json(&json!({ "html": file, "bytes": page.len(), "markets": survey.markets.len() }))
+        let survey = overview::survey_data_set(set)?;
+        let page = data_page::data_set_page(&self.folder, &survey);
+        result::replace_file(file, page.as_bytes())?;
+        print_to_stdout(&if common.json {
+            json_line(&json!({ "html": file, "bytes": page.len(), "markets": survey.markets.len() }))
         } else {
             format!("{}: {} markets, {} kB\n", file.display(), survey.markets.len(), page.len() / 1_000)
         })
     }
 }
 
-fn day(at: Option<Timestamp>) -> String {
-    at.map_or("-".into(), Timestamp::date)
+fn date_text(at: Option<Timestamp>) -> String {
+    at.map_or("-".into(), Timestamp::utc_date)
 }
 
-fn overview(folder: &Path, events: &[EventOverview]) -> String {
-    let mut table = render::table();
+fn overview_text(folder: &Path, events: &[EventOverview]) -> String {
+    let mut table = render::new_table();
     table.set_header(["event", "markets", "resolved", "yes", "snapshots", "first", "last"]);
     for event in events {
         table.add_row([
@@ -231,14 +232,14 @@ fn overview(folder: &Path, events: &[EventOverview]) -> String {
             event.resolved.to_string(),
             event.yes.to_string(),
             event.snapshots.to_string(),
-            day(event.first),
-            day(event.last),
+            date_text(event.first),
+            date_text(event.last),
         ]);
     }
     render::right_align(&mut table, 1..5);
     let markets: u64 = events.iter().map(|event| event.markets).sum();
     let rows: u64 = events.iter().map(|event| event.snapshots).sum();
-    let table = render::show(&table);
+    let table = render::table_text(&table);
     format!("{table}{}: {} events, {markets} markets, {rows} snapshots\n", folder.display(), events.len())
 }
 
@@ -253,23 +254,23 @@ fn overview_json(events: &[EventOverview]) -> String {
             })
         })
         .collect();
-    json(&json!({ "events": rows }))
+    json_line(&json!({ "events": rows }))
 }
 
 fn show_markets(rows: &[MarketRow]) -> String {
-    let mut table = render::table();
+    let mut table = render::new_table();
     table.set_header(["market", "pays YES if", "open", "close", "ended"]);
     for row in rows {
         let market = &row.market;
         table.add_row([
             market.ticker.to_string(),
             market.strike.to_string(),
-            market.open_time.date(),
+            market.open_time.utc_date(),
             market.close_time.to_string(),
-            result(row),
+            settlement_text(row),
         ]);
     }
-    format!("{}{} markets\n", render::show(&table), rows.len())
+    format!("{}{} markets\n", render::table_text(&table), rows.len())
 }
 
 fn markets_json(rows: &[MarketRow]) -> String {
@@ -277,14 +278,14 @@ fn markets_json(rows: &[MarketRow]) -> String {
         let market = &row.market;
         json!({
             "ticker": market.ticker, "event_ticker": market.event_ticker, "series_ticker": market.series_ticker,
-            "title": market.title, "strike": market.strike.to_string(), "result": result(row),
+            "title": market.title, "strike": market.strike.to_string(), "result": settlement_text(row),
             "open_time": market.open_time.to_string(), "close_time": market.close_time.to_string(),
         })
     };
-    json(&json!({ "markets": rows.iter().map(market).collect::<Vec<_>>() }))
+    json_line(&json!({ "markets": rows.iter().map(market).collect::<Vec<_>>() }))
 }
 
-fn result(row: &MarketRow) -> String {
+fn settlement_text(row: &MarketRow) -> String {
     match row.settlement {
         None => "not settled in this data".into(),
         Some(end) if end.value == Price::ONE => format!("settled YES at {}", end.at),
@@ -297,14 +298,20 @@ fn show_course(course: &MarketCourse) -> String {
     let market = &course.row.market;
     let mut text = format!("{} · {}\n", market.ticker, market.title);
     let _ = writeln!(text, "pays YES if the value is {}", market.strike);
-    let _ = writeln!(text, "open {} to {}; {}", market.open_time, market.close_time, result(&course.row));
+    let _ = writeln!(
+        text,
+        "open {} to {}; {}",
+        market.open_time,
+        market.close_time,
+        settlement_text(&course.row)
+    );
     let points: Vec<(f64, f64)> =
         course.course.iter().map(|(at, twice)| (at.nanos() as f64 / 1e9, f64::from(*twice) / 2e4)).collect();
     let (Some((first, _)), Some((last, _))) = (course.course.first(), course.course.last()) else {
         return text + "no prices\n";
     };
     let _ = writeln!(text, "\nmid, else last trade, in dollars, {} snapshots", course.course.len());
-    text += &render::plot(&points, points[0].1, (&first.date(), &last.date()));
+    text += &render::plot_steps(&points, points[0].1, (&first.utc_date(), &last.utc_date()));
     text
 }
 
@@ -312,9 +319,9 @@ fn course_json(course: &MarketCourse) -> String {
     let market = &course.row.market;
     let prices: Vec<_> =
         course.course.iter().map(|(at, twice)| json!([at.to_string(), f64::from(*twice) / 2e4])).collect();
-    json(&json!({
+    json_line(&json!({
         "ticker": market.ticker, "event_ticker": market.event_ticker, "title": market.title,
         "open_time": market.open_time.to_string(), "close_time": market.close_time.to_string(),
-        "result": result(&course.row), "prices": prices,
+        "result": settlement_text(&course.row), "prices": prices,
     }))
 }

@@ -17,8 +17,8 @@ use crate::live::paths;
 use crate::live::registry::RunningDesk;
 
 use crate::cli::access::{EnvArgs, EnvName, ExchangeAccess};
-use crate::cli::desk::{LedgerArgs, OwnerRequestOutcome, PATIENCE, PostedRequest, note};
-use crate::cli::{Common, Failure, json, print};
+use crate::cli::desk::{LedgerArgs, OwnerRequestOutcome, PATIENCE, PostedRequest, read_ledger_note};
+use crate::cli::{Common, Failure, json_line, print_to_stdout};
 
 /// Stop opening positions, now and at every start, until `protogen resume --trading`.
 ///
@@ -29,7 +29,7 @@ use crate::cli::{Common, Failure, json, print};
 #[derive(Debug, Args)]
 pub struct HaltCommand {
     /// Kept in the ledger
-    #[arg(long, value_name = "TEXT", default_value = "halted by the owner", value_parser = super::resume::reason)]
+    #[arg(long, value_name = "TEXT", default_value = "halted by the owner", value_parser = super::resume::parse_reason)]
     reason: String,
     /// Cancel all resting orders of the account at the exchange, and let it refuse new entries
     #[arg(long)]
@@ -64,14 +64,14 @@ struct HaltOutcome {
 
 impl HaltCommand {
     pub(in crate::cli) fn run(&self, common: &Common) -> Result<(), Failure> {
-        let running = LedgerArgs { ledger: self.ledger.clone() }.running();
+        let running = LedgerArgs { ledger: self.ledger.clone() }.running_desks();
         let mut done = HaltOutcome::default();
         // Each way to stop is tried, whatever becomes of the others.
         self.write_stops(&running, &mut done);
         let request = Request::Halt { reason: self.reason.clone() };
         let mut posted = Vec::new();
         for desk in &running {
-            match PostedRequest::leave(&desk.ledger, &request) {
+            match PostedRequest::post_to_desk(&desk.ledger, &request) {
                 Ok(left) => posted.push(left),
                 Err(failure) => done.problems.push((Failure::VENUE, failure.message)),
             }
@@ -87,16 +87,18 @@ impl HaltCommand {
                 Err(failure) => done.problems.push((failure.code, failure.message)),
             }
         }
-        done.desks = posted.into_iter().map(|left| left.outcome(deadline)).collect();
+        done.desks = posted.into_iter().map(|left| left.wait_for_outcome(deadline)).collect();
         for desk in done.desks.iter().filter(|desk| !desk.taken) {
-            done.problems.push((Failure::VENUE, unanswered(desk)));
+            done.problems.push((Failure::VENUE, unanswered_message(desk)));
         }
         if common.json {
             let HaltOutcome { stops, desks, exchange, .. } = &done;
             let stop = stops.first();
-            print(&json(&json!({ "stop": stop, "stops": stops, "posted": desks, "exchange": exchange })))?;
+            print_to_stdout(&json_line(
+                &json!({ "stop": stop, "stops": stops, "posted": desks, "exchange": exchange }),
+            ))?;
         } else {
-            print(&words(&done, &running))?;
+            print_to_stdout(&outcome_text(&done, &running))?;
         }
         done.failure().map_or(Ok(()), Err)
     }
@@ -112,7 +114,9 @@ impl HaltCommand {
         ledgers.extend(running.iter().map(|desk| desk.ledger.clone()));
         for ledger in ledgers {
             let file = stop_file(&ledger);
-            let same = |other: &PathBuf| paths::resolve(other).ok() == paths::resolve(&file).ok();
+            let same = |other: &PathBuf| {
+                paths::resolve_ledger_path(other).ok() == paths::resolve_ledger_path(&file).ok()
+            };
             if done.stops.iter().any(same) {
                 continue;
             }
@@ -133,9 +137,9 @@ impl HaltCommand {
         let ledgers = running.iter().map(|desk| desk.ledger.clone()).chain(idle);
         let traded: Vec<(EnvName, Option<String>)> = ledgers
             .filter_map(|ledger| {
-                let connection = sqlite::open(&ledger).ok()?;
-                let noted = |name: &str| note(&connection, name).ok().flatten();
-                Some((EnvName::of(&noted(ENVIRONMENT)?)?, noted(ORDER_GROUP)))
+                let connection = sqlite::open_ledger(&ledger).ok()?;
+                let noted = |name: &str| read_ledger_note(&connection, name).ok().flatten();
+                Some((EnvName::from_name(&noted(ENVIRONMENT)?)?, noted(ORDER_GROUP)))
             })
             .collect();
         let first = traded.first().map(|(env, _)| *env);
@@ -155,8 +159,8 @@ impl HaltCommand {
         let there = traded.into_iter().filter(|(other, _)| *other == env);
         let groups: Vec<String> = there.filter_map(|(_, group)| group).collect();
         let access = self.env.access_to(env)?;
-        let runtime = crate::cli::runtime()?;
-        runtime.block_on(cancel(&access, &groups))
+        let runtime = crate::cli::network_runtime()?;
+        runtime.block_on(clear_orders_at_exchange(&access, &groups))
     }
 }
 
@@ -169,7 +173,7 @@ impl HaltOutcome {
     }
 }
 
-fn unanswered(desk: &OwnerRequestOutcome) -> String {
+fn unanswered_message(desk: &OwnerRequestOutcome) -> String {
     let ledger = desk.ledger.display();
     let process = desk.pid.map_or_else(String::new, |pid| format!(" (process {pid})"));
     let end = desk.pid.map_or_else(String::new, |pid| format!(" with `kill -INT {pid}`"));
@@ -181,8 +185,8 @@ fn unanswered(desk: &OwnerRequestOutcome) -> String {
 }
 
 /// Triggers the groups, cancels everything, and looks what is left.
-async fn cancel(access: &ExchangeAccess, groups: &[String]) -> Result<AtExchange, Failure> {
-    let rest = Rest::new(&access.environment, Some(access.credentials()?))
+async fn clear_orders_at_exchange(access: &ExchangeAccess, groups: &[String]) -> Result<AtExchange, Failure> {
+    let rest = Rest::new(&access.environment, Some(access.read_credentials()?))
         .map_err(|error| Failure::new(Failure::VENUE, error.to_string()))?;
     let mut done = AtExchange { environment: access.environment.to_string(), ..AtExchange::default() };
     for group in groups {
@@ -205,7 +209,7 @@ async fn cancel(access: &ExchangeAccess, groups: &[String]) -> Result<AtExchange
     Ok(done)
 }
 
-fn words(done: &HaltOutcome, running: &[RunningDesk]) -> String {
+fn outcome_text(done: &HaltOutcome, running: &[RunningDesk]) -> String {
     let mut text = String::new();
     for stop in &done.stops {
         let _ = writeln!(text, "{} is written: no desk beside it opens anything", stop.display());
@@ -219,7 +223,7 @@ fn words(done: &HaltOutcome, running: &[RunningDesk]) -> String {
             text,
             "halted: the desk of {}{}",
             desk.ledger.display(),
-            known.map(about).unwrap_or_default()
+            known.map(describe_desk).unwrap_or_default()
         );
     }
     if let Some(done) = &done.exchange {
@@ -236,7 +240,7 @@ fn words(done: &HaltOutcome, running: &[RunningDesk]) -> String {
 }
 
 /// Process, scenario and exchange of a desk, as far as they are known.
-fn about(desk: &RunningDesk) -> String {
+fn describe_desk(desk: &RunningDesk) -> String {
     let process = desk.pid.map(|pid| format!("process {pid}"));
     let trades = (!desk.scenario.is_empty())
         .then(|| format!("{} {} on {}", desk.scenario, desk.mode, desk.environment));

@@ -9,7 +9,7 @@ use serde_json::json;
 use crate::live::control_inbox::read_stop;
 
 use crate::cli::desk::{LedgerArgs, LiveLedger};
-use crate::cli::{Common, Failure, json, print};
+use crate::cli::{Common, Failure, json_line, print_to_stdout};
 
 /// List every halt of a desk, by which rule and with which figures, and who lifted it and why.
 #[derive(Debug, Args)]
@@ -32,10 +32,10 @@ struct HaltListing {
 impl HaltsCommand {
     pub(in crate::cli) fn run(&self, common: &Common) -> Result<(), Failure> {
         let ledger = LiveLedger::open(&self.ledger)?;
-        let rows = rows(&ledger).map_err(|error| ledger.failed(&error))?;
+        let rows = read_halts(&ledger).map_err(|error| ledger.database_failure(&error))?;
         let stop = read_stop(&ledger.file);
         if common.json {
-            return print(&json(&json!({ "halts": rows, "stop": stop })));
+            return print_to_stdout(&json_line(&json!({ "halts": rows, "stop": stop })));
         }
         let mut text = String::new();
         if let Some(reason) = stop {
@@ -54,11 +54,11 @@ impl HaltsCommand {
         if text.is_empty() {
             text = "nothing was ever halted\n".into();
         }
-        print(&text)
+        print_to_stdout(&text)
     }
 }
 
-fn rows(ledger: &LiveLedger) -> rusqlite::Result<Vec<HaltListing>> {
+fn read_halts(ledger: &LiveLedger) -> rusqlite::Result<Vec<HaltListing>> {
     let mut select = ledger
         .connection
         .prepare("SELECT ts, strategy, rule, detail, resumed_at, resumed_reason FROM halts ORDER BY ts")?;

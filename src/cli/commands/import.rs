@@ -12,7 +12,7 @@ use crate::dataset::import;
 use crate::dataset::import::{MarketSelection, RefusalTally, Report, Settings, Stage};
 use crate::domain::{Span, Timestamp};
 
-use crate::cli::{Common, Failure, json, print, render};
+use crate::cli::{Common, Failure, json_line, print_to_stdout, render};
 
 /// Make a data set from foreign files.
 ///
@@ -133,26 +133,28 @@ impl Import {
             threads: std::thread::available_parallelism().map_or(1, usize::from),
             progress: &mut progress,
         };
-        let result = self.import(&mut settings);
+        let result = self.import_source(&mut settings);
         bar.finish_and_clear();
         let report = result?;
-        print(&if common.json { as_json(args, &report) } else { in_words(args, &report) })
+        print_to_stdout(&if common.json { as_json(args, &report) } else { in_words(args, &report) })
     }
 
-    fn import(&self, settings: &mut Settings<'_>) -> Result<Report, DataError> {
+    fn import_source(&self, settings: &mut Settings<'_>) -> Result<Report, DataError> {
         match self {
             Self::Becker(becker) => {
                 settings.settled_after = becker.settled_after;
-                import::becker(&becker.folder, settings)
+                import::import_becker_dump(&becker.folder, settings)
             }
-            Self::Trades(table) => import::trades(&table.files, &table.map, &table.markets, settings),
-            Self::Candles(table) => import::candles(&table.files, &table.map, &table.markets, settings),
+            Self::Trades(table) => import::import_trades(&table.files, &table.map, &table.markets, settings),
+            Self::Candles(table) => {
+                import::import_candles(&table.files, &table.map, &table.markets, settings)
+            }
         }
     }
 }
 
 fn in_words(args: &ImportArgs, report: &Report) -> String {
-    let mut table = render::table();
+    let mut table = render::new_table();
     table.set_header(["", "rows", "share", "the first of them"]);
     for (what, tally) in [("markets", &report.markets), ("prices", &report.rows)] {
         if tally.read == 0 {
@@ -172,14 +174,14 @@ fn in_words(args: &ImportArgs, report: &Report) -> String {
         }
     }
     render::right_align(&mut table, 1..3);
-    let mut text = render::show(&table);
+    let mut text = render::table_text(&table);
     for assumed in &report.assumed {
         let _ = writeln!(text, "assumed: {assumed}");
     }
     if report.markets_without_rows > 0 {
         let _ = writeln!(text, "{} markets without a price are left out", report.markets_without_rows);
     }
-    let day = |at: Option<Timestamp>| at.map_or_else(String::new, Timestamp::date);
+    let day = |at: Option<Timestamp>| at.map_or_else(String::new, Timestamp::utc_date);
     let _ = writeln!(
         text,
         "{}: {} snapshots of {} markets in {} files, {} to {}",
@@ -206,7 +208,7 @@ fn as_json(args: &ImportArgs, report: &Report) -> String {
             "read": tally.read, "taken": tally.taken, "not_asked_for": tally.not_asked_for, "refused": refused,
         })
     };
-    json(&json!({
+    json_line(&json!({
         "out": args.out, "rows": tally(&report.rows), "markets": tally(&report.markets),
         "snapshots": report.snapshots, "files": report.files, "markets_written": report.markets_written,
         "markets_without_rows": report.markets_without_rows, "assumed": report.assumed,

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use serde_json::json;
 
-use crate::cli::{Common, Failure, json, print};
+use crate::cli::{Common, Failure, json_line, print_to_stdout};
 
 /// Start a project: a scenario with every key that matters, a .gitignore that keeps keys out, a README.
 ///
@@ -42,10 +42,10 @@ impl InitCommand {
         }
         if common.json {
             let files: Vec<_> = FILES.iter().map(|(name, _)| self.folder.join(name)).collect();
-            return print(&json(&json!({ "written": files })));
+            return print_to_stdout(&json_line(&json!({ "written": files })));
         }
         let folder = self.folder.display();
-        print(&format!(
+        print_to_stdout(&format!(
             "wrote scenario.toml, .gitignore and README.md in {folder}; README.md says what is next\n"
         ))
     }
@@ -72,7 +72,7 @@ mod tests {
         let init = InitCommand { folder: folder.path().join("new") };
         let common = Common { json: true, quiet: true, verbose: false, color: Color::Never };
         init.run(&common).unwrap();
-        let scenario = Scenario::load(&init.folder.join("scenario.toml"), &[]).unwrap();
+        let scenario = Scenario::load_file(&init.folder.join("scenario.toml"), &[]).unwrap();
         assert_eq!((scenario.name.as_str(), scenario.seats.len()), ("first", 1));
         fs::write(init.folder.join("scenario.toml"), "mine").unwrap();
         fs::remove_file(init.folder.join("README.md")).unwrap();

@@ -20,7 +20,7 @@ use crate::kalshi::venue::SessionCommand;
 use crate::live::health::{Health, NOTE, Recent, SessionFacts};
 use crate::live::lock::LedgerLock;
 use crate::live::notify::{Notification, NotificationKind, Notifier};
-use crate::live::operator::{Owner, Strategies, read_facts, signals};
+use crate::live::operator::{Owner, Strategies, end_on_signals, read_facts};
 use crate::live::paths;
 use crate::live::registry::{DeskRegistration, RunningDesk};
 use crate::live::runner;
@@ -34,7 +34,7 @@ use crate::cli::access::{EnvArgs, EnvName};
 use crate::cli::recording;
 use crate::cli::recording::{Inside, RecordingOutcome as Recorded};
 use crate::cli::screen::Screen;
-use crate::cli::{Color, Common, Failure, ScenarioArgs, json, print};
+use crate::cli::{Color, Common, Failure, ScenarioArgs, json_line, print_to_stdout};
 
 /// How often health is written down.
 const HEALTH_EVERY: Duration = Duration::from_secs(2);
@@ -120,11 +120,11 @@ struct LiveOutcome<'a> {
 
 impl LiveCommand {
     pub(in crate::cli) fn run(&self, common: &Common) -> Result<(), Failure> {
-        let scenario = Scenario::load(&self.scenario, &self.overrides.overrides)?;
+        let scenario = Scenario::load_file(&self.scenario, &self.overrides.overrides)?;
         common.say_notes(&scenario.notes);
         self.check_consent(&scenario)?;
-        let access = self.access.access()?;
-        let credentials = access.credentials()?;
+        let access = self.access.exchange_access()?;
+        let credentials = access.read_credentials()?;
         let ledger = match &self.ledger {
             Some(file) => file.clone(),
             None => paths::default_ledger(Some(&self.access.ledger_name(&scenario.name, self.paper)))
@@ -134,8 +134,9 @@ impl LiveCommand {
             paths::make_private(folder).map_err(|error| no_place(&error))?;
         }
         let shows_screen = self.start_log(common, &ledger)?;
-        let _lock = LedgerLock::take(&ledger).map_err(|problem| Failure::new(Failure::USAGE, problem))?;
-        let _registration = self.register(&ledger, &scenario.name)?;
+        let _lock =
+            LedgerLock::acquire_lock(&ledger).map_err(|problem| Failure::new(Failure::USAGE, problem))?;
+        let _registration = self.register_desk(&ledger, &scenario.name)?;
         let runtime = Builder::new_multi_thread().worker_threads(2).enable_all().build();
         let runtime = runtime.map_err(|error| Failure::new(Failure::BUG, format!("no runtime: {error}")))?;
         let notifier = {
@@ -144,7 +145,7 @@ impl LiveCommand {
                 .map_err(|problem| Failure::new(Failure::USAGE, format!("live.notify: {problem}")))?
         };
         let by_exchange = access.name == EnvName::Sandbox;
-        let mut inside = Inside::open(self.record.as_deref(), by_exchange)?;
+        let mut inside = Inside::open_recording(self.record.as_deref(), by_exchange)?;
         let about = SessionAbout {
             started_at: clock::now(),
             mode: self.mode(),
@@ -160,21 +161,21 @@ impl LiveCommand {
             paper: self.paper,
             adopt: self.adopt,
             by_exchange,
-            listener: inside.listener(),
+            listener: inside.session_listener(),
             stream: scenario.resolved.live.scan_with == ScanWith::Websocket,
             scenario,
         };
-        let screen = shows_screen.then(Screen::start).transpose().map_err(|error| {
+        let screen = shows_screen.then(Screen::take_over_terminal).transpose().map_err(|error| {
             Failure::new(
                 Failure::USAGE,
                 format!("the terminal: {error}; pipe the output away for plain logs"),
             )
         })?;
-        let ended = self.trade(settings, &about, &runtime, (&notifier, &mut inside), screen);
-        let recording = inside.finish(&notifier);
-        runtime.block_on(notifier.finish(LAST_WORDS));
+        let ended = self.run_session(settings, &about, &runtime, (&notifier, &mut inside), screen);
+        let recording = inside.finish_recording(&notifier);
+        runtime.block_on(notifier.finish_delivery(LAST_WORDS));
         let ended = ended?;
-        Self::say(common, &ended, &about, &ledger, recording)?;
+        Self::print_outcome(common, &ended, &about, &ledger, recording)?;
         if ended.all_halted {
             let problem = "every strategy is halted; see `protogen halts` and lift with `protogen resume`";
             return Err(Failure::new(Failure::DIVERGED, problem));
@@ -190,16 +191,16 @@ impl LiveCommand {
     }
 
     /// Makes the desk known to `protogen halt`, wherever its ledger lies.
-    fn register(&self, ledger: &Path, scenario: &str) -> Result<DeskRegistration, Failure> {
+    fn register_desk(&self, ledger: &Path, scenario: &str) -> Result<DeskRegistration, Failure> {
         let register = || {
             let desk = RunningDesk {
-                ledger: paths::resolve(ledger)?,
+                ledger: paths::resolve_ledger_path(ledger)?,
                 pid: Some(std::process::id()),
-                environment: self.access.env().name().to_owned(),
+                environment: self.access.env_or_demo().name().to_owned(),
                 mode: self.mode().to_owned(),
                 scenario: scenario.to_owned(),
             };
-            desk.register()
+            desk.register_on_machine()
         };
         register().map_err(|error| {
             let problem =
@@ -231,13 +232,13 @@ impl LiveCommand {
             Color::Auto => console::Term::stderr().features().colors_supported(),
         };
         // A log that was set up before is a log.
-        let _set_up_before = telemetry::start(style, level, color && opened.is_none(), opened);
+        let _set_up_before = telemetry::start_logging(style, level, color && opened.is_none(), opened);
         Ok(shows_screen)
     }
 
     fn check_consent(&self, scenario: &Scenario) -> Result<(), Failure> {
         let consent = self.i_understand_this_is_real_money || scenario.resolved.live.confirm;
-        if self.access.env() == EnvName::Prod && !self.paper && !consent {
+        if self.access.env_or_demo() == EnvName::Prod && !self.paper && !consent {
             let problem = "--env prod trades real money: add --i-understand-this-is-real-money, or set \
                            `confirm = true` under [live] in the scenario";
             return Err(Failure::new(Failure::USAGE, problem));
@@ -245,7 +246,7 @@ impl LiveCommand {
         Ok(())
     }
 
-    fn trade(
+    fn run_session(
         &self,
         settings: LiveSettings,
         about: &SessionAbout,
@@ -254,11 +255,11 @@ impl LiveCommand {
         mut screen: Option<Screen>,
     ) -> Result<Ended, Failure> {
         let shared = Arc::new(Mutex::new(Shared::default()));
-        let tap = inside.tap();
+        let tap = inside.recorder_tap();
         let mut hooks = Watcher { shared: Arc::clone(&shared), notifier, tap: tap.clone(), inside };
         let (ledger, facts) = (settings.ledger.clone(), settings.facts.clone());
         let start = format!("{} began on {}: {}", about.mode, about.environment, about.scenario);
-        notifier.send(&Notification::new(NotificationKind::Start, clock::now(), start));
+        notifier.queue_notification(&Notification::new(NotificationKind::Start, clock::now(), start));
         let every = if screen.is_some() { DRAW_EVERY } else { HEALTH_EVERY };
         let mut last_health = Instant::now().checked_sub(every);
         let mut last_beat = Instant::now();
@@ -269,11 +270,16 @@ impl LiveCommand {
             }
             last_health = Some(Instant::now());
             let now = clock::now();
-            lock(&shared).look_at_link(now).iter().for_each(|event| notifier.send(event));
-            let health = lock(&shared).health(desk, about);
-            lock(&shared).look_at_refused(&health, now).iter().for_each(|event| notifier.send(event));
+            let health = {
+                let mut shared = lock_ignoring_poison(&shared);
+                let link_events = shared.look_at_link(now);
+                let health = shared.current_health(desk, about);
+                let events = link_events.into_iter().chain(shared.look_at_refused(&health, now));
+                events.for_each(|event| notifier.queue_notification(&event));
+                health
+            };
             if day.is_some_and(|day| day < now.utc_day()) {
-                notifier.send(&daily_summary(&health, now));
+                notifier.queue_notification(&daily_summary(&health, now));
             }
             day = Some(now.utc_day());
             if last_beat.elapsed() >= HEARTBEAT {
@@ -281,23 +287,22 @@ impl LiveCommand {
                 say_alive(&health);
             }
             if let Some(Ok(true) | Err(_)) = screen.as_mut().map(|screen| {
-                screen.draw(&health)?;
+                screen.draw_health(&health)?;
                 screen.wants_to_quit()
             }) {
                 // A terminal that is gone cannot be asked again.
                 screen = None;
-                lock(&shared).asks.as_ref().map(|asks| asks.try_send(SessionCommand::Drain));
+                lock_ignoring_poison(&shared).asks.as_ref().map(|asks| asks.try_send(SessionCommand::Drain));
             }
-            let mut shared = lock(&shared);
+            let mut shared = lock_ignoring_poison(&shared);
             shared.note = Some(health.to_note());
-            *lock(&shared.strategies) = desk.active_strategies().collect();
+            *lock_ignoring_poison(&shared.strategies) = desk.active_strategies().collect();
         };
-        let scenario_file = self.scenario.clone();
-        let overrides = self.overrides.overrides.clone();
-        let ended = runner::run(settings, runtime, &mut hooks, &mut watch, |begun| {
-            let strategies = lock(&shared).begin(&begun);
+        let (scenario_file, overrides) = (self.scenario.clone(), self.overrides.overrides.clone());
+        let ended = runner::run_live_desk(settings, runtime, &mut hooks, &mut watch, |begun| {
+            let strategies = lock_ignoring_poison(&shared).attach_session(&begun);
             let BegunSession { asks, desk, entry_group, taken, .. } = begun;
-            recording::begin(tap.as_ref(), desk);
+            recording::record_known_markets(tap.as_ref(), desk);
             let owner = Owner {
                 ledger,
                 asks: asks.clone(),
@@ -309,18 +314,18 @@ impl LiveCommand {
                 entry_group,
                 taken,
             };
-            runtime.spawn(owner.listen());
-            runtime.spawn(signals(asks.clone(), "resting orders are taken back"));
+            runtime.spawn(owner.listen_for_requests());
+            runtime.spawn(end_on_signals(asks.clone(), "resting orders are taken back"));
         });
         let text = match &ended {
             Ok(ended) => format!("ended in order, equity {}", ended.equity),
             Err(error) => format!("ended: {error}"),
         };
-        notifier.send(&Notification::new(NotificationKind::Stop, clock::now(), text));
+        notifier.queue_notification(&Notification::new(NotificationKind::Stop, clock::now(), text));
         Ok(ended?)
     }
 
-    fn say(
+    fn print_outcome(
         common: &Common,
         ended: &Ended,
         about: &SessionAbout,
@@ -328,7 +333,7 @@ impl LiveCommand {
         recording: Option<Recorded>,
     ) -> Result<(), Failure> {
         let (mode, scenario) = (about.mode, &*about.scenario);
-        let final_equity = crate::report::summary::dollars(ended.equity);
+        let final_equity = crate::report::summary::money_to_dollars(ended.equity);
         if common.json {
             let Ended { run_id, digest, inputs, all_halted, halted_itself, .. } = ended;
             let (inputs, all_halted, halted_itself) = (*inputs, *all_halted, halted_itself.as_deref());
@@ -344,14 +349,14 @@ impl LiveCommand {
                 halted_itself,
                 recording,
             };
-            return print(&json(&outcome));
+            return print_to_stdout(&json_line(&outcome));
         }
-        print(&format!(
+        print_to_stdout(&format!(
             "{scenario} ({mode}) ended in order: equity ${final_equity:.2}, {} inputs, digest {}\nledger {}\n{}",
             ended.inputs,
             &ended.digest[..16],
             ledger.display(),
-            recording.map(|recording| recording.text()).unwrap_or_default()
+            recording.map(|recording| recording.outcome_text()).unwrap_or_default()
         ))
     }
 }
@@ -381,7 +386,10 @@ fn daily_summary(health: &Health, now: Timestamp) -> Notification {
     let open = health.positions.len();
     let text = format!("the day ended with equity ${:.2}, {open} positions open", health.equity);
     let event = Notification::new(NotificationKind::DailySummary, now, text);
-    event.with("equity", health.equity).with("exposure", health.exposure).with("drawdown", health.drawdown)
+    event
+        .with_field("equity", health.equity)
+        .with_field("exposure", health.exposure)
+        .with_field("drawdown", health.drawdown)
 }
 
 /// What does not change while a desk runs.
@@ -413,12 +421,12 @@ struct Shared {
 
 impl Shared {
     /// Takes over what is known when the session has begun. Returns where the strategies are kept.
-    fn begin(&mut self, begun: &BegunSession<'_>) -> Strategies {
-        *lock(&self.strategies) = begun.desk.active_strategies().collect();
+    fn attach_session(&mut self, begun: &BegunSession<'_>) -> Strategies {
+        *lock_ignoring_poison(&self.strategies) = begun.desk.active_strategies().collect();
         self.asks = Some(begun.asks.clone());
         begun.run_id.clone_into(&mut self.run_id);
         self.link = Arc::clone(begun.link);
-        self.tickers = begun.desk.books().iter().map(|book| book.market.ticker.clone()).collect();
+        self.tickers = begun.desk.market_states().iter().map(|book| book.market.ticker.clone()).collect();
         Arc::clone(&self.strategies)
     }
 
@@ -439,7 +447,7 @@ impl Shared {
             };
             told.extend((!first).then(|| Notification::new(kind, now, text)));
         }
-        let paused = self.link.paused();
+        let paused = self.link.pause_reason();
         match (&self.paused, &paused) {
             (None, Some(reason)) => told.push(Notification::new(NotificationKind::Pause, now, &**reason)),
             (Some(_), None) => {
@@ -461,7 +469,7 @@ impl Shared {
                     format!("{refused}; `protogen resume --trading --reason …` resets the order group");
                 warn!("{text}");
                 let event = Notification::new(NotificationKind::OrdersRefused, now, text);
-                Some(event.with("in_a_row", refused.in_a_row).with("exits", refused.exits))
+                Some(event.with_field("in_a_row", refused.in_a_row).with_field("exits", refused.exits))
             }
             None if before => {
                 info!("the exchange takes orders again");
@@ -471,8 +479,8 @@ impl Shared {
         }
     }
 
-    fn health(&self, desk: &Desk, about: &SessionAbout) -> Health {
-        let (now, refusal) = (clock::now(), self.link.refusal());
+    fn current_health(&self, desk: &Desk, about: &SessionAbout) -> Health {
+        let (now, refusal) = (clock::now(), self.link.last_refusal());
         let (feed_up, feed_since) = self.heard.unwrap_or((false, about.started_at));
         let facts = SessionFacts {
             at: now,
@@ -487,11 +495,11 @@ impl Shared {
             refusal: refusal.as_deref(),
             last_message_at: self.last_message_at,
         };
-        Health::of(desk, &self.recent, &facts)
+        Health::from_desk(desk, &self.recent, &facts)
     }
 }
 
-fn lock<T>(shared: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+fn lock_ignoring_poison<T>(shared: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
     shared.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
@@ -504,16 +512,16 @@ struct Watcher<'a> {
 }
 
 impl Watcher<'_> {
-    fn ticker(&self, market: MarketId) -> Box<str> {
-        let known = lock(&self.shared).tickers.get(market.index()).cloned();
+    fn market_ticker(&self, market: MarketId) -> Box<str> {
+        let known = lock_ignoring_poison(&self.shared).tickers.get(market.index()).cloned();
         known.unwrap_or_else(|| "a market of before".into())
     }
 
-    fn tell(&self, record: &Record) {
+    fn log_and_notify(&self, record: &Record) {
         let (kind, at, text) = match record {
             Record::Fill(booked) => {
                 let (fill, order) = (&booked.fill, &booked.order);
-                let ticker = self.ticker(order.market);
+                let ticker = self.market_ticker(order.market);
                 let what = format!("{} {} {}", order.action, fill.contracts, order.side);
                 (
                     NotificationKind::Fill,
@@ -522,7 +530,7 @@ impl Watcher<'_> {
                 )
             }
             Record::Trade(trade) => {
-                let ticker = self.ticker(trade.market);
+                let ticker = self.market_ticker(trade.market);
                 let why = trade.exit_reason.name();
                 (
                     NotificationKind::Exit,
@@ -546,34 +554,34 @@ impl Watcher<'_> {
         } else {
             info!("{text}");
         }
-        self.notifier.send(&Notification::new(kind, at, text));
+        self.notifier.queue_notification(&Notification::new(kind, at, text));
     }
 }
 
 impl Hooks for Watcher<'_> {
-    fn observe(&mut self, input: &Stamped<Input>, out: &Output) {
+    fn observe_step(&mut self, input: &Stamped<Input>, out: &Output) {
         if let Input::Market(MarketEvent::Listed(market)) = &input.value {
-            let (index, tickers) = (market.id.index(), &mut lock(&self.shared).tickers);
+            let (index, tickers) = (market.id.index(), &mut lock_ignoring_poison(&self.shared).tickers);
             tickers.resize(tickers.len().max(index + 1), "".into());
             tickers[index] = market.ticker.clone();
         }
         {
-            let mut shared = lock(&self.shared);
+            let mut shared = lock_ignoring_poison(&self.shared);
             if matches!(input.value, Input::Market(_) | Input::Venue(_)) {
                 shared.last_message_at = Some(clock::now());
             }
-            shared.recent.observe(&input.value, out);
+            shared.recent.observe_step(&input.value, out);
         }
         if let Some(tap) = &self.tap {
-            tap.lock().input(input);
+            tap.lock().record_input(input);
         }
-        out.records.iter().for_each(|record| self.tell(record));
+        out.records.iter().for_each(|record| self.log_and_notify(record));
     }
 
-    fn note(&mut self) -> Option<(&'static str, String)> {
-        if let Some(note) = self.inside.stopped(self.notifier) {
+    fn next_ledger_note(&mut self) -> Option<(&'static str, String)> {
+        if let Some(note) = self.inside.report_stop_once(self.notifier) {
             return Some(note);
         }
-        lock(&self.shared).note.take().map(|note| (NOTE, note))
+        lock_ignoring_poison(&self.shared).note.take().map(|note| (NOTE, note))
     }
 }

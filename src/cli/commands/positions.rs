@@ -7,7 +7,7 @@ use crate::live::health::Health;
 use crate::live::moment::Moment;
 
 use crate::cli::desk::{LedgerArgs, LiveLedger};
-use crate::cli::{Common, Failure, json, print, render};
+use crate::cli::{Common, Failure, json_line, print_to_stdout, render};
 
 /// List what a live desk holds, with when and why each position will go, and its open orders.
 #[derive(Debug, Args)]
@@ -19,7 +19,7 @@ pub struct PositionsCommand {
 impl PositionsCommand {
     pub(in crate::cli) fn run(&self, common: &Common) -> Result<(), Failure> {
         let ledger = LiveLedger::open(&self.ledger)?;
-        let Some(health) = ledger.health()? else {
+        let Some(health) = ledger.read_health()? else {
             let problem = format!(
                 "the desk of {} has not reported yet: it may just have begun, or the ledger is of a backtest",
                 ledger.file.display()
@@ -28,29 +28,31 @@ impl PositionsCommand {
         };
         if common.json {
             let Health { at, positions, orders, .. } = &health;
-            return print(&json(&json!({ "at": at, "positions": positions, "orders": orders })));
+            return print_to_stdout(&json_line(
+                &json!({ "at": at, "positions": positions, "orders": orders }),
+            ));
         }
-        let mut text = format!("{}: {}\n", ledger.file.display(), ledger.pulse(Some(&health)));
+        let mut text = format!("{}: {}\n", ledger.file.display(), ledger.running_status_text(Some(&health)));
         if health.positions.is_empty() && health.orders.is_empty() {
             text += "nothing is held, no order is open\n";
         }
         if !health.positions.is_empty() {
-            text += &positions(&health);
+            text += &positions_table_text(&health);
         }
         if !health.orders.is_empty() {
-            text += &orders(&health);
+            text += &orders_table_text(&health);
         }
-        print(&text)
+        print_to_stdout(&text)
     }
 }
 
 /// A moment to the minute.
-fn minute(at: Moment) -> String {
+fn minute_text(at: Moment) -> String {
     at.to_string().chars().take(16).map(|c| if c == 'T' { ' ' } else { c }).collect()
 }
 
-fn positions(health: &Health) -> String {
-    let mut table = render::table();
+fn positions_table_text(health: &Health) -> String {
+    let mut table = render::new_table();
     table.set_header([
         "market",
         "side",
@@ -70,19 +72,19 @@ fn positions(health: &Health) -> String {
             held.contracts.to_string(),
             format!("{:.4}", held.entry_price),
             held.mark.map_or_else(|| "at cost".into(), |mark| format!("{mark:.4}")),
-            render::dollars(held.unrealized),
+            render::format_dollars(held.unrealized),
             format!("{:.1} %", held.belief * 100.0),
-            minute(held.opened_at),
-            minute(held.time_stop_at.min(held.close_time)),
+            minute_text(held.opened_at),
+            minute_text(held.time_stop_at.min(held.close_time)),
             held.strategy.clone(),
         ]);
     }
     render::right_align(&mut table, 2..7);
-    render::show(&table)
+    render::table_text(&table)
 }
 
-fn orders(health: &Health) -> String {
-    let mut table = render::table();
+fn orders_table_text(health: &Health) -> String {
+    let mut table = render::new_table();
     table.set_header(["order", "market", "what", "contracts", "filled", "limit", "strategy"]);
     for order in &health.orders {
         table.add_row([
@@ -96,5 +98,5 @@ fn orders(health: &Health) -> String {
         ]);
     }
     render::right_align(&mut table, 3..6);
-    render::show(&table)
+    render::table_text(&table)
 }

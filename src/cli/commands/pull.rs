@@ -12,7 +12,7 @@ use crate::kalshi::rest::Rest;
 use crate::pull::{self, Progress, PullError, Report, Settings};
 
 use crate::cli::access::EnvArgs;
-use crate::cli::{Common, Failure, json, print};
+use crate::cli::{Common, Failure, json_line, print_to_stdout};
 
 /// Get markets, candles and trades from the exchange into a data set, and keep it up to date.
 ///
@@ -41,7 +41,7 @@ pub struct PullCommand {
     #[arg(long)]
     trades: bool,
     /// Begin no further market once so much was fetched, for example `200MB`; the next run goes on from there
-    #[arg(long, value_name = "SIZE", value_parser = size)]
+    #[arg(long, value_name = "SIZE", value_parser = parse_byte_size)]
     max: Option<u64>,
     /// Fetch at most so many markets that are not in the data set yet, in order of their opening
     #[arg(long, value_name = "N")]
@@ -74,7 +74,7 @@ impl Period {
     }
 }
 
-fn size(text: &str) -> Result<u64, String> {
+fn parse_byte_size(text: &str) -> Result<u64, String> {
     let units = [("GB", 1_000_000_000), ("MB", 1_000_000), ("KB", 1_000), ("B", 1)];
     let upper = text.to_ascii_uppercase();
     let (number, unit) = units
@@ -98,15 +98,15 @@ impl From<PullError> for Failure {
 
 impl PullCommand {
     pub(in crate::cli) fn run(&self, common: &Common) -> Result<(), Failure> {
-        self.check()?;
-        let access = self.access.access()?;
-        let credentials = access.key.is_some().then(|| access.credentials()).transpose()?;
+        self.check_arguments()?;
+        let access = self.access.exchange_access()?;
+        let credentials = access.key.is_some().then(|| access.read_credentials()).transpose()?;
         let bar = if common.quiet { ProgressBar::hidden() } else { ProgressBar::new_spinner() };
-        let progress = |now| show(&bar, now);
+        let progress = |now| show_progress(&bar, now);
         let signed = credentials.is_some();
-        let report = crate::cli::runtime()?.block_on(async {
+        let report = crate::cli::network_runtime()?.block_on(async {
             let rest = Rest::new(&access.environment, credentials).map_err(PullError::from)?;
-            pull::pull(Settings {
+            pull::pull_data_set(Settings {
                 rest,
                 signed,
                 environment: access.name.name(),
@@ -124,10 +124,10 @@ impl PullCommand {
         });
         bar.finish_and_clear();
         let report = report?;
-        print(&if common.json { self.as_json(&report) } else { self.in_words(&report) })
+        print_to_stdout(&if common.json { self.as_json(&report) } else { self.in_words(&report) })
     }
 
-    fn check(&self) -> Result<(), Failure> {
+    fn check_arguments(&self) -> Result<(), Failure> {
         let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.');
         if let Some(odd) = self.targets.iter().find(|target| target.is_empty() || !target.bytes().all(plain))
         {
@@ -184,7 +184,7 @@ impl PullCommand {
             .iter()
             .map(|(kind, note)| ((*kind).to_owned(), json!({ "count": note.count, "first": note.first })))
             .collect();
-        json(&json!({
+        json_line(&json!({
             "out": self.out, "as_of": report.as_of.map(|at| at.to_string()), "markets": report.markets,
             "new_markets": report.new_markets, "whole_markets": report.whole, "waiting_markets": report.waiting,
             "snapshots": report.snapshots, "trades": report.trades, "files": report.files,
@@ -195,7 +195,7 @@ impl PullCommand {
     }
 }
 
-fn show(bar: &ProgressBar, now: Progress) {
+fn show_progress(bar: &ProgressBar, now: Progress) {
     match now {
         Progress::Listing { markets } => bar.set_message(format!("listing: {markets} markets")),
         Progress::Fetching { done, of } => {
@@ -218,10 +218,10 @@ mod tests {
 
     #[test]
     fn sizes_are_read_with_their_unit() {
-        assert_eq!(size("200MB"), Ok(200_000_000));
-        assert_eq!(size("3 gb"), Ok(3_000_000_000));
+        assert_eq!(parse_byte_size("200MB"), Ok(200_000_000));
+        assert_eq!(parse_byte_size("3 gb"), Ok(3_000_000_000));
         for bad in ["200", "MB", "0KB", "1.5GB", "-1MB"] {
-            assert!(size(bad).is_err(), "{bad}");
+            assert!(parse_byte_size(bad).is_err(), "{bad}");
         }
     }
 }

@@ -10,16 +10,16 @@ use serde_json::json;
 
 use crate::domain::Span;
 use crate::kalshi::market_tracker::MarketScope;
-use crate::live::operator::signals;
-use crate::record::from_run::export;
+use crate::live::operator::end_on_signals;
+use crate::record::from_run::export_run;
 use crate::record::part::Layout;
-use crate::record::session::{RecordError, RecordingSource, Standing, record};
+use crate::record::session::{RecordError, RecordingSource, Standing, record_session};
 use crate::record::{RecordSettings, Recorder, Totals};
 use crate::scenario::Scenario;
 use crate::telemetry::{self, Level, Style};
 
 use crate::cli::access::{EnvArgs, EnvName};
-use crate::cli::{Common, Failure, ScenarioArgs, json, print};
+use crate::cli::{Common, Failure, ScenarioArgs, json_line, print_to_stdout};
 
 /// Record what the exchange says as a data set, until Ctrl-C.
 ///
@@ -52,7 +52,7 @@ pub struct RecordCommand {
     levels: u8,
     /// When Parquet files are made: after a time such as 1h, or a size such as 64MB; repeatable, the first that
     /// comes counts [default: 1h and 64MB]
-    #[arg(long, value_name = "SPAN|SIZE", value_parser = rotation)]
+    #[arg(long, value_name = "SPAN|SIZE", value_parser = parse_rotation)]
     rotate: Vec<Rotation>,
     #[command(flatten)]
     access: EnvArgs,
@@ -68,7 +68,7 @@ const MEGABYTE: u64 = 1_000_000;
 /// How often the status line is written.
 const STATUS_EVERY: Duration = Duration::from_millis(500);
 
-fn rotation(text: &str) -> Result<Rotation, String> {
+fn parse_rotation(text: &str) -> Result<Rotation, String> {
     let size =
         text.strip_suffix("MB").map(|number| number.parse().map(|size: u64| size.saturating_mul(MEGABYTE)));
     match size {
@@ -93,14 +93,16 @@ impl RecordCommand {
         if let Some(run) = &self.from_run {
             return self.of_run(run, common);
         }
-        let scope = self.scope()?;
-        let access = self.access.access()?;
-        let credentials = access.credentials()?;
+        let scope = self.market_scope()?;
+        let access = self.access.exchange_access()?;
+        let credentials = access.read_credentials()?;
         let level = if common.verbose { Level::Normal } else { Level::Quiet };
         // A log that was set up before is a log.
-        let _set_up_before = telemetry::start(Style::Human, level, false, None);
-        let mut settings =
-            RecordSettings { levels: self.levels.into(), ..RecordSettings::usual(Layout::BySeries) };
+        let _set_up_before = telemetry::start_logging(Style::Human, level, false, None);
+        let mut settings = RecordSettings {
+            levels: self.levels.into(),
+            ..RecordSettings::default_for_layout(Layout::BySeries)
+        };
         for rotation in &self.rotate {
             match *rotation {
                 Rotation::After(span) => settings.rotate_after = span,
@@ -111,7 +113,7 @@ impl RecordCommand {
         let found = recorder.totals();
         if found.parts > 0 && !common.quiet {
             let torn = found.published.torn;
-            crate::cli::complain(&format!(
+            crate::cli::print_to_stderr(&format!(
                 "completed {} rows that an earlier recording has left{}",
                 found.published.rows,
                 if torn > 0 {
@@ -129,32 +131,32 @@ impl RecordCommand {
             // It serves recorded data, whose moments are worth keeping.
             by_exchange: access.name == EnvName::Sandbox,
         };
-        let runtime = crate::cli::runtime()?;
+        let runtime = crate::cli::network_runtime()?;
         let mut line = StatusLine::new(common);
-        let totals = record(
+        let totals = record_session(
             source,
             recorder,
             &runtime,
-            |asks| drop(runtime.spawn(signals(asks.clone(), "what was heard is completed"))),
-            &mut |standing| line.show(standing),
+            |asks| drop(runtime.spawn(end_on_signals(asks.clone(), "what was heard is completed"))),
+            &mut |standing| line.update_status(standing),
         );
         line.bar.finish_and_clear();
-        self.say(totals?, json!({}), common)
+        self.print_totals(totals?, json!({}), common)
     }
 
-    fn scope(&self) -> Result<MarketScope, Failure> {
+    fn market_scope(&self) -> Result<MarketScope, Failure> {
         let Some(file) = &self.scenario else {
             return Ok(MarketScope { series: self.series.clone(), categories: Vec::new() });
         };
-        let scanner = Scenario::load(file, &self.overrides.overrides)?.desk.scanner;
+        let scanner = Scenario::load_file(file, &self.overrides.overrides)?.desk.scanner;
         Ok(MarketScope { series: scanner.series, categories: scanner.categories })
     }
 
     fn of_run(&self, run: &std::path::Path, common: &Common) -> Result<(), Failure> {
         let ledger = if run.is_file() { run.to_owned() } else { run.join("ledger.sqlite") };
-        let exported = export(&ledger, &self.out)?;
+        let exported = export_run(&ledger, &self.out)?;
         if exported.steered > 0 && !common.quiet {
-            crate::cli::complain(&format!(
+            crate::cli::print_to_stderr(&format!(
                 "the owner steered the run {} times, which no data set holds: from there on a backtest may differ",
                 exported.steered
             ));
@@ -164,10 +166,15 @@ impl RecordCommand {
             "first": moment(exported.span.map(|span| span.0)), "last": moment(exported.span.map(|span| span.1)),
             "steered": exported.steered, "facts": exported.facts, "facts_files": exported.facts_files,
         });
-        self.say(exported.totals, span, common)
+        self.print_totals(exported.totals, span, common)
     }
 
-    fn say(&self, totals: Totals, mut more: serde_json::Value, common: &Common) -> Result<(), Failure> {
+    fn print_totals(
+        &self,
+        totals: Totals,
+        mut more: serde_json::Value,
+        common: &Common,
+    ) -> Result<(), Failure> {
         let all = totals.published;
         if common.json {
             more["out"] = json!(self.out);
@@ -178,7 +185,7 @@ impl RecordCommand {
             more["torn_bytes"] = json!(all.torn);
             more["files"] = json!(all.files);
             more["bytes"] = json!(all.bytes);
-            return print(&json(&more));
+            return print_to_stdout(&json_line(&more));
         }
         let mut text = format!(
             "{}: {} rows, of these {} gaps, and {} trades in {} files of {} bytes\n",
@@ -193,7 +200,7 @@ impl RecordCommand {
             let _ =
                 writeln!(text, "{} quotes had a bid at or above their ask and are kept as gaps", all.crossed);
         }
-        print(&text)
+        print_to_stdout(&text)
     }
 }
 
@@ -213,7 +220,7 @@ impl StatusLine {
         Self { bar, shown: Instant::now(), lines: 0 }
     }
 
-    fn show(&mut self, standing: Standing) {
+    fn update_status(&mut self, standing: Standing) {
         let elapsed = self.shown.elapsed();
         if elapsed < STATUS_EVERY {
             return;

@@ -10,7 +10,7 @@ use crate::live::operator::read_facts;
 use crate::scenario::Scenario;
 
 use crate::cli::desk::{LedgerArgs, LiveLedger, OwnerRequestOutcome};
-use crate::cli::{Common, Failure, json, print};
+use crate::cli::{Common, Failure, json_line, print_to_stdout};
 
 /// Give a live desk other settings, and new rows of its facts files, without stopping it.
 ///
@@ -32,7 +32,7 @@ impl ReloadCommand {
             match &self.scenario {
                 None => None,
                 Some(file) => {
-                    let scenario = Scenario::load(file, &[])?;
+                    let scenario = Scenario::load_file(file, &[])?;
                     common.say_notes(&scenario.notes);
                     read_facts(&scenario.facts)?;
                     // The desk may stand in another folder.
@@ -43,11 +43,11 @@ impl ReloadCommand {
                 }
             };
         let request = Request::Reload { scenario };
-        let posted = OwnerRequestOutcome::of(&ledger.file, &request)?;
+        let posted = OwnerRequestOutcome::post_and_wait(&ledger.file, &request)?;
         if common.json {
-            print(&json(&json!({ "request": request, "posted": posted })))?;
+            print_to_stdout(&json_line(&json!({ "request": request, "posted": posted })))?;
         } else {
-            print(&format!("{}\n", posted.words()))?;
+            print_to_stdout(&format!("{}\n", posted.outcome_text()))?;
         }
         posted.failure().map_or(Ok(()), Err)
     }

@@ -10,11 +10,11 @@ use crate::domain::Timestamp;
 use crate::engine::gateway::{EventSource, Feed, Venue};
 use crate::engine::{Difference, Engine, EngineError, JournalError};
 use crate::journal::replay::{RecordedRun, SilentVenue};
-use crate::live::ledger_open::{SCENARIO, reconfigure};
+use crate::live::ledger_open::{SCENARIO, parse_resolved_scenario};
 use crate::scenario::Scenario;
 
 use crate::cli::run::{Opened, RunFlags, open_feed};
-use crate::cli::{Common, Failure, ScenarioArgs, json, print};
+use crate::cli::{Common, Failure, ScenarioArgs, json_line, print_to_stdout};
 
 /// Replay a recorded run and compare every decision.
 ///
@@ -44,16 +44,16 @@ impl ReplayCommand {
         let file = if self.run.is_file() { self.run.clone() } else { self.run.join("ledger.sqlite") };
         let recording = RecordedRun::open(&file)?;
         if recording.mode == "backtest" {
-            self.backtest(recording, common)
+            self.replay_backtest(recording, common)
         } else {
-            self.live(recording, common)
+            self.replay_live(recording, common)
         }
     }
 
     /// The data is read again, the exchange's answers come from the ledger.
-    fn backtest(&self, recording: RecordedRun, common: &Common) -> Result<(), Failure> {
-        let mut scenario = Scenario::load(&self.run.join("scenario.toml"), &self.scenario.overrides)?;
-        let flags = recording.flags()?;
+    fn replay_backtest(&self, recording: RecordedRun, common: &Common) -> Result<(), Failure> {
+        let mut scenario = Scenario::load_file(&self.run.join("scenario.toml"), &self.scenario.overrides)?;
+        let flags = recording.run_flags()?;
         let flags = RunFlags { lenient: flags.0, ignore_halts: flags.1 };
         scenario.ignore_halts(flags.ignore_halts);
         let Opened { feed, manifest, .. } = open_feed(&scenario, flags)?;
@@ -71,21 +71,21 @@ impl ReplayCommand {
                 return Err(DataError::of_file(file, problem).into());
             }
         }
-        let session = EventSource { feed, venue: recording.venue()? };
-        Self::compare(recording, Desk::new(scenario.desk, scenario.seats), session, common)
+        let session = EventSource { feed, venue: recording.recorded_venue()? };
+        Self::compare_decisions(recording, Desk::new(scenario.desk, scenario.seats), session, common)
     }
 
     /// Everything comes from the ledger: a live run keeps all its inputs.
-    fn live(&self, recording: RecordedRun, common: &Common) -> Result<(), Failure> {
-        let Some(toml) = recording.note(SCENARIO)? else {
+    fn replay_live(&self, recording: RecordedRun, common: &Common) -> Result<(), Failure> {
+        let Some(toml) = recording.read_note(SCENARIO)? else {
             return Err(Failure::new(Failure::DATA, "the ledger does not say which scenario it began with"));
         };
         let scenario = Scenario::parse(&toml, &self.scenario.overrides, &self.run)?;
-        let session = EventSource { feed: recording.inputs(), venue: SilentVenue };
-        Self::compare(recording, Desk::new(scenario.desk, scenario.seats), session, common)
+        let session = EventSource { feed: recording.input_feed(), venue: SilentVenue };
+        Self::compare_decisions(recording, Desk::new(scenario.desk, scenario.seats), session, common)
     }
 
-    fn compare<F: Feed, V: Venue>(
+    fn compare_decisions<F: Feed, V: Venue>(
         recording: RecordedRun,
         desk: Desk,
         session: EventSource<F, V>,
@@ -93,10 +93,11 @@ impl ReplayCommand {
     ) -> Result<(), Failure> {
         let run_id = recording.run_id.clone();
         let recorded_digest = recording.digest.clone();
-        let mut engine = Engine::new(desk, session, recording.comparison()).with_reconfigure(reconfigure);
+        let mut engine =
+            Engine::new(desk, session, recording.into_comparison()).with_reconfigure(parse_resolved_scenario);
         let mut last = Timestamp::MIN;
         let ran = engine.run(|at, _| last = at);
-        let ran = ran.and_then(|()| engine.journal.finish(last).map_err(EngineError::Journal));
+        let ran = ran.and_then(|()| engine.journal.check_nothing_left(last).map_err(EngineError::Journal));
         match ran {
             // A live run that was cut off has no digest yet; its decisions are there all the same.
             Ok(()) if recorded_digest.as_ref().is_none_or(|then| *then == engine.journal.digest()) => {
@@ -110,10 +111,12 @@ impl ReplayCommand {
                         recorded: None,
                         now: None,
                     };
-                    return print(&json(&same));
+                    return print_to_stdout(&json_line(&same));
                 }
-                let compared = engine.journal.compared();
-                print(&format!("run {run_id}: all {compared} decisions are the same; digest {digest}\n"))
+                let compared = engine.journal.compared_records();
+                print_to_stdout(&format!(
+                    "run {run_id}: all {compared} decisions are the same; digest {digest}\n"
+                ))
             }
             Ok(()) => Err(Failure::new(
                 Failure::DIVERGED,
@@ -123,17 +126,24 @@ impl ReplayCommand {
                 ),
             )),
             Err(EngineError::Journal(JournalError::Differs(difference))) => {
-                Self::report(&run_id, &difference, common)
+                Self::report_difference(&run_id, &difference, common)
             }
             Err(error) => Err(error.into()),
         }
     }
 
-    fn report(run_id: &str, difference: &Difference, common: &Common) -> Result<(), Failure> {
+    fn report_difference(run_id: &str, difference: &Difference, common: &Common) -> Result<(), Failure> {
         let Difference { at, recorded, now } = difference;
         if common.json {
             let (at, recorded, now) = (Some(at.to_string()), recorded.clone(), now.clone());
-            print(&json(&ReplayOutcome { run_id, same: false, digest: None, at, recorded, now }))?;
+            print_to_stdout(&json_line(&ReplayOutcome {
+                run_id,
+                same: false,
+                digest: None,
+                at,
+                recorded,
+                now,
+            }))?;
         }
         let nothing = || "nothing".to_owned();
         Err(Failure::new(

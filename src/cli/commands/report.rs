@@ -8,11 +8,11 @@ use clap::Args;
 
 use crate::journal::reader::LedgerReader;
 use crate::live::paths;
-use crate::report::export::{Document, tables};
-use crate::report::findings::{ReportFindings, trials};
-use crate::report::page::{comparison, page};
+use crate::report::export::{Document, csv_tables};
+use crate::report::findings::{ReportFindings, assess_search_trials};
+use crate::report::page::{render_comparison_page, render_run_page};
 
-use crate::cli::{Common, Failure, OutArgs, json, print, report_text};
+use crate::cli::{Common, Failure, OutArgs, json_line, print_to_stdout, report_text};
 
 /// The name of the newest run.
 const LATEST: &str = "latest";
@@ -24,7 +24,7 @@ const LEDGER: &str = "ledger.sqlite";
 /// folder, of a live desk into a folder beside its ledger. Several runs are compared on a page of their own.
 #[derive(Debug, Args)]
 pub struct ReportCommand {
-    /// Run folders, run ids, names of scenarios, ledgers of live desks, or `latest` for what was written last
+    /// Run folders, run ids, names of scenarios, ledgers of live desks, or `latest_run` for what was written last
     #[arg(required = true, value_name = "RUN")]
     runs: Vec<String>,
     #[command(flatten)]
@@ -49,51 +49,53 @@ struct RecordedRunFile {
 
 impl ReportCommand {
     pub(in crate::cli) fn run(&self, common: &Common) -> Result<(), Failure> {
-        let runs = self.runs.iter().map(|run| self.find(run)).collect::<Result<Vec<_>, _>>()?;
+        let runs = self.runs.iter().map(|run| self.find_run(run)).collect::<Result<Vec<_>, _>>()?;
         let mut all = Vec::new();
         for run in &runs {
-            let findings = ReportFindings::of(&LedgerReader::open(&run.ledger)?)?;
-            write(&run.folder, page(&findings), &findings)?;
+            let findings = ReportFindings::from_ledger(&LedgerReader::open(&run.ledger)?)?;
+            write_run_report(&run.folder, render_run_page(&findings), &findings)?;
             all.push(findings);
         }
         let mut shown = runs[0].folder.join("report.html");
         if let [_, _, ..] = &*all {
             let folder = self.out.out.join("comparison");
-            put(&folder, &[("report.html", comparison(&all).into_bytes())])?;
+            write_documents(&folder, &[("report.html", render_comparison_page(&all).into_bytes())])?;
             shown = folder.join("report.html");
         }
-        self.tell(&all, &shown, common)?;
-        if self.open { browse(&shown) } else { Ok(()) }
+        self.print_findings(&all, &shown, common)?;
+        if self.open { open_in_browser(&shown) } else { Ok(()) }
     }
 
-    fn tell(&self, all: &[ReportFindings], shown: &Path, common: &Common) -> Result<(), Failure> {
+    fn print_findings(&self, all: &[ReportFindings], shown: &Path, common: &Common) -> Result<(), Failure> {
         if common.json {
             return match all {
-                [one] => print(&json(one)),
-                many => print(&json(&serde_json::json!({ "runs": many, "trials": trials(many) }))),
+                [one] => print_to_stdout(&json_line(one)),
+                many => print_to_stdout(&json_line(
+                    &serde_json::json!({ "runs": many, "trials": assess_search_trials(many) }),
+                )),
             };
         }
         let mut text = String::new();
         for findings in all.iter().filter(|_| !common.quiet) {
-            text += &report_text::answers(findings);
+            text += &report_text::answers_text(findings);
             if self.text {
-                text += &report_text::charts(findings);
+                text += &report_text::charts_text(findings);
             }
             if self.postmortem {
-                text += &report_text::postmortems(findings);
+                text += &report_text::postmortems_text(findings);
             }
         }
-        print(&format!("{text}{}\n", shown.display()))
+        print_to_stdout(&format!("{text}{}\n", shown.display()))
     }
 
     /// What is meant by an argument.
-    fn find(&self, run: &str) -> Result<RecordedRunFile, Failure> {
+    fn find_run(&self, run: &str) -> Result<RecordedRunFile, Failure> {
         let path = Path::new(run);
         if run == LATEST && !path.exists() {
-            return self.latest();
+            return self.latest_run();
         }
         if path.is_file() {
-            return Ok(RecordedRunFile::live(path.to_owned()));
+            return Ok(RecordedRunFile::from_ledger_file(path.to_owned()));
         }
         let out = &self.out.out;
         let named = [path.to_owned(), path.join(LATEST), out.join(run).join(LATEST)];
@@ -106,16 +108,17 @@ impl ReportCommand {
                 out.display()
             )
         };
-        found.map(RecordedRunFile::backtest).ok_or_else(|| Failure::new(Failure::DATA, problem()))
+        found.map(RecordedRunFile::from_backtest_folder).ok_or_else(|| Failure::new(Failure::DATA, problem()))
     }
 
     /// The run written last: a run folder, or the ledger of a live desk.
-    fn latest(&self) -> Result<RecordedRunFile, Failure> {
+    fn latest_run(&self) -> Result<RecordedRunFile, Failure> {
         let folders = fs::read_dir(&self.out.out).into_iter().flatten().flatten();
         let folders = folders.map(|entry| entry.path().join(LATEST));
-        let folders = folders.filter(|folder| folder.join(LEDGER).is_file()).map(RecordedRunFile::backtest);
-        let ledgers = paths::known_ledgers().into_iter().map(RecordedRunFile::live);
-        let newest = folders.chain(ledgers).max_by_key(|run| paths::written(&run.ledger));
+        let folders =
+            folders.filter(|folder| folder.join(LEDGER).is_file()).map(RecordedRunFile::from_backtest_folder);
+        let ledgers = paths::known_ledgers().into_iter().map(RecordedRunFile::from_ledger_file);
+        let newest = folders.chain(ledgers).max_by_key(|run| paths::last_written_at(&run.ledger));
         newest.ok_or_else(|| {
             let problem = format!(
                 "there is no run under {}, and no ledger of a live desk; make one with `protogen backtest \
@@ -128,13 +131,13 @@ impl ReportCommand {
 }
 
 impl RecordedRunFile {
-    fn backtest(folder: PathBuf) -> Self {
-        // The link `latest` may point elsewhere by the time somebody looks.
+    fn from_backtest_folder(folder: PathBuf) -> Self {
+        // The link `latest_run` may point elsewhere by the time somebody looks.
         let folder = fs::canonicalize(&folder).unwrap_or(folder);
         Self { ledger: folder.join(LEDGER), folder }
     }
 
-    fn live(ledger: PathBuf) -> Self {
+    fn from_ledger_file(ledger: PathBuf) -> Self {
         let of_backtest = ledger.file_name().is_some_and(|name| name == LEDGER);
         match ledger.parent() {
             Some(folder) if of_backtest => Self { folder: folder.to_owned(), ledger },
@@ -148,13 +151,16 @@ impl RecordedRunFile {
 }
 
 /// Writes a run's page and its figures.
-pub fn write(folder: &Path, page: String, findings: &ReportFindings) -> Result<(), Failure> {
+pub fn write_run_report(folder: &Path, page: String, findings: &ReportFindings) -> Result<(), Failure> {
     let figures = serde_json::to_string_pretty(findings).expect("findings are plain data");
-    put(folder, &[("report.html", page.into_bytes()), ("report.json", (figures + "\n").into_bytes())])?;
-    put(&folder.join("report"), &tables(findings))
+    write_documents(
+        folder,
+        &[("report.html", page.into_bytes()), ("report.json", (figures + "\n").into_bytes())],
+    )?;
+    write_documents(&folder.join("report"), &csv_tables(findings))
 }
 
-fn put(folder: &Path, documents: &[Document]) -> Result<(), Failure> {
+fn write_documents(folder: &Path, documents: &[Document]) -> Result<(), Failure> {
     let cannot = |file: &Path, error: std::io::Error| {
         let problem = format!("{} cannot be written: {error}", file.display());
         Failure::new(Failure::DATA, problem)
@@ -168,7 +174,7 @@ fn put(folder: &Path, documents: &[Document]) -> Result<(), Failure> {
 }
 
 /// Hands a page to the system's browser, and does not wait for it.
-fn browse(page: &Path) -> Result<(), Failure> {
+fn open_in_browser(page: &Path) -> Result<(), Failure> {
     let opener = if cfg!(target_os = "macos") { "open" } else { "xdg-open" };
     let started = Command::new(opener).arg(page).stdout(Stdio::null()).stderr(Stdio::null()).spawn();
     started.map(drop).map_err(|error| {

@@ -5,10 +5,10 @@ use serde_json::json;
 
 use crate::live::control_inbox::{Request, remove_stop, stop_file};
 use crate::live::paths;
-use crate::scenario::raw::nearest;
+use crate::scenario::raw::nearest_name;
 
 use crate::cli::desk::{LedgerArgs, LiveLedger, OwnerRequestOutcome};
-use crate::cli::{Common, Failure, json, print};
+use crate::cli::{Common, Failure, json_line, print_to_stdout};
 
 /// Lift a halt: that of one strategy's kill switch, or with --trading the halt of all trading.
 ///
@@ -22,14 +22,14 @@ pub struct ResumeCommand {
     #[arg(long)]
     trading: bool,
     /// Why it may go on
-    #[arg(long, value_name = "TEXT", value_parser = reason)]
+    #[arg(long, value_name = "TEXT", value_parser = parse_reason)]
     reason: String,
     #[command(flatten)]
     ledger: LedgerArgs,
 }
 
 /// A reason that says something.
-pub fn reason(text: &str) -> Result<String, String> {
+pub fn parse_reason(text: &str) -> Result<String, String> {
     let text = text.trim();
     if text.is_empty() { Err("is empty; say why, it is kept".into()) } else { Ok(text.to_owned()) }
 }
@@ -39,22 +39,25 @@ impl ResumeCommand {
         // A halt needs no ledger, so neither does what lifts it.
         let nowhere = self.ledger.ledger.is_none()
             && paths::known_ledgers().is_empty()
-            && self.ledger.running().is_empty();
+            && self.ledger.running_desks().is_empty();
         let posted = if self.trading && nowhere { None } else { Some(LiveLedger::open(&self.ledger)?) };
         if let (Some(ledger), Some(strategy)) = (&posted, &self.strategy) {
-            known(ledger, strategy)?;
+            check_strategy_known(ledger, strategy)?;
         }
         // The file goes first: a desk that looks at it must not halt again right after.
         let removed = self.trading && self.lift_stops(posted.as_ref())?;
         let request = Request::Resume { strategy: self.strategy.clone(), reason: self.reason.clone() };
-        let posted = posted.map(|ledger| OwnerRequestOutcome::of(&ledger.file, &request)).transpose()?;
+        let posted =
+            posted.map(|ledger| OwnerRequestOutcome::post_and_wait(&ledger.file, &request)).transpose()?;
         if common.json {
-            print(&json(&json!({ "request": request, "posted": posted, "stop_removed": removed })))?;
+            print_to_stdout(&json_line(
+                &json!({ "request": request, "posted": posted, "stop_removed": removed }),
+            ))?;
         } else {
             let stop = if removed { "STOP is removed; " } else { "" };
             let none = || "there is no desk to tell".into();
-            let told = posted.as_ref().map_or_else(none, OwnerRequestOutcome::words);
-            print(&format!("{stop}{told}\n"))?;
+            let told = posted.as_ref().map_or_else(none, OwnerRequestOutcome::outcome_text);
+            print_to_stdout(&format!("{stop}{told}\n"))?;
         }
         posted.and_then(|posted| posted.failure()).map_or(Ok(()), Err)
     }
@@ -77,12 +80,12 @@ impl ResumeCommand {
     }
 }
 
-fn known(ledger: &LiveLedger, strategy: &str) -> Result<(), Failure> {
-    let known = ledger.strategies()?;
+fn check_strategy_known(ledger: &LiveLedger, strategy: &str) -> Result<(), Failure> {
+    let known = ledger.strategy_names()?;
     if known.iter().any(|name| name == strategy) {
         return Ok(());
     }
-    let near = nearest(strategy, known.iter().map(String::as_str));
+    let near = nearest_name(strategy, known.iter().map(String::as_str));
     let problem = format!("`{strategy}` is no strategy of this desk; did you mean `{near}`?");
     Err(Failure::new(Failure::USAGE, problem))
 }

@@ -18,10 +18,12 @@ use crate::feed::historical::HistoricalSettings;
 use crate::live::sandbox_discovery::Sandbox;
 
 use crate::sandbox::api::serve::ServeError;
-use crate::sandbox::{Faults, Keys, SandboxExchange, SandboxSettings, ServeSettings, Speed, Tier, serve};
+use crate::sandbox::{
+    Faults, Keys, SandboxExchange, SandboxSettings, ServeSettings, Speed, Tier, serve_exchange,
+};
 use crate::sim::{FillModel, LatencyModel, SimSettings};
 
-use crate::cli::{Common, Failure, json, print};
+use crate::cli::{Common, Failure, json_line, print_to_stdout};
 
 /// Serve a data set as a Kalshi-compatible exchange on 127.0.0.1, until Ctrl-C.
 ///
@@ -37,7 +39,7 @@ pub struct SandboxCommand {
     #[arg(long, default_value_t = 7780)]
     port: u16,
     /// Clock: so many times as fast as the wall's, or `max` = it waits for its clients to move it on
-    #[arg(long, default_value = "max", value_name = "N|max", value_parser = speed)]
+    #[arg(long, default_value = "max", value_name = "N|max", value_parser = parse_speed)]
     speed: Speed,
     /// Day on which the clock begins; what was before has happened silently
     #[arg(long, value_name = "DATE", value_parser = Timestamp::parse_date)]
@@ -52,17 +54,17 @@ pub struct SandboxCommand {
     #[arg(long, value_name = "ID=FILE")]
     key_in: Vec<String>,
     /// Dollars of every user to begin with
-    #[arg(long, value_name = "DOLLARS", default_value = "10000", value_parser = bankroll)]
+    #[arg(long, value_name = "DOLLARS", default_value = "10000", value_parser = parse_bankroll)]
     bankroll: Money,
     /// Dollars from the midpoint where the data has neither bid nor ask; `off` = no quote there
-    #[arg(long, value_name = "DOLLARS|off", default_value = "0.01", value_parser = half_spread)]
+    #[arg(long, value_name = "DOLLARS|off", default_value = "0.01", value_parser = parse_half_spread)]
     half_spread: HalfSpread,
     /// How much an order can take: what is displayed at the best price, our share of every level within its
     /// limit, or everything at the quote
     #[arg(long, value_enum, default_value_t = FillChoice::TopOfBook)]
     fill: FillChoice,
     /// Share of the traded volume that an order gets where sizes are unknown
-    #[arg(long, default_value = "0.25", value_parser = share)]
+    #[arg(long, default_value = "0.25", value_parser = parse_fraction)]
     participation: Fraction,
     /// How fees round
     #[arg(long, value_enum, default_value_t = RoundingChoice::Centicent)]
@@ -76,7 +78,7 @@ pub struct SandboxCommand {
     #[arg(long, value_name = "SPAN", value_parser = Span::parse)]
     live_window: Option<Span>,
     /// Rate limits of the users' tier
-    #[arg(long, default_value = "off", value_parser = PossibleValuesParser::new(tiers()))]
+    #[arg(long, default_value = "off", value_parser = PossibleValuesParser::new(tier_names()))]
     tier: String,
 }
 
@@ -100,7 +102,7 @@ enum RoundingChoice {
     CentPerFill,
 }
 
-fn speed(text: &str) -> Result<Speed, String> {
+fn parse_speed(text: &str) -> Result<Speed, String> {
     match text.parse() {
         _ if text == "max" => Ok(Speed::Max),
         Ok(times) if times > 0 => Ok(Speed::Times(times)),
@@ -108,12 +110,12 @@ fn speed(text: &str) -> Result<Speed, String> {
     }
 }
 
-fn bankroll(text: &str) -> Result<Money, String> {
+fn parse_bankroll(text: &str) -> Result<Money, String> {
     let money = Money::parse(text)?;
     if money > Money::ZERO { Ok(money) } else { Err("is not above 0".into()) }
 }
 
-fn half_spread(text: &str) -> Result<HalfSpread, String> {
+fn parse_half_spread(text: &str) -> Result<HalfSpread, String> {
     if text == "off" {
         return Ok(HalfSpread(None));
     }
@@ -121,22 +123,22 @@ fn half_spread(text: &str) -> Result<HalfSpread, String> {
     price.map(|price| HalfSpread(Some(price))).ok_or_else(|| "is not between 0 and 1 dollar".into())
 }
 
-fn share(text: &str) -> Result<Fraction, String> {
+fn parse_fraction(text: &str) -> Result<Fraction, String> {
     let ppm = u32::try_from(parse_scaled(text, 6)?).ok().and_then(Fraction::from_ppm);
     ppm.ok_or_else(|| "is not between 0 and 1".into())
 }
 
-fn tiers() -> impl Iterator<Item = &'static str> {
+fn tier_names() -> impl Iterator<Item = &'static str> {
     Tier::ALL.into_iter().map(Tier::name).chain(["off"])
 }
 
 impl SandboxCommand {
     pub(in crate::cli) fn run(&self, common: &Common) -> Result<(), Failure> {
-        let (exchange, markets) = self.exchange()?;
+        let (exchange, markets) = self.open_exchange()?;
         let mut keys = Keys::default();
         let key_id = own_key(&mut keys, &self.key_out)?;
-        self.key_in.iter().try_for_each(|user| register(&mut keys, user))?;
-        crate::cli::runtime()?.block_on(async {
+        self.key_in.iter().try_for_each(|user| register_user_key(&mut keys, user))?;
+        crate::cli::network_runtime()?.block_on(async {
             let address = ("127.0.0.1", self.port);
             let listener = TcpListener::bind(address).await.map_err(|error| self.no_port(&error))?;
             let port = listener.local_addr().map_err(|error| self.no_port(&error))?.port();
@@ -149,10 +151,11 @@ impl SandboxCommand {
                 pid: std::process::id(),
             };
             // Found or not, it can be used: its address is printed.
-            let announced = sandbox.clone().announce();
+            let announced = sandbox.clone().announce_running();
             let told = SandboxStarted { sandbox: &sandbox, found: announced.is_ok(), markets };
-            print(&if common.json { told.json() } else { told.text() })?;
-            let served = serve(listener, exchange, keys, self.settings(), interrupted()).await;
+            print_to_stdout(&if common.json { told.started_json() } else { told.started_text() })?;
+            let served =
+                serve_exchange(listener, exchange, keys, self.serve_settings(), wait_for_interrupt()).await;
             drop(announced);
             served.map_err(|error| match error {
                 ServeError::Feed(error) => Failure::new(Failure::DATA, error.message),
@@ -170,7 +173,7 @@ impl SandboxCommand {
     }
 
     /// The exchange, and how many markets it has.
-    fn exchange(&self) -> Result<(SandboxExchange, usize), Failure> {
+    fn open_exchange(&self) -> Result<(SandboxExchange, usize), Failure> {
         if self.start.zip(self.end).is_some_and(|(start, end)| end < start) {
             return Err(Failure::new(Failure::USAGE, "--end is before --start"));
         }
@@ -207,7 +210,7 @@ impl SandboxCommand {
             .map_err(|error| Failure::new(Failure::DATA, error.message))
     }
 
-    fn settings(&self) -> ServeSettings {
+    fn serve_settings(&self) -> ServeSettings {
         ServeSettings {
             speed: self.speed,
             start: self.start,
@@ -231,24 +234,24 @@ fn own_key(keys: &mut Keys, path: &Path) -> Result<String, Failure> {
             ))
         })?;
         let id = id.trim().to_owned();
-        keys.reuse(&id, path).map_err(|error| failed(error.to_string()))?;
+        keys.reload_key_file(&id, path).map_err(|error| failed(error.to_string()))?;
         return Ok(id);
     }
-    let id = keys.generate(path).map_err(|error| failed(error.to_string()))?;
+    let id = keys.generate_key_file(path).map_err(|error| failed(error.to_string()))?;
     let written = fs::write(&id_file, format!("{id}\n"));
     written.map_err(|error| failed(format!("{} cannot be written: {error}", id_file.display())))?;
     Ok(id)
 }
 
-fn register(keys: &mut Keys, user: &str) -> Result<(), Failure> {
+fn register_user_key(keys: &mut Keys, user: &str) -> Result<(), Failure> {
     let failed = |problem: String| Failure::new(Failure::USAGE, format!("--key-in {user}: {problem}"));
     let (id, file) = user.split_once('=').ok_or_else(|| failed("write it as ID=FILE".into()))?;
     let pem = fs::read_to_string(file).map_err(|error| failed(error.to_string()))?;
-    keys.register(id, &pem).map_err(|error| failed(error.to_string()))
+    keys.register_public_key(id, &pem).map_err(|error| failed(error.to_string()))
 }
 
 /// Waits for Ctrl-C, or for the system to end the process.
-async fn interrupted() {
+async fn wait_for_interrupt() {
     use tokio::signal::unix::{SignalKind, signal};
     match signal(SignalKind::terminate()) {
         Ok(mut terminate) => {
@@ -269,22 +272,22 @@ struct SandboxStarted<'a> {
 }
 
 impl SandboxStarted<'_> {
-    fn json(&self) -> String {
+    fn started_json(&self) -> String {
         let Sandbox { port, key_id, key_path, .. } = self.sandbox;
-        json(&json!({
+        json_line(&json!({
             "port": port, "key_id": key_id, "key_path": key_path, "markets": self.markets,
             "rest_url": format!("http://127.0.0.1:{port}/trade-api/v2"),
             "ws_url": format!("ws://127.0.0.1:{port}/trade-api/ws/v2"),
         }))
     }
 
-    fn text(&self) -> String {
+    fn started_text(&self) -> String {
         let Sandbox { port, key_id, key_path, .. } = self.sandbox;
         let mut text = format!(
             "# {} markets at http://127.0.0.1:{port}/trade-api/v2 and ws://127.0.0.1:{port}/trade-api/ws/v2\n\
              KALSHI_API_KEY_ID={key_id}\nKALSHI_PRIVATE_KEY_PATH={}\n",
             self.markets,
-            quoted(&key_path.to_string_lossy())
+            shell_quote(&key_path.to_string_lossy())
         );
         let port = if self.found { String::new() } else { format!(" --port {port}") };
         let _ = writeln!(
@@ -296,7 +299,7 @@ impl SandboxStarted<'_> {
 }
 
 /// For a shell.
-fn quoted(text: &str) -> String {
+fn shell_quote(text: &str) -> String {
     let plain = |c: char| c.is_alphanumeric() || "/._-".contains(c);
     if text.chars().all(plain) { text.into() } else { format!("'{}'", text.replace('\'', r"'\''")) }
 }
@@ -313,7 +316,7 @@ mod tests {
         let pem = fs::read_to_string(&path).unwrap();
         let mut again = Keys::default();
         assert_eq!(own_key(&mut again, &path).unwrap(), made);
-        assert_eq!(again.ids().collect::<Vec<_>>(), [made]);
+        assert_eq!(again.key_ids().collect::<Vec<_>>(), [made]);
         assert_eq!(fs::read_to_string(&path).unwrap(), pem);
         let real = folder.path().join("real.pem");
         fs::write(&real, "-----BEGIN PRIVATE KEY-----").unwrap();
@@ -324,11 +327,15 @@ mod tests {
 
     #[test]
     fn flags_are_read_exactly() {
-        assert_eq!(speed("3600"), Ok(Speed::Times(3_600)));
-        assert!(speed("0").is_err() && speed("fast").is_err());
-        assert_eq!(half_spread("0.005").unwrap().0, Price::new(50));
-        assert_eq!(half_spread("off").unwrap().0, None);
-        assert!(half_spread("1.5").is_err() && share("1.1").is_err() && bankroll("0").is_err());
-        assert_eq!(quoted("/a b/it's.pem"), r"'/a b/it'\''s.pem'");
+        assert_eq!(parse_speed("3600"), Ok(Speed::Times(3_600)));
+        assert!(parse_speed("0").is_err() && parse_speed("fast").is_err());
+        assert_eq!(parse_half_spread("0.005").unwrap().0, Price::new(50));
+        assert_eq!(parse_half_spread("off").unwrap().0, None);
+        assert!(
+            parse_half_spread("1.5").is_err()
+                && parse_fraction("1.1").is_err()
+                && parse_bankroll("0").is_err()
+        );
+        assert_eq!(shell_quote("/a b/it's.pem"), r"'/a b/it'\''s.pem'");
     }
 }

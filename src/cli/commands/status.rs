@@ -9,9 +9,9 @@ use crate::kalshi::clock;
 use crate::live::control_inbox::{Inbox, read_stop};
 use crate::live::health::Health;
 
-use crate::cli::desk::{LedgerArgs, LiveLedger, age};
+use crate::cli::desk::{LedgerArgs, LiveLedger, age_text};
 use crate::cli::halt_lines::halt_lines;
-use crate::cli::{Common, Failure, json, print, render};
+use crate::cli::{Common, Failure, json_line, print_to_stdout, render};
 
 /// Say how a live desk is doing: whether it runs, its money, its feed, what is halted.
 #[derive(Debug, Args)]
@@ -23,18 +23,18 @@ pub struct StatusCommand {
 impl StatusCommand {
     pub(in crate::cli) fn run(&self, common: &Common) -> Result<(), Failure> {
         let ledger = LiveLedger::open(&self.ledger)?;
-        let health = ledger.health()?;
+        let health = ledger.read_health()?;
         let stop = read_stop(&ledger.file);
-        let waiting = Inbox::new(&ledger.file).waiting();
+        let waiting = Inbox::new(&ledger.file).count_waiting();
         if common.json {
             let age = health.as_ref().map(|health| clock::now().since(health.at.0).nanos() as f64 / 1e9);
-            return print(&json(&json!({
+            return print_to_stdout(&json_line(&json!({
                 "ledger": ledger.file, "running": ledger.holder.is_running(), "heartbeat_age_s": age,
                 "stop": stop, "requests_waiting": waiting, "health": health,
             })));
         }
         let mut text = String::new();
-        let _ = writeln!(text, "{}: {}", ledger.file.display(), ledger.pulse(health.as_ref()));
+        let _ = writeln!(text, "{}: {}", ledger.file.display(), ledger.running_status_text(health.as_ref()));
         if let Some(reason) = stop {
             let _ =
                 writeln!(text, "STOP: nothing is opened: {reason} (`protogen resume --trading` lifts it)");
@@ -43,22 +43,22 @@ impl StatusCommand {
             let _ = writeln!(text, "{waiting} requests wait for it");
         }
         if let Some(health) = &health {
-            text += &told(health, common.quiet);
+            text += &health_text(health, common.quiet);
         }
-        print(&text)
+        print_to_stdout(&text)
     }
 }
 
-fn told(health: &Health, short: bool) -> String {
+fn health_text(health: &Health, short: bool) -> String {
     let mut text = String::new();
     let Health { mode, environment, scenario, run_id, version, .. } = health;
     let _ = writeln!(text, "{mode} on {environment} · {scenario} · run {run_id} · version {version}");
     let _ = writeln!(
         text,
         "equity ${} · cash ${} · exposure ${} · drawdown {:.1} % · bets × {:.2}",
-        render::dollars(health.equity),
-        render::dollars(health.cash),
-        render::dollars(health.exposure),
+        render::format_dollars(health.equity),
+        render::format_dollars(health.cash),
+        render::format_dollars(health.exposure),
         health.drawdown * 100.0,
         health.scale
     );
@@ -67,10 +67,10 @@ fn told(health: &Health, short: bool) -> String {
         text,
         "feed {} for {} · {} markets, {} of them without a fresh quote · last message {}",
         if feed.up { "up" } else { "DOWN" },
-        age(feed.since.0),
+        age_text(feed.since.0),
         feed.markets,
         feed.stale_books,
-        feed.last_message_at.map_or_else(|| "never".into(), |at| format!("{} ago", age(at.0)))
+        feed.last_message_at.map_or_else(|| "never".into(), |at| format!("{} ago", age_text(at.0)))
     );
     if let Some(reason) = &feed.paused {
         let _ = writeln!(text, "PAUSED: {reason}; nothing is sent until it trades again");

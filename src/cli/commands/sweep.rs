@@ -20,13 +20,13 @@ use crate::sweep::assessment::{SweepAssessment, WalkForward, WalkWindow};
 use crate::sweep::parameter_space::{GridAxis, RangeAxis, Space};
 use crate::sweep::plan::{Manifest, Shard, SweepTask};
 use crate::sweep::result::{self, TaskResult};
-use crate::sweep::run::{lanes_a_pass, pass};
+use crate::sweep::run::{lanes_a_pass, run_pass};
 use crate::sweep::runner::Lane;
 use crate::sweep::{page, table};
 
 use crate::cli::run;
 use crate::cli::run::{RunFlags, run_id};
-use crate::cli::{Common, Failure, OutArgs, ScenarioArgs, json, print};
+use crate::cli::{Common, Failure, OutArgs, ScenarioArgs, json_line, print_to_stdout};
 
 /// Run many parameter sets over one data set, which is decoded once.
 ///
@@ -145,14 +145,14 @@ struct FeedGroup {
 }
 
 impl SweepArgs {
-    fn scenario(&self) -> &Path {
+    fn scenario_path(&self) -> &Path {
         self.scenario.as_deref().expect("clap asks for it where no subcommand stands")
     }
 
     /// Reads every set before the first is run: nothing is half done because the last one does not hold.
-    fn plan(&self) -> Result<PlannedSweep, Failure> {
+    fn plan_sweep(&self) -> Result<PlannedSweep, Failure> {
         let usage = |problem: String| Failure::new(Failure::USAGE, problem);
-        let base = Scenario::load(self.scenario(), &self.settings.overrides)?;
+        let base = Scenario::load_file(self.scenario_path(), &self.settings.overrides)?;
         let grids =
             self.grid.iter().map(|text| GridAxis::parse(text).map_err(|problem| format!("--grid {problem}")));
         let ranges = self
@@ -172,9 +172,9 @@ impl SweepArgs {
         let mut feeds: BTreeMap<String, (usize, run::Manifest)> = BTreeMap::new();
         let mut groups: Vec<FeedGroup> = Vec::new();
         let mut tasks = Vec::new();
-        for (number, parameters) in space.sets().map_err(usage)?.into_iter().enumerate() {
+        for (number, parameters) in space.parameter_sets().map_err(usage)?.into_iter().enumerate() {
             let mut task = SweepTask { id: String::new(), parameters };
-            let scenario = self.load(&task)?;
+            let scenario = self.load_task_scenario(&task)?;
             let (group, files) = match feeds.entry(feed_key(&scenario)) {
                 Entry::Occupied(known) => known.into_mut(),
                 Entry::Vacant(new) => {
@@ -207,10 +207,10 @@ impl SweepArgs {
         Ok(PlannedSweep { manifest, folder, groups, notes })
     }
 
-    fn load(&self, task: &SweepTask) -> Result<Scenario, Failure> {
+    fn load_task_scenario(&self, task: &SweepTask) -> Result<Scenario, Failure> {
         let overrides: Vec<String> =
-            self.settings.overrides.iter().cloned().chain(task.overrides()).collect();
-        let mut scenario = Scenario::load(self.scenario(), &overrides)?;
+            self.settings.overrides.iter().cloned().chain(task.scenario_overrides()).collect();
+        let mut scenario = Scenario::load_file(self.scenario_path(), &overrides)?;
         scenario.ignore_halts(self.flags.ignore_halts);
         Ok(scenario)
     }
@@ -230,30 +230,32 @@ fn feed_key(scenario: &Scenario) -> String {
 
 impl SweepRunArgs {
     fn run(&self, common: &Common) -> Result<(), Failure> {
-        let planned = self.what.plan()?;
+        let planned = self.what.plan_sweep()?;
         common.say_notes(&planned.notes);
-        planned.manifest.write(&planned.folder)?;
-        let is_mine = |number: &usize| self.shard.is_none_or(|shard| shard.holds(*number));
+        planned.manifest.write_to_folder(&planned.folder)?;
+        let is_mine = |number: &usize| self.shard.is_none_or(|shard| shard.contains_task(*number));
         let mut ran = 0;
         for group in &planned.groups {
             let mut todo = Vec::new();
             for number in group.numbers.iter().copied().filter(is_mine) {
-                if result::read(&planned.folder, &planned.manifest.tasks[number].id)?.is_none() {
+                if result::read_result(&planned.folder, &planned.manifest.tasks[number].id)?.is_none() {
                     todo.push(number);
                 }
             }
             ran += todo.len();
-            self.group(&planned, &group.sets, &todo, common)?;
+            self.run_feed_group(&planned, &group.sets, &todo, common)?;
         }
         let mine = (0..planned.manifest.tasks.len()).filter(is_mine).count();
         match self.shard {
-            Some(shard) => print(&text::part(shard, mine, ran, &planned.folder, common)),
-            None => conclude(&planned.folder, &planned.manifest, ran, common),
+            Some(shard) => {
+                print_to_stdout(&text::shard_summary_text(shard, mine, ran, &planned.folder, common))
+            }
+            None => assess_and_write_results(&planned.folder, &planned.manifest, ran, common),
         }
     }
 
     /// Runs tasks that read the same data, as many at a time as memory allows.
-    fn group(
+    fn run_feed_group(
         &self,
         planned: &PlannedSweep,
         sets: &[DataSet],
@@ -263,8 +265,8 @@ impl SweepRunArgs {
         let tasks = &planned.manifest.tasks;
         let mut left = todo;
         while let Some(&first) = left.first() {
-            let scenario = self.what.load(&tasks[first])?;
-            let feed = run::feed(&scenario, sets, self.what.flags)?;
+            let scenario = self.what.load_task_scenario(&tasks[first])?;
+            let feed = run::open_feed_from_sets(&scenario, sets, self.what.flags)?;
             if feed.markets().is_empty() {
                 let problem = "no market of the data trades in the scenario's dates, series and categories";
                 return Err(Failure::new(
@@ -276,30 +278,31 @@ impl SweepRunArgs {
             let at_once = self.at_once.map_or_else(|| lanes_a_pass(markets.len()), usize::from);
             let (now, later) = left.split_at(at_once.min(left.len()));
             left = later;
-            let lanes =
-                now.iter().map(|&number| Ok(Lane::new(number, self.what.load(&tasks[number])?, &markets)));
+            let lanes = now.iter().map(|&number| {
+                Ok(Lane::new(number, self.what.load_task_scenario(&tasks[number])?, &markets))
+            });
             let lanes = lanes.collect::<Result<Vec<_>, Failure>>()?;
-            let bar = progress(feed.rows(), now.len(), common);
-            let passed = pass(feed, lanes, self.threads(), |inputs| bar.set_position(inputs));
+            let bar = sweep_progress_bar(feed.rows_to_read(), now.len(), common);
+            let passed = run_pass(feed, lanes, self.thread_count(), |inputs| bar.set_position(inputs));
             bar.finish_and_clear();
             let (lanes, seen) = passed?;
             let results = lanes.into_iter().map(|lane| {
                 let task = &tasks[lane.number];
-                lane.finish(task, seen)
+                lane.into_result(task, seen)
             });
-            let write = |(): &mut (), result: TaskResult| result::write(&planned.folder, &result);
+            let write = |(): &mut (), result: TaskResult| result::write_result(&planned.folder, &result);
             work_through(durable::AT_ONCE, results, |_| (), write, |()| ())?;
         }
         Ok(())
     }
 
-    fn threads(&self) -> usize {
+    fn thread_count(&self) -> usize {
         let cores = || std::thread::available_parallelism().map_or(1, usize::from);
         self.threads.map_or_else(cores, usize::from)
     }
 }
 
-fn progress(rows: u64, sets: usize, common: &Common) -> ProgressBar {
+fn sweep_progress_bar(rows: u64, sets: usize, common: &Common) -> ProgressBar {
     let bar = if common.quiet { ProgressBar::hidden() } else { ProgressBar::new(rows) };
     let template = "{bar:30} {percent:>3} %  {human_pos} of {human_len} rows  {per_sec}  {msg}";
     bar.set_style(ProgressStyle::with_template(template).expect("the template is valid"));
@@ -310,26 +313,31 @@ fn progress(rows: u64, sets: usize, common: &Common) -> ProgressBar {
 impl MergeArgs {
     fn run(&self, common: &Common) -> Result<(), Failure> {
         let (into, others) = self.folders.split_first().expect("clap asks for one");
-        let manifest = Manifest::read(into)?;
+        let manifest = Manifest::read_from_folder(into)?;
         for other in others {
-            if Manifest::read(other)? != manifest {
+            if Manifest::read_from_folder(other)? != manifest {
                 let problem = format!("{} and {} are not the same sweep", into.display(), other.display());
                 return Err(Failure::new(Failure::USAGE, problem));
             }
             for task in &manifest.tasks {
-                result::copy(other, into, &task.id)?;
+                result::copy_result(other, into, &task.id)?;
             }
         }
-        conclude(into, &manifest, 0, common)
+        assess_and_write_results(into, &manifest, 0, common)
     }
 }
 
 /// Reads all results, judges them, and writes table, summary and page.
-fn conclude(folder: &Path, manifest: &Manifest, ran: usize, common: &Common) -> Result<(), Failure> {
+fn assess_and_write_results(
+    folder: &Path,
+    manifest: &Manifest,
+    ran: usize,
+    common: &Common,
+) -> Result<(), Failure> {
     let mut results: Vec<TaskResult> = Vec::new();
     let mut missing = Vec::new();
     for (number, task) in (1..).zip(&manifest.tasks) {
-        match result::read(folder, &task.id)? {
+        match result::read_result(folder, &task.id)? {
             Some(found) => results.push(found),
             None => missing.push(number),
         }
@@ -341,21 +349,27 @@ fn conclude(folder: &Path, manifest: &Manifest, ran: usize, common: &Common) -> 
             format!("{}: {problem}; run the sweep again without --shard, or the shard", folder.display());
         return Err(Failure::new(Failure::DATA, problem));
     }
-    let verdict = SweepAssessment::of(&results, &manifest.walk, manifest.seed)
+    let verdict = SweepAssessment::from_results(&results, &manifest.walk, manifest.seed)
         .ok_or_else(|| Failure::new(Failure::USAGE, format!("{}: no sets", folder.display())))?;
-    let columns = table::columns(&results, &manifest.keys());
-    result::replace(&folder.join("table.csv"), &table::csv(&columns))?;
-    table::parquet(&folder.join("table.parquet"), &columns)?;
+    let columns = table::result_columns(&results, &manifest.varied_keys());
+    result::replace_file(&folder.join("table.csv"), &table::to_csv(&columns))?;
+    table::write_parquet(&folder.join("table.parquet"), &columns)?;
     let summary = serde_json::json!({
         "sweep": manifest.id(), "scenario": manifest.scenario, "version": manifest.version,
         "walk_forward": manifest.walk, "verdict": verdict,
     });
     let pretty = serde_json::to_string_pretty(&summary).expect("a verdict is plain data") + "\n";
-    result::replace(&folder.join("summary.json"), pretty.as_bytes())?;
-    let page = page::page(manifest, &results, &verdict);
-    result::replace(&folder.join("report.html"), page.as_bytes())?;
+    result::replace_file(&folder.join("summary.json"), pretty.as_bytes())?;
+    let page = page::render_sweep_page(manifest, &results, &verdict);
+    result::replace_file(&folder.join("report.html"), page.as_bytes())?;
     if common.json {
-        return print(&json(&summary));
+        return print_to_stdout(&json_line(&summary));
     }
-    print(&text::summary(manifest, &results, &verdict, &text::SweepDone { folder, ran }, common))
+    print_to_stdout(&text::summary_text(
+        manifest,
+        &results,
+        &verdict,
+        &text::SweepDone { folder, ran },
+        common,
+    ))
 }

@@ -25,7 +25,7 @@ const COUNTED_AT_ONCE: u32 = 2_000_000;
 
 const EVERYTHING: Window = Window { start: Timestamp::MIN, end: Timestamp::MAX };
 
-/// What [`check`] found wrong or odd in a data set or a file of facts.
+/// What [`check_data`] found wrong or odd in a data set or a file of facts.
 #[derive(Debug, Default)]
 pub struct DataFindings {
     /// Things that make the data unusable, each with its place; of frequent kinds only the first.
@@ -42,44 +42,45 @@ pub struct DataFindings {
 }
 
 impl DataFindings {
-    fn add(&mut self, problem: DataError) {
+    fn add_problem(&mut self, problem: DataError) {
         self.count += 1;
         self.problems.push(problem);
     }
 
     /// Takes a value, or the problem there is instead.
-    fn take<T>(&mut self, result: Result<T, DataError>) -> Option<T> {
-        result.map_err(|problem| self.add(problem)).ok()
+    fn ok_or_record_problem<T>(&mut self, result: Result<T, DataError>) -> Option<T> {
+        result.map_err(|problem| self.add_problem(problem)).ok()
     }
 }
 
 /// Checks a data set, or a single file of facts.
 #[must_use]
-pub fn check(path: &Path) -> DataFindings {
+pub fn check_data(path: &Path) -> DataFindings {
     let mut found = DataFindings::default();
     if path.extension().is_some_and(|extension| extension == "csv") {
-        let facts = found.take(facts::read(path)).unwrap_or_default();
+        let facts = found.ok_or_record_problem(facts::read_facts(path)).unwrap_or_default();
         found.rows = facts.len() as u64;
         return found;
     }
-    let Some(set) = found.take(DataSet::open(path)) else {
+    let Some(set) = found.ok_or_record_problem(DataSet::open(path)) else {
         return found;
     };
     check_set(&set, &mut found);
-    found.problems = found.problems.into_iter().map(|problem| set.named(problem)).collect();
+    found.problems = found.problems.into_iter().map(|problem| set.error_with_source_path(problem)).collect();
     found
 }
 
 fn check_set(set: &DataSet, found: &mut DataFindings) {
     if let Some(file) = &set.fee_changes {
-        let _changes = found.take(facts::read_fee_changes(file));
+        let _changes = found.ok_or_record_problem(facts::read_fee_changes(file));
     }
-    let rows = found.take(read_market_rows(&set.markets)).unwrap_or_default();
-    let rows: Vec<MarketRow> = rows.into_iter().filter_map(|row| found.take(row)).collect();
+    let rows = found.ok_or_record_problem(read_market_rows(&set.markets)).unwrap_or_default();
+    let rows: Vec<MarketRow> = rows.into_iter().filter_map(|row| found.ok_or_record_problem(row)).collect();
     found.markets = rows.len() as u64;
     let exclusive: BTreeSet<Box<str>> =
         rows.iter().filter(|row| row.mutually_exclusive).map(|row| row.market.ticker.clone()).collect();
-    let catalogue = found.take(Catalogue::new(vec![(&set.markets, rows)], EVERYTHING, |_| true));
+    let catalogue =
+        found.ok_or_record_problem(Catalogue::new(vec![(&set.markets, rows)], EVERYTHING, |_| true));
     if let Some(catalogue) = catalogue {
         check_snapshots(set, catalogue, &exclusive, found);
     }
@@ -96,23 +97,23 @@ fn check_snapshots(
     let mut look = QualityLook::new(&markets);
     let mut plans = Vec::new();
     for file in &set.snapshots {
-        plans.extend(found.take(FilePlan::new(file, &tickers, EVERYTHING)));
+        plans.extend(found.ok_or_record_problem(FilePlan::new(file, &tickers, EVERYTHING)));
     }
-    if found.take(set.fetch(&plans)).is_none() {
+    if found.ok_or_record_problem(set.fetch_row_groups(&plans)).is_none() {
         return;
     }
     let mut stream = SnapshotStream::new(plans, tickers, EVERYTHING, true);
     loop {
         match stream.peek() {
-            Ok(Some(_)) => stream.take().iter().for_each(|snapshot| look.take(snapshot)),
+            Ok(Some(_)) => stream.take_snapshot().iter().for_each(|snapshot| look.inspect_snapshot(snapshot)),
             Ok(None) => break,
             Err(problem) => {
-                found.add(problem);
+                found.add_problem(problem);
                 break;
             }
         }
     }
-    found.soundness = look.finish(&settlements, &exclusive);
+    found.soundness = look.finish_with_settlements(&settlements, &exclusive);
     found.rows = stream.rows_read();
     for (_, skipped) in stream.into_skipped() {
         found.count += skipped.count;
@@ -139,7 +140,7 @@ pub struct EventOverview {
     pub resolved: u64,
 }
 
-fn scan(file: &Path) -> Result<LazyFrame, PolarsError> {
+fn scan_parquet(file: &Path) -> Result<LazyFrame, PolarsError> {
     LazyFrame::scan_parquet(PlRefPath::try_from_path(file)?, ScanArgsParquet::default())
 }
 
@@ -147,11 +148,11 @@ fn scan(file: &Path) -> Result<LazyFrame, PolarsError> {
 ///
 /// # Errors
 /// When a file cannot be read.
-pub fn overview(set: &DataSet) -> Result<Vec<EventOverview>, DataError> {
-    events(set).map_err(|error| set.named(error))
+pub fn event_overviews(set: &DataSet) -> Result<Vec<EventOverview>, DataError> {
+    collect_event_overviews(set).map_err(|error| set.error_with_source_path(error))
 }
 
-fn events(set: &DataSet) -> Result<Vec<EventOverview>, DataError> {
+fn collect_event_overviews(set: &DataSet) -> Result<Vec<EventOverview>, DataError> {
     // What is wrong with a file is said better here than by a query that fails.
     let _rows = read_market_rows(&set.markets)?;
     for file in &set.snapshots {
@@ -160,13 +161,14 @@ fn events(set: &DataSet) -> Result<Vec<EventOverview>, DataError> {
     }
     let mut quoted = None;
     for file in &set.snapshots {
-        quoted = count(set, file, quoted).map_err(|error| DataError::of_file(file, error))?;
+        quoted = add_file_counts(set, file, quoted).map_err(|error| DataError::of_file(file, error))?;
     }
     let broken = |error: PolarsError| DataError::of_file(&set.folder, error);
     let quoted = quoted.unwrap_or_default().lazy();
     // A market whose definition changed while it was recorded is there more than once.
     let by_ticker = Some(cols(["ticker"]));
-    let markets = scan(&set.markets).map_err(broken)?.unique_stable(by_ticker, UniqueKeepStrategy::First);
+    let markets =
+        scan_parquet(&set.markets).map_err(broken)?.unique_stable(by_ticker, UniqueKeepStrategy::First);
     let joined = markets.left_join(quoted, col("ticker"), col("ticker"));
     let by_event = joined
         .group_by([col("event_ticker")])
@@ -186,13 +188,13 @@ fn events(set: &DataSet) -> Result<Vec<EventOverview>, DataError> {
 
 /// Adds the rows of a file, and their first and last moments, to those of each ticker. A whole file at once would
 /// take 60 bytes a row.
-fn count(
+fn add_file_counts(
     set: &DataSet,
     file: &Path,
     mut quoted: Option<DataFrame>,
 ) -> Result<Option<DataFrame>, PolarsError> {
     for offset in (0..).step_by(COUNTED_AT_ONCE as usize) {
-        let rows = set.scan(file)?.slice(offset, COUNTED_AT_ONCE);
+        let rows = set.scan_parquet(file)?.slice(offset, COUNTED_AT_ONCE);
         let times = [len().alias("rows"), col("ts").min().alias("first"), col("ts").max().alias("last")];
         let by_ticker = rows.group_by([col("ticker").cast(polars::prelude::DataType::String)]).agg(times);
         let by_ticker = by_ticker.collect()?;
@@ -244,7 +246,7 @@ fn read_overview(frame: &DataFrame) -> Result<Vec<EventOverview>, PolarsError> {
 /// # Errors
 /// When the data cannot be used.
 pub fn markets_of(set: &DataSet, name: &str) -> Result<Vec<MarketRow>, DataError> {
-    let rows = read_markets(&set.markets).map_err(|error| set.named(error))?;
+    let rows = read_markets(&set.markets).map_err(|error| set.error_with_source_path(error))?;
     let of_it = |row: &MarketRow| *row.market.event_ticker == *name || *row.market.series_ticker == *name;
     let mut rows: Vec<_> = rows.into_iter().filter(of_it).collect();
     rows.sort_by(|a, b| {
@@ -266,8 +268,8 @@ pub struct MarketCourse {
 ///
 /// # Errors
 /// When the data cannot be used.
-pub fn course(set: &DataSet, ticker: &str) -> Result<Option<MarketCourse>, DataError> {
-    course_of(set, ticker).map_err(|error| set.named(error))
+pub fn market_course(set: &DataSet, ticker: &str) -> Result<Option<MarketCourse>, DataError> {
+    course_of(set, ticker).map_err(|error| set.error_with_source_path(error))
 }
 
 fn course_of(set: &DataSet, ticker: &str) -> Result<Option<MarketCourse>, DataError> {
@@ -279,11 +281,11 @@ fn course_of(set: &DataSet, ticker: &str) -> Result<Option<MarketCourse>, DataEr
     let tickers = Catalogue::new(vec![(&set.markets, rows)], EVERYTHING, only)?.tickers;
     let plans = set.snapshots.iter().map(|file| FilePlan::new(file, &tickers, EVERYTHING));
     let plans = plans.collect::<Result<Vec<_>, _>>()?;
-    set.fetch(&plans)?;
+    set.fetch_row_groups(&plans)?;
     let mut stream = SnapshotStream::new(plans, tickers, EVERYTHING, false);
     let mut course = Vec::new();
     while stream.peek()?.is_some() {
-        let Some(snapshot) = stream.take() else {
+        let Some(snapshot) = stream.take_snapshot() else {
             break;
         };
         let quote = snapshot.quote;

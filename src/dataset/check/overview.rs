@@ -44,10 +44,10 @@ pub struct PriceSeries {
 
 impl PriceSeries {
     /// Appends a price in the unit of [`CoveredStretch`]; `at` must not be before earlier ones.
-    pub fn add(&mut self, at: Timestamp, price: u16) {
+    pub fn add_price(&mut self, at: Timestamp, price: u16) {
         self.each = self.each.max(1);
         if let Some(open) = self.stretches.last_mut().filter(|_| self.filled < self.each) {
-            *open = joined(
+            *open = merge_stretches(
                 *open,
                 CoveredStretch { from: at, first: price, low: price, high: price, last: price },
             );
@@ -55,7 +55,7 @@ impl PriceSeries {
             return;
         }
         if self.stretches.len() == STRETCHES {
-            self.stretches = self.halved();
+            self.stretches = self.merged_stretch_pairs();
             self.each *= 2;
         }
         self.stretches.push(CoveredStretch { from: at, first: price, low: price, high: price, last: price });
@@ -64,13 +64,13 @@ impl PriceSeries {
 
     /// Returns the stretches joined in pairs, half as many; an odd last one stays as it is.
     #[must_use]
-    pub fn halved(&self) -> Vec<CoveredStretch> {
-        let pair = |pair: &[CoveredStretch]| pair[1..].iter().fold(pair[0], |a, b| joined(a, *b));
+    pub fn merged_stretch_pairs(&self) -> Vec<CoveredStretch> {
+        let pair = |pair: &[CoveredStretch]| pair[1..].iter().fold(pair[0], |a, b| merge_stretches(a, *b));
         self.stretches.chunks(2).map(pair).collect()
     }
 }
 
-fn joined(a: CoveredStretch, b: CoveredStretch) -> CoveredStretch {
+fn merge_stretches(a: CoveredStretch, b: CoveredStretch) -> CoveredStretch {
     CoveredStretch { low: a.low.min(b.low), high: a.high.max(b.high), last: b.last, ..a }
 }
 
@@ -100,8 +100,8 @@ pub struct Survey {
 ///
 /// # Errors
 /// Names file and row of the first thing that is wrong.
-pub fn survey(set: &DataSet) -> Result<Survey, DataError> {
-    look_at(set).map_err(|error| set.named(error))
+pub fn survey_data_set(set: &DataSet) -> Result<Survey, DataError> {
+    look_at(set).map_err(|error| set.error_with_source_path(error))
 }
 
 fn look_at(set: &DataSet) -> Result<Survey, DataError> {
@@ -114,7 +114,7 @@ fn look_at(set: &DataSet) -> Result<Survey, DataError> {
     let exclusive: Vec<_> = markets.iter().map(|market| exclusive.contains(&market.ticker)).collect();
     let plans = set.snapshots.iter().map(|file| FilePlan::new(file, &tickers, window));
     let plans = plans.collect::<Result<Vec<_>, _>>()?;
-    set.fetch(&plans)?;
+    set.fetch_row_groups(&plans)?;
     let mut surveyed: Vec<Surveyed> = markets
         .iter()
         .zip(&settlements)
@@ -128,17 +128,17 @@ fn look_at(set: &DataSet) -> Result<Survey, DataError> {
     let mut look = QualityLook::new(&markets);
     let mut stream = SnapshotStream::new(plans, tickers, window, false);
     while stream.peek()?.is_some() {
-        let Some(snapshot) = stream.take() else {
+        let Some(snapshot) = stream.take_snapshot() else {
             break;
         };
-        look.take(&snapshot);
+        look.inspect_snapshot(&snapshot);
         let of = &mut surveyed[snapshot.market.index()];
         of.rows += 1;
         if let Some(price) = snapshot.quote.twice_mid().or(snapshot.quote.last.map(|last| 2 * last.get())) {
-            of.course.add(snapshot.at, price);
+            of.course.add_price(snapshot.at, price);
         }
     }
-    let soundness = look.finish(&settlements, &exclusive);
+    let soundness = look.finish_with_settlements(&settlements, &exclusive);
     let mut closes: BTreeMap<Arc<str>, Timestamp> = BTreeMap::new();
     for of in &surveyed {
         let close = of.market.close_time;
@@ -179,7 +179,7 @@ mod tests {
             _ => 10_000 + row,
         };
         for row in 0..1_000 {
-            course.add(Timestamp::from_nanos(row.into()), price(row));
+            course.add_price(Timestamp::from_nanos(row.into()), price(row));
         }
         // 64 stretches of 1, 2, 4, 8 are full at 64, 128, 256, 512 prices; 16 a stretch hold 1,024.
         let stretches = &course.stretches;
@@ -188,6 +188,6 @@ mod tests {
         assert_eq!((stretches[0].first, stretches[62].last), (10_000, 10_999));
         // 700 and 701 are in the stretch of 688..704.
         assert_eq!((stretches[43].low, stretches[43].high, stretches[43].last), (40, 19_000, 10_703));
-        assert_eq!(course.halved().len(), 32);
+        assert_eq!(course.merged_stretch_pairs().len(), 32);
     }
 }

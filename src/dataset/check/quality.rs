@@ -40,7 +40,7 @@ pub struct Soundness {
 }
 
 impl Soundness {
-    fn remark(&mut self, kind: &'static str, what: impl FnOnce() -> String) {
+    fn add_remark(&mut self, kind: &'static str, what: impl FnOnce() -> String) {
         let remark = self.remarks.entry(kind).or_default();
         remark.count += 1;
         if remark.examples.len() < EXAMPLES {
@@ -50,14 +50,14 @@ impl Soundness {
 
     /// Months from the first to the last with data, each with snapshots on each of its days.
     #[must_use]
-    pub fn calendar(&self) -> Vec<CheckedMonth> {
+    pub fn snapshot_calendar(&self) -> Vec<CheckedMonth> {
         let mut months: BTreeMap<String, CheckedMonth> = BTreeMap::new();
         let (Some((&first, _)), Some((&last, _))) = (self.days.first_key_value(), self.days.last_key_value())
         else {
             return Vec::new();
         };
         for day in first..=last {
-            let date = Timestamp::start_of_utc_day(day).date();
+            let date = Timestamp::start_of_utc_day(day).utc_date();
             let Some((month, number)) = date.rsplit_once('-') else { continue };
             let entry = months.entry(month.to_owned()).or_default();
             if entry.name.is_empty() {
@@ -100,11 +100,11 @@ impl<'a> QualityLook<'a> {
     }
 
     /// Looks at the next snapshot, which must not be earlier than the one before.
-    pub fn take(&mut self, snapshot: &Snapshot) {
+    pub fn inspect_snapshot(&mut self, snapshot: &Snapshot) {
         let market = &self.markets[snapshot.market.index()];
         if let Some(event) = snapshot.event {
             if event == RowEvent::Gap {
-                self.found.remark("recorded_gap", || {
+                self.found.add_remark("recorded_gap", || {
                     format!("{} from {} on, until the next snapshot", market.ticker, snapshot.at)
                 });
             }
@@ -113,15 +113,16 @@ impl<'a> QualityLook<'a> {
         let quote = &snapshot.quote;
         for (name, price) in [("yes_bid", quote.bid), ("yes_ask", quote.ask), ("last_price", quote.last)] {
             if let Some(price) = price.filter(|&price| !market.grid.contains(price)) {
-                self.found.remark("off_grid", || {
+                self.found.add_remark("off_grid", || {
                     format!("{} at {}: {name} {price} is between two ticks", market.ticker, snapshot.at)
                 });
             }
         }
         if let Some(before) = self.before.filter(|&before| snapshot.at.since(before) > GAP) {
             let length = snapshot.at.since(before);
-            self.found
-                .remark("gap", || format!("{} after {before}: no snapshot of any market", in_days(length)));
+            self.found.add_remark("gap", || {
+                format!("{} after {before}: no snapshot of any market", in_days(length))
+            });
         }
         self.before = Some(snapshot.at);
         if quote.last.is_some() {
@@ -135,7 +136,11 @@ impl<'a> QualityLook<'a> {
 
     /// What was found, held against how the markets ended; `exclusive` = at most one of its event pays.
     #[must_use]
-    pub fn finish(mut self, settlements: &[Option<Settlement>], exclusive: &[bool]) -> Soundness {
+    pub fn finish_with_settlements(
+        mut self,
+        settlements: &[Option<Settlement>],
+        exclusive: &[bool],
+    ) -> Soundness {
         let mut events: BTreeMap<&str, (u64, u64, u64)> = BTreeMap::new();
         for (number, market) in self.markets.iter().enumerate() {
             let paid = settlements[number].map(|settlement| settlement.value);
@@ -146,7 +151,7 @@ impl<'a> QualityLook<'a> {
                 *yes += u64::from(paid == Some(Price::ONE));
             }
             if self.rows[number] == 0 {
-                self.found.remark("no_snapshot", || format!("{} has no snapshot", market.ticker));
+                self.found.add_remark("no_snapshot", || format!("{} has no snapshot", market.ticker));
             }
             let (Some(paid), Some(last)) = (paid, self.last[number]) else { continue };
             let wrong = if paid == Price::ONE {
@@ -155,14 +160,14 @@ impl<'a> QualityLook<'a> {
                 paid == Price::ZERO && last.get() >= SURPRISE
             };
             if wrong {
-                self.found.remark("result_against_last_price", || {
+                self.found.add_remark("result_against_last_price", || {
                     format!("{} was last at {last} and paid {paid}", market.ticker)
                 });
             }
         }
         for (event, (markets, open, yes)) in events {
             if yes > 1 || (yes == 0 && open == 0) {
-                self.found.remark("winners_of_exclusive_event", || {
+                self.found.add_remark("winners_of_exclusive_event", || {
                     format!("{event} is exclusive, and {yes} of its {markets} markets paid YES")
                 });
             }

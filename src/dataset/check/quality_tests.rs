@@ -47,8 +47,8 @@ fn look(
 ) -> Soundness {
     let markets: Vec<_> = (0..).zip(events).map(|(number, event)| market(number, event)).collect();
     let mut look = QualityLook::new(&markets);
-    snapshots.iter().for_each(|snapshot| look.take(snapshot));
-    look.finish(settlements, &vec![exclusive; events.len()])
+    snapshots.iter().for_each(|snapshot| look.inspect_snapshot(snapshot));
+    look.finish_with_settlements(settlements, &vec![exclusive; events.len()])
 }
 
 fn kinds(found: &Soundness) -> Vec<(&str, u64)> {
@@ -90,8 +90,11 @@ fn an_exclusive_event_has_one_winner() {
 fn the_calendar_has_every_day_between_first_and_last() {
     let rows = [snapshot(0, 0, 5_000), snapshot(0, 0, 5_100), snapshot(0, 3, 5_000)];
     let found = look(&["E"], &rows, &[None], false);
-    let months: Vec<_> =
-        found.calendar().into_iter().map(|month| (month.name, month.first_day, month.days)).collect();
+    let months: Vec<_> = found
+        .snapshot_calendar()
+        .into_iter()
+        .map(|month| (month.name, month.first_day, month.days))
+        .collect();
     // 30 and 31 January, 1 and 2 February.
     assert_eq!(months, [("2024-01".into(), 30, vec![2, 0]), ("2024-02".into(), 1, vec![0, 1])]);
     assert!(kinds(&found).is_empty());

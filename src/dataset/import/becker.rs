@@ -22,7 +22,7 @@ use super::job::ImportJob;
 use super::listing::{ListingMeaning, MarketSelection, Markets, series_of};
 use super::map::{self, ColumnMap, KnownColumn};
 use super::rejects::{Expected, RefusalTally, RowRefusal};
-use super::row::value;
+use super::row::required_value;
 use super::split::each_chunk;
 use super::trades::{self, Trades};
 use crate::dataset::read::catalogue::Settlement;
@@ -59,7 +59,7 @@ const MARKET_COLUMNS: [KnownColumn; 9] = [
 ];
 
 /// The columns of the dump: as ours, but for two; times without a zone are UTC.
-fn map(known: &[KnownColumn]) -> ColumnMap {
+fn dump_column_map(known: &[KnownColumn]) -> ColumnMap {
     ColumnMap::in_utc(known, |name| match name {
         "ts" => "created_time",
         "fetched_at" => "_fetched_at",
@@ -79,19 +79,22 @@ impl Dump {
     ///
     /// # Errors
     /// When they are not there.
-    pub fn find(folder: &Path) -> Result<Self, DataError> {
+    pub fn find_in_folder(folder: &Path) -> Result<Self, DataError> {
         let places = ["data/kalshi", "kalshi", "."].map(|place| folder.join(place));
         let Some(place) = places.iter().find(|place| place.join("trades").is_dir()) else {
             let problem =
                 "holds no dump: neither data/kalshi/trades, kalshi/trades nor trades is a folder in it";
             return Err(DataError::of_file(folder, problem));
         };
-        Ok(Self { markets: files(place, "markets")?, trades: files(place, "trades")? })
+        Ok(Self {
+            markets: list_parquet_files(place, "markets")?,
+            trades: list_parquet_files(place, "trades")?,
+        })
     }
 
     /// The trades of markets; what is known to be wrong with them is counted.
     #[must_use]
-    pub fn trades<'a>(&'a self, markets: &'a Markets, settings: &Settings<'_>) -> ImportJob<'a, Trades> {
+    pub fn trades_job<'a>(&'a self, markets: &'a Markets, settings: &Settings<'_>) -> ImportJob<'a, Trades> {
         let since = Timestamp::parse_date(TRUNCATED_SINCE).expect("it is a date");
         ImportJob {
             kind: Trades {
@@ -99,8 +102,8 @@ impl Dump {
                 trusted: settings.trusted.nanos() / 1_000,
             },
             files: &self.trades,
-            wanted: map(&trades::COLUMNS).wanted(&trades::COLUMNS),
-            expected: settings.expected(EXPECTED),
+            wanted: dump_column_map(&trades::COLUMNS).wanted_columns(&trades::COLUMNS),
+            expected: settings.expected_refusals(EXPECTED),
             markets,
         }
     }
@@ -110,17 +113,17 @@ impl Dump {
     ///
     /// # Errors
     /// When a file cannot be read.
-    pub fn markets(
+    pub fn read_markets(
         &self,
         selection: &MarketSelection,
         settled_after: Span,
         tally: &mut RefusalTally,
     ) -> Result<Markets, DataError> {
-        let wanted = map(&MARKET_COLUMNS).wanted(&MARKET_COLUMNS);
+        let wanted = dump_column_map(&MARKET_COLUMNS).wanted_columns(&MARKET_COLUMNS);
         let mut latest: HashMap<String, Fetched> = HashMap::new();
         for (number, file) in self.markets.iter().enumerate() {
             each_chunk(file, &wanted, &mut |chunk| {
-                fetch(chunk, number, selection, &mut latest, tally);
+                keep_latest_markets(chunk, number, selection, &mut latest, tally);
                 Ok(())
             })?;
         }
@@ -128,14 +131,14 @@ impl Dump {
         latest.sort_by(|a, b| a.0.cmp(&b.0));
         let (mut listings, mut refused) = (Vec::new(), Vec::new());
         for (ticker, fetched) in latest {
-            match fetched.market.and_then(|market| market.listing(&ticker, settled_after)) {
+            match fetched.market.and_then(|market| market.into_listing(&ticker, settled_after)) {
                 Ok(listing) => {
                     tally.taken += 1;
                     listings.push(listing);
                 }
                 Err(refusal) => {
                     let place = (&*self.markets[fetched.file], Some(fetched.row));
-                    tally.refuse(place, &refusal, Expected::Kinds(EXPECTED))?;
+                    tally.refuse_row(place, &refusal, Expected::Kinds(EXPECTED))?;
                     refused.push((ticker, ListingMeaning::Refused));
                 }
             }
@@ -144,7 +147,7 @@ impl Dump {
     }
 }
 
-fn files(place: &Path, what: &str) -> Result<Vec<PathBuf>, DataError> {
+fn list_parquet_files(place: &Path, what: &str) -> Result<Vec<PathBuf>, DataError> {
     let folder = place.join(what);
     let cannot = |error: std::io::Error| DataError::of_file(&folder, format!("cannot be listed: {error}"));
     let mut files = Vec::new();
@@ -181,50 +184,54 @@ struct Finished {
     yes: bool,
 }
 
-fn fetch(
+fn keep_latest_markets(
     chunk: &Chunk<'_>,
     file: usize,
     selection: &MarketSelection,
     latest: &mut HashMap<String, Fetched>,
     tally: &mut RefusalTally,
 ) {
-    let text = |column: usize| chunk.texts(column);
+    let text = |column: usize| chunk.text_column(column);
     let (tickers, events) = (text(0), text(1));
-    let times = [6, 7, 8].map(|column| chunk.cells(column).expect("the map has every column"));
+    let times = [6, 7, 8].map(|column| chunk.cell_column(column).expect("the map has every column"));
     tally.read += chunk.rows as u64;
     for row in 0..chunk.rows {
-        let event = events.name(row).unwrap_or_default();
-        if !selection.has(series_of(event)) {
+        let event = events.text_at(row).unwrap_or_default();
+        if !selection.includes_series(series_of(event)) {
             tally.not_asked_for += 1;
             continue;
         }
         let at = if let TextCell::Value(at) = times[2].get(row) { at } else { i64::MIN };
-        let ticker = tickers.name(row).unwrap_or_default();
+        let ticker = tickers.text_at(row).unwrap_or_default();
         if latest.get(ticker).is_some_and(|known| known.at > at) {
             continue;
         }
-        let market =
-            finished(row, [event, name(text(2), row), name(text(3), row)], [text(4), text(5)], times);
+        let market = read_finished_market(
+            row,
+            [event, text_or_empty(text(2), row), text_or_empty(text(3), row)],
+            [text(4), text(5)],
+            times,
+        );
         let fetched = Fetched { at, file, row: chunk.first_row + row as u64, market };
         latest.insert(ticker.to_owned(), fetched);
     }
 }
 
-fn name(texts: &Texts, row: usize) -> &str {
-    texts.name(row).unwrap_or_default()
+fn text_or_empty(texts: &Texts, row: usize) -> &str {
+    texts.text_at(row).unwrap_or_default()
 }
 
-fn finished(
+fn read_finished_market(
     row: usize,
     [event, title, yes_sub_title]: [&str; 3],
     [statuses, results]: [&Texts; 2],
     [opens, closes, _]: [&TextCells; 3],
 ) -> Result<Finished, RowRefusal> {
-    let status = name(statuses, row);
+    let status = text_or_empty(statuses, row);
     if status != "finalized" {
         return Err(RowRefusal::NotFinal(status.to_owned()));
     }
-    let yes = match name(results, row) {
+    let yes = match text_or_empty(results, row) {
         "yes" => true,
         "no" => false,
         other => return Err(RowRefusal::NoResult(other.to_owned())),
@@ -232,7 +239,8 @@ fn finished(
     if event.is_empty() {
         return Err(RowRefusal::Missing("event_ticker"));
     }
-    let (opens, closes) = (value(opens.get(row), "open_time")?, value(closes.get(row), "close_time")?);
+    let (opens, closes) =
+        (required_value(opens.get(row), "open_time")?, required_value(closes.get(row), "close_time")?);
     Ok(Finished {
         event: event.to_owned(),
         title: title.to_owned(),
@@ -244,7 +252,7 @@ fn finished(
 }
 
 impl Finished {
-    fn listing(self, ticker: &str, settled_after: Span) -> Result<Listing, RowRefusal> {
+    fn into_listing(self, ticker: &str, settled_after: Span) -> Result<Listing, RowRefusal> {
         if ticker.is_empty() {
             return Err(RowRefusal::Missing("ticker"));
         }

@@ -10,7 +10,7 @@ use super::job::ImportKind;
 use super::listing::Markets;
 use super::map::{self, KnownColumn, Volume};
 use super::rejects::RowRefusal;
-use super::row::{price, value, within_life};
+use super::row::{checked_price, required_value, within_life};
 use super::spill::SpilledRow;
 use crate::dataset::write::writer::{PackedRow, Volumes};
 
@@ -35,7 +35,7 @@ const COUNTS: [usize; 4] = [6, 7, 8, 9];
 pub const EXPECTED: &[&str] = &["before_open", "after_close"];
 
 impl SpilledRow for PackedRow {
-    fn market(&self) -> u32 {
+    fn market_index(&self) -> u32 {
         self.market
     }
 }
@@ -56,31 +56,31 @@ impl ImportKind for CandleImport {
     const NAME: &'static str = "candle";
     const VOLUMES: Volumes = Volumes::Whole;
 
-    fn columns<'c>(&self, chunk: &'c Chunk<'_>) -> &'c Chunk<'c> {
+    fn find_columns<'c>(&self, chunk: &'c Chunk<'_>) -> &'c Chunk<'c> {
         chunk
     }
 
-    fn row(
+    fn read_row(
         &self,
         chunk: &&Chunk<'_>,
         row: usize,
         market: usize,
         markets: &Markets,
     ) -> Result<PackedRow, RowRefusal> {
-        let ts = chunk.cells(TS).expect("the map has every required column");
-        let at = value(ts.get(row), "ts")?;
+        let ts = chunk.cell_column(TS).expect("the map has every required column");
+        let at = required_value(ts.get(row), "ts")?;
         let at = at.checked_add(self.delay).ok_or(RowRefusal::Unreadable("ts"))?;
         let mut prices = [0; 4];
         for (place, column) in prices.iter_mut().zip(PRICES) {
             let name = COLUMNS[column].name;
-            let cell = chunk.cells(column).map_or(TextCell::Missing, |cells| cells.get(row));
+            let cell = chunk.cell_column(column).map_or(TextCell::Missing, |cells| cells.get(row));
             let empty = match name {
                 "yes_bid" => TextCell::Value(0),
                 "yes_ask" => TextCell::Value(i64::from(Price::ONE.get())),
                 _ => TextCell::Missing,
             };
             if cell != TextCell::Missing && cell != empty {
-                *place = price(value(cell, name)?, name, markets, market)?.get();
+                *place = checked_price(required_value(cell, name)?, name, markets, market)?.get();
             }
         }
         let [bid, ask, last, mid] = prices;
@@ -89,9 +89,9 @@ impl ImportKind for CandleImport {
         }
         let mut counts = [-1; 4];
         for (place, column) in counts.iter_mut().zip(COUNTS) {
-            let cell = chunk.cells(column).map_or(TextCell::Missing, |cells| cells.get(row));
+            let cell = chunk.cell_column(column).map_or(TextCell::Missing, |cells| cells.get(row));
             if cell != TextCell::Missing {
-                *place = value(cell, COLUMNS[column].name)?;
+                *place = required_value(cell, COLUMNS[column].name)?;
                 if *place < 0 {
                     return Err(RowRefusal::NegativeCount(*place));
                 }
@@ -103,18 +103,18 @@ impl ImportKind for CandleImport {
         Ok(PackedRow { at, market, bid, ask, last, mid, bid_size, ask_size, volume, open_interest })
     }
 
-    fn earlier(so_far: &mut i64, candle: &PackedRow) {
+    fn record_earlier_row(so_far: &mut i64, candle: &PackedRow) {
         *so_far = so_far.saturating_add(candle.volume.max(0));
     }
 
-    fn snapshot(&self, candles: &[PackedRow], so_far: &mut i64) -> (PackedRow, u64) {
-        let volume = volume(candles[0].volume, self.volume, so_far);
+    fn make_snapshot(&self, candles: &[PackedRow], so_far: &mut i64) -> (PackedRow, u64) {
+        let volume = lifetime_volume(candles[0].volume, self.volume, so_far);
         (PackedRow { volume, ..candles[0] }, candles.len() as u64 - 1)
     }
 }
 
 /// The volume of the market's life so far, given that of a candle; negative = none.
-fn volume(count: i64, meaning: Volume, so_far: &mut i64) -> i64 {
+fn lifetime_volume(count: i64, meaning: Volume, so_far: &mut i64) -> i64 {
     if count < 0 {
         return -1;
     }

@@ -97,7 +97,7 @@ impl TextCells {
     }
 
     /// Applies `change` to every value; missing and unreadable cells stay as they are.
-    fn map(mut self, change: impl Fn(i64) -> i64) -> Self {
+    fn map_values(mut self, change: impl Fn(i64) -> i64) -> Self {
         match &mut self {
             Self::Values(values) => values.iter_mut().for_each(|value| *value = change(*value)),
             Self::Mixed(cells) => {
@@ -130,14 +130,14 @@ impl Texts {
     /// Returns the dictionary key of a row; `None` where the cell is null, or empty in a CSV file.
     #[inline]
     #[must_use]
-    pub fn key(&self, row: usize) -> Option<usize> {
+    pub fn key_at(&self, row: usize) -> Option<usize> {
         self.keys.is_valid(row).then(|| usize::try_from(self.keys.value(row)).ok()).flatten()
     }
 
     /// Returns the text of a row; `None` where the cell is null, or empty in a CSV file.
     #[must_use]
-    pub fn name(&self, row: usize) -> Option<&str> {
-        self.key(row).map(|key| self.names.value(key))
+    pub fn text_at(&self, row: usize) -> Option<&str> {
+        self.key_at(row).map(|key| self.names.value(key))
     }
 }
 
@@ -184,12 +184,14 @@ impl<'a> Chunk<'a> {
             let (kind, place) = (wanted.as_ref()?.kind, (*place)?);
             let cells = records.iter().map(|record| record.get(place).unwrap_or_default());
             Some(match kind {
-                CellKind::Text => ChunkData::Text(interned(cells)),
+                CellKind::Text => ChunkData::Text(intern_texts(cells)),
                 CellKind::Number(digits) => {
-                    ChunkData::Cells(cells.map(|text| number(text, digits)).collect())
+                    ChunkData::Cells(cells.map(|text| parse_number(text, digits)).collect())
                 }
-                CellKind::Time(rules) => ChunkData::Cells(cells.map(|text| time(text, rules)).collect()),
-                CellKind::Id => ChunkData::Cells(cells.map(id).collect()),
+                CellKind::Time(rules) => {
+                    ChunkData::Cells(cells.map(|text| parse_time(text, rules)).collect())
+                }
+                CellKind::Id => ChunkData::Cells(cells.map(hash_id).collect()),
             })
         };
         let columns = wanted.iter().zip(places).map(column).collect();
@@ -198,13 +200,13 @@ impl<'a> Chunk<'a> {
 
     /// File and number of a row.
     #[must_use]
-    pub fn place(&self, row: usize) -> (&Path, Option<u64>) {
+    pub fn row_location(&self, row: usize) -> (&Path, Option<u64>) {
         (self.file, Some(self.first_row + row as u64))
     }
 
     /// The names of a column that was asked for as text.
     #[must_use]
-    pub fn texts(&self, column: usize) -> &Texts {
+    pub fn text_column(&self, column: usize) -> &Texts {
         match &self.columns[column] {
             Some(ChunkData::Text(texts)) => texts,
             _ => unreachable!("column {column} was asked for as text, and is required"),
@@ -213,7 +215,7 @@ impl<'a> Chunk<'a> {
 
     /// The cells of a column that was asked for as numbers, times or ids; `None` if it is not mapped.
     #[must_use]
-    pub fn cells(&self, column: usize) -> Option<&TextCells> {
+    pub fn cell_column(&self, column: usize) -> Option<&TextCells> {
         match &self.columns[column] {
             Some(ChunkData::Cells(cells)) => Some(cells),
             _ => None,
@@ -253,7 +255,7 @@ fn texts_of(column: &ArrayRef) -> Option<Texts> {
 }
 
 /// A hash of a name for telling equal rows of one market and moment; nothing else relies on it.
-fn hash(text: &[u8]) -> i64 {
+fn hash_text(text: &[u8]) -> i64 {
     let mut state = 0xcbf2_9ce4_8422_2325_u64;
     for part in text.chunks(8) {
         let mut word = [0; 8];
@@ -264,20 +266,21 @@ fn hash(text: &[u8]) -> i64 {
 }
 
 fn ids_of(column: &ArrayRef) -> Option<TextCells> {
-    let cell =
-        |text: Option<&str>| text.map_or(TextCell::Missing, |text| TextCell::Value(hash(text.as_bytes())));
+    let cell = |text: Option<&str>| {
+        text.map_or(TextCell::Missing, |text| TextCell::Value(hash_text(text.as_bytes())))
+    };
     Some(match column.data_type() {
         DataType::Utf8View if column.null_count() == 0 => {
             let texts = column.as_string_view();
-            TextCells::Values((0..texts.len()).map(|row| hash(texts.value(row).as_bytes())).collect())
+            TextCells::Values((0..texts.len()).map(|row| hash_text(texts.value(row).as_bytes())).collect())
         }
         DataType::Utf8View => column.as_string_view().iter().map(cell).collect(),
-        DataType::Int64 => integers::<Int64Type>(column, 1),
+        DataType::Int64 => scaled_integers::<Int64Type>(column, 1),
         _ => return None,
     })
 }
 
-fn integers<T: ArrowPrimitiveType>(column: &ArrayRef, scale: i64) -> TextCells
+fn scaled_integers<T: ArrowPrimitiveType>(column: &ArrayRef, scale: i64) -> TextCells
 where
     T::Native: Into<i64>,
 {
@@ -295,7 +298,7 @@ where
 }
 
 /// Floats that are meant to be decimals; a NaN is how some tools write that nothing is there.
-fn decimals<T: ArrowPrimitiveType>(column: &ArrayRef, scale: f64) -> TextCells
+fn scaled_decimals<T: ArrowPrimitiveType>(column: &ArrayRef, scale: f64) -> TextCells
 where
     T::Native: Into<f64>,
 {
@@ -318,17 +321,17 @@ where
 
 fn numbers_of(column: &ArrayRef, places: u32) -> Option<TextCells> {
     let scale = 10_i64.pow(places);
-    let text = |text: Option<&str>| text.map_or(TextCell::Missing, |text| number(text, places));
+    let text = |text: Option<&str>| text.map_or(TextCell::Missing, |text| parse_number(text, places));
     Some(match column.data_type() {
-        DataType::Int64 => integers::<Int64Type>(column, scale),
-        DataType::Int32 => integers::<Int32Type>(column, scale),
-        DataType::Int16 => integers::<Int16Type>(column, scale),
-        DataType::Int8 => integers::<Int8Type>(column, scale),
-        DataType::UInt32 => integers::<UInt32Type>(column, scale),
-        DataType::UInt16 => integers::<UInt16Type>(column, scale),
-        DataType::UInt8 => integers::<UInt8Type>(column, scale),
-        DataType::Float64 => decimals::<Float64Type>(column, scale as f64),
-        DataType::Float32 => decimals::<Float32Type>(column, scale as f64),
+        DataType::Int64 => scaled_integers::<Int64Type>(column, scale),
+        DataType::Int32 => scaled_integers::<Int32Type>(column, scale),
+        DataType::Int16 => scaled_integers::<Int16Type>(column, scale),
+        DataType::Int8 => scaled_integers::<Int8Type>(column, scale),
+        DataType::UInt32 => scaled_integers::<UInt32Type>(column, scale),
+        DataType::UInt16 => scaled_integers::<UInt16Type>(column, scale),
+        DataType::UInt8 => scaled_integers::<UInt8Type>(column, scale),
+        DataType::Float64 => scaled_decimals::<Float64Type>(column, scale as f64),
+        DataType::Float32 => scaled_decimals::<Float32Type>(column, scale as f64),
         DataType::Utf8 => column.as_string::<i32>().iter().map(text).collect(),
         DataType::LargeUtf8 => column.as_string::<i64>().iter().map(text).collect(),
         _ => return None,
@@ -336,20 +339,24 @@ fn numbers_of(column: &ArrayRef, places: u32) -> Option<TextCells> {
 }
 
 fn times_of(column: &ArrayRef, rules: TimeRules) -> Option<TextCells> {
-    let text = |text: Option<&str>| text.map_or(TextCell::Missing, |text| time(text, rules));
+    let text = |text: Option<&str>| text.map_or(TextCell::Missing, |text| parse_time(text, rules));
     Some(match column.data_type() {
         DataType::Timestamp(_, None) if !rules.unzoned_is_utc => return None,
-        DataType::Timestamp(TimeUnit::Second, _) => integers::<TimestampSecondType>(column, 1_000_000),
-        DataType::Timestamp(TimeUnit::Millisecond, _) => integers::<TimestampMillisecondType>(column, 1_000),
-        DataType::Timestamp(TimeUnit::Microsecond, _) => integers::<TimestampMicrosecondType>(column, 1),
+        DataType::Timestamp(TimeUnit::Second, _) => scaled_integers::<TimestampSecondType>(column, 1_000_000),
+        DataType::Timestamp(TimeUnit::Millisecond, _) => {
+            scaled_integers::<TimestampMillisecondType>(column, 1_000)
+        }
+        DataType::Timestamp(TimeUnit::Microsecond, _) => {
+            scaled_integers::<TimestampMicrosecondType>(column, 1)
+        }
         // What is less than a microsecond is cut off: a data set holds whole ones.
         DataType::Timestamp(TimeUnit::Nanosecond, _) => {
-            integers::<TimestampNanosecondType>(column, 1).map(|nanos| nanos.div_euclid(1_000))
+            scaled_integers::<TimestampNanosecondType>(column, 1).map_values(|nanos| nanos.div_euclid(1_000))
         }
-        DataType::Date32 if rules.unzoned_is_utc => integers::<Date32Type>(column, DAY),
+        DataType::Date32 if rules.unzoned_is_utc => scaled_integers::<Date32Type>(column, DAY),
         DataType::Int64 => {
             let (times, by) = rules.per_micro?;
-            integers::<Int64Type>(column, times).map(|value| value.div_euclid(by))
+            scaled_integers::<Int64Type>(column, times).map_values(|value| value.div_euclid(by))
         }
         DataType::Utf8 => column.as_string::<i32>().iter().map(text).collect(),
         DataType::LargeUtf8 => column.as_string::<i64>().iter().map(text).collect(),
@@ -357,14 +364,14 @@ fn times_of(column: &ArrayRef, rules: TimeRules) -> Option<TextCells> {
     })
 }
 
-fn number(text: &str, places: u32) -> TextCell {
+fn parse_number(text: &str, places: u32) -> TextCell {
     if text.is_empty() {
         return TextCell::Missing;
     }
     parse_scaled(text, places as usize).map_or(TextCell::Unreadable, TextCell::Value)
 }
 
-fn time(text: &str, rules: TimeRules) -> TextCell {
+fn parse_time(text: &str, rules: TimeRules) -> TextCell {
     if text.is_empty() {
         return TextCell::Missing;
     }
@@ -391,11 +398,11 @@ pub fn csv_problem(file: &Path, row: u64, error: &csv::Error) -> DataError {
     }
 }
 
-fn id(text: &str) -> TextCell {
-    if text.is_empty() { TextCell::Missing } else { TextCell::Value(hash(text.as_bytes())) }
+fn hash_id(text: &str) -> TextCell {
+    if text.is_empty() { TextCell::Missing } else { TextCell::Value(hash_text(text.as_bytes())) }
 }
 
-fn interned<'a>(cells: impl Iterator<Item = &'a str>) -> Texts {
+fn intern_texts<'a>(cells: impl Iterator<Item = &'a str>) -> Texts {
     let mut known: HashMap<&str, i32> = HashMap::new();
     let mut names = Vec::new();
     let mut key = |text: &'a str| {

@@ -13,9 +13,9 @@ use super::chunk::{Chunk, Wanted};
 use super::layout::{self, LayoutPart, Months, PartFile, Place};
 use super::listing::{ListingMeaning, Lookup, Markets};
 use super::rejects::{Expected, RefusalTally, RowRefusal};
-use super::row::moment;
+use super::row::timestamp_from_micros;
 use super::spill::{SpillBuffer, SpillRun, SpilledRow};
-use super::split::{Piece, pieces};
+use super::split::{Piece, split_file};
 use super::staging::StagedTarget;
 use super::{Report, Settings, Stage};
 use crate::dataset::io::parallel::work_through;
@@ -29,7 +29,7 @@ const TICKER: usize = 1;
 pub trait ImportKind: Sync {
     /// One row as it is spilled and sorted, such as a trade or a candle.
     type Row: SpilledRow;
-    /// The columns that `row` reads, looked up once for each chunk.
+    /// The columns that `read_row` reads, looked up once for each chunk.
     type Columns<'c>;
     /// What is known of a market from the rows before.
     type Known: Default + Clone + Send;
@@ -39,13 +39,13 @@ pub trait ImportKind: Sync {
     const VOLUMES: Volumes;
 
     /// Finds the columns in a chunk.
-    fn columns<'c>(&self, chunk: &'c Chunk<'_>) -> Self::Columns<'c>;
+    fn find_columns<'c>(&self, chunk: &'c Chunk<'_>) -> Self::Columns<'c>;
 
     /// Reads a row of a market.
     ///
     /// # Errors
     /// Why it cannot be used.
-    fn row(
+    fn read_row(
         &self,
         columns: &Self::Columns<'_>,
         row: usize,
@@ -54,10 +54,10 @@ pub trait ImportKind: Sync {
     ) -> Result<Self::Row, RowRefusal>;
 
     /// Takes note of a row from before what is asked for.
-    fn earlier(known: &mut Self::Known, row: &Self::Row);
+    fn record_earlier_row(known: &mut Self::Known, row: &Self::Row);
 
     /// The snapshot after the rows of a market at one moment, and how many of them were there twice.
-    fn snapshot(&self, rows: &[Self::Row], known: &mut Self::Known) -> (PackedRow, u64);
+    fn make_snapshot(&self, rows: &[Self::Row], known: &mut Self::Known) -> (PackedRow, u64);
 }
 
 /// Files of rows of a kind, and the markets they are held against.
@@ -79,42 +79,48 @@ impl<K: ImportKind> ImportJob<'_, K> {
     ///
     /// # Errors
     /// The first row that cannot be used and is not expected, or a file that cannot be read or written.
-    pub fn run(
+    pub fn run_import(
         &self,
         target: &StagedTarget,
         settings: &mut Settings<'_>,
         report: &mut Report,
     ) -> Result<(), DataError> {
-        let spill = target.folder("sort")?;
+        let spill = target.create_folder("sort")?;
         let months = Months::default();
         let known = Memories::new(self.markets);
-        let runs = self.read((&months, &spill), &known, settings, &mut report.rows)?;
+        let runs = self.read_files((&months, &spill), &known, settings, &mut report.rows)?;
         let mut counts: BTreeMap<Place, u64> = BTreeMap::new();
         runs.iter()
-            .flat_map(SpillRun::counts)
+            .flat_map(SpillRun::rows_by_place)
             .for_each(|(place, rows)| *counts.entry(place).or_default() += rows);
         let limit = (settings.records_in_memory / settings.threads.max(1)).max(1);
-        let maker =
-            Maker { job: self, known: &known, runs: &runs, folder: &target.path(""), spill: &spill, limit };
+        let maker = Maker {
+            job: self,
+            known: &known,
+            runs: &runs,
+            folder: &target.staged_path(""),
+            spill: &spill,
+            limit,
+        };
         let total = counts.values().sum();
-        for mut parts in layout::plan(&counts, &months) {
+        for mut parts in layout::plan_parts(&counts, &months) {
             // The largest first: at the end no thread waits long for another.
             parts.sort_by_key(|part| std::cmp::Reverse(part.rows));
-            maker.make(&parts, total, settings, report)?;
+            maker.make_parts(&parts, total, settings, report)?;
         }
-        report.seen = known.seen(self.markets);
-        target.remove(&spill)
+        report.seen = known.markets_with_snapshots(self.markets);
+        target.remove_folder(&spill)
     }
 
     /// Reads the rows of all files.
-    fn read(
+    fn read_files(
         &self,
         (months, spill): (&Months, &Path),
         known: &Memories<K::Known>,
         settings: &mut Settings<'_>,
         tally: &mut RefusalTally,
     ) -> Result<Vec<SpillRun<K::Row>>, DataError> {
-        let pieces = self.files.iter().flat_map(|file| match pieces(file, &self.wanted) {
+        let pieces = self.files.iter().flat_map(|file| match split_file(file, &self.wanted) {
             Ok(pieces) => pieces.into_iter().map(Ok).collect(),
             Err(error) => vec![Err(error)],
         });
@@ -136,7 +142,7 @@ impl<K: ImportKind> ImportJob<'_, K> {
             start,
             |reader, piece: Result<Piece<'_>, DataError>| {
                 let piece = piece?;
-                piece.each_chunk(&self.wanted, &mut |chunk| reader.chunk(chunk))?;
+                piece.each_chunk(&self.wanted, &mut |chunk| reader.read_chunk(chunk))?;
                 Ok((piece.bytes, std::mem::take(&mut reader.tally)))
             },
             |(bytes, _)| {
@@ -144,8 +150,8 @@ impl<K: ImportKind> ImportJob<'_, K> {
                 (settings.progress)(Stage::Reading, done, total);
             },
         )?;
-        tallies.into_iter().for_each(|(_, of_piece)| tally.add(of_piece));
-        Ok(readers.into_iter().flat_map(|reader| reader.spill.runs()).collect())
+        tallies.into_iter().for_each(|(_, of_piece)| tally.add_tally(of_piece));
+        Ok(readers.into_iter().flat_map(|reader| reader.spill.into_runs()).collect())
     }
 }
 
@@ -170,13 +176,13 @@ impl<T: Default + Clone> Memories<T> {
         Self(sizes.into_iter().map(|size| Mutex::new(vec![Memory::default(); size])).collect())
     }
 
-    fn of(&self, series: usize) -> MutexGuard<'_, Vec<Memory<T>>> {
+    fn lock_series(&self, series: usize) -> MutexGuard<'_, Vec<Memory<T>>> {
         self.0[series].lock().expect("no thread panics while it has a series")
     }
 
     /// Whether each market has a snapshot.
-    fn seen(&self, markets: &Markets) -> Vec<bool> {
-        markets.lives.iter().map(|life| self.of(life.series)[life.place].seen).collect()
+    fn markets_with_snapshots(&self, markets: &Markets) -> Vec<bool> {
+        markets.lives.iter().map(|life| self.lock_series(life.series)[life.place].seen).collect()
     }
 }
 
@@ -191,15 +197,15 @@ struct Reader<'a, K: ImportKind> {
 }
 
 impl<K: ImportKind> Reader<'_, K> {
-    fn chunk(&mut self, chunk: &Chunk<'_>) -> Result<(), DataError> {
+    fn read_chunk(&mut self, chunk: &Chunk<'_>) -> Result<(), DataError> {
         let ImportJob { kind, markets, expected, .. } = self.job;
-        let columns = kind.columns(chunk);
-        let tickers = chunk.texts(TICKER);
-        let ticker = |row| tickers.name(row).unwrap_or_default().to_owned();
-        let meanings = self.lookup.meanings(markets, &tickers.names);
+        let columns = kind.find_columns(chunk);
+        let tickers = chunk.text_column(TICKER);
+        let ticker = |row| tickers.text_at(row).unwrap_or_default().to_owned();
+        let meanings = self.lookup.meanings_by_key(markets, &tickers.names);
         self.tally.read += chunk.rows as u64;
         for row in 0..chunk.rows {
-            let market = match tickers.key(row).map(|key| meanings[key]) {
+            let market = match tickers.key_at(row).map(|key| meanings[key]) {
                 Some(ListingMeaning::Market(market)) => Ok(market),
                 Some(ListingMeaning::NotAskedFor) => {
                     self.tally.not_asked_for += 1;
@@ -209,15 +215,15 @@ impl<K: ImportKind> Reader<'_, K> {
                 Some(ListingMeaning::Unknown) => Err(RowRefusal::UnknownTicker(ticker(row))),
                 None => Err(RowRefusal::Missing("ticker")),
             };
-            let read = market.and_then(|market| Ok((market, kind.row(&columns, row, market, markets)?)));
+            let read = market.and_then(|market| Ok((market, kind.read_row(&columns, row, market, markets)?)));
             match read {
-                Ok((market, found)) if found.at() < self.since => {
+                Ok((market, found)) if found.timestamp_micros() < self.since => {
                     self.tally.not_asked_for += 1;
                     let life = &markets.lives[market];
-                    K::earlier(&mut self.known.of(life.series)[life.place].known, &found);
+                    K::record_earlier_row(&mut self.known.lock_series(life.series)[life.place].known, &found);
                 }
                 Ok((market, found)) => self.spill.push(found, markets.lives[market].series)?,
-                Err(refusal) => self.tally.refuse(chunk.place(row), &refusal, *expected)?,
+                Err(refusal) => self.tally.refuse_row(chunk.row_location(row), &refusal, *expected)?,
             }
         }
         Ok(())
@@ -249,7 +255,7 @@ struct Made {
 
 impl<K: ImportKind> Maker<'_, K> {
     /// Makes the parts of a stretch of time.
-    fn make(
+    fn make_parts(
         &self,
         parts: &[LayoutPart],
         total: u64,
@@ -261,7 +267,7 @@ impl<K: ImportKind> Maker<'_, K> {
             settings.threads.min(parts.len()),
             parts.iter(),
             |_| (),
-            |(), part| self.part(part),
+            |(), part| self.make_part(part),
             |made| {
                 done += made.taken;
                 (settings.progress)(Stage::Writing, done, total);
@@ -275,7 +281,7 @@ impl<K: ImportKind> Maker<'_, K> {
         let twice = made.iter().filter_map(|part| part.first_twice).min();
         if let Some((at, market)) = twice {
             let ticker = self.job.markets.ticker(market as usize);
-            let place = format!("a {} of {ticker} at {}", K::NAME, moment(at));
+            let place = format!("a {} of {ticker} at {}", K::NAME, timestamp_from_micros(at));
             let rows = made.iter().map(|part| part.twice).sum();
             report.rows.refuse_rows(
                 (Path::new(&place), None),
@@ -285,33 +291,35 @@ impl<K: ImportKind> Maker<'_, K> {
             )?;
         }
         let times = || made.iter().filter_map(|part| part.times);
-        report.first = report.first.or(times().map(|(first, _)| moment(first)).min());
-        report.last = times().map(|(_, last)| moment(last)).max().or(report.last);
+        report.first = report.first.or(times().map(|(first, _)| timestamp_from_micros(first)).min());
+        report.last = times().map(|(_, last)| timestamp_from_micros(last)).max().or(report.last);
         Ok(())
     }
 
-    fn part(&self, part: &LayoutPart) -> Result<Made, DataError> {
+    fn make_part(&self, part: &LayoutPart) -> Result<Made, DataError> {
         let ImportJob { kind, markets, .. } = self.job;
         let mut sorter = Sorter::new(&self.spill.join(&part.file), self.limit).with_room(part.rows);
-        self.runs.iter().try_for_each(|run| run.each(&part.places, |row| sorter.push(row)))?;
-        let mut rows = sorter.sorted()?;
-        let mut memories: Vec<_> = part.series.clone().map(|series| self.known.of(series)).collect();
+        self.runs.iter().try_for_each(|run| run.for_each_row(&part.places, |row| sorter.push(row)))?;
+        let mut rows = sorter.into_sorted()?;
+        let mut memories: Vec<_> = part.series.clone().map(|series| self.known.lock_series(series)).collect();
         let mut file = PartFile::create(&self.folder.join(&part.file), part.rows, markets, K::VOLUMES)?;
         let mut made = Made::default();
         let mut moment = Vec::new();
-        let mut next = rows.next()?;
+        let mut next = rows.next_record()?;
         while let Some(first) = next {
-            let (at, market) = (first.at(), first.market());
+            let (at, market) = (first.timestamp_micros(), first.market_index());
             moment.clear();
-            while let Some(row) = next.filter(|row| (row.at(), row.market()) == (at, market)) {
+            while let Some(row) =
+                next.filter(|row| (row.timestamp_micros(), row.market_index()) == (at, market))
+            {
                 moment.push(row);
-                next = rows.next()?;
+                next = rows.next_record()?;
             }
             let life = &markets.lives[market as usize];
             let memory = &mut memories[life.series - part.series.start][life.place];
-            let (snapshot, twice) = kind.snapshot(&moment, &mut memory.known);
+            let (snapshot, twice) = kind.make_snapshot(&moment, &mut memory.known);
             memory.seen = true;
-            file.write(snapshot)?;
+            file.write_row(snapshot)?;
             made.snapshots += 1;
             made.taken += moment.len() as u64 - twice;
             if twice > 0 {

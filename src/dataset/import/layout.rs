@@ -44,7 +44,7 @@ impl Months {
     /// first month are counted to it.
     #[inline]
     #[must_use]
-    pub fn of(&self, micros: i64, guess: usize) -> usize {
+    pub fn month_number(&self, micros: i64, guess: usize) -> usize {
         let after = |start: Option<&i64>| start.is_none_or(|&start| micros < start);
         if !after(self.starts.get(guess)) && after(self.starts.get(guess + 1)) {
             return guess;
@@ -53,8 +53,8 @@ impl Months {
     }
 
     /// Returns year and month of a month number as text, such as `2024-01`.
-    fn name(&self, month: usize) -> String {
-        let date = Timestamp::from_micros(self.starts[month]).unwrap_or(Timestamp::MIN).date();
+    fn month_name(&self, month: usize) -> String {
+        let date = Timestamp::from_micros(self.starts[month]).unwrap_or(Timestamp::MIN).utc_date();
         date.get(..7).unwrap_or_default().to_owned()
     }
 }
@@ -76,7 +76,7 @@ pub struct LayoutPart {
 
 /// The files that rows go to, month by month, given how many are at each place.
 #[must_use]
-pub fn plan(counts: &BTreeMap<Place, u64>, months: &Months) -> Vec<Vec<LayoutPart>> {
+pub fn plan_parts(counts: &BTreeMap<Place, u64>, months: &Months) -> Vec<Vec<LayoutPart>> {
     let rows: u64 = counts.values().sum();
     if rows <= ONE_FILE {
         let series = 0..counts.keys().map(|(_, series)| series + 1).max().unwrap_or(0);
@@ -93,7 +93,7 @@ pub fn plan(counts: &BTreeMap<Place, u64>, months: &Months) -> Vec<Vec<LayoutPar
         by_series.resize(series + 1, 0);
         by_series[series] = rows;
     }
-    by_month.iter().map(|(&month, by_series)| parts_of(month, &months.name(month), by_series)).collect()
+    by_month.iter().map(|(&month, by_series)| parts_of(month, &months.month_name(month), by_series)).collect()
 }
 
 fn parts_of(month: usize, name: &str, by_series: &[u64]) -> Vec<LayoutPart> {
@@ -155,7 +155,7 @@ impl<'a> PartFile<'a> {
     /// # Errors
     /// When it cannot be written.
     #[inline]
-    pub fn write(&mut self, row: PackedRow) -> Result<(), DataError> {
+    pub fn write_row(&mut self, row: PackedRow) -> Result<(), DataError> {
         self.rows.push(row);
         if self.rows.len() == ROW_GROUP { self.write_block() } else { Ok(()) }
     }

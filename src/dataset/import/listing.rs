@@ -10,7 +10,7 @@ use crate::domain::{Decimal6, EventId, Market, MarketId, SeriesId, Timestamp};
 
 use super::super::DataError;
 use super::chunk::csv_problem;
-use crate::dataset::read::catalogue::{fees_of, grid, settlement_of, strike_of};
+use crate::dataset::read::catalogue::{fees_of, parse_price_grid, settlement_of, strike_of};
 use crate::dataset::read::parquet_file::same_strings;
 use crate::dataset::write::writer::Listing;
 
@@ -49,7 +49,7 @@ pub struct MarketSelection {
 impl MarketSelection {
     /// Whether a series is asked for.
     #[must_use]
-    pub fn has(&self, series: &str) -> bool {
+    pub fn includes_series(&self, series: &str) -> bool {
         self.series.is_empty() || self.series.iter().any(|wanted| wanted == series)
     }
 }
@@ -141,9 +141,9 @@ impl Markets {
         for (row, record) in (1..).zip(reader.records()) {
             let record = record.map_err(|error| csv_problem(file, row, &error))?;
             let wrong = |problem: String| DataError::of_row(file, row, problem);
-            let listing = ListingRow { header: &header, record: &record }.listing().map_err(wrong)?;
+            let listing = ListingRow { header: &header, record: &record }.parse_listing().map_err(wrong)?;
             let ticker = listing.market.ticker.to_string();
-            if !selection.has(&listing.market.series_ticker) {
+            if !selection.includes_series(&listing.market.series_ticker) {
                 others.push((ticker, ListingMeaning::NotAskedFor));
             } else if listings.insert(ticker.clone(), listing).is_some() {
                 return Err(wrong(format!("ticker {ticker} is there twice")));
@@ -153,10 +153,10 @@ impl Markets {
     }
 
     /// What a ticker stands for. One without a market that is not of a series asked for is none of ours.
-    fn meaning(&self, ticker: &str) -> ListingMeaning {
+    fn ticker_meaning(&self, ticker: &str) -> ListingMeaning {
         match self.meanings.get(ticker) {
             Some(meaning) => *meaning,
-            None if !self.selection.has(series_of(ticker)) => ListingMeaning::NotAskedFor,
+            None if !self.selection.includes_series(series_of(ticker)) => ListingMeaning::NotAskedFor,
             None => ListingMeaning::Unknown,
         }
     }
@@ -190,49 +190,54 @@ struct ListingRow<'a> {
 }
 
 impl ListingRow<'_> {
-    fn optional(&self, name: &str) -> Option<&str> {
+    fn optional_text(&self, name: &str) -> Option<&str> {
         let at = self.header.iter().position(|column| column == name)?;
         self.record.get(at).filter(|text| !text.is_empty())
     }
 
-    fn text(&self, name: &str) -> Result<&str, String> {
-        self.optional(name).ok_or_else(|| format!("{name} is missing"))
+    fn required_text(&self, name: &str) -> Result<&str, String> {
+        self.optional_text(name).ok_or_else(|| format!("{name} is missing"))
     }
 
-    fn read<T>(&self, name: &str, read: impl FnOnce(&str) -> Result<T, String>) -> Result<Option<T>, String> {
-        let value = self.optional(name).map(read).transpose();
+    fn parse_optional<T>(
+        &self,
+        name: &str,
+        read: impl FnOnce(&str) -> Result<T, String>,
+    ) -> Result<Option<T>, String> {
+        let value = self.optional_text(name).map(read).transpose();
         value.map_err(|problem| format!("{name}: {problem}"))
     }
 
-    fn time(&self, name: &str) -> Result<Timestamp, String> {
-        self.read(name, whole_micros)?.ok_or_else(|| format!("{name} is missing"))
+    fn required_time(&self, name: &str) -> Result<Timestamp, String> {
+        self.parse_optional(name, whole_micros)?.ok_or_else(|| format!("{name} is missing"))
     }
 
-    fn listing(&self) -> Result<Listing, String> {
-        let event = self.text("event_ticker")?;
-        let ranges = self.optional("price_ranges").unwrap_or_default();
-        let multiplier = self.read("fee_multiplier", Decimal6::parse)?;
+    fn parse_listing(&self) -> Result<Listing, String> {
+        let event = self.required_text("event_ticker")?;
+        let ranges = self.optional_text("price_ranges").unwrap_or_default();
+        let multiplier = self.parse_optional("fee_multiplier", Decimal6::parse)?;
         let one = Decimal6::from_millionths(1_000_000);
-        let bound =
-            |name: &str| self.read(name, Decimal6::parse)?.ok_or_else(|| format!("{name} is missing"));
+        let bound = |name: &str| {
+            self.parse_optional(name, Decimal6::parse)?.ok_or_else(|| format!("{name} is missing"))
+        };
         let market = Market {
             id: MarketId(0),
             event: EventId(0),
             series: SeriesId(0),
-            ticker: self.text("ticker")?.into(),
+            ticker: self.required_text("ticker")?.into(),
             event_ticker: event.into(),
-            series_ticker: self.optional("series_ticker").unwrap_or(series_of(event)).into(),
-            category: self.optional("category").unwrap_or_default().into(),
-            title: self.optional("title").unwrap_or_default().into(),
+            series_ticker: self.optional_text("series_ticker").unwrap_or(series_of(event)).into(),
+            category: self.optional_text("category").unwrap_or_default().into(),
+            title: self.optional_text("title").unwrap_or_default().into(),
             strike: strike_of(
-                self.optional("strike_type").unwrap_or_default(),
+                self.optional_text("strike_type").unwrap_or_default(),
                 || bound("floor_strike"),
                 || bound("cap_strike"),
             )?,
-            open_time: self.time("open_time")?,
-            close_time: self.time("close_time")?,
-            grid: grid(ranges)?,
-            fees: fees_of(self.optional("fee_type").unwrap_or("quadratic"), multiplier.unwrap_or(one))?,
+            open_time: self.required_time("open_time")?,
+            close_time: self.required_time("close_time")?,
+            grid: parse_price_grid(ranges)?,
+            fees: fees_of(self.optional_text("fee_type").unwrap_or("quadratic"), multiplier.unwrap_or(one))?,
         };
         if market.close_time <= market.open_time {
             return Err(format!(
@@ -240,15 +245,15 @@ impl ListingRow<'_> {
                 market.close_time, market.open_time
             ));
         }
-        let value = self.read("settlement_value", |text| {
+        let value = self.parse_optional("settlement_value", |text| {
             text.parse::<i32>().map_err(|_| format!("`{text}` is no whole number of ten-thousandths"))
         })?;
-        let paid = || self.read("settlement_time", whole_micros);
-        let settlement = settlement_of(self.optional("result").unwrap_or_default(), value, paid)?;
+        let paid = || self.parse_optional("settlement_time", whole_micros);
+        let settlement = settlement_of(self.optional_text("result").unwrap_or_default(), value, paid)?;
         if settlement.is_some_and(|settlement| settlement.at < market.close_time) {
             return Err("settlement_time is before close_time".into());
         }
-        let exclusive = self.read("mutually_exclusive", |text| match text {
+        let exclusive = self.parse_optional("mutually_exclusive", |text| match text {
             "true" => Ok(true),
             "false" => Ok(false),
             _ => Err(format!("`{text}` is neither true nor false")),
@@ -256,7 +261,7 @@ impl ListingRow<'_> {
         Ok(Listing {
             market,
             settlement,
-            yes_sub_title: self.optional("yes_sub_title").unwrap_or_default().to_owned(),
+            yes_sub_title: self.optional_text("yes_sub_title").unwrap_or_default().to_owned(),
             mutually_exclusive: exclusive.unwrap_or(false),
             price_ranges: ranges.to_owned(),
         })
@@ -284,11 +289,13 @@ pub struct Lookup {
 
 impl Lookup {
     /// The meanings of names, by key.
-    pub fn meanings(&mut self, markets: &Markets, names: &StringArray) -> &[ListingMeaning] {
+    pub fn meanings_by_key(&mut self, markets: &Markets, names: &StringArray) -> &[ListingMeaning] {
         if !self.of.as_ref().is_some_and(|known| same_strings(known, names)) {
             self.meanings.clear();
             self.meanings.extend(
-                names.iter().map(|name| name.map_or(ListingMeaning::Unknown, |name| markets.meaning(name))),
+                names
+                    .iter()
+                    .map(|name| name.map_or(ListingMeaning::Unknown, |name| markets.ticker_meaning(name))),
             );
             self.of = Some(names.clone());
         }

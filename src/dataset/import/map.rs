@@ -168,7 +168,7 @@ impl ColumnMap {
                 return Err(format!("[columns] {name} is unknown; it may be one of {}", names()));
             }
         }
-        if let Some(column) = known.iter().find(|column| column.required && !map.has(column.name)) {
+        if let Some(column) = known.iter().find(|column| column.required && !map.has_column(column.name)) {
             return Err(format!("[columns] {} is missing: name the column that holds it", column.name));
         }
         map.known_after()?;
@@ -189,7 +189,7 @@ impl ColumnMap {
 
     /// Returns whether `[columns]` has an entry for one of our column names.
     #[must_use]
-    pub fn has(&self, name: &str) -> bool {
+    pub fn has_column(&self, name: &str) -> bool {
         self.columns.contains_key(name)
     }
 
@@ -212,21 +212,21 @@ impl ColumnMap {
 
     /// Returns what the column `volume` counts, from `[candles] volume` of the map.
     #[must_use]
-    pub const fn volume(&self) -> Volume {
+    pub const fn volume_meaning(&self) -> Volume {
         self.candles.volume
     }
 
     /// The mapped columns in the order of `known`; `None` where one is not mapped.
     #[must_use]
-    pub fn wanted(&self, known: &[KnownColumn]) -> Vec<Option<Wanted>> {
+    pub fn wanted_columns(&self, known: &[KnownColumn]) -> Vec<Option<Wanted>> {
         let want = |column: &KnownColumn| {
             let theirs = self.columns.get(column.name)?.clone();
-            Some(Wanted { name: column.name, column: theirs, kind: self.kind(column.meaning) })
+            Some(Wanted { name: column.name, column: theirs, kind: self.cell_kind(column.meaning) })
         };
         known.iter().map(want).collect()
     }
 
-    const fn kind(&self, meaning: ColumnMeaning) -> CellKind {
+    const fn cell_kind(&self, meaning: ColumnMeaning) -> CellKind {
         match meaning {
             ColumnMeaning::Text => CellKind::Text,
             ColumnMeaning::Id => CellKind::Id,

@@ -94,7 +94,7 @@ impl Settings<'_> {
     /// Records that wait in memory unless there is a reason for another number: trades take 170 MB.
     pub const RECORDS_IN_MEMORY: usize = 4 << 20;
 
-    const fn expected(&self, kinds: &'static [&'static str]) -> Expected {
+    const fn expected_refusals(&self, kinds: &'static [&'static str]) -> Expected {
         if self.lenient { Expected::All } else { Expected::Kinds(kinds) }
     }
 }
@@ -127,71 +127,71 @@ pub struct Report {
 ///
 /// # Errors
 /// Names file and row of what cannot be used.
-pub fn trades(
+pub fn import_trades(
     files: &[PathBuf],
     map: &Path,
     markets: &Path,
     settings: &mut Settings<'_>,
 ) -> Result<Report, DataError> {
-    let (target, map, markets) = begin(files, map, &trades::COLUMNS, markets, settings)?;
-    let mut report = Report { assumed: vec![trust(settings.trusted)], ..Report::default() };
+    let (target, map, markets) = prepare_import(files, map, &trades::COLUMNS, markets, settings)?;
+    let mut report = Report { assumed: vec![quote_assumption(settings.trusted)], ..Report::default() };
     let job = ImportJob {
         kind: Trades { truncated_since: i64::MAX, trusted: settings.trusted.nanos() / 1_000 },
         files,
-        wanted: map.wanted(&trades::COLUMNS),
-        expected: settings.expected(trades::EXPECTED),
+        wanted: map.wanted_columns(&trades::COLUMNS),
+        expected: settings.expected_refusals(trades::EXPECTED),
         markets: &markets,
     };
-    job.run(&target, settings, &mut report)?;
-    finish(target, markets, false, report, settings.out)
+    job.run_import(&target, settings, &mut report)?;
+    write_markets_and_publish(target, markets, false, report, settings.out)
 }
 
 /// Imports candles. `map` says which column means what, `markets` is a CSV file of markets.
 ///
 /// # Errors
 /// Names file and row of what cannot be used.
-pub fn candles(
+pub fn import_candles(
     files: &[PathBuf],
     map: &Path,
     markets: &Path,
     settings: &mut Settings<'_>,
 ) -> Result<Report, DataError> {
-    let (target, map, markets) = begin(files, map, &candles::COLUMNS, markets, settings)?;
+    let (target, map, markets) = prepare_import(files, map, &candles::COLUMNS, markets, settings)?;
     let mut report = Report::default();
     let delay = map.known_after().expect("it was checked when the map was read").nanos() / 1_000;
     let job = ImportJob {
-        kind: CandleImport { delay, volume: map.volume() },
+        kind: CandleImport { delay, volume: map.volume_meaning() },
         files,
-        wanted: map.wanted(&candles::COLUMNS),
-        expected: settings.expected(candles::EXPECTED),
+        wanted: map.wanted_columns(&candles::COLUMNS),
+        expected: settings.expected_refusals(candles::EXPECTED),
         markets: &markets,
     };
-    job.run(&target, settings, &mut report)?;
-    finish(target, markets, false, report, settings.out)
+    job.run_import(&target, settings, &mut report)?;
+    write_markets_and_publish(target, markets, false, report, settings.out)
 }
 
 /// Imports the dump in a folder.
 ///
 /// # Errors
 /// Names file and row of what cannot be used and is not known of the dump.
-pub fn becker(folder: &Path, settings: &mut Settings<'_>) -> Result<Report, DataError> {
-    let target = StagedTarget::begin(settings.out)?;
-    let dump = Dump::find(folder)?;
+pub fn import_becker_dump(folder: &Path, settings: &mut Settings<'_>) -> Result<Report, DataError> {
+    let target = StagedTarget::claim_output_folder(settings.out)?;
+    let dump = Dump::find_in_folder(folder)?;
     let mut report = Report::default();
-    let markets = dump.markets(&settings.selection, settings.settled_after, &mut report.markets)?;
+    let markets = dump.read_markets(&settings.selection, settings.settled_after, &mut report.markets)?;
     report.assumed = vec![
-        trust(settings.trusted),
+        quote_assumption(settings.trusted),
         format!("settlement: {} after the close; the dump does not say", settings.settled_after),
         "fees: quadratic, multiplier 1, in all series; the dump does not say".into(),
         "strikes: none; the dump has none, and models that need one abstain".into(),
         "events: not taken to be exclusive; the dump does not say".into(),
     ];
-    dump.trades(&markets, settings).run(&target, settings, &mut report)?;
-    finish(target, markets, true, report, settings.out)
+    dump.trades_job(&markets, settings).run_import(&target, settings, &mut report)?;
+    write_markets_and_publish(target, markets, true, report, settings.out)
 }
 
 /// Checks the files, takes the place of the data set, and reads what the columns mean and the markets.
-fn begin(
+fn prepare_import(
     files: &[PathBuf],
     map: &Path,
     known: &[KnownColumn],
@@ -199,19 +199,19 @@ fn begin(
     settings: &Settings<'_>,
 ) -> Result<(StagedTarget, ColumnMap, Markets), DataError> {
     each_once(files)?;
-    let target = StagedTarget::begin(settings.out)?;
+    let target = StagedTarget::claim_output_folder(settings.out)?;
     let map = ColumnMap::load(map, known)?;
     let markets = Markets::from_csv(markets, &settings.selection)?;
     Ok((target, map, markets))
 }
 
-fn trust(trusted: Span) -> String {
+fn quote_assumption(trusted: Span) -> String {
     format!(
         "quotes: last print by YES takers = ask, by NO takers = bid, each trusted for {trusted}; no sizes"
     )
 }
 
-fn finish(
+fn write_markets_and_publish(
     target: StagedTarget,
     mut markets: Markets,
     only_with_rows: bool,
@@ -237,7 +237,7 @@ fn finish(
         report.markets_without_rows = (all - markets.listings.len()) as u64;
     }
     report.markets_written = markets.listings.len() as u64;
-    write_listings(&target.path("markets.parquet"), &markets.listings)?;
+    write_listings(&target.staged_path("markets.parquet"), &markets.listings)?;
     target.publish()?;
     Ok(report)
 }

@@ -26,7 +26,7 @@ pub struct Prints {
 
 impl Prints {
     /// Adds a print at a YES price.
-    pub fn add(&mut self, taker_is_yes: bool, price: Price, count: i64) {
+    pub fn add_print(&mut self, taker_is_yes: bool, price: Price, count: i64) {
         if taker_is_yes {
             self.ask = Some(self.ask.map_or(price, |known| known.max(price)));
         } else {
@@ -47,7 +47,7 @@ pub struct Tape {
 
 impl Tape {
     /// The quote after the prints of a moment; a side is trusted for `trusted` microseconds.
-    pub fn quote(&mut self, at: i64, prints: &Prints, trusted: i64) -> Quote {
+    pub fn quote_after_prints(&mut self, at: i64, prints: &Prints, trusted: i64) -> Quote {
         self.volume = self.volume.saturating_add(prints.count);
         let stamped = |price: Option<Price>| price.map(|price| (price, at));
         let fresh = |side: &(Price, i64)| at.saturating_sub(side.1) <= trusted;

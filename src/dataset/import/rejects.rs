@@ -50,7 +50,7 @@ pub enum RowRefusal {
 impl RowRefusal {
     /// Returns the name under which the refusal is counted and reported, such as `off_grid`.
     #[must_use]
-    pub const fn kind(&self) -> &'static str {
+    pub const fn kind_name(&self) -> &'static str {
         match self {
             Self::Missing(_) => "missing_value",
             Self::Unreadable(_) => "unreadable_value",
@@ -139,7 +139,7 @@ impl RefusalTally {
     ///
     /// # Errors
     /// Says what is wrong with which row if its kind is not one of `expected`.
-    pub fn refuse(
+    pub fn refuse_row(
         &mut self,
         place: (&Path, Option<u64>),
         refusal: &RowRefusal,
@@ -151,7 +151,7 @@ impl RefusalTally {
     /// Counts rows that cannot be used for the same reason, the first of them found at a place.
     ///
     /// # Errors
-    /// As [`refuse`](Self::refuse).
+    /// As [`refuse_row`](Self::refuse_row).
     pub fn refuse_rows(
         &mut self,
         place: (&Path, Option<u64>),
@@ -161,10 +161,10 @@ impl RefusalTally {
     ) -> Result<(), DataError> {
         let (file, row) = place;
         let error = || DataError { row, ..DataError::of_file(file, refusal) };
-        if !expected.allows(refusal.kind()) {
+        if !expected.allows_kind(refusal.kind_name()) {
             return Err(error());
         }
-        let refused = self.refused.entry(refusal.kind()).or_default();
+        let refused = self.refused.entry(refusal.kind_name()).or_default();
         if refused.count == 0 {
             refused.first = error().to_string();
         }
@@ -173,7 +173,7 @@ impl RefusalTally {
     }
 
     /// Adds what became of further rows, which come behind those so far.
-    pub fn add(&mut self, further: Self) {
+    pub fn add_tally(&mut self, further: Self) {
         self.read += further.read;
         self.taken += further.taken;
         self.not_asked_for += further.not_asked_for;
@@ -199,7 +199,7 @@ pub enum Expected {
 }
 
 impl Expected {
-    fn allows(self, kind: &str) -> bool {
+    fn allows_kind(self, kind: &str) -> bool {
         match self {
             Self::Kinds(kinds) => kinds.contains(&kind),
             Self::All => true,

@@ -11,7 +11,7 @@ use super::rejects::RowRefusal;
 /// # Errors
 /// When there is none.
 #[inline]
-pub fn value(cell: TextCell, name: &'static str) -> Result<i64, RowRefusal> {
+pub fn required_value(cell: TextCell, name: &'static str) -> Result<i64, RowRefusal> {
     match cell {
         TextCell::Value(value) => Ok(value),
         TextCell::Missing => Err(RowRefusal::Missing(name)),
@@ -24,7 +24,12 @@ pub fn value(cell: TextCell, name: &'static str) -> Result<i64, RowRefusal> {
 /// # Errors
 /// When it is none.
 #[inline]
-pub fn price(value: i64, name: &'static str, markets: &Markets, market: usize) -> Result<Price, RowRefusal> {
+pub fn checked_price(
+    value: i64,
+    name: &'static str,
+    markets: &Markets,
+    market: usize,
+) -> Result<Price, RowRefusal> {
     let price = u16::try_from(value).ok().and_then(Price::new);
     let price = price.filter(|&price| price > Price::ZERO && price < Price::ONE);
     let price = price.ok_or(RowRefusal::PriceOutOfRange(name, value))?;
@@ -54,6 +59,6 @@ pub fn within_life(at: i64, markets: &Markets, market: usize) -> Result<(), RowR
 
 /// A time that was found to be within the life of a market.
 #[must_use]
-pub fn moment(micros: i64) -> Timestamp {
+pub fn timestamp_from_micros(micros: i64) -> Timestamp {
     Timestamp::from_micros(micros).expect("it lies between two timestamps")
 }

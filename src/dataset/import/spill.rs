@@ -18,7 +18,7 @@ const NONE: u32 = u32::MAX;
 /// A row of a market at a time.
 pub trait SpilledRow: SortRecord + Send + Sync {
     /// Returns the index of its market among the markets of the import.
-    fn market(&self) -> u32;
+    fn market_index(&self) -> u32;
 }
 
 /// Collects rows by month and series; whenever it is full, they are written to a run file, ordered by place.
@@ -56,9 +56,9 @@ impl<'a, R: SpilledRow> SpillBuffer<'a, R> {
     #[inline]
     pub fn push(&mut self, row: R, series: usize) -> Result<(), DataError> {
         if self.rows.len() == self.limit {
-            self.spill()?;
+            self.spill_to_disk()?;
         }
-        self.month = self.months.of(row.at(), self.month);
+        self.month = self.months.month_number(row.timestamp_micros(), self.month);
         let number = match self.known.get(self.month).and_then(|known| known.get(series)) {
             Some(&number) if number != NONE => number,
             _ => self.number_of((self.month, series)),
@@ -107,7 +107,7 @@ impl<'a, R: SpilledRow> SpillBuffer<'a, R> {
         (order, ends)
     }
 
-    fn spill(&mut self) -> Result<(), DataError> {
+    fn spill_to_disk(&mut self) -> Result<(), DataError> {
         let (order, ends) = self.in_order();
         let path = self.folder.join(format!("rows-{}-{:06}.tmp", self.number, self.runs.len()));
         let cannot = |error| DataError::of_file(&path, format!("cannot be written: {error}"));
@@ -115,7 +115,7 @@ impl<'a, R: SpilledRow> SpillBuffer<'a, R> {
         let mut bytes = Vec::with_capacity(BUFFER);
         for rows in order.chunks(BUFFER / R::SIZE) {
             bytes.clear();
-            rows.iter().for_each(|&row| self.rows[row as usize].put(&mut bytes));
+            rows.iter().for_each(|&row| self.rows[row as usize].append_bytes(&mut bytes));
             file.write_all(&bytes).map_err(cannot)?;
         }
         self.runs.push(SpillRun { ends, rows: SpilledRows::Disk(path) });
@@ -126,7 +126,7 @@ impl<'a, R: SpilledRow> SpillBuffer<'a, R> {
 
     /// All rows; those that are in memory stay there.
     #[must_use]
-    pub fn runs(mut self) -> Vec<SpillRun<R>> {
+    pub fn into_runs(mut self) -> Vec<SpillRun<R>> {
         let (order, ends) = self.in_order();
         self.runs.push(SpillRun { ends, rows: SpilledRows::Memory { rows: self.rows, order } });
         self.runs
@@ -147,7 +147,7 @@ enum SpilledRows<R> {
 
 impl<R: SpilledRow> SpillRun<R> {
     /// The places that have rows, and how many.
-    pub fn counts(&self) -> impl Iterator<Item = (Place, u64)> {
+    pub fn rows_by_place(&self) -> impl Iterator<Item = (Place, u64)> {
         let starts = std::iter::once(0).chain(self.ends.iter().map(|(_, end)| *end));
         self.ends.iter().zip(starts).map(|((place, end), start)| (*place, (end - start) as u64))
     }
@@ -156,7 +156,7 @@ impl<R: SpilledRow> SpillRun<R> {
     ///
     /// # Errors
     /// When they cannot be read, and whatever `take` returns.
-    pub fn each(
+    pub fn for_each_row(
         &self,
         places: &Range<Place>,
         mut take: impl FnMut(R) -> Result<(), DataError>,
@@ -179,7 +179,7 @@ impl<R: SpilledRow> SpillRun<R> {
                 while left > 0 {
                     bytes.truncate(left);
                     file.read_exact(&mut bytes).map_err(cannot)?;
-                    bytes.chunks_exact(R::SIZE).try_for_each(|row| take(R::get(row)))?;
+                    bytes.chunks_exact(R::SIZE).try_for_each(|row| take(R::from_bytes(row)))?;
                     left -= bytes.len();
                 }
                 Ok(())

@@ -34,9 +34,9 @@ enum FilePart {
 ///
 /// # Errors
 /// When the file cannot be read or has not every column.
-pub fn pieces<'a>(file: &'a Path, wanted: &[Option<Wanted>]) -> Result<Vec<Piece<'a>>, DataError> {
+pub fn split_file<'a>(file: &'a Path, wanted: &[Option<Wanted>]) -> Result<Vec<Piece<'a>>, DataError> {
     match file.extension().and_then(|extension| extension.to_str()) {
-        Some("parquet") => groups(file, wanted),
+        Some("parquet") => split_row_groups(file, wanted),
         Some("csv") => {
             let bytes = file.metadata().map_or(0, |metadata| metadata.len());
             Ok(vec![Piece { file, bytes, part: FilePart::Csv }])
@@ -54,7 +54,7 @@ pub fn each_chunk(
     wanted: &[Option<Wanted>],
     take: &mut dyn FnMut(&Chunk<'_>) -> Result<(), DataError>,
 ) -> Result<(), DataError> {
-    pieces(file, wanted)?.iter().try_for_each(|piece| piece.each_chunk(wanted, take))
+    split_file(file, wanted)?.iter().try_for_each(|piece| piece.each_chunk(wanted, take))
 }
 
 impl Piece<'_> {
@@ -86,8 +86,8 @@ fn rows_of(rows: i64) -> u64 {
     u64::try_from(rows).unwrap_or(0)
 }
 
-fn groups<'a>(file: &'a Path, wanted: &[Option<Wanted>]) -> Result<Vec<Piece<'a>>, DataError> {
-    let (_, metadata) = parquet_file::open(file)?;
+fn split_row_groups<'a>(file: &'a Path, wanted: &[Option<Wanted>]) -> Result<Vec<Piece<'a>>, DataError> {
+    let (_, metadata) = parquet_file::open_parquet(file)?;
     let metadata = with_cheap_names(file, &metadata, wanted)?;
     let mut first_row = 1;
     let mut pieces = Vec::new();
@@ -100,7 +100,10 @@ fn groups<'a>(file: &'a Path, wanted: &[Option<Wanted>]) -> Result<Vec<Piece<'a>
     if first_row - 1 == rows {
         Ok(pieces)
     } else {
-        Err(parquet_file::broken(file, format!("its parts have {} rows, not {rows}", first_row - 1)))
+        Err(parquet_file::broken_parquet_error(
+            file,
+            format!("its parts have {} rows, not {rows}", first_row - 1),
+        ))
     }
 }
 
@@ -110,7 +113,7 @@ fn from_group(
     wanted: &[Option<Wanted>],
     take: &mut dyn FnMut(&Chunk<'_>) -> Result<(), DataError>,
 ) -> Result<(), DataError> {
-    let handle = File::open(file).map_err(|error| parquet_file::broken(file, error))?;
+    let handle = File::open(file).map_err(|error| parquet_file::broken_parquet_error(file, error))?;
     let names: Vec<&str> = wanted.iter().flatten().map(|wanted| &*wanted.column).collect();
     let end = first_row + rows_of(metadata.metadata().row_group(group).num_rows());
     let projection = ProjectionMask::columns(metadata.parquet_schema(), names);
@@ -154,7 +157,7 @@ fn with_cheap_names(
     }
     let options = ArrowReaderOptions::new().with_schema(Arc::new(Schema::new(fields)));
     ArrowReaderMetadata::try_new(Arc::clone(metadata.metadata()), options)
-        .map_err(|error| parquet_file::broken(file, error))
+        .map_err(|error| parquet_file::broken_parquet_error(file, error))
 }
 
 fn is_text(found: &DataType) -> bool {

@@ -27,17 +27,17 @@ impl StagedTarget {
     ///
     /// # Errors
     /// When something is there already, another process is writing it, or it cannot be written.
-    pub fn begin(out: &Path) -> Result<Self, DataError> {
+    pub fn claim_output_folder(out: &Path) -> Result<Self, DataError> {
         let cannot = |error: io::Error| DataError::of_file(out, format!("cannot be created: {error}"));
         let Some(name) = out.file_name().filter(|_| out.parent().is_some()) else {
             return Err(DataError::of_file(out, "is no name for a new folder"));
         };
         let partial = out.with_file_name(format!(".{}.importing", name.to_string_lossy()));
-        let lock = lock::take(&partial, out)?;
+        let lock = lock::acquire_lock(&partial, out)?;
         let target = Self { out: out.to_owned(), partial, _lock: lock, published: false };
         // Only now is it certain that no other import is about to give the folder its name.
         target.must_be_free()?;
-        target.clear().map_err(cannot)?;
+        target.clear_leftovers().map_err(cannot)?;
         Ok(target)
     }
 
@@ -50,7 +50,7 @@ impl StagedTarget {
     }
 
     /// Removes what a killed import has left.
-    fn clear(&self) -> io::Result<()> {
+    fn clear_leftovers(&self) -> io::Result<()> {
         for entry in fs::read_dir(&self.partial)? {
             let entry = entry?;
             if entry.file_type()?.is_dir() {
@@ -64,7 +64,7 @@ impl StagedTarget {
 
     /// A file or folder of the data set while it is being written.
     #[must_use]
-    pub fn path(&self, name: &str) -> PathBuf {
+    pub fn staged_path(&self, name: &str) -> PathBuf {
         self.partial.join(name)
     }
 
@@ -72,8 +72,8 @@ impl StagedTarget {
     ///
     /// # Errors
     /// When it cannot be made.
-    pub fn folder(&self, name: &str) -> Result<PathBuf, DataError> {
-        let path = self.path(name);
+    pub fn create_folder(&self, name: &str) -> Result<PathBuf, DataError> {
+        let path = self.staged_path(name);
         fs::create_dir(&path)
             .map_err(|error| DataError::of_file(&path, format!("cannot be created: {error}")))?;
         Ok(path)
@@ -83,8 +83,8 @@ impl StagedTarget {
     ///
     /// # Errors
     /// When it cannot be moved.
-    pub fn adopt(&self, from: &Path, name: &str) -> Result<(), DataError> {
-        match fs::rename(from, self.path(name)) {
+    pub fn move_into_staging(&self, from: &Path, name: &str) -> Result<(), DataError> {
+        match fs::rename(from, self.staged_path(name)) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => {
                 Err(DataError::of_file(from, format!("cannot be moved: {error}")))
             }
@@ -96,7 +96,7 @@ impl StagedTarget {
     ///
     /// # Errors
     /// When it cannot be removed.
-    pub fn remove(&self, folder: &Path) -> Result<(), DataError> {
+    pub fn remove_folder(&self, folder: &Path) -> Result<(), DataError> {
         fs::remove_dir_all(folder)
             .map_err(|error| DataError::of_file(folder, format!("cannot be removed: {error}")))
     }

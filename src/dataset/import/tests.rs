@@ -34,7 +34,7 @@ fn cents(price: u16) -> Option<Price> {
 
 fn prints(list: &[(bool, u16)]) -> Prints {
     let mut prints = Prints::default();
-    list.iter().for_each(|&(yes, price)| prints.add(yes, cents(price).unwrap(), 100));
+    list.iter().for_each(|&(yes, price)| prints.add_print(yes, cents(price).unwrap(), 100));
     prints
 }
 
@@ -42,7 +42,7 @@ fn prints(list: &[(bool, u16)]) -> Prints {
 fn walk(moments: &[&[(bool, u16)]]) -> Vec<(Option<Price>, Option<Price>, Option<Price>)> {
     let mut tape = Tape::default();
     let quote = |(minute, list): (i64, &&[(bool, u16)])| {
-        let Quote { bid, ask, last, .. } = tape.quote(minute * HOUR / 60, &prints(list), HOUR);
+        let Quote { bid, ask, last, .. } = tape.quote_after_prints(minute * HOUR / 60, &prints(list), HOUR);
         (bid, ask, last)
     };
     (0..).zip(moments).map(quote).collect()
@@ -74,9 +74,9 @@ fn where_sides_cross_or_meet_the_older_is_unknown() {
 #[test]
 fn an_old_side_is_unknown_and_volume_adds_up() {
     let mut tape = Tape::default();
-    assert_eq!(tape.quote(0, &prints(&[(true, 46)]), HOUR).ask, cents(46));
-    assert_eq!(tape.quote(HOUR, &prints(&[(false, 44)]), HOUR).ask, cents(46));
-    let late = tape.quote(HOUR + 1, &prints(&[(false, 43)]), HOUR);
+    assert_eq!(tape.quote_after_prints(0, &prints(&[(true, 46)]), HOUR).ask, cents(46));
+    assert_eq!(tape.quote_after_prints(HOUR, &prints(&[(false, 44)]), HOUR).ask, cents(46));
+    let late = tape.quote_after_prints(HOUR + 1, &prints(&[(false, 43)]), HOUR);
     assert_eq!((late.bid, late.ask), (cents(43), None));
     assert_eq!(late.volume.unwrap().hundredths(), 300);
 }
@@ -86,15 +86,15 @@ struct Number(i64, u8);
 
 impl sorter::SortRecord for Number {
     const SIZE: usize = 9;
-    fn at(&self) -> i64 {
+    fn timestamp_micros(&self) -> i64 {
         self.0
     }
-    fn put(self, bytes: &mut Vec<u8>) {
+    fn append_bytes(self, bytes: &mut Vec<u8>) {
         bytes.extend(self.0.to_le_bytes());
         bytes.push(self.1);
     }
-    fn get(mut bytes: &[u8]) -> Self {
-        Self(i64::from_le_bytes(sorter::take(&mut bytes)), sorter::take::<1>(&mut bytes)[0])
+    fn from_bytes(mut bytes: &[u8]) -> Self {
+        Self(i64::from_le_bytes(sorter::take_bytes(&mut bytes)), sorter::take_bytes::<1>(&mut bytes)[0])
     }
 }
 
@@ -114,8 +114,8 @@ fn sorting_outside_of_memory_is_sorting() {
         expected.sort_unstable();
         let mut sorter = Sorter::new(folder.path(), limit);
         numbers.iter().for_each(|&number| sorter.push(number).unwrap());
-        let mut merged = sorter.sorted().unwrap();
-        let found: Vec<_> = std::iter::from_fn(|| merged.next().unwrap()).collect();
+        let mut merged = sorter.into_sorted().unwrap();
+        let found: Vec<_> = std::iter::from_fn(|| merged.next_record().unwrap()).collect();
         assert_eq!(found, expected, "{bits} bits, limit {limit}");
     }
 }
@@ -279,7 +279,7 @@ fn read_all(folder: &Path) -> Vec<(String, Snapshot)> {
     let mut stream = SnapshotStream::new(plans, tickers, EVERYTHING, false);
     let mut found = Vec::new();
     while stream.peek().unwrap().is_some() {
-        let snapshot = stream.take().unwrap();
+        let snapshot = stream.take_snapshot().unwrap();
         found.push((catalogue.markets[snapshot.market.index()].ticker.to_string(), snapshot));
     }
     found
@@ -289,7 +289,7 @@ fn read_all(folder: &Path) -> Vec<(String, Snapshot)> {
 fn the_dump_with_all_its_traps() {
     let (dump, place) = (dump(), TempDir::new().unwrap());
     let out = place.path().join("mine");
-    let report = becker(dump.path(), &mut settings(&out, &mut |_, _, _| {})).unwrap();
+    let report = import_becker_dump(dump.path(), &mut settings(&out, &mut |_, _, _| {})).unwrap();
     let refused = |tally: &RefusalTally| -> Vec<(&str, u64)> {
         tally.refused.iter().map(|(kind, refused)| (*kind, refused.count)).collect()
     };
@@ -332,7 +332,7 @@ fn the_dump_with_all_its_traps() {
             ("T5.25", 9, cents(55), cents(60), 23),
         ]
     );
-    let found = inspect::check(&out);
+    let found = inspect::check_data(&out);
     assert_eq!((found.count, found.markets, found.rows), (0, 2, 6), "{:?}", found.problems);
 }
 
@@ -344,7 +344,7 @@ fn the_same_rows_in_any_order_on_any_threads_are_the_same_bytes() {
         let out = place.path().join(name);
         let mut progress = |_: Stage, _: u64, _: u64| {};
         let mut settings = Settings { records_in_memory: records, threads, ..settings(&out, &mut progress) };
-        becker(dump.path(), &mut settings).unwrap();
+        import_becker_dump(dump.path(), &mut settings).unwrap();
         ["markets.parquet", "snapshots.parquet"].map(|file| fs::read(out.join(file)).unwrap())
     };
     let first = bytes("first", 2, 1);
@@ -368,7 +368,7 @@ fn of_several_rows_that_are_wrong_the_first_is_named_on_any_threads() {
         let out = place.path().join("mine");
         let mut progress = |_: Stage, _: u64, _: u64| {};
         let mut settings = Settings { threads, ..settings(&out, &mut progress) };
-        let error = becker(dump.path(), &mut settings).unwrap_err().to_string();
+        let error = import_becker_dump(dump.path(), &mut settings).unwrap_err().to_string();
         assert!(error.contains("trades_50000_60000.parquet, row 25: yes_price 5700 and"), "{error}");
     }
 }
@@ -382,13 +382,13 @@ fn what_no_trap_explains_ends_the_import_and_leaves_nothing() {
     trades_file(&trades, "trades_50000_60000.parquet", rows, FETCHED_EARLY, whole);
     let out = place.path().join("mine");
     let mut progress = |_: Stage, _: u64, _: u64| {};
-    let error = becker(dump.path(), &mut settings(&out, &mut progress)).unwrap_err().to_string();
+    let error = import_becker_dump(dump.path(), &mut settings(&out, &mut progress)).unwrap_err().to_string();
     assert!(error.ends_with(
         "trades_50000_60000.parquet, row 2: yes_price 5600 and no_price 4300 ten-thousandths do not add up to a dollar"
     ), "{error}");
     assert_eq!(fs::read_dir(place.path()).unwrap().count(), 0, "something was left behind");
     let mut lenient = Settings { lenient: true, ..settings(&out, &mut progress) };
-    let report = becker(dump.path(), &mut lenient).unwrap();
+    let report = import_becker_dump(dump.path(), &mut lenient).unwrap();
     assert_eq!(report.rows.refused["prices_not_a_dollar"].count, 1);
 }
 
@@ -396,23 +396,23 @@ fn what_no_trap_explains_ends_the_import_and_leaves_nothing() {
 fn one_process_writes_a_data_set_and_a_killed_one_is_cleared() {
     let place = TempDir::new().unwrap();
     let out = place.path().join("mine");
-    let first = StagedTarget::begin(&out).unwrap();
-    let refused = StagedTarget::begin(&out).unwrap_err().to_string();
+    let first = StagedTarget::claim_output_folder(&out).unwrap();
+    let refused = StagedTarget::claim_output_folder(&out).unwrap_err().to_string();
     assert!(refused.contains(&format!("is being written by process {}", std::process::id())), "{refused}");
-    fs::write(first.path("half.parquet"), "half").unwrap();
+    fs::write(first.staged_path("half.parquet"), "half").unwrap();
     // As after a kill: the lock goes with the process, the files stay.
-    let partial = first.path("");
+    let partial = first.staged_path("");
     drop(first);
     fs::create_dir_all(partial.join("sort")).unwrap();
     fs::write(partial.join("half.parquet"), "half").unwrap();
-    let second = StagedTarget::begin(&out).unwrap();
-    fs::write(second.path("whole.parquet"), "whole").unwrap();
+    let second = StagedTarget::claim_output_folder(&out).unwrap();
+    fs::write(second.staged_path("whole.parquet"), "whole").unwrap();
     assert!(!out.exists(), "it has its name before it is whole");
     second.publish().unwrap();
     let names: Vec<_> = fs::read_dir(&out).unwrap().map(|entry| entry.unwrap().file_name()).collect();
     assert_eq!(names, ["whole.parquet"]);
     assert_eq!(fs::read_dir(place.path()).unwrap().count(), 1);
-    let there = StagedTarget::begin(&out).unwrap_err().to_string();
+    let there = StagedTarget::claim_output_folder(&out).unwrap_err().to_string();
     assert!(there.ends_with("is there already; remove it, or give another --out"), "{there}");
     assert_eq!(fs::read_dir(place.path()).unwrap().count(), 1, "a refused import leaves its folder");
 }
@@ -447,13 +447,13 @@ fn one_series_of_many_reads_little_of_the_others() {
         let selection = MarketSelection::default();
         let mut settings =
             Settings { selection, records_in_memory, threads, ..settings(&out, &mut progress) };
-        (super::trades(&files, &map, &markets, &mut settings).unwrap(), DataSet::open(&out).unwrap())
+        (import_trades(&files, &map, &markets, &mut settings).unwrap(), DataSet::open(&out).unwrap())
     };
     let (report, set) = import("out", 1, 1 << 20);
     assert_eq!((report.rows.taken, report.snapshots), (200_000, 200_000));
     // Two parts of a month at a time, rows from the disk, and parts that memory has no room for.
     let (_, again) = import("again", 2, 2_000);
-    let bytes = |set: &DataSet| set.files().map(|file| fs::read(file).unwrap()).collect::<Vec<_>>();
+    let bytes = |set: &DataSet| set.file_paths().map(|file| fs::read(file).unwrap()).collect::<Vec<_>>();
     assert!(bytes(&set) == bytes(&again), "it depends on threads or memory");
     let size = |file: &PathBuf| fs::metadata(file).unwrap().len();
     let all: u64 = set.snapshots.iter().map(size).sum();
@@ -463,7 +463,7 @@ fn one_series_of_many_reads_little_of_the_others() {
     let planned =
         set.snapshots.iter().map(|file| FilePlan::new(file, &catalogue.tickers, EVERYTHING).unwrap());
     let planned: Vec<_> = planned.collect();
-    let read: u64 = planned.iter().map(FilePlan::bytes).sum();
+    let read: u64 = planned.iter().map(FilePlan::compressed_bytes).sum();
     let rows: u64 = planned.iter().map(|plan| plan.rows).sum();
     assert!(
         rows >= 1_000 && read * 100 <= all * 3,

@@ -8,9 +8,9 @@ use super::listing::Markets;
 use super::map::{self, KnownColumn};
 use super::quotes_from_trades::{Prints, Tape};
 use super::rejects::RowRefusal;
-use super::row::{price, value, within_life};
+use super::row::{checked_price, required_value, within_life};
 use super::spill::SpilledRow;
-use crate::dataset::io::sorter::{SortRecord, take};
+use crate::dataset::io::sorter::{SortRecord, take_bytes};
 use crate::dataset::write::writer::{PackedRow, Volumes};
 
 /// Columns of trades, in the order in which chunks have them.
@@ -50,11 +50,11 @@ pub struct ImportedTrade {
 impl SortRecord for ImportedTrade {
     const SIZE: usize = 31;
 
-    fn at(&self) -> i64 {
+    fn timestamp_micros(&self) -> i64 {
         self.at
     }
 
-    fn put(self, bytes: &mut Vec<u8>) {
+    fn append_bytes(self, bytes: &mut Vec<u8>) {
         // Appended as one: each part by itself would look for room.
         let mut record = [0; Self::SIZE];
         record[..8].copy_from_slice(&self.at.to_le_bytes());
@@ -66,21 +66,21 @@ impl SortRecord for ImportedTrade {
         bytes.extend_from_slice(&record);
     }
 
-    fn get(mut bytes: &[u8]) -> Self {
+    fn from_bytes(mut bytes: &[u8]) -> Self {
         let bytes = &mut bytes;
         Self {
-            at: i64::from_le_bytes(take(bytes)),
-            market: u32::from_le_bytes(take(bytes)),
-            id: i64::from_le_bytes(take(bytes)),
-            count: i64::from_le_bytes(take(bytes)),
-            price: u16::from_le_bytes(take(bytes)),
-            taker_is_yes: take::<1>(bytes) == [1],
+            at: i64::from_le_bytes(take_bytes(bytes)),
+            market: u32::from_le_bytes(take_bytes(bytes)),
+            id: i64::from_le_bytes(take_bytes(bytes)),
+            count: i64::from_le_bytes(take_bytes(bytes)),
+            price: u16::from_le_bytes(take_bytes(bytes)),
+            taker_is_yes: take_bytes::<1>(bytes) == [1],
         }
     }
 }
 
 impl SpilledRow for ImportedTrade {
-    fn market(&self) -> u32 {
+    fn market_index(&self) -> u32 {
         self.market
     }
 }
@@ -100,36 +100,36 @@ impl ImportKind for Trades {
     const NAME: &'static str = "trade";
     const VOLUMES: Volumes = Volumes::Distances;
 
-    fn columns<'c>(&self, chunk: &'c Chunk<'_>) -> TradeColumns<'c> {
-        let needed = |column: usize| chunk.cells(column).expect("the map has every required column");
+    fn find_columns<'c>(&self, chunk: &'c Chunk<'_>) -> TradeColumns<'c> {
+        let needed = |column: usize| chunk.cell_column(column).expect("the map has every required column");
         TradeColumns {
             ts: needed(TS),
             yes: needed(YES_PRICE),
             counts: needed(COUNT),
-            sides: Sides::of(chunk.texts(TAKER_SIDE)),
-            ids: chunk.cells(TRADE_ID),
-            no: chunk.cells(NO_PRICE),
-            fetched: chunk.cells(FETCHED_AT),
+            sides: Sides::from_texts(chunk.text_column(TAKER_SIDE)),
+            ids: chunk.cell_column(TRADE_ID),
+            no: chunk.cell_column(NO_PRICE),
+            fetched: chunk.cell_column(FETCHED_AT),
         }
     }
 
     #[inline]
-    fn row(
+    fn read_row(
         &self,
         columns: &TradeColumns<'_>,
         row: usize,
         market: usize,
         markets: &Markets,
     ) -> Result<ImportedTrade, RowRefusal> {
-        columns.trade(row, market, markets, self.truncated_since)
+        columns.read_trade(row, market, markets, self.truncated_since)
     }
 
     /// The volume of a market's life includes what was traded before.
-    fn earlier(tape: &mut Tape, trade: &ImportedTrade) {
+    fn record_earlier_row(tape: &mut Tape, trade: &ImportedTrade) {
         tape.volume = tape.volume.saturating_add(trade.count);
     }
 
-    fn snapshot(&self, trades: &[ImportedTrade], tape: &mut Tape) -> (PackedRow, u64) {
+    fn make_snapshot(&self, trades: &[ImportedTrade], tape: &mut Tape) -> (PackedRow, u64) {
         let mut prints = Prints::default();
         let mut twice = 0;
         let mut before = None;
@@ -138,11 +138,11 @@ impl ImportKind for Trades {
                 twice += 1;
             } else {
                 let price = Price::new(trade.price).expect("it was a price when it was read");
-                prints.add(trade.taker_is_yes, price, trade.count);
+                prints.add_print(trade.taker_is_yes, price, trade.count);
             }
         }
         let ImportedTrade { at, market, .. } = trades[0];
-        (PackedRow::of(at, market, &tape.quote(at, &prints, self.trusted), None), twice)
+        (PackedRow::from_quote(at, market, &tape.quote_after_prints(at, &prints, self.trusted), None), twice)
     }
 }
 
@@ -164,7 +164,7 @@ struct Sides<'a> {
 }
 
 impl<'a> Sides<'a> {
-    fn of(names: &'a Texts) -> Self {
+    fn from_texts(names: &'a Texts) -> Self {
         let is_yes = |name: Option<&str>| match name {
             Some("yes") => Some(true),
             Some("no") => Some(false),
@@ -175,27 +175,28 @@ impl<'a> Sides<'a> {
 
     #[inline]
     fn is_yes(&self, row: usize) -> Result<bool, RowRefusal> {
-        let key = self.names.key(row).ok_or(RowRefusal::Missing("taker_side"))?;
-        self.is_yes[key].ok_or_else(|| RowRefusal::Side(self.names.name(row).unwrap_or_default().to_owned()))
+        let key = self.names.key_at(row).ok_or(RowRefusal::Missing("taker_side"))?;
+        self.is_yes[key]
+            .ok_or_else(|| RowRefusal::Side(self.names.text_at(row).unwrap_or_default().to_owned()))
     }
 }
 
 impl TradeColumns<'_> {
     #[inline]
-    fn trade(
+    fn read_trade(
         &self,
         row: usize,
         market: usize,
         markets: &Markets,
         truncated_since: i64,
     ) -> Result<ImportedTrade, RowRefusal> {
-        let at = value(self.ts.get(row), "ts")?;
-        let yes = value(self.yes.get(row), "yes_price")?;
+        let at = required_value(self.ts.get(row), "ts")?;
+        let yes = required_value(self.yes.get(row), "yes_price")?;
         if let Some(no) = self.no {
-            let no = value(no.get(row), "no_price")?;
+            let no = required_value(no.get(row), "no_price")?;
             if yes.saturating_add(no) != i64::from(Price::ONE.get()) {
                 let fetched =
-                    self.fetched.map(|fetched| value(fetched.get(row), "fetched_at")).transpose()?;
+                    self.fetched.map(|fetched| required_value(fetched.get(row), "fetched_at")).transpose()?;
                 let known = fetched.is_some_and(|fetched| fetched >= truncated_since);
                 return Err(if known {
                     RowRefusal::TruncatedCents(yes, no)
@@ -204,14 +205,14 @@ impl TradeColumns<'_> {
                 });
             }
         }
-        let price = price(yes, "yes_price", markets, market)?;
-        let count = match value(self.counts.get(row), "count")? {
+        let price = checked_price(yes, "yes_price", markets, market)?;
+        let count = match required_value(self.counts.get(row), "count")? {
             0 => return Err(RowRefusal::NoContracts),
             count if count < 0 => return Err(RowRefusal::NegativeCount(count)),
             count => count,
         };
         let taker_is_yes = self.sides.is_yes(row)?;
-        let id = self.ids.map_or(Ok(0), |ids| value(ids.get(row), "trade_id"))?;
+        let id = self.ids.map_or(Ok(0), |ids| required_value(ids.get(row), "trade_id"))?;
         within_life(at, markets, market)?;
         let market = u32::try_from(market).expect("markets are far fewer than 2^32");
         Ok(ImportedTrade { at, market, id, count, price: price.get(), taker_is_yes })

@@ -15,26 +15,26 @@ pub const AT_ONCE: usize = 8;
 ///
 /// # Errors
 /// When it cannot be opened, or the disk does not take it.
-pub fn sync(path: &Path) -> io::Result<()> {
+pub fn sync_path(path: &Path) -> io::Result<()> {
     File::open(path)?.sync_all()
 }
 
 /// Puts a folder and everything in it on the disk.
 ///
 /// # Errors
-/// As [`sync`].
+/// As [`sync_path`].
 pub fn sync_tree(folder: &Path) -> io::Result<()> {
     let mut paths = Vec::new();
-    list(folder, &mut paths)?;
-    work_through(AT_ONCE, paths.iter(), |_| (), |(), path| sync(path), |()| ()).map(drop)
+    list_recursively(folder, &mut paths)?;
+    work_through(AT_ONCE, paths.iter(), |_| (), |(), path| sync_path(path), |()| ()).map(drop)
 }
 
 /// Lists a folder and everything in it.
-fn list(folder: &Path, paths: &mut Vec<PathBuf>) -> io::Result<()> {
+fn list_recursively(folder: &Path, paths: &mut Vec<PathBuf>) -> io::Result<()> {
     for entry in fs::read_dir(folder)? {
         let entry = entry?;
         if entry.file_type()?.is_dir() {
-            list(&entry.path(), paths)?;
+            list_recursively(&entry.path(), paths)?;
         } else {
             paths.push(entry.path());
         }
@@ -46,10 +46,10 @@ fn list(folder: &Path, paths: &mut Vec<PathBuf>) -> io::Result<()> {
 /// Puts the name of a file or folder on the disk: that it is in the folder it is in.
 ///
 /// # Errors
-/// As [`sync`].
+/// As [`sync_path`].
 pub fn sync_name(path: &Path) -> io::Result<()> {
     let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty());
-    sync(parent.unwrap_or(Path::new(".")))
+    sync_path(parent.unwrap_or(Path::new(".")))
 }
 
 /// What came of removing or moving what may be gone already.
@@ -77,10 +77,14 @@ pub fn is_empty(folder: &Path) -> io::Result<bool> {
 ///
 /// # Errors
 /// When it cannot be written.
-pub fn replace(file: &Path, put: impl FnOnce(&Path) -> Result<(), DataError>) -> Result<(), DataError> {
+pub fn replace_file_atomically(
+    file: &Path,
+    put: impl FnOnce(&Path) -> Result<(), DataError>,
+) -> Result<(), DataError> {
     let name = file.file_name().unwrap_or_default().to_string_lossy();
     let partial = file.with_file_name(format!(".{name}.{}.partial", std::process::id()));
-    let install = || sync(&partial).and_then(|()| fs::rename(&partial, file)).and_then(|()| sync_name(file));
+    let install =
+        || sync_path(&partial).and_then(|()| fs::rename(&partial, file)).and_then(|()| sync_name(file));
     let replaced = put(&partial).and_then(|()| install().map_err(|error| DataError::of_file(file, error)));
     replaced.map_err(|error| {
         let _left_over = fs::remove_file(&partial);

@@ -14,7 +14,7 @@ pub const LOCK: &str = "lock";
 ///
 /// # Errors
 /// When another process has it, or it cannot be made.
-pub fn take(folder: &Path, out: &Path) -> Result<File, DataError> {
+pub fn acquire_lock(folder: &Path, out: &Path) -> Result<File, DataError> {
     let cannot = |error: io::Error| DataError::of_file(out, format!("cannot be created: {error}"));
     let path = folder.join(LOCK);
     loop {
@@ -27,7 +27,7 @@ pub fn take(folder: &Path, out: &Path) -> Result<File, DataError> {
         };
         match lock.try_lock() {
             Ok(()) => {}
-            Err(TryLockError::WouldBlock) => return Err(taken(out, &mut lock)),
+            Err(TryLockError::WouldBlock) => return Err(lock_held_error(out, &mut lock)),
             Err(TryLockError::Error(error)) => return Err(cannot(error)),
         }
         let ours = lock.metadata().map_err(cannot)?.ino();
@@ -39,7 +39,7 @@ pub fn take(folder: &Path, out: &Path) -> Result<File, DataError> {
     }
 }
 
-fn taken(out: &Path, lock: &mut File) -> DataError {
+fn lock_held_error(out: &Path, lock: &mut File) -> DataError {
     let mut holder = String::new();
     let read = lock.take(20).read_to_string(&mut holder);
     let holder = match read.ok().and_then(|_| holder.trim().parse::<u32>().ok()) {

@@ -19,15 +19,15 @@ pub trait SortRecord: Copy + Ord {
     /// Length of every record in a run file, in bytes.
     const SIZE: usize;
     /// When, in microseconds since 1970. What is earlier comes first, whatever else the order is by.
-    fn at(&self) -> i64;
+    fn timestamp_micros(&self) -> i64;
     /// Appends its bytes, exactly [`SIZE`](Self::SIZE).
-    fn put(self, bytes: &mut Vec<u8>);
+    fn append_bytes(self, bytes: &mut Vec<u8>);
     /// Reads it from as many bytes.
-    fn get(bytes: &[u8]) -> Self;
+    fn from_bytes(bytes: &[u8]) -> Self;
 }
 
-/// Takes the next bytes, for [`SortRecord::get`].
-pub fn take<const N: usize>(bytes: &mut &[u8]) -> [u8; N] {
+/// Takes the next bytes, for [`SortRecord::from_bytes`].
+pub fn take_bytes<const N: usize>(bytes: &mut &[u8]) -> [u8; N] {
     let (head, rest) = bytes.split_first_chunk().expect("a record has all its bytes");
     *bytes = rest;
     *head
@@ -65,14 +65,14 @@ impl<R: SortRecord> Sorter<R> {
     #[inline]
     pub fn push(&mut self, record: R) -> Result<(), DataError> {
         if self.buffer.len() == self.limit {
-            self.spill()?;
+            self.spill_to_disk()?;
         }
         self.buffer.push(record);
         Ok(())
     }
 
-    fn spill(&mut self) -> Result<(), DataError> {
-        let order = SortOrder::of(&self.buffer);
+    fn spill_to_disk(&mut self) -> Result<(), DataError> {
+        let order = SortOrder::from_records(&self.buffer);
         let path = self.folder.join(format!("run-{:06}.tmp", self.runs.len()));
         let cannot = |error| DataError::of_file(&path, format!("cannot be written: {error}"));
         std::fs::create_dir_all(&self.folder).map_err(cannot)?;
@@ -80,7 +80,7 @@ impl<R: SortRecord> Sorter<R> {
         let mut bytes = Vec::with_capacity(BUFFER);
         for keys in order.keys.chunks(BUFFER / R::SIZE) {
             bytes.clear();
-            keys.iter().for_each(|&key| self.buffer[order.number(key)].put(&mut bytes));
+            keys.iter().for_each(|&key| self.buffer[order.record_number(key)].append_bytes(&mut bytes));
             file.write_all(&bytes).map_err(cannot)?;
         }
         self.buffer.clear();
@@ -92,19 +92,19 @@ impl<R: SortRecord> Sorter<R> {
     ///
     /// # Errors
     /// When a run cannot be written or read.
-    pub fn sorted(mut self) -> Result<Sorted<R>, DataError> {
+    pub fn into_sorted(mut self) -> Result<Sorted<R>, DataError> {
         if self.runs.is_empty() {
-            let order = SortOrder::of(&self.buffer);
+            let order = SortOrder::from_records(&self.buffer);
             let (runs, heads) = Default::default();
             return Ok(Sorted { memory: self.buffer, order, next: 0, runs, heads });
         }
         if !self.buffer.is_empty() {
-            self.spill()?;
+            self.spill_to_disk()?;
         }
         let mut runs = self.runs.iter().map(|path| SortedRun::open(path)).collect::<Result<Vec<_>, _>>()?;
         let mut heads = BinaryHeap::new();
         for (number, run) in runs.iter_mut().enumerate() {
-            heads.extend(run.next()?.map(|record| Reverse((record, number))));
+            heads.extend(run.next_record()?.map(|record| Reverse((record, number))));
         }
         let (memory, order) = Default::default();
         Ok(Sorted { memory, order, next: 0, runs, heads })
@@ -125,8 +125,8 @@ impl SortOrder {
         clippy::stable_sort_primitive,
         reason = "it finds what is in order already: most sources give one market after the other, each by time"
     )]
-    fn of<R: SortRecord>(records: &[R]) -> Self {
-        let times = || records.iter().map(SortRecord::at);
+    fn from_records<R: SortRecord>(records: &[R]) -> Self {
+        let times = || records.iter().map(SortRecord::timestamp_micros);
         let (first, last) = (times().min().unwrap_or(0), times().max().unwrap_or(0));
         let number_bits = usize::BITS - records.len().leading_zeros();
         let time_bits = u64::BITS - last.abs_diff(first).leading_zeros();
@@ -136,12 +136,12 @@ impl SortOrder {
         order.keys.sort();
         let mut keys = std::mem::take(&mut order.keys);
         for equal in keys.chunk_by_mut(|a, b| a >> number_bits == b >> number_bits) {
-            equal.sort_unstable_by_key(|&key| records[order.number(key)]);
+            equal.sort_unstable_by_key(|&key| records[order.record_number(key)]);
         }
         Self { keys, ..order }
     }
 
-    fn number(&self, key: u64) -> usize {
+    fn record_number(&self, key: u64) -> usize {
         usize::try_from(key & ((1 << self.number_bits) - 1)).expect("it was one")
     }
 }
@@ -165,20 +165,20 @@ impl SortedRun {
         Ok(Self { path: path.to_owned(), file, left, bytes: Vec::new(), next: 0 })
     }
 
-    fn next<R: SortRecord>(&mut self) -> Result<Option<R>, DataError> {
+    fn next_record<R: SortRecord>(&mut self) -> Result<Option<R>, DataError> {
         if self.next == self.bytes.len() {
             if self.left == 0 {
                 return Ok(None);
             }
-            self.refill(R::SIZE)?;
+            self.refill_buffer(R::SIZE)?;
         }
         let end = self.next + R::SIZE;
-        let record = R::get(&self.bytes[self.next..end]);
+        let record = R::from_bytes(&self.bytes[self.next..end]);
         self.next = end;
         Ok(Some(record))
     }
 
-    fn refill(&mut self, size: usize) -> Result<(), DataError> {
+    fn refill_buffer(&mut self, size: usize) -> Result<(), DataError> {
         let most = BUFFER / size * size;
         let bytes = usize::try_from(self.left).map_or(most, |left| left.next_multiple_of(size).min(most));
         self.bytes.resize(bytes, 0);
@@ -208,11 +208,11 @@ impl<R: SortRecord> Sorted<R> {
     /// # Errors
     /// When a run cannot be read.
     #[inline]
-    pub fn next(&mut self) -> Result<Option<R>, DataError> {
+    pub fn next_record(&mut self) -> Result<Option<R>, DataError> {
         if self.runs.is_empty() {
             let key = self.order.keys.get(self.next).copied();
             self.next += 1;
-            return Ok(key.map(|key| self.memory[self.order.number(key)]));
+            return Ok(key.map(|key| self.memory[self.order.record_number(key)]));
         }
         self.next_of_runs()
     }
@@ -222,7 +222,7 @@ impl<R: SortRecord> Sorted<R> {
             return Ok(None);
         };
         let Reverse((record, number)) = *head;
-        match self.runs[number].next()? {
+        match self.runs[number].next_record()? {
             Some(next) => *head = Reverse((next, number)),
             None => drop(PeekMut::pop(head)),
         }

@@ -158,12 +158,12 @@ pub fn read_market_rows(file: &Path) -> Result<Vec<Result<MarketRow, DataError>>
         LazyFrame::scan_parquet(path, ScanArgsParquet::default())?.collect()
     };
     // polars panics at some damaged pages.
-    let frame = catch_unwind(scan).map_err(|_| parquet_file::broken(file, "polars gave up"))?;
-    let frame = frame.map_err(|error| parquet_file::broken(file, error))?;
+    let frame = catch_unwind(scan).map_err(|_| parquet_file::broken_parquet_error(file, "polars gave up"))?;
+    let frame = frame.map_err(|error| parquet_file::broken_parquet_error(file, error))?;
     let columns = MarketColumns::new(file, &frame)?;
     let row = |row: usize| {
         let number = u64::try_from(row).unwrap_or(0) + 1;
-        columns.market(row).map_err(|problem| DataError::of_row(file, number, problem))
+        columns.read_market(row).map_err(|problem| DataError::of_row(file, number, problem))
     };
     Ok((0..frame.height()).map(row).collect())
 }
@@ -247,21 +247,21 @@ impl<'a> MarketColumns<'a> {
         })
     }
 
-    fn market(&self, row: usize) -> Result<MarketRow, String> {
+    fn read_market(&self, row: usize) -> Result<MarketRow, String> {
         let market = Market {
             id: MarketId(0),
             event: EventId(0),
             series: SeriesId(0),
-            ticker: required(self.ticker, row, "ticker")?.into(),
-            event_ticker: required(self.event_ticker, row, "event_ticker")?.into(),
-            series_ticker: required(self.series_ticker, row, "series_ticker")?.into(),
+            ticker: required_text(self.ticker, row, "ticker")?.into(),
+            event_ticker: required_text(self.event_ticker, row, "event_ticker")?.into(),
+            series_ticker: required_text(self.series_ticker, row, "series_ticker")?.into(),
             category: self.category.get(row).unwrap_or_default().into(),
             title: self.title.get(row).unwrap_or_default().into(),
-            strike: self.strike(row)?,
-            open_time: moment(&self.open_time, row, "open_time")?,
-            close_time: moment(&self.close_time, row, "close_time")?,
-            grid: grid(self.price_ranges.get(row).unwrap_or_default())?,
-            fees: self.fees(row)?,
+            strike: self.read_strike(row)?,
+            open_time: required_time(&self.open_time, row, "open_time")?,
+            close_time: required_time(&self.close_time, row, "close_time")?,
+            grid: parse_price_grid(self.price_ranges.get(row).unwrap_or_default())?,
+            fees: self.read_fees(row)?,
         };
         if market.close_time <= market.open_time {
             return Err(format!(
@@ -269,17 +269,17 @@ impl<'a> MarketColumns<'a> {
                 market.close_time, market.open_time
             ));
         }
-        let settlement = self.settlement(row)?;
+        let settlement = self.read_settlement(row)?;
         if settlement.is_some_and(|settlement| settlement.at < market.open_time) {
             return Err("settlement_time is before open_time".into());
         }
         let mutually_exclusive = self.mutually_exclusive.get(row).unwrap_or(false);
         let listed = self.listed_time.as_ref().filter(|column| column.get(row).is_some());
-        let listed = listed.map(|column| moment(column, row, LISTED_TIME)).transpose()?;
+        let listed = listed.map(|column| required_time(column, row, LISTED_TIME)).transpose()?;
         Ok(MarketRow { market, settlement, mutually_exclusive, listed })
     }
 
-    fn strike(&self, row: usize) -> Result<Strike, String> {
+    fn read_strike(&self, row: usize) -> Result<Strike, String> {
         let value = |column: &Float64Chunked, name: &str| match column.get(row) {
             Some(value) => decimal_of(value).map_err(|error| format!("{name}: {error}")),
             None => Err(format!("{name} is missing")),
@@ -289,17 +289,17 @@ impl<'a> MarketColumns<'a> {
         strike_of(self.strike_type.get(row).unwrap_or_default(), floor, cap)
     }
 
-    fn fees(&self, row: usize) -> Result<FeeSchedule, String> {
-        let name = required(self.fee_type, row, "fee_type")?;
+    fn read_fees(&self, row: usize) -> Result<FeeSchedule, String> {
+        let name = required_text(self.fee_type, row, "fee_type")?;
         let multiplier = self.fee_multiplier.get(row).ok_or("fee_multiplier is missing")?;
         let multiplier = decimal_of(multiplier).map_err(|error| format!("fee_multiplier: {error}"))?;
         fees_of(name, multiplier)
     }
 
-    fn settlement(&self, row: usize) -> Result<Option<Settlement>, String> {
+    fn read_settlement(&self, row: usize) -> Result<Option<Settlement>, String> {
         let at = || {
             let there = self.settlement_time.get(row);
-            there.map(|_| moment(&self.settlement_time, row, "settlement_time")).transpose()
+            there.map(|_| required_time(&self.settlement_time, row, "settlement_time")).transpose()
         };
         settlement_of(self.result.get(row).unwrap_or_default(), self.settlement_value.get(row), at)
     }
@@ -362,11 +362,11 @@ pub(crate) fn settlement_of(
     Ok(Some(Settlement { at, value }))
 }
 
-fn required<'a>(column: &'a StringChunked, row: usize, name: &str) -> Result<&'a str, String> {
+fn required_text<'a>(column: &'a StringChunked, row: usize, name: &str) -> Result<&'a str, String> {
     column.get(row).filter(|text| !text.is_empty()).ok_or_else(|| format!("{name} is missing"))
 }
 
-fn moment(column: &Int64Chunked, row: usize, name: &str) -> Result<Timestamp, String> {
+fn required_time(column: &Int64Chunked, row: usize, name: &str) -> Result<Timestamp, String> {
     let micros = column.get(row).ok_or_else(|| format!("{name} is missing"))?;
     Timestamp::from_micros(micros).ok_or_else(|| format!("{name} is outside the years 1678-2262"))
 }
@@ -384,7 +384,7 @@ struct PriceRange {
     step: String,
 }
 
-/// A grid as the exchange sends it, the reverse of [`grid`].
+/// A grid as the exchange sends it, the reverse of [`parse_price_grid`].
 pub(crate) fn price_ranges(grid: &PriceGrid) -> String {
     if grid.bands().is_empty() {
         return String::new();
@@ -396,7 +396,7 @@ pub(crate) fn price_ranges(grid: &PriceGrid) -> String {
     serde_json::to_string(&ranges).expect("a grid is plain data")
 }
 
-pub(crate) fn grid(json: &str) -> Result<PriceGrid, String> {
+pub(crate) fn parse_price_grid(json: &str) -> Result<PriceGrid, String> {
     if json.is_empty() {
         return Ok(PriceGrid::whole_cents());
     }

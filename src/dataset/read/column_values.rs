@@ -22,7 +22,7 @@ impl<T: ArrowNativeType> ColumnValues<T> {
     }
 
     /// A column of a batch; `None` if it is not there or of another type.
-    pub(crate) fn named(batch: &RecordBatch, name: &str) -> Option<Self>
+    pub(crate) fn from_batch_column(batch: &RecordBatch, name: &str) -> Option<Self>
     where
         T: Primitive,
     {

@@ -23,7 +23,7 @@ use parquet::file::statistics::Statistics;
 use crate::domain::Timestamp;
 
 use super::column_values::ColumnValues;
-use super::levels::{LevelColumns, LevelNames, named};
+use super::levels::{LevelColumns, LevelNames, level_names_of_schema};
 use super::parquet_file;
 use super::row_event::RowEvent;
 use super::row_group_bytes::Stored;
@@ -60,7 +60,7 @@ enum ColumnKind {
 }
 
 impl ColumnKind {
-    const fn expected(self) -> &'static str {
+    const fn expected_type(self) -> &'static str {
         match self {
             Self::Time => "datetime[us, UTC]",
             Self::Text => "text",
@@ -69,12 +69,12 @@ impl ColumnKind {
         }
     }
 
-    fn accepts(self, found: &DataType) -> bool {
+    fn accepts_type(self, found: &DataType) -> bool {
         match (self, found) {
             (Self::Time, DataType::Timestamp(TimeUnit::Microsecond, Some(zone))) => {
                 matches!(&**zone, "UTC" | "+00:00" | "Z")
             }
-            (Self::Text, DataType::Dictionary(_, value)) => self.accepts(value),
+            (Self::Text, DataType::Dictionary(_, value)) => self.accepts_type(value),
             (Self::Text, DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View)
             | (Self::Price, DataType::Int32)
             | (Self::Count, DataType::Int64) => true,
@@ -137,27 +137,27 @@ impl FilePlan {
 
     /// Where in the file the row groups to be read lie, in their order.
     #[cfg(feature = "cloud")]
-    pub(crate) fn extents(&self) -> impl Iterator<Item = std::ops::Range<u64>> {
-        self.groups
-            .iter()
-            .map(|&(group, _)| super::row_group_bytes::extent(self.metadata.metadata().row_group(group)))
+    pub(crate) fn row_group_extents(&self) -> impl Iterator<Item = std::ops::Range<u64>> {
+        self.groups.iter().map(|&(group, _)| {
+            super::row_group_bytes::row_group_extent(self.metadata.metadata().row_group(group))
+        })
     }
 
     /// Bytes of the row groups to be read.
     #[must_use]
-    pub fn bytes(&self) -> u64 {
+    pub fn compressed_bytes(&self) -> u64 {
         let groups = self.groups.iter().map(|&(group, _)| self.metadata.metadata().row_group(group));
         groups.map(|group| u64::try_from(group.compressed_size()).unwrap_or(0)).sum()
     }
 }
 
 fn load_metadata(file: &Path) -> Result<ArrowReaderMetadata, DataError> {
-    let (_, plain) = parquet_file::open(file)?;
+    let (_, plain) = parquet_file::open_parquet(file)?;
     // Ask for names as dictionary keys, so that a row costs an integer and not a string.
     let mut fields: Vec<Field> = plain.schema().fields().iter().map(|field| field.as_ref().clone()).collect();
     for name in ["ticker", EVENT] {
         if let Some(index) = root_index(plain.schema(), name)
-            && ColumnKind::Text.accepts(fields[index].data_type())
+            && ColumnKind::Text.accepts_type(fields[index].data_type())
         {
             let keys = DataType::Dictionary(Box::new(DataType::Int32), Box::new(DataType::Utf8));
             fields[index] = Field::new(name, keys, fields[index].is_nullable());
@@ -166,7 +166,7 @@ fn load_metadata(file: &Path) -> Result<ArrowReaderMetadata, DataError> {
     let options = ArrowReaderOptions::new().with_schema(Arc::new(Schema::new(fields)));
     // Of the footer that was read: a run of one series reads hundreds of them.
     let metadata = ArrowReaderMetadata::try_new(Arc::clone(plain.metadata()), options);
-    metadata.map_err(|error| parquet_file::broken(file, error))
+    metadata.map_err(|error| parquet_file::broken_parquet_error(file, error))
 }
 
 fn root_index(schema: &Schema, name: &str) -> Option<usize> {
@@ -181,7 +181,7 @@ fn check_columns(file: &Path, schema: &Schema) -> Result<(), DataError> {
 }
 
 fn check_levels(file: &Path, schema: &Schema) -> Result<[&'static [LevelNames]; 2], DataError> {
-    let levels = named(schema);
+    let levels = level_names_of_schema(schema);
     levels.into_iter().flatten().try_for_each(|names| {
         if let Some(missing) = [names.price, names.size].iter().find(|name| root_index(schema, name).is_none())
         {
@@ -200,10 +200,10 @@ fn check_column(file: &Path, schema: &Schema, (name, kind): (&str, ColumnKind)) 
         return Err(DataError::of_file(file, format!("has no column {name}")));
     };
     let found = schema.field(index).data_type();
-    if kind.accepts(found) {
+    if kind.accepts_type(found) {
         return Ok(());
     }
-    let expected = kind.expected();
+    let expected = kind.expected_type();
     Err(DataError::of_file(file, format!("column {name} must be {expected}, is {found}")))
 }
 
@@ -279,21 +279,25 @@ impl DecodedBatch {
             ts: time(column("ts")?)?,
             keys: ColumnValues::new(tickers.keys()),
             dictionary: Arc::clone(tickers.values()),
-            bid: ColumnValues::named(batch, "yes_bid")?,
-            ask: ColumnValues::named(batch, "yes_ask")?,
-            bid_size: ColumnValues::named(batch, "yes_bid_size")?,
-            ask_size: ColumnValues::named(batch, "yes_ask_size")?,
-            last: ColumnValues::named(batch, "last_price")?,
-            mid: ColumnValues::named(batch, "mid")?,
-            volume: ColumnValues::named(batch, "volume")?,
-            levels: if levels.concat().is_empty() { None } else { Some(LevelColumns::of(batch, levels)?) },
+            bid: ColumnValues::from_batch_column(batch, "yes_bid")?,
+            ask: ColumnValues::from_batch_column(batch, "yes_ask")?,
+            bid_size: ColumnValues::from_batch_column(batch, "yes_bid_size")?,
+            ask_size: ColumnValues::from_batch_column(batch, "yes_ask_size")?,
+            last: ColumnValues::from_batch_column(batch, "last_price")?,
+            mid: ColumnValues::from_batch_column(batch, "mid")?,
+            volume: ColumnValues::from_batch_column(batch, "volume")?,
+            levels: if levels.concat().is_empty() {
+                None
+            } else {
+                Some(LevelColumns::from_batch(batch, levels)?)
+            },
             events,
         })
     }
 
     /// What a row tells besides a quote, if that is what it is for.
     #[inline]
-    pub(crate) fn event(&self, row: usize) -> Result<Option<RowEvent>, Problem> {
+    pub(crate) fn row_event(&self, row: usize) -> Result<Option<RowEvent>, Problem> {
         let Some(events) = &self.events else { return Ok(None) };
         let Some(key) = events.keys.get(row) else { return Ok(None) };
         let name = usize::try_from(key).ok().filter(|&key| key < events.names.len());
@@ -304,7 +308,7 @@ impl DecodedBatch {
             let close = Timestamp::from_micros(close).ok_or(Problem::TimeOutOfRange(close))?;
             return Ok(Some(RowEvent::CloseTime(close)));
         }
-        RowEvent::named(name).map(Some).ok_or_else(|| Problem::UnknownEvent(name.to_owned()))
+        RowEvent::from_name(name).map(Some).ok_or_else(|| Problem::UnknownEvent(name.to_owned()))
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -320,7 +324,7 @@ pub(crate) fn decode_ahead(plan: FilePlan, rows: usize) -> Result<Receiver<Decod
     let (sender, receiver) = sync_channel(2);
     let file = plan.file.clone();
     let run = move || {
-        let end = decode(&plan, rows, &sender).map(|()| None);
+        let end = decode_row_groups(&plan, rows, &sender).map(|()| None);
         // A closed channel means that the run is over.
         let _nobody_listens = sender.send(end);
     };
@@ -331,7 +335,7 @@ pub(crate) fn decode_ahead(plan: FilePlan, rows: usize) -> Result<Receiver<Decod
     Ok(receiver)
 }
 
-fn decode(plan: &FilePlan, rows: usize, sender: &SyncSender<Decoded>) -> Result<(), DataError> {
+fn decode_row_groups(plan: &FilePlan, rows: usize, sender: &SyncSender<Decoded>) -> Result<(), DataError> {
     let broken = |base: u64, error: &dyn std::fmt::Display| {
         DataError::of_row(&plan.file, base + 1, format!("cannot be decoded from here on: {error}"))
     };
@@ -357,7 +361,7 @@ fn decode(plan: &FilePlan, rows: usize, sender: &SyncSender<Decoded>) -> Result<
 fn open_group(plan: &FilePlan, group: usize, rows: usize) -> Result<ParquetRecordBatchReader, DataError> {
     let broken =
         |error: &dyn std::fmt::Display| DataError::of_file(&plan.file, format!("cannot be decoded: {error}"));
-    let stored = Stored::read(&plan.file, plan.metadata.metadata().row_group(group));
+    let stored = Stored::read_row_group(&plan.file, plan.metadata.metadata().row_group(group));
     let stored = stored.map_err(|error| broken(&error))?;
     let builder = ParquetRecordBatchReaderBuilder::new_with_metadata(stored, plan.metadata.clone());
     let levels = plan.levels.into_iter().flatten().flat_map(|names| [names.price, names.size]);

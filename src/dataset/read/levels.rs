@@ -31,7 +31,7 @@ const BIDS: [LevelNames; 9] = names!("bid_": 2 3 4 5 6 7 8 9 10);
 const ASKS: [LevelNames; 9] = names!("ask_": 2 3 4 5 6 7 8 9 10);
 
 /// The level columns of a file, bids and asks; those between that are missing are among them.
-pub(crate) fn named(schema: &Schema) -> [&'static [LevelNames]; 2] {
+pub(crate) fn level_names_of_schema(schema: &Schema) -> [&'static [LevelNames]; 2] {
     let there = |name: &str| schema.fields().iter().any(|field| field.name() == name);
     [&BIDS, &ASKS].map(|side| {
         let last = side.iter().rposition(|names| there(names.price) || there(names.size));
@@ -51,11 +51,11 @@ pub(crate) struct LevelColumns {
 
 impl LevelColumns {
     /// `None` if a column is not there or not of its type.
-    pub(crate) fn of(batch: &RecordBatch, [bids, asks]: [&[LevelNames]; 2]) -> Option<Self> {
+    pub(crate) fn from_batch(batch: &RecordBatch, [bids, asks]: [&[LevelNames]; 2]) -> Option<Self> {
         let side = |names: &[LevelNames]| -> Option<Side> {
             let level = |names: &LevelNames| {
-                let price = ColumnValues::named(batch, names.price)?;
-                Some((*names, price, ColumnValues::named(batch, names.size)?))
+                let price = ColumnValues::from_batch_column(batch, names.price)?;
+                Some((*names, price, ColumnValues::from_batch_column(batch, names.size)?))
             };
             names.iter().map(level).collect()
         };
@@ -65,7 +65,12 @@ impl LevelColumns {
     /// The levels behind a quote. Out of the way of data without levels.
     #[cold]
     #[inline(never)]
-    pub(crate) fn read(&self, row: usize, quote: &Quote, grid: &PriceGrid) -> Result<Arc<Depth>, Problem> {
+    pub(crate) fn read_depth(
+        &self,
+        row: usize,
+        quote: &Quote,
+        grid: &PriceGrid,
+    ) -> Result<Arc<Depth>, Problem> {
         let best = quote.bid.zip(quote.bid_size);
         let bids = read_side(&self.bids, row, best, "yes_bid and yes_bid_size", grid, |a, b| a < b)?;
         let best = quote.ask.zip(quote.ask_size);

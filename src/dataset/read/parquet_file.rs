@@ -14,7 +14,7 @@ use parquet::file::metadata::{ColumnChunkMetaData, RowGroupMetaData};
 use crate::dataset::DataError;
 
 /// A file that cannot be read.
-pub fn broken(file: &Path, error: impl fmt::Display) -> DataError {
+pub fn broken_parquet_error(file: &Path, error: impl fmt::Display) -> DataError {
     DataError::of_file(file, format!("cannot be read as Parquet (truncated?): {error}"))
 }
 
@@ -22,18 +22,20 @@ pub fn broken(file: &Path, error: impl fmt::Display) -> DataError {
 ///
 /// # Errors
 /// When the file is not Parquet, or its footer speaks of bytes that the file does not have.
-pub fn open(file: &Path) -> Result<(File, ArrowReaderMetadata), DataError> {
+pub fn open_parquet(file: &Path) -> Result<(File, ArrowReaderMetadata), DataError> {
     // To open a pipe would be to wait for whoever writes to it.
     if file.metadata().is_ok_and(|found| !found.is_file()) {
         return Err(DataError::of_file(file, "is not a file; it must be one in Parquet format"));
     }
-    let handle = File::open(file).map_err(|error| broken(file, error))?;
-    let length = handle.metadata().map_err(|error| broken(file, error))?.len();
-    let metadata =
-        ArrowReaderMetadata::load(&handle, ArrowReaderOptions::new()).map_err(|error| broken(file, error))?;
+    let handle = File::open(file).map_err(|error| broken_parquet_error(file, error))?;
+    let length = handle.metadata().map_err(|error| broken_parquet_error(file, error))?.len();
+    let metadata = ArrowReaderMetadata::load(&handle, ArrowReaderOptions::new())
+        .map_err(|error| broken_parquet_error(file, error))?;
     let groups = metadata.metadata().row_groups();
     match groups.iter().flat_map(RowGroupMetaData::columns).find(|column| !lies_within(column, length)) {
-        Some(column) => Err(broken(file, format!("column {} is not in the file", column.column_path()))),
+        Some(column) => {
+            Err(broken_parquet_error(file, format!("column {} is not in the file", column.column_path())))
+        }
         None => Ok((handle, metadata)),
     }
 }
@@ -41,10 +43,10 @@ pub fn open(file: &Path) -> Result<(File, ArrowReaderMetadata), DataError> {
 /// Checks a file that polars is to read.
 ///
 /// # Errors
-/// As [`open`], or when a column, whichever it is, has a type that polars is built without: it panics there.
+/// As [`open_parquet`], or when a column, whichever it is, has a type that polars is built without: it panics there.
 pub fn check_for_polars(file: &Path) -> Result<(), DataError> {
     use DataType::{Decimal32, Decimal64, Decimal128, Decimal256, Float16, UInt8, UInt16};
-    let (_, metadata) = open(file)?;
+    let (_, metadata) = open_parquet(file)?;
     let beyond = metadata.schema().fields().iter().find(|field| {
         matches!(
             field.data_type(),

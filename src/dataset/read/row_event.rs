@@ -37,7 +37,7 @@ impl RowEvent {
 
     /// The event of a name, but for a moved close, which is more than its name.
     #[must_use]
-    pub fn named(name: &str) -> Option<Self> {
+    pub fn from_name(name: &str) -> Option<Self> {
         let status = || Self::STATUS.iter().find(|(known, _)| *known == name).map(|(_, status)| *status);
         if name == Self::GAP { Some(Self::Gap) } else { status().map(Self::Status) }
     }

@@ -15,7 +15,7 @@ use parquet::file::metadata::{ColumnChunkMetaData, RowGroupMetaData};
 use parquet::file::reader::{ChunkReader, Length};
 
 /// Where in its file a row group lies.
-pub(crate) fn extent(group: &RowGroupMetaData) -> Range<u64> {
+pub(crate) fn row_group_extent(group: &RowGroupMetaData) -> Range<u64> {
     let ranges = || group.columns().iter().map(ColumnChunkMetaData::byte_range);
     let begin = ranges().map(|(start, _)| start).min().unwrap_or(0);
     begin..ranges().map(|(start, length)| start + length).max().unwrap_or(begin)
@@ -30,8 +30,8 @@ pub(crate) struct Stored {
 
 impl Stored {
     /// Reads a row group, whose footer was found to speak of bytes that the file has.
-    pub(crate) fn read(file: &Path, group: &RowGroupMetaData) -> std::io::Result<Self> {
-        let Range { start: begin, end } = extent(group);
+    pub(crate) fn read_row_group(file: &Path, group: &RowGroupMetaData) -> std::io::Result<Self> {
+        let Range { start: begin, end } = row_group_extent(group);
         // The footer was checked against the file's length, so this is no more than the file.
         let mut bytes = Vec::with_capacity(usize::try_from(end - begin).unwrap_or(0));
         let mut handle = File::open(file)?;
@@ -40,7 +40,7 @@ impl Stored {
         Ok(Self { begin, bytes: bytes.into() })
     }
 
-    fn after(&self, start: u64) -> Result<Bytes> {
+    fn bytes_from(&self, start: u64) -> Result<Bytes> {
         let at = start.checked_sub(self.begin).and_then(|at| usize::try_from(at).ok());
         let at = at.filter(|&at| at <= self.bytes.len());
         let beyond = || ParquetError::EOF(format!("byte {start} is not in the row group"));
@@ -58,11 +58,11 @@ impl ChunkReader for Stored {
     type T = Reader<Bytes>;
 
     fn get_read(&self, start: u64) -> Result<Self::T> {
-        Ok(self.after(start)?.reader())
+        Ok(self.bytes_from(start)?.reader())
     }
 
     fn get_bytes(&self, start: u64, length: usize) -> Result<Bytes> {
-        let rest = self.after(start)?;
+        let rest = self.bytes_from(start)?;
         if length > rest.len() {
             return Err(ParquetError::EOF(format!("{length} bytes from {start} are not in the row group")));
         }

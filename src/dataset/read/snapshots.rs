@@ -79,7 +79,7 @@ impl FileSource {
     }
 
     /// The time of the next row, or at least a lower bound of it; `None` at the end.
-    fn head(&self) -> Option<Timestamp> {
+    fn earliest_next_time(&self) -> Option<Timestamp> {
         match &self.batch {
             _ if self.done => None,
             Some(batch) if self.next < batch.len() => {
@@ -91,7 +91,7 @@ impl FileSource {
     }
 
     /// Makes sure that the current batch has a row. Returns whether it has.
-    fn fill(&mut self, rows: usize, tickers: &Tickers) -> Result<bool, DataError> {
+    fn ensure_row_available(&mut self, rows: usize, tickers: &Tickers) -> Result<bool, DataError> {
         while !self.done && self.batch.as_ref().is_none_or(|batch| self.next >= batch.len()) {
             if self.batches.is_none() {
                 self.batches = Some(decode_ahead(self.plan.clone(), rows)?);
@@ -99,7 +99,7 @@ impl FileSource {
             let batch = match self.batches.as_ref().map(Receiver::recv) {
                 Some(Ok(batch)) => batch?,
                 // A thread that goes without a word has panicked: the file is not what its footer says.
-                _ => return Err(parquet_file::broken(&self.plan.file, "the decoder gave up")),
+                _ => return Err(parquet_file::broken_parquet_error(&self.plan.file, "the decoder gave up")),
             };
             if let Some(batch) = &batch {
                 self.learn_dictionary(&batch.dictionary, tickers);
@@ -129,7 +129,7 @@ impl FileSource {
 
     /// Reads the next row. `Ok(None)` = not of this run.
     #[inline]
-    fn row(&mut self, tickers: &Tickers) -> Result<Option<Snapshot>, Problem> {
+    fn read_next_row(&mut self, tickers: &Tickers) -> Result<Option<Snapshot>, Problem> {
         let batch = self.batch.as_ref().expect("a filled source has a batch");
         let row = self.next;
         self.next += 1;
@@ -162,14 +162,14 @@ impl FileSource {
             return Err(Problem::AfterSettlement(named()));
         }
         let quote = read_quote(batch, row)?;
-        let event = batch.event(row)?;
+        let event = batch.row_event(row)?;
         if event.is_some() && quote != Quote::default() {
             return Err(Problem::EventWithQuote);
         }
         // Beside the snapshot, which is small and passed by value millions of times. A row that tells of
         // something else has no book.
         if let Some(levels) = batch.levels.as_ref().filter(|_| event.is_none()) {
-            let depth = levels.read(row, &quote, &tickers.grids[market.index()])?;
+            let depth = levels.read_depth(row, &quote, &tickers.grids[market.index()])?;
             self.depth = Some(depth).filter(|depth| **depth != Depth::default());
         }
         Ok(Some(Snapshot { at, market, quote, event }))
@@ -249,8 +249,10 @@ impl SnapshotStream {
         let rows_a_batch = (ROWS_IN_FLIGHT / plans.len().max(1)).clamp(FEWEST_ROWS, MOST_ROWS);
         let has_levels = plans.iter().any(FilePlan::has_levels);
         let sources: Vec<_> = plans.into_iter().map(FileSource::new).collect();
-        let heads =
-            sources.iter().zip(0..).filter_map(|(source, index)| Some(Reverse((source.head()?, index))));
+        let heads = sources
+            .iter()
+            .zip(0..)
+            .filter_map(|(source, index)| Some(Reverse((source.earliest_next_time()?, index))));
         Self {
             others: heads.collect(),
             sources,
@@ -273,7 +275,7 @@ impl SnapshotStream {
     }
 
     /// Bad rows skipped so far, by kind.
-    pub fn skipped(&self) -> impl Iterator<Item = (&'static str, &Skipped)> {
+    pub fn skipped_by_kind(&self) -> impl Iterator<Item = (&'static str, &Skipped)> {
         self.skipped.iter().flatten().map(|(&kind, skipped)| (kind, skipped))
     }
 
@@ -290,7 +292,7 @@ impl SnapshotStream {
     #[inline]
     pub fn peek(&mut self) -> Result<Option<&Snapshot>, DataError> {
         if self.head.is_none() {
-            self.head = self.advance()?;
+            self.head = self.read_next_snapshot()?;
         }
         Ok(self.head.as_ref())
     }
@@ -312,19 +314,19 @@ impl SnapshotStream {
 
     /// Takes the snapshot that was peeked at.
     #[inline]
-    pub fn take(&mut self) -> Option<Snapshot> {
+    pub fn take_snapshot(&mut self) -> Option<Snapshot> {
         self.head.take()
     }
 
     #[inline]
-    fn advance(&mut self) -> Result<Option<Snapshot>, DataError> {
+    fn read_next_snapshot(&mut self) -> Result<Option<Snapshot>, DataError> {
         loop {
-            let Some(current) = self.choose()? else {
+            let Some(current) = self.choose_source()? else {
                 return Ok(None);
             };
             let source = &mut self.sources[current];
             self.rows_read += 1;
-            match source.row(&self.tickers) {
+            match source.read_next_row(&self.tickers) {
                 Ok(Some(snapshot)) if snapshot.at < self.window.start => {}
                 Ok(Some(snapshot)) if snapshot.at > self.window.end => {
                     source.done = true;
@@ -333,7 +335,7 @@ impl SnapshotStream {
                 Ok(Some(snapshot)) => return Ok(Some(snapshot)),
                 Ok(None) => {}
                 Err(problem) => {
-                    let kind = problem.kind();
+                    let kind = problem.kind_name();
                     let error = DataError::of_row(&source.plan.file, source.row_number(), problem);
                     let Some(skipped) = &mut self.skipped else {
                         return Err(error);
@@ -350,12 +352,12 @@ impl SnapshotStream {
 
     /// Makes the source with the earliest row current. `None` = there is no row left.
     #[inline]
-    fn choose(&mut self) -> Result<Option<usize>, DataError> {
+    fn choose_source(&mut self) -> Result<Option<usize>, DataError> {
         if let Some(current) = self.current
             && let Some(source) = self.sources.get(current)
             && let Some(batch) = &source.batch
             && source.next < batch.len()
-            && self.limit.is_none_or(|limit| source.head().is_some_and(|head| head <= limit))
+            && self.limit.is_none_or(|limit| source.earliest_next_time().is_some_and(|head| head <= limit))
         {
             return Ok(self.current);
         }
@@ -364,15 +366,16 @@ impl SnapshotStream {
 
     fn choose_again(&mut self) -> Result<Option<usize>, DataError> {
         if let Some(current) = self.current.take() {
-            self.others.extend(self.sources[current].head().map(|head| Reverse((head, current))));
+            self.others
+                .extend(self.sources[current].earliest_next_time().map(|head| Reverse((head, current))));
         }
         while let Some(Reverse((_, index))) = self.others.pop() {
             let source = &mut self.sources[index];
-            if !source.fill(self.rows_a_batch, &self.tickers)? {
+            if !source.ensure_row_available(self.rows_a_batch, &self.tickers)? {
                 continue;
             }
             // The bound before filling may have been too low; look again with the real head.
-            let real = source.head().unwrap_or(Timestamp::MAX);
+            let real = source.earliest_next_time().unwrap_or(Timestamp::MAX);
             let next = self.others.peek().map(|&Reverse(next)| next);
             if next.is_none_or(|next| (real, index) <= next) {
                 self.current = Some(index);
@@ -415,7 +418,7 @@ mod tests {
         let (sender, receiver) = sync_channel(2);
         source.batches = Some(receiver);
         drop(sender);
-        let error = source.fill(1_024, &tickers).unwrap_err();
+        let error = source.ensure_row_available(1_024, &tickers).unwrap_err();
         assert_eq!(error.problem, "cannot be read as Parquet (truncated?): the decoder gave up");
     }
 }

@@ -76,7 +76,7 @@ impl Address {
 
     /// The name of a file of the data set on its server.
     #[must_use]
-    pub fn key(&self, file: &str) -> String {
+    pub fn object_key(&self, file: &str) -> String {
         [&*self.prefix, file].into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join("/")
     }
 }
@@ -123,7 +123,7 @@ mod tests {
         ] {
             let address = Address::parse(Path::new(text)).unwrap();
             assert_eq!(address, Address { scheme, host: host.into(), prefix: prefix.into() });
-            assert_eq!(address.key("x"), key);
+            assert_eq!(address.object_key("x"), key);
             assert_eq!(address.to_string(), text.trim_end_matches('/'));
         }
     }

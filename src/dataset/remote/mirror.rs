@@ -46,15 +46,15 @@ impl Mirror {
     pub(crate) fn open(place: &Path) -> Result<Self, DataError> {
         let shown = PathBuf::from(without_secrets(&place.to_string_lossy()));
         let address = Address::parse(place).map_err(|problem| DataError::of_file(&shown, problem))?;
-        let refused = |refusal: ServerRefusal| refusal.about(&shown);
+        let refused = |refusal: ServerRefusal| refusal.into_data_error(&shown);
         let server = Server::connect(address).map_err(refused)?;
-        let mut objects = server.list().map_err(refused)?;
+        let mut objects = server.list_objects().map_err(refused)?;
         objects.sort_by(|a, b| a.name.cmp(&b.name));
         let folder = Folder::new().map_err(|error| {
             DataError::of_file(&shown, format!("needs a folder for its copy, which cannot be made: {error}"))
         })?;
         let mirror = Self { server, folder, objects, held: Mutex::default() };
-        mirror.begin()?;
+        mirror.lay_out_copies()?;
         Ok(mirror)
     }
 
@@ -64,16 +64,16 @@ impl Mirror {
     }
 
     /// Copies the row groups of plans for files of this data set, unless they are here.
-    pub(crate) fn fetch(&self, plans: &[FilePlan]) -> Result<(), DataError> {
+    pub(crate) fn fetch_row_groups(&self, plans: &[FilePlan]) -> Result<(), DataError> {
         let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
         let mut wanted: Vec<(usize, Range<u64>)> = Vec::new();
         let mut fetched = Vec::new();
         for plan in plans {
-            let Some(place) = self.place(&plan.file) else {
+            let Some(place) = self.object_index(&plan.file) else {
                 continue;
             };
             let tail = tail_of(&self.objects[place]);
-            for extent in plan.extents().filter(|extent| extent.start < tail) {
+            for extent in plan.row_group_extents().filter(|extent| extent.start < tail) {
                 if held.contains(&(place, extent.start)) {
                     continue;
                 }
@@ -85,13 +85,13 @@ impl Mirror {
                 }
             }
         }
-        self.bring(wanted)?;
+        self.fetch_ranges(wanted)?;
         held.extend(fetched);
         Ok(())
     }
 
     /// The address of what a file is a copy of.
-    pub(crate) fn name(&self, file: &Path) -> PathBuf {
+    pub(crate) fn source_path(&self, file: &Path) -> PathBuf {
         match file.strip_prefix(self.folder.path()) {
             Ok(below) if below.as_os_str().is_empty() => PathBuf::from(self.server.address.to_string()),
             Ok(below) => PathBuf::from(format!("{}/{}", self.server.address, below.display())),
@@ -100,61 +100,61 @@ impl Mirror {
     }
 
     /// A file for a query: polars reads on the server what the query needs.
-    pub(crate) fn scan(&self, file: &Path) -> Result<LazyFrame, PolarsError> {
-        server::scan(&self.name(file))
+    pub(crate) fn scan_parquet(&self, file: &Path) -> Result<LazyFrame, PolarsError> {
+        server::scan_parquet(&self.source_path(file))
     }
 
     /// An error about a copy as one about the file on the server.
     pub(crate) fn error_on_server(&self, error: DataError) -> DataError {
-        DataError { file: self.name(&error.file), ..error }
+        DataError { file: self.source_path(&error.file), ..error }
     }
 
     /// Which file of the list a copy is of.
-    fn place(&self, copy: &Path) -> Option<usize> {
+    fn object_index(&self, copy: &Path) -> Option<usize> {
         let name = copy.strip_prefix(self.folder.path()).ok()?.to_str()?;
         self.objects.binary_search_by(|object| (*object.name).cmp(name)).ok()
     }
 
-    fn copy(&self, object: &Object) -> PathBuf {
+    fn copy_path(&self, object: &Object) -> PathBuf {
         self.folder.path().join(&object.name)
     }
 
     /// Lays out all files: snapshots with their footers only, the others whole.
-    fn begin(&self) -> Result<(), DataError> {
+    fn lay_out_copies(&self) -> Result<(), DataError> {
         let mut wanted = Vec::new();
         for (place, object) in self.objects.iter().enumerate() {
-            let copy = self.copy(object);
+            let copy = self.copy_path(object);
             let created = copy.parent().map_or(Ok(()), std::fs::create_dir_all);
             let created = created.and_then(|()| File::create_new(&copy)?.set_len(object.size));
-            created.map_err(|error| self.unwritten(object, &error))?;
+            created.map_err(|error| self.copy_write_error(object, &error))?;
             let from = if object.is_snapshots() { tail_of(object) } else { 0 };
             wanted.push((place, from..object.size));
         }
-        self.bring(wanted)?;
+        self.fetch_ranges(wanted)?;
         let mut longer = Vec::new();
         for (place, object) in self.objects.iter().enumerate().filter(|(_, object)| object.is_snapshots()) {
-            let begins = footer(&self.copy(object), object.size);
-            let begins = begins.map_err(|error| self.unwritten(object, &error))?;
+            let begins = footer_start(&self.copy_path(object), object.size);
+            let begins = begins.map_err(|error| self.copy_write_error(object, &error))?;
             longer.push((place, begins..tail_of(object).max(begins)));
         }
-        self.bring(longer)
+        self.fetch_ranges(longer)
     }
 
-    fn bring(&self, wanted: Vec<(usize, Range<u64>)>) -> Result<(), DataError> {
+    fn fetch_ranges(&self, wanted: Vec<(usize, Range<u64>)>) -> Result<(), DataError> {
         let wanted = wanted.into_iter().map(|(place, range)| (&self.objects[place], range));
         let write = |object: &Object, bytes: &[u8], at: u64| {
-            OpenOptions::new().write(true).open(self.copy(object))?.write_all_at(bytes, at)
+            OpenOptions::new().write(true).open(self.copy_path(object))?.write_all_at(bytes, at)
         };
-        self.server.read(wanted, write).map_err(|(object, refusal)| {
-            let file = self.name(&self.copy(object));
-            refusal.about(&file)
+        self.server.read_ranges(wanted, write).map_err(|(object, refusal)| {
+            let file = self.source_path(&self.copy_path(object));
+            refusal.into_data_error(&file)
         })
     }
 
-    fn unwritten(&self, object: &Object, error: &io::Error) -> DataError {
-        let file = self.copy(object);
+    fn copy_write_error(&self, object: &Object, error: &io::Error) -> DataError {
+        let file = self.copy_path(object);
         DataError::of_file(
-            &self.name(&file),
+            &self.source_path(&file),
             format!("its copy {} cannot be written: {error}", file.display()),
         )
     }
@@ -166,7 +166,7 @@ const fn tail_of(object: &Object) -> u64 {
 }
 
 /// Where the footer of a file begins whose end is there; its end where it has none, which is told when it is opened.
-fn footer(file: &Path, size: u64) -> io::Result<u64> {
+fn footer_start(file: &Path, size: u64) -> io::Result<u64> {
     let Some(at) = size.checked_sub(TRAILER) else {
         return Ok(size);
     };

@@ -30,15 +30,15 @@ impl Mirror {
         match *self {}
     }
 
-    pub(crate) fn fetch(&self, _plans: &[FilePlan]) -> Result<(), DataError> {
+    pub(crate) fn fetch_row_groups(&self, _plans: &[FilePlan]) -> Result<(), DataError> {
         match *self {}
     }
 
-    pub(crate) fn name(&self, _file: &Path) -> PathBuf {
+    pub(crate) fn source_path(&self, _file: &Path) -> PathBuf {
         match *self {}
     }
 
-    pub(crate) fn scan(&self, _file: &Path) -> Result<LazyFrame, PolarsError> {
+    pub(crate) fn scan_parquet(&self, _file: &Path) -> Result<LazyFrame, PolarsError> {
         match *self {}
     }
 }

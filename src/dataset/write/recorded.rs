@@ -9,7 +9,7 @@ use arrow_schema::{DataType, Field};
 
 use crate::domain::{Depth, Level};
 
-use super::writer::{PackedRow, SnapshotWriter, Volumes, utc};
+use super::writer::{PackedRow, SnapshotWriter, Volumes, utc_timestamp_type};
 use crate::dataset::DataError;
 use crate::dataset::read::row_event::RowEvent;
 
@@ -40,8 +40,10 @@ impl RecordedWriter {
     /// When it cannot be written.
     pub fn create(file: &Path, levels: usize) -> Result<Self, DataError> {
         let names = DataType::Dictionary(Box::new(DataType::Int32), Box::new(DataType::Utf8));
-        let mut further =
-            vec![Field::new("event", names, true), Field::new(RowEvent::CLOSE_TIME, utc(), true)];
+        let mut further = vec![
+            Field::new("event", names, true),
+            Field::new(RowEvent::CLOSE_TIME, utc_timestamp_type(), true),
+        ];
         for level in 2..=levels {
             for side in ["bid", "ask"] {
                 further.push(Field::new(format!("{side}_{level}"), DataType::Int32, true));

@@ -40,7 +40,7 @@ impl TableColumn {
 
     /// A row's value as text; empty where there is none.
     #[must_use]
-    pub fn cell(&self, row: usize) -> String {
+    pub fn cell_text(&self, row: usize) -> String {
         match self {
             Self::Text(values) => values[row].clone(),
             Self::Real(values) => values[row].map(|value| value.to_string()).unwrap_or_default(),
@@ -48,7 +48,7 @@ impl TableColumn {
         }
     }
 
-    fn array(&self) -> ArrayRef {
+    fn to_arrow_array(&self) -> ArrayRef {
         match self {
             Self::Text(values) => {
                 let mut builder = StringBuilder::new();
@@ -73,13 +73,13 @@ impl TableColumn {
 ///
 /// # Errors
 /// When the file cannot be written.
-pub fn write(file: &Path, columns: &[(String, TableColumn)]) -> Result<(), DataError> {
-    durable::replace(file, |partial| fill(partial, columns))
+pub fn write_table(file: &Path, columns: &[(String, TableColumn)]) -> Result<(), DataError> {
+    durable::replace_file_atomically(file, |partial| write_columns(partial, columns))
 }
 
-fn fill(file: &Path, columns: &[(String, TableColumn)]) -> Result<(), DataError> {
+fn write_columns(file: &Path, columns: &[(String, TableColumn)]) -> Result<(), DataError> {
     let failed = |error: &dyn std::fmt::Display| DataError::of_file(file, error);
-    let arrays = columns.iter().map(|(name, column)| (name, column.array(), true));
+    let arrays = columns.iter().map(|(name, column)| (name, column.to_arrow_array(), true));
     let batch = RecordBatch::try_from_iter_with_nullable(arrays).map_err(|error| failed(&error))?;
     let mut writer = open_writer(file, &batch.schema())?;
     writer.write(&batch).map_err(|error| failed(&error))?;

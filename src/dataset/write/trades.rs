@@ -13,7 +13,7 @@ use parquet::arrow::ArrowWriter;
 
 use crate::domain::{Contracts, Price, Side};
 
-use super::writer::{open_writer, utc};
+use super::writer::{open_writer, utc_timestamp_type};
 use crate::dataset::DataError;
 
 /// A trade between any two members.
@@ -48,7 +48,7 @@ impl TradeWriter {
     pub fn create(file: &Path) -> Result<Self, DataError> {
         let names = || DataType::Dictionary(Box::new(DataType::Int32), Box::new(DataType::Utf8));
         let schema: SchemaRef = Arc::new(Schema::new(vec![
-            Field::new("ts", utc(), false),
+            Field::new("ts", utc_timestamp_type(), false),
             Field::new("ticker", names(), false),
             Field::new("trade_id", DataType::Utf8, false),
             Field::new("yes_price", DataType::Int32, false),

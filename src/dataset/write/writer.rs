@@ -23,17 +23,17 @@ use parquet::file::properties::{WriterProperties, WriterPropertiesBuilder};
 use crate::domain::{Contracts, Decimal6, FeeType, Market, Price, Quote, Strike, Timestamp};
 
 use crate::dataset::DataError;
-use crate::dataset::io::sorter::{SortRecord, take};
+use crate::dataset::io::sorter::{SortRecord, take_bytes};
 use crate::dataset::read::catalogue::{LISTED_TIME, Settlement, price_ranges};
 
 /// Rows a row group: what a reader decodes or skips as one.
 const ROW_GROUP: usize = 131_072;
 
-pub(crate) fn utc() -> DataType {
+pub(crate) fn utc_timestamp_type() -> DataType {
     DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into()))
 }
 
-fn properties() -> Result<WriterPropertiesBuilder, ParquetError> {
+fn writer_properties() -> Result<WriterPropertiesBuilder, ParquetError> {
     Ok(WriterProperties::builder()
         .set_compression(Compression::ZSTD(ZstdLevel::try_new(1)?))
         .set_max_row_group_row_count(Some(ROW_GROUP))
@@ -93,7 +93,7 @@ pub struct PackedRow {
 impl PackedRow {
     /// The quote of a market at a time in microseconds. A price of exactly $0 is none.
     #[must_use]
-    pub fn of(at: i64, market: u32, quote: &Quote, open_interest: Option<Contracts>) -> Self {
+    pub fn from_quote(at: i64, market: u32, quote: &Quote, open_interest: Option<Contracts>) -> Self {
         let price = |price: Option<Price>| price.map_or(0, Price::get);
         let count = |count: Option<Contracts>| count.map_or(-1, Contracts::hundredths);
         Self {
@@ -114,11 +114,11 @@ impl PackedRow {
 impl SortRecord for PackedRow {
     const SIZE: usize = 52;
 
-    fn at(&self) -> i64 {
+    fn timestamp_micros(&self) -> i64 {
         self.at
     }
 
-    fn put(self, bytes: &mut Vec<u8>) {
+    fn append_bytes(self, bytes: &mut Vec<u8>) {
         bytes.extend(self.at.to_le_bytes());
         bytes.extend(self.market.to_le_bytes());
         [self.bid, self.ask, self.last, self.mid].iter().for_each(|price| bytes.extend(price.to_le_bytes()));
@@ -126,19 +126,19 @@ impl SortRecord for PackedRow {
         counts.iter().for_each(|count| bytes.extend(count.to_le_bytes()));
     }
 
-    fn get(mut bytes: &[u8]) -> Self {
+    fn from_bytes(mut bytes: &[u8]) -> Self {
         let bytes = &mut bytes;
         Self {
-            at: i64::from_le_bytes(take(bytes)),
-            market: u32::from_le_bytes(take(bytes)),
-            bid: u16::from_le_bytes(take(bytes)),
-            ask: u16::from_le_bytes(take(bytes)),
-            last: u16::from_le_bytes(take(bytes)),
-            mid: u16::from_le_bytes(take(bytes)),
-            bid_size: i64::from_le_bytes(take(bytes)),
-            ask_size: i64::from_le_bytes(take(bytes)),
-            volume: i64::from_le_bytes(take(bytes)),
-            open_interest: i64::from_le_bytes(take(bytes)),
+            at: i64::from_le_bytes(take_bytes(bytes)),
+            market: u32::from_le_bytes(take_bytes(bytes)),
+            bid: u16::from_le_bytes(take_bytes(bytes)),
+            ask: u16::from_le_bytes(take_bytes(bytes)),
+            last: u16::from_le_bytes(take_bytes(bytes)),
+            mid: u16::from_le_bytes(take_bytes(bytes)),
+            bid_size: i64::from_le_bytes(take_bytes(bytes)),
+            ask_size: i64::from_le_bytes(take_bytes(bytes)),
+            volume: i64::from_le_bytes(take_bytes(bytes)),
+            open_interest: i64::from_le_bytes(take_bytes(bytes)),
         }
     }
 }
@@ -188,7 +188,7 @@ impl SnapshotWriter {
         let price = |name: &str| Field::new(name, DataType::Int32, true);
         let count = |name: &str| Field::new(name, DataType::Int64, true);
         let mut fields = vec![
-            Field::new("ts", utc(), false),
+            Field::new("ts", utc_timestamp_type(), false),
             Field::new("ticker", keys, false),
             price("yes_bid"),
             price("yes_ask"),
@@ -215,7 +215,7 @@ impl SnapshotWriter {
     ///
     /// # Errors
     /// When it cannot be written.
-    pub fn write(&mut self, row: &SnapshotRow<'_>) -> Result<(), DataError> {
+    pub fn write_row(&mut self, row: &SnapshotRow<'_>) -> Result<(), DataError> {
         let price = |price: Option<Price>| price.map(|price| i32::from(price.get()));
         let quote = &row.quote;
         self.columns.ts.append_value(row.at.nanos() / 1_000);
@@ -229,7 +229,7 @@ impl SnapshotWriter {
             column.append_option(value.map(Contracts::hundredths));
         }
         self.rows += 1;
-        if self.rows == ROW_GROUP { self.flush() } else { Ok(()) }
+        if self.rows == ROW_GROUP { self.flush_row_group() } else { Ok(()) }
     }
 
     /// Appends rows as a row group of their own; `ticker` names their markets, `further` are the further columns.
@@ -242,19 +242,20 @@ impl SnapshotWriter {
         ticker: impl Fn(u32) -> &'a str,
         further: Vec<ArrayRef>,
     ) -> Result<(), DataError> {
-        let tickers = tickers(rows, ticker).map_err(|error| DataError::of_file(&self.file, error))?;
+        let tickers =
+            ticker_dictionary(rows, ticker).map_err(|error| DataError::of_file(&self.file, error))?;
         let times = TimestampMicrosecondArray::from_iter_values(rows.iter().map(|row| row.at));
         let mut columns: Vec<ArrayRef> = vec![
             Arc::new(times.with_timezone("UTC")),
             Arc::new(tickers),
-            prices(rows, |row| row.bid),
-            prices(rows, |row| row.ask),
-            counts(rows, |row| row.bid_size),
-            counts(rows, |row| row.ask_size),
-            prices(rows, |row| row.last),
-            prices(rows, |row| row.mid),
-            counts(rows, |row| row.volume),
-            counts(rows, |row| row.open_interest),
+            price_column(rows, |row| row.bid),
+            price_column(rows, |row| row.ask),
+            count_column(rows, |row| row.bid_size),
+            count_column(rows, |row| row.ask_size),
+            price_column(rows, |row| row.last),
+            price_column(rows, |row| row.mid),
+            count_column(rows, |row| row.volume),
+            count_column(rows, |row| row.open_interest),
         ];
         columns.extend(further);
         self.write_batch(columns)
@@ -265,11 +266,11 @@ impl SnapshotWriter {
     /// # Errors
     /// When it cannot be written.
     pub fn finish(mut self) -> Result<(), DataError> {
-        self.flush()?;
+        self.flush_row_group()?;
         self.writer.close().map(drop).map_err(|error| DataError::of_file(&self.file, error))
     }
 
-    fn flush(&mut self) -> Result<(), DataError> {
+    fn flush_row_group(&mut self) -> Result<(), DataError> {
         if self.rows == 0 {
             return Ok(());
         }
@@ -302,7 +303,7 @@ impl SnapshotWriter {
 }
 
 /// The markets of rows as keys of their tickers.
-fn tickers<'a>(
+fn ticker_dictionary<'a>(
     rows: &[PackedRow],
     ticker: impl Fn(u32) -> &'a str,
 ) -> Result<DictionaryArray<Int32Type>, ArrowError> {
@@ -321,18 +322,18 @@ fn tickers<'a>(
     DictionaryArray::try_new(keys, Arc::new(StringArray::from(names)))
 }
 
-fn prices(rows: &[PackedRow], get: impl Fn(&PackedRow) -> u16) -> ArrayRef {
-    let nulls = nulls(rows.len(), |row| get(&rows[row]) > 0);
+fn price_column(rows: &[PackedRow], get: impl Fn(&PackedRow) -> u16) -> ArrayRef {
+    let nulls = null_buffer(rows.len(), |row| get(&rows[row]) > 0);
     Arc::new(Int32Array::new(rows.iter().map(|row| i32::from(get(row))).collect(), nulls))
 }
 
-fn counts(rows: &[PackedRow], get: impl Fn(&PackedRow) -> i64) -> ArrayRef {
-    let nulls = nulls(rows.len(), |row| get(&rows[row]) >= 0);
+fn count_column(rows: &[PackedRow], get: impl Fn(&PackedRow) -> i64) -> ArrayRef {
+    let nulls = null_buffer(rows.len(), |row| get(&rows[row]) >= 0);
     Arc::new(Int64Array::new(rows.iter().map(get).collect(), nulls))
 }
 
 /// Which of some rows are there; `None` if all are.
-fn nulls(rows: usize, is_there: impl Fn(usize) -> bool) -> Option<NullBuffer> {
+fn null_buffer(rows: usize, is_there: impl Fn(usize) -> bool) -> Option<NullBuffer> {
     Some(NullBuffer::new(BooleanBuffer::collect_bool(rows, is_there))).filter(|nulls| nulls.null_count() > 0)
 }
 
@@ -355,7 +356,7 @@ fn open_with(
     let failed =
         |error: &dyn std::fmt::Display| DataError::of_file(file, format!("cannot be written: {error}"));
     let handle = File::create(file).map_err(|error| failed(&error))?;
-    let properties = properties().map(adapt).map_err(|error| failed(&error))?.build();
+    let properties = writer_properties().map(adapt).map_err(|error| failed(&error))?.build();
     // The types are all plain; arrow's own description of them would be half of a small file's footer.
     let options = ArrowWriterOptions::new().with_properties(properties).with_skip_arrow_metadata(true);
     let writer = ArrowWriter::try_new_with_options(handle, Arc::clone(schema), options);

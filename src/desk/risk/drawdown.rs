@@ -16,7 +16,7 @@ pub struct DrawdownLimits {
 
 /// Share of the usual bet at this equity and peak, in parts per million rounded down.
 #[must_use]
-pub fn scale(limits: DrawdownLimits, equity: Money, peak: Money) -> Fraction {
+pub fn drawdown_scale(limits: DrawdownLimits, equity: Money, peak: Money) -> Fraction {
     let (equity, peak) = (i128::from(equity.micros()), i128::from(peak.micros()));
     if peak <= 0 {
         return Fraction::ZERO;
@@ -38,7 +38,7 @@ pub fn scale(limits: DrawdownLimits, equity: Money, peak: Money) -> Fraction {
 
 /// Fall from the peak, in parts per million rounded down.
 #[must_use]
-pub fn drawdown(equity: Money, peak: Money) -> Fraction {
+pub fn drawdown_from_peak(equity: Money, peak: Money) -> Fraction {
     if peak <= Money::ZERO {
         return Fraction::ZERO;
     }
@@ -83,7 +83,7 @@ impl EquityWatch {
 
     /// Time moved on; a new UTC day starts from the equity so far. Returns whether one did.
     #[inline]
-    pub fn advance(&mut self, now: Timestamp) -> bool {
+    pub fn advance_time(&mut self, now: Timestamp) -> bool {
         let day = now.utc_day();
         if day == self.day {
             return false;
@@ -95,7 +95,7 @@ impl EquityWatch {
 
     /// Takes the new equity, and moves the peak or the deepest drawdown if it goes beyond them.
     #[inline]
-    pub fn update(&mut self, equity: Money) {
+    pub fn update_equity(&mut self, equity: Money) {
         self.equity = equity;
         if equity >= self.peak {
             self.peak = equity;
@@ -124,8 +124,8 @@ impl EquityWatch {
 
     /// Returns the deepest fall so far, as a share of the peak before it.
     #[must_use]
-    pub fn deepest(&self) -> Fraction {
-        drawdown(self.deepest.0, self.deepest.1)
+    pub fn deepest_drawdown(&self) -> Fraction {
+        drawdown_from_peak(self.deepest.0, self.deepest.1)
     }
 
     /// Whether today's loss reaches `limit` of the equity the day began with.
@@ -147,7 +147,7 @@ mod tests {
     }
 
     fn at(equity: i64) -> u32 {
-        scale(limits(), Money::from_micros(equity), Money::from_micros(10_000)).ppm()
+        drawdown_scale(limits(), Money::from_micros(equity), Money::from_micros(10_000)).ppm()
     }
 
     #[test]
@@ -159,22 +159,22 @@ mod tests {
         assert_eq!(at(7_750), 250_000);
         assert_eq!(at(7_500), 0); // 25 %: nothing
         assert_eq!(at(2_000), 0);
-        assert_eq!(scale(limits(), Money::ZERO, Money::ZERO), Fraction::ZERO);
+        assert_eq!(drawdown_scale(limits(), Money::ZERO, Money::ZERO), Fraction::ZERO);
     }
 
     #[test]
     fn peak_drawdown_and_day_follow_equity() {
         let mut watch = EquityWatch::new(Money::from_micros(1_000_000));
-        assert!(watch.advance(Timestamp::parse("2024-01-01T23:00:00Z").unwrap()));
-        watch.update(Money::from_micros(1_200_000));
-        watch.update(Money::from_micros(900_000));
+        assert!(watch.advance_time(Timestamp::parse("2024-01-01T23:00:00Z").unwrap()));
+        watch.update_equity(Money::from_micros(1_200_000));
+        watch.update_equity(Money::from_micros(900_000));
         assert_eq!(watch.peak().micros(), 1_200_000);
-        assert_eq!(watch.deepest().ppm(), 250_000);
+        assert_eq!(watch.deepest_drawdown().ppm(), 250_000);
         let five = Fraction::from_ppm(50_000).unwrap();
         assert!(watch.daily_loss_reached(five)); // from 1.00 to 0.90
-        assert!(watch.advance(Timestamp::parse("2024-01-02T00:00:00Z").unwrap()));
+        assert!(watch.advance_time(Timestamp::parse("2024-01-02T00:00:00Z").unwrap()));
         assert!(!watch.daily_loss_reached(five)); // the new day starts at 0.90
-        watch.update(Money::from_micros(855_000));
+        watch.update_equity(Money::from_micros(855_000));
         assert!(watch.daily_loss_reached(five)); // 0.855 = 0.90 × 0.95, reached exactly
     }
 
@@ -191,8 +191,8 @@ mod tests {
                 peak = peak.max(equity);
                 // Whole parts per million of the fall, by hand; nothing deeper than the peak is counted.
                 worst = worst.max(((peak - equity) * 1_000_000 / peak).min(1_000_000));
-                watch.update(Money::from_micros(equity));
-                prop_assert_eq!(i64::from(watch.deepest().ppm()), worst);
+                watch.update_equity(Money::from_micros(equity));
+                prop_assert_eq!(i64::from(watch.deepest_drawdown().ppm()), worst);
             }
         }
 

@@ -43,12 +43,12 @@ pub struct Stakes {
 
 impl Exposure {
     /// More (or, negative, less) is at stake in a market.
-    pub fn change(&mut self, book: &MarketState, by: Money) {
+    pub fn adjust_exposure(&mut self, book: &MarketState, by: Money) {
         self.total += by;
         self.highest = self.highest.max(self.total);
-        add(&mut self.series, book.series().index(), by);
-        add(&mut self.events, book.event().index(), by);
-        add(&mut self.markets, book.market.id.index(), by);
+        add_at_index(&mut self.series, book.series_id().index(), by);
+        add_at_index(&mut self.events, book.event_id().index(), by);
+        add_at_index(&mut self.markets, book.market.id.index(), by);
     }
 
     /// In all. Never negative, but where a version before this one booked a large negative fee; nothing is opened then.
@@ -59,24 +59,24 @@ impl Exposure {
 
     /// Returns the most that was ever at stake at once, zero at the start.
     #[must_use]
-    pub const fn highest(&self) -> Money {
+    pub const fn highest_total(&self) -> Money {
         self.highest
     }
 
     /// Returns what is at stake in a market, in its event, in its series and in all.
     #[must_use]
-    pub fn around(&self, book: &MarketState) -> Stakes {
+    pub fn stakes_around_market(&self, book: &MarketState) -> Stakes {
         let at = |list: &[Money], index: usize| list.get(index).copied().unwrap_or_default();
         Stakes {
             market: at(&self.markets, book.market.id.index()),
-            event: at(&self.events, book.event().index()),
-            series: at(&self.series, book.series().index()),
+            event: at(&self.events, book.event_id().index()),
+            series: at(&self.series, book.series_id().index()),
             total: self.total,
         }
     }
 }
 
-fn add(list: &mut Vec<Money>, index: usize, by: Money) {
+fn add_at_index(list: &mut Vec<Money>, index: usize, by: Money) {
     if list.len() <= index {
         list.resize(index + 1, Money::ZERO);
     }

@@ -20,7 +20,7 @@ pub struct Scaling {
 
 impl Scaling {
     /// The product in 1e-12, rounded down.
-    fn product(self) -> u128 {
+    fn combined_scale(self) -> u128 {
         let ppm = |fraction: Fraction| u128::from(fraction.ppm());
         ppm(self.kelly_fraction) * ppm(self.drawdown) * ppm(self.confidence) / 1_000_000
     }
@@ -33,15 +33,20 @@ const SCALING_UNIT: u128 = 1_000_000_000_000;
 /// `None` if it cannot be computed: no bankroll, a cost of $1 or more, numbers out of range. The
 /// caller must refuse then.
 #[must_use]
-pub fn target(bankroll: Money, belief: Probability, cost: UnitCost, scaling: Scaling) -> Option<Contracts> {
-    let stake = stake(bankroll, belief, cost, scaling)?;
+pub fn target_contracts(
+    bankroll: Money,
+    belief: Probability,
+    cost: UnitCost,
+    scaling: Scaling,
+) -> Option<Contracts> {
+    let stake = kelly_stake(bankroll, belief, cost, scaling)?;
     // stake in 1e-6 dollars, cost in 1e-10 dollars
     let contracts = stake.checked_mul_div_floor(10_000, cost.tenth_nanos())?;
     Some(Contracts::whole(contracts.micros()))
 }
 
 /// The stake: what the position may cost.
-fn stake(bankroll: Money, belief: Probability, cost: UnitCost, scaling: Scaling) -> Option<Money> {
+fn kelly_stake(bankroll: Money, belief: Probability, cost: UnitCost, scaling: Scaling) -> Option<Money> {
     let bankroll = u128::try_from(bankroll.micros()).ok().filter(|&bank| bank > 0)?;
     let cost = cost.tenth_nanos();
     if cost <= 0 || cost >= UnitCost::ONE {
@@ -52,7 +57,7 @@ fn stake(bankroll: Money, belief: Probability, cost: UnitCost, scaling: Scaling)
         return Some(Money::ZERO);
     };
     let room = u128::try_from(UnitCost::ONE - cost).ok()?;
-    let scaled = bankroll.checked_mul(edge)?.checked_mul(scaling.product())?;
+    let scaled = bankroll.checked_mul(edge)?.checked_mul(scaling.combined_scale())?;
     i64::try_from(scaled / (room * SCALING_UNIT)).ok().map(Money::from_micros)
 }
 
@@ -78,7 +83,7 @@ mod tests {
 
     fn contracts(bankroll: i64, belief_ppm: u32, price: u16, scaling: Scaling) -> Option<Contracts> {
         let cost = FeeSchedule::STANDARD.unit_cost(Price::new(price).unwrap());
-        target(
+        target_contracts(
             Money::DOLLAR.mul_div_floor(bankroll, 1),
             Probability::from_ppm(belief_ppm).unwrap(),
             cost,
@@ -125,7 +130,7 @@ mod tests {
         ) {
             let cost = FeeSchedule::STANDARD.unit_cost(Price::new(price).unwrap());
             let belief = Probability::from_ppm(belief).unwrap();
-            if let Some(stake) = stake(Money::from_micros(bank), belief, cost, scaling(k, d, c)) {
+            if let Some(stake) = kelly_stake(Money::from_micros(bank), belief, cost, scaling(k, d, c)) {
                 prop_assert!(stake >= Money::ZERO);
                 prop_assert!(stake.micros() <= bank);
                 // exact bound without rounding: stake·(1−c) ≤ bank·(p−c)⁺·k

@@ -62,11 +62,11 @@ impl Evidence {
     const INFINITE: Self = Self { exponent: i32::MAX, mantissa: u64::MAX };
 
     /// `numerator / denominator`; infinite if the denominator is zero.
-    fn ratio(numerator: u64, denominator: u64) -> Self {
-        Self::ONE.times(numerator, denominator)
+    fn from_ratio(numerator: u64, denominator: u64) -> Self {
+        Self::ONE.multiply_by_ratio(numerator, denominator)
     }
 
-    fn times(self, numerator: u64, denominator: u64) -> Self {
+    fn multiply_by_ratio(self, numerator: u64, denominator: u64) -> Self {
         if self == Self::INFINITE || denominator == 0 {
             return Self::INFINITE;
         }
@@ -83,13 +83,13 @@ impl Evidence {
         Self { exponent: exponent.saturating_add_unsigned(excess), mantissa }
     }
 
-    fn reaches(self, threshold: Self) -> bool {
+    fn is_at_least(self, threshold: Self) -> bool {
         (self.exponent, self.mantissa) >= (threshold.exponent, threshold.mantissa)
     }
 
     /// Mantissa and exponent of two, for reports.
     #[must_use]
-    pub const fn parts(self) -> (u64, i32) {
+    pub const fn mantissa_and_exponent(self) -> (u64, i32) {
         (self.mantissa, self.exponent)
     }
 }
@@ -175,7 +175,7 @@ impl KillSwitch {
 
     /// A position was opened. Only the first of each event counts as evidence, since markets of one
     /// event are not independent.
-    pub fn entered(
+    pub fn record_entry(
         &mut self,
         event: EventId,
         market: MarketId,
@@ -193,7 +193,7 @@ impl KillSwitch {
     }
 
     /// A position was closed, with or without profit.
-    pub fn closed(&mut self, win: bool) -> Option<HaltDecision> {
+    pub fn record_closed_position(&mut self, win: bool) -> Option<HaltDecision> {
         self.closed += 1;
         self.recent.push_back(win);
         if self.recent.len() > self.rules.window as usize {
@@ -215,7 +215,7 @@ impl KillSwitch {
 
     /// Multiplies the evidence by what a settlement says of the belief at entry, and returns the halt that
     /// this sets off. A scalar value, or a market without a counted entry, leaves the evidence as it is.
-    pub fn settled(&mut self, market: MarketId, value: Price) -> Option<HaltDecision> {
+    pub fn record_settlement(&mut self, market: MarketId, value: Price) -> Option<HaltDecision> {
         let index = self.wagers.iter().position(|wager| wager.market == market)?;
         let wager = self.wagers.swap_remove(index);
         let yes = match value {
@@ -226,10 +226,10 @@ impl KillSwitch {
         let won = yes == (wager.side == Side::Yes);
         let given = |p: Probability| u64::from(if won { p.ppm() } else { p.complement().ppm() });
         let (market_said, model_said) = (given(wager.market_price), given(wager.belief));
-        self.against = self.against.times(market_said, model_said);
-        self.in_favour = self.in_favour.times(model_said, market_said);
+        self.against = self.against.multiply_by_ratio(market_said, model_said);
+        self.in_favour = self.in_favour.multiply_by_ratio(model_said, market_said);
         let threshold = u64::try_from(self.rules.evidence.millionths()).unwrap_or(0);
-        if self.halted || !self.against.reaches(Evidence::ratio(threshold, 1_000_000)) {
+        if self.halted || !self.against.is_at_least(Evidence::from_ratio(threshold, 1_000_000)) {
             return None;
         }
         self.halted = true;
@@ -241,7 +241,7 @@ impl KillSwitch {
     }
 
     /// The owner lifts the halt; the record that led to it starts anew.
-    pub fn resume(&mut self) {
+    pub fn lift_halt(&mut self) {
         let entered = std::mem::take(&mut self.entered);
         let wagers = std::mem::take(&mut self.wagers);
         *self = Self { entered, wagers, ..Self::new(self.rules) };
@@ -268,16 +268,16 @@ mod tests {
     #[test]
     fn win_rate_halts_below_the_share_not_at_it() {
         let mut switch = KillSwitch::new(rules());
-        assert_eq!(switch.closed(false), None);
-        assert_eq!(switch.closed(false), None); // two closed: fewer than min_trades
-        assert_eq!(switch.closed(true), None); // 1 of 3
-        assert_eq!(switch.closed(false), None); // 1 of 4 = 25 %: not smaller
-        assert_eq!(switch.closed(false), None); // window drops a loss: still 1 of 4
-        assert_eq!(switch.closed(false), None); // f t f f → 1 of 4
-        let verdict = switch.closed(false).unwrap(); // the win left the window: 0 of 4
+        assert_eq!(switch.record_closed_position(false), None);
+        assert_eq!(switch.record_closed_position(false), None); // two closed: fewer than min_trades
+        assert_eq!(switch.record_closed_position(true), None); // 1 of 3
+        assert_eq!(switch.record_closed_position(false), None); // 1 of 4 = 25 %: not smaller
+        assert_eq!(switch.record_closed_position(false), None); // window drops a loss: still 1 of 4
+        assert_eq!(switch.record_closed_position(false), None); // f t f f → 1 of 4
+        let verdict = switch.record_closed_position(false).unwrap(); // the win left the window: 0 of 4
         assert_eq!(verdict.rule, KillRule::WinRate);
         assert!(switch.is_halted());
-        switch.resume();
+        switch.lift_halt();
         assert!(!switch.is_halted());
     }
 
@@ -286,13 +286,13 @@ mod tests {
         // Each time the model said 0.8, the market 0.5, and it lost: E × 0.5 / 0.2 = 2.5. 2.5³ = 15.6, 2.5⁴ = 39.1.
         let mut switch = KillSwitch::new(rules());
         for n in 0..4u32 {
-            switch.entered(EventId(n), MarketId(n), Side::Yes, ppm(800_000), ppm(500_000));
+            switch.record_entry(EventId(n), MarketId(n), Side::Yes, ppm(800_000), ppm(500_000));
         }
         for n in 0..3 {
-            assert_eq!(switch.settled(MarketId(n), Price::ZERO), None);
+            assert_eq!(switch.record_settlement(MarketId(n), Price::ZERO), None);
         }
         assert_eq!(switch.evidence_against().to_string(), "15.6");
-        let verdict = switch.settled(MarketId(3), Price::ZERO).unwrap();
+        let verdict = switch.record_settlement(MarketId(3), Price::ZERO).unwrap();
         assert_eq!(verdict.rule, KillRule::Evidence);
         assert_eq!(switch.evidence_against().to_string(), "39.0"); // 39.0625
     }
@@ -300,21 +300,21 @@ mod tests {
     #[test]
     fn only_the_first_entry_of_an_event_counts_and_scalars_do_not() {
         let mut switch = KillSwitch::new(rules());
-        switch.entered(EventId(0), MarketId(0), Side::No, ppm(600_000), ppm(400_000));
-        switch.entered(EventId(0), MarketId(1), Side::No, ppm(999_999), ppm(1));
-        switch.entered(EventId(1), MarketId(2), Side::No, ppm(600_000), ppm(400_000));
-        switch.settled(MarketId(1), Price::ONE);
-        switch.settled(MarketId(2), Price::new(5_000).unwrap());
+        switch.record_entry(EventId(0), MarketId(0), Side::No, ppm(600_000), ppm(400_000));
+        switch.record_entry(EventId(0), MarketId(1), Side::No, ppm(999_999), ppm(1));
+        switch.record_entry(EventId(1), MarketId(2), Side::No, ppm(600_000), ppm(400_000));
+        switch.record_settlement(MarketId(1), Price::ONE);
+        switch.record_settlement(MarketId(2), Price::new(5_000).unwrap());
         assert_eq!(switch.evidence_against(), Evidence::ONE);
-        switch.settled(MarketId(0), Price::ZERO); // NO won: E = 0.4 / 0.6
+        switch.record_settlement(MarketId(0), Price::ZERO); // NO won: E = 0.4 / 0.6
         assert_eq!(switch.evidence_for().to_string(), "1.5");
     }
 
     #[test]
     fn a_certain_belief_that_fails_is_infinite_evidence() {
         let mut switch = KillSwitch::new(rules());
-        switch.entered(EventId(0), MarketId(0), Side::Yes, ppm(1_000_000), ppm(900_000));
-        assert_eq!(switch.settled(MarketId(0), Price::ZERO).unwrap().rule, KillRule::Evidence);
+        switch.record_entry(EventId(0), MarketId(0), Side::Yes, ppm(1_000_000), ppm(900_000));
+        assert_eq!(switch.record_settlement(MarketId(0), Price::ZERO).unwrap().rule, KillRule::Evidence);
         assert_eq!(switch.evidence_against().to_string(), "infinite");
     }
 
@@ -323,12 +323,12 @@ mod tests {
     fn evidence_stays_exact_over_many_steps() {
         let mut up = Evidence::ONE;
         for _ in 0..1_000 {
-            up = up.times(700_001, 300_007);
+            up = up.multiply_by_ratio(700_001, 300_007);
         }
         for _ in 0..1_000 {
-            up = up.times(300_007, 700_001);
+            up = up.multiply_by_ratio(300_007, 700_001);
         }
-        let (mantissa, exponent) = up.parts();
+        let (mantissa, exponent) = up.mantissa_and_exponent();
         // rounding down 2 000 times loses at most 2 000 / 2^63 of one: just below 1 = 2^63 × 2^-63
         assert!(exponent == -64 && mantissa > u64::MAX - 10_000, "{mantissa} × 2^{exponent}");
     }

@@ -1,27 +1,27 @@
 //! `RiskManager`: decides whether an order may be sent, and for how many contracts.
 //!
-//! `Desk::consider` passes each opportunity of a scan to [`RiskManager::approve`], `Desk::exit` each position to be
+//! `Desk::decide_on_estimate` passes each opportunity of a scan to [`RiskManager::approve_entry`], `Desk::exit_position` each position to be
 //! sold to [`RiskManager::approve_exit`]. The answer is an [`Approved`] order or the [`Refusal`] of a gate. The desk
 //! also updates what the gates measure: exposure, equity, kill switches, the trading halt (`src/desk/mod.rs`,
 //! `settle.rs`, `steer.rs`).
 //!
 //! Invariants:
-//! 1. No new order without approval: [`ExecutionEngine::submit`](crate::desk::execution::ExecutionEngine::submit)
+//! 1. No new order without approval: [`ExecutionEngine::submit_order`](crate::desk::execution::ExecutionEngine::submit_order)
 //!    takes an [`Approved`], whose fields are private; only the two functions above make one.
 //! 2. Gates are asked in the order of [`Refusal`]; the first that refuses is the reason. A gate that cannot decide
 //!    refuses. One exception to the order: negative total exposure is `CannotSize`, but is checked after `AtTarget`.
 //!    `tests/oracle` compares the verdicts with those of a second implementation.
-//! 3. An entry is whole contracts: at least one, at most the Kelly target less the holding (`RiskManager::kelly`).
+//! 3. An entry is whole contracts: at least one, at most the Kelly target less the holding (`RiskManager::contracts_to_add`).
 //! 4. On approval, an entry's worst cost (every contract at the limit, plus the worst fee) fits into free cash and
 //!    the caps on market, event, series and total: `RiskManager::cut_to_caps`. `each_cap_cuts_and_then_refuses` and
 //!    `nothing_is_bought_on_credit` (`src/desk/tests.rs`), `limits_hold_whatever_happens` (`src/sim/tests.rs`).
-//! 5. Approving changes no state. `Desk::send` reserves the worst cost before the next candidate is considered.
+//! 5. Approving changes no state. `Desk::reserve_and_submit` reserves the worst cost before the next candidate is considered.
 //! 6. A trading halt refuses all entries; a kill switch those of its strategy, unless `ignore_halts` is set (test
 //!    `a_halted_strategy_opens_nothing_but_is_heard`). Neither they nor loss limits and caps stop exits:
 //!    `approve_exit` does not ask them (`a_desk_with_less_than_nothing_closes_its_positions` in `claims.rs`).
 //! 7. No order is approved in a market that is inactive, past its close or unmanaged, or whose quote is stale or
-//!    has a gap: `RiskManager::tradable`, test `what_cannot_be_traded_is_refused_with_its_reason` (for the quote).
-//! 8. Exposure is the cost with fees of all positions plus the reserves of open orders. `Desk::send` and `settle.rs`
+//!    has a gap: `RiskManager::check_tradable`, test `what_cannot_be_traded_is_refused_with_its_reason` (for the quote).
+//! 8. Exposure is the cost with fees of all positions plus the reserves of open orders. `Desk::reserve_and_submit` and `settle.rs`
 //!    keep it so; `limits_hold_whatever_happens` adds it up anew after every step.
 //!
 //! Known limits:
@@ -236,13 +236,13 @@ impl Approved {
 
     /// Returns the worst acceptable price, as a price of the side traded.
     #[must_use]
-    pub const fn limit(&self) -> Price {
+    pub const fn limit_price(&self) -> Price {
         self.limit
     }
 
     /// The most it can cost; this much cash is set aside. Zero for a sale.
     #[must_use]
-    pub const fn reserve(&self) -> Money {
+    pub const fn cash_to_reserve(&self) -> Money {
         self.reserve
     }
 }
@@ -280,18 +280,18 @@ impl RiskManager {
 
     /// Returns the share of the usual bet that the present drawdown leaves, from 1 down to 0.
     #[must_use]
-    pub fn scale(&self) -> Fraction {
-        drawdown::scale(self.limits.drawdown, self.equity.equity(), self.equity.peak())
+    pub fn drawdown_scale(&self) -> Fraction {
+        drawdown::drawdown_scale(self.limits.drawdown, self.equity.equity(), self.equity.peak())
     }
 
     /// Returns the kill switch of one strategy, to tell it of outcomes or to lift its halt.
-    pub fn switch(&mut self, strategy: StrategyId) -> &mut KillSwitch {
+    pub fn kill_switch_mut(&mut self, strategy: StrategyId) -> &mut KillSwitch {
         &mut self.switches[strategy.index()]
     }
 
     /// All kill switches, in the order of the strategies.
     #[must_use]
-    pub fn switches(&self) -> &[KillSwitch] {
+    pub fn kill_switches(&self) -> &[KillSwitch] {
         &self.switches
     }
 
@@ -317,7 +317,7 @@ impl RiskManager {
     /// Stops all new positions until trading is resumed; exits stay possible.
     pub fn halt_trading(&mut self, rule: HaltRule, reason: String) {
         let before = self.trading_halted.take();
-        self.trading_halted = Some(TradingHalt::after(before, rule, reason));
+        self.trading_halted = Some(TradingHalt::from_previous(before, rule, reason));
     }
 
     /// Lifts [`halt_trading`](Self::halt_trading); strategies halted by their own kill switch stay halted.
@@ -329,10 +329,10 @@ impl RiskManager {
     ///
     /// # Errors
     /// The first gate that refuses.
-    pub fn approve(&self, ask: &Candidate<'_>) -> Result<Approved, Refusal> {
+    pub fn approve_entry(&self, ask: &Candidate<'_>) -> Result<Approved, Refusal> {
         self.may_open(ask)?;
         let limit = ask.limit.ok_or(Refusal::CannotSize)?;
-        let contracts = self.kelly(ask)?;
+        let contracts = self.contracts_to_add(ask)?;
         let contracts = self.cut_to_caps(ask, limit, contracts)?;
         let reserve = self.worst_cost(ask.book, limit, contracts);
         let side = ask.opportunity.side;
@@ -351,7 +351,7 @@ impl RiskManager {
         order_open: bool,
         now: Timestamp,
     ) -> Result<Approved, Refusal> {
-        self.tradable(book, now)?;
+        self.check_tradable(book, now)?;
         if order_open {
             return Err(Refusal::OrderOpen);
         }
@@ -366,7 +366,7 @@ impl RiskManager {
         refuse(self.trading_halted.is_some(), Refusal::TradingHalted)?;
         let halted = self.switches[ask.strategy.index()].is_halted() && !self.limits.ignore_halts;
         refuse(halted, Refusal::StrategyHalted)?;
-        self.tradable(ask.book, ask.now)?;
+        self.check_tradable(ask.book, ask.now)?;
         refuse(!ask.scanned, Refusal::OutsideScan)?;
         refuse(ask.order_open, Refusal::OrderOpen)?;
         if let Some(holding) = &ask.holding {
@@ -374,10 +374,10 @@ impl RiskManager {
             refuse(holding.side != ask.opportunity.side, Refusal::HeldOtherSide)?;
         }
         refuse(self.equity.daily_loss_reached(self.limits.daily_loss), Refusal::DailyLossLimit)?;
-        refuse(self.scale() == Fraction::ZERO, Refusal::Drawdown)
+        refuse(self.drawdown_scale() == Fraction::ZERO, Refusal::Drawdown)
     }
 
-    fn tradable(&self, book: &MarketState, now: Timestamp) -> Result<(), Refusal> {
+    fn check_tradable(&self, book: &MarketState, now: Timestamp) -> Result<(), Refusal> {
         if book.status != MarketStatus::Active || now >= book.close_time {
             return Err(Refusal::MarketNotTrading);
         }
@@ -389,14 +389,15 @@ impl RiskManager {
     }
 
     /// Contracts to add so that the holding is what Kelly asks for.
-    fn kelly(&self, ask: &Candidate<'_>) -> Result<Contracts, Refusal> {
+    fn contracts_to_add(&self, ask: &Candidate<'_>) -> Result<Contracts, Refusal> {
         let scaling = Scaling {
             kelly_fraction: self.limits.kelly_fraction,
-            drawdown: self.scale(),
+            drawdown: self.drawdown_scale(),
             confidence: ask.confidence,
         };
         let Opportunity { belief, cost, .. } = *ask.opportunity;
-        let target = kelly::target(self.equity.equity(), belief, cost, scaling).ok_or(Refusal::CannotSize)?;
+        let target = kelly::target_contracts(self.equity.equity(), belief, cost, scaling)
+            .ok_or(Refusal::CannotSize)?;
         if target < Contracts::ONE {
             return Err(Refusal::KellyBelowOne);
         }
@@ -415,7 +416,7 @@ impl RiskManager {
     ) -> Result<Contracts, Refusal> {
         let equity = self.equity.equity();
         let caps = &self.limits.exposure;
-        let at_stake = self.exposure.around(ask.book);
+        let at_stake = self.exposure.stakes_around_market(ask.book);
         if at_stake.total < Money::ZERO {
             return Err(Refusal::CannotSize);
         }
@@ -431,11 +432,17 @@ impl RiskManager {
             return Err(reason);
         }
         let least = room.into_iter().map(|(room, _)| room).min().expect("there are caps");
-        Ok(self.affordable(ask.book, limit, least, wanted))
+        Ok(self.affordable_contracts(ask.book, limit, least, wanted))
     }
 
     /// The most whole contracts up to `most` whose worst cost is within `room`.
-    fn affordable(&self, book: &MarketState, limit: Price, room: Money, most: Contracts) -> Contracts {
+    fn affordable_contracts(
+        &self,
+        book: &MarketState,
+        limit: Price,
+        room: Money,
+        most: Contracts,
+    ) -> Contracts {
         let fits = |whole: i64| self.worst_cost(book, limit, Contracts::whole(whole)) <= room;
         let most = most.hundredths() / 100;
         if fits(most) {

@@ -47,7 +47,7 @@ pub struct TradingHalt {
 impl TradingHalt {
     /// The halt in force when trading is halted by `rule` after `before`.
     #[must_use]
-    pub fn after(before: Option<Self>, rule: HaltRule, reason: String) -> Self {
+    pub fn from_previous(before: Option<Self>, rule: HaltRule, reason: String) -> Self {
         let before = before.map(|halt| halt.rule).filter(|_| rule == HaltRule::Owner);
         Self { rule: before.unwrap_or(rule), reason }
     }

@@ -18,7 +18,7 @@ fn claim(order: OrderId, trade: u64, contracts: Contracts, fee: Money) -> VenueE
 fn books(bench: &Bench) -> (Money, Money, Money, Contracts) {
     let desk = &bench.desk;
     let held = desk.positions().get(MarketId(0)).map_or(Contracts::ZERO, |held| held.contracts);
-    (desk.ledger().free_cash(), desk.ledger().cash(), desk.risk().exposure.total(), held)
+    (desk.cash_ledger().free_cash(), desk.cash_ledger().total_cash(), desk.risk().exposure.total(), held)
 }
 
 #[test]
@@ -78,7 +78,7 @@ fn a_desk_with_less_than_nothing_closes_its_positions() {
     let (mut bench, order) = holding_ten();
     bench.venue(claim(order.id, 77, Contracts::whole(10), dollars("168000")));
     bench.venue(VenueEvent::Closed { order: order.id, reason: CloseReason::NothingOnOffer });
-    assert!(bench.desk.ledger().free_cash() < dollars("-158000") && bench.desk.risk().halted_itself());
+    assert!(bench.desk.cash_ledger().free_cash() < dollars("-158000") && bench.desk.risk().halted_itself());
     bench.hours = 45 * 24;
     bench.quote(0, 38, 40);
     let exit = bench.order();

@@ -24,12 +24,12 @@ pub(super) struct Call {
 
 impl Call {
     /// A read at a path below the prefix.
-    pub fn get(path: impl AsRef<str>) -> Self {
+    pub fn for_read(path: impl AsRef<str>) -> Self {
         Self::new(Method::GET, path.as_ref(), RateBudget::Read)
     }
 
     /// A write at a path below the prefix.
-    pub fn write(method: Method, path: impl AsRef<str>) -> Self {
+    pub fn for_write(method: Method, path: impl AsRef<str>) -> Self {
         Self::new(method, path.as_ref(), RateBudget::Write)
     }
 
@@ -46,7 +46,7 @@ impl Call {
     }
 
     /// Adds a query parameter, which is percent-encoded on sending and not part of what is signed.
-    pub fn with(mut self, name: &'static str, value: impl Into<String>) -> Self {
+    pub fn with_query(mut self, name: &'static str, value: impl Into<String>) -> Self {
         self.query.push((name, value.into()));
         self
     }
@@ -54,13 +54,13 @@ impl Call {
     /// With a parameter, if there is a value for it.
     pub fn with_some(self, name: &'static str, value: Option<impl ToString>) -> Self {
         match value {
-            Some(value) => self.with(name, value.to_string()),
+            Some(value) => self.with_query(name, value.to_string()),
             None => self,
         }
     }
 
     /// Sets the body to the JSON of a request struct, such as a new order.
-    pub fn json(mut self, body: &impl serde::Serialize) -> Self {
+    pub fn with_json(mut self, body: &impl serde::Serialize) -> Self {
         self.body = Some(serde_json::to_vec(body).expect("requests are plain structs of text and numbers"));
         self
     }
@@ -82,7 +82,7 @@ impl Call {
     }
 
     /// What it means that the answer cannot be read: a write was carried out or not, who knows.
-    pub fn unreadable(&self, error: SchemaError) -> ApiError {
+    pub fn unreadable_answer_error(&self, error: SchemaError) -> ApiError {
         if self.is_read() {
             ApiError::Schema { endpoint: error.endpoint, problem: error.problem }
         } else {
@@ -95,7 +95,7 @@ impl Call {
 ///
 /// # Errors
 /// When it has other characters than those of tickers and ids.
-pub(super) fn part(text: &str) -> Result<&str, ApiError> {
+pub(super) fn path_segment(text: &str) -> Result<&str, ApiError> {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.');
     if text.bytes().all(plain) && !text.bytes().all(|byte| byte == b'.') {
         return Ok(text);

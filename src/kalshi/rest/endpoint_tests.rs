@@ -17,7 +17,7 @@ macro_rules! asks {
         let line = $line.to_owned();
         let (method, path) = line.split_once(' ').unwrap();
         assert_eq!(mock.lines(), [format!("{method} /trade-api/v2{path}")]);
-        let body = lock(&mock.asked)[0].body.clone();
+        let body = lock_ignoring_poison(&mock.asked)[0].body.clone();
         (answer, serde_json::from_str::<Value>(&body).unwrap_or_default())
     }};
 }
@@ -63,7 +63,7 @@ async fn the_exchange_its_series_and_events() {
 async fn what_was() {
     let span = CandleSpan { from: 1, until: 7_200, minutes: 60 };
     let line = "GET /markets/candlesticks?start_ts=1&end_ts=7200&period_interval=60&market_tickers=A%2CB";
-    asks!(line, 200 "candlesticks_batch", |rest| rest.candles(&["A", "B"], span));
+    asks!(line, 200 "candlesticks_batch", |rest| rest.live_candles(&["A", "B"], span));
     let old = "KXHIGHNY-26JUL01-T85";
     let line =
         format!("GET /historical/markets/{old}/candlesticks?start_ts=1&end_ts=7200&period_interval=60");
@@ -249,7 +249,7 @@ async fn the_account() {
         mock([reply(200, fixture("account_limits")), reply(200, fixture("account_endpoint_costs"))]).await;
     assert_eq!(rest.learn_limits().await.unwrap().usage_tier, "basic");
     let path = format!("/trade-api/v2/portfolio/orders/{ORDER}");
-    assert_eq!(rest.gate().limits.cost("GET", &path), 2);
+    assert_eq!(rest.lock_gate().limits.request_cost("GET", &path), 2);
 }
 
 #[tokio::test]
@@ -268,8 +268,8 @@ async fn a_sandbox_moves_its_clock_and_nothing_else_does() {
     let clock = rest.sandbox_advance(at("2026-11-19T15:53:20Z")).await.unwrap();
     assert_eq!(clock, SandboxClock { now: at("2026-11-19T15:53:20Z"), end: false });
     assert_eq!(mock.lines(), ["POST /sandbox/clock"]);
-    assert_eq!(lock(&mock.asked)[0].body, r#"{"until_ts_ms":1795103600000}"#);
-    assert!(!lock(&mock.asked)[0].headers.contains_key("kalshi-access-key"));
+    assert_eq!(lock_ignoring_poison(&mock.asked)[0].body, r#"{"until_ts_ms":1795103600000}"#);
+    assert!(!lock_ignoring_poison(&mock.asked)[0].headers.contains_key("kalshi-access-key"));
     let rest = Rest::new(&Environment::Demo, None).unwrap();
     assert!(matches!(rest.sandbox_advance(at("2026-11-19T15:53:20Z")).await, Err(ApiError::NotSent(_))));
 }

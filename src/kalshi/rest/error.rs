@@ -50,7 +50,7 @@ const NOT_TRADING: [&str; 5] =
 impl ApiError {
     /// The exchange's name of the reason, if it refused.
     #[must_use]
-    pub fn code(&self) -> Option<&str> {
+    pub fn refusal_code(&self) -> Option<&str> {
         match self {
             Self::Refused { code, .. } => Some(code),
             _ => None,
@@ -59,7 +59,7 @@ impl ApiError {
 
     /// The HTTP status, if the exchange refused.
     #[must_use]
-    pub const fn status(&self) -> Option<u16> {
+    pub const fn refusal_status(&self) -> Option<u16> {
         match self {
             Self::Refused { status, .. } => Some(*status),
             _ => None,
@@ -70,21 +70,21 @@ impl ApiError {
     /// it had arrived.
     #[must_use]
     pub fn is_already_exists(&self) -> bool {
-        self.code() == Some("order_already_exists")
+        self.refusal_code() == Some("order_already_exists")
     }
 
     /// Whether the market or the whole exchange is halted, paused or closed.
     #[must_use]
     pub fn market_not_trading(&self) -> bool {
         // Codes may come in capitals, or with an id behind them.
-        let code = self.code().unwrap_or_default().to_ascii_lowercase();
+        let code = self.refusal_code().unwrap_or_default().to_ascii_lowercase();
         NOT_TRADING.iter().any(|name| code.starts_with(name))
     }
 
     /// Whether there is too little money for it.
     #[must_use]
     pub fn insufficient_balance(&self) -> bool {
-        matches!(self.code(), Some("insufficient_balance" | "available_balance_too_low"))
+        matches!(self.refusal_code(), Some("insufficient_balance" | "available_balance_too_low"))
     }
 
     /// Whether a post-only order would have traded at once.
@@ -96,13 +96,13 @@ impl ApiError {
     /// Whether the price is not on the market's grid.
     #[must_use]
     pub fn invalid_price(&self) -> bool {
-        self.code() == Some("invalid_price")
+        self.refusal_code() == Some("invalid_price")
     }
 
     /// Whether the exchange does not have it. For an order this does not tell filled from cancelled.
     #[must_use]
     pub const fn is_not_found(&self) -> bool {
-        matches!(self.status(), Some(404))
+        matches!(self.refusal_status(), Some(404))
     }
 
     /// Whether this request cannot have done anything: it was not sent, turned away, or refused. An

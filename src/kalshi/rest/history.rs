@@ -2,7 +2,7 @@
 //! page, so that what was fetched can be kept before more is asked for.
 #![expect(clippy::missing_errors_doc, reason = "every request fails in the ways of `ApiError`")]
 
-use super::call::{Call, part};
+use super::call::{Call, path_segment};
 use super::market_data::{EVENTS, MarketFilter, TRADES};
 use super::{ApiError, Rest};
 use crate::domain::Timestamp;
@@ -36,33 +36,34 @@ pub struct CandleSpan {
 }
 
 impl CandleSpan {
-    fn call(self, path: impl AsRef<str>) -> Call {
-        Call::get(path)
-            .with("start_ts", self.from.to_string())
-            .with("end_ts", self.until.to_string())
-            .with("period_interval", self.minutes.to_string())
+    fn candles_call(self, path: impl AsRef<str>) -> Call {
+        Call::for_read(path)
+            .with_query("start_ts", self.from.to_string())
+            .with_query("end_ts", self.until.to_string())
+            .with_query("period_interval", self.minutes.to_string())
     }
 }
 
 impl Rest {
-    async fn page<P: Page + serde::de::DeserializeOwned>(
+    async fn fetch_page<P: Page + serde::de::DeserializeOwned>(
         &self,
         call: Call,
         cursor: Option<&str>,
     ) -> Result<Paged<P::Item>, ApiError> {
-        let (items, next) = self.call::<P>(call.with_some("cursor", cursor)).await?.split();
+        let (items, next) =
+            self.send_and_decode::<P>(call.with_some("cursor", cursor)).await?.into_items_and_cursor();
         Ok((items, Some(next).filter(|next| !next.is_empty())))
     }
 
     /// The exchange's time, as of which it answers.
     pub async fn as_of(&self) -> Result<Timestamp, ApiError> {
-        Ok(self.call::<AsOf>(Call::get("/exchange/user_data_timestamp")).await?.as_of)
+        Ok(self.send_and_decode::<AsOf>(Call::for_read("/exchange/user_data_timestamp")).await?.as_of)
     }
 
     /// Past and announced fee changes of a series.
     pub async fn all_fee_changes(&self, series_ticker: &str) -> Result<Vec<ApiFeeChange>, ApiError> {
-        let call = Call::get("/series/fee_changes").with("series_ticker", series_ticker);
-        let changes = self.call::<FeeChanges>(call.with("show_historical", "true")).await?;
+        let call = Call::for_read("/series/fee_changes").with_query("series_ticker", series_ticker);
+        let changes = self.send_and_decode::<FeeChanges>(call.with_query("show_historical", "true")).await?;
         Ok(changes.series_fee_change_arr)
     }
 
@@ -73,11 +74,11 @@ impl Rest {
         closing_since: Option<Timestamp>,
         cursor: Option<&str>,
     ) -> Result<Paged<ApiEvent>, ApiError> {
-        let call = Call::get("/events")
-            .with("limit", EVENTS)
-            .with("series_ticker", series_ticker)
+        let call = Call::for_read("/events")
+            .with_query("limit", EVENTS)
+            .with_query("series_ticker", series_ticker)
             .with_some("min_close_ts", closing_since.map(seconds_of));
-        self.page::<EventsPage>(call, cursor).await
+        self.fetch_page::<EventsPage>(call, cursor).await
     }
 
     /// Markets that were settled before the cutoff. Of the filter, only series, event or tickers are used, and
@@ -87,32 +88,32 @@ impl Rest {
         filter: &MarketFilter,
         cursor: Option<&str>,
     ) -> Result<Paged<ApiMarket>, ApiError> {
-        self.page::<MarketsPage>(filter.call_to("/historical/markets", &filter.tickers), cursor).await
+        self.fetch_page::<MarketsPage>(filter.call_to("/historical/markets", &filter.tickers), cursor).await
     }
 
     /// One market that was settled before the cutoff.
     pub async fn historical_market(&self, ticker: &str) -> Result<ApiMarket, ApiError> {
-        let call = Call::get(format!("/historical/markets/{}", part(ticker)?));
-        Ok(self.call::<OneMarket>(call).await?.market)
+        let call = Call::for_read(format!("/historical/markets/{}", path_segment(ticker)?));
+        Ok(self.send_and_decode::<OneMarket>(call).await?.market)
     }
 
     /// Candles of at most 100 live markets and 10,000 periods in all, by ticker.
-    pub async fn candles(
+    pub async fn live_candles(
         &self,
         tickers: &[&str],
         span: CandleSpan,
     ) -> Result<Vec<(String, Vec<Candle>)>, ApiError> {
-        let call = span.call("/markets/candlesticks").with("market_tickers", tickers.join(","));
-        let batch = self.call::<CandleBatch>(call).await?;
+        let call = span.candles_call("/markets/candlesticks").with_query("market_tickers", tickers.join(","));
+        let batch = self.send_and_decode::<CandleBatch>(call).await?;
         let of = |candles: Vec<_>| candles.into_iter().map(Candle::from).collect();
         Ok(batch.markets.into_iter().map(|market| (market.market_ticker, of(market.candlesticks))).collect())
     }
 
     /// Candles of a market that was settled before the cutoff; at most 5,000 periods.
     pub async fn historical_candles(&self, ticker: &str, span: CandleSpan) -> Result<Vec<Candle>, ApiError> {
-        let call = span.call(format!("/historical/markets/{}/candlesticks", part(ticker)?));
+        let call = span.candles_call(format!("/historical/markets/{}/candlesticks", path_segment(ticker)?));
         let endpoint = call.endpoint();
-        let answer = self.call::<OldCandles>(call).await?;
+        let answer = self.send_and_decode::<OldCandles>(call).await?;
         if answer.ticker != ticker {
             let problem = format!("ticker: it is {}, not {ticker}", answer.ticker);
             return Err(ApiError::Schema { endpoint, problem });
@@ -132,11 +133,11 @@ impl Rest {
             Half::Live => "/markets/trades",
             Half::Historical => "/historical/trades",
         };
-        let call = Call::get(path)
-            .with("limit", TRADES)
-            .with("ticker", ticker)
-            .with("min_ts", from.to_string())
-            .with("max_ts", until.to_string());
-        self.page::<TradesPage>(call, cursor).await
+        let call = Call::for_read(path)
+            .with_query("limit", TRADES)
+            .with_query("ticker", ticker)
+            .with_query("min_ts", from.to_string())
+            .with_query("max_ts", until.to_string());
+        self.fetch_page::<TradesPage>(call, cursor).await
     }
 }

@@ -1,7 +1,7 @@
 //! What everybody may ask: the exchange's state, series, events, markets, books, trades.
 #![expect(clippy::missing_errors_doc, reason = "every request fails in the ways of `ApiError`")]
 
-use super::call::{Call, part};
+use super::call::{Call, path_segment};
 use super::{ApiError, Rest};
 use crate::domain::Timestamp;
 use crate::kalshi::number::seconds_of;
@@ -34,7 +34,7 @@ pub enum StatusFilter {
 }
 
 impl StatusFilter {
-    const fn name(self) -> &'static str {
+    const fn query_value(self) -> &'static str {
         match self {
             Self::Unopened => "unopened",
             Self::Open => "open",
@@ -72,17 +72,17 @@ pub struct EventFilter {
 }
 
 impl MarketFilter {
-    fn call(&self, tickers: &[String]) -> Call {
+    fn markets_call(&self, tickers: &[String]) -> Call {
         self.call_to("/markets", tickers)
-            .with_some("status", self.status.map(StatusFilter::name))
+            .with_some("status", self.status.map(StatusFilter::query_value))
             .with_some("min_close_ts", self.closing_since.map(seconds_of))
     }
 
     /// What any list of markets can be asked.
     pub(super) fn call_to(&self, path: &str, tickers: &[String]) -> Call {
-        Call::get(path)
-            .with("limit", MARKETS)
-            .with("mve_filter", "exclude")
+        Call::for_read(path)
+            .with_query("limit", MARKETS)
+            .with_query("mve_filter", "exclude")
             .with_some("series_ticker", self.series_ticker.as_ref())
             .with_some("event_ticker", self.event_ticker.as_ref())
             .with_some("tickers", (!tickers.is_empty()).then(|| tickers.join(",")))
@@ -92,24 +92,24 @@ impl MarketFilter {
 impl Rest {
     /// Whether the exchange is up and trading.
     pub async fn exchange_status(&self) -> Result<ExchangeStatus, ApiError> {
-        self.call(Call { answered_by_5xx: true, ..Call::get("/exchange/status") }).await
+        self.send_and_decode(Call { answered_by_5xx: true, ..Call::for_read("/exchange/status") }).await
     }
 
     /// Fetches the exchange's weekly trading hours and its announced maintenance windows.
     pub async fn schedule(&self) -> Result<Schedule, ApiError> {
-        Ok(self.call::<OneSchedule>(Call::get("/exchange/schedule")).await?.schedule)
+        Ok(self.send_and_decode::<OneSchedule>(Call::for_read("/exchange/schedule")).await?.schedule)
     }
 
     /// Fetches one series by its ticker: among other things its category and its fees.
     pub async fn series(&self, ticker: &str) -> Result<Series, ApiError> {
-        let call = Call::get(format!("/series/{}", part(ticker)?));
-        Ok(self.call::<OneSeries>(call).await?.series)
+        let call = Call::for_read(format!("/series/{}", path_segment(ticker)?));
+        Ok(self.send_and_decode::<OneSeries>(call).await?.series)
     }
 
     /// All series of a category, spelled as the exchange does.
     pub async fn series_list(&self, category: &str) -> Result<Vec<Series>, ApiError> {
-        let call = Call::get("/series").with("category", category);
-        Ok(self.call::<SeriesList>(call).await?.series)
+        let call = Call::for_read("/series").with_query("category", category);
+        Ok(self.send_and_decode::<SeriesList>(call).await?.series)
     }
 
     /// The announced fee changes of a series, or of all.
@@ -117,30 +117,32 @@ impl Rest {
         &self,
         series_ticker: Option<&str>,
     ) -> Result<Vec<ApiFeeChange>, ApiError> {
-        let call = Call::get("/series/fee_changes").with_some("series_ticker", series_ticker);
-        Ok(self.call::<FeeChanges>(call).await?.series_fee_change_arr)
+        let call = Call::for_read("/series/fee_changes").with_some("series_ticker", series_ticker);
+        Ok(self.send_and_decode::<FeeChanges>(call).await?.series_fee_change_arr)
     }
 
     /// The fee changes of an event.
     pub async fn event_fee_changes(&self, event_ticker: &str) -> Result<Vec<EventFeeChange>, ApiError> {
-        let call = Call::get("/events/fee_changes").with("event_ticker", event_ticker).with("limit", EVENTS);
+        let call = Call::for_read("/events/fee_changes")
+            .with_query("event_ticker", event_ticker)
+            .with_query("limit", EVENTS);
         self.all_pages::<EventFeeChangesPage>(call).await
     }
 
     /// Fetches one event by its ticker, with its markets in [`ApiEvent::markets`].
     pub async fn event(&self, ticker: &str) -> Result<ApiEvent, ApiError> {
-        let call = Call::get(format!("/events/{}", part(ticker)?));
-        let OneEvent { mut event, markets } = self.call(call).await?;
+        let call = Call::for_read(format!("/events/{}", path_segment(ticker)?));
+        let OneEvent { mut event, markets } = self.send_and_decode(call).await?;
         event.markets.extend(markets);
         Ok(event)
     }
 
     /// Fetches all events that pass the filter, page by page to the end of the list.
     pub async fn events(&self, filter: &EventFilter) -> Result<Vec<ApiEvent>, ApiError> {
-        let call = Call::get("/events")
-            .with("limit", EVENTS)
+        let call = Call::for_read("/events")
+            .with_query("limit", EVENTS)
             .with_some("series_ticker", filter.series_ticker.as_ref())
-            .with_some("status", filter.status.map(StatusFilter::name))
+            .with_some("status", filter.status.map(StatusFilter::query_value))
             .with_some("with_nested_markets", filter.with_markets.then_some("true"));
         self.all_pages::<EventsPage>(call).await
     }
@@ -148,11 +150,11 @@ impl Rest {
     /// Fetches all markets that pass the filter, page by page, and at most 100 tickers a request.
     pub async fn markets(&self, filter: &MarketFilter) -> Result<Vec<ApiMarket>, ApiError> {
         if filter.tickers.is_empty() {
-            return self.all_pages::<MarketsPage>(filter.call(&[])).await;
+            return self.all_pages::<MarketsPage>(filter.markets_call(&[])).await;
         }
         let mut markets = Vec::new();
         for tickers in filter.tickers.chunks(TICKERS) {
-            markets.append(&mut self.all_pages::<MarketsPage>(filter.call(tickers)).await?);
+            markets.append(&mut self.all_pages::<MarketsPage>(filter.markets_call(tickers)).await?);
         }
         Ok(markets)
     }
@@ -163,31 +165,31 @@ impl Rest {
         filter: &MarketFilter,
         cursor: Option<&str>,
     ) -> Result<(Vec<ApiMarket>, Option<String>), ApiError> {
-        let call = filter.call(&filter.tickers).with_some("cursor", cursor);
-        let (markets, next) = self.call::<MarketsPage>(call).await?.split();
+        let call = filter.markets_call(&filter.tickers).with_some("cursor", cursor);
+        let (markets, next) = self.send_and_decode::<MarketsPage>(call).await?.into_items_and_cursor();
         Ok((markets, (!next.is_empty()).then_some(next)))
     }
 
     /// Fetches one live market by its ticker; one settled before the cutoff is refused with 404.
     pub async fn market(&self, ticker: &str) -> Result<ApiMarket, ApiError> {
-        let call = Call::get(format!("/markets/{}", part(ticker)?));
-        Ok(self.call::<OneMarket>(call).await?.market)
+        let call = Call::for_read(format!("/markets/{}", path_segment(ticker)?));
+        Ok(self.send_and_decode::<OneMarket>(call).await?.market)
     }
 
     /// The best `depth` levels of a market's book, or all for 0.
     pub async fn orderbook(&self, ticker: &str, depth: u32) -> Result<ApiOrderBook, ApiError> {
-        let call =
-            Call::get(format!("/markets/{}/orderbook", part(ticker)?)).with("depth", depth.to_string());
-        Ok(self.call::<OneOrderBook>(call).await?.orderbook_fp)
+        let call = Call::for_read(format!("/markets/{}/orderbook", path_segment(ticker)?))
+            .with_query("depth", depth.to_string());
+        Ok(self.send_and_decode::<OneOrderBook>(call).await?.orderbook_fp)
     }
 
     /// The books of several markets, with their tickers.
     pub async fn orderbooks(&self, tickers: &[String]) -> Result<Vec<(String, ApiOrderBook)>, ApiError> {
         let mut books = Vec::new();
         for tickers in tickers.chunks(TICKERS) {
-            let call = Call::get("/markets/orderbooks");
-            let call = tickers.iter().fold(call, |call, ticker| call.with("tickers", ticker));
-            let answer = self.call::<OrderBooks>(call).await?.orderbooks;
+            let call = Call::for_read("/markets/orderbooks");
+            let call = tickers.iter().fold(call, |call, ticker| call.with_query("tickers", ticker));
+            let answer = self.send_and_decode::<OrderBooks>(call).await?.orderbooks;
             books.extend(answer.into_iter().map(|book| (book.ticker, book.orderbook_fp)));
         }
         Ok(books)
@@ -200,9 +202,9 @@ impl Rest {
         from: Option<Timestamp>,
         until: Option<Timestamp>,
     ) -> Result<Vec<ApiTrade>, ApiError> {
-        let call = Call::get("/markets/trades")
-            .with("limit", TRADES)
-            .with("ticker", ticker)
+        let call = Call::for_read("/markets/trades")
+            .with_query("limit", TRADES)
+            .with_query("ticker", ticker)
             .with_some("min_ts", from.map(seconds_of))
             .with_some("max_ts", until.map(seconds_of));
         self.all_pages::<TradesPage>(call).await
@@ -210,6 +212,6 @@ impl Rest {
 
     /// From when on the live endpoints know things.
     pub async fn historical_cutoff(&self) -> Result<HistoricalCutoff, ApiError> {
-        self.call(Call::get("/historical/cutoff")).await
+        self.send_and_decode(Call::for_read("/historical/cutoff")).await
     }
 }

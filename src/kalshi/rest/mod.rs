@@ -1,4 +1,4 @@
-//! The REST client. Every request goes one way, `Rest::call`: rate limit, breaker, signature, network,
+//! The REST client. Every request goes one way, `Rest::send_and_decode`: rate limit, breaker, signature, network,
 //! sorting of the outcome, decoding. Reads are repeated when it may help; writes never are, as only the
 //! caller knows what a repeated write means.
 
@@ -26,7 +26,7 @@ use super::auth::Credentials;
 use super::clock;
 use super::environment::{Environment, check_url};
 use super::limits::{Backoff, Breaker, Limits};
-use super::schema::decode;
+use super::schema::decode_json;
 use super::wire::{ApiErrorBody, ExchangeStatus, Page};
 use crate::domain::Timestamp;
 
@@ -105,11 +105,11 @@ struct RequestFailure {
 }
 
 impl RequestFailure {
-    const fn passing(error: ApiError) -> Self {
+    const fn from_transient(error: ApiError) -> Self {
         Self { error, passing: true }
     }
 
-    const fn lasting(error: ApiError) -> Self {
+    const fn from_permanent(error: ApiError) -> Self {
         Self { error, passing: false }
     }
 }
@@ -147,7 +147,7 @@ impl Rest {
             Environment::Demo | Environment::Prod => builder.https_only(true),
         };
         let client = builder.build().map_err(|error| {
-            ApiError::NotSent(format!("the HTTPS client cannot be set up: {}", cause(&error)))
+            ApiError::NotSent(format!("the HTTPS client cannot be set up: {}", describe_error_chain(&error)))
         })?;
         // Clients that fail together must not come back together, so the seed is the time.
         let seed = clock::now().nanos().unsigned_abs();
@@ -179,13 +179,13 @@ impl Rest {
     /// How far this machine's clock is from the exchange's, once there was an answer.
     #[must_use]
     pub fn clock_skew(&self) -> Option<ClockSkew> {
-        *lock(&self.inner.skew)
+        *lock_ignoring_poison(&self.inner.skew)
     }
 
     /// Sends a request, a read again if that may help, and decodes the JSON of the answer.
-    async fn call<T: DeserializeOwned>(&self, call: Call) -> Result<T, ApiError> {
-        let body = self.answer(&call).await?;
-        decode(&call.endpoint(), &body).map_err(|error| call.unreadable(error))
+    async fn send_and_decode<T: DeserializeOwned>(&self, call: Call) -> Result<T, ApiError> {
+        let body = self.send_with_retries(&call).await?;
+        decode_json(&call.endpoint(), &body).map_err(|error| call.unreadable_answer_error(error))
     }
 
     /// Asks for a list, page by page to its end.
@@ -194,7 +194,7 @@ impl Rest {
         let mut cursors: Vec<String> = Vec::new();
         loop {
             let page = call.clone().with_some("cursor", cursors.last());
-            let (mut more, cursor) = self.call::<P>(page).await?.split();
+            let (mut more, cursor) = self.send_and_decode::<P>(page).await?.into_items_and_cursor();
             items.append(&mut more);
             if cursor.is_empty() {
                 return Ok(items);
@@ -208,13 +208,13 @@ impl Rest {
     }
 
     /// The body of a good answer; reads are tried several times.
-    async fn answer(&self, call: &Call) -> Result<Vec<u8>, ApiError> {
+    async fn send_with_retries(&self, call: &Call) -> Result<Vec<u8>, ApiError> {
         let mut failures = 0;
         loop {
             match self.try_once(call).await {
                 Ok(body) => return Ok(body),
                 Err(failure) if failure.passing && call.is_read() && failures < self.inner.pace.retries => {
-                    let wait = self.gate().backoff.wait(failures);
+                    let wait = self.lock_gate().backoff.retry_delay(failures);
                     failures += 1;
                     tracing::debug!(error = %failure.error, ?wait, "trying again");
                     tokio::time::sleep(wait).await;
@@ -226,11 +226,11 @@ impl Rest {
 
     async fn try_once(&self, call: &Call) -> Result<Vec<u8>, RequestFailure> {
         self.wait_for_turn(call).await?;
-        if !self.gate().breaker.permits(self.now()) {
+        if !self.lock_gate().breaker.permits_request(self.time_since_start()) {
             let text = format!("{}: the exchange has not answered for a while", call.endpoint());
-            return Err(RequestFailure::passing(ApiError::NotSent(text)));
+            return Err(RequestFailure::from_transient(ApiError::NotSent(text)));
         }
-        let headers = self.headers(call).map_err(RequestFailure::lasting)?;
+        let headers = self.auth_headers(call).map_err(RequestFailure::from_permanent)?;
         let mut request = self
             .inner
             .client
@@ -244,16 +244,16 @@ impl Rest {
         let outcome = match request.send().await {
             Ok(response) => {
                 self.compare_clocks(&response, sent);
-                sort(call, response).await
+                classify_response(call, response).await
             }
-            Err(error) => Err(unanswered(call, &error)),
+            Err(error) => Err(classify_send_error(call, &error)),
         };
-        let mut gate = self.gate();
+        let mut gate = self.lock_gate();
         match &outcome {
             Err(RequestFailure { error: ApiError::NotSent(_) | ApiError::Unknown(_), .. }) => {
-                gate.breaker.failed(self.now());
+                gate.breaker.record_failure(self.time_since_start());
             }
-            _ => gate.breaker.answered(),
+            _ => gate.breaker.record_answer(),
         }
         outcome
     }
@@ -263,9 +263,9 @@ impl Rest {
         let patience =
             if call.is_read() { self.inner.pace.read_patience } else { self.inner.pace.write_patience };
         let wait = {
-            let limits = &mut self.gate().limits;
-            let cost = limits.cost(call.method.as_str(), &call.path).saturating_mul(call.items);
-            limits.wait(call.budget, cost, self.now(), patience)
+            let limits = &mut self.lock_gate().limits;
+            let cost = limits.request_cost(call.method.as_str(), &call.path).saturating_mul(call.items);
+            limits.reserve_tokens(call.budget, cost, self.time_since_start(), patience)
         };
         match wait {
             Some(Duration::ZERO) => Ok(()),
@@ -275,13 +275,13 @@ impl Rest {
             }
             None => {
                 let text = format!("{}: our own rate limit is used up", call.endpoint());
-                Err(RequestFailure::lasting(ApiError::NotSent(text)))
+                Err(RequestFailure::from_permanent(ApiError::NotSent(text)))
             }
         }
     }
 
     /// The headers that show who asks; none without credentials.
-    fn headers(&self, call: &Call) -> Result<HeaderMap, ApiError> {
+    fn auth_headers(&self, call: &Call) -> Result<HeaderMap, ApiError> {
         let mut headers = HeaderMap::new();
         let Some(credentials) = &self.inner.credentials else {
             if call.is_private() {
@@ -291,11 +291,12 @@ impl Rest {
         };
         let now_ms = clock::now().millis();
         let ready = if call.path == orders::CREATE_PATH && call.method == reqwest::Method::POST {
-            self.inner.signatures.take(now_ms)
+            self.inner.signatures.take_signature(now_ms)
         } else {
             None
         };
-        let signed = ready.unwrap_or_else(|| credentials.headers(now_ms, call.method.as_str(), &call.path));
+        let signed =
+            ready.unwrap_or_else(|| credentials.signed_headers(now_ms, call.method.as_str(), &call.path));
         for (name, value) in signed {
             let mut value = HeaderValue::from_str(&value).expect("a checked key id, digits, or Base64");
             value.set_sensitive(true);
@@ -310,7 +311,7 @@ impl Rest {
         let Some(date) = date else { return };
         let newest = ClockSkew::of_answer(date, sent, clock::now());
         let skew = {
-            let mut known = lock(&self.inner.skew);
+            let mut known = lock_ignoring_poison(&self.inner.skew);
             let skew = known.map_or(newest, |known| known.narrowed_by(newest));
             *known = Some(skew);
             skew
@@ -326,46 +327,49 @@ impl Rest {
     }
 
     /// The time that the limits count.
-    fn now(&self) -> Duration {
+    fn time_since_start(&self) -> Duration {
         self.inner.start.elapsed()
     }
 
-    fn gate(&self) -> MutexGuard<'_, RequestGate> {
-        lock(&self.inner.gate)
+    fn lock_gate(&self) -> MutexGuard<'_, RequestGate> {
+        lock_ignoring_poison(&self.inner.gate)
     }
 }
 
 /// What is guarded is consistent after every statement, so a panic elsewhere does not spoil it.
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+fn lock_ignoring_poison<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Sorts an answer by what may be concluded from it.
-async fn sort(call: &Call, response: Response) -> Result<Vec<u8>, RequestFailure> {
+async fn classify_response(call: &Call, response: Response) -> Result<Vec<u8>, RequestFailure> {
     let endpoint = call.endpoint();
     let status = response.status().as_u16();
     let body = response.bytes().await;
     match (status, body) {
         (200..300, Ok(body)) => Ok(body.into()),
         (200..300, Err(error)) => {
-            let text = format!("{endpoint}: answered {status}, but it broke off: {}", cause(&error));
-            Err(RequestFailure::passing(ApiError::Unknown(text)))
+            let text =
+                format!("{endpoint}: answered {status}, but it broke off: {}", describe_error_chain(&error));
+            Err(RequestFailure::from_transient(ApiError::Unknown(text)))
         }
-        (429, _) => Err(RequestFailure::passing(ApiError::RateLimited(endpoint))),
-        (500.., Ok(body)) if call.answered_by_5xx && decode::<ExchangeStatus>(&endpoint, &body).is_ok() => {
+        (429, _) => Err(RequestFailure::from_transient(ApiError::RateLimited(endpoint))),
+        (500.., Ok(body))
+            if call.answered_by_5xx && decode_json::<ExchangeStatus>(&endpoint, &body).is_ok() =>
+        {
             Ok(body.into())
         }
         // A gateway that ran out of time may have handed the request on.
         (408 | 500.., body) => {
-            let text = format!("{endpoint}: answered {status}{}", reason(body.ok().as_deref()));
-            Err(RequestFailure::passing(ApiError::Unknown(text)))
+            let text = format!("{endpoint}: answered {status}{}", reason_from_body(body.ok().as_deref()));
+            Err(RequestFailure::from_transient(ApiError::Unknown(text)))
         }
         (400..500, body) => {
             let told = body.ok().as_deref().and_then(ApiErrorBody::parse).unwrap_or_else(|| ApiErrorBody {
                 message: "without a reason that can be read".into(),
                 ..ApiErrorBody::default()
             });
-            Err(RequestFailure::lasting(ApiError::Refused {
+            Err(RequestFailure::from_permanent(ApiError::Refused {
                 endpoint,
                 status,
                 code: told.code,
@@ -375,13 +379,13 @@ async fn sort(call: &Call, response: Response) -> Result<Vec<u8>, RequestFailure
         }
         _ => {
             let text = format!("{endpoint}: answered {status}, which the exchange never does");
-            Err(RequestFailure::lasting(ApiError::Unknown(text)))
+            Err(RequestFailure::from_permanent(ApiError::Unknown(text)))
         }
     }
 }
 
 /// The reason in a body, where it can be read; a gateway's page is not worth showing.
-fn reason(body: Option<&[u8]>) -> String {
+fn reason_from_body(body: Option<&[u8]>) -> String {
     match body.and_then(ApiErrorBody::parse) {
         Some(told) => format!(" `{}`: {}", told.code, told.message),
         None => String::new(),
@@ -389,19 +393,19 @@ fn reason(body: Option<&[u8]>) -> String {
 }
 
 /// Sorts a request that got no answer.
-fn unanswered(call: &Call, error: &reqwest::Error) -> RequestFailure {
-    let text = format!("{}: {}", call.endpoint(), cause(error));
+fn classify_send_error(call: &Call, error: &reqwest::Error) -> RequestFailure {
+    let text = format!("{}: {}", call.endpoint(), describe_error_chain(error));
     if error.is_connect() {
-        RequestFailure::passing(ApiError::NotSent(text))
+        RequestFailure::from_transient(ApiError::NotSent(text))
     } else if error.is_builder() {
-        RequestFailure::lasting(ApiError::NotSent(text))
+        RequestFailure::from_permanent(ApiError::NotSent(text))
     } else {
-        RequestFailure::passing(ApiError::Unknown(text))
+        RequestFailure::from_transient(ApiError::Unknown(text))
     }
 }
 
 /// An error with what caused it, and without the address.
-fn cause(error: &reqwest::Error) -> String {
+fn describe_error_chain(error: &reqwest::Error) -> String {
     let mut texts =
         vec![if error.is_timeout() { "no answer in time" } else { "no connection or answer" }.to_owned()];
     let mut source = std::error::Error::source(error);

@@ -4,7 +4,7 @@
 use reqwest::Method;
 use serde::Serialize;
 
-use super::call::{Call, part};
+use super::call::{Call, path_segment};
 use super::{ApiError, Rest};
 use crate::domain::Contracts;
 use crate::kalshi::number::contracts_text;
@@ -55,24 +55,24 @@ impl Rest {
     /// called within the runtime; lasts until [`disarm_signatures`](Self::disarm_signatures).
     pub fn arm_signatures(&self) {
         if let Some(credentials) = &self.inner.credentials {
-            self.inner.signatures.arm(credentials.clone(), "POST", CREATE_PATH);
+            self.inner.signatures.start_signing(credentials.clone(), "POST", CREATE_PATH);
         }
     }
 
     /// Stops keeping a signature in store, and drops the one that is there.
     pub fn disarm_signatures(&self) {
-        self.inner.signatures.disarm();
+        self.inner.signatures.stop_signing();
     }
 
     /// Places an order. The answer says how much of it traded at once and how much remains.
     pub async fn create_order(&self, order: &CreateOrder) -> Result<CreatedOrder, ApiError> {
-        self.call(Call::write(Method::POST, ORDERS).json(order)).await
+        self.send_and_decode(Call::for_write(Method::POST, ORDERS).with_json(order)).await
     }
 
     /// Changes the price or size of a resting order.
     pub async fn amend_order(&self, order_id: &str, change: &AmendOrder) -> Result<Amended, ApiError> {
-        let path = format!("{ORDERS}/{}/amend", part(order_id)?);
-        self.call(Call::write(Method::POST, path).json(change)).await
+        let path = format!("{ORDERS}/{}/amend", path_segment(order_id)?);
+        self.send_and_decode(Call::for_write(Method::POST, path).with_json(change)).await
     }
 
     /// Makes a resting order smaller; it keeps its place in the queue.
@@ -86,21 +86,22 @@ impl Rest {
             Decrease::By(count) => (Some(contracts_text(count)), None),
             Decrease::To(count) => (None, Some(contracts_text(count))),
         };
-        let path = format!("{ORDERS}/{}/decrease", part(order_id)?);
+        let path = format!("{ORDERS}/{}/decrease", path_segment(order_id)?);
         let body = DecreaseBody { reduce_by, reduce_to, market_ticker };
-        self.call(Call::write(Method::POST, path).json(&body)).await
+        self.send_and_decode(Call::for_write(Method::POST, path).with_json(&body)).await
     }
 
     /// Takes back what is left of an order. A refusal with 404 does not tell whether it was filled or
     /// cancelled before.
     pub async fn cancel_order(&self, order_id: &str, market_ticker: &str) -> Result<Cancelled, ApiError> {
-        let path = format!("{ORDERS}/{}", part(order_id)?);
-        self.call(Call::write(Method::DELETE, path).with("market_ticker", market_ticker)).await
+        let path = format!("{ORDERS}/{}", path_segment(order_id)?);
+        self.send_and_decode(Call::for_write(Method::DELETE, path).with_query("market_ticker", market_ticker))
+            .await
     }
 
     /// Takes back all orders of the account. It may also catch orders placed within the next minute.
     pub async fn cancel_all(&self) -> Result<(), ApiError> {
-        self.answer(&Call::write(Method::DELETE, ORDERS)).await.map(drop)
+        self.send_with_retries(&Call::for_write(Method::DELETE, ORDERS)).await.map(drop)
     }
 
     /// Places several orders; each has its own outcome, in the order given.
@@ -108,25 +109,25 @@ impl Rest {
         &self,
         orders: &[CreateOrder],
     ) -> Result<Vec<BatchItem<CreatedOrder>>, ApiError> {
-        let call = self.batch(Method::POST, orders)?;
+        let call = self.batch_call(Method::POST, orders)?;
         let expected = orders.len();
-        let answers = self.call::<BatchCreatedList>(call.clone()).await?.orders;
-        complete(&call, answers, expected)
+        let answers = self.send_and_decode::<BatchCreatedList>(call.clone()).await?.orders;
+        check_answer_count(&call, answers, expected)
     }
 
     /// Takes back several orders; each has its own outcome, in the order given.
     pub async fn batch_cancel(&self, orders: &[CancelItem]) -> Result<Vec<BatchItem<Cancelled>>, ApiError> {
-        let call = self.batch(Method::DELETE, orders)?;
+        let call = self.batch_call(Method::DELETE, orders)?;
         let expected = orders.len();
-        let answers = self.call::<BatchCancelledList>(call.clone()).await?.orders;
-        complete(&call, answers, expected)
+        let answers = self.send_and_decode::<BatchCancelledList>(call.clone()).await?.orders;
+        check_answer_count(&call, answers, expected)
     }
 
-    fn batch<T: Serialize>(&self, method: Method, orders: &[T]) -> Result<Call, ApiError> {
-        let mut call = Call::write(method, BATCH).json(&BatchBody { orders });
+    fn batch_call<T: Serialize>(&self, method: Method, orders: &[T]) -> Result<Call, ApiError> {
+        let mut call = Call::for_write(method, BATCH).with_json(&BatchBody { orders });
         call.items = u32::try_from(orders.len()).unwrap_or(u32::MAX);
-        let limits = &self.gate().limits;
-        let cost = limits.cost(call.method.as_str(), &call.path).saturating_mul(call.items);
+        let limits = &self.lock_gate().limits;
+        let cost = limits.request_cost(call.method.as_str(), &call.path).saturating_mul(call.items);
         let most = limits.write_capacity();
         if cost > most {
             let endpoint = call.endpoint();
@@ -141,13 +142,13 @@ impl Rest {
     /// more, its orders are cancelled and no more are taken until it is reset.
     pub async fn create_order_group(&self, limit: Contracts) -> Result<String, ApiError> {
         let body = GroupBody { contracts_limit_fp: contracts_text(limit) };
-        let call = Call::write(Method::POST, format!("{GROUPS}/create")).json(&body);
-        Ok(self.call::<OrderGroupCreated>(call).await?.order_group_id)
+        let call = Call::for_write(Method::POST, format!("{GROUPS}/create")).with_json(&body);
+        Ok(self.send_and_decode::<OrderGroupCreated>(call).await?.order_group_id)
     }
 
     /// Fetches an order group by its id: its limit, its orders, and whether it was tripped.
     pub async fn order_group(&self, id: &str) -> Result<OrderGroup, ApiError> {
-        self.call(Call::get(format!("{GROUPS}/{}", part(id)?))).await
+        self.send_and_decode(Call::for_read(format!("{GROUPS}/{}", path_segment(id)?))).await
     }
 
     /// Resets an order group that was tripped, so that it takes orders again.
@@ -162,18 +163,18 @@ impl Rest {
 
     /// Deletes a group, and with it its orders.
     pub async fn delete_order_group(&self, id: &str) -> Result<(), ApiError> {
-        let call = Call::write(Method::DELETE, format!("{GROUPS}/{}", part(id)?));
-        self.answer(&call).await.map(drop)
+        let call = Call::for_write(Method::DELETE, format!("{GROUPS}/{}", path_segment(id)?));
+        self.send_with_retries(&call).await.map(drop)
     }
 
     async fn change_group(&self, id: &str, change: &str) -> Result<(), ApiError> {
-        let path = format!("{GROUPS}/{}/{change}", part(id)?);
-        self.answer(&Call::write(Method::PUT, path).json(&Nothing {})).await.map(drop)
+        let path = format!("{GROUPS}/{}/{change}", path_segment(id)?);
+        self.send_with_retries(&Call::for_write(Method::PUT, path).with_json(&Nothing {})).await.map(drop)
     }
 }
 
 /// One answer for each order of a batch, or it is not known which is whose.
-fn complete<T>(call: &Call, answers: Vec<T>, expected: usize) -> Result<Vec<T>, ApiError> {
+fn check_answer_count<T>(call: &Call, answers: Vec<T>, expected: usize) -> Result<Vec<T>, ApiError> {
     if answers.len() == expected {
         return Ok(answers);
     }

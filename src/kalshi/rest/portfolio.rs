@@ -1,7 +1,7 @@
 //! What only the account's owner may ask: orders, fills, positions, money, limits.
 #![expect(clippy::missing_errors_doc, reason = "every request fails in the ways of `ApiError`")]
 
-use super::call::{Call, part};
+use super::call::{Call, path_segment};
 use super::{ApiError, Rest};
 use crate::domain::Timestamp;
 use crate::kalshi::limits::RateBudget;
@@ -46,8 +46,8 @@ impl Rest {
             ApiOrderStatus::Canceled => "canceled",
             ApiOrderStatus::Executed => "executed",
         });
-        let call = Call::get("/portfolio/orders")
-            .with("limit", LIMIT)
+        let call = Call::for_read("/portfolio/orders")
+            .with_query("limit", LIMIT)
             .with_some("ticker", filter.ticker.as_ref())
             .with_some("status", status)
             .with_some("min_ts", filter.since.map(seconds_of));
@@ -56,14 +56,14 @@ impl Rest {
 
     /// One order, by its name with the exchange.
     pub async fn order(&self, order_id: &str) -> Result<ApiOrder, ApiError> {
-        let call = Call::get(format!("/portfolio/orders/{}", part(order_id)?));
-        Ok(self.call::<OneOrder>(call).await?.order)
+        let call = Call::for_read(format!("/portfolio/orders/{}", path_segment(order_id)?));
+        Ok(self.send_and_decode::<OneOrder>(call).await?.order)
     }
 
     /// Fetches the fills of the account's orders that pass the filter, taker and maker alike.
     pub async fn fills(&self, filter: &FillFilter) -> Result<Vec<ApiFill>, ApiError> {
-        let call = Call::get("/portfolio/fills")
-            .with("limit", LIMIT)
+        let call = Call::for_read("/portfolio/fills")
+            .with_query("limit", LIMIT)
             .with_some("ticker", filter.ticker.as_ref())
             .with_some("order_id", filter.order_id.as_ref())
             .with_some("min_ts", filter.since.map(seconds_of));
@@ -72,38 +72,40 @@ impl Rest {
 
     /// Positions in markets that are not paid out, those that are back at zero included.
     pub async fn positions(&self) -> Result<Vec<MarketPosition>, ApiError> {
-        self.all_pages::<PositionsPage>(Call::get("/portfolio/positions").with("limit", LIMIT)).await
+        self.all_pages::<PositionsPage>(Call::for_read("/portfolio/positions").with_query("limit", LIMIT))
+            .await
     }
 
     /// What settled markets paid, since a second or ever.
     pub async fn settlements(&self, since: Option<Timestamp>) -> Result<Vec<ApiSettlement>, ApiError> {
-        let call = Call::get("/portfolio/settlements")
-            .with("limit", SETTLEMENTS)
+        let call = Call::for_read("/portfolio/settlements")
+            .with_query("limit", SETTLEMENTS)
             .with_some("min_ts", since.map(seconds_of));
         self.all_pages::<SettlementsPage>(call).await
     }
 
     /// The cash. Asked more than once a second it waits.
     pub async fn balance(&self) -> Result<Balance, ApiError> {
-        self.call(Call { budget: RateBudget::Balance, ..Call::get("/portfolio/balance") }).await
+        self.send_and_decode(Call { budget: RateBudget::Balance, ..Call::for_read("/portfolio/balance") })
+            .await
     }
 
     /// How often the account may ask.
     pub async fn account_limits(&self) -> Result<AccountLimits, ApiError> {
-        self.call(Call::get("/account/limits")).await
+        self.send_and_decode(Call::for_read("/account/limits")).await
     }
 
     /// Fetches how many tokens of the account's rate limit a request to each endpoint costs.
     pub async fn endpoint_costs(&self) -> Result<EndpointCosts, ApiError> {
-        self.call(Call::get("/account/endpoint_costs")).await
+        self.send_and_decode(Call::for_read("/account/endpoint_costs")).await
     }
 
     /// Asks for both, and keeps to them from now on instead of to the limits of the smallest account.
     pub async fn learn_limits(&self) -> Result<AccountLimits, ApiError> {
         let limits = self.account_limits().await?;
         let costs = self.endpoint_costs().await?;
-        let now = self.now();
-        self.gate().limits.set(&limits, costs, now);
+        let now = self.time_since_start();
+        self.lock_gate().limits.set_account_limits(&limits, costs, now);
         Ok(limits)
     }
 }

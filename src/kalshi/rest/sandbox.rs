@@ -5,11 +5,11 @@ use std::time::Duration;
 use reqwest::header::CONTENT_TYPE;
 use serde::{Deserialize, Serialize};
 
-use super::{ApiError, Rest, cause};
+use super::{ApiError, Rest, describe_error_chain};
 use crate::domain::Timestamp;
 use crate::kalshi::environment::Environment;
 use crate::kalshi::number;
-use crate::kalshi::schema::decode;
+use crate::kalshi::schema::decode_json;
 
 /// The answer to [`Rest::sandbox_advance`]: where the sandbox's clock stands after the move.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
@@ -41,7 +41,9 @@ impl Rest {
         }
         let body = serde_json::to_vec(&Advance { until_ts_ms: until.millis() }).expect("an integer");
         let url = self.environment().rest_origin() + "/sandbox/clock";
-        let unknown = |error: reqwest::Error| ApiError::Unknown(format!("{ENDPOINT}: {}", cause(&error)));
+        let unknown = |error: reqwest::Error| {
+            ApiError::Unknown(format!("{ENDPOINT}: {}", describe_error_chain(&error)))
+        };
         let request =
             self.inner.client.post(url).timeout(PATIENCE).header(CONTENT_TYPE, "application/json").body(body);
         let response = request.send().await.and_then(reqwest::Response::error_for_status).map_err(unknown)?;
@@ -50,6 +52,6 @@ impl Rest {
             endpoint: error.endpoint,
             problem: error.problem,
         };
-        decode(ENDPOINT, &body).map_err(schema)
+        decode_json(ENDPOINT, &body).map_err(schema)
     }
 }

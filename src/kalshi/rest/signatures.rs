@@ -32,7 +32,12 @@ pub(super) struct Store {
 
 impl Store {
     /// Keeps a fresh signature in store until disarmed or dropped; must be called within the runtime.
-    pub fn arm(self: &Arc<Self>, credentials: Credentials, method: &'static str, path: &'static str) {
+    pub fn start_signing(
+        self: &Arc<Self>,
+        credentials: Credentials,
+        method: &'static str,
+        path: &'static str,
+    ) {
         let mut maker = self.maker.lock().unwrap_or_else(PoisonError::into_inner);
         if maker.is_some() {
             return;
@@ -43,7 +48,7 @@ impl Store {
                 let credentials = credentials.clone();
                 let sign = move || {
                     let now_ms = clock::now().millis();
-                    (now_ms, credentials.headers(now_ms, method, path))
+                    (now_ms, credentials.signed_headers(now_ms, method, path))
                 };
                 // Not on the threads that are about to send the order the last one was for.
                 let Ok(made) = tokio::task::spawn_blocking(sign).await else { return };
@@ -57,7 +62,7 @@ impl Store {
     }
 
     /// Stops making signatures, and drops the one in store.
-    pub fn disarm(&self) {
+    pub fn stop_signing(&self) {
         if let Some(task) = self.maker.lock().unwrap_or_else(PoisonError::into_inner).take() {
             task.abort();
         }
@@ -65,7 +70,7 @@ impl Store {
     }
 
     /// The signature in store, if it is fresh enough.
-    pub fn take(&self, now_ms: i64) -> Option<Headers> {
+    pub fn take_signature(&self, now_ms: i64) -> Option<Headers> {
         let taken = self.ready.lock().unwrap_or_else(PoisonError::into_inner).take();
         let (made_ms, headers) = taken?;
         self.taken.notify_one();
@@ -75,6 +80,6 @@ impl Store {
 
 impl Drop for Store {
     fn drop(&mut self) {
-        self.disarm();
+        self.stop_signing();
     }
 }

@@ -50,14 +50,14 @@ impl Mock {
     async fn answer(&self, request: axum::extract::Request) -> Response<Body> {
         let (head, body) = request.into_parts();
         let body = to_bytes(body, 1 << 20).await.unwrap();
-        lock(&self.asked).push(Asked {
+        lock_ignoring_poison(&self.asked).push(Asked {
             line: format!("{} {}", head.method, head.uri),
             path: head.uri.path().to_owned(),
             headers: head.headers,
             body: String::from_utf8(body.to_vec()).unwrap(),
         });
         let missing = || Reply { status: 418, ..Reply::default() };
-        let reply = lock(&self.replies).pop_front().unwrap_or_else(missing);
+        let reply = lock_ignoring_poison(&self.replies).pop_front().unwrap_or_else(missing);
         tokio::time::sleep(reply.delay).await;
         let mut response = Response::builder().status(reply.status);
         if let Some(date) = reply.date {
@@ -67,7 +67,7 @@ impl Mock {
     }
 
     fn lines(&self) -> Vec<String> {
-        lock(&self.asked).iter().map(|asked| asked.line.clone()).collect()
+        lock_ignoring_poison(&self.asked).iter().map(|asked| asked.line.clone()).collect()
     }
 }
 
@@ -106,7 +106,7 @@ fn client(port: u16, pace: RetryPace) -> Rest {
 
 async fn mock_with(pace: RetryPace, replies: impl IntoIterator<Item = Reply>) -> (Rest, Mock) {
     let mock = Mock::default();
-    lock(&mock.replies).extend(replies);
+    lock_ignoring_poison(&mock.replies).extend(replies);
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let port = listener.local_addr().unwrap().port();
     let serving = mock.clone();
@@ -147,7 +147,7 @@ async fn reads_are_tried_again_and_writes_are_not() {
     let (rest, asked) =
         mock([reply(429, fixture("error_string_429")), down(), reply(200, fixture("historical_cutoff"))])
             .await;
-    assert_eq!(rest.historical_cutoff().await.unwrap().orders_updated.date(), "2026-08-20");
+    assert_eq!(rest.historical_cutoff().await.unwrap().orders_updated.utc_date(), "2026-08-20");
     assert_eq!(asked.lines(), ["GET /trade-api/v2/historical/cutoff"; 3]);
 
     let (rest, asked) = mock([down(), down(), down(), down(), down()]).await;
@@ -202,8 +202,8 @@ async fn raw(answers: impl IntoIterator<Item = &'static str>) -> (u16, Arc<Mutex
             let (counting, answers) = (counting.clone(), answers.clone());
             tokio::spawn(async move {
                 while stream.read(&mut [0; 4_096]).await.is_ok_and(|length| length > 0) {
-                    *lock(&counting) += 1;
-                    let Some(answer) = lock(&answers).pop_front() else { return };
+                    *lock_ignoring_poison(&counting) += 1;
+                    let Some(answer) = lock_ignoring_poison(&answers).pop_front() else { return };
                     stream.write_all(answer.as_bytes()).await.unwrap();
                     if answer.contains("99999") {
                         return;
@@ -223,7 +223,7 @@ async fn a_lost_connection_is_unknown_and_a_refused_one_is_not_sent() {
         let error = client(port, FAST).create_order(&order("a")).await.unwrap_err();
         assert!(matches!(error, ApiError::Unknown(_)), "{error}");
         assert_silent(&error);
-        assert_eq!(*lock(&asked), 1);
+        assert_eq!(*lock_ignoring_poison(&asked), 1);
     }
     // A connection that worked before and breaks under the second request: that one is not repeated.
     let (port, asked) = raw(["HTTP/1.1 204 No Content\r\n\r\n"]).await;
@@ -231,7 +231,7 @@ async fn a_lost_connection_is_unknown_and_a_refused_one_is_not_sent() {
     rest.cancel_all().await.unwrap();
     let error = rest.create_order(&order("a")).await.unwrap_err();
     assert!(matches!(error, ApiError::Unknown(_)), "{error}");
-    assert_eq!(*lock(&asked), 2);
+    assert_eq!(*lock_ignoring_poison(&asked), 2);
 
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let port = listener.local_addr().unwrap().port();
@@ -251,7 +251,7 @@ async fn refusals_keep_the_exchanges_words() {
             let (rest, asked) = mock([reply(status, body)]).await;
             let error = rest.create_order(&order("a")).await.unwrap_err();
             assert_eq!(asked.lines().len(), 1);
-            assert!(error.certainly_not_done() && error.status() == Some(status), "{error}");
+            assert!(error.certainly_not_done() && error.refusal_status() == Some(status), "{error}");
             assert_silent(&error);
             error
         }
@@ -273,7 +273,7 @@ async fn refusals_keep_the_exchanges_words() {
     let grid = refused(400, r#"{"error":{"code":"invalid_price","message":"m"}}"#).await;
     assert!(grid.invalid_price());
     let bare = refused(400, &fixture("error_msg_400_param_validation")).await;
-    assert_eq!(bare.code(), Some(""));
+    assert_eq!(bare.refusal_code(), Some(""));
     let key = refused(401, &fixture("error_nested_401_bad_signature")).await;
     assert!(key.to_string().ends_with("(INCORRECT_API_KEY_SIGNATURE)"), "{key}");
     let page = refused(403, "<html>nothing here</html>").await;
@@ -345,12 +345,12 @@ async fn requests_are_signed_without_their_query() {
         mock([reply(200, trades), reply(201, fixture("order_create_response_resting"))]).await;
     rest.trades("T", None, None).await.unwrap();
     rest.create_order(&order("a")).await.unwrap();
-    assert!(lock(&asked.asked).iter().all(|asked| verified(asked) > 0));
+    assert!(lock_ignoring_poison(&asked.asked).iter().all(|asked| verified(asked) > 0));
 
     let anonymous = Rest::with_pace(rest.environment(), None, FAST).unwrap();
-    lock(&asked.replies).push_back(reply(200, trades));
+    lock_ignoring_poison(&asked.replies).push_back(reply(200, trades));
     anonymous.trades("T", None, None).await.unwrap();
-    assert!(!lock(&asked.asked)[2].headers.contains_key("kalshi-access-key"));
+    assert!(!lock_ignoring_poison(&asked.asked)[2].headers.contains_key("kalshi-access-key"));
     let error = anonymous.create_order(&order("a")).await.unwrap_err();
     assert!(matches!(&error, ApiError::NotSent(text) if text.contains("needs an API key")), "{error}");
     assert_eq!(asked.lines().len(), 3);
@@ -363,25 +363,25 @@ async fn a_signature_made_ahead_is_used_once_while_fresh() {
     let (rest, asked) = mock([created(), created()]).await;
     rest.arm_signatures();
     rest.arm_signatures(); // once is enough
-    let ready = || lock(&rest.inner.signatures.ready).as_ref().map(|(made_ms, _)| *made_ms);
+    let ready = || lock_ignoring_poison(&rest.inner.signatures.ready).as_ref().map(|(made_ms, _)| *made_ms);
     while ready().is_none() {
         tokio::time::sleep(Duration::from_millis(1)).await;
     }
     let made_ms = ready().unwrap();
     tokio::time::sleep(Duration::from_millis(20)).await;
     rest.create_order(&order("a")).await.unwrap();
-    assert_eq!(verified(&lock(&asked.asked)[0]), made_ms);
+    assert_eq!(verified(&lock_ignoring_poison(&asked.asked)[0]), made_ms);
     rest.create_order(&order("b")).await.unwrap();
-    assert!(verified(&lock(&asked.asked)[1]) > made_ms, "a signature was used twice");
+    assert!(verified(&lock_ignoring_poison(&asked.asked)[1]) > made_ms, "a signature was used twice");
 
     rest.disarm_signatures();
     assert_eq!(ready(), None);
     let store = &rest.inner.signatures;
     let now_ms = clock::now().millis();
     for (age, usable) in [(0, true), (1_500, true), (1_501, false), (-1, false)] {
-        *lock(&store.ready) =
-            Some((now_ms - age, credentials().headers(now_ms, "POST", orders::CREATE_PATH)));
-        assert_eq!(store.take(now_ms).is_some(), usable, "{age} ms old");
+        *lock_ignoring_poison(&store.ready) =
+            Some((now_ms - age, credentials().signed_headers(now_ms, "POST", orders::CREATE_PATH)));
+        assert_eq!(store.take_signature(now_ms).is_some(), usable, "{age} ms old");
     }
 }
 
@@ -392,7 +392,7 @@ async fn writes_beyond_the_rate_limit_are_not_sent() {
     let costs = EndpointCosts { default_cost: 10, endpoint_costs: Vec::new() };
     let slow = RateLimit { refill_rate: 1, bucket_capacity: 100 };
     let limits = AccountLimits { usage_tier: "basic".into(), read: slow, write: slow };
-    rest.gate().limits.set(&limits, costs, Duration::ZERO);
+    rest.lock_gate().limits.set_account_limits(&limits, costs, Duration::ZERO);
     for _ in 0..10 {
         rest.create_order(&order("a")).await.unwrap();
     }

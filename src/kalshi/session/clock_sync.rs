@@ -13,7 +13,7 @@ use crate::kalshi::ws_messages::SandboxClockMessage;
 use super::{ClockState, ExchangeSession, FinishedRequest};
 
 impl ExchangeSession {
-    pub(super) fn arrived(&mut self, clock: SandboxClockMessage) {
+    pub(super) fn handle_clock_message(&mut self, clock: SandboxClockMessage) {
         self.exchange_now = self.exchange_now.max(clock.now);
         if self.going == ClockState::Under {
             self.going = ClockState::Arrived(clock);
@@ -34,7 +34,7 @@ impl ExchangeSession {
                 }
                 self.going = ClockState::Under;
                 if self.wants.is_some() {
-                    self.advance(until).await;
+                    self.request_clock_advance(until).await;
                 } else {
                     // Nothing else would tell what the next moment brings.
                     self.sweep_soon();
@@ -50,7 +50,7 @@ impl ExchangeSession {
             }
             ClockState::Arrived(clock) if self.reading == 0 && !self.sweeping => {
                 if self.sweep_at.is_some_and(|at| at <= Instant::now()) {
-                    return self.sweep();
+                    return self.start_sweep();
                 }
                 if !self.tracker.is_quiet() {
                     return;
@@ -58,7 +58,7 @@ impl ExchangeSession {
                 if self.subscribing {
                     // The books of new markets belong to this moment, whenever they come: the clock is told after them.
                     self.going = ClockState::Under;
-                    return self.advance(Some(clock.now)).await;
+                    return self.request_clock_advance(Some(clock.now)).await;
                 }
                 self.going = ClockState::Standing;
                 self.answered = false;
@@ -70,7 +70,7 @@ impl ExchangeSession {
 
     pub(super) fn tell_clock(&mut self, now: Timestamp, end: bool) {
         self.told_to = now;
-        self.push(SessionEvent::Clock { now, end });
+        self.queue_event(SessionEvent::Clock { now, end });
     }
 
     /// The engine, which waits for the exchange's clock, hears what is in line for it although the clock does not
@@ -84,15 +84,15 @@ impl ExchangeSession {
             }
             // The moment on its way is not complete, so only what has the stamp of the last one can be heard.
             ClockState::Under | ClockState::Arrived(_) => {
-                self.push(SessionEvent::Clock { now: self.told_to, end: false });
+                self.queue_event(SessionEvent::Clock { now: self.told_to, end: false });
             }
             ClockState::Standing => {}
         }
     }
 
     /// Asks for the next moment over the stream, which first completes its subscriptions.
-    pub(super) async fn advance(&mut self, until: Option<Timestamp>) {
+    pub(super) async fn request_clock_advance(&mut self, until: Option<Timestamp>) {
         self.subscribing = false;
-        self.want(Want::Advance { until_ts_ms: until.map(Timestamp::millis) }).await;
+        self.send_stream_want(Want::Advance { until_ts_ms: until.map(Timestamp::millis) }).await;
     }
 }

@@ -11,7 +11,7 @@ use crate::kalshi::ws_messages::{Frame, TradeMessage};
 use super::{BookDepth, ExchangeSession, FinishedRequest};
 
 impl ExchangeSession {
-    pub(super) fn streamed(&mut self, event: StreamEvent) {
+    pub(super) fn handle_stream_event(&mut self, event: StreamEvent) {
         match event {
             StreamEvent::Up => {
                 info!("the stream is up");
@@ -28,51 +28,51 @@ impl ExchangeSession {
                 self.ask_hours_soon();
             }
             StreamEvent::Book { ticker, top, deeper, .. } => {
-                self.watch.book(&ticker, top);
-                if self.settings.depth.levels() > 1 {
+                self.watch.update_best_prices(&ticker, top);
+                if self.settings.depth.level_count() > 1 {
                     let counts = matches!(self.settings.depth, BookDepth::FullDepth(_));
                     self.watch.update_depth(&ticker, deeper, counts);
                 }
             }
-            StreamEvent::Stale { ticker } => self.watch.stale(&ticker),
+            StreamEvent::Stale { ticker } => self.watch.mark_book_stale(&ticker),
             StreamEvent::Missed { channel } => {
                 warn!(channel = channel.name(), "messages were lost; the state is read again");
                 self.tracker.mark_all_uncertain();
                 self.sweep_soon();
             }
-            StreamEvent::Schema(problem) => self.halt(problem),
-            StreamEvent::Frame(frame) => self.frame(frame),
+            StreamEvent::Schema(problem) => self.send_halt(problem),
+            StreamEvent::Frame(frame) => self.handle_frame(frame),
         }
     }
 
-    pub(super) fn frame(&mut self, frame: Frame) {
-        if let Some(at) = frame.at() {
+    pub(super) fn handle_frame(&mut self, frame: Frame) {
+        if let Some(at) = frame.exchange_time() {
             self.exchange_now = self.exchange_now.max(at);
         }
         match frame {
-            Frame::Ticker(ticker) => self.watch.ticker(&ticker),
-            Frame::Lifecycle(message) => self.watch.lifecycle(&message),
+            Frame::Ticker(ticker) => self.watch.apply_ticker_message(&ticker),
+            Frame::Lifecycle(message) => self.watch.apply_lifecycle_message(&message),
             Frame::Fill(fill) => {
-                let now = self.monotonic();
+                let now = self.monotonic_now();
                 self.tracker.pushed_fill(fill.client_order_id.as_deref(), now, pushed_fill(&fill));
             }
             Frame::UserOrder(message) => {
-                let now = self.monotonic();
+                let now = self.monotonic_now();
                 let order = self.tracker.order_of(&message.client_order_id);
-                let order = order.and_then(|id| self.tracker.order(id));
+                let order = order.and_then(|id| self.tracker.open_order(id));
                 if let Some(report) = order.and_then(|order| pushed_order(&order, &message)) {
                     self.tracker.pushed_order(&message.client_order_id, now, report);
                 }
             }
             Frame::Trade(trade) if self.settings.depth != BookDepth::TopOfBook => {
-                if let Some(market) = self.watch.id(&trade.ticker) {
+                if let Some(market) = self.watch.find_market_id(&trade.ticker) {
                     let TradeMessage { id, yes_price, contracts, taker, .. } = trade;
                     let trade = PublicTrade { market, id, yes_price, contracts, taker };
-                    let at = self.stamp();
-                    self.push(SessionEvent::Trade { at, trade });
+                    let at = self.exchange_stamp();
+                    self.queue_event(SessionEvent::Trade { at, trade });
                 }
             }
-            Frame::SandboxClock(clock) => self.arrived(clock),
+            Frame::SandboxClock(clock) => self.handle_clock_message(clock),
             Frame::EventFeeUpdate(_) => self.sweep_soon(),
             Frame::Error(refusal) => {
                 warn!(code = refusal.code, message = refusal.message, "the stream refused");
@@ -81,16 +81,16 @@ impl ExchangeSession {
         }
     }
 
-    pub(super) fn finished(&mut self, finished: FinishedRequest) {
+    pub(super) fn handle_finished_request(&mut self, finished: FinishedRequest) {
         match finished {
             FinishedRequest::Task(done, error) => {
                 if let Some(error) = error {
                     if done.is_refused_order() {
                         self.link.set_refusal(error.to_string().into());
                     }
-                    self.complain(&error);
+                    self.handle_api_error(&error);
                 }
-                let now = self.monotonic();
+                let now = self.monotonic_now();
                 done.hand_to(&mut self.tracker, now);
             }
             FinishedRequest::Swept(reports, took) => {
@@ -105,7 +105,7 @@ impl ExchangeSession {
                 if self.wants.is_none() {
                     self.link.set_heard(reports.is_ok());
                 }
-                self.reported(reports, "a sweep of the markets");
+                self.handle_market_reports(reports, "a sweep of the markets");
             }
             FinishedRequest::Asked(tickers, reports) => {
                 self.reading -= 1;
@@ -113,18 +113,20 @@ impl ExchangeSession {
                 if reports.as_ref().is_err_and(may_pass) {
                     self.watch.ask_for(tickers);
                 }
-                self.reported(reports, "reading new markets");
+                self.handle_market_reports(reports, "reading new markets");
             }
             FinishedRequest::Hours(asked) => self.hours_told(asked),
-            FinishedRequest::WentOn(Ok(clock)) => self.arrived(clock),
-            FinishedRequest::WentOn(Err(error)) => self.fail(format!("the exchange's clock: {error}")),
+            FinishedRequest::WentOn(Ok(clock)) => self.handle_clock_message(clock),
+            FinishedRequest::WentOn(Err(error)) => {
+                self.send_failure(format!("the exchange's clock: {error}"));
+            }
         }
     }
 
     /// What a failed request means beyond the order it was about.
-    pub(super) fn complain(&mut self, error: &ApiError) {
+    pub(super) fn handle_api_error(&mut self, error: &ApiError) {
         if !may_pass(error) {
-            return self.halt(error.to_string());
+            return self.send_halt(error.to_string());
         }
         warn!(%error, "a request failed");
         // A halted market answers the same as a pause of everything.

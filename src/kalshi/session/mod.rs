@@ -1,13 +1,13 @@
 //! The exchange session: one tokio task that connects the engine to the exchange's WebSocket and REST API.
 //!
-//! `live::runner` and `record::session` start it with [`run`]. In: [`SessionCommand`]s, stream events and REST
+//! `live::runner` and `record::session` start it with [`run_session`]. In: [`SessionCommand`]s, stream events and REST
 //! answers. Out: [`SessionEvent`]s for the engine's [`LiveFeed`](crate::feed::LiveFeed) or a recorder, and the state
 //! of the connection in [`Link`]. It does the I/O and the timing; [`MarketTracker`] turns reports into market events,
 //! and [`OrderTracker`] follows our orders to their end.
 //!
 //! Invariants:
 //!
-//! 1. While it runs, the session does not wait for the engine: `flush` uses `try_send`, and what does not fit stays
+//! 1. While it runs, the session does not wait for the engine: `flush_outbox` uses `try_send`, and what does not fit stays
 //!    in `outbox`, first in, first out.
 //! 2. Quotes are conflated; answers about orders are not. By the wall's clock, while more than `BEHIND` events wait,
 //!    `tell_of_markets` takes nothing; then each changed market gives one quote with its latest prices.
@@ -16,10 +16,10 @@
 //! 4. Open orders are looked up after the stream goes up or down or misses messages, at both ends of a pause, and at
 //!    least once every `LOOK_UP`; those of one market when it closes or pays out (`mark_uncertain`).
 //! 5. An order submitted while the session drains or the exchange pauses is rejected as [`RejectReason::NeverSent`]
-//!    (`asked`; tested in `tests/it/wall.rs`). `serve` asks for the trading hours before it takes any command.
+//!    (`handle_session_command`; tested in `tests/it/wall.rs`). `run_until_end` asks for the trading hours before it takes any command.
 //! 6. Draining begins with [`SessionCommand::Drain`] or when all senders are dropped. All orders are cancelled; it
 //!    ends when none is open, after `DRAIN` at the latest (`is_over`). [`SessionEvent::End`] is the last event.
-//! 7. A message not as documented, and a REST answer 401, 403 or 410, become a [`Control::SessionHalt`] (`halt`).
+//! 7. A message not as documented, and a REST answer 401, 403 or 410, become a [`Control::SessionHalt`] (`send_halt`).
 //! 8. By the exchange's clock (sandbox), `go_on` reports a new moment only when no order is in doubt and no market
 //!    read, sweep or new subscription is open (`a_new_market_is_read_and_subscribed_within_its_moment`).
 //!
@@ -120,7 +120,7 @@ pub enum BookDepth {
 
 impl BookDepth {
     /// Levels of each book that are followed.
-    const fn levels(self) -> usize {
+    const fn level_count(self) -> usize {
         match self {
             Self::TopOfBook => 1,
             Self::TopWithRecorder(levels) | Self::FullDepth(levels) => levels,
@@ -217,27 +217,27 @@ pub struct SessionParts {
 }
 
 /// Runs a session to its end. To be awaited within a tokio runtime.
-pub async fn run(parts: SessionParts, settings: SessionSettings) {
+pub async fn run_session(parts: SessionParts, settings: SessionSettings) {
     let (told, events) = mpsc::channel(HELD_EVENTS);
     let stalled = Arc::new(AtomicBool::new(false));
     let wants = settings.stream.then(|| {
         let (wants, wanted) = mpsc::channel(1_024);
         let (environment, credentials) = (parts.rest.environment(), parts.credentials.clone());
         let seed = clock::now().nanos().unsigned_abs();
-        let levels = settings.depth.levels();
-        let out = teller(told, Arc::clone(&stalled));
+        let levels = settings.depth.level_count();
+        let out = stream_event_sender(told, Arc::clone(&stalled));
         tokio::spawn(async move {
             let stream = StreamSettings { levels, ..StreamSettings::new(seed) };
-            stream::run(&environment, &credentials, stream, wanted, out).await;
+            stream::run_stream(&environment, &credentials, stream, wanted, out).await;
         });
         wants
     });
-    ExchangeSession::new(parts, settings, wants, events, stalled).serve().await;
+    ExchangeSession::new(parts, settings, wants, events, stalled).run_until_end().await;
 }
 
 /// Hands stream events to the session without waiting. If the session does not keep up, `stalled` says that
 /// something is lost.
-fn teller(told: mpsc::Sender<StreamEvent>, stalled: Arc<AtomicBool>) -> impl FnMut(StreamEvent) {
+fn stream_event_sender(told: mpsc::Sender<StreamEvent>, stalled: Arc<AtomicBool>) -> impl FnMut(StreamEvent) {
     use mpsc::error::TrySendError::{Closed, Full};
     move |event| match told.try_send(event) {
         // After its end nobody listens.
@@ -296,17 +296,17 @@ impl ExchangeSession {
         }
     }
 
-    async fn serve(&mut self) {
-        let known = self.watch.unsettled().map(|market| market.ticker.as_ref().into()).collect();
-        self.want(Want::Markets(known)).await;
+    async fn run_until_end(&mut self) {
+        let known = self.watch.unsettled_markets().map(|market| market.ticker.as_ref().into()).collect();
+        self.send_stream_want(Want::Markets(known)).await;
         // Before anything is sent.
         self.learn_hours().await;
         loop {
-            self.step().await;
+            self.run_pending_work().await;
             if self.is_over() {
-                self.push(SessionEvent::End);
+                self.queue_event(SessionEvent::End);
                 while !self.outbox.is_empty() {
-                    self.flush();
+                    self.flush_outbox();
                     tokio::time::sleep(ENGINE_BUSY).await;
                 }
                 return;
@@ -315,37 +315,37 @@ impl ExchangeSession {
             tokio::select! {
                 biased;
                 ask = self.asks.recv(), if !self.engine_gone => match ask {
-                    Some(ask) => self.asked(ask),
+                    Some(ask) => self.handle_session_command(ask),
                     None => self.engine_gone = true,
                 },
-                Some(event) = self.events.recv() => self.streamed(event),
+                Some(event) = self.events.recv() => self.handle_stream_event(event),
                 Some(finished) = self.jobs.join_next() => match finished {
-                    Ok(finished) => self.finished(finished),
-                    Err(error) => self.fail(format!("a request of the session broke off: {error}")),
+                    Ok(finished) => self.handle_finished_request(finished),
+                    Err(error) => self.send_failure(format!("a request of the session broke off: {error}")),
                 },
                 () = sleep_until(until) => {}
             }
             while let Ok(event) = self.events.try_recv() {
-                self.streamed(event);
+                self.handle_stream_event(event);
             }
         }
     }
 
     /// Everything that follows from what is known by now.
-    async fn step(&mut self) {
+    async fn run_pending_work(&mut self) {
         if self.engine_gone && self.draining.is_none() {
             debug!("the engine has ended; what rests is taken back");
-            self.drain();
+            self.start_drain();
         }
         if self.stalled.swap(false, Ordering::Relaxed) {
             self.tracker.mark_all_uncertain();
-            self.fail(format!(
+            self.send_failure(format!(
                 "the session fell more than {HELD_EVENTS} messages behind the exchange's stream, and some are lost; \
                  start it again, on a faster machine or with fewer series in scanner.series"
             ));
         }
-        let now = self.monotonic();
-        while let Some(task) = self.tracker.task(now) {
+        let now = self.monotonic_now();
+        while let Some(task) = self.tracker.start_next_task(now) {
             self.start_request(task);
         }
         self.ask_hours_if_due();
@@ -363,7 +363,7 @@ impl ExchangeSession {
             self.tracker.mark_all_uncertain();
         }
         self.go_on().await;
-        self.flush();
+        self.flush_outbox();
     }
 
     fn is_over(&self) -> bool {
@@ -375,8 +375,8 @@ impl ExchangeSession {
         if !self.asking_hours {
             next = next.min(self.hours_at);
         }
-        if let Some(due) = self.tracker.due() {
-            next = next.min(Instant::now() + due.since(self.monotonic()).into());
+        if let Some(due) = self.tracker.next_due_time() {
+            next = next.min(Instant::now() + due.since(self.monotonic_now()).into());
         }
         if let Some(sweep_at) = self.sweep_at.filter(|_| !self.sweeping && !self.settings.by_exchange) {
             next = next.min(sweep_at);
@@ -388,12 +388,12 @@ impl ExchangeSession {
     }
 
     /// Time for the order tracker: it must not jump when the wall's clock is set.
-    fn monotonic(&self) -> Timestamp {
-        clock::monotonic(self.started.into_std())
+    fn monotonic_now(&self) -> Timestamp {
+        clock::monotonic_since(self.started.into_std())
     }
 
     /// The stamp of what happens now: the exchange's, or left to the engine.
-    fn stamp(&self) -> Option<Timestamp> {
+    fn exchange_stamp(&self) -> Option<Timestamp> {
         self.settings.by_exchange.then_some(self.exchange_now)
     }
 
@@ -402,7 +402,7 @@ impl ExchangeSession {
         if self.settings.by_exchange { self.exchange_now } else { clock::now() }
     }
 
-    fn asked(&mut self, ask: SessionCommand) {
+    fn handle_session_command(&mut self, ask: SessionCommand) {
         match ask {
             SessionCommand::Command(Command::Submit(order))
                 if self.draining.is_some() || self.paused.is_some() =>
@@ -410,24 +410,24 @@ impl ExchangeSession {
                 let event = VenueEvent::Rejected { order: order.id, reason: RejectReason::NeverSent };
                 self.tell_venue(event);
             }
-            SessionCommand::Command(command) => self.tracker.command(&command),
+            SessionCommand::Command(command) => self.tracker.apply_command(&command),
             SessionCommand::GoOn(until) if self.going == ClockState::Standing => {
                 self.going = ClockState::Asked(until);
             }
             // The engine was interrupted while it waited; the next moment is on its way already.
             SessionCommand::GoOn(_) => {}
-            SessionCommand::Control(control) => self.control(control),
+            SessionCommand::Control(control) => self.send_control(control),
             SessionCommand::EntryGroup(group) => self.entry_group = Some(group),
             SessionCommand::Fact { published, fact } => {
-                self.push(SessionEvent::Later(Stamped { at: published, value: Input::Fact(fact) }));
+                self.queue_event(SessionEvent::Later(Stamped { at: published, value: Input::Fact(fact) }));
                 self.answered = true;
             }
-            SessionCommand::Drain => self.drain(),
+            SessionCommand::Drain => self.start_drain(),
             SessionCommand::Abort => self.aborted = true,
         }
     }
 
-    fn drain(&mut self) {
+    fn start_drain(&mut self) {
         if self.draining.is_none() {
             self.draining = Some(Instant::now());
             self.tracker.cancel_all();
@@ -435,34 +435,34 @@ impl ExchangeSession {
     }
 
     /// The exchange is not as we know it: nothing new is opened until a person has looked.
-    fn halt(&mut self, reason: String) {
+    fn send_halt(&mut self, reason: String) {
         if self.halted_for.as_ref() == Some(&reason) {
             return;
         }
         warn!(reason, "new orders stop");
         self.halted_for = Some(reason.clone());
-        self.control(Control::SessionHalt { reason });
+        self.send_control(Control::SessionHalt { reason });
     }
 
     /// Steers the desk. By the exchange's clock it would hear of it only when nothing is in doubt any more.
-    fn control(&mut self, control: Control) {
+    fn send_control(&mut self, control: Control) {
         // Before the first moment was told, it comes with that.
         let told = Some(self.told_to).filter(|&told| told > Timestamp::MIN);
-        let at = self.stamp().map(|now| told.unwrap_or(now));
-        self.push(SessionEvent::Input { at, input: Input::Control(control) });
+        let at = self.exchange_stamp().map(|now| told.unwrap_or(now));
+        self.queue_event(SessionEvent::Input { at, input: Input::Control(control) });
         self.answered = true;
         self.urgent |= told.is_some();
     }
 
-    fn fail(&mut self, message: String) {
-        self.push(SessionEvent::Failed(GatewayError::venue(message)));
+    fn send_failure(&mut self, message: String) {
+        self.queue_event(SessionEvent::Failed(GatewayError::venue_error(message)));
     }
 
-    fn push(&mut self, news: SessionEvent) {
+    fn queue_event(&mut self, news: SessionEvent) {
         self.outbox.push_back(news);
     }
 
-    fn flush(&mut self) {
+    fn flush_outbox(&mut self) {
         while let Some(news) = self.outbox.pop_front() {
             match self.news.try_send(news) {
                 Ok(()) => {}
@@ -470,7 +470,7 @@ impl ExchangeSession {
                     self.outbox.push_front(news);
                     return;
                 }
-                // The engine is gone; `step` notices by its other end.
+                // The engine is gone; `run_pending_work` notices by its other end.
                 Err(TrySendError::Disconnected(_)) => self.outbox.clear(),
             }
         }

@@ -13,7 +13,7 @@ impl ExchangeSession {
     pub(super) fn start_request(&mut self, task: OrderTask) {
         let order: Order = *task.order();
         let Some(market) = self.watch.market(order.market) else {
-            return self.fail(format!("order {} is for a market that is not known", order.id.0));
+            return self.send_failure(format!("order {} is for a market that is not known", order.id.0));
         };
         let to = OrderAddress {
             ticker: market.ticker.as_ref().into(),
@@ -28,7 +28,7 @@ impl ExchangeSession {
     }
 
     pub(super) fn tell_of_orders(&mut self) {
-        while let Some(event) = self.tracker.event() {
+        while let Some(event) = self.tracker.pop_event() {
             self.tell_venue(event);
         }
     }
@@ -36,8 +36,8 @@ impl ExchangeSession {
     pub(super) fn tell_venue(&mut self, event: VenueEvent) {
         self.answered = true;
         self.urgent |= matches!(event, VenueEvent::Unexplained { .. });
-        let at = self.stamp();
-        self.push(SessionEvent::Input { at, input: Input::Venue(event) });
+        let at = self.exchange_stamp();
+        self.queue_event(SessionEvent::Input { at, input: Input::Venue(event) });
     }
 
     pub(super) async fn tell_of_markets(&mut self) {
@@ -45,9 +45,9 @@ impl ExchangeSession {
         if !self.settings.by_exchange && self.outbox.len() > BEHIND {
             return;
         }
-        let (now, stamp) = (self.market_time(), self.stamp());
+        let (now, stamp) = (self.market_time(), self.exchange_stamp());
         let mut listed = Vec::new();
-        for event in self.watch.take(now) {
+        for event in self.watch.take_events(now) {
             match &event {
                 MarketEvent::Listed(market) => listed.push(market.ticker.as_ref().into()),
                 MarketEvent::Settled { market, .. }
@@ -58,24 +58,24 @@ impl ExchangeSession {
             }
             let news = match event {
                 MarketEvent::Quote { market, quote } if self.settings.depth != BookDepth::TopOfBook => {
-                    SessionEvent::Book { at: stamp, market, quote, beside: self.watch.beside(market) }
+                    SessionEvent::Book { at: stamp, market, quote, beside: self.watch.book_extras(market) }
                 }
                 event => SessionEvent::Input { at: stamp, input: Input::Market(event) },
             };
-            self.push(news);
+            self.queue_event(news);
         }
         if !listed.is_empty() {
             self.subscribing = self.wants.is_some();
-            self.want(Want::Markets(listed)).await;
+            self.send_stream_want(Want::Markets(listed)).await;
         }
     }
 
-    pub(super) async fn want(&mut self, want: Want) {
+    pub(super) async fn send_stream_want(&mut self, want: Want) {
         let empty = matches!(&want, Want::Markets(tickers) if tickers.is_empty());
         if let Some(wants) = self.wants.as_ref().filter(|_| !empty)
             && wants.send(want).await.is_err()
         {
-            self.fail("the stream's task has ended".into());
+            self.send_failure("the stream's task has ended".into());
         }
     }
 }

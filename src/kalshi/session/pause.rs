@@ -23,7 +23,7 @@ const FIRST_ANSWER: Duration = Duration::from_secs(3);
 const HINTS: Duration = Duration::from_millis(500);
 
 /// What the exchange says of itself, and has announced.
-async fn ask(rest: &Rest) -> Result<(ExchangeStatus, Schedule), ApiError> {
+async fn fetch_status_and_schedule(rest: &Rest) -> Result<(ExchangeStatus, Schedule), ApiError> {
     Ok((rest.exchange_status().await?, rest.schedule().await?))
 }
 
@@ -36,7 +36,7 @@ impl ExchangeSession {
     /// The first look, before anything is sent. Without an answer the exchange is taken to trade: it would
     /// refuse an order.
     pub(super) async fn learn_hours(&mut self) {
-        let asking = ask(&self.rest);
+        let asking = fetch_status_and_schedule(&self.rest);
         if let Ok(asked) = tokio::time::timeout(FIRST_ANSWER, asking).await {
             self.hours_told(asked);
         } else {
@@ -52,7 +52,7 @@ impl ExchangeSession {
         self.keep_to_hours();
         self.asking_hours = true;
         let rest = self.rest.clone();
-        self.jobs.spawn(async move { FinishedRequest::Hours(ask(&rest).await) });
+        self.jobs.spawn(async move { FinishedRequest::Hours(fetch_status_and_schedule(&rest).await) });
     }
 
     pub(super) fn hours_told(&mut self, asked: Result<(ExchangeStatus, Schedule), ApiError>) {
@@ -61,7 +61,7 @@ impl ExchangeSession {
             Ok((status, schedule)) => {
                 (self.hours.status, self.hours.schedule) = (Some(status), Some(schedule));
             }
-            Err(error) => self.complain(&error),
+            Err(error) => self.handle_api_error(&error),
         }
         self.keep_to_hours();
         let often = if self.paused.is_some() { ASK_EVERY_IN_PAUSE } else { ASK_EVERY };
@@ -71,7 +71,7 @@ impl ExchangeSession {
     }
 
     fn keep_to_hours(&mut self) {
-        let closed: Option<Arc<str>> = self.hours.closed(self.market_time()).map(Into::into);
+        let closed: Option<Arc<str>> = self.hours.closed_reason(self.market_time()).map(Into::into);
         match (&self.paused, &closed) {
             (None, Some(reason)) => {
                 warn!(%reason, "nothing is traded at the exchange");

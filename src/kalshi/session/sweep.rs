@@ -12,28 +12,28 @@ use crate::kalshi::rest::ApiError;
 use super::{ExchangeSession, FinishedRequest, READ_AGAIN, SWEEP_LEAD};
 
 impl ExchangeSession {
-    pub(super) fn reported(&mut self, reports: Result<Vec<MarketReport>, ApiError>, what: &str) {
+    pub(super) fn handle_market_reports(&mut self, reports: Result<Vec<MarketReport>, ApiError>, what: &str) {
         let now = self.market_time();
         let reported = match reports {
-            Ok(reports) => self.watch.reported(&reports, now).map_err(|error| error.to_string()),
+            Ok(reports) => self.watch.apply_market_reports(&reports, now).map_err(|error| error.to_string()),
             Err(error) => {
-                self.complain(&error);
+                self.handle_api_error(&error);
                 return;
             }
         };
         if let Err(problem) = reported {
-            self.halt(format!("{what}: {problem}"));
+            self.send_halt(format!("{what}: {problem}"));
         }
     }
 
     pub(super) fn read_unknown(&mut self) {
-        let unknown = self.watch.unknown();
+        let unknown = self.watch.take_unknown_tickers();
         if !unknown.is_empty() {
             self.reading += 1;
             let reader = self.reader.clone();
             let tickers: Vec<_> = unknown.into_iter().collect();
             self.jobs.spawn(async move {
-                let read = unhurried(reader.markets(tickers.clone()).await).await;
+                let read = delay_if_failed(reader.read_markets(tickers.clone()).await).await;
                 FinishedRequest::Asked(tickers, read)
             });
         }
@@ -43,7 +43,7 @@ impl ExchangeSession {
         let due = !self.sweeping && self.sweep_at.is_some_and(|at| at <= Instant::now());
         // By the exchange's clock a sweep belongs to a moment, so `go_on` begins it.
         if due && !self.settings.by_exchange && self.draining.is_none() {
-            self.sweep();
+            self.start_sweep();
         }
     }
 
@@ -51,14 +51,14 @@ impl ExchangeSession {
         self.sweep_at = Some(Instant::now());
     }
 
-    pub(super) fn sweep(&mut self) {
+    pub(super) fn start_sweep(&mut self) {
         self.sweeping = true;
         self.sweep_at = None;
-        let others = self.watch.unsettled().map(|market| market.ticker.as_ref().into()).collect();
+        let others = self.watch.unsettled_markets().map(|market| market.ticker.as_ref().into()).collect();
         let reader = self.reader.clone();
         self.jobs.spawn(async move {
             let began = Instant::now();
-            let reports = unhurried(reader.sweep(others).await).await;
+            let reports = delay_if_failed(reader.sweep_markets(others).await).await;
             FinishedRequest::Swept(reports, began.elapsed())
         });
     }
@@ -73,7 +73,7 @@ impl ExchangeSession {
 }
 
 /// A failure is handed on after a pause, since what failed is asked for again at once.
-async fn unhurried<T>(read: Result<T, ApiError>) -> Result<T, ApiError> {
+async fn delay_if_failed<T>(read: Result<T, ApiError>) -> Result<T, ApiError> {
     if read.is_err() {
         tokio::time::sleep(READ_AGAIN).await;
     }

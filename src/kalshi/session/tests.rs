@@ -6,7 +6,7 @@ use super::*;
 use crate::domain::FeeSchedule;
 use crate::kalshi::environment::Environment;
 use crate::kalshi::market_tracker::{MarketScope, SeriesFacts};
-use crate::kalshi::schema::decode;
+use crate::kalshi::schema::decode_json;
 use crate::kalshi::wire::OneMarket;
 use crate::kalshi::ws_messages::{Frame, Lifecycle, Turn};
 
@@ -46,7 +46,7 @@ fn settings(by_exchange: bool) -> SessionSettings {
 #[tokio::test]
 async fn a_new_market_is_read_and_subscribed_within_its_moment() {
     let file = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/kalshi/market_get.json");
-    let OneMarket { market } = decode("market", &std::fs::read(file).unwrap()).unwrap();
+    let OneMarket { market } = decode_json("market", &std::fs::read(file).unwrap()).unwrap();
     let (opens, ticker): (_, Arc<str>) = (market.open_time, market.ticker.as_str().into());
     let (news, heard) = sync_channel(64);
     let (_ask, asks) = mpsc::channel(8);
@@ -55,29 +55,32 @@ async fn a_new_market_is_read_and_subscribed_within_its_moment() {
     let mut session =
         ExchangeSession::new(parts(asks, news), settings(true), Some(wants), events, Arc::default());
     session.sweep_at = None;
-    session.asked(SessionCommand::GoOn(None));
-    session.step().await;
+    session.handle_session_command(SessionCommand::GoOn(None));
+    session.run_pending_work().await;
     assert_eq!(wanted.try_recv().unwrap(), Want::Advance { until_ts_ms: None });
 
-    session.frame(Frame::Lifecycle(Lifecycle { ticker: Arc::clone(&ticker), turn: Turn::Activated }));
-    session.step().await;
+    session.handle_frame(Frame::Lifecycle(Lifecycle { ticker: Arc::clone(&ticker), turn: Turn::Activated }));
+    session.run_pending_work().await;
     assert_eq!(session.reading, 0, "before its moment it would be taken for not open yet");
     let clock = SandboxClockMessage { now: opens, end: false };
-    session.frame(Frame::SandboxClock(clock));
-    session.step().await;
+    session.handle_frame(Frame::SandboxClock(clock));
+    session.run_pending_work().await;
     assert_eq!(session.reading, 1);
 
     let series =
         SeriesFacts { ticker: "KXHIGHNY".into(), category: "Climate".into(), fees: FeeSchedule::STANDARD };
-    session.finished(FinishedRequest::Asked(vec![Arc::clone(&ticker)], Ok(vec![(market, series)])));
-    session.step().await;
+    session.handle_finished_request(FinishedRequest::Asked(
+        vec![Arc::clone(&ticker)],
+        Ok(vec![(market, series)]),
+    ));
+    session.run_pending_work().await;
     assert_eq!(wanted.try_recv().unwrap(), Want::Markets(vec![ticker]));
     let again = Want::Advance { until_ts_ms: Some(opens.millis()) };
     assert_eq!(wanted.try_recv().unwrap(), again, "its book belongs to this moment");
     let is_clock = |news: &SessionEvent| matches!(news, SessionEvent::Clock { .. });
     assert!(!heard.try_iter().any(|news| is_clock(&news)), "the moment is not over");
-    session.frame(Frame::SandboxClock(clock));
-    session.step().await;
+    session.handle_frame(Frame::SandboxClock(clock));
+    session.run_pending_work().await;
     assert!(heard.try_iter().any(|news| is_clock(&news)));
 }
 
@@ -88,13 +91,13 @@ async fn a_session_that_loses_stream_events_fails_and_says_why() {
     let (parts, settings) = (parts(asks, news), settings(false));
     let (told, events) = mpsc::channel(2);
     let stalled = Arc::new(AtomicBool::new(false));
-    let mut tell = teller(told, Arc::clone(&stalled));
+    let mut tell = stream_event_sender(told, Arc::clone(&stalled));
     tell(StreamEvent::Up);
     tell(StreamEvent::Up);
     assert!(!stalled.load(Ordering::Relaxed), "there is room for two");
     tell(StreamEvent::Up);
     let session = tokio::spawn(async move {
-        ExchangeSession::new(parts, settings, None, events, stalled).serve().await;
+        ExchangeSession::new(parts, settings, None, events, stalled).run_until_end().await;
     });
     let told = tokio::task::spawn_blocking(move || {
         let first = heard.recv().unwrap();

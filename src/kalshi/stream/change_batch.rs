@@ -42,7 +42,7 @@ pub(super) struct HeldChanges {
 }
 
 impl HeldChanges {
-    fn told(&mut self, id: BookId) -> &mut ToldTop {
+    fn told_top_mut(&mut self, id: BookId) -> &mut ToldTop {
         if self.told.len() <= id.index() {
             self.told.resize(id.index() + 1, ToldTop::default());
         }
@@ -53,7 +53,7 @@ impl HeldChanges {
     pub fn is_other(&mut self, at: Option<Timestamp>, book: Option<(BookId, Option<u64>)>) -> bool {
         let other_moment = at.zip(self.at).is_some_and(|(at, held)| at != held);
         let other_clock = book.is_some_and(|(id, clock)| {
-            let place = self.told(id).place;
+            let place = self.told_top_mut(id).place;
             let held = place.and_then(|place| self.items.get(place));
             matches!(held, Some(Item::Book { clock: Some(held), .. }) if clock.is_some_and(|clock| clock != *held))
         });
@@ -61,16 +61,16 @@ impl HeldChanges {
     }
 
     /// Holds a message that is not about a book.
-    pub fn hold(&mut self, frame: Frame) {
-        self.at = self.at.or(frame.at());
+    pub fn hold_frame(&mut self, frame: Frame) {
+        self.at = self.at.or(frame.exchange_time());
         self.items.push(Item::Frame(frame));
     }
 
     /// Holds that a book changed: several changes of it before the next release are told as one.
-    pub fn changed(&mut self, id: BookId, clock: Option<u64>, at: Option<Timestamp>) {
+    pub fn hold_book_change(&mut self, id: BookId, clock: Option<u64>, at: Option<Timestamp>) {
         self.at = self.at.or(at);
         let next = self.items.len();
-        let place = *self.told(id).place.get_or_insert(next);
+        let place = *self.told_top_mut(id).place.get_or_insert(next);
         if let Some(Item::Book { clock: held, at: held_at, .. }) = self.items.get_mut(place) {
             (*held, *held_at) = (clock.or(*held), at.or(*held_at));
         } else {
@@ -79,17 +79,17 @@ impl HeldChanges {
     }
 
     /// Tells all that is held: messages as they came, and books as they are now, if that is news.
-    pub fn release(&mut self, books: &OrderBooks, mut tell: impl FnMut(StreamEvent)) {
+    pub fn release_held_changes(&mut self, books: &OrderBooks, mut tell: impl FnMut(StreamEvent)) {
         self.at = None;
         let mut items = std::mem::take(&mut self.items);
         for item in items.drain(..) {
             match item {
                 Item::Frame(frame) => tell(StreamEvent::Frame(frame)),
                 Item::Book { id, at, .. } => {
-                    let told = self.told(id);
+                    let told = self.told_top_mut(id);
                     told.place = None;
                     let Some(top) = books.top(id) else { continue };
-                    let deeper = books.deeper(id);
+                    let deeper = books.depth_below_top(id);
                     let is_deeper = *told.deeper != deeper;
                     if is_deeper {
                         told.deeper = Arc::new(deeper);
@@ -108,12 +108,12 @@ impl HeldChanges {
 
     /// Whether best prices of a book were told, and not that it cannot be relied on.
     pub fn was_told(&mut self, id: BookId) -> bool {
-        let told = self.told(id);
+        let told = self.told_top_mut(id);
         told.top.is_some() || told.place.is_some()
     }
 
     /// Notes that a book cannot be relied on; whether that is news to whom it was told.
-    pub fn lost(&mut self, id: BookId) -> bool {
-        self.told(id).top.take().is_some()
+    pub fn mark_book_stale(&mut self, id: BookId) -> bool {
+        self.told_top_mut(id).top.take().is_some()
     }
 }

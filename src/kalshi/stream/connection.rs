@@ -27,7 +27,7 @@ const MOST_AT_ONCE: usize = 256;
 
 /// Keeps a connection to the exchange's WebSocket until nobody can want anything any more: until the
 /// sender of `wants` is dropped. What comes over it is told to `out`, which must not wait.
-pub async fn run(
+pub async fn run_stream(
     environment: &Environment,
     credentials: &Credentials,
     settings: StreamSettings,
@@ -38,17 +38,17 @@ pub async fn run(
     let mut shell = StreamConnection { state, settings, wants, out, start: Instant::now() };
     loop {
         // On the heap: making a connection under TLS takes much room, and is rare.
-        let connecting = Box::pin(connect(environment, credentials, settings.answer));
-        let Some(connected) = shell.meanwhile(connecting).await else { return };
+        let connecting = Box::pin(open_websocket(environment, credentials, settings.answer));
+        let Some(connected) = shell.await_handling_wants(connecting).await else { return };
         let pause = match connected {
-            Ok(socket) => shell.serve(socket).await,
+            Ok(socket) => shell.serve_connection(socket).await,
             Err(reason) => {
-                shell.state.disconnected(shell.now(), &reason);
+                shell.state.handle_disconnected(shell.time_since_start(), &reason);
                 shell.carry_out(None).await
             }
         };
         let Some(pause) = pause else { return };
-        if shell.meanwhile(sleep(pause)).await.is_none() {
+        if shell.await_handling_wants(sleep(pause)).await.is_none() {
             return;
         }
     }
@@ -63,24 +63,24 @@ struct StreamConnection<F> {
 }
 
 impl<F: FnMut(StreamEvent)> StreamConnection<F> {
-    fn now(&self) -> Duration {
+    fn time_since_start(&self) -> Duration {
         self.start.elapsed()
     }
 
     /// Waits for something, and takes what is wanted meanwhile; `None` = nobody wants anything any more.
-    async fn meanwhile<T>(&mut self, awaited: impl Future<Output = T>) -> Option<T> {
+    async fn await_handling_wants<T>(&mut self, awaited: impl Future<Output = T>) -> Option<T> {
         let mut awaited = std::pin::pin!(awaited);
         loop {
             tokio::select! {
                 done = &mut awaited => return Some(done),
-                want = self.wants.recv() => self.state.want(self.now(), want?),
+                want = self.wants.recv() => self.state.handle_want(self.time_since_start(), want?),
             }
         }
     }
 
     /// Serves one connection. Returns the pause before the next; `None` = there shall be none.
-    async fn serve(&mut self, mut socket: Socket) -> Option<Duration> {
-        self.state.connected(self.now());
+    async fn serve_connection(&mut self, mut socket: Socket) -> Option<Duration> {
+        self.state.handle_connected(self.time_since_start());
         loop {
             let mut taken = 0;
             // Unconstrained, since tokio would at times say that nothing is there although it is.
@@ -88,37 +88,39 @@ impl<F: FnMut(StreamEvent)> StreamConnection<F> {
                 && self.state.is_connected()
                 && let Some(received) = unconstrained(socket.next()).now_or_never()
             {
-                self.take(received);
+                self.handle_socket_message(received);
                 taken += 1;
             }
             let quiet = taken < MOST_AT_ONCE;
             if quiet {
-                self.state.idle();
+                self.state.handle_socket_idle();
             }
-            if self.state.wake().is_some_and(|wake| wake <= self.now()) {
-                self.state.tick(self.now());
+            if self.state.next_deadline().is_some_and(|wake| wake <= self.time_since_start()) {
+                self.state.check_timeouts(self.time_since_start());
             }
             if let Some(pause) = self.carry_out(Some(&mut socket)).await {
                 return Some(pause);
             }
             if !quiet {
                 while let Ok(want) = self.wants.try_recv() {
-                    self.state.want(self.now(), want);
+                    self.state.handle_want(self.time_since_start(), want);
                 }
                 tokio::task::yield_now().await;
                 continue;
             }
-            let wake =
-                self.state.wake().map_or(self.settings.silence, |wake| wake.saturating_sub(self.now()));
+            let wake = self
+                .state
+                .next_deadline()
+                .map_or(self.settings.silence, |wake| wake.saturating_sub(self.time_since_start()));
             tokio::select! {
-                received = socket.next() => self.take(received),
+                received = socket.next() => self.handle_socket_message(received),
                 want = self.wants.recv() => {
                     let Some(want) = want else {
                         // Whether the exchange hears of it or not, this is the end.
                         let _closed = timeout(Duration::from_secs(1), socket.close(None)).await;
                         return None;
                     };
-                    self.state.want(self.now(), want);
+                    self.state.handle_want(self.time_since_start(), want);
                 }
                 () = sleep_until(Instant::now() + wake) => {}
             }
@@ -126,26 +128,32 @@ impl<F: FnMut(StreamEvent)> StreamConnection<F> {
     }
 
     /// Hands over what came from the socket.
-    fn take(&mut self, received: Option<Result<Message, Error>>) {
-        let now = self.now();
+    fn handle_socket_message(&mut self, received: Option<Result<Message, Error>>) {
+        let now = self.time_since_start();
         match received {
-            Some(Ok(Message::Text(text))) => self.state.message(now, &text),
-            Some(Ok(Message::Binary(bytes))) => self.state.message(now, &String::from_utf8_lossy(&bytes)),
+            Some(Ok(Message::Text(text))) => self.state.handle_text_message(now, &text),
+            Some(Ok(Message::Binary(bytes))) => {
+                self.state.handle_text_message(now, &String::from_utf8_lossy(&bytes));
+            }
             // A ping is answered by the library with the next read.
-            Some(Ok(Message::Ping(_) | Message::Pong(_) | Message::Frame(_))) => self.state.heard(now),
+            Some(Ok(Message::Ping(_) | Message::Pong(_) | Message::Frame(_))) => {
+                self.state.record_activity(now);
+            }
             Some(Ok(Message::Close(close))) => {
                 let said =
                     close.map(|close| format!(": {} {}", close.code, close.reason)).unwrap_or_default();
-                self.state.disconnected(now, &format!("the exchange closed the connection{said}"));
+                self.state.handle_disconnected(now, &format!("the exchange closed the connection{said}"));
             }
-            Some(Err(error)) => self.state.disconnected(now, &format!("the connection broke: {error}")),
-            None => self.state.disconnected(now, "the exchange closed the connection"),
+            Some(Err(error)) => {
+                self.state.handle_disconnected(now, &format!("the connection broke: {error}"));
+            }
+            None => self.state.handle_disconnected(now, "the exchange closed the connection"),
         }
     }
 
     /// Does what the state asks for. Returns the pause after which to connect again, if it asks for that.
     async fn carry_out(&mut self, mut socket: Option<&mut Socket>) -> Option<Duration> {
-        while let Some(effect) = self.state.effect() {
+        while let Some(effect) = self.state.pop_effect() {
             match effect {
                 Effect::Tell(event) => (self.out)(event),
                 Effect::Reconnect { after } => return Some(after),
@@ -161,7 +169,7 @@ impl<F: FnMut(StreamEvent)> StreamConnection<F> {
                     };
                     socket = None;
                     if self.state.is_connected() {
-                        self.state.disconnected(self.now(), &failed);
+                        self.state.handle_disconnected(self.time_since_start(), &failed);
                     }
                 }
             }
@@ -171,7 +179,7 @@ impl<F: FnMut(StreamEvent)> StreamConnection<F> {
 }
 
 /// Makes a connection, signed with the present time.
-async fn connect(
+async fn open_websocket(
     environment: &Environment,
     credentials: &Credentials,
     patience: Duration,
@@ -182,7 +190,7 @@ async fn connect(
     check_url(&url)?;
     let cannot = |error: &dyn std::fmt::Display| format!("{url} cannot be connected to: {error}");
     let mut request = url.as_str().into_client_request().map_err(|error| cannot(&error))?;
-    for (name, value) in credentials.headers(clock::now().millis(), "GET", WS_PATH) {
+    for (name, value) in credentials.signed_headers(clock::now().millis(), "GET", WS_PATH) {
         let name = HeaderName::from_bytes(name.as_bytes()).map_err(|error| cannot(&error))?;
         let mut value = HeaderValue::from_str(&value).map_err(|error| cannot(&error))?;
         value.set_sensitive(true);

@@ -95,7 +95,7 @@ impl Client {
         let task = tokio::spawn(async move {
             let credentials = Credentials::from_pem("key-1", PEM).unwrap();
             let out = |event| drop(tell.send(event));
-            run(&environment, &credentials, settings, receiver, out).await;
+            run_stream(&environment, &credentials, settings, receiver, out).await;
         });
         wants.send(Want::Markets(vec![Arc::from("A")])).await.unwrap();
         Self { listener, wants, told, task }

@@ -1,7 +1,7 @@
 //! The exchange's WebSocket: one connection, all channels, kept up.
 //!
 //! [`state::StreamState`] decides everything and touches nothing: it is told what came over the socket
-//! and what time it is, and says what to send, what to tell and when to reconnect. [`run`] is the socket.
+//! and what time it is, and says what to send, what to tell and when to reconnect. [`run_stream`] is the socket.
 //!
 //! ```text
 //!   wants ──▶ StreamState ──commands──▶ socket
@@ -32,7 +32,7 @@ use crate::domain::{Depth, Timestamp};
 use super::book::Top;
 use super::ws_messages::Frame;
 
-pub use connection::run;
+pub use connection::run_stream;
 pub use subscription::StreamChannel;
 
 /// What is asked of the stream.

@@ -96,12 +96,12 @@ impl World {
         let text = message.to_string();
         match self.fate.take() {
             Some(Step::Lose) => {}
-            Some(Step::Spoil) => self.state.message(self.now, &text[..text.len() / 2]),
+            Some(Step::Spoil) => self.state.handle_text_message(self.now, &text[..text.len() / 2]),
             Some(Step::Twice) => {
-                self.state.message(self.now, &text);
-                self.state.message(self.now, &text);
+                self.state.handle_text_message(self.now, &text);
+                self.state.handle_text_message(self.now, &text);
             }
-            _ => self.state.message(self.now, &text),
+            _ => self.state.handle_text_message(self.now, &text),
         }
     }
 
@@ -131,8 +131,10 @@ impl World {
                 let channel = &params["channels"][0];
                 self.next_sid += 1;
                 let msg = json!({"channel": channel, "sid": self.next_sid});
-                self.state
-                    .message(self.now, &json!({"id": id, "type": "subscribed", "msg": msg}).to_string());
+                self.state.handle_text_message(
+                    self.now,
+                    &json!({"id": id, "type": "subscribed", "msg": msg}).to_string(),
+                );
                 if channel == "orderbook_delta" {
                     self.books = Some((self.next_sid, numbers.clone(), 0));
                     numbers.into_iter().for_each(|number| self.snapshot(number));
@@ -148,7 +150,8 @@ impl World {
             }
             ("update_subscription", _) if is_books => self.problems.push(command.to_string()),
             ("update_subscription", _) => {
-                self.state.message(self.now, &json!({"id": id, "type": "ok", "msg": {}}).to_string());
+                self.state
+                    .handle_text_message(self.now, &json!({"id": id, "type": "ok", "msg": {}}).to_string());
             }
             ("unsubscribe", _) => {
                 self.say_book(json!({"id": id, "type": "unsubscribed"}));
@@ -159,10 +162,10 @@ impl World {
     }
 
     fn settle(&mut self) {
-        self.state.idle();
+        self.state.handle_socket_idle();
         let mut todo = VecDeque::new();
         loop {
-            while let Some(effect) = self.state.effect() {
+            while let Some(effect) = self.state.pop_effect() {
                 match effect {
                     Effect::Send(text) => todo.push_back(serde_json::from_str::<Value>(&text).unwrap()),
                     Effect::Tell(event) => self.told(event),
@@ -175,7 +178,7 @@ impl World {
             }
             let Some(command) = todo.pop_front() else { return };
             self.obey(&command);
-            self.state.idle();
+            self.state.handle_socket_idle();
         }
     }
 
@@ -199,10 +202,10 @@ impl World {
             self.now += Duration::from_millis(100);
             if self.connect_at.is_some_and(|at| at <= self.now) {
                 self.connect_at = None;
-                self.state.connected(self.now);
+                self.state.handle_connected(self.now);
             }
-            self.state.heard(self.now);
-            self.state.tick(self.now);
+            self.state.record_activity(self.now);
+            self.state.check_timeouts(self.now);
             self.settle();
         }
     }
@@ -229,18 +232,18 @@ impl World {
                 if let Some((sid, ..)) = self.books.take() {
                     let msg = json!({"code": 25, "msg": "buffer overflow"});
                     let error = json!({"type": "error", "sid": sid, "msg": msg});
-                    self.state.message(self.now, &error.to_string());
+                    self.state.handle_text_message(self.now, &error.to_string());
                 }
             }
             Step::Reset => {
                 if self.state.is_connected() {
-                    self.state.disconnected(self.now, "reset");
+                    self.state.handle_disconnected(self.now, "reset");
                 }
             }
             Step::Want => {
                 self.wanted = (self.wanted + 1).min(3);
                 let tickers = TICKERS[..self.wanted].iter().map(|ticker| Arc::from(*ticker)).collect();
-                self.state.want(self.now, Want::Markets(tickers));
+                self.state.handle_want(self.now, Want::Markets(tickers));
             }
             Step::Wait(tenths) => self.wait(u64::from(tenths)),
         }

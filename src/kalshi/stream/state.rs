@@ -97,7 +97,7 @@ impl StreamState {
     }
 
     /// Takes out the next effect to carry out; `None` when there is nothing to do.
-    pub fn effect(&mut self) -> Option<Effect> {
+    pub fn pop_effect(&mut self) -> Option<Effect> {
         self.effects.pop_front()
     }
 
@@ -108,35 +108,35 @@ impl StreamState {
     }
 
     /// Notes that a connection was made, and queues the commands that subscribe the channels.
-    pub fn connected(&mut self, now: Duration) {
+    pub fn handle_connected(&mut self, now: Duration) {
         self.connected = Some(now);
         self.heard = now;
-        self.proceed(now);
+        self.send_pending_commands(now);
     }
 
     /// Something came over the socket that is no message, such as a ping.
-    pub fn heard(&mut self, now: Duration) {
+    pub fn record_activity(&mut self, now: Duration) {
         self.heard = now;
     }
 
     /// The socket has nothing more to read: what is held is taken to be complete. Our own stand-in for
     /// the exchange says so itself, after all messages of a moment.
-    pub fn idle(&mut self) {
+    pub fn handle_socket_idle(&mut self) {
         if !self.advance.is_some_and(|advance| advance.sent) {
-            self.release();
+            self.release_held_changes();
         }
     }
 
     /// The connection is gone, or could not be made.
-    pub fn disconnected(&mut self, now: Duration, reason: &str) {
-        self.release();
-        for id in self.books.reset() {
+    pub fn handle_disconnected(&mut self, now: Duration, reason: &str) {
+        self.release_held_changes();
+        for id in self.books.reset_books() {
             self.say_stale(id);
         }
         if self.connected.take().is_some_and(|since| now.saturating_sub(since) >= self.settings.healthy) {
             self.failures = 0;
         }
-        let after = self.backoff.wait(self.failures);
+        let after = self.backoff.retry_delay(self.failures);
         self.failures += 1;
         self.up = false;
         self.commands.clear();
@@ -151,16 +151,16 @@ impl StreamState {
         if let Some(advance) = &mut self.advance {
             advance.sent = false;
         }
-        self.tell(StreamEvent::Down { reason: reason.to_owned() });
+        self.queue_event(StreamEvent::Down { reason: reason.to_owned() });
         self.effects.push_back(Effect::Reconnect { after });
     }
 
     /// Takes a wish, and queues the commands for it that can be sent now.
-    pub fn want(&mut self, now: Duration, want: Want) {
+    pub fn handle_want(&mut self, now: Duration, want: Want) {
         match want {
             Want::Markets(tickers) => {
                 for ticker in tickers {
-                    self.books.watch(&ticker);
+                    self.books.add_market(&ticker);
                     if !self.wanted.insert(Arc::clone(&ticker)) {
                         continue;
                     }
@@ -170,33 +170,34 @@ impl StreamState {
             }
             Want::Advance { until_ts_ms } => self.advance = Some(PendingAdvance { until_ts_ms, sent: false }),
         }
-        self.proceed(now);
+        self.send_pending_commands(now);
     }
 
     /// Checks the time limits: silence, commands without an answer, snapshots that do not come. Also sends
     /// what had to wait.
-    pub fn tick(&mut self, now: Duration) {
+    pub fn check_timeouts(&mut self, now: Duration) {
         if self.connected.is_none() {
             return;
         }
         if now >= self.heard + self.settings.silence {
-            return self.disconnected(now, "nothing was heard, not even a ping: the connection is dead");
+            return self
+                .handle_disconnected(now, "nothing was heard, not even a ping: the connection is dead");
         }
         let unanswered = self.commands.values().find(|command| now >= command.sent + self.settings.answer);
         if let Some(command) = unanswered {
             let reason = format!("a command for channel {} was not answered", command.channel);
-            return self.disconnected(now, &reason);
+            return self.handle_disconnected(now, &reason);
         }
         if self.snapshots_due().is_some_and(|due| now >= due) {
             self.recovery = None;
             self.leave_books(now);
         }
-        self.proceed(now);
+        self.send_pending_commands(now);
     }
 
-    /// When to call [`tick`](Self::tick) at the latest, should nothing else happen.
+    /// When to call [`check_timeouts`](Self::check_timeouts) at the latest, should nothing else happen.
     #[must_use]
-    pub fn wake(&self) -> Option<Duration> {
+    pub fn next_deadline(&self) -> Option<Duration> {
         self.connected?;
         let silence = Some(self.heard + self.settings.silence);
         let answer = self.commands.values().map(|command| command.sent + self.settings.answer).min();
@@ -208,72 +209,72 @@ impl StreamState {
     }
 
     /// Takes one text message from the socket; without a connection it is dropped.
-    pub fn message(&mut self, now: Duration, text: &str) {
+    pub fn handle_text_message(&mut self, now: Duration, text: &str) {
         self.heard = now;
         if self.connected.is_none() {
             return;
         }
         match Message::parse(text) {
-            Ok(message) => self.take(now, message),
+            Ok(message) => self.handle_message(now, message),
             Err(error) => {
-                self.release();
-                self.tell(StreamEvent::Schema(error.to_string()));
-                self.unreadable(now, text);
+                self.release_held_changes();
+                self.queue_event(StreamEvent::Schema(error.to_string()));
+                self.handle_unreadable_message(now, text);
             }
         }
-        self.proceed(now);
+        self.send_pending_commands(now);
     }
 
     /// Carries on with a message that nobody could read: unless it was certainly no change of a book,
     /// it has to be taken for one.
-    fn unreadable(&mut self, now: Duration, text: &str) {
-        let head = Head::of(text).unwrap_or_default();
+    fn handle_unreadable_message(&mut self, now: Duration, text: &str) {
+        let head = Head::from_json(text).unwrap_or_default();
         let found = self.subscriptions.iter_mut().find(|one| head.sid.is_some() && one.sid() == head.sid);
         match found {
             Some(found) => {
                 if let Some(seq) = head.seq {
-                    found.guard.see(seq);
+                    found.guard.check_sequence(seq);
                 }
                 let channel = found.channel;
-                self.missed(now, channel);
+                self.handle_missed_messages(now, channel);
             }
-            None => self.missed(now, StreamChannel::Books),
+            None => self.handle_missed_messages(now, StreamChannel::Books),
         }
     }
 
-    fn take(&mut self, now: Duration, message: Message) {
+    fn handle_message(&mut self, now: Duration, message: Message) {
         let Message { sid, seq, frame, .. } = message;
         // The first message of a subscription names it, and is not counted by it.
         if let Frame::Subscribed { id, channel, sid } = &frame {
-            self.subscribed(now, *id, channel, *sid);
+            self.handle_subscribed(now, *id, channel, *sid);
         }
         let found = self.subscriptions.iter_mut().find(|one| sid.is_some() && one.sid() == sid);
         if let Some((found, seq)) = found.zip(seq) {
-            match found.guard.see(seq) {
+            match found.guard.check_sequence(seq) {
                 SequenceCheck::Next => {}
                 SequenceCheck::Again => return,
                 SequenceCheck::Gap => {
                     let channel = found.channel;
-                    self.release();
-                    self.missed(now, channel);
+                    self.release_held_changes();
+                    self.handle_missed_messages(now, channel);
                 }
             }
         }
         match frame {
             Frame::Book(book) => self.take_book(now, sid, &book),
             frame => {
-                if self.held.is_other(frame.at(), None) {
-                    self.release();
+                if self.held.is_other(frame.exchange_time(), None) {
+                    self.release_held_changes();
                 }
                 // Told before what follows from it.
-                self.held.hold(frame.clone());
-                self.answered(now, sid, &frame);
+                self.held.hold_frame(frame.clone());
+                self.update_subscriptions(now, sid, &frame);
             }
         }
     }
 
     /// What a message means for the subscriptions.
-    fn answered(&mut self, now: Duration, sid: Option<u64>, frame: &Frame) {
+    fn update_subscriptions(&mut self, now: Duration, sid: Option<u64>, frame: &Frame) {
         match frame {
             Frame::Ok { id: Some(id) } => {
                 self.commands.remove(id);
@@ -282,15 +283,15 @@ impl StreamState {
                 let asked = id.and_then(|id| self.commands.remove(&id)).map(|command| command.channel);
                 let ended = self.subscriptions.iter().find(|one| sid.is_some() && one.sid() == sid);
                 if let Some(channel) = asked {
-                    self.off(channel, now);
+                    self.reset_subscription(channel, now);
                 } else if let Some(channel) = ended.map(|one| one.channel) {
-                    self.ended(now, channel);
+                    self.handle_subscription_end(now, channel);
                 }
             }
-            Frame::Error(refusal) => self.refused(now, sid, refusal),
+            Frame::Error(refusal) => self.handle_refusal(now, sid, refusal),
             Frame::SandboxClock(_) => {
                 self.advance = None;
-                self.release();
+                self.release_held_changes();
             }
             _ => {}
         }
@@ -298,18 +299,20 @@ impl StreamState {
 
     fn take_book(&mut self, now: Duration, sid: Option<u64>, frame: &BookFrame) {
         // Of a subscription that ended: its last messages may still be on their way.
-        if self.subscription(StreamChannel::Books).sid() != sid {
+        if self.subscription_mut(StreamChannel::Books).sid() != sid {
             return;
         }
-        let Some(id) = self.books.id(frame.ticker()) else { return };
-        if self.held.is_other(frame.at(), Some((id, frame.clock()))) {
-            self.release();
+        let Some(id) = self.books.find_book_id(frame.ticker()) else { return };
+        if self.held.is_other(frame.exchange_time(), Some((id, frame.market_clock()))) {
+            self.release_held_changes();
         }
-        match self.books.apply(frame) {
-            Some((id, Applied::Changed)) => self.held.changed(id, frame.clock(), frame.at()),
+        match self.books.apply_frame(frame) {
+            Some((id, Applied::Changed)) => {
+                self.held.hold_book_change(id, frame.market_clock(), frame.exchange_time());
+            }
             Some((id, Applied::Stale)) => {
                 if self.held.was_told(id) {
-                    self.release();
+                    self.release_held_changes();
                     self.say_stale(id);
                     self.ask_for_snapshots(now, [id]);
                 }
@@ -318,33 +321,33 @@ impl StreamState {
         }
     }
 
-    fn subscribed(&mut self, now: Duration, id: u64, channel: &str, sid: u64) {
+    fn handle_subscribed(&mut self, now: Duration, id: u64, channel: &str, sid: u64) {
         let awaited = self.commands.remove(&id).filter(|command| command.channel.name() == channel);
         let Some(command) = awaited else { return };
-        let found = self.subscription(command.channel);
+        let found = self.subscription_mut(command.channel);
         found.phase = SubscriptionPhase::On { sid, since: now };
         found.guard = SequenceGuard::default();
         if std::mem::take(&mut found.broken) && command.channel != StreamChannel::Books {
-            self.release();
-            self.tell(StreamEvent::Missed { channel: command.channel });
+            self.release_held_changes();
+            self.queue_event(StreamEvent::Missed { channel: command.channel });
         }
     }
 
-    fn refused(&mut self, now: Duration, sid: Option<u64>, refusal: &Refusal) {
+    fn handle_refusal(&mut self, now: Duration, sid: Option<u64>, refusal: &Refusal) {
         let command = refusal.id.and_then(|id| self.commands.remove(&id));
         if ENDS_SUBSCRIPTION.contains(&refusal.code) {
             let by_sid = self.subscriptions.iter().find(|one| sid.is_some() && one.sid() == sid);
             let channel = by_sid.map(|one| one.channel).or(command.as_ref().map(|command| command.channel));
             return match channel {
-                Some(channel) => self.ended(now, channel),
+                Some(channel) => self.handle_subscription_end(now, channel),
                 // Of a subscription that ended before.
                 None if sid.is_some() => {}
-                None => self.disconnected(now, &format!("a subscription ended: {}", refusal.message)),
+                None => self.handle_disconnected(now, &format!("a subscription ended: {}", refusal.message)),
             };
         }
         let Some(StreamCommand { channel, purpose, mut tickers, .. }) = command else { return };
         if let CommandPurpose::Leave = purpose {
-            return self.off(channel, now);
+            return self.reset_subscription(channel, now);
         }
         // Markets that the exchange names are let go; without them the command may well be carried out.
         tickers.retain(|ticker| !refusal.tickers.contains(ticker));
@@ -352,9 +355,10 @@ impl StreamState {
         for one in &mut self.subscriptions {
             one.todo.retain(|ticker| !refusal.tickers.contains(ticker));
         }
-        let failures = self.subscription(channel).failures;
-        let pause = if refusal.tickers.is_empty() { self.backoff.wait(failures) } else { Duration::ZERO };
-        let found = self.subscription(channel);
+        let failures = self.subscription_mut(channel).failures;
+        let pause =
+            if refusal.tickers.is_empty() { self.backoff.retry_delay(failures) } else { Duration::ZERO };
+        let found = self.subscription_mut(channel);
         found.failures += 1;
         found.not_before = now + pause;
         found.todo.extend(tickers);
@@ -364,9 +368,9 @@ impl StreamState {
     }
 
     /// A subscription is gone by itself: it is made anew, after a pause that grows if it happens again.
-    fn ended(&mut self, now: Duration, channel: StreamChannel) {
+    fn handle_subscription_end(&mut self, now: Duration, channel: StreamChannel) {
         let healthy = self.settings.healthy;
-        let found = self.subscription(channel);
+        let found = self.subscription_mut(channel);
         if let SubscriptionPhase::On { since, .. } = found.phase
             && now.saturating_sub(since) >= healthy
         {
@@ -375,31 +379,31 @@ impl StreamState {
         let failures = found.failures;
         found.failures += 1;
         found.broken = true;
-        let pause = self.backoff.wait(failures);
-        self.off(channel, now + pause);
+        let pause = self.backoff.retry_delay(failures);
+        self.reset_subscription(channel, now + pause);
     }
 
     /// There is no subscription any more; all its markets are to be asked for again.
-    fn off(&mut self, channel: StreamChannel, not_before: Duration) {
+    fn reset_subscription(&mut self, channel: StreamChannel, not_before: Duration) {
         let wanted = if channel.by_market() { self.wanted.iter().cloned().collect() } else { Vec::new() };
-        let found = self.subscription(channel);
+        let found = self.subscription_mut(channel);
         found.phase = SubscriptionPhase::Off;
         found.not_before = not_before;
         found.todo = wanted;
         self.commands.retain(|_, command| command.channel != channel);
         if channel == StreamChannel::Books {
-            self.release();
+            self.release_held_changes();
             self.recovery = None;
-            for id in self.books.reset() {
+            for id in self.books.reset_books() {
                 self.say_stale(id);
             }
         }
     }
 
     /// Messages of a channel are missing.
-    fn missed(&mut self, now: Duration, channel: StreamChannel) {
+    fn handle_missed_messages(&mut self, now: Duration, channel: StreamChannel) {
         if channel != StreamChannel::Books {
-            return self.tell(StreamEvent::Missed { channel });
+            return self.queue_event(StreamEvent::Missed { channel });
         }
         let lost = self.books.lose_all();
         for id in &lost {
@@ -409,7 +413,7 @@ impl StreamState {
     }
 
     fn ask_for_snapshots(&mut self, now: Duration, lost: impl IntoIterator<Item = BookId>) {
-        if self.subscription(StreamChannel::Books).sid().is_none() {
+        if self.subscription_mut(StreamChannel::Books).sid().is_none() {
             return;
         }
         let not_before = now.max(self.last_recovery + self.settings.between_snapshots);
@@ -423,40 +427,40 @@ impl StreamState {
     /// When the patience with snapshots that were asked for ends; `None` once all are there.
     fn snapshots_due(&self) -> Option<Duration> {
         let recovery = self.recovery.as_ref()?;
-        let waiting = recovery.lost.iter().any(|id| self.books.live(*id).is_none());
+        let waiting = recovery.lost.iter().any(|id| self.books.live_book(*id).is_none());
         recovery.asked.filter(|_| waiting).map(|asked| asked + self.settings.snapshot)
     }
 
     fn leave_books(&mut self, now: Duration) {
-        let found = self.subscription(StreamChannel::Books);
+        let found = self.subscription_mut(StreamChannel::Books);
         let Some(sid) = found.sid() else { return };
         found.phase = SubscriptionPhase::Leaving;
-        let id = self.command(now, StreamChannel::Books, CommandPurpose::Leave, Vec::new());
-        self.send(subscription::unsubscribe(id, sid));
+        let id = self.register_command(now, StreamChannel::Books, CommandPurpose::Leave, Vec::new());
+        self.queue_send(subscription::unsubscribe_command(id, sid));
     }
 
     /// Sends whatever can be sent now.
-    fn proceed(&mut self, now: Duration) {
+    fn send_pending_commands(&mut self, now: Duration) {
         if self.connected.is_none() {
             return;
         }
         for channel in StreamChannel::ALL {
-            self.ask(now, channel);
+            self.send_subscribe_commands(now, channel);
         }
-        self.recover(now);
+        self.send_snapshot_requests(now);
         let vital = |one: &&ChannelSubscription| one.channel.is_vital();
         let open =
             |one: &ChannelSubscription| one.sid().is_some() && one.todo.is_empty() || self.is_idle(one);
         if !self.up && self.commands.is_empty() && self.subscriptions.iter().filter(vital).all(open) {
             self.up = true;
-            self.release();
-            self.tell(StreamEvent::Up);
+            self.release_held_changes();
+            self.queue_event(StreamEvent::Up);
         }
         // The clock of the stand-in stands still until everything is subscribed.
         if let Some(advance) = self.advance.filter(|advance| !advance.sent && self.commands.is_empty()) {
             self.advance = Some(PendingAdvance { sent: true, ..advance });
             self.last_id += 1;
-            self.send(subscription::advance(self.last_id, advance.until_ts_ms));
+            self.queue_send(subscription::advance_command(self.last_id, advance.until_ts_ms));
         }
     }
 
@@ -465,28 +469,28 @@ impl StreamState {
         one.channel.by_market() && self.wanted.is_empty()
     }
 
-    fn ask(&mut self, now: Duration, channel: StreamChannel) {
+    fn send_subscribe_commands(&mut self, now: Duration, channel: StreamChannel) {
         let chunk = self.settings.chunk.max(1);
         loop {
-            let found = self.subscription(channel);
+            let found = self.subscription_mut(channel);
             if !found.has_to_ask() || now < found.not_before {
                 return;
             }
             let rest = found.todo.split_off(found.todo.len().min(chunk));
             let tickers = std::mem::replace(&mut found.todo, rest);
             if let Some(sid) = found.sid() {
-                let id = self.command(now, channel, CommandPurpose::Add, tickers.clone());
-                self.send(subscription::update(id, sid, "add_markets", &tickers));
+                let id = self.register_command(now, channel, CommandPurpose::Add, tickers.clone());
+                self.queue_send(subscription::update_command(id, sid, "add_markets", &tickers));
             } else {
                 found.phase = SubscriptionPhase::Asked;
-                let id = self.command(now, channel, CommandPurpose::Subscribe, tickers.clone());
-                self.send(subscription::subscribe(id, channel, &tickers));
+                let id = self.register_command(now, channel, CommandPurpose::Subscribe, tickers.clone());
+                self.queue_send(subscription::subscribe_command(id, channel, &tickers));
             }
         }
     }
 
-    fn recover(&mut self, now: Duration) {
-        let Some(sid) = self.subscription(StreamChannel::Books).sid() else { return };
+    fn send_snapshot_requests(&mut self, now: Duration) {
+        let Some(sid) = self.subscription_mut(StreamChannel::Books).sid() else { return };
         let Some(recovery) = &mut self.recovery else { return };
         if recovery.asked.is_some() || now < recovery.not_before {
             return;
@@ -494,25 +498,25 @@ impl StreamState {
         recovery.asked = Some(now);
         self.last_recovery = now;
         // Also those that never came: their first snapshot may be what is missing.
-        let todo = self.subscription(StreamChannel::Books).todo.clone();
+        let todo = self.subscription_mut(StreamChannel::Books).todo.clone();
         let waiting: Vec<_> = self
             .books
-            .waiting()
+            .waiting_tickers()
             .filter(|ticker| self.wanted.contains(*ticker) && !todo.contains(ticker))
             .cloned()
             .collect();
         for tickers in waiting.chunks(self.settings.chunk.max(1)) {
             self.last_id += 1;
-            self.send(subscription::update(self.last_id, sid, "get_snapshot", tickers));
+            self.queue_send(subscription::update_command(self.last_id, sid, "get_snapshot", tickers));
         }
     }
 
-    fn subscription(&mut self, channel: StreamChannel) -> &mut ChannelSubscription {
+    fn subscription_mut(&mut self, channel: StreamChannel) -> &mut ChannelSubscription {
         let found = self.subscriptions.iter_mut().find(|one| one.channel == channel);
         found.expect("there is one for each channel")
     }
 
-    fn command(
+    fn register_command(
         &mut self,
         now: Duration,
         channel: StreamChannel,
@@ -524,24 +528,24 @@ impl StreamState {
         self.last_id
     }
 
-    fn send(&mut self, text: String) {
+    fn queue_send(&mut self, text: String) {
         self.effects.push_back(Effect::Send(text));
     }
 
-    fn tell(&mut self, event: StreamEvent) {
+    fn queue_event(&mut self, event: StreamEvent) {
         self.effects.push_back(Effect::Tell(event));
     }
 
-    fn release(&mut self) {
+    fn release_held_changes(&mut self) {
         let Self { held, books, effects, .. } = self;
-        held.release(books, |event| effects.push_back(Effect::Tell(event)));
+        held.release_held_changes(books, |event| effects.push_back(Effect::Tell(event)));
     }
 
     /// Says that a book cannot be relied on, if it was told.
     fn say_stale(&mut self, id: BookId) {
-        if self.held.lost(id) {
+        if self.held.mark_book_stale(id) {
             let ticker = Arc::clone(self.books.ticker(id));
-            self.tell(StreamEvent::Stale { ticker });
+            self.queue_event(StreamEvent::Stale { ticker });
         }
     }
 }

@@ -77,11 +77,11 @@ impl fmt::Display for StreamChannel {
 pub(super) enum SubscriptionPhase {
     /// Not subscribed, and no command for it is on its way.
     Off,
-    /// The `subscribe` command was sent, and awaits its answer.
+    /// The `subscribe_command` command was sent, and awaits its answer.
     Asked,
     /// Subscribed: `sid` is the exchange's id of the subscription, `since` when it was confirmed.
     On { sid: u64, since: Duration },
-    /// The `unsubscribe` command was sent, and awaits its answer.
+    /// The `unsubscribe_command` command was sent, and awaits its answer.
     Leaving,
 }
 
@@ -149,7 +149,7 @@ pub(super) struct StreamCommand {
     pub sent: Duration,
 }
 
-pub(super) fn subscribe(id: u64, channel: StreamChannel, tickers: &[Arc<str>]) -> String {
+pub(super) fn subscribe_command(id: u64, channel: StreamChannel, tickers: &[Arc<str>]) -> String {
     let mut params = json!({"channels": [channel.name()]});
     if channel.by_market() {
         params["market_tickers"] = json!(tickers);
@@ -161,16 +161,16 @@ pub(super) fn subscribe(id: u64, channel: StreamChannel, tickers: &[Arc<str>]) -
     json!({"id": id, "cmd": "subscribe", "params": params}).to_string()
 }
 
-pub(super) fn update(id: u64, sid: u64, action: &str, tickers: &[Arc<str>]) -> String {
+pub(super) fn update_command(id: u64, sid: u64, action: &str, tickers: &[Arc<str>]) -> String {
     let params = json!({"sid": sid, "action": action, "market_tickers": tickers});
     json!({"id": id, "cmd": "update_subscription", "params": params}).to_string()
 }
 
-pub(super) fn unsubscribe(id: u64, sid: u64) -> String {
+pub(super) fn unsubscribe_command(id: u64, sid: u64) -> String {
     json!({"id": id, "cmd": "unsubscribe", "params": {"sids": [sid]}}).to_string()
 }
 
-pub(super) fn advance(id: u64, until_ts_ms: Option<i64>) -> String {
+pub(super) fn advance_command(id: u64, until_ts_ms: Option<i64>) -> String {
     let mut params = json!({});
     if let Some(until) = until_ts_ms {
         params["until_ts_ms"] = json!(until);

@@ -48,7 +48,7 @@ impl Rig {
     }
 
     fn drain(&mut self) {
-        while let Some(effect) = self.state.effect() {
+        while let Some(effect) = self.state.pop_effect() {
             match effect {
                 Effect::Send(text) => self.sent.push(serde_json::from_str(&text).unwrap()),
                 Effect::Tell(event) => self.told.push(event),
@@ -59,28 +59,28 @@ impl Rig {
 
     fn connect(&mut self) {
         self.seqs.clear();
-        self.state.connected(self.now);
+        self.state.handle_connected(self.now);
         self.drain();
     }
 
     fn want(&mut self, tickers: &[&str]) {
         let tickers = tickers.iter().map(|ticker| Arc::from(*ticker)).collect();
-        self.state.want(self.now, Want::Markets(tickers));
+        self.state.handle_want(self.now, Want::Markets(tickers));
         self.drain();
     }
 
     fn later(&mut self, by: Duration) {
         self.now += by;
-        self.state.tick(self.now);
+        self.state.check_timeouts(self.now);
         self.drain();
     }
 
     fn hear(&mut self, message: &Value) {
-        self.state.message(self.now, &message.to_string());
+        self.state.handle_text_message(self.now, &message.to_string());
     }
 
     fn idle(&mut self) {
-        self.state.idle();
+        self.state.handle_socket_idle();
         self.drain();
     }
 
@@ -272,7 +272,7 @@ fn a_gap_makes_all_books_stale_until_their_snapshots() {
     // All are there: nothing is waited for.
     rig.sent.clear();
     for _ in 0..4 {
-        rig.state.heard(rig.now);
+        rig.state.record_activity(rig.now);
         rig.later(seconds(5));
     }
     assert_eq!((rig.commands(), rig.pauses.len()), (vec![], 0));
@@ -285,7 +285,7 @@ fn books_whose_snapshots_do_not_come_are_subscribed_anew() {
     rig.delta("A", 2, "0.4300", 1);
     rig.later(seconds(1));
     assert_eq!(rig.commands(), ["update_subscription get_snapshot A"]);
-    assert_eq!(rig.state.wake(), Some(rig.now + seconds(4)));
+    assert_eq!(rig.state.next_deadline(), Some(rig.now + seconds(4)));
     rig.sent.clear();
     rig.later(seconds(4));
     assert_eq!(rig.commands(), ["unsubscribe"]);
@@ -421,12 +421,12 @@ fn silence_ends_a_connection_and_a_ping_does_not() {
     let mut rig = Rig::up();
     for _ in 0..10 {
         rig.later(seconds(10));
-        rig.state.heard(rig.now);
+        rig.state.record_activity(rig.now);
     }
     assert_eq!(rig.pauses.len(), 0);
     rig.later(seconds(30));
     assert_eq!((rig.names(), rig.pauses.len()), (vec!["stale A".to_owned(), "down".to_owned()], 1));
-    assert_eq!(rig.state.wake(), None);
+    assert_eq!(rig.state.next_deadline(), None);
     rig.connect();
     assert_eq!(rig.sent.len(), 7);
     rig.answer();
@@ -448,7 +448,7 @@ fn a_storm_of_resets_does_not_spin() {
     let mut rig = Rig::new();
     for _ in 0..10 {
         rig.connect();
-        rig.state.disconnected(rig.now, "reset");
+        rig.state.handle_disconnected(rig.now, "reset");
         rig.drain();
         rig.now += rig.pauses[rig.pauses.len() - 1];
     }
@@ -459,7 +459,7 @@ fn a_storm_of_resets_does_not_spin() {
     rig.connect();
     rig.answer();
     rig.now += seconds(60);
-    rig.state.disconnected(rig.now, "reset");
+    rig.state.handle_disconnected(rig.now, "reset");
     rig.drain();
     assert!(rig.pauses[10] <= Duration::from_millis(500), "{:?}", rig.pauses[10]);
 }
@@ -495,7 +495,7 @@ fn changes_that_belong_together_are_told_as_one() {
 #[test]
 fn the_stand_ins_clock_ends_a_change() {
     let mut rig = Rig::up();
-    rig.state.want(rig.now, Want::Advance { until_ts_ms: Some(9) });
+    rig.state.handle_want(rig.now, Want::Advance { until_ts_ms: Some(9) });
     rig.drain();
     assert_eq!(rig.sent.len(), 1);
     assert_eq!(
@@ -511,8 +511,8 @@ fn the_stand_ins_clock_ends_a_change() {
     assert_eq!(rig.names(), ["book A", "sandboxclock"]);
     assert_eq!(rig.books(), [("A".to_owned(), Some(4_310), Some(4_400))]);
     // Asked while there is no connection, it waits for one, and for its subscriptions.
-    rig.state.disconnected(rig.now, "reset");
-    rig.state.want(rig.now, Want::Advance { until_ts_ms: None });
+    rig.state.handle_disconnected(rig.now, "reset");
+    rig.state.handle_want(rig.now, Want::Advance { until_ts_ms: None });
     rig.sent.clear();
     rig.connect();
     assert_eq!(rig.sent.len(), 7);
@@ -532,7 +532,7 @@ fn the_stand_ins_clock_ends_a_change() {
 fn what_cannot_be_read_is_told_and_taken_for_a_change_of_a_book() {
     let mut rig = Rig::up();
     rig.now += seconds(1);
-    rig.state.message(rig.now, "garbage");
+    rig.state.handle_text_message(rig.now, "garbage");
     rig.drain();
     assert_eq!(rig.names(), ["schema", "stale A"]);
     assert_eq!(rig.commands(), ["update_subscription get_snapshot A"]);

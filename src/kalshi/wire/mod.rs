@@ -43,7 +43,7 @@ mod envelope {
         /// Type of the listed objects, such as [`ApiMarket`].
         type Item;
         /// The items, and the cursor of the next page; empty on the last.
-        fn split(self) -> (Vec<Self::Item>, String);
+        fn into_items_and_cursor(self) -> (Vec<Self::Item>, String);
     }
 
     macro_rules! pages {
@@ -55,7 +55,7 @@ mod envelope {
             }
             impl Page for $name {
                 type Item = $item;
-                fn split(self) -> (Vec<$item>, String) {
+                fn into_items_and_cursor(self) -> (Vec<$item>, String) {
                     (self.$field, self.cursor)
                 }
             }

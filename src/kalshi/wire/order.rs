@@ -7,7 +7,7 @@ use serde_json::value::RawValue;
 use super::ApiErrorBody;
 use crate::domain::{Action, Contracts, Money, Price, Side, TimeInForce, Timestamp};
 use crate::kalshi::number;
-use crate::kalshi::schema::{SchemaError, decode};
+use crate::kalshi::schema::{SchemaError, decode_json};
 
 /// The side of the one book there is, that of YES.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -22,7 +22,7 @@ pub enum ApiBookSide {
 impl ApiBookSide {
     /// Where an order goes that buys or sells contracts of one side.
     #[must_use]
-    pub const fn of(side: Side, action: Action) -> Self {
+    pub const fn from_side_and_action(side: Side, action: Action) -> Self {
         match (side, action) {
             (Side::Yes, Action::Buy) | (Side::No, Action::Sell) => Self::Bid,
             (Side::Yes, Action::Sell) | (Side::No, Action::Buy) => Self::Ask,
@@ -104,9 +104,9 @@ impl CreateOrder {
         Self {
             ticker: ticker.into(),
             client_order_id: client_order_id.into(),
-            side: ApiBookSide::of(side, action),
+            side: ApiBookSide::from_side_and_action(side, action),
             count,
-            price: side.price(limit),
+            price: side.price_from_yes(limit),
             time_in_force: match time_in_force {
                 TimeInForce::Ioc => WireTimeInForce::ImmediateOrCancel,
                 TimeInForce::Gtc | TimeInForce::PostOnly => WireTimeInForce::GoodTillCanceled,
@@ -347,10 +347,10 @@ impl<'de, T: DeserializeOwned> Deserialize<'de> for BatchItem<T> {
         }
         let item = Box::<RawValue>::deserialize(deserializer)?;
         let problem = |error: SchemaError| D::Error::custom(error.problem);
-        let head: Head = decode("batch item", item.get().as_bytes()).map_err(problem)?;
+        let head: Head = decode_json("batch item", item.get().as_bytes()).map_err(problem)?;
         let outcome = match head.error {
             Some(error) => Err(error),
-            None => Ok(decode("batch item", item.get().as_bytes()).map_err(problem)?),
+            None => Ok(decode_json("batch item", item.get().as_bytes()).map_err(problem)?),
         };
         Ok(Self { order_id: head.order_id, client_order_id: head.client_order_id, outcome })
     }

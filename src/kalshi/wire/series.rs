@@ -75,7 +75,7 @@ impl EventFeeChange {
     /// The event's fees from then on.
     #[must_use]
     pub fn fees(&self, series: FeeSchedule) -> FeeSchedule {
-        overridden(series, self.fee_type, self.fee_multiplier_ppm)
+        fees_with_override(series, self.fee_type, self.fee_multiplier_ppm)
     }
 }
 
@@ -116,11 +116,15 @@ impl ApiEvent {
     /// The fees of its markets, given those of its series.
     #[must_use]
     pub fn fees(&self, series: FeeSchedule) -> FeeSchedule {
-        overridden(series, self.fee_type, self.fee_multiplier_ppm)
+        fees_with_override(series, self.fee_type, self.fee_multiplier_ppm)
     }
 }
 
-fn overridden(series: FeeSchedule, fee_type: Option<FeeType>, multiplier_ppm: Option<u32>) -> FeeSchedule {
+fn fees_with_override(
+    series: FeeSchedule,
+    fee_type: Option<FeeType>,
+    multiplier_ppm: Option<u32>,
+) -> FeeSchedule {
     FeeSchedule {
         fee_type: fee_type.unwrap_or(series.fee_type),
         multiplier_ppm: multiplier_ppm.unwrap_or(series.multiplier_ppm),
@@ -140,15 +144,15 @@ fn optional_fee_type<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Optio
     Option::<String>::deserialize(deserializer)?.map(|name| named_fee_type(&name)).transpose()
 }
 
-fn ppm<E: serde::de::Error>(multiplier: Decimal6) -> Result<u32, E> {
+fn multiplier_to_ppm<E: serde::de::Error>(multiplier: Decimal6) -> Result<u32, E> {
     let schedule = FeeSchedule::with_multiplier(FeeType::Quadratic, multiplier).map_err(E::custom)?;
     Ok(schedule.multiplier_ppm)
 }
 
 fn multiplier_ppm<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u32, D::Error> {
-    ppm(number::decimal(deserializer)?)
+    multiplier_to_ppm(number::decimal(deserializer)?)
 }
 
 fn optional_multiplier_ppm<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u32>, D::Error> {
-    number::optional_decimal(deserializer)?.map(ppm).transpose()
+    number::optional_decimal(deserializer)?.map(multiplier_to_ppm).transpose()
 }

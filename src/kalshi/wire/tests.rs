@@ -12,7 +12,7 @@ use crate::domain::{
     Timestamp,
 };
 use crate::kalshi::number;
-use crate::kalshi::schema::{SchemaError, decode};
+use crate::kalshi::schema::{SchemaError, decode_json};
 
 fn text(name: &str) -> String {
     let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/kalshi");
@@ -24,7 +24,7 @@ fn value(name: &str) -> Value {
 }
 
 fn read<T: DeserializeOwned>(name: &str) -> T {
-    decode(name, text(name).as_bytes()).unwrap()
+    decode_json(name, text(name).as_bytes()).unwrap()
 }
 
 fn price(ten_thousandths: u16) -> Price {
@@ -78,7 +78,7 @@ fn candles_say_the_same_in_both_halves() {
     // An empty side is no price, and neither is one that is null.
     let empty = text("candlesticks_historical").replace(r#""close": "0.4200""#, r#""close": "0.0000""#);
     let empty = empty.replace(r#""close": "0.4400""#, r#""close": null"#);
-    let OldCandles { mut candlesticks, .. } = decode("x", empty.as_bytes()).unwrap();
+    let OldCandles { mut candlesticks, .. } = decode_json("x", empty.as_bytes()).unwrap();
     let candle = Candle::from(candlesticks.remove(0));
     assert_eq!((candle.yes_bid, candle.yes_ask), (None, None));
     for (name, fields) in [
@@ -106,13 +106,15 @@ fn series_and_events_with_their_fees() {
     assert_eq!(changes[0].fees().fee_type, FeeType::QuadraticWithMakerFees);
 
     let unknown = text("series_get").replace("quadratic", "flat");
-    let error = decode::<OneSeries>("GET /series/X", unknown.as_bytes()).unwrap_err();
+    let error = decode_json::<OneSeries>("GET /series/X", unknown.as_bytes()).unwrap_err();
     assert!(error.problem.starts_with("series.fee_type: `flat` is a fee type"), "{error}");
     let half = text("series_get").replace("\"fee_multiplier\": 1", "\"fee_multiplier\": 0.5");
-    let OneSeries { series } = decode("x", half.as_bytes()).unwrap();
+    let OneSeries { series } = decode_json("x", half.as_bytes()).unwrap();
     assert_eq!(series.fees().multiplier_ppm, 500_000);
     let negative = text("series_get").replace("\"fee_multiplier\": 1", "\"fee_multiplier\": -1");
-    assert!(decode::<OneSeries>("x", negative.as_bytes()).unwrap_err().problem.contains("fee_multiplier"));
+    assert!(
+        decode_json::<OneSeries>("x", negative.as_bytes()).unwrap_err().problem.contains("fee_multiplier")
+    );
 
     let OneEvent { event, markets } = read("event_get");
     assert_eq!((&*event.series_ticker, event.mutually_exclusive, markets.len()), ("KXHIGHNY", true, 3));
@@ -233,7 +235,7 @@ fn answers_to_writes() {
     assert_eq!(orders[0].outcome.as_ref().map(|cancelled| cancelled.reduced_by), Ok(Contracts::ONE));
     assert_eq!(orders[1].outcome.as_ref().unwrap_err().code, "not_found");
     let broken = text("orders_batch_create_response").replace("remaining_count", "remaining");
-    let error = decode::<BatchCreatedList>("x", broken.as_bytes()).unwrap_err().problem;
+    let error = decode_json::<BatchCreatedList>("x", broken.as_bytes()).unwrap_err().problem;
     assert!(error.contains("orders[0]") && error.contains("`remaining_count`"), "{error}");
 }
 
@@ -325,7 +327,9 @@ fn requests_are_written_as_the_exchange_wants_them() {
     };
     assert_eq!(written(&gtt), expected("order_create_request_gtt"));
     let sells = [(Side::Yes, ApiBookSide::Ask), (Side::No, ApiBookSide::Bid)];
-    assert!(sells.into_iter().all(|(side, book)| ApiBookSide::of(side, Action::Sell) == book));
+    assert!(
+        sells.into_iter().all(|(side, book)| ApiBookSide::from_side_and_action(side, Action::Sell) == book)
+    );
 
     let amend = AmendOrder {
         ticker: ticker.into(),
@@ -341,13 +345,13 @@ fn requests_are_written_as_the_exchange_wants_them() {
 /// Takes every field on the way to `at` away, and makes it another type, and expects to be told.
 fn misses<T: DeserializeOwned>(name: &str, at: &str, fields: &str) {
     let whole = value(name);
-    assert!(decode::<T>(name, whole.to_string().as_bytes()).is_ok(), "{name} is not read as it is");
+    assert!(decode_json::<T>(name, whole.to_string().as_bytes()).is_ok(), "{name} is not read as it is");
     for field in fields.split_whitespace() {
         let spoil = |how: &dyn Fn(&mut serde_json::Map<String, Value>)| -> SchemaError {
             let mut body = whole.clone();
             let object = body.pointer_mut(at).and_then(Value::as_object_mut);
             how(object.unwrap_or_else(|| panic!("{name} has no object at {at}")));
-            match decode::<T>(name, body.to_string().as_bytes()) {
+            match decode_json::<T>(name, body.to_string().as_bytes()) {
                 Err(error) => error,
                 Ok(_) => panic!("{name}: {field} was not missed"),
             }

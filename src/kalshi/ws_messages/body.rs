@@ -73,7 +73,7 @@ impl BookFrame {
 
     /// Returns the market's clock, which orders snapshots and deltas; `None` if not sent.
     #[must_use]
-    pub const fn clock(&self) -> Option<u64> {
+    pub const fn market_clock(&self) -> Option<u64> {
         match self {
             Self::Snapshot(snapshot) => snapshot.clock,
             Self::Delta(delta) => delta.clock,
@@ -82,7 +82,7 @@ impl BookFrame {
 
     /// Returns when a delta happened by the exchange's clock; `None` for a snapshot, or if not sent.
     #[must_use]
-    pub const fn at(&self) -> Option<Timestamp> {
+    pub const fn exchange_time(&self) -> Option<Timestamp> {
         match self {
             Self::Snapshot(_) => None,
             Self::Delta(delta) => delta.at,

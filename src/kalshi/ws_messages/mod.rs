@@ -92,9 +92,9 @@ pub enum Frame {
 impl Frame {
     /// The market's or the account's moment this tells of, by the exchange's clock, if it was sent.
     #[must_use]
-    pub fn at(&self) -> Option<Timestamp> {
+    pub fn exchange_time(&self) -> Option<Timestamp> {
         match self {
-            Self::Book(book) => book.at(),
+            Self::Book(book) => book.exchange_time(),
             Self::Ticker(ticker) => Some(ticker.at),
             Self::Trade(trade) => Some(trade.at),
             Self::Fill(fill) => Some(fill.at),
@@ -142,7 +142,7 @@ pub struct Head {
 impl Head {
     /// Reads only what stands around a message, for one whose content cannot be read.
     #[must_use]
-    pub fn of(text: &str) -> Option<Self> {
+    pub fn from_json(text: &str) -> Option<Self> {
         serde_json::from_str(text).ok()
     }
 }
@@ -172,10 +172,10 @@ impl Message {
             None => kind_of(text)?,
         };
         match &*kind {
-            "orderbook_delta" => {
-                sequenced(text, "WebSocket orderbook_delta", |delta| Frame::Book(BookFrame::Delta(delta)))
-            }
-            "orderbook_snapshot" => sequenced(text, "WebSocket orderbook_snapshot", |snapshot| {
+            "orderbook_delta" => parse_sequenced(text, "WebSocket orderbook_delta", |delta| {
+                Frame::Book(BookFrame::Delta(delta))
+            }),
+            "orderbook_snapshot" => parse_sequenced(text, "WebSocket orderbook_snapshot", |snapshot| {
                 Frame::Book(BookFrame::Snapshot(snapshot))
             }),
             "ticker" => of_channel(text, "WebSocket ticker", Frame::Ticker),
@@ -183,17 +183,17 @@ impl Message {
             "fill" => of_channel(text, "WebSocket fill", Frame::Fill),
             "user_order" => of_channel(text, "WebSocket user_order", Frame::UserOrder),
             "market_position" => of_channel(text, "WebSocket market_position", Frame::Position),
-            "market_lifecycle_v2" => lifecycle(text),
+            "market_lifecycle_v2" => parse_lifecycle(text),
             "event_lifecycle" => of_channel(text, "WebSocket event_lifecycle", Frame::EventLifecycle),
             "event_fee_update" => of_channel(text, "WebSocket event_fee_update", Frame::EventFeeUpdate),
-            "sandbox_clock" => read(text, "WebSocket sandbox_clock", Frame::SandboxClock),
-            "subscribed" => subscribed(text),
-            "error" => refusal(text),
-            "ok" => headed(text, "WebSocket ok", |head| Frame::Ok { id: head.id }),
+            "sandbox_clock" => parse_envelope(text, "WebSocket sandbox_clock", Frame::SandboxClock),
+            "subscribed" => parse_subscribed(text),
+            "error" => parse_refusal(text),
+            "ok" => parse_head_only(text, "WebSocket ok", |head| Frame::Ok { id: head.id }),
             "unsubscribed" => {
-                headed(text, "WebSocket unsubscribed", |head| Frame::Unsubscribed { id: head.id })
+                parse_head_only(text, "WebSocket unsubscribed", |head| Frame::Unsubscribed { id: head.id })
             }
-            other => headed(text, "WebSocket message", |_| Frame::Other { kind: other.to_owned() }),
+            other => parse_head_only(text, "WebSocket message", |_| Frame::Other { kind: other.to_owned() }),
         }
     }
 }
@@ -206,25 +206,25 @@ fn leading_kind(text: &str) -> Option<&str> {
 
 fn kind_of(text: &str) -> Result<Cow<'_, str>, SchemaError> {
     let kind = serde_json::from_str::<Kind<'_>>(text).map(|kind| kind.kind);
-    kind.map_err(|error| problem("WebSocket message", error.to_string()))
+    kind.map_err(|error| schema_error("WebSocket message", error.to_string()))
 }
 
-fn problem(endpoint: &str, problem: impl Into<String>) -> SchemaError {
+fn schema_error(endpoint: &str, problem: impl Into<String>) -> SchemaError {
     SchemaError { endpoint: endpoint.to_owned(), problem: problem.into() }
 }
 
 /// Decodes a message from text, which spares the check for UTF-8. Only after a failure it is decoded again,
 /// for an error that names the field.
-fn decode<T: DeserializeOwned>(endpoint: &str, text: &str) -> Result<T, SchemaError> {
-    serde_json::from_str(text).or_else(|_| schema::decode(endpoint, text.as_bytes()))
+fn decode_text<T: DeserializeOwned>(endpoint: &str, text: &str) -> Result<T, SchemaError> {
+    serde_json::from_str(text).or_else(|_| schema::decode_json(endpoint, text.as_bytes()))
 }
 
-fn read<M: DeserializeOwned>(
+fn parse_envelope<M: DeserializeOwned>(
     text: &str,
     endpoint: &str,
     frame: impl FnOnce(M) -> Frame,
 ) -> Result<Message, SchemaError> {
-    let envelope: Envelope<M> = decode(endpoint, text)?;
+    let envelope: Envelope<M> = decode_text(endpoint, text)?;
     let Envelope { sid, seq, sent, msg, id: _ } = envelope;
     Ok(Message { sid, seq, sent, frame: frame(msg) })
 }
@@ -234,44 +234,48 @@ fn of_channel<M: DeserializeOwned>(
     endpoint: &str,
     frame: impl FnOnce(M) -> Frame,
 ) -> Result<Message, SchemaError> {
-    let message = read(text, endpoint, frame)?;
+    let message = parse_envelope(text, endpoint, frame)?;
     if message.sid.is_none() {
-        return Err(problem(endpoint, "missing field `sid`"));
+        return Err(schema_error(endpoint, "missing field `sid`"));
     }
     Ok(message)
 }
 
-fn sequenced<M: DeserializeOwned>(
+fn parse_sequenced<M: DeserializeOwned>(
     text: &str,
     endpoint: &str,
     frame: impl FnOnce(M) -> Frame,
 ) -> Result<Message, SchemaError> {
     let message = of_channel(text, endpoint, frame)?;
     if message.seq.is_none() {
-        return Err(problem(endpoint, "missing field `seq`"));
+        return Err(schema_error(endpoint, "missing field `seq`"));
     }
     Ok(message)
 }
 
-fn headed(text: &str, endpoint: &str, frame: impl FnOnce(Head) -> Frame) -> Result<Message, SchemaError> {
-    let head: Head = decode(endpoint, text)?;
+fn parse_head_only(
+    text: &str,
+    endpoint: &str,
+    frame: impl FnOnce(Head) -> Frame,
+) -> Result<Message, SchemaError> {
+    let head: Head = decode_text(endpoint, text)?;
     Ok(Message { sid: head.sid, seq: head.seq, sent: head.sent, frame: frame(head) })
 }
 
-fn subscribed(text: &str) -> Result<Message, SchemaError> {
+fn parse_subscribed(text: &str) -> Result<Message, SchemaError> {
     #[derive(Deserialize)]
     struct Subscribed {
         channel: String,
         sid: u64,
     }
     const ENDPOINT: &str = "WebSocket subscribed";
-    let envelope: Envelope<Subscribed> = decode(ENDPOINT, text)?;
+    let envelope: Envelope<Subscribed> = decode_text(ENDPOINT, text)?;
     let Envelope { id, seq, sent, msg: Subscribed { channel, sid }, .. } = envelope;
-    let id = id.ok_or_else(|| problem(ENDPOINT, "missing field `id`"))?;
+    let id = id.ok_or_else(|| schema_error(ENDPOINT, "missing field `id`"))?;
     Ok(Message { sid: Some(sid), seq, sent, frame: Frame::Subscribed { id, channel, sid } })
 }
 
-fn refusal(text: &str) -> Result<Message, SchemaError> {
+fn parse_refusal(text: &str) -> Result<Message, SchemaError> {
     #[derive(Deserialize)]
     struct Said {
         code: i64,
@@ -281,7 +285,7 @@ fn refusal(text: &str) -> Result<Message, SchemaError> {
         #[serde(default)]
         market_tickers: Option<Vec<Arc<str>>>,
     }
-    let envelope: Envelope<Said> = decode("WebSocket error", text)?;
+    let envelope: Envelope<Said> = decode_text("WebSocket error", text)?;
     let Envelope { id, sid, seq, sent, msg } = envelope;
     let mut tickers = msg.market_tickers.unwrap_or_default();
     tickers.extend(msg.market_ticker);
@@ -289,7 +293,7 @@ fn refusal(text: &str) -> Result<Message, SchemaError> {
     Ok(Message { sid, seq, sent, frame: Frame::Error(refusal) })
 }
 
-fn lifecycle(text: &str) -> Result<Message, SchemaError> {
+fn parse_lifecycle(text: &str) -> Result<Message, SchemaError> {
     #[derive(Deserialize)]
     struct Which {
         event_type: String,
@@ -320,7 +324,7 @@ fn lifecycle(text: &str) -> Result<Message, SchemaError> {
         price_ranges: PriceGrid,
     }
     let endpoint = "WebSocket market_lifecycle_v2";
-    let Which { event_type, market_ticker } = decode::<Envelope<Which>>(endpoint, text)?.msg;
+    let Which { event_type, market_ticker } = decode_text::<Envelope<Which>>(endpoint, text)?.msg;
     let endpoint = format!("{endpoint} {event_type}");
     let wrap = |turn| Frame::Lifecycle(Lifecycle { ticker: market_ticker, turn });
     match &*event_type {
@@ -339,6 +343,8 @@ fn lifecycle(text: &str) -> Result<Message, SchemaError> {
             of_channel(text, &endpoint, |levels: Levels| wrap(Turn::PriceLevels(levels.price_ranges)))
         }
         "metadata_updated" => of_channel(text, &endpoint, |_: IgnoredAny| wrap(Turn::Metadata)),
-        other => headed(text, &endpoint, |_| Frame::Other { kind: format!("market_lifecycle_v2 {other}") }),
+        other => parse_head_only(text, &endpoint, |_| Frame::Other {
+            kind: format!("market_lifecycle_v2 {other}"),
+        }),
     }
 }

@@ -281,7 +281,7 @@ proptest! {
     fn no_bytes_make_it_panic(text in altered(), noise in any::<String>()) {
         for text in [text, noise] {
             let _read = Message::parse(&text);
-            let _head = Head::of(&text);
+            let _head = Head::from_json(&text);
         }
     }
 }

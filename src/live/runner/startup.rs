@@ -12,18 +12,19 @@ use crate::kalshi::market_tracker::MarketTracker;
 use crate::live::control_inbox::read_stop;
 use crate::live::ledger_open::FOREIGN_CASH;
 use crate::live::reconciliation::{
-    BufferedCommands, ExchangeAccount, OwnBooks, RecoveryFeed, compare, events_since, gaps, unmanaged,
+    BufferedCommands, ExchangeAccount, OwnBooks, RecoveryFeed, compare_account, events_since, gap_inputs,
+    unmanaged_inputs,
 };
 
 use super::{LiveError, LiveRunner, LiveVenue, StartupThenLiveFeed};
 
 impl LiveRunner<'_> {
-    fn watch(&mut self) -> &mut MarketTracker {
+    fn market_tracker(&mut self) -> &mut MarketTracker {
         self.watch.as_mut().expect("it is handed to the session only after recovery")
     }
 
     /// Now, as the desk will see it.
-    fn now(&self) -> Result<Timestamp, LiveError> {
+    fn current_time(&self) -> Result<Timestamp, LiveError> {
         if !self.session.by_exchange {
             return Ok(clock::now());
         }
@@ -31,7 +32,7 @@ impl LiveRunner<'_> {
     }
 
     /// Steps inputs through the desk, journaled like all others, and returns the commands they led to.
-    fn tell(&mut self, inputs: VecDeque<Stamped<Input>>) -> Result<BufferedCommands, LiveError> {
+    fn step_inputs(&mut self, inputs: VecDeque<Stamped<Input>>) -> Result<BufferedCommands, LiveError> {
         self.engine.session.feed = StartupThenLiveFeed::Given(RecoveryFeed(inputs));
         self.engine.session.venue = LiveVenue::Kept(BufferedCommands::default());
         self.engine.run(|_, _| ())?;
@@ -55,24 +56,24 @@ impl LiveRunner<'_> {
     pub(super) fn recover_paper(&mut self) -> Result<BufferedCommands, LiveError> {
         let desk = &self.engine.desk;
         let at = desk.now().just_after();
-        let mut inputs = gaps(desk, at);
+        let mut inputs = gap_inputs(desk, at);
         for open in desk.execution().iter() {
             let closed = VenueEvent::Closed { order: open.order.id, reason: CloseReason::ByExchange };
             inputs.push_back(Stamped { at, value: Input::Venue(closed) });
         }
         self.add_reconfigure(&mut inputs, at);
-        self.tell(inputs)
+        self.step_inputs(inputs)
     }
 
     /// Finds out what happened while nobody watched, compares the account with our books as that leaves them,
     /// and only then lets the desk take it: what the desk would decide must not hide a difference.
-    pub(super) fn recover(&mut self) -> Result<BufferedCommands, LiveError> {
-        let now = self.now()?;
+    pub(super) fn recover_live(&mut self) -> Result<BufferedCommands, LiveError> {
+        let now = self.current_time()?;
         let mut missed = if self.engine.seq > 0 { self.catch_up(now)? } else { VecDeque::new() };
-        let mut books = OwnBooks::of(&self.engine.desk);
-        missed.iter().for_each(|input| books.apply(&input.value));
-        let account = self.runtime.block_on(ExchangeAccount::read(&self.rest))?;
-        let findings = compare(&self.engine.desk, &books, &account, &self.run_id, self.foreign_cash);
+        let mut books = OwnBooks::from_desk(&self.engine.desk);
+        missed.iter().for_each(|input| books.apply_input(&input.value));
+        let account = self.runtime.block_on(ExchangeAccount::read_from_exchange(&self.rest))?;
+        let findings = compare_account(&self.engine.desk, &books, &account, &self.run_id, self.foreign_cash);
         findings.remarks.iter().for_each(|remark| warn!("{remark}"));
         let mut problems = findings.unexplained.clone();
         if !self.adopt {
@@ -89,18 +90,18 @@ impl LiveRunner<'_> {
         if self.engine.seq > 0 {
             self.add_reconfigure(&mut missed, at);
         }
-        let mut kept = self.tell(missed)?;
+        let mut kept = self.step_inputs(missed)?;
         if !findings.foreign.is_empty() {
             let at = now.max(self.engine.desk.now().just_after());
             let tickers = findings.foreign.iter().map(|(ticker, _)| ticker.as_str().into()).collect();
-            let reports = self.runtime.block_on(self.reader.markets(tickers))?;
-            let reported = self.watch().reported(&reports, at);
+            let reports = self.runtime.block_on(self.reader.read_markets(tickers))?;
+            let reported = self.market_tracker().apply_market_reports(&reports, at);
             reported.map_err(|error| LiveError::Exchange(error.to_string()))?;
-            let listed = self.watch().take(at).into_iter();
+            let listed = self.market_tracker().take_events(at).into_iter();
             let mut inputs: VecDeque<_> =
                 listed.map(|event| Stamped { at, value: Input::Market(event) }).collect();
-            inputs.extend(unmanaged(&findings, self.watch(), at));
-            kept.0.extend(self.tell(inputs)?.0);
+            inputs.extend(unmanaged_inputs(&findings, self.market_tracker(), at));
+            kept.0.extend(self.step_inputs(inputs)?.0);
         }
         self.note_account(findings.foreign_cash)?;
         Ok(kept)
@@ -112,12 +113,12 @@ impl LiveRunner<'_> {
         let watch = self.watch.as_mut().expect("it is handed to the session only after recovery");
         let desk = &self.engine.desk;
         for &trade in &self.trades {
-            tracker.seen(trade);
+            tracker.record_booked_trade(trade);
         }
         for open in desk.execution().iter() {
-            tracker.recover(open.order, open.filled);
+            tracker.recover_order(open.order, open.filled);
             if open.is_cancelling() {
-                tracker.command(&Command::Cancel { order: open.order.id, market: open.order.market });
+                tracker.apply_command(&Command::Cancel { order: open.order.id, market: open.order.market });
             }
         }
         let news = events_since(&self.rest, &self.reader, watch, tracker, desk, now);
@@ -127,8 +128,8 @@ impl LiveRunner<'_> {
     /// Notes what is remembered of the account.
     fn note_account(&mut self, foreign_cash: Money) -> Result<(), LiveError> {
         let ledger = &mut self.engine.journal.ledger;
-        ledger.note(FOREIGN_CASH, &foreign_cash.micros().to_string())?;
-        ledger.commit()?;
+        ledger.write_note(FOREIGN_CASH, &foreign_cash.micros().to_string())?;
+        ledger.commit_records()?;
         Ok(())
     }
 
@@ -140,8 +141,8 @@ impl LiveRunner<'_> {
         let Some(reason) = reason.filter(|reason| desk.risk().trading_halted() != Some(reason)) else {
             return Ok(BufferedCommands::default());
         };
-        let at = self.now()?.max(self.engine.desk.now().just_after());
-        self.tell([Stamped { at, value: Input::Control(Control::Halt { reason }) }].into())
+        let at = self.current_time()?.max(self.engine.desk.now().just_after());
+        self.step_inputs([Stamped { at, value: Input::Control(Control::Halt { reason }) }].into())
     }
 
     /// Makes the exchange take entries. A desk that is halted leaves the group as it is: it may be the owner's stop
@@ -149,10 +150,10 @@ impl LiveRunner<'_> {
     pub(super) fn ready_entry_group(&mut self) -> Result<(), LiveError> {
         let halted = self.engine.desk.risk().trading_halted().is_some();
         if let Some(group) = self.entry_group.as_ref().filter(|group| !halted || group.id().is_none()) {
-            self.runtime.block_on(group.renew())?;
+            self.runtime.block_on(group.renew_group())?;
             let journal = &mut self.engine.journal;
             journal.note_group()?;
-            journal.ledger.commit()?;
+            journal.ledger.commit_records()?;
         }
         Ok(())
     }

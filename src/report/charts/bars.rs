@@ -3,11 +3,11 @@
 use plotters::prelude::*;
 use plotters::style::text_anchor::HPos;
 
-use super::canvas::{Drawn, LINE, Sheet, Svg, Swatch, WHISKER, widest};
+use super::canvas::{Drawn, LINE, Sheet, Svg, Swatch, WHISKER, max_text_width};
 use super::panel::Axis;
 use super::rows::{ChartRows, Measures};
 use super::scale::{AxisRange, AxisUnit};
-use super::style::{Ink, reference, series_color, whisker};
+use super::style::{Ink, reference_marker, series_color, whisker_style};
 
 /// Rows that are drawn; the rest is counted beneath.
 const ROWS: usize = 40;
@@ -48,47 +48,49 @@ pub struct Bars {
 
 /// Draws the bars, or a note in their place where nothing finite is to be drawn.
 #[must_use]
-pub fn bars(input: &Bars) -> Svg {
-    Svg::drawn(&input.title, &input.description, |sheet| draw(sheet, input))
+pub fn draw_bar_chart(input: &Bars) -> Svg {
+    Svg::draw_both_widths(&input.title, &input.description, |sheet| draw_on_sheet(sheet, input))
 }
 
-fn draw(sheet: &mut Sheet<'_>, input: &Bars) -> Drawn {
+fn draw_on_sheet(sheet: &mut Sheet<'_>, input: &Bars) -> Drawn {
     let shown = &input.rows[..input.rows.len().min(ROWS)];
     let values = shown.iter().flat_map(|row| {
         let (low, high) = row.interval.unwrap_or((f64::NAN, f64::NAN));
         [row.value, low, high, row.reference.unwrap_or(f64::NAN)]
     });
-    let Some(range) = AxisRange::of(values.clone()).and_then(|_| AxisRange::of(values.chain([0.0]))) else {
-        return sheet.nothing();
+    let Some(range) =
+        AxisRange::from_values(values.clone()).and_then(|_| AxisRange::from_values(values.chain([0.0])))
+    else {
+        return sheet.draw_no_data_note();
     };
     let is_narrow = sheet.is_narrow();
-    let (range, ticks) = range.rounded(if is_narrow { 3 } else { 5 }, input.unit);
+    let (range, ticks) = range.round_to_ticks(if is_narrow { 3 } else { 5 }, input.unit);
     let texts: Vec<_> = shown.iter().map(|row| value_text(input, row)).collect();
-    let values = widest(texts.iter().map(String::as_str)) + 12.0;
-    head(sheet, input)?;
+    let values = max_text_width(texts.iter().map(String::as_str)) + 12.0;
+    draw_header(sheet, input)?;
     // On a phone the value stands at the end of the name's line.
-    let half = widest(ticks.iter().map(|tick| tick.label.as_str())) / 2.0 + 1.0;
+    let half = max_text_width(ticks.iter().map(|tick| tick.label.as_str())) / 2.0 + 1.0;
     let room = (half, if is_narrow { half } else { half.max(values + 6.0) });
     let measures = Measures { row: 24.0, bar: 14.0, room, after_name: values };
     let names: Vec<_> = shown.iter().map(|row| row.label.as_str()).collect();
     let rows = ChartRows::new(sheet, &names, &Axis { range, ticks }, measures)?;
-    rows.zero()?;
+    rows.draw_zero_line()?;
     for (index, (row, text)) in shown.iter().zip(&texts).enumerate() {
         draw_row(&rows, index, row)?;
-        let (_, y) = rows.panel.at((0.0, rows.middle(index)));
+        let (_, y) = rows.panel.sheet_position((0.0, rows.bar_middle(index)));
         let y = if is_narrow { y - 12.0 - LINE / 2.0 } else { y };
-        sheet.text(Ink::Plain, (sheet.width, y), HPos::Right, text)?;
+        sheet.draw_text(Ink::Plain, (sheet.width, y), HPos::Right, text)?;
     }
     if input.rows.len() > ROWS {
-        let left_out = AxisUnit::Number.text((input.rows.len() - ROWS) as f64, 0);
-        sheet.line(Ink::Muted, &format!("and {left_out} more, not drawn"))?;
+        let left_out = AxisUnit::Number.format_value((input.rows.len() - ROWS) as f64, 0);
+        sheet.draw_text_line(Ink::Muted, &format!("and {left_out} more, not drawn"))?;
     }
     Ok(())
 }
 
 /// The figure's name and the legend.
-fn head(sheet: &mut Sheet<'_>, input: &Bars) -> Drawn {
-    sheet.line(Ink::Strong, &input.figure)?;
+fn draw_header(sheet: &mut Sheet<'_>, input: &Bars) -> Drawn {
+    sheet.draw_text_line(Ink::Strong, &input.figure)?;
     let mut entries = Vec::new();
     if input.rows.iter().any(|row| row.interval.is_some()) {
         entries.push((Swatch::Whisker, "95 % interval".to_owned()));
@@ -97,7 +99,7 @@ fn head(sheet: &mut Sheet<'_>, input: &Bars) -> Drawn {
         entries.push((Swatch::Reference, name.clone()));
     }
     sheet.used += 3.0;
-    if entries.is_empty() { Ok(()) } else { sheet.legend(&entries) }
+    if entries.is_empty() { Ok(()) } else { sheet.draw_legend(&entries) }
 }
 
 fn value_text(input: &Bars, row: &ChartBar) -> String {
@@ -105,29 +107,36 @@ fn value_text(input: &Bars, row: &ChartBar) -> String {
     let is_counted = input.rows.iter().all(|row| row.value.fract() == 0.0);
     let decimals = match input.unit {
         AxisUnit::Number if is_counted => 0,
-        unit => unit.decimals(largest.fold(0.0, f64::max)),
+        unit => unit.decimals_for_largest(largest.fold(0.0, f64::max)),
     };
     let value = match row.value {
         value if !value.is_finite() => "unknown".to_owned(),
-        value if input.signed => input.unit.signed(value, decimals),
-        value => input.unit.text(value, decimals),
+        value if input.signed => input.unit.format_signed(value, decimals),
+        value => input.unit.format_value(value, decimals),
     };
-    let count = |count: u64| format!("{value}  (n = {})", AxisUnit::Number.text(count as f64, 0));
+    let count = |count: u64| format!("{value}  (n = {})", AxisUnit::Number.format_value(count as f64, 0));
     row.count.map_or_else(|| value.clone(), count)
 }
 
 fn draw_row(rows: &ChartRows<'_>, index: usize, row: &ChartBar) -> Drawn {
-    let middle = rows.middle(index);
+    let middle = rows.bar_middle(index);
     if row.value.is_finite() {
         let color = series_color(usize::from(row.value < 0.0)).mix(0.65);
-        rows.bar(index, (0.0, row.value), &color)?;
+        rows.draw_bar(index, (0.0, row.value), &color)?;
     }
     if let Some((low, high)) = row.interval.filter(|(low, high)| low.is_finite() && high.is_finite()) {
         let value = if row.value.is_finite() { row.value } else { low };
-        rows.panel.draw(&ErrorBar::new_horizontal(middle, low, value, high, whisker(None), WHISKER))?;
+        rows.panel.draw_element(&ErrorBar::new_horizontal(
+            middle,
+            low,
+            value,
+            high,
+            whisker_style(None),
+            WHISKER,
+        ))?;
     }
     match row.reference.filter(|value| value.is_finite()) {
-        Some(value) => rows.panel.draw(&reference((value, middle))),
+        Some(value) => rows.panel.draw_element(&reference_marker((value, middle))),
         None => Ok(()),
     }
 }

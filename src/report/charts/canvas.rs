@@ -7,8 +7,8 @@ use plotters::coord::Shift;
 use plotters::prelude::*;
 use plotters::style::text_anchor::{HPos, Pos, VPos};
 
-use super::style::{BAD, Ink, LineStyle, PANEL, marker, reference, whisker};
-use super::units::{Backend, FONT, SCALE, px};
+use super::style::{BAD, Ink, LineStyle, PANEL, reference_marker, series_marker, whisker_style};
+use super::units::{Backend, FONT, SCALE, pixels_to_units};
 
 /// Height of a sheet before it is cut, in units; no chart comes near it.
 const TALL: u32 = 100_000;
@@ -33,21 +33,25 @@ impl Svg {
     }
 
     /// Draws for both widths. `title` and `description` are for readers who do not see the chart.
-    pub(super) fn drawn(title: &str, description: &str, draw: impl Fn(&mut Sheet<'_>) -> Drawn) -> Self {
+    pub(super) fn draw_both_widths(
+        title: &str,
+        description: &str,
+        draw: impl Fn(&mut Sheet<'_>) -> Drawn,
+    ) -> Self {
         let both = [("wide", 760.0), ("narrow", 360.0)].map(|(class, width)| {
             let mut drawing = String::new();
-            let root = SVGBackend::with_string(&mut drawing, (px(width).unsigned_abs(), TALL));
+            let root = SVGBackend::with_string(&mut drawing, (pixels_to_units(width).unsigned_abs(), TALL));
             let mut sheet = Sheet { root: root.into_drawing_area(), width, used: 0.0 };
             draw(&mut sheet).expect("memory takes every element");
-            let view_box = format!("0 0 {} {}", px(width), px(sheet.used.ceil()));
+            let view_box = format!("0 0 {} {}", pixels_to_units(width), pixels_to_units(sheet.used.ceil()));
             drop(sheet);
             // plotters fixes the size in its root element; ours has none, so that the page scales it.
             let elements = drawing.split_once('>').and_then(|(_, rest)| rest.rsplit_once("</svg>"));
             let (elements, _) = elements.expect("plotters closes its root element");
             html! {
                 svg class={ "chart " (class) } role="img" viewBox=(view_box) xmlns="http://www.w3.org/2000/svg" {
-                    title { (printable(title)) }
-                    desc { (printable(description)) }
+                    title { (replace_forbidden_chars(title)) }
+                    desc { (replace_forbidden_chars(description)) }
                     (PreEscaped(elements))
                 }
             }
@@ -63,7 +67,7 @@ impl Render for Svg {
 }
 
 /// Units of the drawing in pixels.
-pub(super) fn pixels(units: i32) -> f64 {
+pub(super) fn units_to_pixels(units: i32) -> f64 {
     f64::from(units) / SCALE
 }
 
@@ -95,96 +99,106 @@ impl<'a> Sheet<'a> {
     }
 
     /// The next strip, across the whole sheet.
-    pub fn strip(&mut self, height: f64) -> Area<'a> {
-        let top = px(self.used);
+    pub fn next_strip(&mut self, height: f64) -> Area<'a> {
+        let top = pixels_to_units(self.used);
         self.used += height;
-        self.root.clone().shrink((0, top), (px(self.width), px(height)))
+        self.root.clone().shrink((0, top), (pixels_to_units(self.width), pixels_to_units(height)))
     }
 
     /// Text in the middle of a line of height; moved sideways where it would leave the sheet.
-    pub fn text(&self, ink: Ink, (x, y): (f64, f64), side: HPos, text: &str) -> Drawn {
-        let text = fitted(text, self.width);
-        let width = text_width(&text) * ink.stretch();
+    pub fn draw_text(&self, ink: Ink, (x, y): (f64, f64), side: HPos, text: &str) -> Drawn {
+        let text = truncate_to_width(text, self.width);
+        let width = text_width(&text) * ink.width_factor();
         let before = match side {
             HPos::Left => 0.0,
             HPos::Center => width / 2.0,
             HPos::Right => width,
         };
         let x = x.min(self.width - (width - before)).max(before);
-        self.root.draw_text(&text, &ink.style().pos(Pos::new(side, VPos::Center)), (px(x), px(y)))
+        self.root.draw_text(
+            &text,
+            &ink.text_style().pos(Pos::new(side, VPos::Center)),
+            (pixels_to_units(x), pixels_to_units(y)),
+        )
     }
 
     /// A line of text in a strip of its own.
-    pub fn line(&mut self, ink: Ink, text: &str) -> Drawn {
-        self.text(ink, (0.0, self.used + LINE / 2.0), HPos::Left, text)?;
+    pub fn draw_text_line(&mut self, ink: Ink, text: &str) -> Drawn {
+        self.draw_text(ink, (0.0, self.used + LINE / 2.0), HPos::Left, text)?;
         self.used += LINE + 2.0;
         Ok(())
     }
 
     /// Draws a filled box between two opposite corners, in pixels.
-    pub fn patch(&self, color: &impl Color, from: (f64, f64), to: (f64, f64)) -> Drawn {
-        self.root.draw(&Rectangle::new([from, to].map(|(x, y)| (px(x), px(y))), color.filled()))
+    pub fn draw_filled_box(&self, color: &impl Color, from: (f64, f64), to: (f64, f64)) -> Drawn {
+        self.root.draw(&Rectangle::new(
+            [from, to].map(|(x, y)| (pixels_to_units(x), pixels_to_units(y))),
+            color.filled(),
+        ))
     }
 
     /// Names and looks in strips of their own.
-    pub fn legend(&mut self, entries: &[(Swatch, String)]) -> Drawn {
-        self.used = self.legend_at((0.0, self.used), entries)?;
+    pub fn draw_legend(&mut self, entries: &[(Swatch, String)]) -> Drawn {
+        self.used = self.draw_legend_at((0.0, self.used), entries)?;
         Ok(())
     }
 
     /// Names and looks from a place to the right edge, wrapped; returns where it ends. plotters' own
     /// legend lies over the data, and its widths are guessed too roughly to wrap by.
-    pub fn legend_at(&self, (left, top): (f64, f64), entries: &[(Swatch, String)]) -> Drawn<f64> {
+    pub fn draw_legend_at(&self, (left, top): (f64, f64), entries: &[(Swatch, String)]) -> Drawn<f64> {
         const SAMPLE: f64 = 26.0;
         let (mut x, mut y) = (left, top + LINE / 2.0);
         for (swatch, name) in entries {
-            let name = fitted(name, self.width - left - SAMPLE - 6.0);
+            let name = truncate_to_width(name, self.width - left - SAMPLE - 6.0);
             let width = SAMPLE + 6.0 + text_width(&name);
             if x > left && x + width > self.width {
                 (x, y) = (left, y + LINE + 4.0);
             }
-            let middle = (px(x + SAMPLE / 2.0), px(y));
+            let middle = (pixels_to_units(x + SAMPLE / 2.0), pixels_to_units(y));
             let across = |from: (f64, f64), to: (f64, f64), line: LineStyle| {
-                PathElement::new([from, to].map(|(x, y)| (px(x), px(y))), line.style())
+                PathElement::new(
+                    [from, to].map(|(x, y)| (pixels_to_units(x), pixels_to_units(y))),
+                    line.shape_style(),
+                )
             };
             match *swatch {
                 Swatch::Line(line) => self.root.draw(&across((x, y), (x + SAMPLE, y), line))?,
                 Swatch::Mark(series) => {
-                    let ends = (px(y - 8.0), px(y + 8.0));
-                    let style = whisker(Some(series));
+                    let ends = (pixels_to_units(y - 8.0), pixels_to_units(y + 8.0));
+                    let style = whisker_style(Some(series));
                     let bar = ErrorBar::new_vertical(middle.0, ends.0, middle.1, ends.1, style, WHISKER);
                     self.root.draw(&bar)?;
-                    self.root.draw(&marker(series, middle))?;
+                    self.root.draw(&series_marker(series, middle))?;
                 }
                 Swatch::Whisker => {
-                    let ends = (px(x + 2.0), px(x + SAMPLE - 2.0));
-                    let style = whisker(None);
+                    let ends = (pixels_to_units(x + 2.0), pixels_to_units(x + SAMPLE - 2.0));
+                    let style = whisker_style(None);
                     let bar = ErrorBar::new_horizontal(middle.1, ends.0, middle.0, ends.1, style, WHISKER);
                     self.root.draw(&bar)?;
                 }
                 Swatch::Patch(color) => {
-                    self.patch(&color, (x + 4.0, y - FONT / 2.0), (x + SAMPLE, y + FONT / 2.0))?;
+                    self.draw_filled_box(&color, (x + 4.0, y - FONT / 2.0), (x + SAMPLE, y + FONT / 2.0))?;
                 }
-                Swatch::Reference => self.root.draw(&reference(middle))?,
+                Swatch::Reference => self.root.draw(&reference_marker(middle))?,
             }
-            self.text(Ink::Plain, (x + SAMPLE + 6.0, y), HPos::Left, &name)?;
+            self.draw_text(Ink::Plain, (x + SAMPLE + 6.0, y), HPos::Left, &name)?;
             x += width + 16.0;
         }
         Ok(y + LINE / 2.0 + 8.0)
     }
 
     /// A label on a coloured ground, centred at a place or left of it where the sheet ends.
-    pub fn flag(&self, (x, y): (f64, f64), label: &str) -> Drawn {
+    pub fn draw_flag(&self, (x, y): (f64, f64), label: &str) -> Drawn {
         let half = text_width(label) / 2.0 + 4.0;
         let x = x.min(self.width - half - 1.0);
-        self.patch(&BAD, (x - half, y - 8.0), (x + half, y + 8.0))?;
-        self.text(Ink::Flag, (x, y), HPos::Center, label)
+        self.draw_filled_box(&BAD, (x - half, y - 8.0), (x + half, y + 8.0))?;
+        self.draw_text(Ink::Flag, (x, y), HPos::Center, label)
     }
 
     /// What a chart says that has nothing to draw.
-    pub fn nothing(&mut self) -> Drawn {
-        self.strip(96.0).fill(&PANEL)?;
-        self.text(Ink::Muted, (self.width / 2.0, 48.0), HPos::Center, "Nothing to draw: no data yet")
+    pub fn draw_no_data_note(&mut self) -> Drawn {
+        self.next_strip(96.0).fill(&PANEL)?;
+        self.draw_text(Ink::Muted, (self.width / 2.0, 48.0), HPos::Center, "Nothing to draw: no data yet")
     }
 }
 
@@ -205,13 +219,13 @@ pub(super) fn text_width(text: &str) -> f64 {
 }
 
 /// The widest of some texts, in pixels.
-pub(super) fn widest<'t>(texts: impl IntoIterator<Item = &'t str>) -> f64 {
+pub(super) fn max_text_width<'t>(texts: impl IntoIterator<Item = &'t str>) -> f64 {
     texts.into_iter().map(text_width).fold(0.0, f64::max)
 }
 
 /// The text as an SVG can carry it, cut with an ellipsis where it is wider than `width` pixels.
-pub(super) fn fitted(text: &str, width: f64) -> String {
-    let text = printable(text);
+pub(super) fn truncate_to_width(text: &str, width: f64) -> String {
+    let text = replace_forbidden_chars(text);
     if text_width(&text) <= width {
         return text;
     }
@@ -227,7 +241,7 @@ pub(super) fn fitted(text: &str, width: f64) -> String {
 }
 
 /// Without the characters that XML forbids.
-fn printable(text: &str) -> String {
+fn replace_forbidden_chars(text: &str) -> String {
     let is_forbidden = |c: char| c.is_control() || matches!(c, '\u{fffe}' | '\u{ffff}');
     text.chars().map(|c| if is_forbidden(c) { '\u{fffd}' } else { c }).collect()
 }

@@ -3,8 +3,8 @@
 use crate::domain::Timestamp;
 
 use super::canvas::{Drawn, Sheet, Svg, Swatch};
-use super::panel::{Axis, MARGIN, Panel, Track, stack};
-use super::scale::{AxisRange, AxisUnit, day_text, days};
+use super::panel::{Axis, MARGIN, Panel, Track, draw_stacked_panels};
+use super::scale::{AxisRange, AxisUnit, day_text, days_since_epoch};
 use super::style::{Ink, LineStyle, SERIES};
 
 /// Halts listed by name; the flags of all are drawn.
@@ -73,30 +73,34 @@ pub struct EquityComparison {
 
 /// Draws a run's equity with its peak and halts, drawdown and exposure beneath it.
 #[must_use]
-pub fn equity(input: &Equity) -> Svg {
-    Svg::drawn(&input.title, &input.description, |sheet| draw(sheet, input))
+pub fn draw_equity_chart(input: &Equity) -> Svg {
+    Svg::draw_both_widths(&input.title, &input.description, |sheet| draw_on_sheet(sheet, input))
 }
 
 /// Draws several runs' returns and drawdowns.
 #[must_use]
-pub fn comparison(input: &EquityComparison) -> Svg {
-    let (returns, drawdowns): (Vec<_>, Vec<_>) = input.runs.iter().map(relative).unzip();
-    Svg::drawn(&input.title, &input.description, |sheet| draw_comparison(sheet, input, &returns, &drawdowns))
+pub fn draw_comparison_chart(input: &EquityComparison) -> Svg {
+    let (returns, drawdowns): (Vec<_>, Vec<_>) = input.runs.iter().map(returns_and_drawdowns).unzip();
+    Svg::draw_both_widths(&input.title, &input.description, |sheet| {
+        draw_comparison_on_sheet(sheet, input, &returns, &drawdowns)
+    })
 }
 
-fn draw(sheet: &mut Sheet<'_>, input: &Equity) -> Drawn {
+fn draw_on_sheet(sheet: &mut Sheet<'_>, input: &Equity) -> Drawn {
     let points = &input.points;
     let curve = |of: fn(&CurvePoint) -> f64| {
-        points.iter().map(|point| (days(point.at), of(point))).collect::<Vec<_>>()
+        points.iter().map(|point| (days_since_epoch(point.at), of(point))).collect::<Vec<_>>()
     };
     let [equity, peak, exposure] = [curve(|p| p.equity), curve(|p| p.peak), curve(|p| p.exposure)];
     let drawdown = curve(|p| -p.drawdown);
-    let range = |curve: &[(f64, f64)]| AxisRange::of(curve.iter().map(|point| point.1));
-    let Some(levels) = AxisRange::of(equity.iter().chain(&peak).map(|point| point.1)) else {
-        return sheet.nothing();
+    let range = |curve: &[(f64, f64)]| AxisRange::from_values(curve.iter().map(|point| point.1));
+    let Some(levels) = AxisRange::from_values(equity.iter().chain(&peak).map(|point| point.1)) else {
+        return sheet.draw_no_data_note();
     };
     let moments = points.iter().map(|p| p.at).chain(input.halts.iter().map(|halt| halt.at));
-    let Some(axis) = Axis::time(sheet, moments.map(days)) else { return sheet.nothing() };
+    let Some(axis) = Axis::from_times(sheet, moments.map(days_since_epoch)) else {
+        return sheet.draw_no_data_note();
+    };
     let mut entries = vec![
         (Swatch::Line(LineStyle::Series(0)), "Equity".to_owned()),
         (Swatch::Line(LineStyle::Reference), "High-water mark".to_owned()),
@@ -104,11 +108,12 @@ fn draw(sheet: &mut Sheet<'_>, input: &Equity) -> Drawn {
     if !input.halts.is_empty() {
         entries.push((Swatch::Line(LineStyle::Halt), "Halt".to_owned()));
     }
-    sheet.legend(&entries)?;
+    sheet.draw_legend(&entries)?;
     let worst = range(&drawdown).map_or(0.0, |range| range.low).min(-0.01);
     let cap = input.exposure_cap.unwrap_or(0.0);
     let most = range(&exposure).map_or(0.0, |range| range.high).max(0.01).max(cap);
-    let cap_name = |cap| format!("Exposure, share of equity (dashed: cap {})", AxisUnit::Share.text(cap, 0));
+    let cap_name =
+        |cap| format!("Exposure, share of equity (dashed: cap {})", AxisUnit::Share.format_value(cap, 0));
     let exposure_title = input.exposure_cap.map_or_else(|| "Exposure, share of equity".to_owned(), cap_name);
     let mut tracks = [
         Track::new("Equity, dollars", 210.0, levels, AxisUnit::Dollars),
@@ -118,20 +123,20 @@ fn draw(sheet: &mut Sheet<'_>, input: &Equity) -> Drawn {
     if !input.halts.is_empty() {
         tracks[0].gap = 16.0;
     }
-    let mut panels = stack(sheet, (&axis, ""), MARGIN, &tracks)?;
-    panels[0].curve(LineStyle::Reference, &peak)?;
-    panels[0].curve(LineStyle::Series(0), &equity)?;
-    panels[1].area(1, &drawdown)?;
-    panels[2].area(0, &exposure)?;
+    let mut panels = draw_stacked_panels(sheet, (&axis, ""), MARGIN, &tracks)?;
+    panels[0].draw_curve(LineStyle::Reference, &peak)?;
+    panels[0].draw_curve(LineStyle::Series(0), &equity)?;
+    panels[1].draw_area(1, &drawdown)?;
+    panels[2].draw_area(0, &exposure)?;
     if let Some(cap) = input.exposure_cap {
-        panels[2].across(LineStyle::Reference, cap)?;
+        panels[2].draw_horizontal_line(LineStyle::Reference, cap)?;
     }
     draw_halts(sheet, &panels, &input.halts)
 }
 
 /// A numbered flag for each halt, those too close for two flags under one; the list is beneath.
 fn draw_halts(sheet: &mut Sheet<'_>, panels: &[Panel<'_>], halts: &[HaltMark]) -> Drawn {
-    let x_of = |halt: &HaltMark| panels[0].at((days(halt.at), 0.0)).0;
+    let x_of = |halt: &HaltMark| panels[0].sheet_position((days_since_epoch(halt.at), 0.0)).0;
     let mut groups: Vec<(usize, usize)> = Vec::new();
     for (index, halt) in halts.iter().enumerate() {
         match groups.last_mut() {
@@ -139,40 +144,42 @@ fn draw_halts(sheet: &mut Sheet<'_>, panels: &[Panel<'_>], halts: &[HaltMark]) -
             _ => groups.push((index, index)),
         }
     }
-    let [_, top, _, _] = panels[0].sides();
+    let [_, top, _, _] = panels[0].sheet_edges();
     for (first, last) in groups {
         let mut drawn = f64::NEG_INFINITY;
         for halt in &halts[first..=last] {
             let x = x_of(halt);
             if x - drawn >= 2.0 {
-                panels.iter().try_for_each(|panel| panel.upright(LineStyle::Halt, days(halt.at)))?;
+                panels.iter().try_for_each(|panel| {
+                    panel.draw_vertical_line(LineStyle::Halt, days_since_epoch(halt.at))
+                })?;
                 drawn = x;
             }
         }
         let label =
             if first == last { (first + 1).to_string() } else { format!("{}–{}", first + 1, last + 1) };
-        sheet.flag((x_of(&halts[first]), top - 7.0), &label)?;
+        sheet.draw_flag((x_of(&halts[first]), top - 7.0), &label)?;
     }
     for (index, halt) in halts.iter().take(HALTS_LISTED).enumerate() {
-        let text = format!("{}. {}: {}", index + 1, day_text(days(halt.at)), halt.label);
-        sheet.line(Ink::Plain, &text)?;
+        let text = format!("{}. {}: {}", index + 1, day_text(days_since_epoch(halt.at)), halt.label);
+        sheet.draw_text_line(Ink::Plain, &text)?;
     }
     if halts.len() > HALTS_LISTED {
-        sheet.line(Ink::Muted, &format!("and {} more halts", halts.len() - HALTS_LISTED))?;
+        sheet.draw_text_line(Ink::Muted, &format!("and {} more halts", halts.len() - HALTS_LISTED))?;
     }
     Ok(())
 }
 
-fn draw_comparison(
+fn draw_comparison_on_sheet(
     sheet: &mut Sheet<'_>,
     input: &EquityComparison,
     returns: &[Curve],
     drawdowns: &[Curve],
 ) -> Drawn {
-    let range = |curves: &[Curve]| AxisRange::of(curves.iter().flatten().map(|point| point.1));
-    let axis = Axis::time(sheet, returns.iter().flatten().map(|point| point.0));
+    let range = |curves: &[Curve]| AxisRange::from_values(curves.iter().flatten().map(|point| point.1));
+    let axis = Axis::from_times(sheet, returns.iter().flatten().map(|point| point.0));
     let (Some(levels), Some(falls), Some(axis)) = (range(returns), range(drawdowns), axis) else {
-        return sheet.nothing();
+        return sheet.draw_no_data_note();
     };
     let named = input.runs.iter().take(SERIES.len()).enumerate();
     let mut entries: Vec<_> =
@@ -183,19 +190,19 @@ fn draw_comparison(
             format!("{} other runs", input.runs.len() - SERIES.len()),
         ));
     }
-    sheet.legend(&entries)?;
+    sheet.draw_legend(&entries)?;
     let levels = AxisRange { low: levels.low.min(0.0), high: levels.high.max(0.0) };
     let falls = AxisRange { low: falls.low.min(-0.01), high: 0.0 };
     let tracks = [
         Track::new("Return on the bankroll", 230.0, levels, AxisUnit::Share),
         Track::new("Drawdown from the peak", 100.0, falls, AxisUnit::Share),
     ];
-    let mut panels = stack(sheet, (&axis, ""), MARGIN, &tracks)?;
-    panels[0].across(LineStyle::Zero, 0.0)?;
+    let mut panels = draw_stacked_panels(sheet, (&axis, ""), MARGIN, &tracks)?;
+    panels[0].draw_horizontal_line(LineStyle::Zero, 0.0)?;
     for (panel, curves) in panels.iter_mut().zip([returns, drawdowns]) {
         for (series, curve) in curves.iter().enumerate().rev() {
             let line = if series < SERIES.len() { LineStyle::Series(series) } else { LineStyle::Other };
-            panel.curve(line, curve)?;
+            panel.draw_curve(line, curve)?;
         }
     }
     Ok(())
@@ -205,12 +212,12 @@ fn draw_comparison(
 type Curve = Vec<(f64, f64)>;
 
 /// Returns on the bankroll, and value / highest value so far − 1, the bankroll counting as a peak.
-pub(super) fn relative(run: &RunCurve) -> (Curve, Curve) {
+pub(super) fn returns_and_drawdowns(run: &RunCurve) -> (Curve, Curve) {
     let mut peak = 1.0f64;
     let relative = |&(at, equity): &(Timestamp, f64)| {
         let value = equity / run.bankroll;
         peak = peak.max(value);
-        ((days(at), value - 1.0), (days(at), value / peak - 1.0))
+        ((days_since_epoch(at), value - 1.0), (days_since_epoch(at), value / peak - 1.0))
     };
     run.equity.iter().map(relative).unzip()
 }

@@ -6,7 +6,7 @@
 use plotters::style::text_anchor::HPos;
 
 use super::canvas::{Drawn, Sheet, Svg, Swatch};
-use super::panel::{Axis, MARGIN, Track, stack};
+use super::panel::{Axis, MARGIN, Track, draw_stacked_panels};
 use super::scale::{AxisRange, AxisUnit, Tick};
 use super::style::{Ink, LineStyle, SERIES};
 
@@ -34,13 +34,15 @@ pub struct EvidenceChart {
 
 /// Draws the ratios on a logarithmic scale, with lines at the threshold and at one over it.
 #[must_use]
-pub fn evidence(input: &EvidenceChart) -> Svg {
-    Svg::drawn(&input.title, &input.description, |sheet| draw(sheet, input))
+pub fn draw_evidence_chart(input: &EvidenceChart) -> Svg {
+    Svg::draw_both_widths(&input.title, &input.description, |sheet| draw_on_sheet(sheet, input))
 }
 
-fn draw(sheet: &mut Sheet<'_>, input: &EvidenceChart) -> Drawn {
-    let Some(found) = AxisRange::of(input.curves.iter().flat_map(|curve| curve.log10.iter().copied())) else {
-        return sheet.nothing();
+fn draw_on_sheet(sheet: &mut Sheet<'_>, input: &EvidenceChart) -> Drawn {
+    let Some(found) =
+        AxisRange::from_values(input.curves.iter().flat_map(|curve| curve.log10.iter().copied()))
+    else {
+        return sheet.draw_no_data_note();
     };
     let settled = input.curves.iter().map(|curve| curve.log10.len()).max().unwrap_or(0);
     let line = input.threshold.max(1.0).log10();
@@ -48,7 +50,7 @@ fn draw(sheet: &mut Sheet<'_>, input: &EvidenceChart) -> Drawn {
     let range = AxisRange { low: found.low.min(-room) * 1.05, high: found.high.max(room) * 1.05 };
     let count = if sheet.is_narrow() { 3 } else { 7 };
     let span = AxisRange { low: 0.0, high: settled as f64 };
-    let mut ticks = span.ticks(count.min(settled), AxisUnit::Number);
+    let mut ticks = span.ticks_within(count.min(settled), AxisUnit::Number);
     ticks.retain(|tick| tick.at.fract() == 0.0);
     let axis = Axis { range: span, ticks };
     if input.curves.len() > 1 {
@@ -56,24 +58,24 @@ fn draw(sheet: &mut Sheet<'_>, input: &EvidenceChart) -> Drawn {
         let entry = |(series, curve): (usize, &EvidenceCurve)| {
             (Swatch::Line(LineStyle::Series(series)), curve.name.clone())
         };
-        sheet.legend(&named.map(entry).collect::<Vec<_>>())?;
+        sheet.draw_legend(&named.map(entry).collect::<Vec<_>>())?;
     }
     let odds = Axis { range, ticks: odds_ticks(range, line) };
     let track = Track::with_axis("Likelihood ratio, beliefs : market", 260.0, odds);
     let title = "Settled markets, in order of settlement";
-    let mut panels = stack(sheet, (&axis, title), MARGIN, &[track])?;
+    let mut panels = draw_stacked_panels(sheet, (&axis, title), MARGIN, &[track])?;
     let panel = &mut panels[0];
-    panel.across(LineStyle::Zero, 0.0)?;
+    panel.draw_horizontal_line(LineStyle::Zero, 0.0)?;
     for (series, curve) in input.curves.iter().enumerate().rev() {
         let points = (1..).zip(&curve.log10).map(|(n, log10)| (f64::from(n), *log10));
         let points: Vec<_> = std::iter::once((0.0, 0.0)).chain(points).collect();
-        panel.curve(LineStyle::Series(series), &points)?;
+        panel.draw_curve(LineStyle::Series(series), &points)?;
     }
-    let ratio = AxisUnit::Number.text(input.threshold, 0);
+    let ratio = AxisUnit::Number.format_value(input.threshold, 0);
     for (at, aside, name) in [(line, -9.0, "for the beliefs"), (-line, 9.0, "against the beliefs")] {
-        panel.across(LineStyle::Reference, at)?;
-        let (x, y) = panel.at((0.0, at));
-        sheet.text(Ink::Plain, (x + 6.0, y + aside), HPos::Left, &format!("{ratio} : 1 {name}"))?;
+        panel.draw_horizontal_line(LineStyle::Reference, at)?;
+        let (x, y) = panel.sheet_position((0.0, at));
+        sheet.draw_text(Ink::Plain, (x + 6.0, y + aside), HPos::Left, &format!("{ratio} : 1 {name}"))?;
     }
     Ok(())
 }
@@ -85,16 +87,19 @@ fn odds_ticks(range: AxisRange, line: f64) -> Vec<Tick> {
     let mut power = (range.low / every).ceil() * every;
     while power <= range.high {
         if power == 0.0 || (power.abs() - line).abs() > (range.high - range.low) * 0.03 {
-            ticks.push(Tick::new(power, odds(power)));
+            ticks.push(Tick::new(power, odds_label(power)));
         }
         power += every;
     }
     ticks
 }
 
-fn odds(power: f64) -> String {
+fn odds_label(power: f64) -> String {
     let size = power.abs();
-    let ratio =
-        if size > 6.0 { format!("10^{size:.0}") } else { AxisUnit::Number.text(10f64.powf(size).round(), 0) };
+    let ratio = if size > 6.0 {
+        format!("10^{size:.0}")
+    } else {
+        AxisUnit::Number.format_value(10f64.powf(size).round(), 0)
+    };
     if power < 0.0 { format!("1 : {ratio}") } else { format!("{ratio} : 1") }
 }

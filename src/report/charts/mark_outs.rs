@@ -3,10 +3,10 @@
 use plotters::element::ErrorBar;
 use plotters::style::text_anchor::HPos;
 
-use super::canvas::{Drawn, Sheet, Svg, WHISKER, fitted, widest};
-use super::panel::{Axis, MARGIN, Track, stack};
+use super::canvas::{Drawn, Sheet, Svg, WHISKER, max_text_width, truncate_to_width};
+use super::panel::{Axis, MARGIN, Track, draw_stacked_panels};
 use super::scale::{AxisRange, AxisUnit, Tick};
-use super::style::{Ink, LineStyle, marker, whisker};
+use super::style::{Ink, LineStyle, series_marker, whisker_style};
 
 /// Horizons that find room; the later ones are left out, and the chart says so.
 const HORIZONS: usize = 8;
@@ -37,16 +37,18 @@ pub struct MarkOuts {
 
 /// Draws the mean move and its interval at each horizon, with the number of fills beneath.
 #[must_use]
-pub fn mark_outs(input: &MarkOuts) -> Svg {
-    Svg::drawn(&input.title, &input.description, |sheet| draw(sheet, input))
+pub fn draw_mark_outs_chart(input: &MarkOuts) -> Svg {
+    Svg::draw_both_widths(&input.title, &input.description, |sheet| draw_on_sheet(sheet, input))
 }
 
-fn draw(sheet: &mut Sheet<'_>, input: &MarkOuts) -> Drawn {
+fn draw_on_sheet(sheet: &mut Sheet<'_>, input: &MarkOuts) -> Drawn {
     let shown = &input.horizons[..input.horizons.len().min(HORIZONS)];
     let ends = |mark: &MarkOutBar| mark.interval.map_or([mark.cents; 2], |(low, high)| [low, high]);
     let values = shown.iter().flat_map(|mark| ends(mark).into_iter().chain([mark.cents]));
-    let Some(range) = AxisRange::of(values.clone()).and_then(|_| AxisRange::of(values.chain([0.0]))) else {
-        return sheet.nothing();
+    let Some(range) =
+        AxisRange::from_values(values.clone()).and_then(|_| AxisRange::from_values(values.chain([0.0])))
+    else {
+        return sheet.draw_no_data_note();
     };
     let slot = (sheet.width - 60.0) / shown.len() as f64;
     let is_narrow = sheet.is_narrow();
@@ -58,9 +60,9 @@ fn draw(sheet: &mut Sheet<'_>, input: &MarkOuts) -> Drawn {
     };
     let names: Vec<_> = shown.iter().map(in_parts).collect();
     let tick = |(index, mark): (usize, &MarkOutBar)| {
-        let room = room(&names, index, slot);
-        let [label, end] = names[index].each_ref().map(|part| fitted(part, room));
-        let count = AxisUnit::Number.text(mark.count as f64, 0);
+        let room = max_name_width(&names, index, slot);
+        let [label, end] = names[index].each_ref().map(|part| truncate_to_width(part, room));
+        let count = AxisUnit::Number.format_value(mark.count as f64, 0);
         let below = if is_narrow { vec![end, count] } else { vec![format!("n = {count}")] };
         Tick { at: index as f64, label, below }
     };
@@ -72,32 +74,39 @@ fn draw(sheet: &mut Sheet<'_>, input: &MarkOuts) -> Drawn {
     let largest = range.low.abs().max(range.high.abs());
     let range = AxisRange { low: range.low, high: range.high + (range.high - range.low) * 0.1 };
     let track = Track::new("Mean move in our favour, cents a contract", 220.0, range, AxisUnit::Cents);
-    let panels = stack(sheet, (&axis, title), MARGIN, &[track])?;
+    let panels = draw_stacked_panels(sheet, (&axis, title), MARGIN, &[track])?;
     let panel = &panels[0];
-    panel.across(LineStyle::Zero, 0.0)?;
-    let decimals = AxisUnit::Cents.decimals(largest);
+    panel.draw_horizontal_line(LineStyle::Zero, 0.0)?;
+    let decimals = AxisUnit::Cents.decimals_for_largest(largest);
     for (index, mark) in shown.iter().enumerate().filter(|(_, mark)| mark.cents.is_finite()) {
         let (x, mut top) = (index as f64, mark.cents);
         if let Some((low, high)) = mark.interval.filter(|(low, high)| low.is_finite() && high.is_finite()) {
-            panel.draw(&ErrorBar::new_vertical(x, low, mark.cents, high, whisker(Some(0)), WHISKER))?;
+            panel.draw_element(&ErrorBar::new_vertical(
+                x,
+                low,
+                mark.cents,
+                high,
+                whisker_style(Some(0)),
+                WHISKER,
+            ))?;
             top = top.max(high);
         }
-        panel.draw(&marker(0, (x, mark.cents)))?;
+        panel.draw_element(&series_marker(0, (x, mark.cents)))?;
         // Over the whisker, where nothing else is drawn.
-        let (x, y) = panel.at((x, top));
-        let text = AxisUnit::Cents.signed(mark.cents, decimals);
-        sheet.text(Ink::Plain, (x, y - 12.0), HPos::Center, &text)?;
+        let (x, y) = panel.sheet_position((x, top));
+        let text = AxisUnit::Cents.format_signed(mark.cents, decimals);
+        sheet.draw_text(Ink::Plain, (x, y - 12.0), HPos::Center, &text)?;
     }
     if input.horizons.len() > HORIZONS {
         let text = format!("{} later horizons are not shown", input.horizons.len() - HORIZONS);
-        sheet.line(Ink::Muted, &text)?;
+        sheet.draw_text_line(Ink::Muted, &text)?;
     }
     Ok(())
 }
 
 /// How wide a horizon's name may be: what its wider neighbour leaves.
-fn room(names: &[[String; 2]], index: usize, slot: f64) -> f64 {
-    let width = |name: &[String; 2]| widest(name.iter().map(String::as_str));
+fn max_name_width(names: &[[String; 2]], index: usize, slot: f64) -> f64 {
+    let width = |name: &[String; 2]| max_text_width(name.iter().map(String::as_str));
     let before = index.checked_sub(1).and_then(|index| names.get(index));
     let neighbour = before.into_iter().chain(names.get(index + 1)).map(width).fold(0.0, f64::max);
     (2.0 * (slot - 2.0) - neighbour).max(slot - 2.0)

@@ -23,16 +23,18 @@ mod waterfall;
 #[cfg(test)]
 mod tests;
 
-pub use bars::{Bars, ChartBar, bars};
+pub use bars::{Bars, ChartBar, draw_bar_chart};
 pub use canvas::Svg;
-pub use equity::{CurvePoint, Equity, EquityComparison, HaltMark, RunCurve, comparison, equity};
-pub use evidence::{EvidenceChart, EvidenceCurve, evidence};
-pub use mark_outs::{MarkOutBar, MarkOuts, mark_outs};
-pub use outcomes::{Outcomes, outcomes};
-pub use reliability::{BandPoint, Reliability, ReliabilityBin, ReliabilityCurve, reliability};
-pub use rolling::{RollingChart, RollingPoint, rolling};
+pub use equity::{
+    CurvePoint, Equity, EquityComparison, HaltMark, RunCurve, draw_comparison_chart, draw_equity_chart,
+};
+pub use evidence::{EvidenceChart, EvidenceCurve, draw_evidence_chart};
+pub use mark_outs::{MarkOutBar, MarkOuts, draw_mark_outs_chart};
+pub use outcomes::{Outcomes, draw_outcomes_chart};
+pub use reliability::{BandPoint, Reliability, ReliabilityBin, ReliabilityCurve, draw_reliability_chart};
+pub use rolling::{RollingChart, RollingPoint, draw_rolling_chart};
 pub use scale::AxisUnit;
-pub use waterfall::{WaterfallChart, WaterfallStep, waterfall};
+pub use waterfall::{WaterfallChart, WaterfallStep, draw_waterfall_chart};
 
 /// The charts' part of the page's style sheet.
 pub const STYLE: &str = include_str!("style.css");

@@ -4,7 +4,7 @@ use plotters::prelude::*;
 use plotters::style::text_anchor::HPos;
 
 use super::canvas::{Drawn, Sheet, Svg, Swatch, text_width};
-use super::panel::{Axis, MARGIN, Panel, Track, stack};
+use super::panel::{Axis, MARGIN, Panel, Track, draw_stacked_panels};
 use super::scale::{AxisRange, AxisUnit};
 use super::style::{Ink, LineStyle, series_color};
 
@@ -28,25 +28,27 @@ pub struct Outcomes {
 
 /// Draws the histogram of simulated results with a line at the observed one.
 #[must_use]
-pub fn outcomes(input: &Outcomes) -> Svg {
-    Svg::drawn(&input.title, &input.description, |sheet| draw(sheet, input))
+pub fn draw_outcomes_chart(input: &Outcomes) -> Svg {
+    Svg::draw_both_widths(&input.title, &input.description, |sheet| draw_on_sheet(sheet, input))
 }
 
-fn draw(sheet: &mut Sheet<'_>, input: &Outcomes) -> Drawn {
-    let Some(drawn) = AxisRange::of(input.simulated.iter().copied()) else { return sheet.nothing() };
+fn draw_on_sheet(sheet: &mut Sheet<'_>, input: &Outcomes) -> Drawn {
+    let Some(drawn) = AxisRange::from_values(input.simulated.iter().copied()) else {
+        return sheet.draw_no_data_note();
+    };
     let marked = if input.observed.is_finite() { input.observed } else { drawn.low };
     let whole = AxisRange { low: drawn.low.min(marked), high: drawn.high.max(marked) };
-    let (range, _) = whole.rounded(8, AxisUnit::Dollars);
-    let counts = histogram(&input.simulated, range);
+    let (range, _) = whole.round_to_ticks(8, AxisUnit::Dollars);
+    let counts = histogram_counts(&input.simulated, range);
     let most = counts.iter().copied().max().unwrap_or(0).max(1);
     let total: u64 = counts.iter().sum();
     let (below, above) = (series_color(0).mix(0.45), series_color(0).mix(1.0));
-    sheet.legend(&[
+    sheet.draw_legend(&[
         (Swatch::Patch(below), "Below what came about".to_owned()),
         (Swatch::Patch(above), "At least as much".to_owned()),
         (Swatch::Line(LineStyle::Seen), "What came about".to_owned()),
     ])?;
-    let ticks = range.ticks(if sheet.is_narrow() { 3 } else { 7 }, AxisUnit::Dollars);
+    let ticks = range.ticks_within(if sheet.is_narrow() { 3 } else { 7 }, AxisUnit::Dollars);
     let share = most as f64 / total as f64;
     // Room above the bars for the label of what came about.
     let track = Track::new(
@@ -55,7 +57,7 @@ fn draw(sheet: &mut Sheet<'_>, input: &Outcomes) -> Drawn {
         AxisRange { low: 0.0, high: share * 1.18 },
         AxisUnit::Share,
     );
-    let panels = stack(sheet, (&Axis { range, ticks }, &input.figure), MARGIN, &[track])?;
+    let panels = draw_stacked_panels(sheet, (&Axis { range, ticks }, &input.figure), MARGIN, &[track])?;
     let panel = &panels[0];
     let width = (range.high - range.low) / BINS as f64;
     for (index, count) in counts.iter().enumerate().filter(|(_, count)| **count > 0) {
@@ -66,27 +68,31 @@ fn draw(sheet: &mut Sheet<'_>, input: &Outcomes) -> Drawn {
             [(low, high.min(input.observed), below), (low.max(input.observed), high, above)]
         {
             if to > from {
-                panel.draw(&Rectangle::new([(from, share), (to - width * 0.06, 0.0)], color.filled()))?;
+                panel.draw_element(&Rectangle::new(
+                    [(from, share), (to - width * 0.06, 0.0)],
+                    color.filled(),
+                ))?;
             }
         }
     }
-    if input.observed.is_finite() { mark(sheet, panel, input, range) } else { Ok(()) }
+    if input.observed.is_finite() { mark_observed_result(sheet, panel, input, range) } else { Ok(()) }
 }
 
-fn mark(sheet: &Sheet<'_>, panel: &Panel<'_>, input: &Outcomes, range: AxisRange) -> Drawn {
-    panel.upright(LineStyle::Seen, input.observed)?;
-    let [_, top, right, _] = panel.sides();
-    let (x, _) = panel.at((input.observed, 0.0));
+fn mark_observed_result(sheet: &Sheet<'_>, panel: &Panel<'_>, input: &Outcomes, range: AxisRange) -> Drawn {
+    panel.draw_vertical_line(LineStyle::Seen, input.observed)?;
+    let [_, top, right, _] = panel.sheet_edges();
+    let (x, _) = panel.sheet_position((input.observed, 0.0));
     let largest = range.low.abs().max(range.high.abs());
-    let amount = AxisUnit::Dollars.signed(input.observed, AxisUnit::Dollars.decimals(largest));
+    let amount =
+        AxisUnit::Dollars.format_signed(input.observed, AxisUnit::Dollars.decimals_for_largest(largest));
     let text = format!("came about: {amount}");
-    let is_left = x + 8.0 + text_width(&text) * Ink::Strong.stretch() > right;
+    let is_left = x + 8.0 + text_width(&text) * Ink::Strong.width_factor() > right;
     let (at, side) = if is_left { (x - 6.0, HPos::Right) } else { (x + 6.0, HPos::Left) };
-    sheet.text(Ink::Strong, (at, top + 9.0), side, &text)
+    sheet.draw_text(Ink::Strong, (at, top + 9.0), side, &text)
 }
 
 /// How many values lie in each of 48 equal parts of the range; what is not finite does not count.
-fn histogram(values: &[f64], range: AxisRange) -> [u64; BINS] {
+fn histogram_counts(values: &[f64], range: AxisRange) -> [u64; BINS] {
     let mut counts = [0; BINS];
     for value in values.iter().filter(|value| value.is_finite()) {
         let share = (value - range.low) / (range.high - range.low);

@@ -2,7 +2,7 @@
 
 /// In each of `columns` equal stretches of x the first, lowest, highest and last point, in their order. Points
 /// come in order of x; at most four a column come back as they are.
-pub(super) fn reduced(points: &[(f64, f64)], columns: usize) -> Vec<(f64, f64)> {
+pub(super) fn downsample_points(points: &[(f64, f64)], columns: usize) -> Vec<(f64, f64)> {
     let (Some(first), Some(last)) = (points.first(), points.last()) else { return Vec::new() };
     if points.len() <= columns * 4 {
         return points.to_vec();

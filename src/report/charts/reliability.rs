@@ -6,9 +6,9 @@
 use plotters::prelude::*;
 
 use super::canvas::{Drawn, LINE, Sheet, Svg, Swatch, WHISKER};
-use super::panel::{Axis, Panel, Track, stack};
+use super::panel::{Axis, Panel, Track, draw_stacked_panels};
 use super::scale::{AxisRange, AxisUnit, Tick};
-use super::style::{LineStyle, band, marker, series_color, whisker};
+use super::style::{LineStyle, band_color, series_color, series_marker, whisker_style};
 
 /// Bars of the histogram at most; finer counts are added up.
 const HISTOGRAM_BARS: usize = 50;
@@ -69,45 +69,46 @@ pub struct Reliability {
 
 /// Draws the diagram as a square, with the histograms of the forecasts beneath it.
 #[must_use]
-pub fn reliability(input: &Reliability) -> Svg {
-    Svg::drawn(&input.title, &input.description, |sheet| draw(sheet, input))
+pub fn draw_reliability_chart(input: &Reliability) -> Svg {
+    Svg::draw_both_widths(&input.title, &input.description, |sheet| draw_on_sheet(sheet, input))
 }
 
-fn draw(sheet: &mut Sheet<'_>, input: &Reliability) -> Drawn {
+fn draw_on_sheet(sheet: &mut Sheet<'_>, input: &Reliability) -> Drawn {
     if input.curves.iter().all(|curve| curve.isotonic.is_empty() && curve.bins.is_empty()) {
-        return sheet.nothing();
+        return sheet.draw_no_data_note();
     }
-    let entries = entries(input);
+    let entries = legend_entries(input);
     // A square; the wide drawing has the legend beside it.
     let right = if sheet.is_narrow() {
-        sheet.legend(&entries)?;
+        sheet.draw_legend(&entries)?;
         12.0
     } else {
-        sheet.legend_at((530.0, LINE), &entries)?;
+        sheet.draw_legend_at((530.0, LINE), &entries)?;
         sheet.width - 500.0
     };
     let side = sheet.width - right - 50.0;
     let whole = || {
-        let tick = |at: f64| Tick::new(at, AxisUnit::Share.text(at, 0));
+        let tick = |at: f64| Tick::new(at, AxisUnit::Share.format_value(at, 0));
         let ticks = (0..=5).map(|step| tick(f64::from(step) / 5.0)).collect();
         Axis { range: AxisRange { low: 0.0, high: 1.0 }, ticks }
     };
-    let histograms: Vec<Vec<u64>> = input.curves.iter().map(|curve| coarser(&curve.histogram)).collect();
+    let histograms: Vec<Vec<u64>> =
+        input.curves.iter().map(|curve| coarsen_histogram(&curve.histogram)).collect();
     let most = histograms.iter().flatten().copied().max().unwrap_or(0);
     let mut tracks = vec![Track::with_axis("Share that resolved YES", side, whole())];
     if most > 0 {
         let range = AxisRange { low: 0.0, high: most as f64 };
         tracks.push(Track::new("Forecasts", 76.0, range, AxisUnit::Number));
     }
-    let mut panels = stack(sheet, (&whole(), "Forecast probability of YES"), right, &tracks)?;
+    let mut panels = draw_stacked_panels(sheet, (&whole(), "Forecast probability of YES"), right, &tracks)?;
     let panel = &mut panels[0];
     let calibrated: Vec<_> =
         input.consistency.iter().map(|point| (point.forecast, point.low, point.high)).collect();
-    panel.band(&calibrated)?;
-    panel.curve(LineStyle::Reference, &[(0.0, 0.0), (1.0, 1.0)])?;
+    panel.draw_band(&calibrated)?;
+    panel.draw_curve(LineStyle::Reference, &[(0.0, 0.0), (1.0, 1.0)])?;
     // The model lies over the market.
     for (series, curve) in input.curves.iter().enumerate().rev() {
-        panel.curve(LineStyle::Series(series), &curve.isotonic)?;
+        panel.draw_curve(LineStyle::Series(series), &curve.isotonic)?;
         curve.bins.iter().try_for_each(|bin| draw_bin(panel, series, bin))?;
     }
     if let Some(panel) = panels.get_mut(1) {
@@ -118,7 +119,7 @@ fn draw(sheet: &mut Sheet<'_>, input: &Reliability) -> Drawn {
     Ok(())
 }
 
-fn entries(input: &Reliability) -> Vec<(Swatch, String)> {
+fn legend_entries(input: &Reliability) -> Vec<(Swatch, String)> {
     let mut entries = Vec::new();
     for (series, curve) in input.curves.iter().enumerate() {
         if !curve.isotonic.is_empty() {
@@ -129,7 +130,7 @@ fn entries(input: &Reliability) -> Vec<(Swatch, String)> {
         }
     }
     if !input.consistency.is_empty() {
-        entries.push((Swatch::Patch(band()), input.consistency_name.clone()));
+        entries.push((Swatch::Patch(band_color()), input.consistency_name.clone()));
     }
     entries.push((Swatch::Line(LineStyle::Reference), "Perfectly calibrated".to_owned()));
     entries
@@ -139,9 +140,16 @@ fn draw_bin(panel: &Panel<'_>, series: usize, bin: &ReliabilityBin) -> Drawn {
     if ![bin.forecast, bin.observed, bin.low, bin.high].iter().all(|value| value.is_finite()) {
         return Ok(());
     }
-    let style = whisker(Some(series));
-    panel.draw(&ErrorBar::new_vertical(bin.forecast, bin.low, bin.observed, bin.high, style, WHISKER))?;
-    panel.draw(&marker(series, (bin.forecast, bin.observed)))
+    let style = whisker_style(Some(series));
+    panel.draw_element(&ErrorBar::new_vertical(
+        bin.forecast,
+        bin.low,
+        bin.observed,
+        bin.high,
+        style,
+        WHISKER,
+    ))?;
+    panel.draw_element(&series_marker(series, (bin.forecast, bin.observed)))
 }
 
 /// The first forecaster as bars, others as outlines over them.
@@ -153,16 +161,16 @@ fn draw_histogram(panel: &mut Panel<'_>, series: usize, histogram: &[u64]) -> Dr
         let top = *count as f64;
         if series == 0 && *count > 0 {
             let corners = [(low + width * 0.05, top), (high - width * 0.05, 0.0)];
-            panel.draw(&Rectangle::new(corners, series_color(0).mix(0.45).filled()))?;
+            panel.draw_element(&Rectangle::new(corners, series_color(0).mix(0.45).filled()))?;
         }
         outline.extend([(low, top), (high, top)]);
     }
     outline.push((1.0, 0.0));
-    if series > 0 { panel.curve(LineStyle::Series(series), &outline) } else { Ok(()) }
+    if series > 0 { panel.draw_curve(LineStyle::Series(series), &outline) } else { Ok(()) }
 }
 
 /// Neighbours added up until there are few enough.
-fn coarser(histogram: &[u64]) -> Vec<u64> {
+fn coarsen_histogram(histogram: &[u64]) -> Vec<u64> {
     let together = histogram.len().div_ceil(HISTOGRAM_BARS).max(1);
     histogram.chunks(together).map(|part| part.iter().sum()).collect()
 }

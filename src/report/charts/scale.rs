@@ -25,7 +25,7 @@ pub enum AxisUnit {
 impl AxisUnit {
     /// The value with thousands separators and `decimals` digits after the point.
     #[must_use]
-    pub fn text(self, value: f64, decimals: usize) -> String {
+    pub fn format_value(self, value: f64, decimals: usize) -> String {
         let value = if self == Self::Share { value * 100.0 } else { value };
         let digits = format!("{:.decimals$}", value.abs());
         // What rounds to zero has no sign.
@@ -40,17 +40,17 @@ impl AxisUnit {
         }
     }
 
-    /// As [`AxisUnit::text`], with a `+` before what is above zero.
+    /// As [`AxisUnit::format_value`], with a `+` before what is above zero.
     #[must_use]
-    pub fn signed(self, value: f64, decimals: usize) -> String {
-        let text = self.text(value, decimals);
+    pub fn format_signed(self, value: f64, decimals: usize) -> String {
+        let text = self.format_value(value, decimals);
         let is_above = value > 0.0 && text.contains(|c: char| ('1'..='9').contains(&c));
         if is_above { format!("+{text}") } else { text }
     }
 
     /// Digits after the point that tell values up to `largest` apart.
     #[must_use]
-    pub fn decimals(self, largest: f64) -> usize {
+    pub fn decimals_for_largest(self, largest: f64) -> usize {
         let (large, of_large, of_small) = match self {
             Self::Dollars => (1_000.0, 0, 2),
             Self::Cents => (10.0, 1, 2),
@@ -97,7 +97,7 @@ pub(super) struct AxisRange {
 
 impl AxisRange {
     /// Of the finite ones among the values, or `None` without any.
-    pub fn of(values: impl IntoIterator<Item = f64>) -> Option<Self> {
+    pub fn from_values(values: impl IntoIterator<Item = f64>) -> Option<Self> {
         values.into_iter().filter(|value| value.is_finite()).fold(None, |range: Option<Self>, value| {
             let (low, high) = range.map_or((value, value), |range| (range.low, range.high));
             Some(Self { low: low.min(value), high: high.max(value) })
@@ -111,7 +111,7 @@ impl AxisRange {
     }
 
     /// A range that can be divided: equal values get room on both sides.
-    pub fn spread(self) -> Self {
+    pub fn widen_if_equal(self) -> Self {
         // Narrower than what an f64 can tell apart many times over is equal.
         let size = self.low.abs().max(self.high.abs());
         if self.high - self.low > size * 1e-9 {
@@ -121,8 +121,8 @@ impl AxisRange {
     }
 
     /// Widened to round numbers, and the ticks at round numbers, about `count` of them.
-    pub fn rounded(self, count: usize, unit: AxisUnit) -> (Self, Vec<Tick>) {
-        let range = self.spread();
+    pub fn round_to_ticks(self, count: usize, unit: AxisUnit) -> (Self, Vec<Tick>) {
+        let range = self.widen_if_equal();
         let step = round_step((range.high - range.low) / count.max(1) as f64);
         let low = (range.low / step + 1e-9).floor() * step;
         let wide = Self { low, high: (range.high / step - 1e-9).ceil() * step };
@@ -130,23 +130,25 @@ impl AxisRange {
     }
 
     /// Ticks at round numbers within, about `count` of them.
-    pub fn ticks(self, count: usize, unit: AxisUnit) -> Vec<Tick> {
+    pub fn ticks_within(self, count: usize, unit: AxisUnit) -> Vec<Tick> {
         self.ticks_every(round_step((self.high - self.low) / count.max(1) as f64), unit)
     }
 
     fn ticks_every(self, step: f64, unit: AxisUnit) -> Vec<Tick> {
         // Percent is written with two digits fewer after the point, and cents come in pairs.
-        let digits = -magnitude(if unit == AxisUnit::Share { step * 100.0 } else { step });
+        let digits = -decimal_exponent(if unit == AxisUnit::Share { step * 100.0 } else { step });
         let digits = usize::try_from(digits).unwrap_or(0);
         let decimals = if unit == AxisUnit::Dollars && digits == 1 { 2 } else { digits };
         let (first, last) = ((self.low / step - 1e-9).ceil(), (self.high / step + 1e-9).floor());
         let places = (0..50).map(|n| first + f64::from(n)).take_while(|multiple| *multiple <= last);
-        places.map(|multiple| Tick::new(multiple * step, unit.text(multiple * step, decimals))).collect()
+        places
+            .map(|multiple| Tick::new(multiple * step, unit.format_value(multiple * step, decimals)))
+            .collect()
     }
 }
 
 /// The power of ten of a number's first digit.
-fn magnitude(value: f64) -> i32 {
+fn decimal_exponent(value: f64) -> i32 {
     #[expect(clippy::cast_possible_truncation, reason = "at most some hundreds")]
     let power = (value.log10() + 1e-9).floor() as i32;
     power
@@ -156,24 +158,24 @@ fn magnitude(value: f64) -> i32 {
 /// smaller than an f64's epsilon for nothing.
 fn round_step(least: f64) -> f64 {
     let least = least.clamp(1e-12, 1e30);
-    let power = 10f64.powi(magnitude(least));
+    let power = 10f64.powi(decimal_exponent(least));
     let steps = [1.0, 2.0, 5.0].map(|factor| factor * power);
     steps.into_iter().find(|step| *step >= least * (1.0 - 1e-9)).unwrap_or(10.0 * power)
 }
 
 /// A moment in days since 1970, the x of every time axis.
-pub(super) fn days(at: Timestamp) -> f64 {
+pub(super) fn days_since_epoch(at: Timestamp) -> f64 {
     at.nanos() as f64 / DAY_NANOS
 }
 
 /// A date as people write it: `Jan 5, 2024`.
 pub(super) fn day_text(at: f64) -> String {
-    civil(at.floor()).strftime("%b %-d, %Y").to_string()
+    nearest_minute(at.floor()).strftime("%b %-d, %Y").to_string()
 }
 
 /// A range of time that ticks can divide.
 pub(super) fn time_range(values: impl IntoIterator<Item = f64>) -> Option<AxisRange> {
-    let range = AxisRange::of(values)?;
+    let range = AxisRange::from_values(values)?;
     Some(if range.high > range.low { range.at_least(5.0 / MINUTES_A_DAY) } else { range.at_least(1.0) })
 }
 
@@ -189,10 +191,10 @@ pub(super) fn time_ticks(range: AxisRange, count: usize) -> Vec<Tick> {
 }
 
 /// Labels of two lines; the second only where it changes.
-fn labelled(places: impl Iterator<Item = f64>, [label, below]: [&str; 2]) -> Vec<Tick> {
+fn labelled_ticks(places: impl Iterator<Item = f64>, [label, below]: [&str; 2]) -> Vec<Tick> {
     let mut last = String::new();
     let tick = |at| {
-        let moment = civil(at);
+        let moment = nearest_minute(at);
         let below = moment.strftime(below).to_string();
         let is_new = !below.is_empty() && below != last;
         last.clone_from(&below);
@@ -213,12 +215,13 @@ fn minute_ticks(range: AxisRange, minutes: u32, most: usize) -> Option<Vec<Tick>
     let count = (0..=most).take_while(|n| first + *n as f64 <= last).count();
     let places = (0..count).map(|n| MONDAY + (first + n as f64) * f64::from(minutes) / MINUTES_A_DAY);
     let formats = if minutes < 1_440 { ["%H:%M", "%b %-d"] } else { ["%b %-d", "%Y"] };
-    (count <= most).then(|| labelled(places, formats))
+    (count <= most).then(|| labelled_ticks(places, formats))
 }
 
 /// The first days of every so many months within; `None` if more than `most`.
 fn month_ticks(range: AxisRange, months: i64, most: usize) -> Option<Vec<Tick>> {
-    let month_of = |at: f64| i64::from(civil(at).year()) * 12 + i64::from(civil(at).month()) - 1;
+    let month_of =
+        |at: f64| i64::from(nearest_minute(at).year()) * 12 + i64::from(nearest_minute(at).month()) - 1;
     let (first, last) = (month_of(range.low).div_euclid(months), month_of(range.high).div_euclid(months));
     let start = |multiple: i64| {
         let month = multiple * months;
@@ -228,11 +231,11 @@ fn month_ticks(range: AxisRange, months: i64, most: usize) -> Option<Vec<Tick>> 
     };
     let starts: Vec<_> = (first..=last).filter_map(start).take(most + 1).collect();
     let formats = if months < 12 { ["%b", "%Y"] } else { ["%Y", ""] };
-    (starts.len() <= most).then(|| labelled(starts.into_iter(), formats))
+    (starts.len() <= most).then(|| labelled_ticks(starts.into_iter(), formats))
 }
 
 /// The nearest minute to a moment in days since 1970.
-fn civil(at: f64) -> DateTime {
+fn nearest_minute(at: f64) -> DateTime {
     #[expect(clippy::cast_possible_truncation, reason = "a float's cast saturates, and every Timestamp fits")]
     let minutes = (at * MINUTES_A_DAY).round() as i64;
     EPOCH.at(0, 0, 0, 0).saturating_add(SignedDuration::from_mins(minutes))

@@ -6,7 +6,7 @@
 
 use plotters::prelude::*;
 
-use super::units::{Backend, FONT, px};
+use super::units::{Backend, FONT, pixels_to_units};
 
 const PAGE: RGBColor = RGBColor(0xff, 0xff, 0xff);
 pub(super) const PANEL: RGBColor = RGBColor(0xf5, 0xf7, 0xf9);
@@ -35,7 +35,7 @@ pub(super) fn series_color(series: usize) -> RGBColor {
 }
 
 /// Returns the translucent grey that fills the band of an interval.
-pub(super) fn band() -> RGBAColor {
+pub(super) fn band_color() -> RGBAColor {
     MUTED.mix(0.18)
 }
 
@@ -55,7 +55,7 @@ pub(super) enum LineStyle {
 }
 
 impl LineStyle {
-    pub fn style(self) -> ShapeStyle {
+    pub fn shape_style(self) -> ShapeStyle {
         let (color, width) = match self {
             Self::Series(series) => (series_color(series).mix(1.0), 1.75),
             Self::Reference => (MUTED.mix(1.0), 1.25),
@@ -65,13 +65,13 @@ impl LineStyle {
             Self::Halt => (BAD.mix(1.0), 1.25),
             Self::Seen => (INK.mix(1.0), 2.0),
         };
-        color.stroke_width(px(width).unsigned_abs())
+        color.stroke_width(pixels_to_units(width).unsigned_abs())
     }
 }
 
 /// Of an interval's whisker; its middle is a filled circle.
-pub(super) fn whisker(series: Option<usize>) -> ShapeStyle {
-    series.map_or(INK, series_color).filled().stroke_width(px(1.5).unsigned_abs())
+pub(super) fn whisker_style(series: Option<usize>) -> ShapeStyle {
+    series.map_or(INK, series_color).filled().stroke_width(pixels_to_units(1.5).unsigned_abs())
 }
 
 /// What a text is for, and so how it looks.
@@ -85,7 +85,7 @@ pub(super) enum Ink {
 }
 
 impl Ink {
-    pub fn style(self) -> TextStyle<'static> {
+    pub fn text_style(self) -> TextStyle<'static> {
         let (color, style) = match self {
             Self::Plain => (INK, FontStyle::Normal),
             Self::Muted => (MUTED, FontStyle::Normal),
@@ -93,26 +93,31 @@ impl Ink {
             Self::Flag => (PAGE, FontStyle::Bold),
         };
         // plotters' SVG writes a font 1.24 times smaller than it was asked for.
-        FontDesc::new(FontFamily::SansSerif, f64::from(px(FONT)) * 1.24, style).color(&color)
+        FontDesc::new(FontFamily::SansSerif, f64::from(pixels_to_units(FONT)) * 1.24, style).color(&color)
     }
 
     /// How much wider its letters are than plain ones, at most.
-    pub fn stretch(self) -> f64 {
+    pub fn width_factor(self) -> f64 {
         if matches!(self, Self::Strong | Self::Flag) { 1.12 } else { 1.0 }
     }
 }
 
 /// The marker of a series at a place: each has its own shape, as it has its colour.
-pub(super) fn marker<'a, C: Clone + 'a>(series: usize, at: C) -> DynElement<'a, Backend<'a>, C> {
+pub(super) fn series_marker<'a, C: Clone + 'a>(series: usize, at: C) -> DynElement<'a, Backend<'a>, C> {
     let color = series_color(series).filled();
     let outline = |points: &[(f64, f64)]| {
-        let points: Vec<_> = points.iter().map(|(x, y)| (px(*x), px(*y))).collect();
+        let points: Vec<_> = points.iter().map(|(x, y)| (pixels_to_units(*x), pixels_to_units(*y))).collect();
         Polygon::new(points, color)
     };
     match series % 4 {
-        0 => Circle::new(at, px(4.0), color).into_dyn(),
+        0 => Circle::new(at, pixels_to_units(4.0), color).into_dyn(),
         1 => {
-            let square = |half: f64| [(px(-half), px(-half)), (px(half), px(half))];
+            let square = |half: f64| {
+                [
+                    (pixels_to_units(-half), pixels_to_units(-half)),
+                    (pixels_to_units(half), pixels_to_units(half)),
+                ]
+            };
             let (whole, hole) = (square(4.0), square(2.2));
             let hollow = EmptyElement::at(at) + Rectangle::new(whole, color);
             (hollow + Rectangle::new(hole, PAGE.filled())).into_dyn()
@@ -123,9 +128,14 @@ pub(super) fn marker<'a, C: Clone + 'a>(series: usize, at: C) -> DynElement<'a, 
 }
 
 /// The mark of a figure to compare with: a hollow diamond.
-pub(super) fn reference<'a, C: Clone + 'a>(at: C) -> DynElement<'a, Backend<'a>, C> {
+pub(super) fn reference_marker<'a, C: Clone + 'a>(at: C) -> DynElement<'a, Backend<'a>, C> {
     let diamond = |width: f64, height: f64, color: RGBColor| {
-        let corners = [(0, px(-height)), (px(width), 0), (0, px(height)), (px(-width), 0)];
+        let corners = [
+            (0, pixels_to_units(-height)),
+            (pixels_to_units(width), 0),
+            (0, pixels_to_units(height)),
+            (pixels_to_units(-width), 0),
+        ];
         Polygon::new(corners, color.filled())
     };
     (EmptyElement::at(at) + diamond(5.2, 6.9, INK) + diamond(3.2, 4.3, PAGE)).into_dyn()

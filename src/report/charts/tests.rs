@@ -1,8 +1,8 @@
 //! Every chart with every kind of odd data; ticks, units and thinning against cases worked out by hand.
 
-use super::canvas::{fitted, text_width};
-use super::reduce::reduced;
-use super::scale::{AxisRange, AxisUnit, Tick, day_text, days, time_range, time_ticks};
+use super::canvas::{text_width, truncate_to_width};
+use super::reduce::downsample_points;
+use super::scale::{AxisRange, AxisUnit, Tick, day_text, days_since_epoch, time_range, time_ticks};
 use super::*;
 use crate::domain::Timestamp;
 
@@ -76,10 +76,14 @@ fn all(values: &[f64], name: &str) -> Vec<(&'static str, Svg)> {
     let run = RunCurve { name: name.to_owned(), bankroll: 0.5, equity: moments.clone() };
     let runs =
         EquityComparison { title: title.clone(), description: description.clone(), runs: vec![run; 9] };
-    vec![("reliability", reliability(&dial)), ("equity", equity(&money)), ("comparison", comparison(&runs))]
-        .into_iter()
-        .chain(others(values, &moments, name))
-        .collect()
+    vec![
+        ("reliability", draw_reliability_chart(&dial)),
+        ("equity", draw_equity_chart(&money)),
+        ("comparison", draw_comparison_chart(&runs)),
+    ]
+    .into_iter()
+    .chain(others(values, &moments, name))
+    .collect()
 }
 
 fn others(values: &[f64], moments: &[(Timestamp, f64)], name: &str) -> Vec<(&'static str, Svg)> {
@@ -145,12 +149,12 @@ fn others(values: &[f64], moments: &[(Timestamp, f64)], name: &str) -> Vec<(&'st
         figure: name.to_owned(),
     };
     vec![
-        ("waterfall", waterfall(&walk)),
-        ("evidence", evidence(&ratio)),
-        ("rolling", rolling(&window)),
-        ("mark_outs", mark_outs(&marks)),
-        ("bars", bars(&table)),
-        ("outcomes", outcomes(&luck)),
+        ("waterfall", draw_waterfall_chart(&walk)),
+        ("evidence", draw_evidence_chart(&ratio)),
+        ("rolling", draw_rolling_chart(&window)),
+        ("mark_outs", draw_mark_outs_chart(&marks)),
+        ("bars", draw_bar_chart(&table)),
+        ("outcomes", draw_outcomes_chart(&luck)),
     ]
 }
 
@@ -270,7 +274,7 @@ fn a_lone_spike_among_many_points_stays() {
     let mut points: Vec<_> = (0..200_000).map(|n| (f64::from(n), 1.0)).collect();
     points[123_456].1 = 9.0;
     points[77_777].1 = -4.0;
-    let kept = reduced(&points, 340);
+    let kept = downsample_points(&points, 340);
     assert!(kept.len() <= 340 * 4, "{}", kept.len());
     assert!(kept.contains(&(123_456.0, 9.0)) && kept.contains(&(77_777.0, -4.0)));
     assert_eq!((kept.first(), kept.last()), (points.first(), points.last()));
@@ -279,12 +283,16 @@ fn a_lone_spike_among_many_points_stays() {
 
 #[test]
 fn numbers_are_written_as_people_write_them() {
-    assert_eq!(AxisUnit::Dollars.text(-1_234_567.891, 2), "−$1,234,567.89");
-    assert_eq!(AxisUnit::Dollars.signed(999.5, 0), "+$1,000", "rounding may add a digit, and its comma");
-    assert_eq!(AxisUnit::Dollars.signed(-0.001, 2), "$0.00", "what rounds to zero has no sign");
-    assert_eq!(AxisUnit::Share.text(0.125, 1), "12.5\u{a0}%");
-    assert_eq!(AxisUnit::Cents.signed(1.25, 2), "+1.25\u{a0}¢");
-    assert_eq!(AxisUnit::Number.text(123.0, 0), "123");
+    assert_eq!(AxisUnit::Dollars.format_value(-1_234_567.891, 2), "−$1,234,567.89");
+    assert_eq!(
+        AxisUnit::Dollars.format_signed(999.5, 0),
+        "+$1,000",
+        "rounding may add a digit, and its comma"
+    );
+    assert_eq!(AxisUnit::Dollars.format_signed(-0.001, 2), "$0.00", "what rounds to zero has no sign");
+    assert_eq!(AxisUnit::Share.format_value(0.125, 1), "12.5\u{a0}%");
+    assert_eq!(AxisUnit::Cents.format_signed(1.25, 2), "+1.25\u{a0}¢");
+    assert_eq!(AxisUnit::Number.format_value(123.0, 0), "123");
 }
 
 fn labels(ticks: &[Tick]) -> Vec<&str> {
@@ -294,15 +302,15 @@ fn labels(ticks: &[Tick]) -> Vec<&str> {
 #[test]
 fn ticks_are_round_and_cover_the_range() {
     // 0.37 / 4 = 0.0925, so steps of 0.1
-    let (range, ticks) = AxisRange { low: 0.03, high: 0.4 }.rounded(4, AxisUnit::Share);
+    let (range, ticks) = AxisRange { low: 0.03, high: 0.4 }.round_to_ticks(4, AxisUnit::Share);
     assert_eq!(labels(&ticks), ["0\u{a0}%", "10\u{a0}%", "20\u{a0}%", "30\u{a0}%", "40\u{a0}%"]);
     assert!(range.low.abs() < 1e-12 && (range.high - 0.4).abs() < 1e-12);
     // 4,300 / 4 = 1,075, so steps of 2,000
-    let (_, ticks) = AxisRange { low: -300.0, high: 4_000.0 }.rounded(4, AxisUnit::Dollars);
+    let (_, ticks) = AxisRange { low: -300.0, high: 4_000.0 }.round_to_ticks(4, AxisUnit::Dollars);
     assert_eq!(labels(&ticks), ["−$2,000", "$0", "$2,000", "$4,000"]);
-    assert_eq!(labels(&AxisRange { low: 1.0, high: 9.0 }.ticks(3, AxisUnit::Number)), ["5"]);
+    assert_eq!(labels(&AxisRange { low: 1.0, high: 9.0 }.ticks_within(3, AxisUnit::Number)), ["5"]);
     // cents come in pairs of digits
-    let (_, ticks) = AxisRange { low: 0.0, high: 1.0 }.rounded(2, AxisUnit::Dollars);
+    let (_, ticks) = AxisRange { low: 0.0, high: 1.0 }.round_to_ticks(2, AxisUnit::Dollars);
     assert_eq!(labels(&ticks), ["$0.00", "$0.50", "$1.00"]);
 }
 
@@ -323,9 +331,9 @@ fn times_fall_on_round_dates() {
     let hours = time_ticks(range(19_753.0, 19_753.5), 5);
     assert_eq!(labels(&hours), ["00:00", "03:00", "06:00", "09:00", "12:00"]);
     assert_eq!(hours[0].below, ["Jan 31"]);
-    let one = time_range([days(at(19_753.5))]).unwrap();
+    let one = time_range([days_since_epoch(at(19_753.5))]).unwrap();
     assert!(!time_ticks(one, 3).is_empty());
-    let all = time_range([Timestamp::MIN, Timestamp::MAX].map(days)).unwrap();
+    let all = time_range([Timestamp::MIN, Timestamp::MAX].map(days_since_epoch)).unwrap();
     assert!((2..=9).contains(&time_ticks(all, 9).len()));
 }
 
@@ -334,7 +342,7 @@ fn what_a_drawdown_is() {
     // 100 → 120 → 90: 90 / 120 − 1 = −25 %, a return of −10 %
     let equity = [100.0, 120.0, 90.0].iter().zip(0..).map(|(v, n)| (at(f64::from(n)), *v)).collect();
     let run = RunCurve { name: "a".to_owned(), bankroll: 100.0, equity };
-    let (returns, drawdowns) = equity::relative(&run);
+    let (returns, drawdowns) = equity::returns_and_drawdowns(&run);
     let near = |found: f64, expected: f64| assert!((found - expected).abs() < 1e-12, "{found}");
     near(returns[1].1, 0.2);
     near(returns[2].1, -0.1);
@@ -347,7 +355,7 @@ fn a_waterfall_ends_at_the_sum_of_its_steps() {
     let step = |label: &str, amount| WaterfallStep { label: label.to_owned(), amount };
     let steps = vec![step("gross", 100.0), step("fees", -30.25), step("exits", -80.0)];
     let input = WaterfallChart { total: "Net".to_owned(), steps, ..WaterfallChart::default() };
-    let svg = waterfall(&input);
+    let svg = draw_waterfall_chart(&input);
     let text = |wanted: &str| svg.as_str().split(['<', '>']).any(|part| part.trim() == wanted);
     assert!(text("+$100.00") && text("−$30.25") && text("−$80.00"));
     assert!(text("Net") && text("−$10.25"));
@@ -365,14 +373,14 @@ fn what_is_not_drawn_is_counted() {
         reference: None,
         rows,
     };
-    assert!(bars(&input).as_str().contains("and 5 more, not drawn"));
+    assert!(draw_bar_chart(&input).as_str().contains("and 5 more, not drawn"));
 }
 
 #[test]
 fn long_names_are_cut_to_their_room() {
     let name = "Highest temperature in New York City today";
-    assert_eq!(fitted(name, 1e4), name);
-    let cut = fitted(name, 100.0);
+    assert_eq!(truncate_to_width(name, 1e4), name);
+    let cut = truncate_to_width(name, 100.0);
     assert!(cut.ends_with('…') && text_width(&cut) <= 100.0 && cut.len() > 8, "{cut}");
-    assert_eq!(fitted(name, 1.0), "…");
+    assert_eq!(truncate_to_width(name, 1.0), "…");
 }

@@ -11,7 +11,7 @@ pub(super) const FONT: f64 = 12.0;
 pub(super) type Backend<'a> = SVGBackend<'a>;
 
 /// Pixels in units of the drawing.
-pub(super) fn px(pixels: f64) -> i32 {
+pub(super) fn pixels_to_units(pixels: f64) -> i32 {
     #[expect(clippy::cast_possible_truncation, reason = "a float's cast saturates, and sheets are small")]
     let units = (pixels * SCALE).round() as i32;
     units

@@ -3,7 +3,7 @@
 use plotters::prelude::*;
 use plotters::style::text_anchor::HPos;
 
-use super::canvas::{Drawn, Sheet, Svg, widest};
+use super::canvas::{Drawn, Sheet, Svg, max_text_width};
 use super::panel::Axis;
 use super::rows::{ChartRows, Measures};
 use super::scale::{AxisRange, AxisUnit};
@@ -33,8 +33,8 @@ pub struct WaterfallChart {
 
 /// Draws a bar in dollars from level to level for each step, and the total last.
 #[must_use]
-pub fn waterfall(input: &WaterfallChart) -> Svg {
-    Svg::drawn(&input.title, &input.description, |sheet| draw(sheet, input))
+pub fn draw_waterfall_chart(input: &WaterfallChart) -> Svg {
+    Svg::draw_both_widths(&input.title, &input.description, |sheet| draw_on_sheet(sheet, input))
 }
 
 /// A bar from one level to another.
@@ -45,7 +45,7 @@ struct WaterfallBar<'a> {
     color: RGBColor,
 }
 
-fn draw(sheet: &mut Sheet<'_>, input: &WaterfallChart) -> Drawn {
+fn draw_on_sheet(sheet: &mut Sheet<'_>, input: &WaterfallChart) -> Drawn {
     let mut level = 0.0;
     let mut bars = Vec::new();
     for step in input.steps.iter().filter(|step| step.amount.is_finite()) {
@@ -53,33 +53,34 @@ fn draw(sheet: &mut Sheet<'_>, input: &WaterfallChart) -> Drawn {
         bars.push(WaterfallBar { name: &step.label, from: level, to: level + step.amount, color });
         level += step.amount;
     }
-    let Some(range) = AxisRange::of(bars.iter().map(|bar| bar.to).chain([0.0])).filter(|_| !bars.is_empty())
+    let Some(range) =
+        AxisRange::from_values(bars.iter().map(|bar| bar.to).chain([0.0])).filter(|_| !bars.is_empty())
     else {
-        return sheet.nothing();
+        return sheet.draw_no_data_note();
     };
     bars.push(WaterfallBar { name: &input.total, from: 0.0, to: level, color: MUTED });
     let largest = bars.iter().map(|bar| (bar.to - bar.from).abs()).fold(0.0, f64::max);
-    let decimals = AxisUnit::Dollars.decimals(largest);
+    let decimals = AxisUnit::Dollars.decimals_for_largest(largest);
     let amounts: Vec<_> =
-        bars.iter().map(|bar| AxisUnit::Dollars.signed(bar.to - bar.from, decimals)).collect();
-    let room = widest(amounts.iter().map(String::as_str)) * Ink::Strong.stretch() + 8.0;
+        bars.iter().map(|bar| AxisUnit::Dollars.format_signed(bar.to - bar.from, decimals)).collect();
+    let room = max_text_width(amounts.iter().map(String::as_str)) * Ink::Strong.width_factor() + 8.0;
     let names: Vec<_> = bars.iter().map(|bar| bar.name).collect();
-    let axis = Axis { range: range.spread(), ticks: Vec::new() };
+    let axis = Axis { range: range.widen_if_equal(), ticks: Vec::new() };
     let measures = Measures { row: 34.0, bar: 24.0, room: (room, room), after_name: 0.0 };
     let rows = ChartRows::new(sheet, &names, &axis, measures)?;
-    rows.zero()?;
+    rows.draw_zero_line()?;
     for (index, (bar, amount)) in bars.iter().zip(&amounts).enumerate() {
-        let (row, is_last) = (rows.middle(index), index + 1 == bars.len());
+        let (row, is_last) = (rows.bar_middle(index), index + 1 == bars.len());
         if !is_last {
-            let path = [(bar.to, row), (bar.to, rows.middle(index + 1))];
-            rows.panel.draw(&PathElement::new(path, LineStyle::Other.style()))?;
+            let path = [(bar.to, row), (bar.to, rows.bar_middle(index + 1))];
+            rows.panel.draw_element(&PathElement::new(path, LineStyle::Other.shape_style()))?;
         }
-        rows.bar(index, (bar.from, bar.to), &bar.color)?;
+        rows.draw_bar(index, (bar.from, bar.to), &bar.color)?;
         // The sign's side of the bar, so that the amount is read with the step's direction.
-        let (x, y) = rows.panel.at((bar.to, row));
+        let (x, y) = rows.panel.sheet_position((bar.to, row));
         let (x, side) = if bar.to < bar.from { (x - 5.0, HPos::Right) } else { (x + 5.0, HPos::Left) };
         let ink = if is_last { Ink::Strong } else { Ink::Plain };
-        sheet.text(ink, (x, y), side, amount)?;
+        sheet.draw_text(ink, (x, y), side, amount)?;
     }
     Ok(())
 }

@@ -7,7 +7,9 @@ use crate::report::stats::assess::Assessment;
 use crate::report::stats::conclusion;
 use crate::report::stats::conclusion::Judgement;
 
-use crate::report::format::{count, dollars, percent, signed_cents, signed_dollars};
+use crate::report::format::{
+    format_count, format_dollars, format_percent, format_signed_cents, format_signed_dollars,
+};
 
 use super::{ProfitGroup, ReportFindings};
 
@@ -50,7 +52,7 @@ pub struct Warning {
 }
 
 /// Returns a warning for assumed quotes, for discrepancies and for each halt not lifted; empty if none.
-pub fn warnings(findings: &ReportFindings) -> Vec<Warning> {
+pub fn collect_warnings(findings: &ReportFindings) -> Vec<Warning> {
     let mut all = Vec::new();
     let mut warn = |tone, title: String, text: String| all.push(Warning { tone, title, text });
     let run = &findings.run;
@@ -82,19 +84,19 @@ pub fn warnings(findings: &ReportFindings) -> Vec<Warning> {
 }
 
 /// All answers, in the order the owner asks.
-pub fn answers(findings: &ReportFindings) -> Vec<ReportAnswer> {
+pub fn answer_questions(findings: &ReportFindings) -> Vec<ReportAnswer> {
     vec![
-        money(findings),
-        calibrated(findings),
-        against_market(findings),
-        luck(findings),
-        source(findings),
-        other_side(findings),
-        prevented(findings),
+        answer_profit(findings),
+        answer_calibration(findings),
+        answer_against_market(findings),
+        answer_edge(findings),
+        answer_source(findings),
+        answer_other_side(findings),
+        answer_risk_effect(findings),
     ]
 }
 
-fn money(findings: &ReportFindings) -> ReportAnswer {
+fn answer_profit(findings: &ReportFindings) -> ReportAnswer {
     let results = &findings.results;
     let (tone, word) = match results.pnl {
         pnl if pnl > 0.005 => (Tone::Good, "Yes"),
@@ -105,19 +107,19 @@ fn money(findings: &ReportFindings) -> ReportAnswer {
         0 => "Nothing was closed.".to_owned(),
         trades => format!(
             "{} after {} of fees, {} of {}; {} of {} closed positions won.",
-            signed_dollars(results.pnl),
-            dollars(results.fees),
-            percent(results.r#return),
-            dollars(results.bankroll),
-            count(results.wins),
-            count(trades)
+            format_signed_dollars(results.pnl),
+            format_dollars(results.fees),
+            format_percent(results.r#return),
+            format_dollars(results.bankroll),
+            format_count(results.wins),
+            format_count(trades)
         ),
     };
     ReportAnswer { section: "money", question: "Did I make money, after fees?", tone, word, sentence }
 }
 
 /// The assessment with most forecasts, of all horizons together.
-fn largest(findings: &ReportFindings) -> Option<(&str, &Assessment)> {
+fn largest_assessment(findings: &ReportFindings) -> Option<(&str, &Assessment)> {
     let pooled = findings.calibration.iter().filter(|of| of.which == POOLED);
     let assessed = pooled.filter_map(|of| Some((&*of.strategy, of.assessment.as_ref()?)));
     assessed.max_by_key(|(_, assessment)| assessment.forecasts)
@@ -125,13 +127,13 @@ fn largest(findings: &ReportFindings) -> Option<(&str, &Assessment)> {
 
 const UNRESOLVED: &str = "No forecast beside a market price has been resolved.";
 
-fn calibrated(findings: &ReportFindings) -> ReportAnswer {
+fn answer_calibration(findings: &ReportFindings) -> ReportAnswer {
     let (section, question) = ("calibration", "Are my probabilities calibrated?");
-    let Some((strategy, of)) = largest(findings) else {
+    let Some((strategy, of)) = largest_assessment(findings) else {
         let sentence = UNRESOLVED.into();
         return ReportAnswer { section, question, tone: Tone::Unknown, word: "Cannot tell", sentence };
     };
-    let said = conclusion::calibration(of.forecasts, of.events, &of.model);
+    let said = conclusion::judge_calibration(of.forecasts, of.events, &of.model);
     let (tone, word) = match said.judgement {
         Judgement::TooFew => (Tone::Unknown, "Too early"),
         Judgement::Bad => (Tone::Bad, "No"),
@@ -141,13 +143,13 @@ fn calibrated(findings: &ReportFindings) -> ReportAnswer {
     ReportAnswer { section, question, tone, word, sentence: whose + &said.words }
 }
 
-fn against_market(findings: &ReportFindings) -> ReportAnswer {
+fn answer_against_market(findings: &ReportFindings) -> ReportAnswer {
     let (section, question) = ("market", "Am I better than the market's own price?");
-    let Some((_, of)) = largest(findings) else {
+    let Some((_, of)) = largest_assessment(findings) else {
         let sentence = UNRESOLVED.into();
         return ReportAnswer { section, question, tone: Tone::Unknown, word: "Cannot tell", sentence };
     };
-    let said = conclusion::against_market(of);
+    let said = conclusion::judge_against_market(of);
     let (tone, word) = match said.judgement {
         Judgement::TooFew => (Tone::Unknown, "Too early"),
         Judgement::Open => (Tone::Unknown, "Cannot tell"),
@@ -157,7 +159,7 @@ fn against_market(findings: &ReportFindings) -> ReportAnswer {
     ReportAnswer { section, question, tone, word, sentence: said.words }
 }
 
-fn luck(findings: &ReportFindings) -> ReportAnswer {
+fn answer_edge(findings: &ReportFindings) -> ReportAnswer {
     let (section, question) = ("luck", "Is there a real edge?");
     let Some(evidence) = findings.evidence.iter().max_by_key(|evidence| evidence.markets) else {
         return ReportAnswer {
@@ -180,18 +182,18 @@ fn luck(findings: &ReportFindings) -> ReportAnswer {
         None => String::new(),
     };
     let (against, in_favour) = (evidence.evidence_against, evidence.evidence_for);
-    let (tone, word) = edge(in_favour, against, findings.results.pnl);
+    let (tone, word) = edge_verdict(in_favour, against, findings.results.pnl);
     let words = if markets == 0 {
         "No market that was entered has settled.".to_owned()
     } else if against >= LINE {
         format!(
             "The market is right: over {markets} events its prices predicted {} times better than the beliefs.",
-            ratio(against)
+            format_ratio(against)
         )
     } else if in_favour >= LINE {
         let better = format!(
             "over {markets} events the beliefs predicted {} times better than the market's mid",
-            ratio(in_favour)
+            format_ratio(in_favour)
         );
         match tone {
             Tone::Good => format!("This is more than luck: {better}."),
@@ -202,7 +204,7 @@ fn luck(findings: &ReportFindings) -> ReportAnswer {
     } else {
         format!(
             "{markets} settled events speak {} to 1 for the beliefs: between 1 to 20 and 20 to 1 nothing is shown.",
-            ratio(in_favour)
+            format_ratio(in_favour)
         )
     };
     ReportAnswer { section, question, tone, word, sentence: words + &needed }
@@ -210,7 +212,7 @@ fn luck(findings: &ReportFindings) -> ReportAnswer {
 
 /// Answers "Is there a real edge?" from the likelihood ratios for and against the beliefs (each 1 where no market has
 /// settled) and the profit after fees.
-pub(super) fn edge(in_favour: f64, against: f64, profit: f64) -> (Tone, &'static str) {
+pub(super) fn edge_verdict(in_favour: f64, against: f64, profit: f64) -> (Tone, &'static str) {
     if against >= LINE {
         (Tone::Bad, "No")
     } else if in_favour < LINE {
@@ -225,7 +227,7 @@ pub(super) fn edge(in_favour: f64, against: f64, profit: f64) -> (Tone, &'static
 /// Likelihood ratio from which evidence counts for or against the beliefs: 20 to 1.
 const LINE: f64 = crate::report::stats::evidence::LINE;
 
-fn source(findings: &ReportFindings) -> ReportAnswer {
+fn answer_source(findings: &ReportFindings) -> ReportAnswer {
     let (section, question) = ("sources", "Where does it come from?");
     let groups = || findings.sources.iter().filter(|source| source.groups.len() > 1);
     let all = groups().flat_map(|source| source.groups.iter().map(move |group| (source.by, group)));
@@ -235,8 +237,8 @@ fn source(findings: &ReportFindings) -> ReportAnswer {
         format!(
             "by {by}: {} with {} in {} positions",
             group.name,
-            signed_dollars(group.pnl),
-            count(group.trades)
+            format_signed_dollars(group.pnl),
+            format_count(group.trades)
         )
     };
     let sentence = match (best, worst) {
@@ -246,7 +248,7 @@ fn source(findings: &ReportFindings) -> ReportAnswer {
     ReportAnswer { section, question, tone: Tone::Unknown, word: "See", sentence }
 }
 
-fn other_side(findings: &ReportFindings) -> ReportAnswer {
+fn answer_other_side(findings: &ReportFindings) -> ReportAnswer {
     let (section, question) = ("other-side", "Who was on the other side?");
     let fills = findings.mark_outs.first().map_or(0, |at_fill| at_fill.fills);
     let mut later = findings.mark_outs.iter().skip(1).filter(|after| after.fills * 2 >= fills);
@@ -259,7 +261,7 @@ fn other_side(findings: &ReportFindings) -> ReportAnswer {
     } else {
         format!("Within {} of a fill", after.after)
     };
-    let figure = format!("{when} the market's mid moved {} our way", signed_cents(drift.value));
+    let figure = format!("{when} the market's mid moved {} our way", format_signed_cents(drift.value));
     let (tone, word, verdict) = match drift.interval() {
         Some((_, high)) if high < 0.0 => (Tone::Bad, "The better informed", "which is not luck"),
         Some((low, _)) if low > 0.0 => (Tone::Good, "The slower", "which is not luck"),
@@ -270,11 +272,11 @@ fn other_side(findings: &ReportFindings) -> ReportAnswer {
         question,
         tone,
         word,
-        sentence: format!("{figure} ({} fills), {verdict}.", count(after.fills)),
+        sentence: format!("{figure} ({} fills), {verdict}.", format_count(after.fills)),
     }
 }
 
-fn prevented(findings: &ReportFindings) -> ReportAnswer {
+fn answer_risk_effect(findings: &ReportFindings) -> ReportAnswer {
     let (section, question) = ("risk", "What did the risk layer prevent?");
     let prevented = &findings.prevented;
     let refusals: u64 = prevented.gates.iter().map(|gate| gate.refusals).sum();
@@ -288,12 +290,12 @@ fn prevented(findings: &ReportFindings) -> ReportAnswer {
         None => format!("No gate refused anything; {halts}."),
         Some(gate) => {
             let made = gate.would_have_made.map_or(String::new(), |made| {
-                format!("; a contract each would have made {} on average", signed_cents(made.value))
+                format!("; a contract each would have made {} on average", format_signed_cents(made.value))
             });
             format!(
                 "{} refusals, {} of them because {}{made}; {halts}.",
-                count(refusals),
-                count(gate.refusals),
+                format_count(refusals),
+                format_count(gate.refusals),
                 gate.meaning
             )
         }
@@ -302,7 +304,7 @@ fn prevented(findings: &ReportFindings) -> ReportAnswer {
 }
 
 /// A ratio as one says it.
-fn ratio(value: f64) -> String {
+fn format_ratio(value: f64) -> String {
     match value {
         value if value >= 1e6 => "more than a million".into(),
         value if value >= 100.0 => format!("{value:.0}"),

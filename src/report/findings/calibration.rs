@@ -4,10 +4,12 @@
 use serde::Serialize;
 
 use crate::domain::StrategyId;
-use crate::report::forecasts::{ForecastColumns, HORIZONS, POOLED, share};
-use crate::report::stats::binned::{BinnedForecasts, binned};
-use crate::report::stats::isotonic::{Block, ConsistencyBand, consistency_band, fit, pool};
-use crate::report::stats::{Assessment, Forecasts, assess};
+use crate::report::forecasts::{ForecastColumns, HORIZONS, POOLED, probability_to_f64};
+use crate::report::stats::binned::{BinnedForecasts, equal_count_bins};
+use crate::report::stats::isotonic::{
+    Block, ConsistencyBand, consistency_band, fit_isotonic, pool_equal_forecasts,
+};
+use crate::report::stats::{Assessment, Forecasts, assess_forecasts};
 
 use super::gather::Gathered;
 
@@ -46,29 +48,29 @@ pub struct CalibrationFindings {
     pub market_histogram: Vec<u64>,
 }
 
-fn calibration(
+fn assess_forecast_set(
     strategy: &str,
     which: &'static str,
     columns: &ForecastColumns,
     seed: u64,
 ) -> CalibrationFindings {
-    let (model, market) = (columns.model(), columns.market());
+    let (model, market) = (columns.model_forecasts(), columns.market_forecasts());
     let grid: Vec<f64> = (0..BAND_GRID).map(|place| place as f64 / (BAND_GRID - 1) as f64).collect();
     let draws = (BAND_WORK / model.len().max(1)).clamp(FEWEST_DRAWS, BAND_DRAWS);
     CalibrationFindings {
         strategy: strategy.to_owned(),
         which,
-        assessment: assess(&model, &market, seed),
-        curve: fit(pool(&model)),
-        market_curve: fit(pool(&market)),
+        assessment: assess_forecasts(&model, &market, seed),
+        curve: fit_isotonic(pool_equal_forecasts(&model)),
+        market_curve: fit_isotonic(pool_equal_forecasts(&market)),
         band: consistency_band(&model, &grid, draws, seed),
-        bins: binned(&model, BINS),
-        histogram: histogram(&model),
-        market_histogram: histogram(&market),
+        bins: equal_count_bins(&model, BINS),
+        histogram: forecast_histogram(&model),
+        market_histogram: forecast_histogram(&market),
     }
 }
 
-fn histogram(forecasts: &Forecasts) -> Vec<u64> {
+fn forecast_histogram(forecasts: &Forecasts) -> Vec<u64> {
     let mut bars = vec![0; BARS];
     for said in forecasts.probability() {
         let bar = (1..BARS).take_while(|&bar| *said >= bar as f64 / BARS as f64).count();
@@ -78,44 +80,44 @@ fn histogram(forecasts: &Forecasts) -> Vec<u64> {
 }
 
 /// Of all strategies: every horizon, all horizons together, and the sides bought.
-pub fn calibrations(run: &Gathered, seed: u64) -> Vec<CalibrationFindings> {
+pub fn calibration_findings(run: &Gathered, seed: u64) -> Vec<CalibrationFindings> {
     let sets = (0..).zip(&run.strategies).flat_map(|(id, name)| {
-        sets(run, StrategyId(id)).into_iter().map(move |(which, columns)| (name, which, columns))
+        forecast_sets(run, StrategyId(id)).into_iter().map(move |(which, columns)| (name, which, columns))
     });
     let sets: Vec<_> = sets.collect();
     // Each set is a task of its own.
     std::thread::scope(|scope| {
         let tasks: Vec<_> = sets
             .iter()
-            .map(|(name, which, columns)| scope.spawn(|| calibration(name, which, columns, seed)))
+            .map(|(name, which, columns)| scope.spawn(|| assess_forecast_set(name, which, columns, seed)))
             .collect();
         tasks.into_iter().map(|task| task.join().expect("statistics do not panic")).collect()
     })
 }
 
 /// The sets of forecasts of a strategy that are looked at.
-fn sets(run: &Gathered, strategy: StrategyId) -> Vec<(&'static str, ForecastColumns)> {
+fn forecast_sets(run: &Gathered, strategy: StrategyId) -> Vec<(&'static str, ForecastColumns)> {
     let mut by_horizon: Vec<ForecastColumns> =
         (0..HORIZONS.len()).map(|_| ForecastColumns::default()).collect();
     let mut pooled = ForecastColumns::default();
     for one in run.forecasts.iter().filter(|one| one.strategy == strategy) {
         let event = run.event_of[one.market.index()];
-        by_horizon[one.horizon].add(one, event);
-        pooled.add(one, event);
+        by_horizon[one.horizon].add_resolved(one, event);
+        pooled.add_resolved(one, event);
     }
     let mut all = vec![(POOLED, pooled)];
     all.extend(HORIZONS.iter().map(|(which, _)| *which).zip(by_horizon));
-    all.push((BOUGHT, bought(run, strategy)));
+    all.push((BOUGHT, bought_side_forecasts(run, strategy)));
     all
 }
 
 /// The sides bought, at their first entry, where the market has paid all or nothing.
-fn bought(run: &Gathered, strategy: StrategyId) -> ForecastColumns {
+fn bought_side_forecasts(run: &Gathered, strategy: StrategyId) -> ForecastColumns {
     let mut columns = ForecastColumns::default();
     for trade in run.trades.iter().filter(|trade| trade.strategy == strategy) {
-        let Some(won) = run.won(trade) else { continue };
+        let Some(won) = run.side_won(trade) else { continue };
         let event = run.event_of[trade.market];
-        columns.push(share(trade.belief), share(trade.market_price), won, event);
+        columns.push(probability_to_f64(trade.belief), probability_to_f64(trade.market_price), won, event);
     }
     columns
 }

@@ -8,7 +8,7 @@ use crate::journal::reader::{
     EquityRow, FillRow, HaltRow, LedgerMarketRow, LedgerReader, LedgerTradeRow, OrderRow, RunRow,
 };
 use crate::journal::sqlite::LedgerError;
-use crate::report::forecasts::{Forecast, ForecastSelection, Resolved, share};
+use crate::report::forecasts::{Forecast, ForecastSelection, Resolved, probability_to_f64};
 
 use super::market_id;
 use super::price_watch::{AT_FILL, PriceWatch};
@@ -73,44 +73,44 @@ impl Gathered {
     ///
     /// # Errors
     /// When it cannot be read, or says something of a market or strategy it does not know.
-    pub fn from(ledger: &LedgerReader) -> Result<Self, LedgerError> {
+    pub fn from_ledger(ledger: &LedgerReader) -> Result<Self, LedgerError> {
         let markets = ledger.markets()?;
         let fills = ledger.fills()?;
-        let strategies = ledger.strategies()?;
+        let strategies = ledger.strategy_names()?;
         let event_of = number_events(&markets);
         let mut all = Self {
-            run: ledger.run()?,
+            run: ledger.run_row()?,
             data_files: ledger.data_files()?,
             orders: ledger.orders()?,
-            trades: ledger.trades()?,
-            equity: ledger.equity()?,
+            trades: ledger.closed_trades()?,
+            equity: ledger.equity_curve()?,
             halts: ledger.halts()?,
             discrepancies: ledger.discrepancies()?,
-            verdicts: ledger.verdicts()?.into_iter().collect(),
+            verdicts: ledger.verdict_names()?.into_iter().collect(),
             forecasts: Vec::new(),
             refusals: Refusals::default(),
             evaluations: Evaluations::default(),
-            watch: PriceWatch::over(&fills, markets.len()),
+            watch: PriceWatch::for_fills(&fills, markets.len()),
             strategies,
             markets,
             event_of,
             fills,
         };
-        all.evaluations(ledger)?;
+        all.read_evaluations(ledger)?;
         Ok(all)
     }
 
     /// Reads what only the evaluations tell.
-    fn evaluations(&mut self, ledger: &LedgerReader) -> Result<(), LedgerError> {
-        let believers = ledger.bases()?;
+    fn read_evaluations(&mut self, ledger: &LedgerReader) -> Result<(), LedgerError> {
+        let believers = ledger.estimate_bases()?;
         let mut selection = ForecastSelection::new(self.strategies.len());
         let mut unknown = None;
-        ledger.evaluations(|evaluation| {
+        ledger.for_each_evaluation(|evaluation| {
             let basis = believers.get(evaluation.basis);
             match (self.markets.get(evaluation.market), basis) {
                 (Some(market), Some(basis)) => {
                     let close = market.close_time;
-                    self.evaluation(evaluation, basis.strategy, close, &mut selection);
+                    self.add_evaluation(evaluation, basis.strategy, close, &mut selection);
                 }
                 _ => unknown = Some(*evaluation),
             }
@@ -119,19 +119,19 @@ impl Gathered {
             let problem = format!(
                 "the evaluation of {at} is of market {market} and basis {basis}, one of them unknown"
             );
-            return Err(ledger.refused(&problem));
+            return Err(ledger.ledger_error(&problem));
         }
-        self.watch.end(&self.markets);
+        self.watch.finish_pending_lookups(&self.markets);
         for (market, row) in self.markets.iter().enumerate() {
             if let Some((_, value)) = row.settled {
-                self.forecasts.extend(selection.resolve(market_id(market), value));
+                self.forecasts.extend(selection.resolve_forecasts(market_id(market), value));
             }
         }
         self.forecasts.sort_unstable_by_key(|one| (one.forecast.at, one.market, one.strategy, one.horizon));
         Ok(())
     }
 
-    fn evaluation(
+    fn add_evaluation(
         &mut self,
         evaluation: &RecordedEvaluation,
         strategy: StrategyId,
@@ -143,34 +143,39 @@ impl Gathered {
         counted.assumed += u64::from(evaluation.assumed);
         counted.opportunities += u64::from(evaluation.verdict != NO_OPPORTUNITY);
         counted.span = Some((counted.span.map_or(evaluation.at, |span| span.0), evaluation.at));
-        self.refusals.see(evaluation, strategy);
+        self.refusals.record_refusal(evaluation, strategy);
         let Some(market) = evaluation.market_probability else {
             counted.unpriced += 1;
             return;
         };
-        self.watch.see(evaluation.market, evaluation.at, market);
+        self.watch.record_price(evaluation.market, evaluation.at, market);
         let forecast = Forecast { at: evaluation.at, model: evaluation.probability, market };
-        selection.see(market_id(evaluation.market), strategy, close.since(evaluation.at), forecast);
+        selection.record_forecast(
+            market_id(evaluation.market),
+            strategy,
+            close.since(evaluation.at),
+            forecast,
+        );
     }
 
     /// Returns the recorded start of the run, else the moment of its first evaluation.
-    pub fn start(&self) -> Option<Timestamp> {
+    pub fn start_time(&self) -> Option<Timestamp> {
         self.run.started_at.or(self.evaluations.span.map(|span| span.0))
     }
 
     /// Last moment of the run so far.
-    pub fn end(&self) -> Option<Timestamp> {
+    pub fn end_time(&self) -> Option<Timestamp> {
         self.run.finished_at.or(self.evaluations.span.map(|span| span.1))
     }
 
     /// What a side of a market paid; `None` while that is open.
-    pub fn paid(&self, trade: &LedgerTradeRow) -> Option<f64> {
+    pub fn side_payout(&self, trade: &LedgerTradeRow) -> Option<f64> {
         let (_, value) = self.markets[trade.market].settled?;
-        Some(f64::from(trade.side.price(value).get()) / 1e4)
+        Some(f64::from(trade.side.price_from_yes(value).get()) / 1e4)
     }
 
     /// Whether the side held won; `None` while that is open, or if it paid something between.
-    pub fn won(&self, trade: &LedgerTradeRow) -> Option<bool> {
+    pub fn side_won(&self, trade: &LedgerTradeRow) -> Option<bool> {
         match self.markets[trade.market].settled?.1 {
             Price::ONE => Some(trade.side == Side::Yes),
             Price::ZERO => Some(trade.side == Side::No),
@@ -190,16 +195,15 @@ impl Gathered {
                 && fill.action == Action::Buy
                 && self.strategy_of(fill) == Some(trade.strategy)
         });
-        let (sum, contracts) =
-            bought.fold((0.0, 0.0), |(sum, contracts), (fill, seen)| {
-                let bought = fill.contracts.hundredths() as f64 / 100.0;
-                let yes = seen[AT_FILL];
-                let mid = yes.map_or(share(trade.market_price), |yes| {
-                    if trade.side == Side::Yes { yes } else { 1.0 - yes }
-                });
-                (sum + mid * bought, contracts + bought)
+        let (sum, contracts) = bought.fold((0.0, 0.0), |(sum, contracts), (fill, seen)| {
+            let bought = fill.contracts.hundredths() as f64 / 100.0;
+            let yes = seen[AT_FILL];
+            let mid = yes.map_or(probability_to_f64(trade.market_price), |yes| {
+                if trade.side == Side::Yes { yes } else { 1.0 - yes }
             });
-        if contracts > 0.0 { sum / contracts } else { share(trade.market_price) }
+            (sum + mid * bought, contracts + bought)
+        });
+        if contracts > 0.0 { sum / contracts } else { probability_to_f64(trade.market_price) }
     }
 
     /// Whose order a fill was of.
@@ -209,7 +213,7 @@ impl Gathered {
     }
 
     /// Why a position was opened, in the words of the strategy.
-    pub fn reason(&self, trade: &LedgerTradeRow) -> &str {
+    pub fn opening_reason(&self, trade: &LedgerTradeRow) -> &str {
         let before = self.orders.partition_point(|order| order.at <= trade.opened_at);
         let opening = self.orders[..before].iter().rev().find(|order| {
             order.market == trade.market && order.strategy == trade.strategy && order.action == Action::Buy

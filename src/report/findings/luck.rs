@@ -8,13 +8,13 @@ use serde::Serialize;
 use crate::domain::{Money, Side, StrategyId, Timestamp};
 use crate::journal::reader::LedgerTradeRow;
 use crate::report::stats::IntervalEstimate;
-use crate::report::stats::evidence::{EvidenceEntry, Path, log_growth, path, trades_needed};
-use crate::report::stats::luck::{Bet, DRAWS, Luck, luck};
+use crate::report::stats::evidence::{EvidenceEntry, Path, evidence_path, log_growth, trades_needed};
+use crate::report::stats::luck::{Bet, DRAWS, Luck, simulate_luck};
 use crate::report::stats::overfitting::Returns;
 
 use super::gather::Gathered;
-use crate::report::forecasts::share;
-use crate::report::summary::dollars;
+use crate::report::forecasts::probability_to_f64;
+use crate::report::summary::money_to_dollars;
 
 /// Events drawn in all histories together, before histories are fewer; and the fewest.
 const WORK: usize = 20_000_000;
@@ -46,15 +46,15 @@ pub struct LuckEvidence {
 }
 
 /// Computes the evidence of each strategy in order of id, also of those that never traded.
-pub fn evidence(run: &Gathered, seed: u64) -> Vec<LuckEvidence> {
+pub fn evidence_by_strategy(run: &Gathered, seed: u64) -> Vec<LuckEvidence> {
     let ids =
         (0..run.strategies.len()).map(|id| StrategyId(u8::try_from(id).expect("at most 255 strategies")));
-    ids.map(|strategy| of(run, strategy, seed)).collect()
+    ids.map(|strategy| strategy_evidence(run, strategy, seed)).collect()
 }
 
-fn of(run: &Gathered, strategy: StrategyId, seed: u64) -> LuckEvidence {
+fn strategy_evidence(run: &Gathered, strategy: StrategyId, seed: u64) -> LuckEvidence {
     let trades: Vec<&LedgerTradeRow> = run.trades.iter().filter(|trade| trade.strategy == strategy).collect();
-    let path = path(&entries(run, &trades)).expect("parts per million are shares");
+    let path = evidence_path(&evidence_entries(run, &trades)).expect("parts per million are shares");
     let last = path.log_ratio.last().copied().unwrap_or(0.0);
     let (profits, events): (Vec<f64>, Vec<u32>) =
         trades.iter().map(|trade| (profit_of_equity(run, trade), run.event_of[trade.market])).unzip();
@@ -68,18 +68,19 @@ fn of(run: &Gathered, strategy: StrategyId, seed: u64) -> LuckEvidence {
         growth: log_growth(&profits, &events, seed),
         events_needed: trades_needed(&by_event),
         events: by_event.len() as u64,
-        luck: luck(&bets(run, &trades), draws(by_event.len()), seed),
-        probabilistic_sharpe: Returns::of(&by_event).and_then(|returns| returns.probabilistic_sharpe(0.0)),
+        luck: simulate_luck(&settled_bets(run, &trades), histories_to_draw(by_event.len()), seed),
+        probabilistic_sharpe: Returns::from_returns(&by_event)
+            .and_then(|returns| returns.probabilistic_sharpe(0.0)),
     }
 }
 
 /// Histories to draw: fewer where events are many, and each history is more work and less of a surprise.
-fn draws(events: usize) -> usize {
+fn histories_to_draw(events: usize) -> usize {
     (WORK / events.max(1)).clamp(FEWEST, DRAWS)
 }
 
 /// The first entry of each event, where the market has paid all or nothing, in the order of settlement.
-fn entries(run: &Gathered, trades: &[&LedgerTradeRow]) -> Vec<EvidenceEntry> {
+fn evidence_entries(run: &Gathered, trades: &[&LedgerTradeRow]) -> Vec<EvidenceEntry> {
     let mut opened: Vec<&&LedgerTradeRow> = trades.iter().collect();
     opened.sort_by_key(|trade| trade.opened_at);
     let mut events = BTreeSet::new();
@@ -88,8 +89,15 @@ fn entries(run: &Gathered, trades: &[&LedgerTradeRow]) -> Vec<EvidenceEntry> {
         .into_iter()
         .filter_map(|trade| {
             let (at, _) = run.markets[trade.market].settled?;
-            let won = run.won(trade)?;
-            Some((at, EvidenceEntry { belief: share(trade.belief), market: share(trade.market_price), won }))
+            let won = run.side_won(trade)?;
+            Some((
+                at,
+                EvidenceEntry {
+                    belief: probability_to_f64(trade.belief),
+                    market: probability_to_f64(trade.market_price),
+                    won,
+                },
+            ))
         })
         .collect();
     settled.sort_by_key(|(at, _)| *at);
@@ -100,7 +108,7 @@ fn entries(run: &Gathered, trades: &[&LedgerTradeRow]) -> Vec<EvidenceEntry> {
 fn profit_of_equity(run: &Gathered, trade: &LedgerTradeRow) -> f64 {
     let before = run.equity.partition_point(|point| point.at <= trade.opened_at);
     let equity = before.checked_sub(1).map_or(run.run.bankroll, |last| run.equity[last].equity);
-    if equity > Money::ZERO { dollars(trade.pnl) / dollars(equity) } else { f64::NAN }
+    if equity > Money::ZERO { money_to_dollars(trade.pnl) / money_to_dollars(equity) } else { f64::NAN }
 }
 
 fn by_event(profits: &[f64], events: &[u32]) -> Vec<f64> {
@@ -110,9 +118,9 @@ fn by_event(profits: &[f64], events: &[u32]) -> Vec<f64> {
 }
 
 /// All closed positions whose market has paid all or nothing, as if held to the end.
-fn bets(run: &Gathered, trades: &[&LedgerTradeRow]) -> Vec<Bet> {
+fn settled_bets(run: &Gathered, trades: &[&LedgerTradeRow]) -> Vec<Bet> {
     let bets = trades.iter().filter_map(|trade| {
-        let won = run.won(trade)?;
+        let won = run.side_won(trade)?;
         let bought_yes = trade.side == Side::Yes;
         let side = run.mid_at_purchases(trade);
         Some(Bet {
@@ -123,7 +131,7 @@ fn bets(run: &Gathered, trades: &[&LedgerTradeRow]) -> Vec<Bet> {
             probability: if bought_yes { side } else { 1.0 - side },
             bought_yes,
             yes: won == bought_yes,
-            stake: dollars(trade.cost) + dollars(trade.fees),
+            stake: money_to_dollars(trade.cost) + money_to_dollars(trade.fees),
             payoff: trade.contracts.hundredths() as f64 / 100.0,
         })
     });

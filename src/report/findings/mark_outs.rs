@@ -9,7 +9,7 @@ use serde::Serialize;
 use crate::domain::{Action, Side};
 use crate::journal::reader::FillRow;
 use crate::report::stats::IntervalEstimate;
-use crate::report::stats::bootstrap::ratio;
+use crate::report::stats::bootstrap::ratio_estimate;
 
 use super::gather::Gathered;
 use super::price_watch::{AFTER, AT_FILL};
@@ -74,7 +74,7 @@ fn mark_out(after: &'static str, looks: &[MarkOutLook], seed: u64) -> MarkOutFin
         let parts = looks.iter().filter_map(|look| {
             Some((look.event, (look.then - from(look)?) * look.contracts, look.contracts))
         });
-        ratio(&parts.collect::<Vec<_>>(), seed)
+        ratio_estimate(&parts.collect::<Vec<_>>(), seed)
     };
     let contracts: f64 = looks.iter().map(|look| look.contracts).sum();
     let worse: f64 = looks.iter().filter(|look| look.then < look.paid).map(|look| look.contracts).sum();

@@ -23,7 +23,7 @@ use crate::journal::reader::{LedgerMarketRow, LedgerReader};
 use crate::journal::sqlite::LedgerError;
 
 use super::forecasts::Resolved;
-use super::summary::dollars;
+use super::summary::money_to_dollars;
 
 pub use answers::{ReportAnswer, Tone, Warning};
 pub use calibration::{BOUGHT, CalibrationFindings};
@@ -34,7 +34,7 @@ pub use postmortem::{Claim, Postmortem};
 pub use risk_effect::{GateEffect, Halted, Prevented, Sizes, Stop};
 pub use sources::{BANDS, ProfitGroup, ProfitSource};
 pub use trades::Closed;
-pub use trials::{SearchTrials, trials};
+pub use trials::{SearchTrials, assess_search_trials};
 
 use gather::Gathered;
 
@@ -117,19 +117,19 @@ impl ReportFindings {
     ///
     /// # Errors
     /// When it cannot be read.
-    pub fn of(ledger: &LedgerReader) -> Result<Self, LedgerError> {
-        let run = Gathered::from(ledger)?;
+    pub fn from_ledger(ledger: &LedgerReader) -> Result<Self, LedgerError> {
+        let run = Gathered::from_ledger(ledger)?;
         let seed = run.run.seed;
         // Who works on what, and when, does not change what comes out.
         let (calibration, evidence, sources, mark_outs, (prevented, postmortems)) =
             std::thread::scope(|scope| {
                 let done = "statistics do not panic";
-                let calibration = scope.spawn(|| calibration::calibrations(&run, seed));
-                let evidence = scope.spawn(|| luck::evidence(&run, seed));
-                let sources = scope.spawn(|| sources::sources(&run, seed));
+                let calibration = scope.spawn(|| calibration::calibration_findings(&run, seed));
+                let evidence = scope.spawn(|| luck::evidence_by_strategy(&run, seed));
+                let sources = scope.spawn(|| sources::profit_sources(&run, seed));
                 let mark_outs = scope.spawn(|| mark_outs::mark_outs(&run, |_| true, seed));
-                let prevented = Prevented::of(&run, seed);
-                let postmortems = postmortem::postmortems(&run, &prevented.halts, seed);
+                let prevented = Prevented::from_run(&run, seed);
+                let postmortems = postmortem::all_postmortems(&run, &prevented.halts, seed);
                 (
                     calibration.join().expect(done),
                     evidence.join().expect(done),
@@ -139,10 +139,10 @@ impl ReportFindings {
                 )
             });
         let mut findings = Self {
-            run: facts(&run),
+            run: run_facts(&run),
             warnings: Vec::new(),
             answers: Vec::new(),
-            results: Results::of(&run),
+            results: Results::from_run(&run),
             calibration,
             evidence,
             sources,
@@ -150,18 +150,18 @@ impl ReportFindings {
             postmortems,
             prevented,
             discrepancies: run.discrepancies.iter().map(|(at, what)| (at.nanos(), what.clone())).collect(),
-            trades: trades::trades(&run),
+            trades: trades::closed_positions(&run),
             forecasts: run.forecasts,
             strategies: run.strategies,
             markets: run.markets,
         };
-        findings.warnings = answers::warnings(&findings);
-        findings.answers = answers::answers(&findings);
+        findings.warnings = answers::collect_warnings(&findings);
+        findings.answers = answers::answer_questions(&findings);
         Ok(findings)
     }
 }
 
-fn facts(run: &Gathered) -> RunFacts {
+fn run_facts(run: &Gathered) -> RunFacts {
     let of = &run.run;
     RunFacts {
         run_id: of.run_id.clone(),
@@ -169,10 +169,10 @@ fn facts(run: &Gathered) -> RunFacts {
         scenario: of.scenario.clone(),
         version: of.version.clone(),
         seed: of.seed,
-        start: run.start().map(Timestamp::nanos),
-        end: run.end().map(Timestamp::nanos),
+        start: run.start_time().map(Timestamp::nanos),
+        end: run.end_time().map(Timestamp::nanos),
         finished: of.finished_at.is_some(),
-        bankroll: dollars(of.bankroll),
+        bankroll: money_to_dollars(of.bankroll),
         digest: of.digest.clone(),
         data_files: run.data_files.clone(),
         evaluations: run.evaluations.total,

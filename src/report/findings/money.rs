@@ -5,8 +5,8 @@ use serde::Serialize;
 use crate::domain::Money;
 
 use super::gather::Gathered;
-use crate::report::forecasts::share;
-use crate::report::summary::dollars;
+use crate::report::forecasts::probability_to_f64;
+use crate::report::summary::money_to_dollars;
 
 /// A point of the equity curve: equity, its peak and the exposure at one moment.
 #[derive(Clone, Copy, Debug, Serialize)]
@@ -75,23 +75,24 @@ pub struct ProfitWaterfall {
 
 impl Results {
     /// Computes the results from the closed positions, fills and recorded equity of a run.
-    pub(super) fn of(run: &Gathered) -> Self {
-        let bankroll = dollars(run.run.bankroll);
-        let last = run.equity.last().map_or(bankroll, |point| dollars(point.equity));
-        let equity = run.run.final_equity.map_or(last, dollars);
+    pub(super) fn from_run(run: &Gathered) -> Self {
+        let bankroll = money_to_dollars(run.run.bankroll);
+        let last = run.equity.last().map_or(bankroll, |point| money_to_dollars(point.equity));
+        let equity = run.run.final_equity.map_or(last, money_to_dollars);
         let pnl = equity - bankroll;
         let mut waterfall = run.trades.iter().fold(ProfitWaterfall::default(), |mut sum, trade| {
             let contracts = trade.contracts.hundredths() as f64 / 100.0;
-            let (cost, proceeds) = (dollars(trade.cost), dollars(trade.proceeds));
-            let paid = run.paid(trade).map_or(proceeds, |each| each * contracts);
+            let (cost, proceeds) = (money_to_dollars(trade.cost), money_to_dollars(trade.proceeds));
+            let paid = run.side_payout(trade).map_or(proceeds, |each| each * contracts);
             let at_mid = run.mid_at_purchases(trade) * contracts;
-            sum.unsettled += u64::from(run.paid(trade).is_none());
+            sum.unsettled += u64::from(run.side_payout(trade).is_none());
             sum.gross += paid - at_mid;
             sum.slippage -= cost - at_mid;
             sum.early_exits += proceeds - paid;
-            sum.fees -= dollars(trade.fees);
-            sum.realized += dollars(trade.pnl);
-            sum.promised += share(trade.belief) * contracts - cost - dollars(trade.fees);
+            sum.fees -= money_to_dollars(trade.fees);
+            sum.realized += money_to_dollars(trade.pnl);
+            sum.promised +=
+                probability_to_f64(trade.belief) * contracts - cost - money_to_dollars(trade.fees);
             sum
         });
         waterfall.open = pnl - waterfall.realized;
@@ -100,13 +101,13 @@ impl Results {
             .iter()
             .map(|row| EquitySample {
                 at: row.at.nanos(),
-                equity: dollars(row.equity),
-                peak: dollars(row.peak),
-                exposure: dollars(row.exposure),
+                equity: money_to_dollars(row.equity),
+                peak: money_to_dollars(row.peak),
+                exposure: money_to_dollars(row.exposure),
             })
             .collect();
         // Equity is recorded when it changes: it stays as it is to the end.
-        if let (Some(last), Some(end)) = (curve.last().copied(), run.end())
+        if let (Some(last), Some(end)) = (curve.last().copied(), run.end_time())
             && end.nanos() > last.at
         {
             curve.push(EquitySample { at: end.nanos(), ..last });
@@ -119,7 +120,7 @@ impl Results {
             pnl,
             r#return: pnl / bankroll,
             realized: waterfall.realized,
-            fees: run.fills.iter().map(|fill| dollars(fill.fee)).sum(),
+            fees: run.fills.iter().map(|fill| money_to_dollars(fill.fee)).sum(),
             trades: run.trades.len() as u64,
             wins: run.trades.iter().filter(|trade| trade.pnl > Money::ZERO).count() as u64,
             max_drawdown: curve.iter().map(drawdown).fold(0.0, f64::max),

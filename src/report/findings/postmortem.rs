@@ -6,15 +6,15 @@ use serde::Serialize;
 use crate::domain::{Money, StrategyId, Timestamp};
 use crate::journal::reader::LedgerTradeRow;
 use crate::report::stats::IntervalEstimate;
-use crate::report::stats::binned::wilson;
+use crate::report::stats::binned::wilson_interval;
 
-use crate::report::format::{percent, signed_cents, signed_dollars};
+use crate::report::format::{format_percent, format_signed_cents, format_signed_dollars};
 
 use super::gather::Gathered;
 use super::mark_outs::{MarkOutFinding, SETTLEMENT, mark_outs};
-use super::risk_effect::{Halted, Stop, stops};
-use crate::report::forecasts::share;
-use crate::report::summary::dollars;
+use super::risk_effect::{Halted, Stop, replay_all_kill_rules};
+use crate::report::forecasts::probability_to_f64;
+use crate::report::summary::money_to_dollars;
 
 /// Bounds of what was said of the side that was bought.
 const SAID: [(&str, f64); 5] = [
@@ -64,13 +64,18 @@ pub struct Postmortem {
 }
 
 /// The stories of all strategies that traded.
-pub fn postmortems(run: &Gathered, halts: &[Halted], seed: u64) -> Vec<Postmortem> {
+pub fn all_postmortems(run: &Gathered, halts: &[Halted], seed: u64) -> Vec<Postmortem> {
     let ids =
         (0..run.strategies.len()).map(|id| StrategyId(u8::try_from(id).expect("at most 255 strategies")));
-    ids.filter_map(|strategy| postmortem(run, strategy, halts, seed)).collect()
+    ids.filter_map(|strategy| strategy_postmortem(run, strategy, halts, seed)).collect()
 }
 
-fn postmortem(run: &Gathered, strategy: StrategyId, halts: &[Halted], seed: u64) -> Option<Postmortem> {
+fn strategy_postmortem(
+    run: &Gathered,
+    strategy: StrategyId,
+    halts: &[Halted],
+    seed: u64,
+) -> Option<Postmortem> {
     let trades: Vec<&LedgerTradeRow> = run.trades.iter().filter(|trade| trade.strategy == strategy).collect();
     if trades.is_empty() {
         return None;
@@ -81,35 +86,41 @@ fn postmortem(run: &Gathered, strategy: StrategyId, halts: &[Halted], seed: u64)
         strategy: name.clone(),
         trades: trades.len() as u64,
         losses: trades.iter().filter(|trade| trade.pnl <= Money::ZERO).count() as u64,
-        pnl: trades.iter().map(|trade| dollars(trade.pnl)).sum(),
+        pnl: trades.iter().map(|trade| money_to_dollars(trade.pnl)).sum(),
         halted: halts.iter().find(|halt| halt.strategy.as_ref().is_none_or(|halted| halted == name)).cloned(),
-        distribution: claims(run, &trades),
+        distribution: belief_claims(run, &trades),
         competition,
-        delay: stops(run, strategy),
+        delay: replay_all_kill_rules(run, strategy),
         story: Vec::new(),
     };
     story.story = vec![
-        ("Distribution", distribution(&story)),
-        ("Competition", competition_words(&story)),
-        ("Delay in stopping", delay(&story)),
+        ("Distribution", distribution_lesson(&story)),
+        ("Competition", competition_lesson(&story)),
+        ("Delay in stopping", delay_lesson(&story)),
     ];
     Some(story)
 }
 
-fn claims(run: &Gathered, trades: &[&LedgerTradeRow]) -> Vec<Claim> {
+fn belief_claims(run: &Gathered, trades: &[&LedgerTradeRow]) -> Vec<Claim> {
     let mut from = 0.0;
     let claims = SAID.into_iter().filter_map(|(said, to)| {
         let low = std::mem::replace(&mut from, to);
         let bets: Vec<(f64, f64, f64)> = trades
             .iter()
-            .filter(|trade| (low..to).contains(&share(trade.belief)))
-            .filter_map(|trade| Some((share(trade.belief), share(trade.market_price), run.paid(trade)?)))
+            .filter(|trade| (low..to).contains(&probability_to_f64(trade.belief)))
+            .filter_map(|trade| {
+                Some((
+                    probability_to_f64(trade.belief),
+                    probability_to_f64(trade.market_price),
+                    run.side_payout(trade)?,
+                ))
+            })
             .collect();
         let count = bets.len() as f64;
         let mean = |of: fn(&(f64, f64, f64)) -> f64| bets.iter().map(of).sum::<f64>() / count;
         (!bets.is_empty()).then(|| {
             let won = mean(|bet| bet.2);
-            let (low, high) = wilson(won, count);
+            let (low, high) = wilson_interval(won, count);
             Claim {
                 said,
                 positions: bets.len() as u64,
@@ -123,7 +134,7 @@ fn claims(run: &Gathered, trades: &[&LedgerTradeRow]) -> Vec<Claim> {
 }
 
 /// Writes lesson 1: whether the sides bought won as often as the strategy believed.
-fn distribution(story: &Postmortem) -> String {
+fn distribution_lesson(story: &Postmortem) -> String {
     let all: u64 = story.distribution.iter().map(|claim| claim.positions).sum();
     if all == 0 {
         return "None of the markets bought has settled: nothing can be said about the probabilities.".into();
@@ -132,7 +143,7 @@ fn distribution(story: &Postmortem) -> String {
         story.distribution.iter().map(|claim| of(claim) * claim.positions as f64).sum::<f64>() / all as f64
     };
     let (belief, market, won) = (mean(|c| c.belief), mean(|c| c.market), mean(|c| c.won.value));
-    let (low, high) = wilson(won, all as f64);
+    let (low, high) = wilson_interval(won, all as f64);
     let verdict = if high < belief {
         "It was too sure of its bets, beyond luck."
     } else if low > belief {
@@ -148,21 +159,26 @@ fn distribution(story: &Postmortem) -> String {
     format!(
         "Of {all} sides bought it said that {} would win, the market said {}; {} did ({} to {} with luck alone). \
          {verdict} {nearer}",
-        percent(belief),
-        percent(market),
-        percent(won),
-        percent(low),
-        percent(high)
+        format_percent(belief),
+        format_percent(market),
+        format_percent(won),
+        format_percent(low),
+        format_percent(high)
     )
 }
 
 /// Writes lesson 2: whether the mid moved for or against the strategy after its fills.
-fn competition_words(story: &Postmortem) -> String {
+fn competition_lesson(story: &Postmortem) -> String {
     let later = || story.competition.iter().skip(1).filter(|after| after.after != SETTLEMENT);
     let mut words: Vec<String> = later()
         .filter_map(|after| {
             let drift = after.drift.as_ref()?;
-            Some(format!("{} after {} ({} fills)", signed_cents(drift.value), after.after, after.fills))
+            Some(format!(
+                "{} after {} ({} fills)",
+                format_signed_cents(drift.value),
+                after.after,
+                after.fills
+            ))
         })
         .collect();
     let Some(latest) = words.pop() else {
@@ -188,19 +204,19 @@ fn competition_words(story: &Postmortem) -> String {
 }
 
 /// Writes lesson 3: when the strategy was halted, or when the soonest rule would have halted it.
-fn delay(story: &Postmortem) -> String {
+fn delay_lesson(story: &Postmortem) -> String {
     let outcome = format!(
         "It closed {} positions, {} of them without profit, for {}.",
         story.trades,
         story.losses,
-        signed_dollars(story.pnl)
+        format_signed_dollars(story.pnl)
     );
     let soonest = story.delay.iter().filter(|stop| stop.at.is_some()).min_by_key(|stop| stop.at);
     let (actual, rule) = match (&story.halted, soonest) {
         (Some(halt), _) => {
             let actual = format!(
                 "It was halted on {} by the {} rule: {}.",
-                Timestamp::from_nanos(halt.at).date(),
+                Timestamp::from_nanos(halt.at).utc_date(),
                 halt.rule.replace('_', " "),
                 halt.detail
             );
@@ -215,10 +231,10 @@ fn delay(story: &Postmortem) -> String {
         format!(
             " The rule \"{}\" would have stopped it on {}, after {} losses; the {} positions opened later made {}.",
             stop.rule,
-            stop.at.map(|at| Timestamp::from_nanos(at).date()).unwrap_or_default(),
+            stop.at.map(|at| Timestamp::from_nanos(at).utc_date()).unwrap_or_default(),
             stop.losses,
             stop.later_trades,
-            signed_dollars(stop.later_pnl)
+            format_signed_dollars(stop.later_pnl)
         )
     });
     format!("{outcome} {actual}{rule}")

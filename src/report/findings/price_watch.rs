@@ -8,7 +8,7 @@ use std::collections::VecDeque;
 use crate::domain::{Action, Probability, Span, Timestamp};
 use crate::journal::reader::{FillRow, LedgerMarketRow};
 
-use crate::report::forecasts::share;
+use crate::report::forecasts::probability_to_f64;
 
 /// Horizons after a fill at which its market's price is looked up, with their names.
 pub const AFTER: [(&str, Span); 5] = [
@@ -50,7 +50,7 @@ pub struct PriceWatch {
 
 impl PriceWatch {
     /// Schedules a look at every horizon for each purchase among a run's fills.
-    pub fn over(fills: &[FillRow], markets: usize) -> Self {
+    pub fn for_fills(fills: &[FillRow], markets: usize) -> Self {
         let mut due: Vec<Vec<Due>> = vec![Vec::new(); markets];
         for (number, fill) in fills.iter().enumerate().filter(|(_, fill)| fill.action == Action::Buy) {
             let Some(due) = due.get_mut(fill.market) else { continue };
@@ -66,23 +66,23 @@ impl PriceWatch {
     }
 
     /// Takes in a market's mid at `at`; looks due before that get the previous mid.
-    pub fn see(&mut self, market: usize, at: Timestamp, price: Probability) {
+    pub fn record_price(&mut self, market: usize, at: Timestamp, price: Probability) {
         let Some(WatchedMarket { due, latest }) = self.markets.get_mut(market) else { return };
         while let Some(next) = due.pop_front_if(|next| next.at < at) {
-            note(&mut self.seen, next, *latest);
+            record_price_after_fill(&mut self.seen, next, *latest);
         }
         *latest = Some((at, price));
     }
 
     /// Answers the looks still pending: by the settlement if it came in time, else by the latest mid.
-    pub fn end(&mut self, markets: &[LedgerMarketRow]) {
+    pub fn finish_pending_lookups(&mut self, markets: &[LedgerMarketRow]) {
         for (WatchedMarket { due, latest }, market) in self.markets.iter_mut().zip(markets) {
             for next in due.drain(..) {
                 match market.settled {
                     Some((at, value)) if at <= next.at => {
                         self.seen[next.fill][next.after] = Some(f64::from(value.get()) / 1e4);
                     }
-                    _ => note(&mut self.seen, next, *latest),
+                    _ => record_price_after_fill(&mut self.seen, next, *latest),
                 }
             }
         }
@@ -90,10 +90,14 @@ impl PriceWatch {
 }
 
 /// Keeps the latest price for a look, if it is younger than the fill or the look is at the fill itself.
-fn note(seen: &mut [[Option<f64>; AFTER.len()]], due: Due, latest: Option<(Timestamp, Probability)>) {
+fn record_price_after_fill(
+    seen: &mut [[Option<f64>; AFTER.len()]],
+    due: Due,
+    latest: Option<(Timestamp, Probability)>,
+) {
     if let Some((at, price)) = latest
         && (at > due.filled_at || due.at == due.filled_at)
     {
-        seen[due.fill][due.after] = Some(share(price));
+        seen[due.fill][due.after] = Some(probability_to_f64(price));
     }
 }

@@ -6,7 +6,7 @@ use crate::domain::{MarketId, StrategyId};
 use crate::journal::encode::{FIRST_REFUSAL, RecordedEvaluation};
 
 use super::market_id;
-use crate::report::forecasts::share;
+use crate::report::forecasts::probability_to_f64;
 
 /// Refusals as they are read. The first of each gate, market and strategy is
 /// kept, to be followed to settlement.
@@ -29,7 +29,7 @@ pub struct MissedBet {
 
 impl Refusals {
     /// Counts an evaluation that a gate refused; keeps the first such bet of each gate, strategy and market.
-    pub fn see(&mut self, evaluation: &RecordedEvaluation, strategy: StrategyId) {
+    pub fn record_refusal(&mut self, evaluation: &RecordedEvaluation, strategy: StrategyId) {
         if evaluation.verdict < FIRST_REFUSAL {
             return;
         }
@@ -41,7 +41,7 @@ impl Refusals {
         self.first.entry(key).or_insert_with(|| {
             // The side with the larger net edge is the one the belief leans to.
             let yes = evaluation.probability > mid;
-            let belief = share(evaluation.probability);
+            let belief = probability_to_f64(evaluation.probability);
             MissedBet { yes, cost: if yes { belief } else { 1.0 - belief } - edge as f64 / 1e6 }
         });
     }

@@ -11,11 +11,11 @@ use crate::domain::{Action, Decimal6, EventId, Fraction, Money, StrategyId, Time
 use crate::journal::encode::FIRST_REFUSAL;
 use crate::journal::reader::LedgerTradeRow;
 use crate::report::stats::IntervalEstimate;
-use crate::report::stats::bootstrap::ratio;
+use crate::report::stats::bootstrap::ratio_estimate;
 
 use super::gather::Gathered;
 use super::market_id;
-use crate::report::summary::dollars;
+use crate::report::summary::money_to_dollars;
 
 fn gate_effects(run: &Gathered, seed: u64) -> Vec<GateEffect> {
     run.refusals.counts.iter().map(|(&code, &refusals)| gate_effect(run, seed, code, refusals)).collect()
@@ -35,17 +35,17 @@ fn gate_effect(run: &Gathered, seed: u64, code: u8, refusals: u64) -> GateEffect
     let name = run.verdicts.get(&code).cloned().unwrap_or_else(|| format!("verdict {code}"));
     let gate = Refusal::ALL.get(usize::from(code - FIRST_REFUSAL));
     GateEffect {
-        meaning: gate.map_or("", |gate| meaning(*gate)),
+        meaning: gate.map_or("", |gate| refusal_meaning(*gate)),
         name,
         refusals,
         markets: markets.len() as u64,
         settled: missed.len() as u64,
-        would_have_made: ratio(&missed, seed),
+        would_have_made: ratio_estimate(&missed, seed),
     }
 }
 
 /// What a gate asks, in words.
-const fn meaning(gate: Refusal) -> &'static str {
+const fn refusal_meaning(gate: Refusal) -> &'static str {
     match gate {
         Refusal::TradingHalted => "all trading was halted",
         Refusal::StrategyHalted => "the strategy's kill switch had fired",
@@ -151,7 +151,7 @@ pub struct Prevented {
 
 impl Prevented {
     /// Collects refusals, order sizes and halts of a run; intervals are drawn from `seed`.
-    pub(super) fn of(run: &Gathered, seed: u64) -> Self {
+    pub(super) fn from_run(run: &Gathered, seed: u64) -> Self {
         let name = |strategy: StrategyId| run.strategies[strategy.index()].clone();
         let halts = run.halts.iter().map(|halt| Halted {
             at: halt.at.nanos(),
@@ -160,11 +160,11 @@ impl Prevented {
             detail: halt.detail.clone(),
             resumed: halt.resumed.as_ref().map(|(at, reason)| (at.nanos(), reason.clone())),
         });
-        Self { gates: gate_effects(run, seed), sizes: sizes(run), halts: halts.collect() }
+        Self { gates: gate_effects(run, seed), sizes: sum_order_sizes(run), halts: halts.collect() }
     }
 }
 
-fn sizes(run: &Gathered) -> Sizes {
+fn sum_order_sizes(run: &Gathered) -> Sizes {
     run.orders.iter().filter(|order| order.action == Action::Buy).fold(Sizes::default(), |mut sum, order| {
         sum.orders += 1;
         sum.whole += u64::from(order.filled == order.contracts);
@@ -179,17 +179,17 @@ fn sizes(run: &Gathered) -> Sizes {
 const NEVER: u32 = u32::MAX;
 const FIRM: Decimal6 = Decimal6::from_millionths(i64::MAX);
 
-const fn rules(min_trades: u32, evidence: Decimal6) -> KillRules {
+const fn kill_rules(min_trades: u32, evidence: Decimal6) -> KillRules {
     let min_win_rate = Fraction::from_ppm(250_000).expect("a quarter is a share");
     KillRules { window: 20, min_trades, min_win_rate, evidence }
 }
 
 /// The default rules, one by one and together.
 const RULES: [(&str, KillRules); 4] = [
-    ("win rate: under 25 % of the last 20, from 10 trades on", rules(10, FIRM)),
-    ("evidence: 20 to 1 for the market's prices", rules(NEVER, Decimal6::from_millionths(20_000_000))),
-    ("both, whichever is first", rules(10, Decimal6::from_millionths(20_000_000))),
-    ("no rule", rules(NEVER, FIRM)),
+    ("win rate: under 25 % of the last 20, from 10 trades on", kill_rules(10, FIRM)),
+    ("evidence: 20 to 1 for the market's prices", kill_rules(NEVER, Decimal6::from_millionths(20_000_000))),
+    ("both, whichever is first", kill_rules(10, Decimal6::from_millionths(20_000_000))),
+    ("no rule", kill_rules(NEVER, FIRM)),
 ];
 
 /// What a kill switch hears, in the order in which it does.
@@ -200,12 +200,17 @@ enum Heard<'a> {
 }
 
 /// How soon each rule stops a strategy's trades.
-pub fn stops(run: &Gathered, strategy: StrategyId) -> Vec<Stop> {
-    RULES.iter().filter_map(|(words, rules)| stop(run, strategy, words, *rules)).collect()
+pub fn replay_all_kill_rules(run: &Gathered, strategy: StrategyId) -> Vec<Stop> {
+    RULES.iter().filter_map(|(words, rules)| replay_kill_rule(run, strategy, words, *rules)).collect()
 }
 
 /// Lets the kill switch hear the run's positions again, under other rules.
-fn stop(run: &Gathered, strategy: StrategyId, words: &'static str, rules: KillRules) -> Option<Stop> {
+fn replay_kill_rule(
+    run: &Gathered,
+    strategy: StrategyId,
+    words: &'static str,
+    rules: KillRules,
+) -> Option<Stop> {
     let trades: Vec<_> = run.trades.iter().filter(|trade| trade.strategy == strategy).collect();
     if trades.is_empty() {
         return None;
@@ -228,14 +233,14 @@ fn stop(run: &Gathered, strategy: StrategyId, words: &'static str, rules: KillRu
             Heard::Opened(trade) => {
                 let event = EventId(run.event_of[trade.market]);
                 let market = market_id(trade.market);
-                switch.entered(event, market, trade.side, trade.belief, trade.market_price);
+                switch.record_entry(event, market, trade.side, trade.belief, trade.market_price);
                 None
             }
             Heard::Settled(market) => {
                 let (_, value) = run.markets[*market].settled?;
-                switch.settled(market_id(*market), value)
+                switch.record_settlement(market_id(*market), value)
             }
-            Heard::Closed(trade) => switch.closed(trade.pnl > Money::ZERO),
+            Heard::Closed(trade) => switch.record_closed_position(trade.pnl > Money::ZERO),
         };
         Some((*at, verdict?.detail))
     });
@@ -249,8 +254,8 @@ fn stop(run: &Gathered, strategy: StrategyId, words: &'static str, rules: KillRu
         detail: fired.map(|(_, detail)| detail).unwrap_or_default(),
         trades: closed.len() as u64,
         losses: closed.iter().filter(|trade| trade.pnl <= Money::ZERO).count() as u64,
-        pnl: by_then.iter().map(|trade| dollars(trade.pnl)).sum(),
+        pnl: by_then.iter().map(|trade| money_to_dollars(trade.pnl)).sum(),
         later_trades: later.len() as u64,
-        later_pnl: later.iter().map(|trade| dollars(trade.pnl)).sum(),
+        later_pnl: later.iter().map(|trade| money_to_dollars(trade.pnl)).sum(),
     })
 }

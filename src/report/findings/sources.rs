@@ -8,10 +8,10 @@ use serde::Serialize;
 use crate::domain::Span;
 use crate::journal::reader::LedgerTradeRow;
 use crate::report::stats::IntervalEstimate;
-use crate::report::stats::bootstrap::ratio;
+use crate::report::stats::bootstrap::ratio_estimate;
 
 use super::gather::Gathered;
-use crate::report::summary::dollars;
+use crate::report::summary::money_to_dollars;
 
 /// Price bands of the published figures, with what takers made there.
 ///
@@ -65,16 +65,16 @@ pub struct ProfitSource {
 }
 
 /// Groups the closed positions in each of the seven ways; intervals are drawn from `seed`.
-pub fn sources(run: &Gathered, seed: u64) -> Vec<ProfitSource> {
+pub fn profit_sources(run: &Gathered, seed: u64) -> Vec<ProfitSource> {
     let by_name = |by, name: &dyn Fn(&LedgerTradeRow) -> String| {
-        let mut groups = group(run, seed, |trade| (0, name(trade)));
+        let mut groups = group_trades(run, seed, |trade| (0, name(trade)));
         groups.sort_by(|a, b| b.cost.total_cmp(&a.cost).then_with(|| a.name.cmp(&b.name)));
         ProfitSource { by, groups }
     };
     let market = |trade: &LedgerTradeRow| &run.markets[trade.market];
     let price = |trade: &LedgerTradeRow| {
         let contracts = trade.contracts.hundredths() as f64 / 100.0;
-        let paid = dollars(trade.cost) / contracts;
+        let paid = money_to_dollars(trade.cost) / contracts;
         let band = BANDS.iter().position(|(_, to, _)| paid < *to).unwrap_or(BANDS.len() - 1);
         (band, BANDS[band].0.to_owned())
     };
@@ -88,35 +88,39 @@ pub fn sources(run: &Gathered, seed: u64) -> Vec<ProfitSource> {
         by_name("category", &|trade| market(trade).category.clone()),
         by_name("series", &|trade| market(trade).series_ticker.clone()),
         by_name("side", &|trade| trade.side.to_string()),
-        ProfitSource { by: "price paid", groups: group(run, seed, price) },
-        ProfitSource { by: "time to close at entry", groups: group(run, seed, left) },
+        ProfitSource { by: "price paid", groups: group_trades(run, seed, price) },
+        ProfitSource { by: "time to close at entry", groups: group_trades(run, seed, left) },
         by_name("exit", &|trade| trade.exit_reason.name().replace('_', " ")),
     ]
 }
 
-fn group(run: &Gathered, seed: u64, key: impl Fn(&LedgerTradeRow) -> (usize, String)) -> Vec<ProfitGroup> {
+fn group_trades(
+    run: &Gathered,
+    seed: u64,
+    key: impl Fn(&LedgerTradeRow) -> (usize, String),
+) -> Vec<ProfitGroup> {
     let mut groups: BTreeMap<(usize, String), Vec<&LedgerTradeRow>> = BTreeMap::new();
     for trade in &run.trades {
         groups.entry(key(trade)).or_default().push(trade);
     }
-    groups.into_iter().map(|((_, name), trades)| sum(run, seed, name, &trades)).collect()
+    groups.into_iter().map(|((_, name), trades)| summarize_group(run, seed, name, &trades)).collect()
 }
 
-fn sum(run: &Gathered, seed: u64, name: String, trades: &[&LedgerTradeRow]) -> ProfitGroup {
+fn summarize_group(run: &Gathered, seed: u64, name: String, trades: &[&LedgerTradeRow]) -> ProfitGroup {
     let results: Vec<(u32, f64, f64)> = trades
         .iter()
         .map(|trade| {
             let contracts = trade.contracts.hundredths() as f64 / 100.0;
-            (run.event_of[trade.market], dollars(trade.pnl), contracts)
+            (run.event_of[trade.market], money_to_dollars(trade.pnl), contracts)
         })
         .collect();
     ProfitGroup {
         name: if name.is_empty() { "not stated".into() } else { name },
         trades: trades.len() as u64,
         wins: results.iter().filter(|result| result.1 > 0.0).count() as u64,
-        cost: trades.iter().map(|trade| dollars(trade.cost)).sum(),
+        cost: trades.iter().map(|trade| money_to_dollars(trade.cost)).sum(),
         pnl: results.iter().map(|result| result.1).sum(),
-        fees: trades.iter().map(|trade| dollars(trade.fees)).sum(),
-        per_contract: ratio(&results, seed),
+        fees: trades.iter().map(|trade| money_to_dollars(trade.fees)).sum(),
+        per_contract: ratio_estimate(&results, seed),
     }
 }

@@ -5,7 +5,7 @@ use super::mark_outs::mark_outs;
 use super::money::Results;
 use super::price_watch::PriceWatch;
 use super::refusals::Refusals;
-use super::risk_effect::{Prevented, stops};
+use super::risk_effect::{Prevented, replay_all_kill_rules};
 use super::*;
 use crate::desk::decision::ExitReason;
 use crate::desk::risk::Refusal;
@@ -120,7 +120,7 @@ fn gathered(
         data_files: Vec::new(),
         strategies: vec!["us".into()],
         event_of: (0..).take(markets.len()).collect(),
-        watch: PriceWatch::over(&fills, markets.len()),
+        watch: PriceWatch::for_fills(&fills, markets.len()),
         markets,
         orders,
         fills,
@@ -152,9 +152,9 @@ fn mark_outs_by_hand() {
         (1, 130, 0.70), // later than 15 minutes, within the hour
         (0, 500, 0.90), // later than an hour
     ] {
-        run.watch.see(market, minutes(at), ppm(price));
+        run.watch.record_price(market, minutes(at), ppm(price));
     }
-    run.watch.end(&run.markets);
+    run.watch.finish_pending_lookups(&run.markets);
     let found = mark_outs(&run, |_| true, 7);
     let gain = |place: usize| found[place].gain.unwrap().value;
     let drift = |place: usize| found[place].drift.unwrap().value;
@@ -187,9 +187,9 @@ fn the_waterfall_by_hand() {
     let fills = vec![bought(1, 10, (0, Side::Yes, 52, 100)), bought(2, 20, (0, Side::Yes, 62, 100))];
     let trade = closed((10, 30), (0, Side::Yes, 200), (114.0, 160.0, 5.0), ExitReason::EdgeInverted);
     let mut run = gathered(vec![market(0, Some(10_000))], fills, vec![trade]);
-    run.watch.see(0, minutes(9), ppm(0.50));
-    run.watch.see(0, minutes(19), ppm(0.60));
-    run.watch.end(&run.markets);
+    run.watch.record_price(0, minutes(9), ppm(0.50));
+    run.watch.record_price(0, minutes(19), ppm(0.60));
+    run.watch.finish_pending_lookups(&run.markets);
     let equity = |at, value: f64| EquityRow {
         at: minutes(at),
         exposure: Money::ZERO,
@@ -197,7 +197,7 @@ fn the_waterfall_by_hand() {
         peak: dollars_of(value.max(1_000.0)),
     };
     run.equity = vec![equity(10, 990.0), equity(30, 1_041.0)];
-    let results = Results::of(&run);
+    let results = Results::from_run(&run);
     let parts = results.waterfall;
     near(parts.gross, 200.0 * (1.0 - 0.55));
     near(parts.slippage, -(114.0 - 110.0));
@@ -223,7 +223,7 @@ fn rules_stop_where_a_hand_says_so() {
         closed(times, (usize::try_from(number).unwrap(), Side::Yes, 2), (1.0, 0.0, 0.0), ExitReason::Resolved)
     };
     let run = gathered(markets, Vec::new(), (0..32).map(lost).collect());
-    let found = stops(&run, US);
+    let found = replay_all_kill_rules(&run, US);
     let of = |rule: &str| found.iter().find(|stop| stop.rule.starts_with(rule)).unwrap();
     // Win rate: at least ten closed, none won: at the tenth.
     let win_rate = of("win rate");
@@ -252,11 +252,11 @@ fn refusals_are_followed_to_settlement() {
         basis: 0,
     };
     // YES at 0.70 − 0.15 = 0.55 in market 0, which paid; NO at 0.8 − 0.25 = 0.55 in market 1, which paid, too
-    run.refusals.see(&refused(0, 0.70, 150_000), US);
-    run.refusals.see(&refused(1, 0.20, 250_000), US);
+    run.refusals.record_refusal(&refused(0, 0.70, 150_000), US);
+    run.refusals.record_refusal(&refused(1, 0.20, 250_000), US);
     // only the first refusal in a market is followed
-    run.refusals.see(&refused(1, 0.90, 300_000), US);
-    let found = Prevented::of(&run, 7);
+    run.refusals.record_refusal(&refused(1, 0.90, 300_000), US);
+    let found = Prevented::from_run(&run, 7);
     let gate = &found.gates[0];
     assert_eq!((gate.refusals, gate.markets, gate.settled), (3, 2, 2));
     near(gate.would_have_made.unwrap().value, 0.45);
@@ -267,9 +267,9 @@ fn a_reason_is_that_of_the_order_that_opened() {
     let fills = vec![bought(1, 10, (0, Side::Yes, 50, 1)), bought(2, 20, (0, Side::Yes, 50, 1))];
     let trade = closed((10, 30), (0, Side::Yes, 2), (1.0, 2.0, 0.0), ExitReason::Resolved);
     let run = gathered(vec![market(0, None)], fills, vec![trade.clone()]);
-    assert_eq!(run.reason(&trade), "reason 1");
-    assert_eq!(run.won(&trade), None, "the market is open");
-    let found = Results::of(&run);
+    assert_eq!(run.opening_reason(&trade), "reason 1");
+    assert_eq!(run.side_won(&trade), None, "the market is open");
+    let found = Results::from_run(&run);
     assert_eq!(found.waterfall.unsettled, 1);
     near(found.waterfall.early_exits, 0.0);
 }
@@ -283,6 +283,6 @@ fn the_mark_agrees_with_the_answer_about_the_edge() {
         (20.0, 0.05, -1.0, (Tone::Bad, "Not after costs")),
         (0.05, 20.0, 500.0, (Tone::Bad, "No")), // a profit against the evidence was luck
     ] {
-        assert_eq!(answers::edge(in_favour, against, profit), answer, "{in_favour}, {profit}");
+        assert_eq!(answers::edge_verdict(in_favour, against, profit), answer, "{in_favour}, {profit}");
     }
 }

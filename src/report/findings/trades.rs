@@ -5,8 +5,8 @@ use serde::Serialize;
 use crate::domain::Side;
 
 use super::gather::Gathered;
-use crate::report::forecasts::share;
-use crate::report::summary::dollars;
+use crate::report::forecasts::probability_to_f64;
+use crate::report::summary::money_to_dollars;
 
 /// A closed position. Prices, beliefs and money in dollars, of the side held.
 #[derive(Clone, Debug, Serialize)]
@@ -48,7 +48,7 @@ pub struct Closed {
 }
 
 /// Returns all closed positions in the order they closed.
-pub fn trades(run: &Gathered) -> Vec<Closed> {
+pub fn closed_positions(run: &Gathered) -> Vec<Closed> {
     let closed = run.trades.iter().map(|trade| {
         let market = &run.markets[trade.market];
         let contracts = trade.contracts.hundredths() as f64 / 100.0;
@@ -61,15 +61,15 @@ pub fn trades(run: &Gathered) -> Vec<Closed> {
             strategy: run.strategies[trade.strategy.index()].clone(),
             side: trade.side,
             contracts,
-            entry_price: dollars(trade.cost) / contracts,
-            exit_price: dollars(trade.proceeds) / contracts,
-            fees: dollars(trade.fees),
-            pnl: dollars(trade.pnl),
+            entry_price: money_to_dollars(trade.cost) / contracts,
+            exit_price: money_to_dollars(trade.proceeds) / contracts,
+            fees: money_to_dollars(trade.fees),
+            pnl: money_to_dollars(trade.pnl),
             exit: trade.exit_reason.name(),
-            belief: share(trade.belief),
-            market: share(trade.market_price),
-            paid: run.paid(trade),
-            reason: run.reason(trade).to_owned(),
+            belief: probability_to_f64(trade.belief),
+            market: probability_to_f64(trade.market_price),
+            paid: run.side_payout(trade),
+            reason: run.opening_reason(trade).to_owned(),
         }
     });
     closed.collect()

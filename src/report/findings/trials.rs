@@ -34,15 +34,15 @@ pub struct SearchTrials {
 
 /// Of several runs; `None` if fewer than two of them moved on at least two common days.
 #[must_use]
-pub fn trials(all: &[ReportFindings]) -> Option<SearchTrials> {
-    let days = all.iter().map(|findings| span(&findings.results.curve)).collect::<Option<Vec<_>>>()?;
+pub fn assess_search_trials(all: &[ReportFindings]) -> Option<SearchTrials> {
+    let days = all.iter().map(|findings| day_range(&findings.results.curve)).collect::<Option<Vec<_>>>()?;
     let (first, last) = (days.iter().map(|days| days.0).max()?, days.iter().map(|days| days.1).min()?);
     let returns: Vec<Vec<f64>> = (first + 1..=last)
         .map(|day| all.iter().map(|findings| daily_return(findings, day)).collect())
         .collect();
     let series = |run: usize| returns.iter().map(|day| day[run]).collect::<Vec<f64>>();
     let moved: Vec<(usize, Returns)> =
-        (0..all.len()).filter_map(|run| Some((run, Returns::of(&series(run))?))).collect();
+        (0..all.len()).filter_map(|run| Some((run, Returns::from_returns(&series(run))?))).collect();
     let sharpes: Vec<f64> = moved.iter().map(|(_, returns)| returns.sharpe).collect();
     if sharpes.len() < 2 {
         return None;
@@ -62,19 +62,19 @@ pub fn trials(all: &[ReportFindings]) -> Option<SearchTrials> {
     })
 }
 
-fn day(nanos: i64) -> i64 {
+fn utc_day(nanos: i64) -> i64 {
     Timestamp::from_nanos(nanos).utc_day()
 }
 
-fn span(curve: &[EquitySample]) -> Option<(i64, i64)> {
-    Some((day(curve.first()?.at), day(curve.last()?.at)))
+fn day_range(curve: &[EquitySample]) -> Option<(i64, i64)> {
+    Some((utc_day(curve.first()?.at), utc_day(curve.last()?.at)))
 }
 
 /// Equity at the end of a day, against that at the end of the day before.
 fn daily_return(findings: &ReportFindings, of: i64) -> f64 {
     let curve = &findings.results.curve;
     let at_end = |of: i64| {
-        let until = curve.partition_point(|point| day(point.at) <= of);
+        let until = curve.partition_point(|point| utc_day(point.at) <= of);
         until.checked_sub(1).map_or(findings.results.bankroll, |last| curve[last].equity)
     };
     let before = at_end(of - 1);

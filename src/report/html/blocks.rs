@@ -6,7 +6,7 @@ use crate::report::charts::Svg;
 use crate::report::findings::{ReportAnswer, Tone};
 
 impl Tone {
-    fn class(self) -> &'static str {
+    fn css_class(self) -> &'static str {
         match self {
             Self::Good => "good",
             Self::Bad => "bad",
@@ -25,12 +25,12 @@ impl Tone {
 
 /// Returns the list of questions at a page's top, each answered in a word and a sentence.
 #[must_use]
-pub fn answers(answers: &[ReportAnswer]) -> Markup {
+pub fn render_answers(answers: &[ReportAnswer]) -> Markup {
     html! {
         ul.answers {
             @for answer in answers {
                 li {
-                    span class={ "tone " (answer.tone.class()) } {
+                    span class={ "tone " (answer.tone.css_class()) } {
                         span aria-hidden="true" { (answer.tone.symbol()) }
                         (answer.word)
                     }
@@ -48,7 +48,7 @@ pub fn answers(answers: &[ReportAnswer]) -> Markup {
 
 /// A chart with a heading and a caption.
 #[must_use]
-pub fn figure(title: &str, chart: &Svg, caption: &Markup) -> Markup {
+pub fn render_figure(title: &str, chart: &Svg, caption: &Markup) -> Markup {
     html! {
         figure {
             h3 { (title) }
@@ -71,7 +71,7 @@ pub struct FactBlock {
 
 /// Figures as a list of tiles.
 #[must_use]
-pub fn facts(facts: &[FactBlock]) -> Markup {
+pub fn render_facts(facts: &[FactBlock]) -> Markup {
     html! {
         dl.facts {
             @for fact in facts {
@@ -87,9 +87,9 @@ pub fn facts(facts: &[FactBlock]) -> Markup {
 
 /// What a reader must know before the rest, like `37 resolved forecasts: too few to tell`.
 #[must_use]
-pub fn banner(tone: Tone, title: &str, text: &str) -> Markup {
+pub fn render_banner(tone: Tone, title: &str, text: &str) -> Markup {
     html! {
-        div class={ "banner " (tone.class()) } role="note" {
+        div class={ "banner " (tone.css_class()) } role="note" {
             strong { span aria-hidden="true" { (tone.symbol()) " " } (title) }
             @if !text.is_empty() { p { (text) } }
         }
@@ -98,7 +98,7 @@ pub fn banner(tone: Tone, title: &str, text: &str) -> Markup {
 
 /// Returns a folded block: `summary` is shown, `body` opens on a click.
 #[must_use]
-pub fn details(summary: &str, body: &Markup) -> Markup {
+pub fn render_details(summary: &str, body: &Markup) -> Markup {
     html! {
         details {
             summary { (summary) }

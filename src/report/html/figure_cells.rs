@@ -1,7 +1,7 @@
 //! Figures in the cells of a table.
 
 use crate::report::charts::AxisUnit;
-use crate::report::format::{estimate_text, number};
+use crate::report::format::{format_estimate, format_number};
 use crate::report::stats::IntervalEstimate;
 
 use super::HtmlCell;
@@ -9,7 +9,7 @@ use super::HtmlCell;
 /// Returns a cell that shows a number with so many decimals and sorts by its full value.
 #[must_use]
 pub fn number_cell(value: f64, decimals: usize) -> HtmlCell {
-    HtmlCell::number(number(value, decimals), value)
+    HtmlCell::from_number(format_number(value, decimals), value)
 }
 
 /// Returns a cell that shows a count as a whole number and sorts by it.
@@ -22,7 +22,7 @@ pub fn count_cell(value: u64) -> HtmlCell {
 #[must_use]
 pub fn estimate_cell(estimate: Option<&IntervalEstimate>, unit: AxisUnit, decimals: usize) -> HtmlCell {
     estimate.map_or_else(
-        || HtmlCell::text("unknown"),
-        |found| HtmlCell::number(estimate_text(found, unit, decimals), found.value),
+        || HtmlCell::from_text("unknown"),
+        |found| HtmlCell::from_number(format_estimate(found, unit, decimals), found.value),
     )
 }

@@ -10,7 +10,7 @@ mod table;
 #[cfg(test)]
 mod tests;
 
-pub use blocks::{FactBlock, answers, banner, details, facts, figure};
+pub use blocks::{FactBlock, render_answers, render_banner, render_details, render_facts, render_figure};
 pub use table::{HtmlCell, HtmlColumn, HtmlTable};
 
 use maud::{DOCTYPE, Markup, PreEscaped, html};

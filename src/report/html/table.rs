@@ -14,13 +14,13 @@ pub struct HtmlColumn {
 impl HtmlColumn {
     /// Makes a column of words, sorted by their text.
     #[must_use]
-    pub fn text(title: impl Into<String>) -> Self {
+    pub fn for_text(title: impl Into<String>) -> Self {
         Self { title: title.into(), is_number: false }
     }
 
     /// Makes a column of numbers, aligned right and sorted by value.
     #[must_use]
-    pub fn number(title: impl Into<String>) -> Self {
+    pub fn for_numbers(title: impl Into<String>) -> Self {
         Self { title: title.into(), is_number: true }
     }
 }
@@ -37,13 +37,13 @@ pub struct HtmlCell {
 impl HtmlCell {
     /// Makes a cell of words, which stays at the end of a sorted column of numbers.
     #[must_use]
-    pub fn text(text: impl Into<String>) -> Self {
+    pub fn from_text(text: impl Into<String>) -> Self {
         Self { text: text.into(), value: None }
     }
 
     /// A number as it is shown and as it is sorted; one that is not finite is unknown, and sorted as such.
     #[must_use]
-    pub fn number(text: impl Into<String>, value: f64) -> Self {
+    pub fn from_number(text: impl Into<String>, value: f64) -> Self {
         Self { text: text.into(), value: value.is_finite().then_some(value) }
     }
 }

@@ -3,7 +3,7 @@
 use maud::html;
 
 use super::*;
-use crate::report::charts::{Outcomes, outcomes};
+use crate::report::charts::{Outcomes, draw_outcomes_chart};
 use crate::report::findings::{ReportAnswer, Tone};
 
 const EVIL: &str = "<script>alert(1)</script> & \"q\"";
@@ -18,15 +18,15 @@ fn page() -> Page {
         section: "luck",
     };
     let fact = FactBlock { name: EVIL.to_owned(), value: "0.1".to_owned(), note: Some(EVIL.to_owned()) };
-    let chart = outcomes(&Outcomes { title: EVIL.to_owned(), ..Outcomes::default() });
+    let chart = draw_outcomes_chart(&Outcomes { title: EVIL.to_owned(), ..Outcomes::default() });
     let body = html! {
-        (figure(EVIL, &chart, &html! { (EVIL) }))
+        (render_figure(EVIL, &chart, &html! { (EVIL) }))
         (table().render())
-        (details(EVIL, &html! { (EVIL) }))
+        (render_details(EVIL, &html! { (EVIL) }))
     };
     Page {
         title: EVIL.to_owned(),
-        head: html! { (banner(Tone::Unknown, EVIL, EVIL)) (answers(&[answer])) (facts(&[fact])) },
+        head: html! { (render_banner(Tone::Unknown, EVIL, EVIL)) (render_answers(&[answer])) (render_facts(&[fact])) },
         sections: vec![Section { id: "luck".to_owned(), title: EVIL.to_owned(), body }],
         foot: html! { p { (EVIL) } },
         style: "",
@@ -37,10 +37,10 @@ fn page() -> Page {
 fn table() -> HtmlTable {
     HtmlTable {
         caption: EVIL.to_owned(),
-        columns: vec![HtmlColumn::text("Market"), HtmlColumn::number("Profit")],
+        columns: vec![HtmlColumn::for_text("Market"), HtmlColumn::for_numbers("Profit")],
         rows: vec![
-            vec![HtmlCell::text(EVIL), HtmlCell::number("−$1,234.50", -1_234.5)],
-            vec![HtmlCell::text("B"), HtmlCell::number("unknown", f64::NAN)],
+            vec![HtmlCell::from_text(EVIL), HtmlCell::from_number("−$1,234.50", -1_234.5)],
+            vec![HtmlCell::from_text("B"), HtmlCell::from_number("unknown", f64::NAN)],
         ],
     }
 }

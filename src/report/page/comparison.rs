@@ -3,22 +3,26 @@
 use maud::{Markup, html};
 
 use crate::domain::Timestamp;
-use crate::report::charts::{AxisUnit, EquityComparison, RunCurve, comparison as chart};
-use crate::report::findings::{ReportFindings, trials};
+use crate::report::charts::{AxisUnit, EquityComparison, RunCurve, draw_comparison_chart};
+use crate::report::findings::{ReportFindings, assess_search_trials};
 use crate::report::forecasts::POOLED;
-use crate::report::html::{FactBlock, HtmlCell, HtmlColumn, HtmlTable, Page, facts, figure};
+use crate::report::html::{FactBlock, HtmlCell, HtmlColumn, HtmlTable, Page, render_facts, render_figure};
 use crate::report::stats::assess::Assessment;
 
-use super::{foot, section};
-use crate::report::format::{count, number, percent};
+use super::{page_footer, page_section};
+use crate::report::format::{format_count, format_number, format_percent};
 use crate::report::html::figure_cells::{count_cell, estimate_cell, number_cell};
 
 /// Returns the HTML page that compares runs: returns, scores, and whether the best is luck.
 #[must_use]
-pub fn comparison(all: &[ReportFindings]) -> String {
-    let table = HtmlTable { caption: "Runs side by side".into(), columns: columns(), rows: rows(all) };
+pub fn render_comparison_page(all: &[ReportFindings]) -> String {
+    let table = HtmlTable {
+        caption: "Runs side by side".into(),
+        columns: comparison_columns(),
+        rows: comparison_rows(all),
+    };
     let curves = all.iter().map(|findings| RunCurve {
-        name: name(findings),
+        name: run_label(findings),
         bankroll: findings.results.bankroll,
         equity: findings
             .results
@@ -36,17 +40,21 @@ pub fn comparison(all: &[ReportFindings]) -> String {
         p { (all.len()) " runs. Each has a page of its own; this one compares them." }
         (table.render())
     };
-    let equity = figure("Return over time", &chart(&input), &html! { "Return on what each run began with." });
+    let equity = render_figure(
+        "Return over time",
+        &draw_comparison_chart(&input),
+        &html! { "Return on what each run began with." },
+    );
     let sections = vec![
-        section("equity", "Money", equity),
-        section("luck", "Is the best of them more than luck?", best(all)),
-        section(
+        page_section("equity", "Money", equity),
+        page_section("luck", "Is the best of them more than luck?", render_best_run_section(all)),
+        page_section(
             "answers",
             "The questions, run by run",
             html! {
                 @for findings in all {
-                    h3 { (name(findings)) }
-                    (crate::report::html::answers(&findings.answers))
+                    h3 { (run_label(findings)) }
+                    (crate::report::html::render_answers(&findings.answers))
                 }
             },
         ),
@@ -56,7 +64,7 @@ pub fn comparison(all: &[ReportFindings]) -> String {
         title: format!("{} runs compared", all.len()),
         head,
         sections,
-        foot: foot(&findings),
+        foot: page_footer(&findings),
         style: "",
         script: "",
     }
@@ -64,54 +72,54 @@ pub fn comparison(all: &[ReportFindings]) -> String {
 }
 
 /// What is left of the best run when one counts how many there were.
-fn best(all: &[ReportFindings]) -> Markup {
-    let Some(trials) = trials(all) else {
+fn render_best_run_section(all: &[ReportFindings]) -> Markup {
+    let Some(trials) = assess_search_trials(all) else {
         return html! { p { "Fewer than two of these runs moved on days that all have in common." } };
     };
     let fact =
         |name: &str, value: String, note: String| FactBlock { name: name.into(), value, note: Some(note) };
     let unknown = || "unknown".to_owned();
-    let chance = trials.deflated_sharpe.map_or_else(unknown, percent);
-    let overfitting = trials.overfitting.map_or_else(unknown, percent);
+    let chance = trials.deflated_sharpe.map_or_else(unknown, format_percent);
+    let overfitting = trials.overfitting.map_or_else(unknown, format_percent);
     html! {
         p {
             "Whoever tries " (trials.runs) " settings and shows the best one shows luck, too. Taken as trials of one "
-            "idea, on the " (count(trials.days as u64)) " days they have in common:"
+            "idea, on the " (format_count(trials.days as u64)) " days they have in common:"
         }
-        (facts(&[
-            fact("Best", name(&all[trials.best]), format!("Sharpe ratio {} a day", number(trials.sharpe, 3))),
-            fact("Best that luck makes", number(trials.best_by_luck, 3), format!("of {} trials", trials.runs)),
+        (render_facts(&[
+            fact("Best", run_label(&all[trials.best]), format!("Sharpe ratio {} a day", format_number(trials.sharpe, 3))),
+            fact("Best that luck makes", format_number(trials.best_by_luck, 3), format!("of {} trials", trials.runs)),
             fact("Better than that", chance, "probability: the deflated Sharpe ratio".into()),
             fact("Overfitting", overfitting, "probability that what is best in one half of time is not in the other".into()),
         ]))
     }
 }
 
-fn name(findings: &ReportFindings) -> String {
+fn run_label(findings: &ReportFindings) -> String {
     format!("{} {}", findings.run.scenario, findings.run.run_id.chars().take(8).collect::<String>())
 }
 
-fn columns() -> Vec<HtmlColumn> {
+fn comparison_columns() -> Vec<HtmlColumn> {
     vec![
-        HtmlColumn::text("run"),
-        HtmlColumn::text("mode"),
-        HtmlColumn::number("profit after fees, $"),
-        HtmlColumn::number("return"),
-        HtmlColumn::number("deepest drawdown"),
-        HtmlColumn::number("positions"),
-        HtmlColumn::number("won"),
-        HtmlColumn::number("Brier score"),
-        HtmlColumn::number("market's"),
-        HtmlColumn::number("difference"),
-        HtmlColumn::number("evidence for"),
-        HtmlColumn::number("halts"),
+        HtmlColumn::for_text("run"),
+        HtmlColumn::for_text("mode"),
+        HtmlColumn::for_numbers("profit after fees, $"),
+        HtmlColumn::for_numbers("return"),
+        HtmlColumn::for_numbers("deepest drawdown"),
+        HtmlColumn::for_numbers("positions"),
+        HtmlColumn::for_numbers("won"),
+        HtmlColumn::for_numbers("Brier score"),
+        HtmlColumn::for_numbers("market's"),
+        HtmlColumn::for_numbers("difference"),
+        HtmlColumn::for_numbers("evidence for"),
+        HtmlColumn::for_numbers("halts"),
     ]
 }
 
-fn rows(all: &[ReportFindings]) -> Vec<Vec<HtmlCell>> {
+fn comparison_rows(all: &[ReportFindings]) -> Vec<Vec<HtmlCell>> {
     let row = |findings: &ReportFindings| {
         let results = &findings.results;
-        let share = |share: f64| HtmlCell::number(percent(share), share);
+        let share = |share: f64| HtmlCell::from_number(format_percent(share), share);
         let assessment: Option<&Assessment> = findings
             .calibration
             .iter()
@@ -119,11 +127,11 @@ fn rows(all: &[ReportFindings]) -> Vec<Vec<HtmlCell>> {
             .filter_map(|of| of.assessment.as_ref())
             .max_by_key(|assessment| assessment.forecasts);
         let brier =
-            |value: Option<f64>| value.map_or_else(|| HtmlCell::text("unknown"), |v| number_cell(v, 4));
+            |value: Option<f64>| value.map_or_else(|| HtmlCell::from_text("unknown"), |v| number_cell(v, 4));
         let evidence = findings.evidence.iter().max_by_key(|evidence| evidence.markets);
         vec![
-            HtmlCell::text(name(findings)),
-            HtmlCell::text(&findings.run.mode),
+            HtmlCell::from_text(run_label(findings)),
+            HtmlCell::from_text(&findings.run.mode),
             number_cell(results.pnl, 2),
             share(results.r#return),
             share(results.max_drawdown),
@@ -133,8 +141,8 @@ fn rows(all: &[ReportFindings]) -> Vec<Vec<HtmlCell>> {
             brier(assessment.map(|a| a.market.brier.value)),
             estimate_cell(assessment.map(|a| &a.brier_difference), AxisUnit::Number, 4),
             evidence.map_or_else(
-                || HtmlCell::text("unknown"),
-                |e| HtmlCell::number(format!("{:.3}", e.evidence_for), e.evidence_for),
+                || HtmlCell::from_text("unknown"),
+                |e| HtmlCell::from_number(format!("{:.3}", e.evidence_for), e.evidence_for),
             ),
             count_cell(findings.prevented.halts.len() as u64),
         ]

@@ -11,70 +11,80 @@ use maud::{Markup, html};
 use super::findings::ReportFindings;
 use super::format;
 use super::html::figure_cells::number_cell;
-use super::html::{HtmlCell, HtmlColumn, HtmlTable, Page, Section, answers, banner};
+use super::html::{HtmlCell, HtmlColumn, HtmlTable, Page, Section, render_answers, render_banner};
 
-pub use comparison::comparison;
+pub use comparison::render_comparison_page;
 
 /// Rows of the table of trades; the rest is in the CSV file.
 const MOST_TRADES: usize = 1_000;
 
 /// Returns the HTML page of one run: a section for each question, then its trades.
 #[must_use]
-pub fn page(findings: &ReportFindings) -> String {
+pub fn render_run_page(findings: &ReportFindings) -> String {
     let mut sections = vec![
-        section("money", "Did I make money, after fees?", money::money(findings)),
-        section("calibration", "Are my probabilities calibrated?", calibration::calibrations(findings)),
-        section("market", "Am I better than the market's own price?", calibration::market(findings)),
-        section("luck", "Is there a real edge?", luck::luck(findings)),
-        section("sources", "Where does it come from?", money::sources(findings)),
-        section("other-side", "Who was on the other side?", money::mark_outs(findings)),
-        section("risk", "What did the risk layer prevent?", risk::prevented(findings)),
+        page_section("money", "Did I make money, after fees?", money::render_money_section(findings)),
+        page_section(
+            "calibration",
+            "Are my probabilities calibrated?",
+            calibration::render_calibration_section(findings),
+        ),
+        page_section(
+            "market",
+            "Am I better than the market's own price?",
+            calibration::render_market_section(findings),
+        ),
+        page_section("luck", "Is there a real edge?", luck::render_luck_section(findings)),
+        page_section("sources", "Where does it come from?", money::render_sources_section(findings)),
+        page_section("other-side", "Who was on the other side?", money::render_mark_outs_section(findings)),
+        page_section("risk", "What did the risk layer prevent?", risk::render_risk_section(findings)),
     ];
     if !findings.postmortems.is_empty() {
-        sections.push(section(
+        sections.push(page_section(
             "postmortem",
             "What went wrong, in three lessons",
-            risk::postmortems(findings),
+            risk::render_postmortem_section(findings),
         ));
     }
-    sections.push(section("trades", "Trades", trades(findings)));
+    sections.push(page_section("trades", "Trades", trades_table(findings)));
     Page {
-        title: title(findings),
-        head: head(findings),
+        title: page_title(findings),
+        head: page_header(findings),
         sections,
-        foot: foot(&[findings]),
+        foot: page_footer(&[findings]),
         style: "",
         script: "",
     }
     .render()
 }
 
-fn section(id: &str, title: &str, body: Markup) -> Section {
+fn page_section(id: &str, title: &str, body: Markup) -> Section {
     Section { id: id.into(), title: title.into(), body }
 }
 
-fn title(findings: &ReportFindings) -> String {
+fn page_title(findings: &ReportFindings) -> String {
     format!("{}: {} {}", findings.run.scenario, findings.run.mode, findings.run.run_id)
 }
 
-fn head(findings: &ReportFindings) -> Markup {
+fn page_header(findings: &ReportFindings) -> Markup {
     let run = &findings.run;
     let span = match (&run.start, &run.end) {
-        (Some(start), Some(end)) => format!("{} to {}", format::day(*start), format::day(*end)),
+        (Some(start), Some(end)) => {
+            format!("{} to {}", format::format_date(*start), format::format_date(*end))
+        }
         _ => "no time has passed in it".into(),
     };
     html! {
         p {
             (run.mode) " of scenario " strong { (run.scenario) } ", " (span) ", begun with "
-            (format::dollars(run.bankroll)) "."
+            (format::format_dollars(run.bankroll)) "."
             @if !run.finished { " It still goes on: these are the figures so far." }
         }
-        @for warning in &findings.warnings { (banner(warning.tone, &warning.title, &warning.text)) }
-        (answers(&findings.answers))
+        @for warning in &findings.warnings { (render_banner(warning.tone, &warning.title, &warning.text)) }
+        (render_answers(&findings.answers))
     }
 }
 
-fn foot(all: &[&ReportFindings]) -> Markup {
+fn page_footer(all: &[&ReportFindings]) -> Markup {
     html! {
         @for findings in all {
             p {
@@ -91,7 +101,7 @@ fn foot(all: &[&ReportFindings]) -> Markup {
     }
 }
 
-fn trades(findings: &ReportFindings) -> Markup {
+fn trades_table(findings: &ReportFindings) -> Markup {
     let all = findings.trades.len();
     if all == 0 {
         return html! { p { "No position was closed." } };
@@ -112,10 +122,10 @@ fn trades(findings: &ReportFindings) -> Markup {
     let number = number_cell;
     let rows = shown.iter().map(|trade| {
         vec![
-            HtmlCell::text(format::day(trade.closed_at)),
-            HtmlCell::text(&trade.ticker),
-            HtmlCell::text(&trade.title),
-            HtmlCell::text(trade.side.to_string()),
+            HtmlCell::from_text(format::format_date(trade.closed_at)),
+            HtmlCell::from_text(&trade.ticker),
+            HtmlCell::from_text(&trade.title),
+            HtmlCell::from_text(trade.side.to_string()),
             number(trade.contracts, 0),
             number(trade.entry_price, 3),
             number(trade.exit_price, 3),
@@ -123,24 +133,24 @@ fn trades(findings: &ReportFindings) -> Markup {
             number(trade.market, 3),
             number(trade.fees, 2),
             number(trade.pnl, 2),
-            HtmlCell::text(trade.exit.replace('_', " ")),
-            HtmlCell::text(&trade.reason),
+            HtmlCell::from_text(trade.exit.replace('_', " ")),
+            HtmlCell::from_text(&trade.reason),
         ]
     });
     let columns = vec![
-        HtmlColumn::text("closed"),
-        HtmlColumn::text("market"),
-        HtmlColumn::text("question"),
-        HtmlColumn::text("side"),
-        HtmlColumn::number("contracts"),
-        HtmlColumn::number("paid, $"),
-        HtmlColumn::number("got, $"),
-        HtmlColumn::number("belief"),
-        HtmlColumn::number("market's mid"),
-        HtmlColumn::number("fees, $"),
-        HtmlColumn::number("result, $"),
-        HtmlColumn::text("exit"),
-        HtmlColumn::text("why it was opened"),
+        HtmlColumn::for_text("closed"),
+        HtmlColumn::for_text("market"),
+        HtmlColumn::for_text("question"),
+        HtmlColumn::for_text("side"),
+        HtmlColumn::for_numbers("contracts"),
+        HtmlColumn::for_numbers("paid, $"),
+        HtmlColumn::for_numbers("got, $"),
+        HtmlColumn::for_numbers("belief"),
+        HtmlColumn::for_numbers("market's mid"),
+        HtmlColumn::for_numbers("fees, $"),
+        HtmlColumn::for_numbers("result, $"),
+        HtmlColumn::for_text("exit"),
+        HtmlColumn::for_text("why it was opened"),
     ];
     HtmlTable { caption, columns, rows: rows.collect() }.render()
 }

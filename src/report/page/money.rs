@@ -5,40 +5,42 @@ use maud::{Markup, html};
 use crate::domain::Timestamp;
 use crate::report::charts::{
     AxisUnit, Bars, ChartBar, CurvePoint, Equity, HaltMark, MarkOutBar, MarkOuts, Svg, WaterfallChart,
-    WaterfallStep, bars, equity, mark_outs as chart, waterfall,
+    WaterfallStep, draw_bar_chart, draw_equity_chart, draw_mark_outs_chart, draw_waterfall_chart,
 };
 use crate::report::findings::{BANDS, ProfitSource, ReportFindings};
-use crate::report::html::{FactBlock, HtmlCell, HtmlColumn, HtmlTable, details, facts, figure};
+use crate::report::html::{
+    FactBlock, HtmlCell, HtmlColumn, HtmlTable, render_details, render_facts, render_figure,
+};
 
 use crate::report::stats::IntervalEstimate;
 
-use crate::report::format::{count, dollars, percent};
+use crate::report::format::{format_count, format_dollars, format_percent};
 use crate::report::html::figure_cells::{count_cell, estimate_cell, number_cell};
 
 /// Returns the key figures, the equity chart and, if positions were closed, the profit waterfall.
-pub fn money(findings: &ReportFindings) -> Markup {
+pub fn render_money_section(findings: &ReportFindings) -> Markup {
     let results = &findings.results;
     let fact = |name: &str, value: String, note: Option<String>| FactBlock { name: name.into(), value, note };
-    let won = format!("{} won", count(results.wins));
+    let won = format!("{} won", format_count(results.wins));
     html! {
-        (facts(&[
-            fact("Profit after fees", dollars(results.pnl), Some(percent(results.r#return))),
-            fact("Equity", dollars(results.equity), Some(format!("from {}", dollars(results.bankroll)))),
-            fact("Fees", dollars(results.fees), None),
-            fact("Closed positions", count(results.trades), Some(won)),
-            fact("Deepest drawdown", percent(results.max_drawdown), Some("of the highest equity".into())),
-            fact("Highest exposure", dollars(results.max_exposure), None),
+        (render_facts(&[
+            fact("Profit after fees", format_dollars(results.pnl), Some(format_percent(results.r#return))),
+            fact("Equity", format_dollars(results.equity), Some(format!("from {}", format_dollars(results.bankroll)))),
+            fact("Fees", format_dollars(results.fees), None),
+            fact("Closed positions", format_count(results.trades), Some(won)),
+            fact("Deepest drawdown", format_percent(results.max_drawdown), Some("of the highest equity".into())),
+            fact("Highest exposure", format_dollars(results.max_exposure), None),
         ]))
-        (figure("Equity, drawdown and exposure", &equity_chart(findings), &html! {
+        (render_figure("Equity, drawdown and exposure", &equity_chart(findings), &html! {
             "Cash plus positions at the market's mid. Halts are marked."
         }))
         @if results.trades > 0 {
-            (figure("From gross edge to net", &waterfall_chart(findings), &html! {
+            (render_figure("From gross edge to net", &waterfall_chart(findings), &html! {
                 "Gross edge is what the contracts paid in the end, less the market's mid when they were bought. "
-                "The beliefs had promised " (dollars(results.waterfall.promised))
+                "The beliefs had promised " (format_dollars(results.waterfall.promised))
                 " after fees on the same positions."
                 @if results.waterfall.unsettled > 0 {
-                    " For " (count(results.waterfall.unsettled)) " positions left early the market has not paid "
+                    " For " (format_count(results.waterfall.unsettled)) " positions left early the market has not paid "
                     "out yet; their exit counts in its place."
                 }
             }))
@@ -62,13 +64,13 @@ fn equity_chart(findings: &ReportFindings) -> Svg {
             halt.rule.replace('_', " ")
         ),
     });
-    equity(&Equity {
+    draw_equity_chart(&Equity {
         title: "Equity, drawdown and exposure".into(),
         description: format!(
             "Equity goes from {} to {}; the deepest drawdown is {}.",
-            dollars(findings.results.bankroll),
-            dollars(findings.results.equity),
-            percent(findings.results.max_drawdown)
+            format_dollars(findings.results.bankroll),
+            format_dollars(findings.results.equity),
+            format_percent(findings.results.max_drawdown)
         ),
         points: points.collect(),
         halts: halts.collect(),
@@ -88,30 +90,34 @@ fn waterfall_chart(findings: &ReportFindings) -> Svg {
     if parts.open.abs() >= 0.005 {
         steps.push(step("still open", parts.open));
     }
-    waterfall(&WaterfallChart {
+    draw_waterfall_chart(&WaterfallChart {
         title: "From gross edge to net".into(),
-        description: format!("Gross edge {}, net {}.", dollars(parts.gross), dollars(findings.results.pnl)),
+        description: format!(
+            "Gross edge {}, net {}.",
+            format_dollars(parts.gross),
+            format_dollars(findings.results.pnl)
+        ),
         steps,
         total: "net".into(),
     })
 }
 
 /// Closed positions by what they have in common.
-pub fn sources(findings: &ReportFindings) -> Markup {
+pub fn render_sources_section(findings: &ReportFindings) -> Markup {
     if findings.trades.is_empty() {
         return html! { p { "No position was closed." } };
     }
     html! {
         p { "Profit after fees of a contract, in cents, with 95 % intervals by event." }
         @for source in findings.sources.iter().filter(|source| source.groups.len() > 1 || source.by == PRICE) {
-            (figure(&format!("By {}", source.by), &source_chart(source), &html! {
+            (render_figure(&format!("By {}", source.by), &source_chart(source), &html! {
                 @if source.by == PRICE {
                     "Beside it what takers made at these prices: trade-weighted means after fees over six "
                     "categories (Entertainment, Media, Science/Tech, Weather, World Events, other) of Jon Becker's "
                     "public data set of Kalshi trades, as replicated by others."
                 }
             }))
-            (details("As a table", &source_table(source)))
+            (render_details("As a table", &source_table(source)))
         }
     }
 }
@@ -131,7 +137,7 @@ fn source_chart(source: &ProfitSource) -> Svg {
         count: Some(group.trades),
         reference: published(&group.name),
     });
-    bars(&Bars {
+    draw_bar_chart(&Bars {
         title: format!("Profit by {}", source.by),
         description: "Profit after fees of a contract, in cents.".into(),
         figure: "profit after fees, ¢ a contract".into(),
@@ -145,7 +151,7 @@ fn source_chart(source: &ProfitSource) -> Svg {
 fn source_table(source: &ProfitSource) -> Markup {
     let rows = source.groups.iter().map(|group| {
         vec![
-            HtmlCell::text(&group.name),
+            HtmlCell::from_text(&group.name),
             count_cell(group.trades),
             count_cell(group.wins),
             number_cell(group.cost, 2),
@@ -155,20 +161,20 @@ fn source_table(source: &ProfitSource) -> Markup {
         ]
     });
     let columns = vec![
-        HtmlColumn::text(source.by),
-        HtmlColumn::number("positions"),
-        HtmlColumn::number("won"),
-        HtmlColumn::number("cost, $"),
-        HtmlColumn::number("fees, $"),
-        HtmlColumn::number("profit, $"),
-        HtmlColumn::number("profit a contract, $"),
+        HtmlColumn::for_text(source.by),
+        HtmlColumn::for_numbers("positions"),
+        HtmlColumn::for_numbers("won"),
+        HtmlColumn::for_numbers("cost, $"),
+        HtmlColumn::for_numbers("fees, $"),
+        HtmlColumn::for_numbers("profit, $"),
+        HtmlColumn::for_numbers("profit a contract, $"),
     ];
     HtmlTable { caption: format!("Closed positions by {}", source.by), columns, rows: rows.collect() }
         .render()
 }
 
 /// Where the price stood after each fill.
-pub fn mark_outs(findings: &ReportFindings) -> Markup {
+pub fn render_mark_outs_section(findings: &ReportFindings) -> Markup {
     if findings.mark_outs.iter().all(|after| after.gain.is_none()) {
         return html! {
             p { "Nothing was bought whose market had a price afterwards." }
@@ -188,25 +194,26 @@ pub fn mark_outs(findings: &ReportFindings) -> Markup {
     };
     let rows = findings.mark_outs.iter().map(|after| {
         vec![
-            HtmlCell::text(after.after),
+            HtmlCell::from_text(after.after),
             count_cell(after.fills),
-            estimate_cell(after.gain.map(cents).as_ref(), AxisUnit::Cents, 2),
-            estimate_cell(after.drift.map(cents).as_ref(), AxisUnit::Cents, 2),
-            after
-                .worse
-                .map_or_else(|| HtmlCell::text("unknown"), |share| HtmlCell::number(percent(share), share)),
+            estimate_cell(after.gain.map(dollars_to_cents).as_ref(), AxisUnit::Cents, 2),
+            estimate_cell(after.drift.map(dollars_to_cents).as_ref(), AxisUnit::Cents, 2),
+            after.worse.map_or_else(
+                || HtmlCell::from_text("unknown"),
+                |share| HtmlCell::from_number(format_percent(share), share),
+            ),
         ]
     });
     let columns = vec![
-        HtmlColumn::text("after the fill"),
-        HtmlColumn::number("fills with a price then"),
-        HtmlColumn::number("market's mid − price paid"),
-        HtmlColumn::number("moved our way since the fill"),
-        HtmlColumn::number("contracts worse off"),
+        HtmlColumn::for_text("after the fill"),
+        HtmlColumn::for_numbers("fills with a price then"),
+        HtmlColumn::for_numbers("market's mid − price paid"),
+        HtmlColumn::for_numbers("moved our way since the fill"),
+        HtmlColumn::for_numbers("contracts worse off"),
     ];
     let table = HtmlTable { caption: "Mark-outs".into(), columns, rows: rows.collect() };
     html! {
-        (figure("The market's mid against the price paid", &chart(&input), &html! {
+        (render_figure("The market's mid against the price paid", &draw_mark_outs_chart(&input), &html! {
             "In cents a contract, before fees. At the fill it is the half spread that was paid; if it falls from "
             "there, the quote we took was stale, or our opinion was. Prices are those the desk saw at its "
             "evaluations: a fill without a newer price within the time is not counted."
@@ -215,7 +222,7 @@ pub fn mark_outs(findings: &ReportFindings) -> Markup {
     }
 }
 
-fn cents(dollars: IntervalEstimate) -> IntervalEstimate {
+fn dollars_to_cents(dollars: IntervalEstimate) -> IntervalEstimate {
     let times = |value: f64| value * 100.0;
     IntervalEstimate {
         value: times(dollars.value),

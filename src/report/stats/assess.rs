@@ -5,7 +5,7 @@ use serde::Serialize;
 use super::bootstrap::{DRAWS, EventGroups, MOST_GROUPS};
 use super::grid::{self, GridStatistics};
 use super::paired::{Climatology, Paired, Who};
-use super::scores::{Corp, Murphy, Spiegelhalter, spiegelhalter};
+use super::scores::{Corp, Murphy, Spiegelhalter, spiegelhalter_test};
 use super::{Forecasts, IntervalEstimate};
 
 /// Number of forecasts in each moving window of [`Assessment::rolling`].
@@ -101,7 +101,7 @@ pub struct Rolling {
 /// # Panics
 /// If the two are not about the same outcomes and events.
 #[must_use]
-pub fn assess(model: &Forecasts, market: &Forecasts, seed: u64) -> Option<Assessment> {
+pub fn assess_forecasts(model: &Forecasts, market: &Forecasts, seed: u64) -> Option<Assessment> {
     assert!(
         model.outcome() == market.outcome() && model.event() == market.event(),
         "model and market must forecast the same questions"
@@ -116,16 +116,17 @@ pub fn assess(model: &Forecasts, market: &Forecasts, seed: u64) -> Option<Assess
     let paired = Paired::new(model, market, &groups, DRAWS, seed);
     let climatology = paired.climatology();
     let scores = |who: Who, forecasts: &Forecasts| {
-        let shape = GridStatistics::new(forecasts, &coarse).estimates(forecasts, grid_draws, seed);
+        let shape =
+            GridStatistics::new(forecasts, &coarse).estimate_with_intervals(forecasts, grid_draws, seed);
         let uncertainty = climatology.brier;
         Scores {
-            brier: paired.brier(who),
+            brier: paired.brier_score(who),
             log_loss: paired.log_loss(who),
             in_the_large: paired.in_the_large(who),
             sharpness: paired.sharpness(who),
             intercept: paired.intercept(who),
             slope: paired.slope(who),
-            spiegelhalter: spiegelhalter(forecasts),
+            spiegelhalter: spiegelhalter_test(forecasts),
             calibration_error: shape.calibration_error,
             calibration_error_debiased: shape.calibration_error_debiased,
             murphy: Murphy { uncertainty, ..shape.murphy },
@@ -134,7 +135,7 @@ pub fn assess(model: &Forecasts, market: &Forecasts, seed: u64) -> Option<Assess
     };
     Some(Assessment {
         forecasts: model.len(),
-        events: groups.events(),
+        events: groups.event_count(),
         groups: groups.len(),
         grid_groups: coarse.len(),
         draws,
@@ -145,13 +146,13 @@ pub fn assess(model: &Forecasts, market: &Forecasts, seed: u64) -> Option<Assess
         climatology,
         brier_difference: paired.brier_difference(),
         log_loss_difference: paired.log_loss_difference(),
-        rolling: rolling(model, market),
+        rolling: rolling_scores(model, market),
     })
 }
 
 /// The window's scores after each forecast, thinned evenly, the last always among them. Nothing before the
 /// window is full.
-fn rolling(model: &Forecasts, market: &Forecasts) -> Vec<Rolling> {
+fn rolling_scores(model: &Forecasts, market: &Forecasts) -> Vec<Rolling> {
     let full = model.len().saturating_sub(WINDOW - 1);
     let stride = full.div_ceil(MOST_POINTS).max(1);
     let squared = |(p, y): (f64, f64)| (p - y) * (p - y);
@@ -159,7 +160,7 @@ fn rolling(model: &Forecasts, market: &Forecasts) -> Vec<Rolling> {
     let point = |end: usize| {
         let window = |forecasts: &Forecasts| {
             let range = end - WINDOW..end;
-            forecasts.pairs().skip(range.start).take(range.len()).collect::<Vec<_>>()
+            forecasts.probability_outcome_pairs().skip(range.start).take(range.len()).collect::<Vec<_>>()
         };
         let (ours, theirs) = (window(model), window(market));
         Rolling {

@@ -31,7 +31,7 @@ pub struct BinnedForecasts {
 /// Wilson's (1927) score interval of a rate at 95 %, for a share of successes among `trials`, which need
 /// not be whole. (0, 1) without trials.
 #[must_use]
-pub fn wilson(rate: f64, trials: f64) -> (f64, f64) {
+pub fn wilson_interval(rate: f64, trials: f64) -> (f64, f64) {
     if trials <= 0.0 {
         return (0.0, 1.0);
     }
@@ -49,7 +49,7 @@ pub fn wilson(rate: f64, trials: f64) -> (f64, f64) {
 /// variance of the rate with events as clusters over that of independent forecasts, at least 1 (Kish 1965;
 /// Korn & Graubard 1998). Where no variance is seen, or all is one event, each event counts once.
 #[must_use]
-pub fn binned(forecasts: &Forecasts, bins: usize) -> Vec<BinnedForecasts> {
+pub fn equal_count_bins(forecasts: &Forecasts, bins: usize) -> Vec<BinnedForecasts> {
     let p = forecasts.probability();
     let mut order: Vec<usize> = (0..p.len()).collect();
     // Floats of [0, 1] order like their bits; adding 0 turns −0 into 0.
@@ -62,14 +62,14 @@ pub fn binned(forecasts: &Forecasts, bins: usize) -> Vec<BinnedForecasts> {
             end += 1;
         }
         if end > start {
-            found.push(summary(forecasts, &order[start..end]));
+            found.push(summarize_bin(forecasts, &order[start..end]));
         }
         start = end;
     }
     found
 }
 
-fn summary(forecasts: &Forecasts, members: &[usize]) -> BinnedForecasts {
+fn summarize_bin(forecasts: &Forecasts, members: &[usize]) -> BinnedForecasts {
     let p = forecasts.probability();
     let count = members.len() as f64;
     let mut by_event: Vec<(u32, bool)> =
@@ -82,7 +82,7 @@ fn summary(forecasts: &Forecasts, members: &[usize]) -> BinnedForecasts {
         let excess = yes - rate * cluster.len() as f64;
         (events + 1, spread + excess * excess)
     });
-    let (low, high) = wilson(rate, count / design_effect(members.len(), events, rate, spread));
+    let (low, high) = wilson_interval(rate, count / design_effect(members.len(), events, rate, spread));
     BinnedForecasts {
         from: p[members[0]],
         to: p[members[members.len() - 1]],

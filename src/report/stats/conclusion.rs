@@ -66,13 +66,13 @@ pub fn too_few(forecasts: usize, events: usize) -> Option<String> {
 
 /// What was said in a bin, and what happened.
 #[must_use]
-pub fn bin(bin: &BinnedForecasts) -> String {
+pub fn describe_bin(bin: &BinnedForecasts) -> String {
     // Whole percents say too little near certainty.
     let decimals = usize::from(!(0.1..=0.9).contains(&bin.mean_forecast));
     let (said, rate) = (100.0 * bin.mean_forecast, 100.0 * bin.rate);
-    let (low, high) = outward(100.0 * bin.low, 100.0 * bin.high, decimals);
+    let (low, high) = round_outward(100.0 * bin.low, 100.0 * bin.high, decimals);
     // Toward the interval: by rounding, what was said may come to look right, never wrong.
-    let said = if said > high { down(said, decimals) } else { up(said, decimals) };
+    let said = if said > high { round_down(said, decimals) } else { round_up(said, decimals) };
     let judgement = if bin.count < ENOUGH_IN_BIN || bin.events < ENOUGH_IN_BIN {
         "too few to tell"
     } else if (low..=high).contains(&said) {
@@ -92,22 +92,22 @@ pub fn bin(bin: &BinnedForecasts) -> String {
 
 /// Whether forecasts lie too far out or too near the middle, and whether they lean to one side.
 #[must_use]
-pub fn calibration(forecasts: usize, events: usize, scores: &Scores) -> Conclusion {
+pub fn judge_calibration(forecasts: usize, events: usize, scores: &Scores) -> Conclusion {
     if let Some(few) = too_few(forecasts, events) {
         return Conclusion::new(Judgement::TooFew, few);
     }
-    let (stretched, stretch) = stretch(scores.slope.as_ref());
-    let (leaning, lean) = lean(&scores.in_the_large);
+    let (stretched, stretch) = judge_slope(scores.slope.as_ref());
+    let (leaning, lean) = judge_bias(&scores.in_the_large);
     let judgement = if stretched || leaning { Judgement::Bad } else { Judgement::Open };
     Conclusion::new(judgement, format!("{stretch} {lean}"))
 }
 
 /// Whether the recalibration slope is off for certain, and in words.
-fn stretch(slope: Option<&IntervalEstimate>) -> (bool, String) {
+fn judge_slope(slope: Option<&IntervalEstimate>) -> (bool, String) {
     let Some((slope, interval)) = slope.and_then(|slope| Some((slope, slope.interval()?))) else {
         return (false, "Over- or underconfidence cannot be told: no recalibration fits.".to_owned());
     };
-    let (low, high) = outward(interval.0, interval.1, 2);
+    let (low, high) = round_outward(interval.0, interval.1, 2);
     let judgement = if high < 1.0 {
         "overconfident"
     } else if low > 1.0 {
@@ -123,11 +123,11 @@ fn stretch(slope: Option<&IntervalEstimate>) -> (bool, String) {
 }
 
 /// Whether YES came more or less often than said for certain, and in words.
-fn lean(in_the_large: &IntervalEstimate) -> (bool, String) {
+fn judge_bias(in_the_large: &IntervalEstimate) -> (bool, String) {
     let Some(interval) = in_the_large.interval() else {
         return (false, "A lean to one side cannot be told.".to_owned());
     };
-    let (low, high) = outward(interval.0, interval.1, 1);
+    let (low, high) = round_outward(interval.0, interval.1, 1);
     let value = in_the_large.value.abs();
     let words = if low > 0.0 {
         format!(
@@ -146,7 +146,7 @@ fn lean(in_the_large: &IntervalEstimate) -> (bool, String) {
 
 /// The model's Brier score beside the market's.
 #[must_use]
-pub fn against_market(assessment: &Assessment) -> Conclusion {
+pub fn judge_against_market(assessment: &Assessment) -> Conclusion {
     if let Some(few) = too_few(assessment.forecasts, assessment.events) {
         return Conclusion::new(Judgement::TooFew, few);
     }
@@ -156,7 +156,7 @@ pub fn against_market(assessment: &Assessment) -> Conclusion {
     let Some(interval) = difference.interval() else {
         return Conclusion::new(Judgement::Open, format!("{scores}; they cannot be told apart."));
     };
-    let (low, high) = outward(interval.0, interval.1, 3);
+    let (low, high) = round_outward(interval.0, interval.1, 3);
     let of = format!("the difference {:.3} ({low:.3} to {high:.3})", difference.value);
     let (judgement, claim) = if low > 0.0 {
         (Judgement::Bad, "is not luck: the market's prices were better")
@@ -168,16 +168,16 @@ pub fn against_market(assessment: &Assessment) -> Conclusion {
     Conclusion::new(judgement, format!("{scores}; {of} {claim}."))
 }
 
-fn outward(low: f64, high: f64, decimals: usize) -> (f64, f64) {
-    (down(low, decimals), up(high, decimals))
+fn round_outward(low: f64, high: f64, decimals: usize) -> (f64, f64) {
+    (round_down(low, decimals), round_up(high, decimals))
 }
 
 /// Rounded down; adding 0 turns −0 into 0.
-fn down(value: f64, decimals: usize) -> f64 {
+fn round_down(value: f64, decimals: usize) -> f64 {
     let unit = [1.0, 10.0, 100.0, 1_000.0][decimals];
     (value * unit).floor() / unit + 0.0
 }
 
-fn up(value: f64, decimals: usize) -> f64 {
-    -down(-value, decimals) + 0.0
+fn round_up(value: f64, decimals: usize) -> f64 {
+    -round_down(-value, decimals) + 0.0
 }

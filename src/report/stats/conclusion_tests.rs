@@ -2,7 +2,7 @@
 
 use super::assess::Assessment;
 use super::binned::BinnedForecasts;
-use super::{Forecasts, IntervalEstimate, assess, conclusion};
+use super::{Forecasts, IntervalEstimate, assess_forecasts, conclusion};
 
 const DIRECTIONS: [&str; 8] = [
     "overconfident",
@@ -25,7 +25,16 @@ fn estimate(value: f64, low: f64, high: f64) -> IntervalEstimate {
 
 fn bin(said: f64, rate: f64, low: f64, high: f64) -> String {
     let (from, to, count, events) = (said, said, 104, 90);
-    conclusion::bin(&BinnedForecasts { from, to, count, events, mean_forecast: said, rate, low, high })
+    conclusion::describe_bin(&BinnedForecasts {
+        from,
+        to,
+        count,
+        events,
+        mean_forecast: said,
+        rate,
+        low,
+        high,
+    })
 }
 
 /// An assessment of enough forecasts, whose figures a test sets as it needs.
@@ -34,7 +43,7 @@ fn assessment() -> Assessment {
     let outcome: Vec<bool> = (0..120).map(|i| i * 7 % 10 < 5).collect();
     let event: Vec<u32> = (0..120).collect();
     let forecasts = Forecasts::new(&probability, &outcome, &event).unwrap();
-    assess(&forecasts, &forecasts, 7).unwrap()
+    assess_forecasts(&forecasts, &forecasts, 7).unwrap()
 }
 
 #[test]
@@ -46,10 +55,10 @@ fn too_few_is_said_first() {
     assert!(conclusion::too_few(100, 20).is_none() && conclusion::too_few(99, 20).is_some());
     let mut found = assessment();
     found.brier_difference = estimate(0.1, 0.05, 0.15);
-    assert!(directional(&conclusion::against_market(&found).words));
+    assert!(directional(&conclusion::judge_against_market(&found).words));
     found.events = 19;
-    assert!(!directional(&conclusion::against_market(&found).words));
-    assert!(!directional(&conclusion::calibration(99, 99, &found.model).words));
+    assert!(!directional(&conclusion::judge_against_market(&found).words));
+    assert!(!directional(&conclusion::judge_calibration(99, 99, &found.model).words));
 }
 
 #[test]
@@ -75,12 +84,14 @@ fn bins_in_words() {
         low: 0.01,
         high: 0.4,
     };
-    assert!(conclusion::bin(&few).ends_with("too few to tell."));
+    assert!(conclusion::describe_bin(&few).ends_with("too few to tell."));
     assert!(
-        conclusion::bin(&BinnedForecasts { count: 90, ..few }).ends_with("too few to tell."),
+        conclusion::describe_bin(&BinnedForecasts { count: 90, ..few }).ends_with("too few to tell."),
         "of nine events"
     );
-    assert!(conclusion::bin(&BinnedForecasts { count: 10, events: 10, ..few }).ends_with("too high."));
+    assert!(
+        conclusion::describe_bin(&BinnedForecasts { count: 10, events: 10, ..few }).ends_with("too high.")
+    );
 }
 
 /// Walks intervals over what was said in steps too fine to print.
@@ -103,24 +114,24 @@ fn no_bin_that_holds_the_forecast_has_a_fault() {
 #[test]
 fn the_market_in_words() {
     let mut found = assessment();
-    found.model.brier = IntervalEstimate::bare(0.102);
-    found.market.brier = IntervalEstimate::bare(0.034);
+    found.model.brier = IntervalEstimate::without_interval(0.102);
+    found.market.brier = IntervalEstimate::without_interval(0.034);
     found.brier_difference = estimate(0.068, 0.0501, 0.0899);
     assert_eq!(
-        conclusion::against_market(&found).words,
+        conclusion::judge_against_market(&found).words,
         "Brier 0.102 against the market's 0.034; the difference 0.068 (0.050 to 0.090) is not luck: \
          the market's prices were better."
     );
     found.brier_difference = estimate(-0.02, -0.031, -0.009);
-    assert!(conclusion::against_market(&found).words.ends_with("is not luck: the model was better."));
+    assert!(conclusion::judge_against_market(&found).words.ends_with("is not luck: the model was better."));
     for (low, high) in [(-0.01, 0.09), (0.0, 0.09), (-0.09, 0.0), (0.0, 0.0), (0.0009, 0.1), (-0.1, -0.0009)]
     {
         found.brier_difference = estimate(f64::midpoint(low, high), low, high);
-        let words = conclusion::against_market(&found).words;
+        let words = conclusion::judge_against_market(&found).words;
         assert!(!directional(&words) && words.ends_with("they cannot be told apart."), "{words}");
     }
-    found.brier_difference = IntervalEstimate::bare(0.5);
-    assert!(!directional(&conclusion::against_market(&found).words));
+    found.brier_difference = IntervalEstimate::without_interval(0.5);
+    assert!(!directional(&conclusion::judge_against_market(&found).words));
 }
 
 #[test]
@@ -129,7 +140,7 @@ fn calibration_in_words() {
     let mut words = |slope: Option<IntervalEstimate>, lean: IntervalEstimate| {
         scores.slope = slope;
         scores.in_the_large = lean;
-        conclusion::calibration(120, 120, &scores).words
+        conclusion::judge_calibration(120, 120, &scores).words
     };
     let (even, level) = (estimate(0.2, -3.0, 3.4), estimate(1.02, 0.8, 1.3));
     assert_eq!(
@@ -151,5 +162,5 @@ fn calibration_in_words() {
     for (low, high) in [(-1.0, 0.0), (0.0, 1.0), (0.04, 5.0), (-5.0, -0.04)] {
         assert!(!directional(&words(Some(level), estimate(0.0, low, high))), "lean {low} {high}");
     }
-    assert!(!directional(&words(None, IntervalEstimate::bare(20.0))));
+    assert!(!directional(&words(None, IntervalEstimate::without_interval(20.0))));
 }

@@ -6,7 +6,7 @@ use std::thread;
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
-use super::binned::wilson;
+use super::binned::wilson_interval;
 use super::bootstrap::{EventGroups, MOST_GROUPS};
 use super::paired::{Paired, Who};
 use super::{Forecasts, IntervalEstimate};
@@ -43,8 +43,8 @@ fn intervals(events: u32, seed: u64) -> [IntervalEstimate; 8] {
     let market = Forecasts::new(&market, &outcome, &event).unwrap();
     let paired = Paired::new(&model, &market, &EventGroups::new(&event, MOST_GROUPS, seed), DRAWS, seed);
     [
-        paired.brier(Who::Model),
-        paired.brier(Who::Market),
+        paired.brier_score(Who::Model),
+        paired.brier_score(Who::Market),
         paired.log_loss(Who::Model),
         paired.log_loss(Who::Market),
         paired.brier_difference(),
@@ -97,7 +97,7 @@ fn ninety_five_in_a_hundred_rates_are_in_wilsons_interval() {
     let held = (0..SETS).filter(|_| {
         let p: f64 = 0.1 + 0.8 * random.random::<f64>();
         let yes = (0..100).filter(|_| random.random::<f64>() < p).count();
-        let (low, high) = wilson(yes as f64 / 100.0, 100.0);
+        let (low, high) = wilson_interval(yes as f64 / 100.0, 100.0);
         (low..=high).contains(&p)
     });
     let share = held.count() as f64 / SETS as f64;

@@ -3,8 +3,8 @@
 
 use serde::Serialize;
 
-use super::bootstrap::ratio;
-use super::{IntervalEstimate, StatsError, clamped, normal_quantile};
+use super::bootstrap::ratio_estimate;
+use super::{IntervalEstimate, StatsError, clamp_probability, normal_quantile};
 
 /// Evidence that counts: 20 to 1. If the one side is right, the other's evidence ever gets there with
 /// probability at most 5 % (Ville 1939).
@@ -36,7 +36,7 @@ pub struct Path {
 ///
 /// # Errors
 /// If a probability is not in [0, 1].
-pub fn path(entries: &[EvidenceEntry]) -> Result<Path, StatsError> {
+pub fn evidence_path(entries: &[EvidenceEntry]) -> Result<Path, StatsError> {
     let mut log_ratio = Vec::with_capacity(entries.len());
     let mut sum = 0.0;
     for (index, entry) in entries.iter().enumerate() {
@@ -45,7 +45,7 @@ pub fn path(entries: &[EvidenceEntry]) -> Result<Path, StatsError> {
                 return Err(StatsError::NotAProbability { index, value });
             }
         }
-        let (belief, market) = (clamped(entry.belief), clamped(entry.market));
+        let (belief, market) = (clamp_probability(entry.belief), clamp_probability(entry.market));
         let ratio = if entry.won { belief / market } else { (1.0 - belief) / (1.0 - market) };
         sum += ratio.ln();
         log_ratio.push(sum);
@@ -70,7 +70,7 @@ pub fn log_growth(profit_of_equity: &[f64], event: &[u32], seed: u64) -> Option<
         .collect();
     let parts: Vec<(u32, f64, f64)> =
         event.iter().zip(logs?).map(|(&event, log)| (event, log, 1.0)).collect();
-    ratio(&parts, seed)
+    ratio_estimate(&parts, seed)
 }
 
 /// Independent trades after which a one-sided test at 5 % finds a mean return like the one seen with 80 %

@@ -3,8 +3,8 @@
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
-use super::evidence::{EvidenceEntry, log_growth, path, trades_needed};
-use super::luck::{Bet, luck};
+use super::evidence::{EvidenceEntry, evidence_path, log_growth, trades_needed};
+use super::luck::{Bet, simulate_luck};
 
 const RUNS: u32 = 2_000;
 
@@ -15,7 +15,7 @@ fn convicted(market: f64, truth: f64, seed: u64) -> f64 {
         let entries: Vec<_> = (0..100)
             .map(|_| EvidenceEntry { belief: 0.7, market, won: random.random::<f64>() < truth })
             .collect();
-        path(&entries).unwrap().reached_against.is_some()
+        evidence_path(&entries).unwrap().reached_against.is_some()
     });
     runs.count() as f64 / f64::from(RUNS)
 }
@@ -35,20 +35,21 @@ fn evidence_convicts_the_wrong_and_seldom_the_right() {
 #[test]
 fn a_path_by_hand() {
     let entry = |won| EvidenceEntry { belief: 0.8, market: 0.4, won };
-    let found = path(&[entry(true), entry(true), entry(false)]).unwrap();
+    let found = evidence_path(&[entry(true), entry(true), entry(false)]).unwrap();
     for (log, expected) in found.log_ratio.iter().zip([2.0, 4.0, 4.0 / 3.0]) {
         assert!((log.exp() - expected).abs() < 1e-12);
     }
     assert_eq!((found.reached_for, found.reached_against), (None, None));
-    assert_eq!(path(&[entry(true); 6]).unwrap().reached_for, Some(5));
+    assert_eq!(evidence_path(&[entry(true); 6]).unwrap().reached_for, Some(5));
     // a loss is 3 to 1 against: 9 after two, 27 after three
-    assert_eq!(path(&[entry(false); 6]).unwrap().reached_against, Some(3));
+    assert_eq!(evidence_path(&[entry(false); 6]).unwrap().reached_against, Some(3));
     // Certainty that fails is as much evidence as 1e-6 can be, and finite.
-    let failed = path(&[EvidenceEntry { belief: 1.0, market: 0.5, won: false }]).unwrap();
+    let failed = evidence_path(&[EvidenceEntry { belief: 1.0, market: 0.5, won: false }]).unwrap();
     assert!((failed.log_ratio[0] - 2e-6f64.ln()).abs() < 1e-9);
-    let refused = path(&[entry(true), EvidenceEntry { belief: f64::NAN, ..entry(true) }]).unwrap_err();
+    let refused =
+        evidence_path(&[entry(true), EvidenceEntry { belief: f64::NAN, ..entry(true) }]).unwrap_err();
     assert!(refused.to_string().contains("forecast 1,"), "{refused}");
-    assert!(path(&[]).unwrap().log_ratio.is_empty());
+    assert!(evidence_path(&[]).unwrap().log_ratio.is_empty());
 }
 
 #[test]
@@ -79,7 +80,7 @@ fn bet(event: u32, market: u32, probability: f64) -> Bet {
 }
 
 fn chances(bets: &[Bet]) -> (f64, f64) {
-    let found = luck(bets, 10_000, 3).unwrap();
+    let found = simulate_luck(bets, 10_000, 3).unwrap();
     (found.at_least, found.at_most)
 }
 
@@ -116,12 +117,12 @@ fn luck_follows_how_markets_hang_together() {
 #[test]
 fn luck_of_one_bet_by_hand() {
     // Won 0.5 where 0.2 was the chance: expected 0.2 · 0.5 − 0.8 · 0.5 = −0.3.
-    let found = luck(&[bet(0, 0, 0.2)], 10_000, 3).unwrap();
+    let found = simulate_luck(&[bet(0, 0, 0.2)], 10_000, 3).unwrap();
     assert!((found.profit - 0.5).abs() < 1e-12 && (found.expected + 0.3).abs() < 0.015, "{found:?}");
     about(found.at_least, 0.2);
     assert!((found.at_most - 1.0).abs() < 1e-12);
-    assert_eq!(luck(&[bet(0, 0, 0.2)], 10_000, 3), Some(found), "the same seed");
+    assert_eq!(simulate_luck(&[bet(0, 0, 0.2)], 10_000, 3), Some(found), "the same seed");
     // What cannot happen has still happened once in 10,001.
     about(chances(&[bet(0, 0, 0.0)]).0 * 10_001.0, 1.0);
-    assert_eq!(luck(&[], 10_000, 3), None);
+    assert_eq!(simulate_luck(&[], 10_000, 3), None);
 }

@@ -3,10 +3,11 @@
 //! A draw would have to bin and fit all forecasts anew. Instead forecasts are gathered once in cells of
 //! 1/1000, by group of events, each cell at its mean; a draw only adds up the cells of the groups in it.
 
-use super::bootstrap::{EventGroups, Resampler, pivotal};
-use super::isotonic::{GRID, Pooled, fit, pool};
+use super::bootstrap::{EventGroups, Resampler, pivotal_interval};
+use super::isotonic::{GRID, Pooled, fit_isotonic, pool_equal_forecasts};
 use super::scores::{
-    BINS, Corp, Murphy, ScoreBin, calibration_error, calibration_error_debiased, corp, equal_width, murphy,
+    BINS, Corp, Murphy, ScoreBin, calibration_error, calibration_error_debiased, corp_decomposition,
+    equal_width, murphy_decomposition,
 };
 use super::{Forecasts, IntervalEstimate, cell_of};
 
@@ -53,7 +54,7 @@ impl GridStatistics {
         }
         let mut rows = vec![vec![0; 2 * cells.len()]; groups.len()];
         let seen = forecasts.probability().iter().zip(forecasts.outcome());
-        for ((&p, &yes), &group) in seen.zip(groups.of()) {
+        for ((&p, &yes), &group) in seen.zip(groups.group_numbers()) {
             let column = columns[cell_of(p, GRID)];
             rows[group as usize][column] += 1;
             rows[group as usize][cells.len() + column] += u32::from(yes);
@@ -63,20 +64,26 @@ impl GridStatistics {
     }
 
     /// Values of the forecasts as they are, with intervals from `draws` draws.
-    pub fn estimates(&self, forecasts: &Forecasts, draws: usize, seed: u64) -> GridShape<IntervalEstimate> {
-        let pooled = pool(forecasts);
-        let exact = shape(&equal_width(forecasts), &pooled);
-        let centre = self.drawn(&vec![1; self.rows.len()]);
+    pub fn estimate_with_intervals(
+        &self,
+        forecasts: &Forecasts,
+        draws: usize,
+        seed: u64,
+    ) -> GridShape<IntervalEstimate> {
+        let pooled = pool_equal_forecasts(forecasts);
+        let exact = calibration_statistics(&equal_width(forecasts), &pooled);
+        let centre = self.resampled_statistics(&vec![1; self.rows.len()]);
         let mut resampler = Resampler::new(self.rows.len(), seed);
-        let shapes: Vec<GridShape> = (0..draws).map(|_| self.drawn(resampler.draw())).collect();
+        let shapes: Vec<GridShape> =
+            (0..draws).map(|_| self.resampled_statistics(resampler.draw_group_counts())).collect();
         let estimate = |least: f64, of: &dyn Fn(&GridShape) -> f64| {
             let mut values: Vec<f64> = shapes.iter().map(of).collect();
-            pivotal(of(&exact), of(&centre), &mut values, least)
+            pivotal_interval(of(&exact), of(&centre), &mut values, least)
         };
         let debiased = exact.calibration_error_debiased.map(|value| {
             let mut values: Vec<f64> =
                 shapes.iter().filter_map(|shape| shape.calibration_error_debiased).collect();
-            pivotal(value, centre.calibration_error_debiased.unwrap_or(value), &mut values, 0.0)
+            pivotal_interval(value, centre.calibration_error_debiased.unwrap_or(value), &mut values, 0.0)
         });
         GridShape {
             calibration_error: estimate(0.0, &|shape| shape.calibration_error),
@@ -84,7 +91,7 @@ impl GridStatistics {
             murphy: Murphy {
                 reliability: estimate(0.0, &|shape| shape.murphy.reliability),
                 resolution: estimate(0.0, &|shape| shape.murphy.resolution),
-                uncertainty: IntervalEstimate::bare(exact.murphy.uncertainty),
+                uncertainty: IntervalEstimate::without_interval(exact.murphy.uncertainty),
                 within_bin_variance: estimate(0.0, &|shape| shape.murphy.within_bin_variance),
                 within_bin_covariance: estimate(f64::NEG_INFINITY, &|shape| {
                     shape.murphy.within_bin_covariance
@@ -93,13 +100,13 @@ impl GridStatistics {
             corp: Corp {
                 miscalibration: estimate(0.0, &|shape| shape.corp.miscalibration),
                 discrimination: estimate(0.0, &|shape| shape.corp.discrimination),
-                uncertainty: IntervalEstimate::bare(exact.corp.uncertainty),
+                uncertainty: IntervalEstimate::without_interval(exact.corp.uncertainty),
             },
         }
     }
 
     /// The statistics when each group is in the sample so many times.
-    fn drawn(&self, times: &[u32]) -> GridShape {
+    fn resampled_statistics(&self, times: &[u32]) -> GridShape {
         let mut sums = vec![0_u32; 2 * self.cells.len()];
         for (row, &times) in self.rows.iter().zip(times) {
             // Once each time: not every processor multiplies rows of integers as fast as it adds them. Cannot
@@ -113,20 +120,20 @@ impl GridStatistics {
         let mut pooled = Vec::with_capacity(self.cells.len());
         for (cell, (&count, &yes)) in self.cells.iter().zip(counts.iter().zip(came_true)) {
             if count > 0 {
-                bins[cell.bin].add(f64::from(count), cell.mean, cell.mean_square, f64::from(yes));
+                bins[cell.bin].add_forecasts(f64::from(count), cell.mean, cell.mean_square, f64::from(yes));
                 pooled.push(Pooled { forecast: cell.mean, count: count.into(), yes: yes.into() });
             }
         }
-        shape(&bins, &pooled)
+        calibration_statistics(&bins, &pooled)
     }
 }
 
-fn shape(bins: &[ScoreBin], pooled: &[Pooled]) -> GridShape {
+fn calibration_statistics(bins: &[ScoreBin], pooled: &[Pooled]) -> GridShape {
     let present = "there are forecasts";
     GridShape {
         calibration_error: calibration_error(bins).expect(present),
         calibration_error_debiased: calibration_error_debiased(bins),
-        murphy: murphy(bins).expect(present),
-        corp: corp(pooled, &fit(pooled.iter().copied())).expect(present),
+        murphy: murphy_decomposition(bins).expect(present),
+        corp: corp_decomposition(pooled, &fit_isotonic(pooled.iter().copied())).expect(present),
     }
 }

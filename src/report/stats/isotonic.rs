@@ -7,7 +7,7 @@ use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use serde::Serialize;
 
-use super::{Forecasts, cell_of, quantile};
+use super::{Forecasts, cell_of, sorted_quantile};
 
 /// Cells of [0, 1] in which many different forecasts are gathered where a fit is made over and over.
 pub const GRID: usize = 1_000;
@@ -51,7 +51,7 @@ pub struct ConsistencyBand {
 
 /// Returns the distinct forecasts in rising order, with the number of times each was made and came true.
 #[must_use]
-pub fn pool(forecasts: &Forecasts) -> Vec<Pooled> {
+pub fn pool_equal_forecasts(forecasts: &Forecasts) -> Vec<Pooled> {
     // Floats of one sign order like their bits, and those of [0, 1] leave the highest bit free: the
     // outcome rides in the lowest, and integers sort fast. Adding 0 turns −0 into 0.
     let packed = forecasts.probability().iter().zip(forecasts.outcome());
@@ -68,7 +68,7 @@ pub fn pool(forecasts: &Forecasts) -> Vec<Pooled> {
 
 /// The fit, in rising order; forecasts must rise strictly, and a count of 0 is passed over.
 #[must_use]
-pub fn fit(pooled: impl IntoIterator<Item = Pooled>) -> Vec<Block> {
+pub fn fit_isotonic(pooled: impl IntoIterator<Item = Pooled>) -> Vec<Block> {
     let mut open: Vec<Open> = Vec::new();
     for next in pooled.into_iter().filter(|next| next.count > 0) {
         let mut block = Open {
@@ -89,7 +89,7 @@ pub fn fit(pooled: impl IntoIterator<Item = Pooled>) -> Vec<Block> {
         }
         open.push(block);
     }
-    open.iter().map(Open::close).collect()
+    open.iter().map(Open::close_block).collect()
 }
 
 /// The fitted rate at a forecast: constant within a block, linear between two, and beyond the ends as
@@ -124,7 +124,7 @@ pub fn consistency_band(
     draws: usize,
     seed: u64,
 ) -> Vec<ConsistencyBand> {
-    let pooled = gathered(pool(forecasts));
+    let pooled = gather_into_cells(pool_equal_forecasts(forecasts));
     if pooled.is_empty() || draws == 0 {
         return Vec::new();
     }
@@ -135,21 +135,21 @@ pub fn consistency_band(
         let resampled = pooled
             .iter()
             .zip(&trials)
-            .map(|(cell, trials)| Pooled { yes: trials.successes(&mut random), ..*cell });
-        let blocks = fit(resampled);
+            .map(|(cell, trials)| Pooled { yes: trials.draw_successes(&mut random), ..*cell });
+        let blocks = fit_isotonic(resampled);
         for (rates, &forecast) in rates.iter_mut().zip(grid) {
             rates.push(rate_at(&blocks, forecast).expect("there are forecasts"));
         }
     }
     let band = grid.iter().zip(&mut rates).map(|(&forecast, rates)| {
         rates.sort_unstable_by(f64::total_cmp);
-        ConsistencyBand { forecast, low: quantile(rates, 0.025), high: quantile(rates, 0.975) }
+        ConsistencyBand { forecast, low: sorted_quantile(rates, 0.025), high: sorted_quantile(rates, 0.975) }
     });
     band.collect()
 }
 
 /// At most [`GRID`] forecasts: as they are, or the means of cells.
-fn gathered(pooled: Vec<Pooled>) -> Vec<Pooled> {
+fn gather_into_cells(pooled: Vec<Pooled>) -> Vec<Pooled> {
     if pooled.len() <= GRID {
         return pooled;
     }
@@ -187,14 +187,14 @@ impl Trials {
     }
 
     /// Draws how many of the `count` trials succeed.
-    fn successes(&self, random: &mut ChaCha8Rng) -> u64 {
-        let rarer = self.rarer(random);
+    fn draw_successes(&self, random: &mut ChaCha8Rng) -> u64 {
+        let rarer = self.draw_rarer_count(random);
         if self.success_is_rarer { rarer } else { self.count - rarer }
     }
 
     /// Where they are few, those between are jumped over by the geometric distribution, which costs as many
     /// logarithms as there are.
-    fn rarer(&self, random: &mut ChaCha8Rng) -> u64 {
+    fn draw_rarer_count(&self, random: &mut ChaCha8Rng) -> u64 {
         if self.mean <= 0.0 {
             return 0;
         }
@@ -205,7 +205,7 @@ impl Trials {
             // Box & Muller (1958)
             let radius = (-2.0 * logarithm(random)).sqrt();
             let normal = radius * (std::f64::consts::TAU * random.random::<f64>()).cos();
-            return rounded((self.mean + self.deviation * normal).clamp(0.0, trials));
+            return round_to_count((self.mean + self.deviation * normal).clamp(0.0, trials));
         }
         let (mut seen, mut found) = (0.0, 0);
         loop {
@@ -219,7 +219,7 @@ impl Trials {
 }
 
 #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a count is whole and in range")]
-fn rounded(count: f64) -> u64 {
+fn round_to_count(count: f64) -> u64 {
     count.round() as u64
 }
 
@@ -233,7 +233,7 @@ struct Open {
 }
 
 impl Open {
-    fn close(&self) -> Block {
+    fn close_block(&self) -> Block {
         let count = self.count as f64;
         Block {
             from: self.from,

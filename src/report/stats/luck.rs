@@ -63,18 +63,18 @@ pub struct Luck {
 /// # Panics
 /// If a probability is not in [0, 1], or a stake or payoff is not finite.
 #[must_use]
-pub fn luck(bets: &[Bet], draws: usize, seed: u64) -> Option<Luck> {
+pub fn simulate_luck(bets: &[Bet], draws: usize, seed: u64) -> Option<Luck> {
     if bets.is_empty() {
         return None;
     }
-    let events = events(bets);
+    let events = yes_stretches_by_event(bets);
     let observed = |event: &Vec<Stretch>| event.iter().map(|s| profit_of(&s.bet, s.bet.yes)).sum::<f64>();
     let profit: f64 = events.iter().map(observed).sum();
     // All in one row, where each history runs over them, and how many are each event's.
     let (mut row, mut counts) = (Vec::new(), Vec::with_capacity(events.len()));
     for event in &events {
         let before = row.len();
-        row.extend(steps(event));
+        row.extend(profit_steps(event));
         counts.push(row.len() - before);
     }
     let mut random = ChaCha8Rng::seed_from_u64(seed);
@@ -123,7 +123,7 @@ struct Step {
 
 /// All steps of an event. Bets are summed in the order of `event`, as for the observed history, so that equal
 /// histories have equal profits to the last bit.
-fn steps(event: &[Stretch]) -> Vec<Step> {
+fn profit_steps(event: &[Stretch]) -> Vec<Step> {
     let mut ends: Vec<f64> = event.iter().flat_map(|stretch| [stretch.from, stretch.to]).collect();
     ends.push(1.0);
     ends.sort_by(f64::total_cmp);
@@ -138,17 +138,17 @@ fn steps(event: &[Stretch]) -> Vec<Step> {
     steps
 }
 
-fn events(bets: &[Bet]) -> Vec<Vec<Stretch>> {
+fn yes_stretches_by_event(bets: &[Bet]) -> Vec<Vec<Stretch>> {
     let mut events: BTreeMap<u32, Vec<Bet>> = BTreeMap::new();
     for bet in bets {
         assert!((0.0..=1.0).contains(&bet.probability), "market {}: not a probability", bet.market);
         assert!(bet.stake.is_finite() && bet.payoff.is_finite(), "market {}: not an amount", bet.market);
         events.entry(bet.event).or_default().push(*bet);
     }
-    events.into_values().map(|bets| stretches(&bets)).collect()
+    events.into_values().map(|bets| yes_stretches(&bets)).collect()
 }
 
-fn stretches(bets: &[Bet]) -> Vec<Stretch> {
+fn yes_stretches(bets: &[Bet]) -> Vec<Stretch> {
     if !bets.iter().all(|bet| bet.exclusive) {
         return bets.iter().map(|&bet| Stretch { bet, from: 0.0, to: bet.probability }).collect();
     }

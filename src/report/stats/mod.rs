@@ -2,7 +2,7 @@
 //!
 //! Forecasts about markets of one event are not independent, so every interval resamples events.
 //! Whoever reads a figure here should also see how far it may be off, and whose forecast it is to beat:
-//! [`assess`](assess::assess) puts model, market and base rate side by side on the same draws.
+//! [`assess_forecasts`] puts model, market and base rate side by side on the same draws.
 //!
 //! Random draws come from a given seed: the same inputs give the same figures.
 
@@ -22,7 +22,7 @@ mod paired;
 pub mod recalibration;
 pub mod scores;
 
-pub use assess::{Assessment, assess};
+pub use assess::{Assessment, assess_forecasts};
 
 /// The least distance of a probability from 0 and 1 where a logarithm is taken.
 pub const EPSILON: f64 = 1e-6;
@@ -111,8 +111,8 @@ impl<'a> Forecasts<'a> {
 
     /// Probability and outcome (1 or 0) of each.
     #[must_use]
-    pub fn pairs(&self) -> impl ExactSizeIterator<Item = (f64, f64)> + 'a {
-        self.probability.iter().zip(self.outcome).map(|(&p, &yes)| (p, indicator(yes)))
+    pub fn probability_outcome_pairs(&self) -> impl ExactSizeIterator<Item = (f64, f64)> + 'a {
+        self.probability.iter().zip(self.outcome).map(|(&p, &yes)| (p, yes_indicator(yes)))
     }
 }
 
@@ -130,7 +130,7 @@ pub struct IntervalEstimate {
 impl IntervalEstimate {
     /// Makes an estimate of the figure alone, with neither end of an interval.
     #[must_use]
-    pub const fn bare(value: f64) -> Self {
+    pub const fn without_interval(value: f64) -> Self {
         Self { value, low: None, high: None }
     }
 
@@ -142,12 +142,12 @@ impl IntervalEstimate {
 }
 
 /// 1 for YES, 0 for NO.
-fn indicator(yes: bool) -> f64 {
+fn yes_indicator(yes: bool) -> f64 {
     f64::from(u8::from(yes))
 }
 
 /// A probability away from 0 and 1, so that its logarithm is finite.
-fn clamped(p: f64) -> f64 {
+fn clamp_probability(p: f64) -> f64 {
     p.clamp(EPSILON, 1.0 - EPSILON)
 }
 
@@ -169,7 +169,7 @@ fn cell_of(share: f64, cells: usize) -> usize {
 
 /// The quantile of sorted values, linear between order statistics (type 7 of Hyndman & Fan 1996).
 #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a rank is in range")]
-fn quantile(sorted: &[f64], share: f64) -> f64 {
+fn sorted_quantile(sorted: &[f64], share: f64) -> f64 {
     let rank = share.clamp(0.0, 1.0) * (sorted.len() - 1) as f64;
     let below = rank as usize;
     let above = (below + 1).min(sorted.len() - 1);

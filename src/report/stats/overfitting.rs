@@ -23,7 +23,7 @@ impl Returns {
     /// Of a series of returns in excess of what cash would have earned. `None` with fewer than two, without
     /// variance, or if one is not finite.
     #[must_use]
-    pub fn of(returns: &[f64]) -> Option<Self> {
+    pub fn from_returns(returns: &[f64]) -> Option<Self> {
         let n = returns.len() as f64;
         let mean = returns.iter().sum::<f64>() / n;
         let moment = |power: i32| returns.iter().map(|one| (one - mean).powi(power)).sum::<f64>() / n;
@@ -39,7 +39,7 @@ impl Returns {
     }
 
     /// Variance of the Sharpe ratio × (n − 1): 1 − γ₃ SR + (γ₄ − 1)/4 · SR² (Mertens 2002).
-    fn spread(&self) -> f64 {
+    fn scaled_sharpe_variance(&self) -> f64 {
         1.0 - self.skewness * self.sharpe + (self.kurtosis - 1.0) / 4.0 * self.sharpe * self.sharpe
     }
 
@@ -47,7 +47,7 @@ impl Returns {
     /// Φ((SR − SR*) √(n − 1) / √(1 − γ₃ SR + (γ₄ − 1)/4 · SR²)). `None` where that root does not exist.
     #[must_use]
     pub fn probabilistic_sharpe(&self, benchmark: f64) -> Option<f64> {
-        let spread = self.spread();
+        let spread = self.scaled_sharpe_variance();
         let root = (self.count as f64 - 1.0).sqrt();
         (spread > 0.0).then(|| normal_cdf((self.sharpe - benchmark) * root / spread.sqrt()))
     }
@@ -65,7 +65,7 @@ impl Returns {
     #[must_use]
     pub fn minimum_track_record(&self, benchmark: f64, level: f64) -> Option<f64> {
         let excess = self.sharpe - benchmark;
-        let spread = self.spread();
+        let spread = self.scaled_sharpe_variance();
         (excess > 0.0 && spread > 0.0).then(|| 1.0 + spread * (normal_quantile(level) / excess).powi(2))
     }
 }
@@ -114,7 +114,7 @@ pub fn probability_of_overfitting(returns: &[Vec<f64>], blocks: usize) -> Option
     }
     let sums = Sums::by_block(&returns[returns.len() - length * blocks..], length);
     let halves = (0..1_usize << blocks).filter(|half| half.count_ones() as usize == blocks / 2);
-    let logits: Vec<f64> = halves.map(|half| sums.logit(half)).collect();
+    let logits: Vec<f64> = halves.map(|half| sums.out_of_sample_logit(half)).collect();
     let overfitted = logits.iter().filter(|logit| **logit <= 0.0).count();
     Some(Overfitting { probability: overfitted as f64 / logits.len() as f64, logits })
 }
@@ -148,7 +148,7 @@ impl Sums {
     }
 
     /// The Sharpe ratio of each trial over the blocks of a half, given as bits.
-    fn sharpe(&self, half: usize) -> Vec<f64> {
+    fn sharpe_ratios(&self, half: usize) -> Vec<f64> {
         let n = self.length * f64::from(half.count_ones());
         let chosen = || (0..).zip(&self.blocks).filter(|(block, _)| half >> block & 1 == 1);
         let of_trial = |(trial, centre): (usize, &f64)| {
@@ -163,10 +163,10 @@ impl Sums {
     }
 
     /// Out-of-sample logit of the trial that is best in this half.
-    fn logit(&self, half: usize) -> f64 {
-        let inside = self.sharpe(half);
+    fn out_of_sample_logit(&self, half: usize) -> f64 {
+        let inside = self.sharpe_ratios(half);
         let others = ((1 << self.blocks.len()) - 1) ^ half;
-        let outside = self.sharpe(others);
+        let outside = self.sharpe_ratios(others);
         let best =
             (1..inside.len()).fold(0, |best, trial| if inside[trial] > inside[best] { trial } else { best });
         let (below, equal) =

@@ -4,7 +4,7 @@
 //! Calibrated forecasts have intercept 0 and slope 1; a slope below 1 is overconfidence. Probabilities are
 //! kept 1e-6 from 0 and 1.
 
-use super::{Forecasts, clamped};
+use super::{Forecasts, clamp_probability};
 
 /// Rounds of Newton's method; six or so are enough where there is a finite answer.
 const ROUNDS: usize = 50;
@@ -20,7 +20,7 @@ pub struct Recalibration {
 
 /// Returns ln p/(1 − p), the log odds, of `p` kept 1e-6 from 0 and 1.
 pub(super) fn logit(p: f64) -> f64 {
-    let p = clamped(p);
+    let p = clamp_probability(p);
     (p / (1.0 - p)).ln()
 }
 
@@ -35,18 +35,18 @@ pub(super) struct Slopes {
 
 impl Slopes {
     /// Of one forecast whose recalibrated probability is `fitted`.
-    fn of(fitted: f64, logit: f64, y: f64) -> Self {
+    fn from_forecast(fitted: f64, logit: f64, y: f64) -> Self {
         let (error, weight) = (y - fitted, fitted * (1.0 - fitted));
         Self { score: [error, error * logit], information: [weight, weight * logit, weight * logit * logit] }
     }
 
-    fn add(&mut self, more: Self) {
+    fn add_derivatives(&mut self, more: Self) {
         self.score.iter_mut().zip(more.score).for_each(|(sum, one)| *sum += one);
         self.information.iter_mut().zip(more.information).for_each(|(sum, one)| *sum += one);
     }
 
     /// Newton's step; `None` where the information is singular.
-    pub fn step(&self) -> Option<[f64; 2]> {
+    pub fn newton_step(&self) -> Option<[f64; 2]> {
         let [aa, ab, bb] = self.information;
         let [a, b] = self.score;
         let determinant = aa * bb - ab * ab;
@@ -57,21 +57,21 @@ impl Slopes {
 
 impl Recalibration {
     /// The derivatives of one forecast, given its logit.
-    pub(super) fn slopes(&self, logit: f64, y: f64) -> Slopes {
-        Slopes::of(1.0 / (1.0 + (-(self.intercept + self.slope * logit)).exp()), logit, y)
+    pub(super) fn forecast_derivatives(&self, logit: f64, y: f64) -> Slopes {
+        Slopes::from_forecast(1.0 / (1.0 + (-(self.intercept + self.slope * logit)).exp()), logit, y)
     }
 
     /// Log likelihood and its derivatives over all forecasts, in one pass.
-    fn over(&self, logits: &[f64], forecasts: &Forecasts) -> (f64, Slopes) {
+    fn log_likelihood_with_derivatives(&self, logits: &[f64], forecasts: &Forecasts) -> (f64, Slopes) {
         let mut likelihood = 0.0;
         let mut sum = Slopes::default();
-        for (&logit, (_, y)) in logits.iter().zip(forecasts.pairs()) {
+        for (&logit, (_, y)) in logits.iter().zip(forecasts.probability_outcome_pairs()) {
             let linear = self.intercept + self.slope * logit;
             // the smaller side of the odds, without overflow
             let small = (-linear.abs()).exp();
             likelihood += y * linear - linear.max(0.0) - small.ln_1p();
             let fitted = if linear < 0.0 { small / (1.0 + small) } else { 1.0 / (1.0 + small) };
-            sum.add(Slopes::of(fitted, logit, y));
+            sum.add_derivatives(Slopes::from_forecast(fitted, logit, y));
         }
         (likelihood, sum)
     }
@@ -81,15 +81,15 @@ impl Recalibration {
 /// forecasts, or forecasts that separate YES from NO (Albert & Anderson 1984: the likelihood has a maximum
 /// only if the two overlap).
 #[must_use]
-pub fn recalibration(forecasts: &Forecasts) -> Option<Recalibration> {
+pub fn fit_recalibration(forecasts: &Forecasts) -> Option<Recalibration> {
     let logits: Vec<f64> = forecasts.probability().iter().map(|&p| logit(p)).collect();
-    if separated(&logits, forecasts.outcome()) {
+    if classes_are_separated(&logits, forecasts.outcome()) {
         return None;
     }
     let mut fit = Recalibration { intercept: 0.0, slope: 1.0 };
-    let (mut likelihood, mut slopes) = fit.over(&logits, forecasts);
+    let (mut likelihood, mut slopes) = fit.log_likelihood_with_derivatives(&logits, forecasts);
     for _ in 0..ROUNDS {
-        let step = slopes.step()?;
+        let step = slopes.newton_step()?;
         let moved = |part: f64| Recalibration {
             intercept: fit.intercept + part * step[0],
             slope: fit.slope + part * step[1],
@@ -103,11 +103,11 @@ pub fn recalibration(forecasts: &Forecasts) -> Option<Recalibration> {
         let least = likelihood - 1e-9 * likelihood.abs();
         let mut part = 1.0;
         let mut next = moved(part);
-        (likelihood, slopes) = next.over(&logits, forecasts);
+        (likelihood, slopes) = next.log_likelihood_with_derivatives(&logits, forecasts);
         while likelihood < least && part > 1e-6 {
             part /= 2.0;
             next = moved(part);
-            (likelihood, slopes) = next.over(&logits, forecasts);
+            (likelihood, slopes) = next.log_likelihood_with_derivatives(&logits, forecasts);
         }
         fit = next;
     }
@@ -115,7 +115,7 @@ pub fn recalibration(forecasts: &Forecasts) -> Option<Recalibration> {
 }
 
 /// Whether some threshold has all YES on one side and all NO on the other, ties included.
-fn separated(logits: &[f64], outcomes: &[bool]) -> bool {
+fn classes_are_separated(logits: &[f64], outcomes: &[bool]) -> bool {
     let range = |class: bool| {
         let of_class = logits.iter().zip(outcomes).filter(|(_, yes)| **yes == class).map(|(logit, _)| *logit);
         of_class.fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), x| (low.min(x), high.max(x)))

@@ -2,10 +2,10 @@
 
 use serde_json::Value;
 
-use super::isotonic::{fit, pool, rate_at};
+use super::isotonic::{fit_isotonic, pool_equal_forecasts, rate_at};
 use super::overfitting::{Returns, expected_best_sharpe, probability_of_overfitting};
-use super::recalibration::recalibration;
-use super::{Forecasts, assess, binned, evidence, scores};
+use super::recalibration::fit_recalibration;
+use super::{Forecasts, assess_forecasts, binned, evidence, scores};
 
 fn fixture() -> Value {
     serde_json::from_str(include_str!("../../../tests/reference/fixture.json")).unwrap()
@@ -51,30 +51,30 @@ fn scores_are_those_of_other_programs() {
         let same = |what: &str, found: f64, expected: &Value| {
             near(&format!("{} {what}", columns.name), found, expected, 1e-9);
         };
-        same("brier", scores::brier(&forecasts).unwrap(), &set["brier"]);
+        same("brier", scores::brier_score(&forecasts).unwrap(), &set["brier"]);
         same("log loss", scores::log_loss(&forecasts).unwrap(), &set["log_loss"]);
         same("in the large", scores::in_the_large(&forecasts).unwrap(), &set["in_the_large"]);
         same("sharpness", scores::sharpness(&forecasts).unwrap(), &set["sharpness"]);
-        let test = scores::spiegelhalter(&forecasts).unwrap();
+        let test = scores::spiegelhalter_test(&forecasts).unwrap();
         same("z", test.z, &set["spiegelhalter"]["z"]);
         same("p", test.p_value, &set["spiegelhalter"]["p_value"]);
         let bins = scores::equal_width(&forecasts);
         same("ece", scores::calibration_error(&bins).unwrap(), &set["ece"]);
         same("debiased", scores::calibration_error_debiased(&bins).unwrap(), &set["ece_debiased"]);
-        let parts = serde_json::to_value(scores::murphy(&bins).unwrap()).unwrap();
+        let parts = serde_json::to_value(scores::murphy_decomposition(&bins).unwrap()).unwrap();
         for (key, part) in parts.as_object().unwrap() {
             same(key, part.as_f64().unwrap(), &set["murphy"][key]);
         }
-        let pooled = pool(&forecasts);
-        let blocks = fit(pooled.iter().copied());
-        let parts = serde_json::to_value(scores::corp(&pooled, &blocks).unwrap()).unwrap();
+        let pooled = pool_equal_forecasts(&forecasts);
+        let blocks = fit_isotonic(pooled.iter().copied());
+        let parts = serde_json::to_value(scores::corp_decomposition(&pooled, &blocks).unwrap()).unwrap();
         for (key, part) in parts.as_object().unwrap() {
             same(key, part.as_f64().unwrap(), &set["corp"][key]);
         }
         for (&p, rate) in columns.probability.iter().zip(set["isotonic"].as_array().unwrap()) {
             same("isotonic", rate_at(&blocks, p).unwrap(), rate);
         }
-        let line = recalibration(&forecasts).unwrap();
+        let line = fit_recalibration(&forecasts).unwrap();
         near("intercept", line.intercept, &set["intercept"], 1e-6);
         near("slope", line.slope, &set["slope"], 1e-6);
     }
@@ -87,7 +87,7 @@ fn an_assessment_has_the_same_values() {
     let fixture = fixture();
     let set = &fixture["forecasts"][0];
     let columns = Columns::of(set);
-    let assessment = assess(&columns.forecasts(), &columns.forecasts(), 7).unwrap();
+    let assessment = assess_forecasts(&columns.forecasts(), &columns.forecasts(), 7).unwrap();
     let model = &assessment.model;
     let same = |what: &str, found: super::IntervalEstimate, expected: &Value| {
         near(what, found.value, expected, 1e-9);
@@ -115,7 +115,7 @@ fn an_assessment_has_the_same_values() {
 fn wilson_is_that_of_statsmodels() {
     for one in fixture()["wilson"].as_array().unwrap() {
         let trials = one["trials"].as_f64().unwrap();
-        let (low, high) = binned::wilson(one["successes"].as_f64().unwrap() / trials, trials);
+        let (low, high) = binned::wilson_interval(one["successes"].as_f64().unwrap() / trials, trials);
         near("low", low, &one["low"], 1e-9);
         near("high", high, &one["high"], 1e-9);
     }
@@ -125,7 +125,7 @@ fn wilson_is_that_of_statsmodels() {
 fn sharpe_ratios_are_those_of_scipy() {
     for one in fixture()["sharpe"].as_array().unwrap() {
         let returns = numbers(&one["returns"]);
-        let found = Returns::of(&returns).unwrap();
+        let found = Returns::from_returns(&returns).unwrap();
         let trials = usize::try_from(one["trials"].as_u64().unwrap()).unwrap();
         let variance = one["variance"].as_f64().unwrap();
         near("sharpe", found.sharpe, &one["sharpe"], 1e-9);

@@ -5,45 +5,45 @@
 use serde::Serialize;
 
 use super::isotonic::{Block, Pooled};
-use super::{Forecasts, cell_of, clamped, indicator, normal_cdf};
+use super::{Forecasts, cell_of, clamp_probability, normal_cdf, yes_indicator};
 
 /// Equal-width bins of the calibration error and of Murphy's decomposition.
 pub const BINS: usize = 10;
 
 /// Brier (1950): mean (p − y)², for a question of two answers.
 #[must_use]
-pub fn brier(forecasts: &Forecasts) -> Option<f64> {
-    mean(forecasts, |p, y| (p - y) * (p - y))
+pub fn brier_score(forecasts: &Forecasts) -> Option<f64> {
+    mean_over_forecasts(forecasts, |p, y| (p - y) * (p - y))
 }
 
 /// Mean −ln p(y) in nats, with p kept 1e-6 from 0 and 1 (Good 1952).
 #[must_use]
 pub fn log_loss(forecasts: &Forecasts) -> Option<f64> {
-    mean(forecasts, surprise)
+    mean_over_forecasts(forecasts, negative_log_likelihood)
 }
 
 /// Calibration in the large: mean y − mean p in percentage points; positive when YES came more often than
 /// was said.
 #[must_use]
 pub fn in_the_large(forecasts: &Forecasts) -> Option<f64> {
-    mean(forecasts, |p, y| 100.0 * (y - p))
+    mean_over_forecasts(forecasts, |p, y| 100.0 * (y - p))
 }
 
 /// Sharpness as the variance of the forecasts (divisor n): how far they dare leave their own mean.
 #[must_use]
 pub fn sharpness(forecasts: &Forecasts) -> Option<f64> {
-    let centre = mean(forecasts, |p, _| p)?;
-    mean(forecasts, |p, _| (p - centre) * (p - centre))
+    let centre = mean_over_forecasts(forecasts, |p, _| p)?;
+    mean_over_forecasts(forecasts, |p, _| (p - centre) * (p - centre))
 }
 
 /// −ln of the probability given to what happened.
-pub(super) fn surprise(p: f64, y: f64) -> f64 {
-    let p = clamped(p);
+pub(super) fn negative_log_likelihood(p: f64, y: f64) -> f64 {
+    let p = clamp_probability(p);
     -(if y > 0.5 { p } else { 1.0 - p }).ln()
 }
 
-fn mean(forecasts: &Forecasts, of: impl Fn(f64, f64) -> f64) -> Option<f64> {
-    let sum: f64 = forecasts.pairs().map(|(p, y)| of(p, y)).sum();
+fn mean_over_forecasts(forecasts: &Forecasts, of: impl Fn(f64, f64) -> f64) -> Option<f64> {
+    let sum: f64 = forecasts.probability_outcome_pairs().map(|(p, y)| of(p, y)).sum();
     (!forecasts.is_empty()).then(|| sum / forecasts.len() as f64)
 }
 
@@ -59,11 +59,12 @@ pub struct Spiegelhalter {
 /// z = Σ (y − p)(1 − 2p) / √ Σ (1 − 2p)² p (1 − p). Nothing when every forecast is 0, ½ or 1, where the
 /// Brier score has no variance to test against.
 #[must_use]
-pub fn spiegelhalter(forecasts: &Forecasts) -> Option<Spiegelhalter> {
-    let (sum, variance) = forecasts.pairs().fold((0.0, 0.0), |(sum, variance), (p, y)| {
-        let tilt = 1.0 - 2.0 * p;
-        (sum + (y - p) * tilt, variance + tilt * tilt * p * (1.0 - p))
-    });
+pub fn spiegelhalter_test(forecasts: &Forecasts) -> Option<Spiegelhalter> {
+    let (sum, variance) =
+        forecasts.probability_outcome_pairs().fold((0.0, 0.0), |(sum, variance), (p, y)| {
+            let tilt = 1.0 - 2.0 * p;
+            (sum + (y - p) * tilt, variance + tilt * tilt * p * (1.0 - p))
+        });
     (variance > 0.0).then(|| {
         let z: f64 = sum / variance.sqrt();
         Spiegelhalter { z, p_value: 2.0 * normal_cdf(-z.abs()) }
@@ -87,7 +88,7 @@ pub struct ScoreBin {
 
 impl ScoreBin {
     /// Adds `count` forecasts of mean `p` and mean square `squared`, of which `yes` came true.
-    pub fn add(&mut self, count: f64, p: f64, squared: f64, yes: f64) {
+    pub fn add_forecasts(&mut self, count: f64, p: f64, squared: f64, yes: f64) {
         self.count += count;
         self.forecast += count * p;
         self.squared += count * squared;
@@ -96,7 +97,7 @@ impl ScoreBin {
     }
 
     /// Returns mean p − mean y, above 0 where YES came less often than said; NaN in an empty bin.
-    fn gap(&self) -> f64 {
+    fn calibration_gap(&self) -> f64 {
         (self.forecast - self.yes) / self.count
     }
 }
@@ -106,7 +107,7 @@ impl ScoreBin {
 pub fn equal_width(forecasts: &Forecasts) -> [ScoreBin; BINS] {
     let mut bins = [ScoreBin::default(); BINS];
     for (&p, &yes) in forecasts.probability().iter().zip(forecasts.outcome()) {
-        bins[cell_of(p, BINS)].add(1.0, p, p * p, indicator(yes));
+        bins[cell_of(p, BINS)].add_forecasts(1.0, p, p * p, yes_indicator(yes));
     }
     bins
 }
@@ -115,8 +116,9 @@ pub fn equal_width(forecasts: &Forecasts) -> [ScoreBin; BINS] {
 /// in small samples, since a chance gap counts like a real one.
 #[must_use]
 pub fn calibration_error(bins: &[ScoreBin]) -> Option<f64> {
-    let (count, error) = filled(bins)
-        .fold((0.0, 0.0), |(count, error), bin| (count + bin.count, error + bin.count * bin.gap().abs()));
+    let (count, error) = non_empty_bins(bins).fold((0.0, 0.0), |(count, error), bin| {
+        (count + bin.count, error + bin.count * bin.calibration_gap().abs())
+    });
     (count > 0.0).then(|| error / count)
 }
 
@@ -126,10 +128,10 @@ pub fn calibration_error(bins: &[ScoreBin]) -> Option<f64> {
 /// The correction takes outcomes as independent.
 #[must_use]
 pub fn calibration_error_debiased(bins: &[ScoreBin]) -> Option<f64> {
-    let (count, error) = filled(bins).filter(|bin| bin.count > 1.5).fold((0.0, 0.0), |sums, bin| {
+    let (count, error) = non_empty_bins(bins).filter(|bin| bin.count > 1.5).fold((0.0, 0.0), |sums, bin| {
         let rate = bin.yes / bin.count;
         let chance = rate * (1.0 - rate) / (bin.count - 1.0);
-        (sums.0 + bin.count, sums.1 + bin.count * (bin.gap() * bin.gap() - chance))
+        (sums.0 + bin.count, sums.1 + bin.count * (bin.calibration_gap() * bin.calibration_gap() - chance))
     });
     (count > 0.0).then(|| (error / count).max(0.0).sqrt())
 }
@@ -153,15 +155,15 @@ pub struct Murphy<T = f64> {
 
 /// Returns the decomposition from the sums of each bin, or `None` if no bin holds a forecast.
 #[must_use]
-pub fn murphy(bins: &[ScoreBin]) -> Option<Murphy> {
+pub fn murphy_decomposition(bins: &[ScoreBin]) -> Option<Murphy> {
     let count: f64 = bins.iter().map(|bin| bin.count).sum();
     if count <= 0.0 {
         return None;
     }
     let rate = bins.iter().map(|bin| bin.yes).sum::<f64>() / count;
-    let mean = |term: &dyn Fn(&ScoreBin) -> f64| filled(bins).map(term).sum::<f64>() / count;
+    let mean = |term: &dyn Fn(&ScoreBin) -> f64| non_empty_bins(bins).map(term).sum::<f64>() / count;
     Some(Murphy {
-        reliability: mean(&|bin| bin.count * bin.gap() * bin.gap()),
+        reliability: mean(&|bin| bin.count * bin.calibration_gap() * bin.calibration_gap()),
         resolution: mean(&|bin| bin.count * (bin.yes / bin.count - rate).powi(2)),
         uncertainty: rate * (1.0 - rate),
         within_bin_variance: mean(&|bin| bin.squared - bin.forecast * bin.forecast / bin.count),
@@ -169,7 +171,7 @@ pub fn murphy(bins: &[ScoreBin]) -> Option<Murphy> {
     })
 }
 
-fn filled(bins: &[ScoreBin]) -> impl Iterator<Item = &ScoreBin> {
+fn non_empty_bins(bins: &[ScoreBin]) -> impl Iterator<Item = &ScoreBin> {
     bins.iter().filter(|bin| bin.count > 0.0)
 }
 
@@ -185,9 +187,9 @@ pub struct Corp<T = f64> {
     pub uncertainty: T,
 }
 
-/// The decomposition, from forecasts pooled and their isotonic [fit](super::isotonic::fit).
+/// The decomposition, from forecasts pooled and their isotonic [fit](super::isotonic::fit_isotonic).
 #[must_use]
-pub fn corp(pooled: &[Pooled], blocks: &[Block]) -> Option<Corp> {
+pub fn corp_decomposition(pooled: &[Pooled], blocks: &[Block]) -> Option<Corp> {
     let (count, yes, squares) = pooled.iter().fold((0, 0, 0.0), |(count, all_yes, squares), cell| {
         let Pooled { forecast: p, count: n, yes } = *cell;
         let square = yes as f64 * (1.0 - p) * (1.0 - p) + (n - yes) as f64 * p * p;

@@ -1,11 +1,11 @@
 //! Small cases by hand, published figures, and inputs with nothing in them.
 
-use super::binned::{binned, wilson};
+use super::binned::{equal_count_bins, wilson_interval};
 use super::bootstrap::{Bootstrap, EventGroups, MOST_GROUPS};
-use super::isotonic::{Block, consistency_band, fit, pool, rate_at};
+use super::isotonic::{Block, consistency_band, fit_isotonic, pool_equal_forecasts, rate_at};
 use super::overfitting::{Returns, expected_best_sharpe, probability_of_overfitting};
-use super::recalibration::recalibration;
-use super::{Assessment, Forecasts, StatsError, assess, scores};
+use super::recalibration::fit_recalibration;
+use super::{Assessment, Forecasts, StatsError, assess_forecasts, scores};
 
 fn near(found: f64, expected: f64) {
     assert!((found - expected).abs() < 1e-9, "{found}, not {expected}");
@@ -28,13 +28,13 @@ fn what_is_no_probability_is_refused() {
 #[test]
 fn nothing_gives_nothing() {
     let none = Forecasts::new(&[], &[], &[]).unwrap();
-    assert!(assess(&none, &none, 7).is_none());
-    assert!(scores::brier(&none).is_none() && scores::spiegelhalter(&none).is_none());
+    assert!(assess_forecasts(&none, &none, 7).is_none());
+    assert!(scores::brier_score(&none).is_none() && scores::spiegelhalter_test(&none).is_none());
     assert!(scores::calibration_error(&scores::equal_width(&none)).is_none());
-    assert!(scores::murphy(&scores::equal_width(&none)).is_none());
-    assert!(scores::corp(&[], &[]).is_none() && rate_at(&[], 0.5).is_none());
-    assert!(recalibration(&none).is_none());
-    assert!(binned(&none, 10).is_empty() && consistency_band(&none, &[0.5], 10, 7).is_empty());
+    assert!(scores::murphy_decomposition(&scores::equal_width(&none)).is_none());
+    assert!(scores::corp_decomposition(&[], &[]).is_none() && rate_at(&[], 0.5).is_none());
+    assert!(fit_recalibration(&none).is_none());
+    assert!(equal_count_bins(&none, 10).is_empty() && consistency_band(&none, &[0.5], 10, 7).is_empty());
     assert!(EventGroups::new(&[], MOST_GROUPS, 7).is_empty());
 }
 
@@ -50,7 +50,7 @@ fn floats(value: &serde_json::Value, found: &mut Vec<f64>) {
 
 fn assessed(probability: &[f64], outcome: &[bool], event: &[u32]) -> Assessment {
     let forecasts = Forecasts::new(probability, outcome, event).unwrap();
-    let found = assess(&forecasts, &forecasts, 7).unwrap();
+    let found = assess_forecasts(&forecasts, &forecasts, 7).unwrap();
     let mut all = Vec::new();
     floats(&serde_json::to_value(&found).unwrap(), &mut all);
     assert!(all.len() > 20 && all.iter().all(|one| one.is_finite() && one.abs() < 1e6), "{found:?}");
@@ -88,7 +88,7 @@ fn one_class_and_equal_forecasts_have_no_slope() {
     let separated: Vec<bool> = (0..30).map(|i| i > 14).collect();
     assert!(assessed(&rising, &separated, &event).model.slope.is_none());
     let tied = Forecasts::new(&[0.2, 0.5, 0.5, 0.9], &[false, false, true, true], &[0, 1, 2, 3]).unwrap();
-    assert!(recalibration(&tied).is_none());
+    assert!(fit_recalibration(&tied).is_none());
 }
 
 #[test]
@@ -109,7 +109,7 @@ fn isotonic_by_hand() {
     let p = [0.4, 0.1, 0.3, 0.9, 0.3];
     let y = [false, false, true, true, false];
     let forecasts = Forecasts::new(&p, &y, &[0, 1, 2, 3, 4]).unwrap();
-    let blocks = fit(pool(&forecasts));
+    let blocks = fit_isotonic(pool_equal_forecasts(&forecasts));
     let middle = Block { from: 0.3, to: 0.4, count: 3, mean_forecast: 1.0 / 3.0, rate: 1.0 / 3.0 };
     assert_eq!(blocks.iter().map(|block| block.count).collect::<Vec<_>>(), [1, 3, 1]);
     near(blocks[1].mean_forecast, middle.mean_forecast);
@@ -162,10 +162,10 @@ fn wilson_as_published() {
     for (yes, trials, low, high) in
         [(81.0, 263.0, 0.2553, 0.3662), (15.0, 148.0, 0.0624, 0.1605), (0.0, 20.0, 0.0, 0.1611)]
     {
-        let found = wilson(yes / trials, trials);
+        let found = wilson_interval(yes / trials, trials);
         assert!((found.0 - low).abs() < 5e-5 && (found.1 - high).abs() < 5e-5, "{found:?}");
     }
-    assert_eq!(wilson(0.0, 0.0), (0.0, 1.0));
+    assert_eq!(wilson_interval(0.0, 0.0), (0.0, 1.0));
 }
 
 #[test]
@@ -173,23 +173,23 @@ fn equal_forecasts_stay_in_one_bin() {
     let p = [0.1, 0.2, 0.2, 0.2, 0.2, 0.9];
     let y = [false, true, false, false, false, true];
     let forecasts = Forecasts::new(&p, &y, &[0, 1, 2, 3, 4, 5]).unwrap();
-    let bins = binned(&forecasts, 3);
+    let bins = equal_count_bins(&forecasts, 3);
     assert_eq!(
         bins.iter().map(|bin| (bin.from, bin.to, bin.count)).collect::<Vec<_>>(),
         [(0.1, 0.2, 5), (0.9, 0.9, 1)]
     );
     near(bins[0].mean_forecast, 0.18);
     near(bins[0].rate, 0.2);
-    assert_eq!((bins[0].low, bins[0].high), wilson(0.2, 5.0));
+    assert_eq!((bins[0].low, bins[0].high), wilson_interval(0.2, 5.0));
     // Five copies of each market in one event say no more than one.
     let copies = |all: &[f64]| all.iter().flat_map(|&one| [one; 5]).collect::<Vec<_>>();
     let p = copies(&[0.3; 8]);
     let y: Vec<bool> = (0..40).map(|i| i / 5 % 2 == 0).collect();
     let event: Vec<u32> = (0..40).map(|i| i / 5).collect();
-    let bin = binned(&Forecasts::new(&p, &y, &event).unwrap(), 1)[0];
+    let bin = equal_count_bins(&Forecasts::new(&p, &y, &event).unwrap(), 1)[0];
     assert_eq!((bin.count, bin.events), (40, 8));
     // design effect 5 · 8/7
-    let (low, high) = wilson(0.5, 7.0);
+    let (low, high) = wilson_interval(0.5, 7.0);
     near(bin.low, low);
     near(bin.high, high);
 }
@@ -198,9 +198,9 @@ fn equal_forecasts_stay_in_one_bin() {
 #[test]
 fn a_bootstrap_of_two() {
     let bootstrap = Bootstrap::new(vec![[1.0, 0.0], [1.0, 1.0]], 2_000, 7);
-    let found = bootstrap.estimate(|sums| Some(sums[1] / sums[0])).unwrap();
+    let found = bootstrap.estimate_with_interval(|sums| Some(sums[1] / sums[0])).unwrap();
     assert_eq!((found.value, found.interval()), (0.5, Some((0.0, 1.0))));
-    assert!(bootstrap.estimate(|_| None).is_none());
+    assert!(bootstrap.estimate_with_interval(|_| None).is_none());
 }
 
 /// With many events and no skewness the interval is that of the normal approximation: 10,000 fair coins
@@ -209,14 +209,15 @@ fn a_bootstrap_of_two() {
 fn many_events_are_dealt_to_groups() {
     let event = own_events(10_000);
     let groups = EventGroups::new(&event, MOST_GROUPS, 7);
-    assert_eq!((groups.len(), groups.events()), (MOST_GROUPS, 10_000));
+    assert_eq!((groups.len(), groups.event_count()), (MOST_GROUPS, 10_000));
     let mut rows = vec![[0.0; 2]; groups.len()];
-    for (&event, &group) in event.iter().zip(groups.of()) {
+    for (&event, &group) in event.iter().zip(groups.group_numbers()) {
         rows[group as usize][0] += 1.0;
         rows[group as usize][1] += f64::from(event % 2);
     }
     assert!(rows.iter().all(|row| row[0] > 9.5 && row[0] < 10.5), "ten events a group");
-    let found = Bootstrap::new(rows, 2_000, 7).estimate(|sums| Some(sums[1] / sums[0])).unwrap();
+    let found =
+        Bootstrap::new(rows, 2_000, 7).estimate_with_interval(|sums| Some(sums[1] / sums[0])).unwrap();
     let (low, high) = found.interval().unwrap();
     assert!((low - 0.4902).abs() < 0.0008 && (high - 0.5098).abs() < 0.0008, "{low} {high}");
 }
@@ -228,14 +229,14 @@ fn decompositions_add_up() {
     let y: Vec<bool> = (0..97).map(|i| i * 11 % 7 < 3).collect();
     let event = own_events(97);
     let forecasts = Forecasts::new(&p, &y, &event).unwrap();
-    let brier = scores::brier(&forecasts).unwrap();
-    let m = scores::murphy(&scores::equal_width(&forecasts)).unwrap();
+    let brier = scores::brier_score(&forecasts).unwrap();
+    let m = scores::murphy_decomposition(&scores::equal_width(&forecasts)).unwrap();
     near(
         m.reliability - m.resolution + m.uncertainty + m.within_bin_variance - m.within_bin_covariance,
         brier,
     );
-    let pooled = pool(&forecasts);
-    let c = scores::corp(&pooled, &fit(pooled.iter().copied())).unwrap();
+    let pooled = pool_equal_forecasts(&forecasts);
+    let c = scores::corp_decomposition(&pooled, &fit_isotonic(pooled.iter().copied())).unwrap();
     near(c.miscalibration - c.discrimination + c.uncertainty, brier);
     let found = assessed(&p, &y, &event);
     // the window is not full
@@ -277,9 +278,9 @@ fn sharpe_ratios_as_published() {
 #[test]
 fn returns_without_shape_have_none() {
     for flat in [&[][..], &[0.1], &[0.1, 0.1, 0.1], &[0.1, f64::NAN]] {
-        assert!(Returns::of(flat).is_none(), "{flat:?}");
+        assert!(Returns::from_returns(flat).is_none(), "{flat:?}");
     }
-    let losing = Returns::of(&[-0.1, 0.05, -0.2]).unwrap();
+    let losing = Returns::from_returns(&[-0.1, 0.05, -0.2]).unwrap();
     assert!(losing.minimum_track_record(0.0, 0.95).is_none());
     assert_eq!(expected_best_sharpe(1, 0.1), Some(0.0));
     assert!(expected_best_sharpe(0, 0.1).is_none() && expected_best_sharpe(5, -0.1).is_none());

@@ -26,7 +26,7 @@ pub enum KeyError {
     /// The file cannot be read or written.
     #[error("{path}: {source}: give a path that can be read and written")]
     File {
-        /// Path of the private key's file, as given to `generate` or `reuse`.
+        /// Path of the private key's file, as given to `generate_key_file` or `reload_key_file`.
         path: String,
         /// What the operating system reported when the file was opened, read or written.
         source: std::io::Error,
@@ -66,7 +66,7 @@ impl Keys {
     ///
     /// # Errors
     /// When the file cannot be written.
-    pub fn generate(&mut self, path: &Path) -> Result<String, KeyError> {
+    pub fn generate_key_file(&mut self, path: &Path) -> Result<String, KeyError> {
         let random = SystemRandom::new();
         let mut secret = Zeroizing::new([0_u8; 32]);
         let mut id = [0_u8; 16];
@@ -78,16 +78,16 @@ impl Keys {
             Zeroizing::new(format!("-----BEGIN PRIVATE KEY-----\n{}\n-----END PRIVATE KEY-----\n", &*text));
         write_secret(path, pem.as_bytes())
             .map_err(|source| KeyError::File { path: path.display().to_string(), source })?;
-        let id = uuid(id);
+        let id = uuid_from_bytes(id);
         self.0.push(VerifyingKey { id: id.clone(), rsa: false, public: pair.public_key().as_ref().to_vec() });
         Ok(id)
     }
 
-    /// Registers the key that [`generate`](Self::generate) wrote to `path` once more, under its id.
+    /// Registers the key that [`generate_key_file`](Self::generate_key_file) wrote to `path` once more, under its id.
     ///
     /// # Errors
     /// When the file cannot be read or holds no Ed25519 key in PKCS#8.
-    pub fn reuse(&mut self, id: &str, path: &Path) -> Result<(), KeyError> {
+    pub fn reload_key_file(&mut self, id: &str, path: &Path) -> Result<(), KeyError> {
         let file = |source| KeyError::File { path: path.display().to_string(), source };
         let pem = Zeroizing::new(std::fs::read_to_string(path).map_err(file)?);
         let body = pem.lines().filter(|line| !line.starts_with('-')).collect::<Vec<_>>();
@@ -107,34 +107,34 @@ impl Keys {
     ///
     /// # Errors
     /// When the text is no such key.
-    pub fn register(&mut self, id: &str, pem: &str) -> Result<(), KeyError> {
+    pub fn register_public_key(&mut self, id: &str, pem: &str) -> Result<(), KeyError> {
         let (rsa, public) = parse_public(pem).ok_or_else(|| KeyError::Public(id.to_owned()))?;
         self.0.push(VerifyingKey { id: id.to_owned(), rsa, public });
         Ok(())
     }
 
     /// Returns the ids of all keys, in the order in which they were added.
-    pub fn ids(&self) -> impl Iterator<Item = &str> {
+    pub fn key_ids(&self) -> impl Iterator<Item = &str> {
         self.0.iter().map(|key| key.id.as_str())
     }
 
     /// Who signed `method` and `path` (without query); `now` in milliseconds since 1970.
-    pub(in crate::sandbox) fn verify(
+    pub(in crate::sandbox) fn verify_signature(
         &self,
         headers: Signed<'_>,
         method: &str,
         path: &str,
         now: i64,
     ) -> Result<&str, ApiRefusal> {
-        let missing = |code| ApiRefusal::plain(401, code);
+        let missing = |code| ApiRefusal::without_details(401, code);
         let id = headers.key.ok_or(missing("key_is_missing_from_headers"))?;
         let signature = headers.signature.ok_or(missing("signature_is_missing_from_headers"))?;
         let stamp = headers.timestamp.ok_or(missing("timestamp_is_missing_from_headers"))?;
         let at: i64 = stamp.parse().map_err(|_| missing("header_timestamp_invalid"))?;
         if now.saturating_sub(at).abs() > SKEW {
-            return Err(ApiRefusal::plain(401, "header_timestamp_expired"));
+            return Err(ApiRefusal::without_details(401, "header_timestamp_expired"));
         }
-        let refuse = |details: &str| ApiRefusal::with(401, "authentication_error", details);
+        let refuse = |details: &str| ApiRefusal::with_details(401, "authentication_error", details);
         let key = self.0.iter().find(|key| key.id == id).ok_or_else(|| refuse("NOT_FOUND"))?;
         let text = format!("{stamp}{method}{path}");
         let wrong = || refuse("INCORRECT_API_KEY_SIGNATURE");
@@ -155,7 +155,7 @@ fn write_secret(path: &Path, text: &[u8]) -> std::io::Result<()> {
     file.write_all(text)
 }
 
-fn uuid(bytes: [u8; 16]) -> String {
+fn uuid_from_bytes(bytes: [u8; 16]) -> String {
     let hex = format!("{:032x}", u128::from_be_bytes(bytes));
     format!("{}-{}-4{}-8{}-{}", &hex[..8], &hex[8..12], &hex[13..16], &hex[17..20], &hex[20..])
 }
@@ -220,23 +220,23 @@ NQIDAQAB
     #[test]
     fn rsa_signatures_have_a_salt_of_32_bytes_and_a_time_near_ours() {
         let mut keys = Keys::default();
-        keys.register("rsa", RSA).unwrap();
+        keys.register_public_key("rsa", RSA).unwrap();
         let check = |key, signature, path, now| {
             let headers =
                 Signed { key: Some(key), timestamp: Some("1795103600000"), signature: Some(signature) };
-            keys.verify(headers, "GET", path, now).map(str::to_owned)
+            keys.verify_signature(headers, "GET", path, now).map(str::to_owned)
         };
         let path = "/trade-api/v2/portfolio/balance";
         assert_eq!(check("rsa", SALT_32, path, AT + SKEW), Ok("rsa".into()));
-        let wrong = ApiRefusal::with(401, "authentication_error", "INCORRECT_API_KEY_SIGNATURE");
+        let wrong = ApiRefusal::with_details(401, "authentication_error", "INCORRECT_API_KEY_SIGNATURE");
         assert_eq!(check("rsa", SALT_20, path, AT), Err(wrong.clone()));
         assert_eq!(check("rsa", SALT_32, "/trade-api/v2/portfolio/fills", AT), Err(wrong));
-        let unknown = ApiRefusal::with(401, "authentication_error", "NOT_FOUND");
+        let unknown = ApiRefusal::with_details(401, "authentication_error", "NOT_FOUND");
         assert_eq!(check("other", SALT_32, path, AT), Err(unknown));
-        let late = ApiRefusal::plain(401, "header_timestamp_expired");
+        let late = ApiRefusal::without_details(401, "header_timestamp_expired");
         assert_eq!(check("rsa", SALT_32, path, AT + SKEW + 1), Err(late.clone()));
         assert_eq!(check("rsa", SALT_32, path, AT - SKEW - 1), Err(late));
-        assert!(keys.register("x", "nonsense").is_err());
+        assert!(keys.register_public_key("x", "nonsense").is_err());
     }
 
     #[test]
@@ -244,7 +244,7 @@ NQIDAQAB
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("key.pem");
         std::fs::write(&path, "old").unwrap();
-        let id = Keys::default().generate(&path).unwrap();
+        let id = Keys::default().generate_key_file(&path).unwrap();
         assert_eq!(id.len(), 36);
         assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
         assert!(std::fs::read_to_string(&path).unwrap().starts_with("-----BEGIN PRIVATE KEY-----\n"));

@@ -51,7 +51,7 @@ impl Tier {
     }
 
     /// Tokens a second, to read and to write.
-    const fn rates(self) -> [u64; 2] {
+    const fn refill_rates(self) -> [u64; 2] {
         match self {
             Self::Basic => [200, 100],
             Self::Advanced => [300, 300],
@@ -64,8 +64,8 @@ impl Tier {
     }
 
     /// Two seconds' worth for writing above Basic and for reading up to Advanced, otherwise one.
-    const fn capacities(self) -> [u64; 2] {
-        let [read, write] = self.rates();
+    const fn bucket_capacities(self) -> [u64; 2] {
+        let [read, write] = self.refill_rates();
         match self {
             Self::Basic => [2 * read, write],
             Self::Advanced => [2 * read, 2 * write],
@@ -73,8 +73,8 @@ impl Tier {
         }
     }
 
-    pub(in crate::sandbox) fn body(self) -> Value {
-        let ([read, write], [most_read, most_write]) = (self.rates(), self.capacities());
+    pub(in crate::sandbox) fn limits_object(self) -> Value {
+        let ([read, write], [most_read, most_write]) = (self.refill_rates(), self.bucket_capacities());
         json!({
             "usage_tier": self.name(),
             "read": {"refill_rate": read, "bucket_capacity": most_read},
@@ -108,7 +108,7 @@ impl Bucket {
         Self { rate, capacity: capacity * Self::TOKEN, left: capacity * Self::TOKEN, at: now }
     }
 
-    fn take(&mut self, tokens: u64, now: Instant) -> bool {
+    fn take_tokens(&mut self, tokens: u64, now: Instant) -> bool {
         let passed = now.saturating_duration_since(self.at).min(Duration::from_mins(1));
         let micros = u64::try_from(passed.as_micros()).unwrap_or(u64::MAX);
         self.left = self.left.saturating_add(micros * self.rate).min(self.capacity);
@@ -127,7 +127,7 @@ pub(in crate::sandbox) struct Buckets([Bucket; 3]);
 
 impl Buckets {
     pub(in crate::sandbox) const fn new(tier: Tier, now: Instant) -> Self {
-        let ([read, write], [most_read, most_write]) = (tier.rates(), tier.capacities());
+        let ([read, write], [most_read, most_write]) = (tier.refill_rates(), tier.bucket_capacities());
         let balances = if matches!(tier, Tier::Basic | Tier::Advanced) { 1 } else { 5 };
         Self([
             Bucket::new(read, most_read, now),
@@ -136,8 +136,8 @@ impl Buckets {
         ])
     }
 
-    pub(in crate::sandbox) fn take(&mut self, budget: TokenBudget, tokens: u64, now: Instant) -> bool {
-        self.0[budget as usize].take(tokens, now)
+    pub(in crate::sandbox) fn take_tokens(&mut self, budget: TokenBudget, tokens: u64, now: Instant) -> bool {
+        self.0[budget as usize].take_tokens(tokens, now)
     }
 }
 
@@ -150,11 +150,11 @@ mod tests {
         let start = Instant::now();
         let mut buckets = Buckets::new(Tier::Basic, start);
         // 100 tokens: ten orders at once
-        let orders = (0..11).map(|_| buckets.take(TokenBudget::Write, 10, start)).collect::<Vec<_>>();
+        let orders = (0..11).map(|_| buckets.take_tokens(TokenBudget::Write, 10, start)).collect::<Vec<_>>();
         assert_eq!(orders.iter().filter(|&&taken| taken).count(), 10);
-        assert!(!buckets.take(TokenBudget::Write, 10, start + Duration::from_millis(99)));
-        assert!(buckets.take(TokenBudget::Write, 10, start + Duration::from_millis(100)));
-        assert!(buckets.take(TokenBudget::Balance, 1, start));
-        assert!(!buckets.take(TokenBudget::Balance, 1, start + Duration::from_millis(900)));
+        assert!(!buckets.take_tokens(TokenBudget::Write, 10, start + Duration::from_millis(99)));
+        assert!(buckets.take_tokens(TokenBudget::Write, 10, start + Duration::from_millis(100)));
+        assert!(buckets.take_tokens(TokenBudget::Balance, 1, start));
+        assert!(!buckets.take_tokens(TokenBudget::Balance, 1, start + Duration::from_millis(900)));
     }
 }

@@ -19,7 +19,7 @@ pub enum BookSide {
 impl BookSide {
     /// The outcome whose holder gains from it.
     #[must_use]
-    pub const fn outcome(self) -> Side {
+    pub const fn outcome_side(self) -> Side {
         match self {
             Self::Bid => Side::Yes,
             Self::Ask => Side::No,
@@ -27,7 +27,7 @@ impl BookSide {
     }
 
     /// What a trade on this side adds to the signed position.
-    const fn signed(self, contracts: Contracts) -> i64 {
+    const fn signed_hundredths(self, contracts: Contracts) -> i64 {
         match self {
             Self::Bid => contracts.hundredths(),
             Self::Ask => -contracts.hundredths(),
@@ -142,7 +142,7 @@ pub struct MemberPosition {
 impl MemberPosition {
     /// Returns the number of contracts held, be they YES or NO.
     #[must_use]
-    pub const fn held(&self) -> Contracts {
+    pub const fn contracts_held(&self) -> Contracts {
         Contracts::from_hundredths(self.signed.abs())
     }
 }
@@ -218,13 +218,13 @@ impl MemberAccount {
     }
 
     /// Books a trade: what reduces the position is sold, the rest is bought.
-    pub(in crate::sandbox) fn book(&mut self, fill: FillRecord) {
+    pub(in crate::sandbox) fn apply_fill(&mut self, fill: FillRecord) {
         let FillRecord { side, price, contracts, fee, .. } = fill;
         let position = self.positions.entry(fill.market).or_default();
-        let (held, change) = (position.signed, side.signed(contracts));
+        let (held, change) = (position.signed, side.signed_hundredths(contracts));
         let closed = if held.signum() * change.signum() < 0 { held.abs().min(change.abs()) } else { 0 };
         let opened = contracts - Contracts::from_hundredths(closed);
-        let own_price = side.outcome().price(price);
+        let own_price = side.outcome_side().price_from_yes(price);
         if closed > 0 {
             let proceeds = own_price.complement() * Contracts::from_hundredths(closed);
             let cost = position.cost.mul_div_floor(closed, held.abs());
@@ -257,12 +257,17 @@ impl MemberAccount {
     }
 
     /// Pays a position out; whether there was one.
-    pub(in crate::sandbox) fn settle(&mut self, at: Timestamp, market: MarketId, value: Price) -> bool {
+    pub(in crate::sandbox) fn settle_position(
+        &mut self,
+        at: Timestamp,
+        market: MarketId,
+        value: Price,
+    ) -> bool {
         let Some(position) = self.positions.get_mut(&market).filter(|position| !position.settled) else {
             return false;
         };
         let side = if position.signed < 0 { Side::No } else { Side::Yes };
-        let revenue = side.price(value) * position.held();
+        let revenue = side.price_from_yes(value) * position.contracts_held();
         let (signed, cost, fees) = (position.signed, position.cost, position.fees);
         self.cash += revenue;
         position.realized += revenue - cost;

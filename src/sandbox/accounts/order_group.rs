@@ -20,7 +20,7 @@ impl OrderGroupState {
     }
 
     /// Counts a match; whether the group has just tripped.
-    pub(in crate::sandbox) fn count(&mut self, at: Timestamp, contracts: Contracts) -> bool {
+    pub(in crate::sandbox) fn count_match(&mut self, at: Timestamp, contracts: Contracts) -> bool {
         self.matched.push_back((at, contracts));
         while self.matched.front().is_some_and(|(then, _)| at.since(*then) >= WINDOW) {
             self.matched.pop_front();

@@ -37,8 +37,8 @@ pub(in crate::sandbox) struct Core {
 
 impl Core {
     /// Tells sockets what has happened; whether anything has.
-    pub(in crate::sandbox) fn publish(&mut self) -> bool {
-        self.hub.publish(&mut self.exchange, &mut self.dice)
+    pub(in crate::sandbox) fn publish_messages(&mut self) -> bool {
+        self.hub.publish_messages(&mut self.exchange, &mut self.dice)
     }
 }
 
@@ -50,43 +50,43 @@ pub(in crate::sandbox) struct App {
 }
 
 impl App {
-    pub(in crate::sandbox) fn core(&self) -> MutexGuard<'_, Core> {
+    pub(in crate::sandbox) fn lock_core(&self) -> MutexGuard<'_, Core> {
         // A handler that panicked has not left the exchange half moved in a way that others could not see.
         self.core.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// One moment further, or in a running exchange: until something was told, or `until`, or 200 ms.
     /// `done` is called under the lock, after everything of that moment was told.
-    pub(in crate::sandbox) async fn advance(
+    pub(in crate::sandbox) async fn advance_or_wait(
         &self,
         until: Option<Timestamp>,
         done: impl FnOnce(&mut Core, Clock),
     ) -> Result<(), GatewayError> {
         if self.speed == Speed::Max {
-            let mut core = self.core();
-            let clock = core.exchange.advance(until)?;
-            core.publish();
+            let mut core = self.lock_core();
+            let clock = core.exchange.advance_clock(until)?;
+            core.publish_messages();
             done(&mut core, clock);
             return Ok(());
         }
         let moved = self.moved.notified();
         let passed = {
-            let core = self.core();
+            let core = self.lock_core();
             until.is_some_and(|until| core.exchange.now() >= until) || core.exchange.next_moment().is_none()
         };
         if !passed {
             // Whether it moved or time ran out is the same to the caller.
             let _ = tokio::time::timeout(Duration::from_millis(200), moved).await;
         }
-        let mut core = self.core();
+        let mut core = self.lock_core();
         let clock = Clock { now: core.exchange.now(), end: core.exchange.next_moment().is_none() };
         done(&mut core, clock);
         Ok(())
     }
 
     /// Moves a running exchange along with the clock on the wall.
-    pub(in crate::sandbox) async fn run(&self, times: u32) -> GatewayError {
-        let (start, began) = (self.core().exchange.now(), Instant::now());
+    pub(in crate::sandbox) async fn follow_wall_clock(&self, times: u32) -> GatewayError {
+        let (start, began) = (self.lock_core().exchange.now(), Instant::now());
         let mut ticks = tokio::time::interval(Duration::from_millis(2));
         loop {
             ticks.tick().await;
@@ -98,13 +98,13 @@ impl App {
     }
 
     fn catch_up(&self, now: Timestamp) -> Result<(), GatewayError> {
-        let mut core = self.core();
+        let mut core = self.lock_core();
         let mut told = false;
         while core.exchange.next_moment().is_some_and(|next| next <= now) {
-            core.exchange.advance(Some(now))?;
-            told |= core.publish();
+            core.exchange.advance_clock(Some(now))?;
+            told |= core.publish_messages();
         }
-        core.exchange.advance(Some(now))?;
+        core.exchange.advance_clock(Some(now))?;
         if told {
             self.moved.notify_waiters();
         }

@@ -39,7 +39,7 @@ pub(in crate::sandbox) struct RestRequest<'a> {
 }
 
 /// Returns the three `KALSHI-ACCESS-…` headers of a signed request, `None` where one is missing.
-pub(in crate::sandbox) fn signature(headers: &HeaderMap) -> Signed<'_> {
+pub(in crate::sandbox) fn signature_headers(headers: &HeaderMap) -> Signed<'_> {
     let get = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
     Signed {
         key: get("kalshi-access-key"),
@@ -48,19 +48,19 @@ pub(in crate::sandbox) fn signature(headers: &HeaderMap) -> Signed<'_> {
     }
 }
 
-pub(in crate::sandbox) fn respond(answered: Answered) -> Response {
+pub(in crate::sandbox) fn response_from_answer(answered: Answered) -> Response {
     match answered {
-        Ok(RestAnswer { status, body }) => response(status, body.as_ref()),
-        Err(refused) => refusal(&refused),
+        Ok(RestAnswer { status, body }) => json_response(status, body.as_ref()),
+        Err(refused) => refusal_response(&refused),
     }
 }
 
 /// Returns the HTTP response of a refusal: its status with its JSON body.
-pub(in crate::sandbox) fn refusal(refused: &ApiRefusal) -> Response {
-    response(refused.status(), Some(&refused.body()))
+pub(in crate::sandbox) fn refusal_response(refused: &ApiRefusal) -> Response {
+    json_response(refused.status(), Some(&refused.response_body()))
 }
 
-fn response(status: u16, body: Option<&Value>) -> Response {
+fn json_response(status: u16, body: Option<&Value>) -> Response {
     let text = body.map(Value::to_string).unwrap_or_default();
     let mut response = Response::new(Body::from(text));
     *response.status_mut() = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
@@ -72,6 +72,6 @@ fn response(status: u16, body: Option<&Value>) -> Response {
 }
 
 /// The last moment of a millisecond: moments are told in milliseconds, but are finer.
-pub(in crate::sandbox) fn until(millis: i64) -> Timestamp {
+pub(in crate::sandbox) fn end_of_millisecond(millis: i64) -> Timestamp {
     Timestamp::from_nanos(millis.saturating_mul(1_000_000).saturating_add(999_999))
 }

@@ -12,7 +12,10 @@ use serde_json::{Value, json};
 use crate::domain::Timestamp;
 
 use super::app::{App, Core};
-use super::request::{Answered, RestAnswer, RestRequest, refusal, respond, signature, until};
+use super::request::{
+    Answered, RestAnswer, RestRequest, end_of_millisecond, refusal_response, response_from_answer,
+    signature_headers,
+};
 use super::stream::StreamLine;
 use super::{markets, portfolio, writes};
 use crate::sandbox::accounts::auth::wall_millis;
@@ -20,7 +23,7 @@ use crate::sandbox::accounts::limits::{Buckets, TokenBudget};
 use crate::sandbox::exchange::account_objects;
 use crate::sandbox::exchange::control::SandboxControl;
 use crate::sandbox::faults::Fate;
-use crate::sandbox::query::{Fields, Query, parse};
+use crate::sandbox::query::{Fields, Query, parse_json_body};
 use crate::sandbox::refused::ApiRefusal;
 use crate::sandbox::wire;
 
@@ -30,39 +33,39 @@ const PREFIX: &str = "/trade-api/v2";
 const LONGEST_BODY: usize = 4 << 20;
 
 /// Every request but the upgrade of a socket.
-pub(in crate::sandbox) async fn handle(
+pub(in crate::sandbox) async fn handle_rest_request(
     State(app): State<Arc<App>>,
     ConnectInfo(line): ConnectInfo<StreamLine>,
     request: Request,
 ) -> Response {
     let (parts, body) = request.into_parts();
     let Ok(body) = to_bytes(body, LONGEST_BODY).await else {
-        return refusal(&ApiRefusal::BadRequest("the body is longer than 4 MiB".into()));
+        return refusal_response(&ApiRefusal::BadRequest("the body is longer than 4 MiB".into()));
     };
     let asked = RestRequest {
         method: parts.method.as_str(),
         path: parts.uri.path(),
-        query: query(&parts.uri),
+        query: parse_query_string(&parts.uri),
         headers: &parts.headers,
         body: &body,
     };
     let Some(path) = asked.path.strip_prefix(PREFIX) else {
-        return respond(sandbox(&app, &asked).await);
+        return response_from_answer(route_sandbox_request(&app, &asked).await);
     };
     let segments: Vec<&str> = path.split('/').filter(|segment| !segment.is_empty()).collect();
     let (answered, wait) = {
-        let mut core = app.core();
-        let (fate, wait) = core.dice.request();
+        let mut core = app.lock_core();
+        let (fate, wait) = core.dice.draw_request_fate();
         let answered = match fate {
             Fate::Reset => None,
             Fate::Limited => Some(Err(ApiRefusal::TooMany)),
-            Fate::FailsBefore => Some(Err(ApiRefusal::plain(500, "internal_server_error"))),
+            Fate::FailsBefore => Some(Err(ApiRefusal::without_details(500, "internal_server_error"))),
             Fate::Answered | Fate::FailsAfter | Fate::Lost => {
-                let answered = answer(&mut core, &asked, &segments);
-                core.publish();
+                let answered = authorize_and_route(&mut core, &asked, &segments);
+                core.publish_messages();
                 match fate {
                     Fate::Lost => None,
-                    Fate::FailsAfter => Some(Err(ApiRefusal::plain(500, "internal_server_error"))),
+                    Fate::FailsAfter => Some(Err(ApiRefusal::without_details(500, "internal_server_error"))),
                     _ => Some(answered),
                 }
             }
@@ -74,20 +77,20 @@ pub(in crate::sandbox) async fn handle(
     }
     answered.map_or_else(
         || {
-            line.cut();
-            respond(Err(ApiRefusal::plain(500, "connection_cut")))
+            line.cut_connection();
+            response_from_answer(Err(ApiRefusal::without_details(500, "connection_cut")))
         },
-        respond,
+        response_from_answer,
     )
 }
 
-fn query(uri: &Uri) -> Query {
+fn parse_query_string(uri: &Uri) -> Query {
     let pairs = axum::extract::Query::<Vec<(String, String)>>::try_from_uri(uri);
     Query(pairs.map(|pairs| pairs.0).unwrap_or_default())
 }
 
 /// What a request draws on, and how much of it.
-fn cost(method: &str, segments: &[&str], body: &[u8]) -> (TokenBudget, u64) {
+fn request_token_cost(method: &str, segments: &[&str], body: &[u8]) -> (TokenBudget, u64) {
     let items = || {
         let orders = serde_json::from_slice::<Value>(body).ok();
         orders.and_then(|body| body["orders"].as_array().map(Vec::len)).unwrap_or(1).max(1) as u64
@@ -103,7 +106,7 @@ fn cost(method: &str, segments: &[&str], body: &[u8]) -> (TokenBudget, u64) {
     }
 }
 
-fn spend(
+fn spend_request_tokens(
     core: &mut Core,
     account: usize,
     asked: &RestRequest<'_>,
@@ -113,91 +116,98 @@ fn spend(
         return Ok(());
     };
     let now = Instant::now();
-    let (budget, tokens) = cost(asked.method, segments, asked.body);
+    let (budget, tokens) = request_token_cost(asked.method, segments, asked.body);
     let buckets = core.buckets.entry(account).or_insert_with(|| Buckets::new(tier, now));
-    if buckets.take(budget, tokens, now) { Ok(()) } else { Err(ApiRefusal::TooMany) }
+    if buckets.take_tokens(budget, tokens, now) { Ok(()) } else { Err(ApiRefusal::TooMany) }
 }
 
-fn answer(core: &mut Core, asked: &RestRequest<'_>, segments: &[&str]) -> Answered {
+fn authorize_and_route(core: &mut Core, asked: &RestRequest<'_>, segments: &[&str]) -> Answered {
     let private = matches!(segments, ["portfolio", ..] | ["account", "limits"]);
     if !private {
         // Whoever signs a public request pays for it; whoever does not sign is nobody's account.
-        if let Ok(account) = account(core, asked) {
-            spend(core, account, asked, segments)?;
+        if let Ok(account) = authenticate_account(core, asked) {
+            spend_request_tokens(core, account, asked, segments)?;
         }
-        return markets::answer(core, asked.method, segments, &asked.query);
+        return markets::route_public_request(core, asked.method, segments, &asked.query);
     }
-    let account = account(core, asked)?;
-    spend(core, account, asked, segments)?;
+    let account = authenticate_account(core, asked)?;
+    spend_request_tokens(core, account, asked, segments)?;
     match (asked.method, segments) {
-        (method, ["portfolio", "orders", ..]) if method != "GET" => Err(gone()),
-        ("GET", _) => portfolio::answer(core, account, segments, &asked.query),
-        _ => writes::answer(&mut core.exchange, account, asked, segments),
+        (method, ["portfolio", "orders", ..]) if method != "GET" => Err(deprecated_endpoint_refusal()),
+        ("GET", _) => portfolio::route_account_get(core, account, segments, &asked.query),
+        _ => writes::route_account_write(&mut core.exchange, account, asked, segments),
     }
 }
 
 /// Returns the refusal, 410, of all writes below `/portfolio/orders`: they belong to the retired V1.
-fn gone() -> ApiRefusal {
+fn deprecated_endpoint_refusal() -> ApiRefusal {
     let details = "https://docs.kalshi.com/api-reference/orders/create-order-v2";
-    ApiRefusal::with(410, "deprecated_v1_order_endpoint", details)
+    ApiRefusal::with_details(410, "deprecated_v1_order_endpoint", details)
 }
 
-fn account(core: &mut Core, asked: &RestRequest<'_>) -> Result<usize, ApiRefusal> {
-    let key = core.keys.verify(signature(asked.headers), asked.method, asked.path, wall_millis())?;
+fn authenticate_account(core: &mut Core, asked: &RestRequest<'_>) -> Result<usize, ApiRefusal> {
+    let key = core.keys.verify_signature(
+        signature_headers(asked.headers),
+        asked.method,
+        asked.path,
+        wall_millis(),
+    )?;
     Ok(core.exchange.open_account(key))
 }
 
 /// Answers `/sandbox/clock`, `/sandbox/control` and `/sandbox/account`, which the real exchange lacks.
-async fn sandbox(app: &App, asked: &RestRequest<'_>) -> Answered {
+async fn route_sandbox_request(app: &App, asked: &RestRequest<'_>) -> Answered {
     match (asked.method, asked.path) {
         ("POST", "/sandbox/clock") => {
-            let body = parse(if asked.body.is_empty() { b"{}" } else { asked.body })?;
-            let until = Fields::new(&body, "Clock")?.integer("until_ts_ms")?.map(until);
+            let body = parse_json_body(if asked.body.is_empty() { b"{}" } else { asked.body })?;
+            let until = Fields::new(&body, "Clock")?.integer_field("until_ts_ms")?.map(end_of_millisecond);
             let mut told = None;
-            let advanced = app.advance(until, |_, clock| told = Some(clock)).await;
-            advanced.map_err(|error| ApiRefusal::with(500, "internal_server_error", error.to_string()))?;
-            let told = told.ok_or(ApiRefusal::plain(500, "internal_server_error"))?;
-            Ok(RestAnswer::ok(json!({"now_ts_ms": wire::millis(told.now), "end": told.end})))
+            let advanced = app.advance_or_wait(until, |_, clock| told = Some(clock)).await;
+            advanced
+                .map_err(|error| ApiRefusal::with_details(500, "internal_server_error", error.to_string()))?;
+            let told = told.ok_or(ApiRefusal::without_details(500, "internal_server_error"))?;
+            Ok(RestAnswer::ok(json!({"now_ts_ms": wire::unix_millis(told.now), "end": told.end})))
         }
         ("POST", "/sandbox/control") => {
-            let body = parse(asked.body)?;
-            let mut core = app.core();
-            for control in controls(&body)? {
-                core.exchange.control(&control)?;
+            let body = parse_json_body(asked.body)?;
+            let mut core = app.lock_core();
+            for control in parse_sandbox_controls(&body)? {
+                core.exchange.apply_control(&control)?;
             }
-            if Fields::new(&body, "Control")?.flag("drop_sockets")? {
+            if Fields::new(&body, "Control")?.bool_field("drop_sockets")? {
                 core.hub.close_all();
             }
-            core.publish();
-            Ok(RestAnswer::ok(json!({"now_ts_ms": wire::millis(core.exchange.now())})))
+            core.publish_messages();
+            Ok(RestAnswer::ok(json!({"now_ts_ms": wire::unix_millis(core.exchange.now())})))
         }
         ("GET", "/sandbox/account") => {
-            let mut core = app.core();
-            let account = account(&mut core, asked)?;
-            let locked = core.exchange.locked(account);
+            let mut core = app.lock_core();
+            let account = authenticate_account(&mut core, asked)?;
+            let locked = core.exchange.locked_cash(account);
             let state = &core.exchange.accounts[account];
-            Ok(RestAnswer::ok(account_objects::account(&core.exchange, account, state, locked)))
+            Ok(RestAnswer::ok(account_objects::account_object(&core.exchange, account, state, locked)))
         }
         _ => Err(ApiRefusal::NOT_FOUND),
     }
 }
 
-fn controls(body: &Value) -> Result<Vec<SandboxControl>, ApiRefusal> {
+fn parse_sandbox_controls(body: &Value) -> Result<Vec<SandboxControl>, ApiRefusal> {
     let fields = Fields::new(body, "Control")?;
     let mut controls = Vec::new();
     if body.get("pause").is_some() {
-        controls.push(SandboxControl::TradingPause(fields.flag("pause")?));
+        controls.push(SandboxControl::TradingPause(fields.bool_field("pause")?));
     }
     if body.get("exchange_pause").is_some() {
-        controls.push(SandboxControl::ExchangePause(fields.flag("exchange_pause")?));
+        controls.push(SandboxControl::ExchangePause(fields.bool_field("exchange_pause")?));
     }
-    controls.extend(fields.text("halt")?.map(|ticker| SandboxControl::Halt(ticker.to_owned())));
-    controls.extend(fields.text("activate")?.map(|ticker| SandboxControl::Activate(ticker.to_owned())));
+    controls.extend(fields.string_field("halt")?.map(|ticker| SandboxControl::Halt(ticker.to_owned())));
+    controls
+        .extend(fields.string_field("activate")?.map(|ticker| SandboxControl::Activate(ticker.to_owned())));
     if let Some(close) = body.get("close_time") {
         let close = Fields::new(close, "Control.close_time")?;
-        let seconds = close.integer("ts")?.ok_or_else(|| ApiRefusal::missing("close_time.ts"))?;
+        let seconds = close.integer_field("ts")?.ok_or_else(|| ApiRefusal::missing_field("close_time.ts"))?;
         let at = Timestamp::from_nanos(seconds.saturating_mul(1_000_000_000));
-        controls.push(SandboxControl::CloseTime(close.required("ticker")?.to_owned(), at));
+        controls.push(SandboxControl::CloseTime(close.required_string("ticker")?.to_owned(), at));
     }
     Ok(controls)
 }

@@ -50,21 +50,21 @@ pub enum ServeError {
 ///
 /// # Errors
 /// When the data cannot be read any further, or the socket fails.
-pub async fn serve(
+pub async fn serve_exchange(
     listener: TcpListener,
     mut exchange: SandboxExchange,
     keys: Keys,
     settings: ServeSettings,
     stop: impl Future<Output = ()>,
 ) -> Result<(), ServeError> {
-    for id in keys.ids() {
+    for id in keys.key_ids() {
         exchange.open_account(id);
     }
     if let Some(start) = settings.start {
         while exchange.next_moment().is_some_and(|next| next <= start) {
-            exchange.advance(Some(start))?;
+            exchange.advance_clock(Some(start))?;
         }
-        exchange.advance(Some(start))?;
+        exchange.advance_clock(Some(start))?;
         exchange.take_messages();
     }
     let core = Core {
@@ -77,14 +77,14 @@ pub async fn serve(
     };
     let app = Arc::new(App { core: Mutex::new(core), speed: settings.speed, moved: Notify::new() });
     let router = Router::new()
-        .route("/trade-api/ws/v2", any(socket::upgrade))
-        .fallback(rest::handle)
+        .route("/trade-api/ws/v2", any(socket::upgrade_to_websocket))
+        .fallback(rest::handle_rest_request)
         .with_state(Arc::clone(&app));
     let service = router.into_make_service_with_connect_info::<StreamLine>();
     let clock = async {
         match settings.speed {
             Speed::Max => std::future::pending().await,
-            Speed::Times(times) => app.run(times).await,
+            Speed::Times(times) => app.follow_wall_clock(times).await,
         }
     };
     let served = tokio::select! {
@@ -92,6 +92,6 @@ pub async fn serve(
         error = clock => Err(ServeError::from(error)),
         () = stop => Ok(()),
     };
-    app.core().hub.close_all();
+    app.lock_core().hub.close_all();
     served
 }

@@ -18,7 +18,7 @@ pub(in crate::sandbox) struct StreamLine(Arc<AtomicBool>);
 
 impl StreamLine {
     /// Nothing is written on this connection any more: the next write closes it.
-    pub(in crate::sandbox) fn cut(&self) {
+    pub(in crate::sandbox) fn cut_connection(&self) {
         self.0.store(true, Ordering::Relaxed);
     }
 }
@@ -59,7 +59,7 @@ pub(in crate::sandbox) struct Cuttable {
 }
 
 impl Cuttable {
-    fn check(&self) -> io::Result<()> {
+    fn fail_if_cut(&self) -> io::Result<()> {
         let cut = self.line.0.load(Ordering::Relaxed);
         if cut { Err(io::ErrorKind::ConnectionReset.into()) } else { Ok(()) }
     }
@@ -81,12 +81,12 @@ impl AsyncWrite for Cuttable {
         context: &mut Context<'_>,
         from: &[u8],
     ) -> Poll<io::Result<usize>> {
-        self.check()?;
+        self.fail_if_cut()?;
         Pin::new(&mut self.stream).poll_write(context, from)
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.check()?;
+        self.fail_if_cut()?;
         Pin::new(&mut self.stream).poll_flush(context)
     }
 

@@ -80,7 +80,7 @@ struct SocketSubscription {
 
 impl SocketSubscription {
     /// A message of this subscription; the next number is used up if its channel counts.
-    fn frame(&mut self, kind: &str, body: &Value, now: Timestamp) -> Value {
+    fn build_frame(&mut self, kind: &str, body: &Value, now: Timestamp) -> Value {
         let mut frame = json!({"type": kind, "sid": self.sid});
         if self.channel.is_numbered() {
             self.seq += 1;
@@ -89,11 +89,11 @@ impl SocketSubscription {
         if !body.is_null() {
             frame["msg"] = body.clone();
         }
-        frame["sending_ts_ms"] = wire::millis(now).into();
+        frame["sending_ts_ms"] = wire::unix_millis(now).into();
         frame
     }
 
-    fn covers(&self, message: &Message) -> bool {
+    fn covers_message(&self, message: &Message) -> bool {
         let fits =
             |markets: &BTreeSet<MarketId>| message.market.is_some_and(|market| markets.contains(&market));
         self.channel == message.channel && self.markets.as_ref().is_none_or(fits)
@@ -111,33 +111,33 @@ struct Socket {
 }
 
 impl Socket {
-    fn send(&mut self, frame: &Value) {
+    fn send_frame(&mut self, frame: &Value) {
         self.dead |= self.frames.try_send(Frame::Text(format!("{frame}\n"))).is_err();
     }
 
-    fn error(&mut self, id: &Value, (code, text): (u32, &str), now: Timestamp) {
+    fn send_error(&mut self, id: &Value, (code, text): (u32, &str), now: Timestamp) {
         let frame = json!({
             "id": id, "type": "error", "msg": {"code": code, "msg": text},
-            "sending_ts_ms": wire::millis(now),
+            "sending_ts_ms": wire::unix_millis(now),
         });
-        self.send(&frame);
+        self.send_frame(&frame);
     }
 
-    fn snapshots(
+    fn send_book_snapshots(
         &mut self,
         index: usize,
         id: Option<&Value>,
         exchange: &SandboxExchange,
         markets: &BTreeSet<MarketId>,
     ) {
-        for state in markets.iter().filter_map(|&market| exchange.state(market)) {
+        for state in markets.iter().filter_map(|&market| exchange.market_state(market)) {
             let subscription = &mut self.subscriptions[index];
-            let body = market_objects::snapshot(state, subscription.use_yes_price);
-            let mut frame = subscription.frame("orderbook_snapshot", &body, exchange.now());
+            let body = market_objects::book_snapshot_message(state, subscription.use_yes_price);
+            let mut frame = subscription.build_frame("orderbook_snapshot", &body, exchange.now());
             if let Some(id) = id {
                 frame["id"] = id.clone();
             }
-            self.send(&frame);
+            self.send_frame(&frame);
         }
     }
 }
@@ -150,7 +150,7 @@ pub(in crate::sandbox) struct Hub {
 }
 
 impl Hub {
-    pub(in crate::sandbox) fn open(&mut self, account: usize) -> (u64, mpsc::Receiver<Frame>) {
+    pub(in crate::sandbox) fn open_socket(&mut self, account: usize) -> (u64, mpsc::Receiver<Frame>) {
         let (frames, receiver) = mpsc::channel(QUEUE);
         self.opened += 1;
         let id = self.opened;
@@ -158,7 +158,7 @@ impl Hub {
         (id, receiver)
     }
 
-    pub(in crate::sandbox) fn close(&mut self, id: u64) {
+    pub(in crate::sandbox) fn close_socket(&mut self, id: u64) {
         self.sockets.retain(|socket| socket.id != id);
     }
 
@@ -170,12 +170,16 @@ impl Hub {
     }
 
     /// Tells everyone what happened; whether there was anything.
-    pub(in crate::sandbox) fn publish(&mut self, exchange: &mut SandboxExchange, dice: &mut Dice) -> bool {
+    pub(in crate::sandbox) fn publish_messages(
+        &mut self,
+        exchange: &mut SandboxExchange,
+        dice: &mut Dice,
+    ) -> bool {
         let (messages, now) = (exchange.take_messages(), exchange.now());
         for socket in &mut self.sockets {
             for message in &messages {
                 if message.account.is_none_or(|account| account == socket.account) {
-                    deliver(socket, message, now, dice);
+                    deliver_message(socket, message, now, dice);
                 }
             }
         }
@@ -184,53 +188,62 @@ impl Hub {
     }
 
     /// Sends one frame as it is to one socket.
-    pub(in crate::sandbox) fn send(&mut self, id: u64, frame: &Value) {
+    pub(in crate::sandbox) fn send_frame(&mut self, id: u64, frame: &Value) {
         if let Some(socket) = self.sockets.iter_mut().find(|socket| socket.id == id) {
-            socket.send(frame);
+            socket.send_frame(frame);
         }
     }
 
-    pub(in crate::sandbox) fn refuse(&mut self, id: u64, command: &Value, now: Timestamp) {
+    pub(in crate::sandbox) fn refuse_command(&mut self, id: u64, command: &Value, now: Timestamp) {
         if let Some(socket) = self.sockets.iter_mut().find(|socket| socket.id == id) {
-            socket.error(&command["id"], UNPROCESSABLE, now);
+            socket.send_error(&command["id"], UNPROCESSABLE, now);
         }
     }
 
     /// Carries out a command of a socket.
-    pub(in crate::sandbox) fn command(&mut self, id: u64, exchange: &SandboxExchange, command: &Value) {
+    pub(in crate::sandbox) fn handle_command(
+        &mut self,
+        id: u64,
+        exchange: &SandboxExchange,
+        command: &Value,
+    ) {
         let Some(socket) = self.sockets.iter_mut().find(|socket| socket.id == id) else {
             return;
         };
         let (name, params) = (command["cmd"].as_str(), &command["params"]);
         let outcome = match name {
-            Some("subscribe") => subscribe(socket, exchange, &command["id"], params),
-            Some("unsubscribe") => unsubscribe(socket, exchange.now(), &command["id"], params),
-            Some("update_subscription") => update(socket, exchange, &command["id"], params),
+            Some("subscribe") => add_subscriptions(socket, exchange, &command["id"], params),
+            Some("unsubscribe") => remove_subscriptions(socket, exchange.now(), &command["id"], params),
+            Some("update_subscription") => update_subscription(socket, exchange, &command["id"], params),
             Some("list_subscriptions") => {
                 let list = socket.subscriptions.iter();
                 let list: Value = list
                     .map(|subscription| json!({"channel": subscription.channel.name(), "sid": subscription.sid}))
                     .collect();
-                let now = wire::millis(exchange.now());
-                socket.send(&json!({"id": command["id"], "type": "ok", "msg": list, "sending_ts_ms": now}));
+                let now = wire::unix_millis(exchange.now());
+                socket.send_frame(
+                    &json!({"id": command["id"], "type": "ok", "msg": list, "sending_ts_ms": now}),
+                );
                 Ok(())
             }
             Some(_) => Err(COMMAND),
             None => Err(UNPROCESSABLE),
         };
         if let Err(error) = outcome {
-            socket.error(&command["id"], error, exchange.now());
+            socket.send_error(&command["id"], error, exchange.now());
         }
         self.sockets.retain(|socket| !socket.dead);
     }
 }
 
-fn deliver(socket: &mut Socket, message: &Message, now: Timestamp, dice: &mut Dice) {
+fn deliver_message(socket: &mut Socket, message: &Message, now: Timestamp, dice: &mut Dice) {
     let mut frames = Vec::new();
-    for subscription in socket.subscriptions.iter_mut().filter(|subscription| subscription.covers(message)) {
+    for subscription in
+        socket.subscriptions.iter_mut().filter(|subscription| subscription.covers_message(message))
+    {
         let body = message.yes_body.as_ref().filter(|_| subscription.use_yes_price).unwrap_or(&message.body);
-        let frame = subscription.frame(message.kind, body, now);
-        match dice.message() {
+        let frame = subscription.build_frame(message.kind, body, now);
+        match dice.draw_message_delivery() {
             Delivery::Closed => socket.dead = true,
             Delivery::Never if subscription.channel.is_numbered() => {}
             Delivery::Twice => frames.extend([frame.clone(), frame]),
@@ -242,13 +255,13 @@ fn deliver(socket: &mut Socket, message: &Message, now: Timestamp, dice: &mut Di
         let _ = socket.frames.try_send(Frame::Close);
         return;
     }
-    frames.iter().for_each(|frame| socket.send(frame));
+    frames.iter().for_each(|frame| socket.send_frame(frame));
 }
 
 type Outcome = Result<(), (u32, &'static str)>;
 
 /// The markets named by `market_ticker` or `market_tickers`; `None` if neither is there.
-fn markets(
+fn markets_from_params(
     exchange: &SandboxExchange,
     params: &Value,
 ) -> Result<Option<BTreeSet<MarketId>>, (u32, &'static str)> {
@@ -263,12 +276,12 @@ fn markets(
     named.into_iter().map(|ticker| find(ticker).ok_or(PARAMETER)).collect::<Result<_, _>>().map(Some)
 }
 
-fn subscribe(socket: &mut Socket, exchange: &SandboxExchange, id: &Value, params: &Value) -> Outcome {
+fn add_subscriptions(socket: &mut Socket, exchange: &SandboxExchange, id: &Value, params: &Value) -> Outcome {
     let names = params.as_object().ok_or(PARAMS)?.get("channels").and_then(Value::as_array);
     let names = names.filter(|names| !names.is_empty()).ok_or(CHANNELS)?;
     let channel = |name: &Value| name.as_str().and_then(SocketChannel::from_name).ok_or(UNKNOWN_CHANNEL);
     let channels: Vec<SocketChannel> = names.iter().map(channel).collect::<Result<_, _>>()?;
-    let asked = markets(exchange, params)?;
+    let asked = markets_from_params(exchange, params)?;
     if channels.contains(&SocketChannel::OrderBook) && asked.is_none() {
         return Err(TICKER);
     }
@@ -285,40 +298,51 @@ fn subscribe(socket: &mut Socket, exchange: &SandboxExchange, id: &Value, params
             seq: 0,
         });
         let msg = json!({"channel": channel.name(), "sid": sid});
-        socket.send(&json!({"id": id, "type": "subscribed", "msg": msg, "sending_ts_ms": wire::millis(now)}));
+        socket.send_frame(
+            &json!({"id": id, "type": "subscribed", "msg": msg, "sending_ts_ms": wire::unix_millis(now)}),
+        );
         let index = socket.subscriptions.len() - 1;
         if channel == SocketChannel::OrderBook {
-            socket.snapshots(index, None, exchange, asked.as_ref().unwrap_or(&BTreeSet::new()));
+            socket.send_book_snapshots(index, None, exchange, asked.as_ref().unwrap_or(&BTreeSet::new()));
         }
         if channel == SocketChannel::Ticker && flag("send_initial_snapshot") {
             let asked = asked.as_ref();
-            for state in
-                exchange.states().filter(|state| asked.is_none_or(|asked| asked.contains(&state.market.id)))
+            for state in exchange
+                .market_states()
+                .filter(|state| asked.is_none_or(|asked| asked.contains(&state.market.id)))
             {
-                let frame =
-                    socket.subscriptions[index].frame("ticker", &market_objects::ticker(state, now), now);
-                socket.send(&frame);
+                let frame = socket.subscriptions[index].build_frame(
+                    "ticker",
+                    &market_objects::ticker_message(state, now),
+                    now,
+                );
+                socket.send_frame(&frame);
             }
         }
     }
     Ok(())
 }
 
-fn unsubscribe(socket: &mut Socket, now: Timestamp, id: &Value, params: &Value) -> Outcome {
+fn remove_subscriptions(socket: &mut Socket, now: Timestamp, id: &Value, params: &Value) -> Outcome {
     let sids = params.as_object().ok_or(PARAMS)?.get("sids").and_then(Value::as_array).ok_or(SIDS)?;
     for sid in sids {
         let place = socket.subscriptions.iter().position(|subscription| *sid == subscription.sid);
         let mut gone = socket.subscriptions.remove(place.ok_or(UNKNOWN_SID)?);
         gone.seq += 1;
-        socket.send(&json!({
+        socket.send_frame(&json!({
             "id": id, "type": "unsubscribed", "sid": gone.sid, "seq": gone.seq,
-            "sending_ts_ms": wire::millis(now),
+            "sending_ts_ms": wire::unix_millis(now),
         }));
     }
     Ok(())
 }
 
-fn update(socket: &mut Socket, exchange: &SandboxExchange, id: &Value, params: &Value) -> Outcome {
+fn update_subscription(
+    socket: &mut Socket,
+    exchange: &SandboxExchange,
+    id: &Value,
+    params: &Value,
+) -> Outcome {
     let params_are = params.as_object().ok_or(PARAMS)?;
     let sid = match (params_are.get("sid"), params_are.get("sids").and_then(Value::as_array)) {
         (Some(sid), _) => sid,
@@ -328,12 +352,12 @@ fn update(socket: &mut Socket, exchange: &SandboxExchange, id: &Value, params: &
     let place = socket.subscriptions.iter().position(|subscription| *sid == subscription.sid);
     let index = place.ok_or(UNKNOWN_SID)?;
     let action = params["action"].as_str().ok_or(ACTION_REQUIRED)?;
-    let asked = markets(exchange, params)?.ok_or(TICKER)?;
+    let asked = markets_from_params(exchange, params)?.ok_or(TICKER)?;
     let subscription = &mut socket.subscriptions[index];
     let is_book = subscription.channel == SocketChannel::OrderBook;
     match action {
         "get_snapshot" if is_book => {
-            socket.snapshots(index, Some(id), exchange, &asked);
+            socket.send_book_snapshots(index, Some(id), exchange, &asked);
             return Ok(());
         }
         "add_markets" => subscription.markets.get_or_insert_default().extend(&asked),
@@ -343,15 +367,15 @@ fn update(socket: &mut Socket, exchange: &SandboxExchange, id: &Value, params: &
         _ => return Err(ACTION),
     }
     let all: Vec<&str> =
-        subscription.markets.iter().flatten().map(|&market| exchange.ticker(market)).collect();
+        subscription.markets.iter().flatten().map(|&market| exchange.market_ticker(market)).collect();
     subscription.seq += 1;
     let frame = json!({
         "id": id, "type": "ok", "sid": subscription.sid, "seq": subscription.seq,
-        "msg": {"market_tickers": all}, "sending_ts_ms": wire::millis(exchange.now()),
+        "msg": {"market_tickers": all}, "sending_ts_ms": wire::unix_millis(exchange.now()),
     });
-    socket.send(&frame);
+    socket.send_frame(&frame);
     if action == "add_markets" && is_book {
-        socket.snapshots(index, None, exchange, &asked);
+        socket.send_book_snapshots(index, None, exchange, &asked);
     }
     Ok(())
 }

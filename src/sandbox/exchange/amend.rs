@@ -22,18 +22,18 @@ pub(in crate::sandbox) struct Amend {
 
 impl SandboxExchange {
     /// Amends a resting order, which may trade at its new price; returns it as it was before.
-    pub(in crate::sandbox) fn amend(
+    pub(in crate::sandbox) fn amend_order(
         &mut self,
         account: usize,
         id: OrderId,
         amend: &Amend,
     ) -> Result<OrderRecord, ApiRefusal> {
-        let market = self.tradable(&amend.ticker)?;
-        let before = self.resting(account, id)?.clone();
+        let market = self.tradable_market(&amend.ticker)?;
+        let before = self.resting_order(account, id)?.clone();
         let left = amend.count - before.filled;
         self.check_amend(account, &before, amend)?;
         if before.market != market {
-            return Err(ApiRefusal::plain(400, "order_ticker_mismatch"));
+            return Err(ApiRefusal::without_details(400, "order_ticker_mismatch"));
         }
         self.check_price(market, amend.price)?;
         let moves = amend.price != before.price || left > before.remaining;
@@ -44,61 +44,61 @@ impl SandboxExchange {
         if let Some(client) = &amend.updated_client_order_id {
             order.client_order_id = Some(client.clone());
         }
-        if self.available(account) < Money::ZERO {
+        if self.available_cash(account) < Money::ZERO {
             self.accounts[account].orders.insert(id, before);
-            return Err(ApiRefusal::plain(400, "insufficient_balance"));
+            return Err(ApiRefusal::without_details(400, "insufficient_balance"));
         }
         self.accounts[account].spent.extend(amend.updated_client_order_id.clone());
         self.expire_at(id, expiration);
         self.tell_order(id, Some("Amend"));
         if moves {
-            let order = before.side.order(id, market, left, amend.price);
-            self.sim.amend(self.now, &order);
-            self.drain();
+            let order = before.side.to_matching_order(id, market, left, amend.price);
+            self.sim.amend_order(self.now, &order);
+            self.process_matching_events();
         } else {
-            self.sim.shorten(id, left);
+            self.sim.reduce_remaining(id, left);
         }
         Ok(before)
     }
 
     fn check_amend(&self, account: usize, before: &OrderRecord, amend: &Amend) -> Result<(), ApiRefusal> {
         if before.side != amend.side {
-            return Err(ApiRefusal::plain(400, "order_side_mismatch"));
+            return Err(ApiRefusal::without_details(400, "order_side_mismatch"));
         }
         if amend.client_order_id.is_some() && amend.client_order_id != before.client_order_id {
-            return Err(ApiRefusal::plain(400, "order_id_and_client_order_id_mismatch"));
+            return Err(ApiRefusal::without_details(400, "order_id_and_client_order_id_mismatch"));
         }
         let fresh = amend.updated_client_order_id.as_ref();
         if fresh.is_some_and(|client| self.accounts[account].spent.contains(client)) {
-            return Err(ApiRefusal::plain(409, "order_already_exists"));
+            return Err(ApiRefusal::without_details(409, "order_already_exists"));
         }
         if !(amend.count - before.filled).is_positive() {
             let details = "count must be more than what is filled already; cancel instead";
-            return Err(ApiRefusal::with(400, "invalid_order_size", details));
+            return Err(ApiRefusal::with_details(400, "invalid_order_size", details));
         }
         amend.expiration.filter(|&at| at > 0).map_or(Ok(()), |at| self.check_expiration(at))
     }
 
     /// Shortens a resting order to what `to` makes of what is left; to nothing is a cancel.
-    pub(in crate::sandbox) fn decrease(
+    pub(in crate::sandbox) fn decrease_order(
         &mut self,
         account: usize,
         id: OrderId,
         to: impl Fn(Contracts) -> Contracts,
     ) -> Result<(), ApiRefusal> {
-        let order = self.resting(account, id)?;
-        let (ticker, remaining) = (self.ticker(order.market).to_owned(), order.remaining);
-        self.tradable(&ticker)?;
+        let order = self.resting_order(account, id)?;
+        let (ticker, remaining) = (self.market_ticker(order.market).to_owned(), order.remaining);
+        self.tradable_market(&ticker)?;
         let left = to(remaining);
         if left > remaining || left < Contracts::ZERO {
             let details = format!("an order of which {remaining} are left cannot be decreased to {left}");
-            return Err(ApiRefusal::with(400, "invalid_order_size", details));
+            return Err(ApiRefusal::with_details(400, "invalid_order_size", details));
         }
         if left.is_zero() {
-            self.withdraw(account, id, Some("Decrease"));
+            self.withdraw_from_book(account, id, Some("Decrease"));
             return Ok(());
         }
-        self.sim.shorten(id, left);
+        self.sim.reduce_remaining(id, left);
         let now = self.now;
         if let Some(order) = self.accounts[account].orders.get_mut(&id) {
             order.initial -= remaining - left;

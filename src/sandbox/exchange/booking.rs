@@ -13,18 +13,18 @@ use crate::sandbox::accounts::member_account::{BookSide, FillRecord, OrderRecord
 
 impl SandboxExchange {
     /// Books everything matching has answered up to now.
-    pub(in crate::sandbox) fn drain(&mut self) {
-        while self.sim.due().is_some_and(|due| due <= self.now) {
-            if let Some(Stamped { value: Input::Venue(event), .. }) = self.sim.take() {
-                self.answered(&event);
+    pub(in crate::sandbox) fn process_matching_events(&mut self) {
+        while self.sim.next_answer_time().is_some_and(|due| due <= self.now) {
+            if let Some(Stamped { value: Input::Venue(event), .. }) = self.sim.take_due_answer() {
+                self.apply_venue_event(&event);
             }
         }
     }
 
-    fn answered(&mut self, event: &VenueEvent) {
+    fn apply_venue_event(&mut self, event: &VenueEvent) {
         match *event {
             VenueEvent::Accepted { order, .. } => self.tell_order(order, None),
-            VenueEvent::Filled(fill) => self.filled(&fill),
+            VenueEvent::Filled(fill) => self.apply_fill(&fill),
             VenueEvent::Closed { order, reason } => {
                 let reason = match reason {
                     CloseReason::MarketClosed => Some("CloseCancel"),
@@ -33,15 +33,15 @@ impl SandboxExchange {
                         self.cancel_reason
                     }
                 };
-                self.closed(order, reason);
+                self.apply_cancellation(order, reason);
             }
             VenueEvent::Rejected { reason, .. } => self.rejected = Some(reason),
             VenueEvent::Unexplained { .. } => unreachable!("matching explains itself"),
         }
     }
 
-    fn filled(&mut self, fill: &Fill) {
-        let Some(account) = self.owner(fill.order) else {
+    fn apply_fill(&mut self, fill: &Fill) {
+        let Some(account) = self.order_owner(fill.order) else {
             return;
         };
         let Some(order) = self.accounts[account].orders.get(&fill.order) else {
@@ -59,10 +59,10 @@ impl SandboxExchange {
             fee: fill.fee,
             at: self.now,
         };
-        self.accounts[account].book(record);
+        self.accounts[account].apply_fill(record);
         self.trades.push(record);
-        let trade = account_objects::trade(self, &record, true);
-        self.publish(SocketChannel::Trade, "trade", Some(market), trade);
+        let trade = account_objects::trade_object(self, &record, true);
+        self.publish_to_all(SocketChannel::Trade, "trade", Some(market), trade);
         let state = &self.accounts[account];
         let order = state.orders.get(&fill.order);
         let body = account_objects::fill_message(self, &record, order, &state.position(market));
@@ -72,16 +72,16 @@ impl SandboxExchange {
         let now = self.now;
         let group = group.filter(|id| {
             let group = self.accounts[account].groups.get_mut(id);
-            group.is_some_and(|group| group.count(now, fill.contracts))
+            group.is_some_and(|group| group.count_match(now, fill.contracts))
         });
         if group.is_some() {
             self.cancel_where(account, None, |order| order.group == group);
         }
     }
 
-    pub(in crate::sandbox) fn closed(&mut self, id: OrderId, reason: Option<&str>) {
+    pub(in crate::sandbox) fn apply_cancellation(&mut self, id: OrderId, reason: Option<&str>) {
         let now = self.now;
-        let Some(account) = self.owner(id) else {
+        let Some(account) = self.order_owner(id) else {
             return;
         };
         self.accounts[account].open.remove(&id);
@@ -93,7 +93,7 @@ impl SandboxExchange {
     }
 
     pub(in crate::sandbox) fn tell_order(&mut self, id: OrderId, reason: Option<&str>) {
-        let Some(account) = self.owner(id) else {
+        let Some(account) = self.order_owner(id) else {
             return;
         };
         if let Some(order) = self.accounts[account].orders.get(&id) {
@@ -104,13 +104,13 @@ impl SandboxExchange {
 
     pub(in crate::sandbox) fn tell_position(&mut self, account: usize, market: MarketId) {
         let position = self.accounts[account].position(market);
-        let body = account_objects::position_message(self.ticker(market), account, &position);
+        let body = account_objects::position_message(self.market_ticker(market), account, &position);
         self.publish_to(account, SocketChannel::Positions, "market_position", market, body);
     }
 
     /// What open orders of an account may still cost: price and worst fee of all that does not close.
     #[must_use]
-    pub fn locked(&self, account: usize) -> Money {
+    pub fn locked_cash(&self, account: usize) -> Money {
         let account = &self.accounts[account];
         let mut cover: BTreeMap<(MarketId, bool), i64> = BTreeMap::new();
         let lock = |order: &OrderRecord| {
@@ -119,17 +119,17 @@ impl SandboxExchange {
             let left = cover.entry((order.market, bid)).or_insert(if bid { -held } else { held }.max(0));
             let closing = order.remaining.hundredths().min(*left);
             *left -= closing;
-            self.collateral(order, order.remaining - Contracts::from_hundredths(closing))
+            self.order_collateral(order, order.remaining - Contracts::from_hundredths(closing))
         };
         account.open_orders().map(lock).sum()
     }
 
-    fn collateral(&self, order: &OrderRecord, opening: Contracts) -> Money {
+    fn order_collateral(&self, order: &OrderRecord, opening: Contracts) -> Money {
         if !opening.is_positive() {
             return Money::ZERO;
         }
-        let fees = self.state(order.market).map_or(FeeSchedule::STANDARD, |state| state.fees);
+        let fees = self.market_state(order.market).map_or(FeeSchedule::STANDARD, |state| state.fees);
         let fee = fees.worst_fee(self.settings.sim.fee_rounding, order.price, opening);
-        order.side.outcome().price(order.price) * opening + fee
+        order.side.outcome_side().price_from_yes(order.price) * opening + fee
     }
 }

@@ -25,11 +25,11 @@ pub(in crate::sandbox) enum CandleNames {
 }
 
 impl CandleNames {
-    fn dollars(self, name: &str) -> String {
+    fn dollars_field(self, name: &str) -> String {
         if self == Self::Live { format!("{name}_dollars") } else { name.to_owned() }
     }
 
-    fn count(self, name: &str) -> String {
+    fn count_field(self, name: &str) -> String {
         if self == Self::Live { format!("{name}_fp") } else { name.to_owned() }
     }
 }
@@ -45,27 +45,36 @@ pub(in crate::sandbox) struct CandleQuery {
 
 impl CandleQuery {
     /// Reads a request for candles of so many markets.
-    pub(in crate::sandbox) fn read(query: &Query, endpoint: &str, markets: i64) -> Result<Self, ApiRefusal> {
-        let get = |name: &str| query.integer(name, endpoint)?.ok_or_else(|| ApiRefusal::missing(name));
+    pub(in crate::sandbox) fn from_query(
+        query: &Query,
+        endpoint: &str,
+        markets: i64,
+    ) -> Result<Self, ApiRefusal> {
+        let get =
+            |name: &str| query.integer_param(name, endpoint)?.ok_or_else(|| ApiRefusal::missing_field(name));
         let (first, last, minutes) = (get("start_ts")?, get("end_ts")?, get("period_interval")?);
         if ![1, 60, 1_440].contains(&minutes) {
-            return Err(ApiRefusal::with(400, "invalid_parameters", "period_interval: 1, 60 or 1440"));
+            return Err(ApiRefusal::with_details(
+                400,
+                "invalid_parameters",
+                "period_interval: 1, 60 or 1440",
+            ));
         }
         let periods = last.saturating_sub(first).max(0) / (60 * minutes);
         if periods > MOST_A_MARKET || periods.saturating_mul(markets) > MOST {
-            return Err(ApiRefusal::with(
+            return Err(ApiRefusal::with_details(
                 400,
                 "invalid_parameters",
                 "too many candles; shorten the time range",
             ));
         }
-        let latest_before = query.flag("include_latest_before_start");
+        let latest_before = query.bool_param("include_latest_before_start");
         Ok(Self { ends: (first, last), period: Span::MINUTE.times(minutes), latest_before })
     }
 
     /// Returns the candles of a market as JSON objects, by rising `end_period_ts`.
-    pub(in crate::sandbox) fn candles(&self, state: &ServedMarket, names: CandleNames) -> Vec<Value> {
-        let end = |shown: &ShownCandle| wire::seconds(shown.at.rounded_up_to(self.period));
+    pub(in crate::sandbox) fn candle_objects(&self, state: &ServedMarket, names: CandleNames) -> Vec<Value> {
+        let end = |shown: &ShownCandle| wire::unix_seconds(shown.at.rounded_up_to(self.period));
         let history = &state.history;
         let begin = history.partition_point(|shown| end(shown) < self.ends.0);
         let stop = history.partition_point(|shown| end(shown) <= self.ends.1);
@@ -75,11 +84,11 @@ impl CandleQuery {
             let period = self.period.nanos() / 1_000_000_000;
             let boundary = -(-self.ends.0).div_euclid(period) * period;
             if history.get(begin).is_none_or(|next| end(next) != boundary) {
-                candles.push(body(boundary, &[], Some(latest), names));
+                candles.push(candle_object(boundary, &[], Some(latest), names));
             }
         }
         for shown in history.get(begin..stop).unwrap_or_default().chunk_by(|a, b| end(a) == end(b)) {
-            candles.push(body(end(&shown[0]), shown, before, names));
+            candles.push(candle_object(end(&shown[0]), shown, before, names));
             before = shown.last();
         }
         candles
@@ -87,36 +96,40 @@ impl CandleQuery {
 }
 
 /// One candle of what was shown in its period, after what was shown before.
-fn body(end: i64, shown: &[ShownCandle], before: Option<&ShownCandle>, names: CandleNames) -> Value {
+fn candle_object(end: i64, shown: &[ShownCandle], before: Option<&ShownCandle>, names: CandleNames) -> Value {
     // What stood at the beginning of the period was shown in it, too.
     let side = |price: fn(&ShownCandle) -> Price| {
         let prices: Vec<Price> = before.into_iter().chain(shown).map(price).collect();
-        ohlc(&prices, names).into_iter().collect::<Map<_, _>>()
+        ohlc_fields(&prices, names).into_iter().collect::<Map<_, _>>()
     };
     let volume_before = before.map_or(Contracts::ZERO, |before| before.volume);
     let volume = shown.last().map_or(Contracts::ZERO, |last| last.volume - volume_before);
     let mut body = json!({
         "end_period_ts": end,
         "yes_bid": side(|shown| shown.bid), "yes_ask": side(|shown| shown.ask),
-        "price": traded(shown, before, names),
+        "price": traded_price_fields(shown, before, names),
     });
-    body[names.count("volume")] = wire::count(volume).into();
-    body[names.count("open_interest")] = "0.00".into();
+    body[names.count_field("volume")] = wire::format_contracts(volume).into();
+    body[names.count_field("open_interest")] = "0.00".into();
     body
 }
 
-fn ohlc(prices: &[Price], names: CandleNames) -> Vec<(String, Value)> {
+fn ohlc_fields(prices: &[Price], names: CandleNames) -> Vec<(String, Value)> {
     let (open, close) = (prices.first(), prices.last());
     let (low, high) = (prices.iter().min(), prices.iter().max());
     [("open", open), ("low", low), ("high", high), ("close", close)]
         .map(|(name, price)| {
-            (names.dollars(name), price.map_or(Value::Null, |&price| wire::price(price).into()))
+            (names.dollars_field(name), price.map_or(Value::Null, |&price| wire::format_price(price).into()))
         })
         .into()
 }
 
 /// The prices of the period's trades. A trade is a rise of the volume.
-fn traded(shown: &[ShownCandle], before: Option<&ShownCandle>, names: CandleNames) -> Map<String, Value> {
+fn traded_price_fields(
+    shown: &[ShownCandle],
+    before: Option<&ShownCandle>,
+    names: CandleNames,
+) -> Map<String, Value> {
     let mut volume = before.map_or(Contracts::ZERO, |before| before.volume);
     let mut trades: Vec<(Price, i64)> = Vec::new();
     for now in shown {
@@ -128,13 +141,16 @@ fn traded(shown: &[ShownCandle], before: Option<&ShownCandle>, names: CandleName
         volume = now.volume;
     }
     let prices: Vec<Price> = trades.iter().map(|&(price, _)| price).collect();
-    let mut body: Map<_, _> = ohlc(&prices, names).into_iter().collect();
+    let mut body: Map<_, _> = ohlc_fields(&prices, names).into_iter().collect();
     let contracts: i64 = trades.iter().map(|(_, contracts)| contracts).sum();
     let paid: i64 = trades.iter().map(|(price, contracts)| i64::from(price.get()) * contracts).sum();
     let mean = paid.checked_div(contracts).and_then(|mean| Price::new(u16::try_from(mean).ok()?));
     let previous = before.and_then(|before| before.last);
     for (name, price) in [("mean", mean), ("previous", previous)] {
-        body.insert(names.dollars(name), price.map_or(Value::Null, |price| wire::price(price).into()));
+        body.insert(
+            names.dollars_field(name),
+            price.map_or(Value::Null, |price| wire::format_price(price).into()),
+        );
     }
     if names == CandleNames::Live && !prices.is_empty() {
         for (name, like) in [("min_dollars", "low_dollars"), ("max_dollars", "high_dollars")] {

@@ -26,28 +26,29 @@ impl SandboxExchange {
     ///
     /// # Errors
     /// When there is no such market, or it is over.
-    pub fn control(&mut self, control: &SandboxControl) -> Result<(), ApiRefusal> {
-        let market = |ticker: &str| self.market_of(ticker).ok_or(ApiRefusal::plain(404, "market_not_found"));
+    pub fn apply_control(&mut self, control: &SandboxControl) -> Result<(), ApiRefusal> {
+        let market =
+            |ticker: &str| self.market_of(ticker).ok_or(ApiRefusal::without_details(404, "market_not_found"));
         let open = |ticker: &str| {
             let market = market(ticker)?;
-            let status = self.state(market).map(|state| state.status);
+            let status = self.market_state(market).map(|state| state.status);
             let over = matches!(status, Some(MarketStatus::Closed | MarketStatus::Settled));
-            if over { Err(ApiRefusal::plain(409, "market_closed")) } else { Ok(market) }
+            if over { Err(ApiRefusal::without_details(409, "market_closed")) } else { Ok(market) }
         };
         match control {
             SandboxControl::TradingPause(paused) => self.trading_paused = *paused,
             SandboxControl::ExchangePause(paused) => self.all_paused = *paused,
             SandboxControl::Halt(ticker) => {
                 let market = open(ticker)?;
-                self.apply(MarketEvent::Status { market, status: MarketStatus::Halted });
+                self.apply_market_event(MarketEvent::Status { market, status: MarketStatus::Halted });
             }
             SandboxControl::Activate(ticker) => {
                 let market = open(ticker)?;
-                self.apply(MarketEvent::Status { market, status: MarketStatus::Active });
+                self.apply_market_event(MarketEvent::Status { market, status: MarketStatus::Active });
             }
             SandboxControl::CloseTime(ticker, close) => {
                 let (market, close) = (market(ticker)?, *close);
-                self.apply(MarketEvent::CloseTime { market, close });
+                self.apply_market_event(MarketEvent::CloseTime { market, close });
             }
         }
         if matches!(control, SandboxControl::TradingPause(true) | SandboxControl::ExchangePause(true)) {

@@ -74,9 +74,9 @@ impl SandboxExchange {
 fn group_object(group: &OrderGroupState, account: &MemberAccount, id: u64) -> Value {
     let orders = account.open_orders().filter(|order| order.group == Some(id));
     json!({
-        "id": wire::uuid(wire::GROUP, id),
-        "contracts_limit_fp": wire::count(group.limit),
+        "id": wire::format_uuid(wire::GROUP, id),
+        "contracts_limit_fp": wire::format_contracts(group.limit),
         "is_auto_cancel_enabled": true,
-        "orders": orders.map(|order| wire::uuid(wire::ORDER, order.id.0)).collect::<Vec<_>>(),
+        "orders": orders.map(|order| wire::format_uuid(wire::ORDER, order.id.0)).collect::<Vec<_>>(),
     })
 }

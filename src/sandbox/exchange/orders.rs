@@ -50,7 +50,7 @@ pub struct NewOrder {
 
 impl BookSide {
     /// An order of this side as matching knows it: always on the YES book.
-    pub(in crate::sandbox) fn order(
+    pub(in crate::sandbox) fn to_matching_order(
         self,
         id: OrderId,
         market: MarketId,
@@ -67,30 +67,30 @@ impl SandboxExchange {
     ///
     /// # Errors
     /// What the exchange has against it.
-    pub fn place(&mut self, account: usize, new: &NewOrder) -> Result<OrderId, ApiRefusal> {
-        let market = self.tradable(&new.ticker)?;
-        self.check(account, market, new)?;
+    pub fn place_order(&mut self, account: usize, new: &NewOrder) -> Result<OrderId, ApiRefusal> {
+        let market = self.tradable_market(&new.ticker)?;
+        self.check_new_order(account, market, new)?;
         let closable = self.accounts[account].position(market).signed;
         let closable = if new.side == BookSide::Bid { -closable } else { closable }.max(0);
         let count =
             if new.reduce_only { new.count.min(Contracts::from_hundredths(closable)) } else { new.count };
-        let probe = new.side.order(OrderId(0), market, count, new.price);
+        let probe = new.side.to_matching_order(OrderId(0), market, count, new.price);
         let offer = self.sim.on_offer(&probe);
         if new.post_only && offer.is_some() {
-            return Err(ApiRefusal::with(400, "invalid_order", "post only cross"));
+            return Err(ApiRefusal::with_details(400, "invalid_order", "post only cross"));
         }
         if let Some(client) = &new.client_order_id {
             self.accounts[account].spent.insert(client.clone());
         }
         if new.life == OrderLifetime::FillOrKill && offer.is_none_or(|(_, size)| size < count) {
-            return Err(ApiRefusal::plain(409, "fill_or_kill_insufficient_resting_volume"));
+            return Err(ApiRefusal::without_details(409, "fill_or_kill_insufficient_resting_volume"));
         }
-        let before = self.available(account);
-        let record = self.record(account, market, new, count);
+        let before = self.available_cash(account);
+        let record = self.create_order_record(account, market, new, count);
         let id = record.id;
         self.accounts[account].open.insert(id);
         self.accounts[account].orders.insert(id, record);
-        let after = self.available(account);
+        let after = self.available_cash(account);
         // What locks nothing more is never refused for want of cash.
         if after < Money::ZERO && after < before {
             self.accounts[account].open.remove(&id);
@@ -98,18 +98,18 @@ impl SandboxExchange {
             if let Some(client) = &new.client_order_id {
                 self.accounts[account].spent.remove(client);
             }
-            return Err(ApiRefusal::plain(400, "insufficient_balance"));
+            return Err(ApiRefusal::without_details(400, "insufficient_balance"));
         }
         if !count.is_positive() {
-            self.end(id, Some("ReduceOnlyCancel"));
+            self.cancel_before_matching(id, Some("ReduceOnlyCancel"));
             return Ok(id);
         }
-        self.send(account, new, id, offer)?;
+        self.submit_without_self_trade(account, new, id, offer)?;
         Ok(id)
     }
 
     /// Lets an accepted order meet the book, but never its owner's other orders.
-    fn send(
+    fn submit_without_self_trade(
         &mut self,
         account: usize,
         new: &NewOrder,
@@ -127,9 +127,10 @@ impl SandboxExchange {
         let mut immediate = !matches!(new.life, OrderLifetime::GoodTill(_));
         if own_first || !own.is_empty() && !enough {
             if new.self_trade == "maker" {
-                own.iter().for_each(|&(order, _)| self.withdraw(account, order, Some("SelfTradeCancel")));
+                own.iter()
+                    .for_each(|&(order, _)| self.withdraw_from_book(account, order, Some("SelfTradeCancel")));
             } else if own_first {
-                self.end(id, Some("SelfTradeCancel"));
+                self.cancel_before_matching(id, Some("SelfTradeCancel"));
                 return Ok(());
             } else {
                 immediate = true;
@@ -143,26 +144,32 @@ impl SandboxExchange {
         } else {
             TimeInForce::Gtc
         };
-        let order = Order { time_in_force, ..new.side.order(id, market, count, new.price) };
-        self.submit(&Command::Submit(order));
+        let order = Order { time_in_force, ..new.side.to_matching_order(id, market, count, new.price) };
+        self.submit_command(&Command::Submit(order));
         self.cancel_reason = None;
         self.rejected.take().map_or(Ok(()), |reason| {
             self.accounts[account].open.remove(&id);
             self.accounts[account].orders.remove(&id);
             Err(match reason {
-                RejectReason::MarketNotTrading => ApiRefusal::plain(409, "market_closed"),
-                RejectReason::WouldTake => ApiRefusal::with(400, "invalid_order", "post only cross"),
-                RejectReason::InvalidPrice => ApiRefusal::plain(400, "invalid_price"),
-                RejectReason::InsufficientFunds => ApiRefusal::plain(400, "insufficient_balance"),
-                RejectReason::Refused => ApiRefusal::plain(400, "invalid_order"),
+                RejectReason::MarketNotTrading => ApiRefusal::without_details(409, "market_closed"),
+                RejectReason::WouldTake => ApiRefusal::with_details(400, "invalid_order", "post only cross"),
+                RejectReason::InvalidPrice => ApiRefusal::without_details(400, "invalid_price"),
+                RejectReason::InsufficientFunds => ApiRefusal::without_details(400, "insufficient_balance"),
+                RejectReason::Refused => ApiRefusal::without_details(400, "invalid_order"),
                 RejectReason::Busy | RejectReason::NeverSent => {
-                    ApiRefusal::plain(503, "exchange_unavailable")
+                    ApiRefusal::without_details(503, "exchange_unavailable")
                 }
             })
         })
     }
 
-    fn record(&mut self, account: usize, market: MarketId, new: &NewOrder, count: Contracts) -> OrderRecord {
+    fn create_order_record(
+        &mut self,
+        account: usize,
+        market: MarketId,
+        new: &NewOrder,
+        count: Contracts,
+    ) -> OrderRecord {
         let id = self.number_order(account);
         let expiration = if let OrderLifetime::GoodTill(expiration) = new.life { expiration } else { None };
         self.expire_at(id, expiration);
@@ -196,68 +203,76 @@ impl SandboxExchange {
         }
     }
 
-    fn check(&self, account: usize, market: MarketId, new: &NewOrder) -> Result<(), ApiRefusal> {
+    fn check_new_order(&self, account: usize, market: MarketId, new: &NewOrder) -> Result<(), ApiRefusal> {
         let state = &self.accounts[account];
         if new.client_order_id.as_ref().is_some_and(|client| state.spent.contains(client)) {
-            return Err(ApiRefusal::plain(409, "order_already_exists"));
+            return Err(ApiRefusal::without_details(409, "order_already_exists"));
         }
         if !new.count.is_positive() {
-            return Err(ApiRefusal::plain(400, "invalid_order_size"));
+            return Err(ApiRefusal::without_details(400, "invalid_order_size"));
         }
         self.check_price(market, new.price)?;
         if let OrderLifetime::GoodTill(Some(at)) = new.life {
             self.check_expiration(at)?;
         }
         if new.post_only && !matches!(new.life, OrderLifetime::GoodTill(_)) {
-            return Err(ApiRefusal::with(
+            return Err(ApiRefusal::with_details(
                 400,
                 "invalid_order",
                 "post only orders rest: use good_till_canceled",
             ));
         }
         if new.reduce_only && new.life != OrderLifetime::Immediate {
-            return Err(ApiRefusal::with(400, "invalid_order", "reduce only needs immediate_or_cancel"));
+            return Err(ApiRefusal::with_details(
+                400,
+                "invalid_order",
+                "reduce only needs immediate_or_cancel",
+            ));
         }
         match new.group.map(|group| state.groups.get(&group)) {
             None => Ok(()),
-            Some(None) => Err(ApiRefusal::plain(404, "order_group_not_found")),
+            Some(None) => Err(ApiRefusal::without_details(404, "order_group_not_found")),
             Some(Some(group)) if group.takes_orders() => Ok(()),
-            Some(Some(_)) => Err(ApiRefusal::plain(409, "exceeded_order_group_risk_limit")),
+            Some(Some(_)) => Err(ApiRefusal::without_details(409, "exceeded_order_group_risk_limit")),
         }
     }
 
     pub(in crate::sandbox) fn check_price(&self, market: MarketId, price: Price) -> Result<(), ApiRefusal> {
-        let fits = self.state(market).is_some_and(|state| state.market.grid.contains(price));
-        if fits { Ok(()) } else { Err(ApiRefusal::plain(400, "invalid_price")) }
+        let fits = self.market_state(market).is_some_and(|state| state.market.grid.contains(price));
+        if fits { Ok(()) } else { Err(ApiRefusal::without_details(400, "invalid_price")) }
     }
 
     pub(in crate::sandbox) fn check_expiration(&self, at: i64) -> Result<(), ApiRefusal> {
         if at.saturating_mul(1_000_000_000) > self.now.nanos() {
             return Ok(());
         }
-        Err(ApiRefusal::with(400, "invalid_parameters", "expiration_time must be in the future"))
+        Err(ApiRefusal::with_details(400, "invalid_parameters", "expiration_time must be in the future"))
     }
 
     /// The market of a ticker, if orders may be placed in it now.
-    pub(in crate::sandbox) fn tradable(&self, ticker: &str) -> Result<MarketId, ApiRefusal> {
+    pub(in crate::sandbox) fn tradable_market(&self, ticker: &str) -> Result<MarketId, ApiRefusal> {
         if self.all_paused {
-            return Err(ApiRefusal::plain(409, "exchange_is_paused"));
+            return Err(ApiRefusal::without_details(409, "exchange_is_paused"));
         }
-        let market = self.market_of(ticker).ok_or(ApiRefusal::plain(404, "market_not_found"))?;
-        let state = self.state(market).ok_or(ApiRefusal::plain(404, "market_not_found"))?;
+        let market = self.market_of(ticker).ok_or(ApiRefusal::without_details(404, "market_not_found"))?;
+        let state = self.market_state(market).ok_or(ApiRefusal::without_details(404, "market_not_found"))?;
         match state.status {
-            MarketStatus::Closed | MarketStatus::Settled => Err(ApiRefusal::plain(409, "market_closed")),
-            _ if self.now >= state.close => Err(ApiRefusal::plain(409, "market_closed")),
-            MarketStatus::Halted => Err(ApiRefusal::plain(409, "trading_is_paused")),
-            MarketStatus::Active if self.trading_paused => Err(ApiRefusal::plain(409, "trading_is_paused")),
+            MarketStatus::Closed | MarketStatus::Settled => {
+                Err(ApiRefusal::without_details(409, "market_closed"))
+            }
+            _ if self.now >= state.close => Err(ApiRefusal::without_details(409, "market_closed")),
+            MarketStatus::Halted => Err(ApiRefusal::without_details(409, "trading_is_paused")),
+            MarketStatus::Active if self.trading_paused => {
+                Err(ApiRefusal::without_details(409, "trading_is_paused"))
+            }
             MarketStatus::Active => Ok(market),
         }
     }
 
     /// Cash that is not locked behind open orders.
     #[must_use]
-    pub fn available(&self, account: usize) -> Money {
-        self.accounts[account].cash - self.locked(account)
+    pub fn available_cash(&self, account: usize) -> Money {
+        self.accounts[account].cash - self.locked_cash(account)
     }
 
     /// The owner's orders on the other side that this one would meet, with their prices.
@@ -271,29 +286,34 @@ impl SandboxExchange {
         orders.map(|order| (order.id, order.price)).collect()
     }
 
-    pub(in crate::sandbox) fn submit(&mut self, command: &Command) {
+    pub(in crate::sandbox) fn submit_command(&mut self, command: &Command) {
         self.sim.submit(self.now, command).expect("a simulated exchange takes every command");
-        self.drain();
+        self.process_matching_events();
     }
 
     /// Cancels an order that never reached matching.
-    fn end(&mut self, id: OrderId, reason: Option<&'static str>) {
+    fn cancel_before_matching(&mut self, id: OrderId, reason: Option<&'static str>) {
         self.tell_order(id, None);
-        self.closed(id, reason);
+        self.apply_cancellation(id, reason);
     }
 
     /// Takes an order out of the book.
-    pub(in crate::sandbox) fn withdraw(&mut self, account: usize, id: OrderId, reason: Option<&'static str>) {
+    pub(in crate::sandbox) fn withdraw_from_book(
+        &mut self,
+        account: usize,
+        id: OrderId,
+        reason: Option<&'static str>,
+    ) {
         if let Some(order) = self.accounts[account].orders.get(&id) {
             let market = order.market;
             let before = std::mem::replace(&mut self.cancel_reason, reason);
-            self.submit(&Command::Cancel { order: id, market });
+            self.submit_command(&Command::Cancel { order: id, market });
             self.cancel_reason = before;
         }
     }
 
     /// An order of this account that is in the book.
-    pub(in crate::sandbox) fn resting(
+    pub(in crate::sandbox) fn resting_order(
         &self,
         account: usize,
         id: OrderId,
@@ -306,16 +326,16 @@ impl SandboxExchange {
     ///
     /// # Errors
     /// Not found, also when it is gone already, or the exchange is paused.
-    pub fn cancel(&mut self, account: usize, id: OrderId) -> Result<Contracts, ApiRefusal> {
+    pub fn cancel_order(&mut self, account: usize, id: OrderId) -> Result<Contracts, ApiRefusal> {
         if self.all_paused {
-            return Err(ApiRefusal::plain(409, "exchange_is_paused"));
+            return Err(ApiRefusal::without_details(409, "exchange_is_paused"));
         }
-        let order = self.resting(account, id)?;
+        let order = self.resting_order(account, id)?;
         let (left, market) = (order.remaining, order.market);
-        if self.state(market).is_some_and(|state| self.now >= state.close) {
-            return Err(ApiRefusal::plain(409, "market_closed"));
+        if self.market_state(market).is_some_and(|state| self.now >= state.close) {
+            return Err(ApiRefusal::without_details(409, "market_closed"));
         }
-        self.withdraw(account, id, None);
+        self.withdraw_from_book(account, id, None);
         Ok(left)
     }
 
@@ -328,6 +348,6 @@ impl SandboxExchange {
     ) {
         let orders: Vec<OrderId> =
             self.accounts[account].open_orders().filter(|order| fits(order)).map(|order| order.id).collect();
-        orders.into_iter().for_each(|id| self.withdraw(account, id, reason));
+        orders.into_iter().for_each(|id| self.withdraw_from_book(account, id, reason));
     }
 }

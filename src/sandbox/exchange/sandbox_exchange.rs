@@ -1,7 +1,7 @@
 //! The exchange without sockets and clock: a data feed moves the market, one moment at a time.
 //!
 //! At one moment: orders that expire and markets whose moved close has come; then the feed's inputs in their
-//! order, each followed by the fills it causes. Then time stands still until the next [`SandboxExchange::advance`],
+//! order, each followed by the fills it causes. Then time stands still until the next [`SandboxExchange::advance_clock`],
 //! and orders act at the moment it stopped at. That is the order of a backtest whose orders travel no time.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -133,7 +133,7 @@ impl SandboxExchange {
 
     /// Returns the account that a key signs for; `None` if none was opened for it.
     #[must_use]
-    pub fn account(&self, key_id: &str) -> Option<&MemberAccount> {
+    pub fn account_for_key(&self, key_id: &str) -> Option<&MemberAccount> {
         self.accounts.iter().find(|account| account.key_id == key_id)
     }
 
@@ -160,17 +160,17 @@ impl SandboxExchange {
     ///
     /// # Errors
     /// What the feed reports.
-    pub fn advance(&mut self, until: Option<Timestamp>) -> Result<Clock, GatewayError> {
+    pub fn advance_clock(&mut self, until: Option<Timestamp>) -> Result<Clock, GatewayError> {
         match self.next_moment().filter(|&next| until.is_none_or(|until| next <= until)) {
             Some(moment) => {
                 self.now = self.now.max(moment);
                 while let Some(&(at, alarm)) = self.alarms.first().filter(|(at, _)| *at <= moment) {
                     self.alarms.remove(&(at, alarm));
-                    self.ring(alarm);
+                    self.handle_alarm(alarm);
                 }
                 while let Some(input) = self.held.take_if(|input| input.at <= moment) {
                     self.hold_next()?;
-                    self.show(&input);
+                    self.process_market_input(&input);
                 }
             }
             // Between moments there are only whole milliseconds: that is how time is asked for and told.
@@ -191,35 +191,35 @@ impl SandboxExchange {
         Ok(())
     }
 
-    fn ring(&mut self, alarm: Alarm) {
+    fn handle_alarm(&mut self, alarm: Alarm) {
         match alarm {
             Alarm::Expire(order) => {
-                if let Some(account) = self.owner(order) {
-                    self.withdraw(account, order, Some("ExpiryCancel"));
+                if let Some(account) = self.order_owner(order) {
+                    self.withdraw_from_book(account, order, Some("ExpiryCancel"));
                 }
             }
             Alarm::Close(market) => {
                 let status = MarketStatus::Closed;
-                let due = self.state(market).is_some_and(|state| state.close <= self.now);
+                let due = self.market_state(market).is_some_and(|state| state.close <= self.now);
                 if due {
-                    self.apply(MarketEvent::Status { market, status });
+                    self.apply_market_event(MarketEvent::Status { market, status });
                 }
             }
         }
     }
 
     /// Lets the market do something now.
-    pub(in crate::sandbox) fn apply(&mut self, event: MarketEvent) {
-        self.show(&Stamped { at: self.now, value: Input::Market(event) });
+    pub(in crate::sandbox) fn apply_market_event(&mut self, event: MarketEvent) {
+        self.process_market_input(&Stamped { at: self.now, value: Input::Market(event) });
     }
 
     /// One input of the market: matching sees it first, sockets hear of it, then of what it caused.
-    fn show(&mut self, input: &Stamped<Input>) {
+    fn process_market_input(&mut self, input: &Stamped<Input>) {
         let Input::Market(event) = &input.value else {
             return;
         };
         if let MarketEvent::Status { market, status: MarketStatus::Closed } = event
-            && self.state(*market).is_none_or(|state| {
+            && self.market_state(*market).is_none_or(|state| {
                 state.close > self.now || matches!(state.status, MarketStatus::Closed | MarketStatus::Settled)
             })
         {
@@ -228,12 +228,12 @@ impl SandboxExchange {
         }
         self.sim.observe(input);
         match event {
-            MarketEvent::Listed(market) => self.list(market),
-            MarketEvent::Quote { market, quote } => self.quote(*market, quote),
+            MarketEvent::Listed(market) => self.list_market(market),
+            MarketEvent::Quote { market, quote } => self.apply_quote(*market, quote),
             MarketEvent::Status { market, status } => self.set_status(*market, *status),
             MarketEvent::CloseTime { market, close } => self.move_close(*market, *close),
             MarketEvent::Fees { series, fees } => self.set_fees(*series, *fees),
-            MarketEvent::Settled { market, value } => return self.settle(*market, *value),
+            MarketEvent::Settled { market, value } => return self.settle_market(*market, *value),
             MarketEvent::Depth { market, depth } => {
                 if let Some(state) = self.markets.get_mut(market.index()).and_then(Option::as_mut) {
                     state.behind = Some(Arc::clone(depth));
@@ -241,10 +241,10 @@ impl SandboxExchange {
             }
             MarketEvent::Gap { .. } => {}
         }
-        self.drain();
+        self.process_matching_events();
     }
 
-    fn list(&mut self, market: &Arc<Market>) {
+    fn list_market(&mut self, market: &Arc<Market>) {
         let now = self.now;
         let index = market.id.index();
         if self.markets.len() <= index {
@@ -283,22 +283,24 @@ impl SandboxExchange {
             updated: now,
             fees: market.fees,
         };
-        let body = market_objects::created(&state);
+        let body = market_objects::market_created_message(&state);
         self.markets[index] = Some(state);
         if let Some(body) = lifecycle {
-            self.publish(SocketChannel::Lifecycle, "event_lifecycle", None, body);
+            self.publish_to_all(SocketChannel::Lifecycle, "event_lifecycle", None, body);
         }
-        self.publish(SocketChannel::Lifecycle, "market_lifecycle_v2", Some(market.id), body);
+        self.publish_to_all(SocketChannel::Lifecycle, "market_lifecycle_v2", Some(market.id), body);
     }
 
     /// One row of data is one change: its deltas share a clock, and a ticker follows.
-    fn quote(&mut self, market: MarketId, quote: &Quote) {
-        let bid = quote
-            .bid
-            .map(|price| Level { price, size: self.size(market, Action::Sell, price, quote.bid_size) });
-        let ask = quote
-            .ask
-            .map(|price| Level { price, size: self.size(market, Action::Buy, price, quote.ask_size) });
+    fn apply_quote(&mut self, market: MarketId, quote: &Quote) {
+        let bid = quote.bid.map(|price| Level {
+            price,
+            size: self.size_to_display(market, Action::Sell, price, quote.bid_size),
+        });
+        let ask = quote.ask.map(|price| Level {
+            price,
+            size: self.size_to_display(market, Action::Buy, price, quote.ask_size),
+        });
         let now = self.now;
         let Some(state) = self.markets.get_mut(market.index()).and_then(Option::as_mut) else {
             return;
@@ -314,24 +316,25 @@ impl SandboxExchange {
         let mut changes: Vec<(Side, Price, i64)> = Vec::new();
         let sides = [(Side::Yes, &state.book.bids, &after.bids), (Side::No, &state.book.asks, &after.asks)];
         for (side, before, after) in sides {
-            changes.extend(changed(before, after).into_iter().map(|(price, by)| (side, price, by)));
+            changes.extend(level_changes(before, after).into_iter().map(|(price, by)| (side, price, by)));
         }
         // What goes is told before what comes, so that no book is crossed on the way.
         changes.sort_by_key(|&(_, _, by)| by > 0);
         state.book = after;
         let deltas = changes.into_iter().map(|(side, at, by)| {
-            let body = market_objects::delta(state, side, side.price(at), by, now);
-            let yes_body = (side == Side::No).then(|| market_objects::delta(state, side, at, by, now));
+            let body = market_objects::book_delta_message(state, side, side.price_from_yes(at), by, now);
+            let yes_body =
+                (side == Side::No).then(|| market_objects::book_delta_message(state, side, at, by, now));
             let (channel, kind) = (SocketChannel::OrderBook, "orderbook_delta");
             Message { channel, kind, market: Some(market), account: None, body, yes_body }
         });
         self.outbox.extend(deltas);
-        let ticker = market_objects::ticker(state, now);
-        self.publish(SocketChannel::Ticker, "ticker", Some(market), ticker);
+        let ticker = market_objects::ticker_message(state, now);
+        self.publish_to_all(SocketChannel::Ticker, "ticker", Some(market), ticker);
     }
 
     /// The size to show at a price: the data's, else what an order would get, else one contract.
-    fn size(
+    fn size_to_display(
         &mut self,
         market: MarketId,
         action: Action,
@@ -368,7 +371,7 @@ impl SandboxExchange {
             "event_type": event, "market_ticker": state.market.ticker,
             "is_deactivated": status == MarketStatus::Halted,
         });
-        self.publish(SocketChannel::Lifecycle, "market_lifecycle_v2", Some(market), body);
+        self.publish_to_all(SocketChannel::Lifecycle, "market_lifecycle_v2", Some(market), body);
     }
 
     fn move_close(&mut self, market: MarketId, close: Timestamp) {
@@ -380,17 +383,17 @@ impl SandboxExchange {
         let reopens = state.status == MarketStatus::Closed && close > now;
         let body = json!({
             "event_type": "close_date_updated", "market_ticker": state.market.ticker,
-            "close_ts": wire::seconds(close),
+            "close_ts": wire::unix_seconds(close),
         });
-        self.publish(SocketChannel::Lifecycle, "market_lifecycle_v2", Some(market), body);
+        self.publish_to_all(SocketChannel::Lifecycle, "market_lifecycle_v2", Some(market), body);
         let alarm = Alarm::Close(market);
         if close <= now {
-            self.ring(alarm);
+            self.handle_alarm(alarm);
         } else {
             self.alarms.insert((close, alarm));
         }
         if reopens {
-            self.apply(MarketEvent::Status { market, status: MarketStatus::Active });
+            self.apply_market_event(MarketEvent::Status { market, status: MarketStatus::Active });
         }
     }
 
@@ -413,20 +416,20 @@ impl SandboxExchange {
             .map(|event| {
                 json!({
                     "event_ticker": event.ticker, "fee_type_override": wire::fee_type(fees.fee_type),
-                    "fee_multiplier_override": wire::number(i64::from(fees.multiplier_ppm)),
+                    "fee_multiplier_override": wire::json_number(i64::from(fees.multiplier_ppm)),
                 })
             })
             .collect();
         self.fee_changes.push((ticker, fees, now));
         for body in bodies {
-            self.publish(SocketChannel::Lifecycle, "event_fee_update", None, body);
+            self.publish_to_all(SocketChannel::Lifecycle, "event_fee_update", None, body);
         }
     }
 
     /// Determined, finalized and paid out in one moment.
-    fn settle(&mut self, market: MarketId, value: Price) {
+    fn settle_market(&mut self, market: MarketId, value: Price) {
         // What rests in the book goes first.
-        self.drain();
+        self.process_matching_events();
         let now = self.now;
         let Some(state) = self.markets.get_mut(market.index()).and_then(Option::as_mut) else {
             return;
@@ -436,22 +439,22 @@ impl SandboxExchange {
         (state.settled, state.updated) = (Some((value, now)), now);
         let ticker = state.market.ticker.clone();
         let determined = json!({
-            "event_type": "determined", "market_ticker": ticker, "determination_ts": wire::seconds(now),
-            "result": wire::result_of(value), "settlement_value": wire::price(value),
+            "event_type": "determined", "market_ticker": ticker, "determination_ts": wire::unix_seconds(now),
+            "result": wire::result_of(value), "settlement_value": wire::format_price(value),
         });
         let settled =
-            json!({"event_type": "settled", "market_ticker": ticker, "settled_ts": wire::seconds(now)});
+            json!({"event_type": "settled", "market_ticker": ticker, "settled_ts": wire::unix_seconds(now)});
         for body in [determined, settled] {
-            self.publish(SocketChannel::Lifecycle, "market_lifecycle_v2", Some(market), body);
+            self.publish_to_all(SocketChannel::Lifecycle, "market_lifecycle_v2", Some(market), body);
         }
         for account in 0..self.accounts.len() {
-            if self.accounts[account].settle(now, market, value) {
+            if self.accounts[account].settle_position(now, market, value) {
                 self.tell_position(account, market);
             }
         }
     }
 
-    pub(in crate::sandbox) fn publish(
+    pub(in crate::sandbox) fn publish_to_all(
         &mut self,
         channel: SocketChannel,
         kind: &'static str,
@@ -476,20 +479,20 @@ impl SandboxExchange {
 
 /// Look-ups by market, ticker and order number, the cutoff of history, and the numbering of orders.
 impl SandboxExchange {
-    pub(in crate::sandbox) fn state(&self, market: MarketId) -> Option<&ServedMarket> {
+    pub(in crate::sandbox) fn market_state(&self, market: MarketId) -> Option<&ServedMarket> {
         self.markets.get(market.index())?.as_ref()
     }
 
     /// What was over before this moment is history.
-    pub(in crate::sandbox) fn cutoff(&self) -> Timestamp {
+    pub(in crate::sandbox) fn history_cutoff(&self) -> Timestamp {
         self.live_window.map_or(Timestamp::from_nanos(0), |window| self.now - window)
     }
 
     pub(in crate::sandbox) fn is_historical(&self, state: &ServedMarket) -> bool {
-        state.settled.is_some_and(|(_, at)| at < self.cutoff())
+        state.settled.is_some_and(|(_, at)| at < self.history_cutoff())
     }
 
-    pub(in crate::sandbox) fn states(&self) -> impl Iterator<Item = &ServedMarket> {
+    pub(in crate::sandbox) fn market_states(&self) -> impl Iterator<Item = &ServedMarket> {
         self.markets.iter().flatten()
     }
 
@@ -497,15 +500,15 @@ impl SandboxExchange {
         self.tickers.get(ticker).copied()
     }
 
-    pub(in crate::sandbox) fn ticker(&self, market: MarketId) -> &str {
-        self.state(market).map_or("", |state| &state.market.ticker)
+    pub(in crate::sandbox) fn market_ticker(&self, market: MarketId) -> &str {
+        self.market_state(market).map_or("", |state| &state.market.ticker)
     }
 
     pub(in crate::sandbox) fn event_ticker(&self, market: MarketId) -> &str {
-        self.state(market).map_or("", |state| &state.market.event_ticker)
+        self.market_state(market).map_or("", |state| &state.market.event_ticker)
     }
 
-    pub(in crate::sandbox) fn owner(&self, order: OrderId) -> Option<usize> {
+    pub(in crate::sandbox) fn order_owner(&self, order: OrderId) -> Option<usize> {
         let index = usize::try_from(order.0.checked_sub(1)?).ok()?;
         self.owners.get(index).copied()
     }
@@ -517,7 +520,7 @@ impl SandboxExchange {
 }
 
 /// How the contracts at each price of a side have changed, in hundredths.
-fn changed(before: &[Level], after: &[Level]) -> Vec<(Price, i64)> {
+fn level_changes(before: &[Level], after: &[Level]) -> Vec<(Price, i64)> {
     let at = |levels: &[Level], price: Price| {
         let level = levels.iter().find(|level| level.price == price);
         level.map_or(0, |level| level.size.hundredths())

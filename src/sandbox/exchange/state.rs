@@ -22,13 +22,13 @@ pub struct ShownBook {
 impl ShownBook {
     /// Returns the best YES bid with its size; `None` if nothing is bid.
     #[must_use]
-    pub fn bid(&self) -> Option<Level> {
+    pub fn best_bid(&self) -> Option<Level> {
         self.bids.first().copied()
     }
 
     /// Returns the best YES ask with its size; `None` if nothing is offered.
     #[must_use]
-    pub fn ask(&self) -> Option<Level> {
+    pub fn best_ask(&self) -> Option<Level> {
         self.asks.first().copied()
     }
 }
@@ -92,7 +92,7 @@ impl ServedMarket {
         }
     }
 
-    pub(in crate::sandbox) fn result(&self) -> &'static str {
+    pub(in crate::sandbox) fn result_name(&self) -> &'static str {
         self.settled.map_or("", |(value, _)| wire::result_of(value))
     }
 }

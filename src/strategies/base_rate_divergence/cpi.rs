@@ -6,7 +6,7 @@
 //! one a year before. Where too few monthly prints are known for that, the last print.
 //!
 //! print − expectation follows Student's t with four degrees of freedom, fitted to every month printed so
-//! far, each kind of expectation by itself (`Student::fit`). h months ahead it is wider by
+//! far, each kind of expectation by itself (`Student::fit_with_prior`). h months ahead it is wider by
 //! √Σᵢ ½²ⁱ (monthly figures) or √Σᵢ (Σⱼ≤ᵢ ½ʲ)² (their sum, the year-on-year figures), i = 0 … h − 1: the
 //! errors of an autoregression with that factor. A print is rounded to a tenth, so above 0.3 means
 //! 0.35 or more before rounding.
@@ -53,7 +53,7 @@ enum Figure {
 impl Figure {
     const ALL: [Self; 3] = [Self::Mom, Self::Yoy, Self::CoreMom];
 
-    const fn noun(self) -> &'static str {
+    const fn display_name(self) -> &'static str {
         match self {
             Self::Mom => "CPI month on month",
             Self::Yoy => "CPI year on year",
@@ -150,14 +150,14 @@ impl CpiModel {
     }
 
     /// Learns a first print, consensus or release date of CPI; all other facts are ignored.
-    pub fn learn(&mut self, fact: &Fact) -> Learned {
+    pub fn learn_fact(&mut self, fact: &Fact) -> Learned {
         match *fact {
             // A first print is printed once.
             Fact::CpiPrint { month, .. } if self.printed.contains(&month) => return Learned::Ignored,
-            Fact::CpiPrint { month, yoy, mom, core_mom } => self.print(month, [mom, yoy, core_mom]),
+            Fact::CpiPrint { month, yoy, mom, core_mom } => self.learn_print(month, [mom, yoy, core_mom]),
             Fact::CpiConsensus { month, yoy, mom, core_mom } => {
                 for (known, value) in self.consensus.iter_mut().zip([mom, yoy, core_mom]) {
-                    known.extend(value.map(|value| (month, percent(value))));
+                    known.extend(value.map(|value| (month, decimal_to_percent(value))));
                 }
             }
             Fact::CpiRelease { month, release: Some(release) } => {
@@ -179,22 +179,25 @@ impl CpiModel {
     }
 
     /// Learns from what was expected of a print, then takes it in.
-    fn print(&mut self, month: Month, values: Figures<Option<Decimal6>>) {
-        let follows = self.printed.is_empty() || self.printed.contains(&month.back(1));
+    fn learn_print(&mut self, month: Month, values: Figures<Option<Decimal6>>) {
+        let follows = self.printed.is_empty() || self.printed.contains(&month.months_earlier(1));
         let of_one_month = |figure: Figure| figure == Figure::Yoy || follows;
         let values: Vec<_> = Figure::ALL
             .into_iter()
             .zip(values)
             .filter(|&(figure, _)| of_one_month(figure))
-            .filter_map(|(figure, value)| Some((figure, percent(value?))))
+            .filter_map(|(figure, value)| Some((figure, decimal_to_percent(value?))))
             .collect();
         for &(figure, value) in &values {
             for basis in CpiBasis::ALL {
-                if let Some((expected, 1)) = self.expected(figure, month, basis) {
+                if let Some((expected, 1)) = self.expected_print(figure, month, basis) {
                     let sample = &mut self.samples[figure as usize][basis as usize];
                     sample.errors.push(value - expected);
-                    sample.fit =
-                        Student::fit(&sample.errors, basis.prior_scale(figure), self.settings.prior_strength);
+                    sample.fit = Student::fit_with_prior(
+                        &sample.errors,
+                        basis.prior_scale(figure),
+                        self.settings.prior_strength,
+                    );
                 }
             }
         }
@@ -206,22 +209,22 @@ impl CpiModel {
 
     /// Returns the belief in one market; `None` if its series or month is not covered or nothing is known.
     pub fn evaluate(&mut self, view: &MarketView<'_>) -> Option<Estimate> {
-        let figure = self.figure(&view.market.series_ticker)?;
-        let month = self.month(view)?;
+        let figure = self.figure_of_series(&view.market.series_ticker)?;
+        let month = self.reference_month(view)?;
         if !self.outlooks.contains_key(&(figure, month)) {
-            let outlook = self.outlook(figure, month);
+            let outlook = self.compute_outlook(figure, month);
             self.outlooks.insert((figure, month), outlook);
         }
         let outlook = self.outlooks.get(&(figure, month))?.as_ref()?;
         let known = outlook.known as f64;
         Some(Estimate {
-            probability: Probability::from_f64(probability(outlook.print, view.market.strike)?)?,
+            probability: Probability::from_f64(probability_of_print(outlook.print, view.market.strike)?)?,
             confidence: Fraction::from_f64(known / (known + self.settings.prior_strength))?,
             reason: Arc::clone(&outlook.reason),
         })
     }
 
-    fn figure(&self, series: &str) -> Option<Figure> {
+    fn figure_of_series(&self, series: &str) -> Option<Figure> {
         let CpiSettings { mom_series, yoy_series, core_mom_series, .. } = &self.settings;
         let pays_on = |names: &[String]| names.iter().any(|name| name == series);
         Figure::ALL
@@ -232,67 +235,70 @@ impl CpiModel {
 
     /// The month a market asks about: the one whose release follows its close; `None` if none on the
     /// public calendar does.
-    fn month(&self, view: &MarketView<'_>) -> Option<Month> {
+    fn reference_month(&self, view: &MarketView<'_>) -> Option<Month> {
         let within = view.close_time..=view.close_time + PUBLISHED_WITHIN;
         let asked = |release: &Timestamp| within.contains(release) && *release > view.now;
         let (&month, _) = self.calendar.iter().find(|&(_, release)| asked(release))?;
         (!self.printed.contains(&month)).then_some(month)
     }
 
-    fn outlook(&self, figure: Figure, month: Month) -> Option<CpiOutlook> {
+    fn compute_outlook(&self, figure: Figure, month: Month) -> Option<CpiOutlook> {
         // The month after one that is never printed comes as a change over two.
-        let before = month.back(1);
+        let before = month.months_earlier(1);
         let follows = self.printed.contains(&before) || self.calendar.contains_key(&before);
         if figure != Figure::Yoy && !follows {
             return None;
         }
         let (basis, (expected, ahead)) = CpiBasis::ALL
             .into_iter()
-            .find_map(|basis| Some((basis, self.expected(figure, month, basis)?)))?;
+            .find_map(|basis| Some((basis, self.expected_print(figure, month, basis)?)))?;
         let Sample { errors, fit } = &self.samples[figure as usize][basis as usize];
-        let (noun, known, Student { location, scale }) = (figure.noun(), errors.len(), *fit);
+        let (noun, known, Student { location, scale }) = (figure.display_name(), errors.len(), *fit);
         let later = if ahead > 1 { format!("; {ahead} months from the last one") } else { String::new() };
         let reason = format!(
             "{noun} of {month} expected at {expected:.2} % by {basis}; \
              first prints against that: {location:.2} ± {scale:.2} over {known} months{later}"
         );
-        let print = Student { location: expected + location, scale: scale * widening(figure, ahead) };
+        let print = Student { location: expected + location, scale: scale * error_widening(figure, ahead) };
         Some(CpiOutlook { print, known, reason: reason.into() })
     }
 
     /// What is expected of a month's print, and how many months that is after the last one known.
-    fn expected(&self, figure: Figure, month: Month, basis: CpiBasis) -> Option<(f64, i32)> {
+    fn expected_print(&self, figure: Figure, month: Month, basis: CpiBasis) -> Option<(f64, i32)> {
         if basis == CpiBasis::Consensus {
             // Forecasters see the months in between.
             return self.consensus[figure as usize].get(&month).map(|&expected| (expected, 1));
         }
         let (&last_month, &last) = self.prints[figure as usize].last_key_value()?;
-        let ahead = month.since(last_month);
+        let ahead = month.months_since(last_month);
         if !(1..=MAX_MONTHS).contains(&ahead) {
             return None;
         }
         let expected = match (basis, figure) {
             (CpiBasis::Trend, Figure::Yoy) => (0..ahead).rev().try_fold(last, |sum, back| {
-                let between = month.back(back);
-                Some(sum + self.change(between)? - self.prints[Figure::Mom as usize].get(&between.back(12))?)
+                let between = month.months_earlier(back);
+                Some(
+                    sum + self.headline_change(between)?
+                        - self.prints[Figure::Mom as usize].get(&between.months_earlier(12))?,
+                )
             })?,
-            (CpiBasis::Trend, _) => self.trend(figure, month)?,
+            (CpiBasis::Trend, _) => self.trend_forecast(figure, month)?,
             _ => last,
         };
         Some((expected, ahead))
     }
 
     /// The headline change in a month: its print, else the trend.
-    fn change(&self, month: Month) -> Option<f64> {
+    fn headline_change(&self, month: Month) -> Option<f64> {
         let printed = self.prints[Figure::Mom as usize].get(&month).copied();
-        printed.or_else(|| self.trend(Figure::Mom, month))
+        printed.or_else(|| self.trend_forecast(Figure::Mom, month))
     }
 
     /// μ + ½ʰ·(x − μ) for a monthly figure.
-    fn trend(&self, figure: Figure, month: Month) -> Option<f64> {
+    fn trend_forecast(&self, figure: Figure, month: Month) -> Option<f64> {
         let prints = &self.prints[figure as usize];
         let (&last_month, &last) = prints.last_key_value()?;
-        let ahead = month.since(last_month);
+        let ahead = month.months_since(last_month);
         let count = prints.len().min(MEAN_OF);
         if count < MEAN_OF_AT_LEAST || ahead < 1 {
             return None;
@@ -303,7 +309,7 @@ impl CpiModel {
 }
 
 /// How much wider errors are that many months ahead.
-fn widening(figure: Figure, ahead: i32) -> f64 {
+fn error_widening(figure: Figure, ahead: i32) -> f64 {
     let (mut step, mut sum, mut variance) = (1.0, 0.0, 0.0);
     for _ in 0..ahead {
         sum += step;
@@ -315,33 +321,33 @@ fn widening(figure: Figure, ahead: i32) -> f64 {
 }
 
 /// In percent, from the exact decimal.
-fn percent(value: Decimal6) -> f64 {
+fn decimal_to_percent(value: Decimal6) -> f64 {
     value.millionths() as f64 / 1e6
 }
 
 /// That the print, rounded to a tenth, satisfies the strike.
-fn probability(print: Student, strike: Strike) -> Option<f64> {
-    let (lowest, highest) = paying(strike)?;
-    let edge = |tenths: i64, half: f64| print.below((tenths as f64 + half) / 10.0);
+fn probability_of_print(print: Student, strike: Strike) -> Option<f64> {
+    let (lowest, highest) = paying_range(strike)?;
+    let edge = |tenths: i64, half: f64| print.cumulative_probability((tenths as f64 + half) / 10.0);
     let below = lowest.map_or(0.0, |lowest| edge(lowest, -0.5));
     let upto = highest.map_or(1.0, |highest| edge(highest, 0.5));
     Some((upto - below).clamp(0.0, 1.0))
 }
 
 /// The lowest and the highest print that pay, in tenths; `None` where nothing bounds them.
-const fn paying(strike: Strike) -> Option<(Option<i64>, Option<i64>)> {
-    const fn floor(value: Decimal6) -> i64 {
+const fn paying_range(strike: Strike) -> Option<(Option<i64>, Option<i64>)> {
+    const fn floor_to_tenths(value: Decimal6) -> i64 {
         value.millionths().div_euclid(TENTH)
     }
-    const fn ceil(value: Decimal6) -> i64 {
+    const fn ceil_to_tenths(value: Decimal6) -> i64 {
         -(-value.millionths()).div_euclid(TENTH)
     }
     Some(match strike {
-        Strike::Greater(above) => (Some(floor(above) + 1), None),
-        Strike::GreaterOrEqual(least) => (Some(ceil(least)), None),
-        Strike::Less(under) => (None, Some(ceil(under) - 1)),
-        Strike::LessOrEqual(most) => (None, Some(floor(most))),
-        Strike::Between(least, most) => (Some(ceil(least)), Some(floor(most))),
+        Strike::Greater(above) => (Some(floor_to_tenths(above) + 1), None),
+        Strike::GreaterOrEqual(least) => (Some(ceil_to_tenths(least)), None),
+        Strike::Less(under) => (None, Some(ceil_to_tenths(under) - 1)),
+        Strike::LessOrEqual(most) => (None, Some(floor_to_tenths(most))),
+        Strike::Between(least, most) => (Some(ceil_to_tenths(least)), Some(floor_to_tenths(most))),
         Strike::Other => return None,
     })
 }

@@ -22,11 +22,11 @@ fn model(extra: &str) -> CpiModel {
 
 fn print(model: &mut CpiModel, of: &str, yoy: Option<i64>, mom: Option<i64>) -> Learned {
     let (yoy, mom) = (yoy.map(tenths), mom.map(tenths));
-    model.learn(&Fact::CpiPrint { month: month(of), yoy, mom, core_mom: None })
+    model.learn_fact(&Fact::CpiPrint { month: month(of), yoy, mom, core_mom: None })
 }
 
 fn schedule(model: &mut CpiModel, of: &str, release: Option<&str>) {
-    model.learn(&Fact::CpiRelease { month: month(of), release: release.map(at) });
+    model.learn_fact(&Fact::CpiRelease { month: month(of), release: release.map(at) });
 }
 
 /// A year of 0.2 % a month and 3 % a year, and the releases of 2024.
@@ -75,14 +75,14 @@ const FEBRUARY: &str = "2024-03-12T12:25:00Z";
 fn a_print_is_rounded_before_it_is_compared() {
     // Above 0.3 is 0.4 or more, which is 0.35 or more before rounding: half of what is centred there.
     let centred = Student { location: 0.35, scale: 0.1 };
-    assert!((probability(centred, Strike::Greater(tenths(3))).unwrap() - 0.5).abs() < 1e-12);
+    assert!((probability_of_print(centred, Strike::Greater(tenths(3))).unwrap() - 0.5).abs() < 1e-12);
     // Between the tenths nothing is ever printed: above 0.3 and above 0.39 are the same.
     let odd = Strike::Greater(Decimal6::from_millionths(390_000));
-    assert_eq!(probability(centred, odd), probability(centred, Strike::Greater(tenths(3))));
+    assert_eq!(probability_of_print(centred, odd), probability_of_print(centred, Strike::Greater(tenths(3))));
     // Exactly 0.4 is from 0.35 to 0.45, which is from 0 to 1 scales: scipy.stats.t(4).cdf(1) − ½ = 0.3130495168
-    let exactly = probability(centred, Strike::Between(tenths(4), tenths(4))).unwrap();
+    let exactly = probability_of_print(centred, Strike::Between(tenths(4), tenths(4))).unwrap();
     assert!((exactly - 0.313_049_516_8).abs() < 1e-9);
-    assert_eq!(probability(centred, Strike::Other), None);
+    assert_eq!(probability_of_print(centred, Strike::Other), None);
 }
 
 #[test]
@@ -98,11 +98,11 @@ fn every_strike_pays_on_the_prints_it_says() {
             Strike::Between(strike, wider),
         ];
         for strike in strikes {
-            let (lowest, highest) = paying(strike).unwrap();
+            let (lowest, highest) = paying_range(strike).unwrap();
             for print in -9..=9 {
                 let within = lowest.is_none_or(|lowest| lowest <= print)
                     && highest.is_none_or(|highest| print <= highest);
-                assert_eq!(Some(within), strike.pays(tenths(print)), "{strike:?} at {print}");
+                assert_eq!(Some(within), strike.pays_yes(tenths(print)), "{strike:?} at {print}");
             }
         }
     }
@@ -119,15 +119,15 @@ fn the_trend_by_hand() {
         let (found, ahead) = found.unwrap();
         assert!((found - expected).abs() < 1e-6 && ahead == months, "{found} {ahead}");
     };
-    close(model.expected(Figure::Mom, month("2024-02"), CpiBasis::Trend), 0.361_538, 1);
-    close(model.expected(Figure::Yoy, month("2024-02"), CpiBasis::Trend), 3.561_538, 1);
+    close(model.expected_print(Figure::Mom, month("2024-02"), CpiBasis::Trend), 0.361_538, 1);
+    close(model.expected_print(Figure::Yoy, month("2024-02"), CpiBasis::Trend), 3.561_538, 1);
     // A month further: 0.223077 + ¼·0.276923 = 0.292308; 3.561538 + 0.292308 − 0.2 = 3.653846
-    close(model.expected(Figure::Mom, month("2024-03"), CpiBasis::Trend), 0.292_308, 2);
-    close(model.expected(Figure::Yoy, month("2024-03"), CpiBasis::Trend), 3.653_846, 2);
-    close(model.expected(Figure::Yoy, month("2024-03"), CpiBasis::LastPrint), 3.4, 2);
+    close(model.expected_print(Figure::Mom, month("2024-03"), CpiBasis::Trend), 0.292_308, 2);
+    close(model.expected_print(Figure::Yoy, month("2024-03"), CpiBasis::Trend), 3.653_846, 2);
+    close(model.expected_print(Figure::Yoy, month("2024-03"), CpiBasis::LastPrint), 3.4, 2);
     // No change is known of a year before that many months ahead.
-    assert_eq!(model.expected(Figure::Yoy, month("2025-02"), CpiBasis::Trend), None);
-    assert_eq!(model.expected(Figure::CoreMom, month("2024-02"), CpiBasis::LastPrint), None);
+    assert_eq!(model.expected_print(Figure::Yoy, month("2025-02"), CpiBasis::Trend), None);
+    assert_eq!(model.expected_print(Figure::CoreMom, month("2024-02"), CpiBasis::LastPrint), None);
 }
 
 #[test]
@@ -159,7 +159,7 @@ fn a_consensus_is_believed_with_errors_of_its_own() {
     let mut model = taught("");
     let expect = |model: &mut CpiModel, of, mom| {
         let mom = Some(tenths(mom));
-        model.learn(&Fact::CpiConsensus { month: month(of), yoy: None, mom, core_mom: None })
+        model.learn_fact(&Fact::CpiConsensus { month: month(of), yoy: None, mom, core_mom: None })
     };
     assert_eq!(expect(&mut model, "2024-01", 4), Learned::Used);
     let before = belief(&mut model, &above("KXCPI", 3, JANUARY)).unwrap();
@@ -213,7 +213,7 @@ fn a_print_is_taken_once() {
     assert_eq!(print(&mut model, "2023-12", Some(99), Some(9)), Learned::Ignored);
     assert_eq!(model.prints[Figure::Yoy as usize].get(&month("2023-12")), Some(&3.0));
     assert_eq!(
-        model.learn(&Fact::FomcMeeting { announcement: at("2024-01-31T19:00:00Z") }),
+        model.learn_fact(&Fact::FomcMeeting { announcement: at("2024-01-31T19:00:00Z") }),
         Learned::Ignored
     );
 }

@@ -48,7 +48,7 @@ enum Direction {
 impl Direction {
     const ALL: [Self; 3] = [Self::Cut, Self::Hold, Self::Hike];
 
-    fn of(change: i64) -> Self {
+    fn from_change(change: i64) -> Self {
         match change.signum() {
             -1 => Self::Cut,
             0 => Self::Hold,
@@ -56,7 +56,7 @@ impl Direction {
         }
     }
 
-    const fn noun(self) -> &'static str {
+    const fn as_noun(self) -> &'static str {
         match self {
             Self::Cut => "cut",
             Self::Hold => "hold",
@@ -64,7 +64,7 @@ impl Direction {
         }
     }
 
-    const fn verb(self) -> &'static str {
+    const fn as_past_tense(self) -> &'static str {
         match self {
             Self::Cut => "cut",
             Self::Hold => "held",
@@ -128,7 +128,7 @@ impl FomcModel {
     }
 
     /// Learns a decision, a meeting, CPI year on year or unemployment; all other facts are ignored.
-    pub fn learn(&mut self, fact: &Fact, published: Timestamp) -> Learned {
+    pub fn learn_fact(&mut self, fact: &Fact, published: Timestamp) -> Learned {
         match *fact {
             Fact::FomcDecision { scheduled, upper_before, upper_after } => {
                 let change = upper_after.millionths() - upper_before.millionths();
@@ -136,10 +136,10 @@ impl FomcModel {
                 if scheduled && year >= self.settings.since {
                     let step = i32::try_from(nearest_step(change)).unwrap_or(0);
                     let step = step.clamp(-MAX_STEP, MAX_STEP);
-                    self.meetings.push(Meeting { regime: self.regime(), step });
+                    self.meetings.push(Meeting { regime: self.current_regime(), step });
                 }
                 self.level = Some(upper_after);
-                self.last = Some(Direction::of(change));
+                self.last = Some(Direction::from_change(change));
             }
             Fact::FomcMeeting { announcement } => {
                 self.calendar.insert(announcement);
@@ -168,7 +168,7 @@ impl FomcModel {
         if !pays_on_level && !pays_on_change {
             return None;
         }
-        let regime = self.regime()?;
+        let regime = self.current_regime()?;
         let ahead = self.meetings_ahead(view.now, view.close_time)?;
         let level = self.level?;
         self.look_ahead(regime, ahead);
@@ -178,7 +178,7 @@ impl FomcModel {
         } else {
             probability_of_change(&outlook.change, view.market.strike)
         }?;
-        let (_, known) = self.counts(|meeting| meeting.regime == Some(regime));
+        let (_, known) = self.count_changes(|meeting| meeting.regime == Some(regime));
         Some(Estimate {
             probability: Probability::from_f64(probability.clamp(0.0, 1.0))?,
             confidence: Fraction::from_f64(known / (known + self.settings.prior_strength))?,
@@ -186,9 +186,9 @@ impl FomcModel {
         })
     }
 
-    fn regime(&self) -> Option<Regime> {
+    fn current_regime(&self) -> Option<Regime> {
         let (&month, &rate) = self.unemployment.last_key_value()?;
-        let before = self.unemployment.get(&month.back(6))?;
+        let before = self.unemployment.get(&month.months_earlier(6))?;
         Some(Regime {
             last: self.last?,
             high_inflation: self.inflation? > Decimal6::from_millionths(3_000_000),
@@ -205,7 +205,7 @@ impl FomcModel {
     }
 
     /// Counts of changes over the meetings that `which` picks, and how many those are.
-    fn counts(&self, which: impl Fn(&Meeting) -> bool) -> (Changes, f64) {
+    fn count_changes(&self, which: impl Fn(&Meeting) -> bool) -> (Changes, f64) {
         let mut counts = [0.0; CHANGES];
         let mut all = 0.0;
         for meeting in self.meetings.iter().filter(|meeting| which(meeting)) {
@@ -216,9 +216,9 @@ impl FomcModel {
     }
 
     /// The change at one meeting in a regime.
-    fn conditional(&self, regime: Regime) -> Changes {
-        let (counts, seen) = self.counts(|meeting| meeting.regime == Some(regime));
-        let (all_counts, all) = self.counts(|_| true);
+    fn change_distribution(&self, regime: Regime) -> Changes {
+        let (counts, seen) = self.count_changes(|meeting| meeting.regime == Some(regime));
+        let (all_counts, all) = self.count_changes(|_| true);
         let strength = self.settings.prior_strength;
         let mut changes = [0.0; CHANGES];
         for (k, change) in changes.iter_mut().enumerate() {
@@ -233,8 +233,8 @@ impl FomcModel {
         if self.outlooks.len() >= ahead {
             return;
         }
-        let by_direction = Direction::ALL.map(|last| self.conditional(Regime { last, ..regime }));
-        let words = self.words(regime);
+        let by_direction = Direction::ALL.map(|last| self.change_distribution(Regime { last, ..regime }));
+        let words = self.reason_text(regime);
         let width = 2 * ahead * CHANGES;
         let offset = ahead * CHANGES;
         // state[d][s]: last decision was d and the changes so far add up to s − offset steps
@@ -247,7 +247,7 @@ impl FomcModel {
             for (from, changes) in state.iter().zip(&by_direction) {
                 for (s, &weight) in from.iter().enumerate().filter(|&(_, &weight)| weight > 0.0) {
                     for (k, &p) in changes.iter().enumerate() {
-                        let to = direction_index(Direction::of(step_of(k)));
+                        let to = direction_index(Direction::from_change(step_of(k)));
                         next[to][s + k - CHANGES / 2] += weight * p;
                         change[k] += weight * p;
                     }
@@ -264,22 +264,22 @@ impl FomcModel {
     }
 
     /// Why, in words: the commonest decision in this regime.
-    fn words(&self, regime: Regime) -> String {
+    fn reason_text(&self, regime: Regime) -> String {
         let circumstances = format!(
             "after a {} with CPI {} 3 % and unemployment {}",
-            regime.last.noun(),
+            regime.last.as_noun(),
             if regime.high_inflation { "above" } else { "not above" },
             if regime.rising_unemployment { "rising" } else { "not rising" },
         );
         let same = |meeting: &&Meeting| meeting.regime == Some(regime);
         let seen = self.meetings.iter().filter(same).count();
         let of = |direction: Direction| {
-            let decided = |meeting: &&Meeting| Direction::of(i64::from(meeting.step)) == direction;
+            let decided = |meeting: &&Meeting| Direction::from_change(i64::from(meeting.step)) == direction;
             self.meetings.iter().filter(same).filter(decided).count()
         };
         match Direction::ALL.into_iter().rev().max_by_key(|&direction| of(direction)) {
             Some(common) if seen > 0 => {
-                format!("{} of {seen} meetings {circumstances} {}", of(common), common.verb())
+                format!("{} of {seen} meetings {circumstances} {}", of(common), common.as_past_tense())
             }
             _ => format!("no meeting {circumstances} since {}", self.settings.since),
         }
@@ -308,7 +308,7 @@ fn probability_of_level(total: &[f64], level: Decimal6, strike: Strike) -> Optio
     let offset = i64::try_from(total.len() / 2).ok()?;
     (0i64..).zip(total).try_fold(0.0, |sum, (index, &p)| {
         let after = Decimal6::from_millionths(level.millionths() + (index - offset) * STEP);
-        Some(if strike.pays(after)? { sum + p } else { sum })
+        Some(if strike.pays_yes(after)? { sum + p } else { sum })
     })
 }
 
@@ -316,7 +316,7 @@ fn probability_of_level(total: &[f64], level: Decimal6, strike: Strike) -> Optio
 fn probability_of_change(change: &Changes, strike: Strike) -> Option<f64> {
     (0usize..).zip(change).try_fold(0.0, |sum, (index, &p)| {
         let points = Decimal6::from_millionths(step_of(index) * STEP_BP);
-        Some(if strike.pays(points)? { sum + p } else { sum })
+        Some(if strike.pays_yes(points)? { sum + p } else { sum })
     })
 }
 

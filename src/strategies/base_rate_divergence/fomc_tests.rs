@@ -36,7 +36,7 @@ fn market(series: &str, strike: Strike) -> Market {
 
 fn decide(model: &mut FomcModel, when: &str, before: &str, after: &str, scheduled: bool) {
     let (upper_before, upper_after) = (percent(before), percent(after));
-    model.learn(&Fact::FomcDecision { scheduled, upper_before, upper_after }, at(when));
+    model.learn_fact(&Fact::FomcDecision { scheduled, upper_before, upper_after }, at(when));
 }
 
 /// Low inflation and steady unemployment throughout. After a hold: hold, hike, hold. After a hike: hold.
@@ -44,10 +44,10 @@ fn taught(extra: &str) -> FomcModel {
     let mut model = FomcModel::new(settings(extra));
     for month in ["2019-06", "2019-12"] {
         let fact = Fact::Unemployment { month: Month::parse(month).unwrap(), rate: percent("3.6") };
-        model.learn(&fact, at("2020-01-03T13:30:00Z"));
+        model.learn_fact(&fact, at("2020-01-03T13:30:00Z"));
     }
     let month = Month::parse("2019-12").unwrap();
-    model.learn(
+    model.learn_fact(
         &Fact::CpiPrint { month, yoy: Some(percent("2.3")), mom: None, core_mom: None },
         at("2020-01-14T13:30:00Z"),
     );
@@ -57,7 +57,7 @@ fn taught(extra: &str) -> FomcModel {
     decide(&mut model, "2020-06-10T18:00:00Z", "2.00", "2.00", true); // after a hike: held
     decide(&mut model, "2020-07-29T18:00:00Z", "2.00", "2.00", true); // after a hold: held
     for meeting in ["2020-09-16T18:00:00Z", "2020-11-05T19:00:00Z", "2020-12-16T19:00:00Z"] {
-        model.learn(&Fact::FomcMeeting { announcement: at(meeting) }, at("2020-07-29T18:00:00Z"));
+        model.learn_fact(&Fact::FomcMeeting { announcement: at(meeting) }, at("2020-07-29T18:00:00Z"));
     }
     model
 }
@@ -156,11 +156,11 @@ fn nothing_is_impossible_and_a_ladder_never_rises() {
 fn rising_unemployment_and_high_inflation_are_regimes_of_their_own() {
     let mut model = taught("");
     let month = Month::parse("2020-06").unwrap();
-    model.learn(&Fact::Unemployment { month, rate: percent("3.9") }, at("2020-07-30T12:30:00Z"));
+    model.learn_fact(&Fact::Unemployment { month, rate: percent("3.9") }, at("2020-07-30T12:30:00Z"));
     let month = Month::parse("2020-06").unwrap();
     let print = Fact::CpiPrint { month, yoy: Some(percent("3.1")), mom: None, core_mom: None };
-    model.learn(&print, at("2020-07-30T12:30:00Z"));
-    let regime = model.regime().unwrap();
+    model.learn_fact(&print, at("2020-07-30T12:30:00Z"));
+    let regime = model.current_regime().unwrap();
     assert!(regime.rising_unemployment, "3.6 to 3.9 is a rise of 0.3");
     assert!(regime.high_inflation);
 }

@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use crate::desk::strategy::{Estimate, Learned, MarketView, Strategy};
 use crate::domain::{Fact, Probability, Timestamp};
 
-use super::{BuildError, Built, make};
+use super::{BuildError, Built, build_from_settings};
 use cpi::CpiModel;
 use fomc::FomcModel;
 
@@ -112,15 +112,15 @@ fn core_mom_series() -> Vec<String> {
 ///
 /// # Errors
 /// A wrong key or value.
-pub fn build(table: toml::Table) -> Result<Built, BuildError> {
+pub fn build_strategy(table: toml::Table) -> Result<Built, BuildError> {
     #[derive(Deserialize)]
     struct Choice {
         model: ModelName,
     }
     let choice: Choice = table.clone().try_into().map_err(BuildError::Table)?;
     match choice.model {
-        ModelName::Fomc => make(table, BaseRateDivergence::fomc),
-        ModelName::Cpi => make(table, BaseRateDivergence::cpi),
+        ModelName::Fomc => build_from_settings(table, BaseRateDivergence::with_fomc_model),
+        ModelName::Cpi => build_from_settings(table, BaseRateDivergence::with_cpi_model),
     }
 }
 
@@ -140,9 +140,9 @@ impl BaseRateDivergence {
     ///
     /// # Errors
     /// Names the figure that is out of range.
-    pub fn fomc(settings: FomcSettings) -> Result<Self, String> {
+    pub fn with_fomc_model(settings: FomcSettings) -> Result<Self, String> {
         let FomcSettings { prior_strength, market_weight, since, .. } = settings;
-        check(prior_strength, market_weight)?;
+        check_common_settings(prior_strength, market_weight)?;
         if !(1900..=2200).contains(&since) {
             return Err(format!("since = {since} is not a year"));
         }
@@ -153,14 +153,14 @@ impl BaseRateDivergence {
     ///
     /// # Errors
     /// Names the figure that is out of range.
-    pub fn cpi(settings: CpiSettings) -> Result<Self, String> {
+    pub fn with_cpi_model(settings: CpiSettings) -> Result<Self, String> {
         let CpiSettings { prior_strength, market_weight, .. } = settings;
-        check(prior_strength, market_weight)?;
+        check_common_settings(prior_strength, market_weight)?;
         Ok(Self { model: Model::Cpi(Box::new(CpiModel::new(settings))), market_weight })
     }
 }
 
-fn check(prior_strength: f64, market_weight: f64) -> Result<(), String> {
+fn check_common_settings(prior_strength: f64, market_weight: f64) -> Result<(), String> {
     if !(prior_strength > 0.0 && prior_strength <= 1e6) {
         return Err(format!("prior_strength = {prior_strength} is not between 0 and 1000000 (0 excluded)"));
     }
@@ -177,8 +177,8 @@ impl Strategy for BaseRateDivergence {
 
     fn learn(&mut self, fact: &Fact, published: Timestamp) -> Learned {
         match &mut self.model {
-            Model::Fomc(model) => model.learn(fact, published),
-            Model::Cpi(model) => model.learn(fact),
+            Model::Fomc(model) => model.learn_fact(fact, published),
+            Model::Cpi(model) => model.learn_fact(fact),
         }
     }
 
@@ -188,14 +188,15 @@ impl Strategy for BaseRateDivergence {
             Model::Cpi(model) => model.evaluate(view),
         }?;
         if self.market_weight > 0.0 {
-            estimate.probability = pool(estimate.probability, view.quote.mid()?, self.market_weight)?;
+            estimate.probability =
+                pool_log_odds(estimate.probability, view.quote.mid()?, self.market_weight)?;
         }
         Some(estimate)
     }
 }
 
 /// Logarithmic opinion pool: the weighted mean of log-odds (Genest and Zidek 1986).
-fn pool(belief: Probability, market: Probability, market_weight: f64) -> Option<Probability> {
+fn pool_log_odds(belief: Probability, market: Probability, market_weight: f64) -> Option<Probability> {
     let log_odds = |p: Probability| {
         // A certain belief would outvote everyone; one part per million is as sure as anyone gets.
         let p = f64::from(p.ppm().clamp(1, 999_999)) / 1e6;
@@ -216,10 +217,10 @@ mod tests {
     #[test]
     fn pooling_by_hand() {
         // odds 0.2/0.8 = 1/4 and 0.5/0.5 = 1: half weight gives odds 1/2, p = 1/3
-        assert_eq!(pool(ppm(200_000), ppm(500_000), 0.5), Probability::from_ppm(333_333));
+        assert_eq!(pool_log_odds(ppm(200_000), ppm(500_000), 0.5), Probability::from_ppm(333_333));
         // odds 1/4 and 4, weight 0.8 on the market: 4^(0.8 − 0.2) = 4^0.6 = 2.297397; p = 0.696730
-        assert_eq!(pool(ppm(200_000), ppm(800_000), 0.8), Probability::from_ppm(696_730));
-        assert_eq!(pool(ppm(200_000), ppm(800_000), 1.0), Some(ppm(800_000)));
+        assert_eq!(pool_log_odds(ppm(200_000), ppm(800_000), 0.8), Probability::from_ppm(696_730));
+        assert_eq!(pool_log_odds(ppm(200_000), ppm(800_000), 1.0), Some(ppm(800_000)));
     }
 
     #[test]
@@ -228,7 +229,7 @@ mod tests {
         for model in ["fomc", "cpi"] {
             let mut table = table.clone();
             table.insert("model".into(), model.into());
-            let error = build(table).err();
+            let error = build_strategy(table).err();
             let expected = "market_weight = 1.5 is not between 0 and 1";
             assert_eq!(error, Some(BuildError::Value(expected.into())));
         }

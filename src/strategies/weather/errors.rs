@@ -51,7 +51,7 @@ impl ErrorDistribution {
     /// What `past` errors say; `None` where they say nothing: fewer than two, or without any spread
     /// where one is needed.
     #[must_use]
-    pub fn fit(model: ErrorModel, past: &[i16]) -> Option<Self> {
+    pub fn fit_to_errors(model: ErrorModel, past: &[i16]) -> Option<Self> {
         if past.len() < 2 {
             return None;
         }
@@ -90,12 +90,12 @@ impl ErrorDistribution {
     /// one to nothing.
     #[must_use]
     pub fn at_least(&self, error: i32) -> f64 {
-        self.mirrored().at_most(-error)
+        self.negated_distribution().at_most(-error)
     }
 
     /// That the next error is from `least` to `most`; either end may be open.
     #[must_use]
-    pub fn within(&self, least: Option<i32>, most: Option<i32>) -> f64 {
+    pub fn probability_within(&self, least: Option<i32>, most: Option<i32>) -> f64 {
         match (least, most) {
             (None, None) => 1.0,
             (None, Some(most)) => self.at_most(most),
@@ -106,7 +106,7 @@ impl ErrorDistribution {
     }
 
     /// The distribution of the negated error.
-    fn mirrored(&self) -> Self {
+    fn negated_distribution(&self) -> Self {
         match self {
             Self::Gaussian { mean, deviation } => Self::Gaussian { mean: -mean, deviation: *deviation },
             Self::StudentT { location, scale } => Self::StudentT { location: -location, scale: *scale },

@@ -56,7 +56,7 @@ impl Highs {
     }
 
     /// Takes in what became public. Returns whether it was about highs.
-    pub fn learn(&mut self, fact: &Fact, published: Timestamp) -> bool {
+    pub fn learn_fact(&mut self, fact: &Fact, published: Timestamp) -> bool {
         match *fact {
             Fact::HighForecast { station, day, lead_hours, high } => {
                 let counts_from = published.rounded_up_to(self.polling);
@@ -68,7 +68,7 @@ impl Highs {
                 for forecast in self.forecasts.remove(&(station, day)).unwrap_or_default() {
                     let past = self.past.entry((station, forecast.lead_hours)).or_default();
                     past.errors.push(high - forecast.high);
-                    past.next = ErrorDistribution::fit(self.model, &past.errors);
+                    past.next = ErrorDistribution::fit_to_errors(self.model, &past.errors);
                 }
                 true
             }
@@ -78,7 +78,7 @@ impl Highs {
 
     /// What is known now of a day's high; `None` without a forecast or with too few errors of its kind.
     #[must_use]
-    pub fn outlook(&self, station: Station, day: Day, now: Timestamp) -> Option<HighsOutlook<'_>> {
+    pub fn outlook_for_day(&self, station: Station, day: Day, now: Timestamp) -> Option<HighsOutlook<'_>> {
         let known = self.forecasts.get(&(station, day))?;
         let newest = known.iter().rfind(|forecast| forecast.counts_from <= now)?;
         let past = self.past.get(&(station, newest.lead_hours))?;
@@ -91,10 +91,10 @@ impl Highs {
 impl HighsOutlook<'_> {
     /// That the high satisfies a strike; `None` where the strike is not numeric.
     #[must_use]
-    pub fn probability(&self, strike: Strike) -> Option<f64> {
+    pub fn probability_of_strike(&self, strike: Strike) -> Option<f64> {
         let (least, most) = whole_degrees(strike)?;
         let error = |degrees: i32| degrees - i32::from(self.high);
-        Some(self.error.within(least.map(error), most.map(error)))
+        Some(self.error.probability_within(least.map(error), most.map(error)))
     }
 }
 

@@ -16,11 +16,11 @@ fn day(text: &str) -> Day {
 
 fn forecast(highs: &mut Highs, date: &str, lead_hours: u16, high: i16, published: &str) {
     let fact = Fact::HighForecast { station: nyc(), day: day(date), lead_hours, high };
-    assert!(highs.learn(&fact, at(published)));
+    assert!(highs.learn_fact(&fact, at(published)));
 }
 
 fn observe(highs: &mut Highs, date: &str, high: i16, published: &str) {
-    assert!(highs.learn(&Fact::ObservedHigh { station: nyc(), day: day(date), high }, at(published)));
+    assert!(highs.learn_fact(&Fact::ObservedHigh { station: nyc(), day: day(date), high }, at(published)));
 }
 
 /// Two past errors at 24 hours, +1 and −1, and one at 12 hours.
@@ -38,15 +38,15 @@ fn taught(polling: &str) -> Highs {
 fn errors_count_once_the_high_is_observed_and_by_lead() {
     let mut highs = taught("0s");
     forecast(&mut highs, "2021-03-03", 24, 55, "2021-03-02T23:05:00Z");
-    let outlook = highs.outlook(nyc(), day("2021-03-03"), at("2021-03-03T00:00:00Z")).unwrap();
+    let outlook = highs.outlook_for_day(nyc(), day("2021-03-03"), at("2021-03-03T00:00:00Z")).unwrap();
     assert_eq!((outlook.high, outlook.lead_hours, outlook.errors), (55, 24, 2));
     assert_eq!(*outlook.error, ErrorDistribution::Empirical(vec![-1, 1]));
     // The morning's forecast is newer, but one past error of its kind is too few.
     forecast(&mut highs, "2021-03-03", 12, 56, "2021-03-03T11:05:00Z");
-    assert!(highs.outlook(nyc(), day("2021-03-03"), at("2021-03-03T12:00:00Z")).is_none());
+    assert!(highs.outlook_for_day(nyc(), day("2021-03-03"), at("2021-03-03T12:00:00Z")).is_none());
     let elsewhere = Station::parse("CHI").unwrap();
-    assert!(highs.outlook(elsewhere, day("2021-03-03"), at("2021-03-03T00:00:00Z")).is_none());
-    assert!(highs.outlook(nyc(), day("2021-03-04"), at("2021-03-03T00:00:00Z")).is_none());
+    assert!(highs.outlook_for_day(elsewhere, day("2021-03-03"), at("2021-03-03T00:00:00Z")).is_none());
+    assert!(highs.outlook_for_day(nyc(), day("2021-03-04"), at("2021-03-03T00:00:00Z")).is_none());
 }
 
 #[test]
@@ -54,7 +54,8 @@ fn a_poller_knows_a_forecast_from_the_next_poll_on() {
     let mut highs = taught("15m");
     forecast(&mut highs, "2021-03-03", 24, 55, "2021-03-02T23:05:00Z");
     forecast(&mut highs, "2021-03-03", 24, 60, "2021-03-03T00:30:00.000001Z");
-    let high = |now: &str| highs.outlook(nyc(), day("2021-03-03"), at(now)).map(|outlook| outlook.high);
+    let high =
+        |now: &str| highs.outlook_for_day(nyc(), day("2021-03-03"), at(now)).map(|outlook| outlook.high);
     assert_eq!(high("2021-03-02T23:05:00Z"), None);
     assert_eq!(high("2021-03-02T23:14:59Z"), None);
     assert_eq!(high("2021-03-02T23:15:00Z"), Some(55));
@@ -83,7 +84,7 @@ fn strikes_pay_at_whole_degrees() {
         for degree in -60i32..=60 {
             let (least, most) = expected;
             let inside = least.is_none_or(|least| degree >= least) && most.is_none_or(|most| degree <= most);
-            let pays = strike.pays(Decimal6::from_millionths(i64::from(degree) * 1_000_000));
+            let pays = strike.pays_yes(Decimal6::from_millionths(i64::from(degree) * 1_000_000));
             assert_eq!(pays, Some(inside), "{strike} at {degree}");
         }
     }

@@ -93,18 +93,19 @@ impl Strategy for Weather {
     }
 
     fn learn(&mut self, fact: &Fact, published: Timestamp) -> Learned {
-        if self.highs.learn(fact, published) { Learned::Used } else { Learned::Ignored }
+        if self.highs.learn_fact(fact, published) { Learned::Used } else { Learned::Ignored }
     }
 
     fn evaluate(&mut self, view: &MarketView<'_>) -> Option<Estimate> {
         let series = &*view.market.series_ticker;
         let place = self.places.iter().find(|place| place.series == series)?;
-        let outlook = self.highs.outlook(place.station, local_day(view.close_time, place), view.now)?;
-        let probability = outlook.probability(view.market.strike)?;
+        let outlook =
+            self.highs.outlook_for_day(place.station, local_day(view.close_time, place), view.now)?;
+        let probability = outlook.probability_of_strike(view.market.strike)?;
         Some(Estimate {
             probability: Probability::from_f64(probability.clamp(0.0, 1.0))?,
             confidence: Fraction::ONE,
-            reason: words(&outlook),
+            reason: reason_text(&outlook),
         })
     }
 }
@@ -116,7 +117,7 @@ fn local_day(close: Timestamp, place: &WeatherPlace) -> Day {
     Day::of_utc(local.just_before())
 }
 
-fn words(outlook: &HighsOutlook<'_>) -> Arc<str> {
+fn reason_text(outlook: &HighsOutlook<'_>) -> Arc<str> {
     let HighsOutlook { high, lead_hours, errors, .. } = outlook;
     let told = format!("{high} °F forecast {lead_hours} h ahead; {errors} past errors");
     match outlook.error {

@@ -312,7 +312,7 @@ fn long(world: &World) {
     let mut at = moment("2024-01-02T00:00:00Z");
     for _ in 0..50_000 {
         at = at + Span::SECOND.times(3);
-        writer.write(&SnapshotRow { at, ticker: "KXTEST-24JAN-B", quote: quote(44, 46) }).unwrap();
+        writer.write_row(&SnapshotRow { at, ticker: "KXTEST-24JAN-B", quote: quote(44, 46) }).unwrap();
     }
     writer.finish().unwrap();
 }

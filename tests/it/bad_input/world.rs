@@ -121,7 +121,9 @@ impl World {
         for (row, (day, market, bid, ask)) in (1..).zip(QUOTES) {
             let at = moment(&format!("2024-01-{day:02}T12:00:{market:02}Z"));
             if keep(row) {
-                writer.write(&SnapshotRow { at, ticker: MARKETS[market].0, quote: quote(bid, ask) }).unwrap();
+                writer
+                    .write_row(&SnapshotRow { at, ticker: MARKETS[market].0, quote: quote(bid, ask) })
+                    .unwrap();
             }
         }
         writer.finish().unwrap();

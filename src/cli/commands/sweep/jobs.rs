@@ -2,7 +2,7 @@
 
 use clap::{Args, ValueEnum};
 
-use crate::cli::{Failure, print};
+use crate::cli::{Failure, print_to_stdout};
 
 use super::{SweepArgs, WindowName};
 
@@ -38,29 +38,29 @@ enum Scheduler {
 impl SweepPlanArgs {
     /// Prints the job file. The sweep is planned first, so that a job file is only printed for one that runs.
     pub fn run(&self) -> Result<(), Failure> {
-        let planned = self.what.plan()?;
-        let run = self.what.command();
-        let merge = format!("protogen sweep merge {}", quoted(&planned.folder.to_string_lossy()));
+        let planned = self.what.plan_sweep()?;
+        let run = self.what.shell_command();
+        let merge = format!("protogen sweep merge {}", shell_quote(&planned.folder.to_string_lossy()));
         let (parts, id) = (self.parts, planned.manifest.id());
         let sets = planned.manifest.tasks.len();
         let note = format!(
             "{sets} sets of {} in {parts} parts; a part run twice is harmless.",
             planned.manifest.scenario
         );
-        print(&match self.emit {
+        print_to_stdout(&match self.emit {
             Scheduler::Parallel => format!(
                 "#!/bin/sh\n# {note}\nset -e\nparallel --retries 3 {} ::: $(seq {parts})\n{merge}\n",
-                quoted(&format!("{run} --threads 1 --shard {{}}/{parts}"))
+                shell_quote(&format!("{run} --threads 1 --shard {{}}/{parts}"))
             ),
             Scheduler::Slurm => format!(
                 "#!/bin/bash\n# {note}\n# Afterwards: {merge}\n#SBATCH --job-name=sweep-{id}\n#SBATCH --array=1-{parts}\n\
                  #SBATCH --requeue\n#SBATCH --open-mode=append\nexec {run} --shard \"$SLURM_ARRAY_TASK_ID/{parts}\"\n"
             ),
-            Scheduler::Kubernetes => self.kubernetes(&note, &merge, &run, &id),
+            Scheduler::Kubernetes => self.kubernetes_job(&note, &merge, &run, &id),
         })
     }
 
-    fn kubernetes(&self, note: &str, merge: &str, run: &str, id: &str) -> String {
+    fn kubernetes_job(&self, note: &str, merge: &str, run: &str, id: &str) -> String {
         let parts = self.parts;
         let script = format!("exec {run} --shard $((JOB_COMPLETION_INDEX + 1))/{parts}");
         // JSON text is YAML text.
@@ -94,9 +94,10 @@ impl SweepPlanArgs {
 
 impl SweepArgs {
     /// The command that runs it, for a shell.
-    fn command(&self) -> String {
-        let mut words = vec!["protogen sweep".to_owned(), quoted(&self.scenario().to_string_lossy())];
-        let mut option = |name: &str, value: &str| words.push(format!("--{name} {}", quoted(value)));
+    fn shell_command(&self) -> String {
+        let mut words =
+            vec!["protogen sweep".to_owned(), shell_quote(&self.scenario_path().to_string_lossy())];
+        let mut option = |name: &str, value: &str| words.push(format!("--{name} {}", shell_quote(value)));
         self.grid.iter().for_each(|text| option("grid", text));
         self.random.iter().for_each(|text| option("random", text));
         if self.draws > 0 {
@@ -125,7 +126,7 @@ impl SweepArgs {
 }
 
 /// A word that a shell takes as it is.
-fn quoted(word: &str) -> String {
+fn shell_quote(word: &str) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || "-_./=,:".contains(c);
     if !word.is_empty() && word.chars().all(plain) {
         word.to_owned()

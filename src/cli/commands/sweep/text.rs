@@ -3,8 +3,8 @@
 use std::fmt::Write;
 use std::path::Path;
 
-use crate::cli::render::wrapped;
-use crate::cli::{Common, json};
+use crate::cli::render::wrap_to_terminal;
+use crate::cli::{Common, json_line};
 use crate::report::stats::IntervalEstimate;
 use crate::sweep::assessment::{SweepAssessment, WalkWindow};
 use crate::sweep::parameter_space::Set;
@@ -23,11 +23,11 @@ pub struct SweepDone<'a> {
 }
 
 /// One part of a sweep is done.
-pub fn part(shard: Shard, mine: usize, ran: usize, folder: &Path, common: &Common) -> String {
+pub fn shard_summary_text(shard: Shard, mine: usize, ran: usize, folder: &Path, common: &Common) -> String {
     let (index, of) = (shard.index + 1, shard.of);
     if common.json {
         let folder = folder.to_string_lossy();
-        return json(
+        return json_line(
             &serde_json::json!({ "shard": index, "of": of, "sets": mine, "ran": ran, "folder": folder }),
         );
     }
@@ -36,7 +36,7 @@ pub fn part(shard: Shard, mine: usize, ran: usize, folder: &Path, common: &Commo
 }
 
 /// The whole sweep is done.
-pub fn summary(
+pub fn summary_text(
     manifest: &Manifest,
     results: &[TaskResult],
     verdict: &SweepAssessment,
@@ -46,16 +46,16 @@ pub fn summary(
     let mut text = String::new();
     let _ = writeln!(text, "{} · {} sets, {} run now", manifest.scenario, results.len(), done.ran);
     if !common.quiet {
-        text += &table(results);
+        text += &results_table_text(results);
     }
-    for sentence in sentences(verdict, manifest) {
-        let _ = writeln!(text, "{}", wrapped(&sentence));
+    for sentence in assessment_sentences(verdict, manifest) {
+        let _ = writeln!(text, "{}", wrap_to_terminal(&sentence));
     }
     let _ = writeln!(text, "{}", done.folder.display());
     text
 }
 
-fn table(results: &[TaskResult]) -> String {
+fn results_table_text(results: &[TaskResult]) -> String {
     let mut order: Vec<&TaskResult> = results.iter().collect();
     order.sort_by(|a, b| b.figures.total_return().total_cmp(&a.figures.total_return()));
     let mut text = format!("\n{:>9} {:>7} {:>9} {:>7}  set\n", "return", "trades", "drawdown", "halts");
@@ -64,11 +64,11 @@ fn table(results: &[TaskResult]) -> String {
         let _ = writeln!(
             text,
             "{:>9} {:>7} {:>9} {:>7}  {}",
-            percent(figures.total_return()),
+            format_percent(figures.total_return()),
             figures.trades,
             format!("{:.2} %", f64::from(figures.max_drawdown_ppm) / 1e4),
             figures.halts,
-            set(&result.parameters)
+            parameters_text(&result.parameters)
         );
     }
     if results.len() > SHOWN {
@@ -79,7 +79,7 @@ fn table(results: &[TaskResult]) -> String {
 }
 
 /// What the sweep says, the verdict first.
-pub fn sentences(verdict: &SweepAssessment, manifest: &Manifest) -> Vec<String> {
+pub fn assessment_sentences(verdict: &SweepAssessment, manifest: &Manifest) -> Vec<String> {
     let mut said = vec![if verdict.beats_the_market {
         "Sets chosen on earlier events beat the market on later ones.".to_owned()
     } else {
@@ -87,8 +87,8 @@ pub fn sentences(verdict: &SweepAssessment, manifest: &Manifest) -> Vec<String> 
     }];
     said.push(format!(
         "Best on all of the data: {}; {} there, which says nothing by itself, since it was chosen there.",
-        set(&verdict.best_parameters),
-        percent(verdict.best_return)
+        parameters_text(&verdict.best_parameters),
+        format_percent(verdict.best_return)
     ));
     let window = match manifest.walk.window {
         WalkWindow::Anchored => "all earlier events",
@@ -99,8 +99,8 @@ pub fn sentences(verdict: &SweepAssessment, manifest: &Manifest) -> Vec<String> 
             "Out of sample, chosen on {window} and judged on the {} later ones in {} folds: {} of the bankroll{}.",
             verdict.judged_events,
             verdict.folds.len(),
-            percent(found.value),
-            interval(found)
+            format_percent(found.value),
+            confidence_interval_text(found)
         ),
         None => "Out of sample nothing can be said: too few events were traded to choose on one part and judge on \
                  another."
@@ -118,18 +118,18 @@ pub fn sentences(verdict: &SweepAssessment, manifest: &Manifest) -> Vec<String> 
     said
 }
 
-fn interval(estimate: &IntervalEstimate) -> String {
+fn confidence_interval_text(estimate: &IntervalEstimate) -> String {
     estimate
         .interval()
-        .map(|(low, high)| format!(" (95 %: {} to {})", percent(low), percent(high)))
+        .map(|(low, high)| format!(" (95 %: {} to {})", format_percent(low), format_percent(high)))
         .unwrap_or_default()
 }
 
 /// A set in words.
-pub fn set(parameters: &Set) -> String {
+pub fn parameters_text(parameters: &Set) -> String {
     parameters.iter().map(|(key, value)| format!("{key}={value}")).collect::<Vec<_>>().join(" ")
 }
 
-fn percent(share: f64) -> String {
+fn format_percent(share: f64) -> String {
     format!("{:+.2} %", 100.0 * share).replace('-', "−")
 }

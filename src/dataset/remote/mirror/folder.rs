@@ -18,10 +18,10 @@ pub(super) struct Folder {
 impl Folder {
     /// Makes one, and removes what others have left behind.
     pub(super) fn new() -> io::Result<Self> {
-        Self::below(&std::env::temp_dir())
+        Self::create_below(&std::env::temp_dir())
     }
 
-    fn below(parent: &Path) -> io::Result<Self> {
+    fn create_below(parent: &Path) -> io::Result<Self> {
         remove_left_behind(parent);
         let process = std::process::id();
         let mut number = 0u32;
@@ -50,7 +50,7 @@ impl Folder {
 
 impl Drop for Folder {
     fn drop(&mut self) {
-        remove(&self.path);
+        remove_with_lock(&self.path);
     }
 }
 
@@ -58,7 +58,7 @@ fn lock_of(folder: &Path) -> PathBuf {
     folder.with_extension("lock")
 }
 
-fn remove(folder: &Path) {
+fn remove_with_lock(folder: &Path) {
     // What cannot be removed is left to the system, which clears its temporary files.
     let _left_over = fs::remove_dir_all(folder);
     let _left_over = fs::remove_file(lock_of(folder));
@@ -74,7 +74,7 @@ fn remove_left_behind(parent: &Path) {
         if let Ok(lock) = File::open(&path)
             && lock.try_lock().is_ok()
         {
-            remove(&path.with_extension(""));
+            remove_with_lock(&path.with_extension(""));
         }
     }
 }
@@ -91,8 +91,8 @@ mod tests {
         fs::create_dir(parent.path().join("protogen-data-1-0")).unwrap();
         fs::write(parent.path().join("protogen-data-1-0.lock"), "").unwrap();
         fs::create_dir(parent.path().join("protogen-data-mine")).unwrap();
-        let first = Folder::below(parent.path()).unwrap();
-        let second = Folder::below(parent.path()).unwrap();
+        let first = Folder::create_below(parent.path()).unwrap();
+        let second = Folder::create_below(parent.path()).unwrap();
         let mode = first.path().metadata().unwrap().permissions().mode();
         assert_eq!(mode & 0o777, 0o700);
         assert_ne!(first.path(), second.path());

@@ -65,7 +65,7 @@ impl Object {
 
     /// Whether an answer is of the file that was listed, as far as the server tells. Listings and answers quote the
     /// tag differently.
-    fn is(&self, answer: &ObjectMeta) -> bool {
+    fn matches_answer(&self, answer: &ObjectMeta) -> bool {
         let same_tag = match (&self.tag, &answer.e_tag) {
             (Some(listed), Some(now)) => listed.trim_matches('"') == now.trim_matches('"'),
             _ => true,
@@ -86,7 +86,7 @@ impl ServerRefusal {
         Self { problem: problem.into(), unreachable: false }
     }
 
-    pub(super) fn about(self, file: &Path) -> DataError {
+    pub(super) fn into_data_error(self, file: &Path) -> DataError {
         DataError { unreachable: self.unreachable, ..DataError::of_file(file, self.problem) }
     }
 }
@@ -122,36 +122,40 @@ impl Server {
                 .with_retry(retry)
                 .build()
                 .map(|store| Arc::new(store) as Arc<dyn ObjectStore>)
-                .map_err(|error| refusal(&address, &error))?
+                .map_err(|error| store_refusal(&address, &error))?
         } else {
             let url = PlRefPath::new(address.to_string());
             let found = async {
-                let options = options(&url)?;
+                let options = cloud_options(&url)?;
                 let (_, store) = build_object_store(url, Some(&options), false).await?;
                 Ok(store.to_dyn_object_store().await.into_owned())
             };
             let found = RUNTIME.block_on(async { timeout(SILENCE, found).await });
-            found.map_err(|_| silent(&address))?.map_err(|error| polars_refusal(&address, &error))?
+            found.map_err(|_| timeout_refusal(&address))?.map_err(|error| polars_refusal(&address, &error))?
         };
         Ok(Self { address, store })
     }
 
     /// The files of the data set.
-    pub(super) fn list(&self) -> Result<Vec<Object>, ServerRefusal> {
+    pub(super) fn list_objects(&self) -> Result<Vec<Object>, ServerRefusal> {
         RUNTIME.block_on(async {
-            if self.address.scheme.is_web() { self.look().await } else { self.listing().await }
+            if self.address.scheme.is_web() {
+                self.probe_known_files().await
+            } else {
+                self.list_folders().await
+            }
         })
     }
 
     /// On a web server, whether the files are there that may be.
-    async fn look(&self) -> Result<Vec<Object>, ServerRefusal> {
+    async fn probe_known_files(&self) -> Result<Vec<Object>, ServerRefusal> {
         let mut objects = Vec::new();
         for name in [MARKETS, SNAPSHOTS, FEES] {
-            let key = self.key(name)?;
-            match timeout(SILENCE, self.store.head(&key)).await.map_err(|_| silent(&self.address))? {
+            let key = self.object_key(name)?;
+            match timeout(SILENCE, self.store.head(&key)).await.map_err(|_| timeout_refusal(&self.address))? {
                 Ok(found) => objects.push(Object::new(name.to_owned(), found)),
                 Err(object_store::Error::NotFound { .. }) => {}
-                Err(error) => return Err(refusal(&self.address, &error)),
+                Err(error) => return Err(store_refusal(&self.address, &error)),
             }
         }
         if objects.iter().any(|object| object.name == SNAPSHOTS) {
@@ -163,13 +167,13 @@ impl Server {
         ))
     }
 
-    async fn listing(&self) -> Result<Vec<Object>, ServerRefusal> {
+    async fn list_folders(&self) -> Result<Vec<Object>, ServerRefusal> {
         let mut objects = Vec::new();
         for folder in ["", "snapshots"] {
-            let key = self.key(folder)?;
+            let key = self.object_key(folder)?;
             let listed = self.store.list_with_delimiter(Some(&key).filter(|key| !key.as_ref().is_empty()));
-            let listed = timeout(SILENCE, listed).await.map_err(|_| silent(&self.address))?;
-            for found in listed.map_err(|error| refusal(&self.address, &error))?.objects {
+            let listed = timeout(SILENCE, listed).await.map_err(|_| timeout_refusal(&self.address))?;
+            for found in listed.map_err(|error| store_refusal(&self.address, &error))?.objects {
                 let name = found.location.filename().unwrap_or_default().to_owned();
                 match folder {
                     "" if [MARKETS, SNAPSHOTS, FEES].contains(&&*name) => {
@@ -190,13 +194,13 @@ impl Server {
         Ok(objects)
     }
 
-    fn key(&self, name: &str) -> Result<Key, ServerRefusal> {
-        let key = self.address.key(name);
+    fn object_key(&self, name: &str) -> Result<Key, ServerRefusal> {
+        let key = self.address.object_key(name);
         Key::parse(key).map_err(|error| ServerRefusal::new(format!("cannot be a name on a server: {error}")))
     }
 
     /// Hands stretches of files to `write`, in pieces and in no order.
-    pub(super) fn read<'a>(
+    pub(super) fn read_ranges<'a>(
         &self,
         wanted: impl Iterator<Item = (&'a Object, Range<u64>)>,
         write: impl Fn(&Object, &[u8], u64) -> io::Result<()>,
@@ -207,23 +211,23 @@ impl Server {
         });
         let write = &write;
         let read = pieces.map(|(object, range)| async move {
-            self.piece(object, range, write).await.map_err(|refusal| (object, refusal))
+            self.read_piece(object, range, write).await.map_err(|refusal| (object, refusal))
         });
         RUNTIME.block_on(stream::iter(read).buffer_unordered(AT_ONCE).try_collect())
     }
 
-    async fn piece(
+    async fn read_piece(
         &self,
         object: &Object,
         range: Range<u64>,
         write: impl Fn(&Object, &[u8], u64) -> io::Result<()>,
     ) -> Result<(), ServerRefusal> {
-        let silent = |_| silent(&self.address);
-        let refused = |error| refusal(&self.address, &error);
+        let silent = |_| timeout_refusal(&self.address);
+        let refused = |error| store_refusal(&self.address, &error);
         let options = GetOptions { range: Some(range.clone().into()), ..GetOptions::default() };
         let answer = timeout(SILENCE, self.store.get_opts(&object.key, options)).await.map_err(silent)?;
         let answer = answer.map_err(refused)?;
-        if !object.is(&answer.meta) {
+        if !object.matches_answer(&answer.meta) {
             return Err(ServerRefusal::new("was changed while it was being read; read it again"));
         }
         let (mut at, mut body) = (range.start, answer.into_stream());
@@ -242,14 +246,14 @@ impl Server {
 }
 
 /// A file for a query of polars.
-pub(super) fn scan(file: &Path) -> Result<LazyFrame, PolarsError> {
+pub(super) fn scan_parquet(file: &Path) -> Result<LazyFrame, PolarsError> {
     let url = PlRefPath::try_from_path(file)?;
-    let cloud_options = Some(options(&url)?);
+    let cloud_options = Some(cloud_options(&url)?);
     LazyFrame::scan_parquet(url, ScanArgsParquet { cloud_options, glob: false, ..ScanArgsParquet::default() })
 }
 
 /// How polars is to ask; who asks it finds out itself.
-fn options(url: &PlRefPath) -> Result<CloudOptions, PolarsError> {
+fn cloud_options(url: &PlRefPath) -> Result<CloudOptions, PolarsError> {
     let scheme: Option<CloudScheme> = url.scheme();
     let connect = [("connect_timeout", format!("{} seconds", CONNECT.as_secs()))];
     let options = CloudOptions::from_untyped_config(scheme, connect)?;
@@ -263,7 +267,7 @@ fn options(url: &PlRefPath) -> Result<CloudOptions, PolarsError> {
 }
 
 /// Where credentials come from, for who has to mend them.
-const fn hint(scheme: Scheme) -> &'static str {
+const fn credential_hint(scheme: Scheme) -> &'static str {
     match scheme {
         Scheme::S3 => {
             "; the environment says who asks and whom: AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_REGION, \
@@ -281,8 +285,9 @@ const fn hint(scheme: Scheme) -> &'static str {
     }
 }
 
-fn silent(address: &Address) -> ServerRefusal {
-    let problem = format!("the server said nothing for {} s{}", SILENCE.as_secs(), hint(address.scheme));
+fn timeout_refusal(address: &Address) -> ServerRefusal {
+    let problem =
+        format!("the server said nothing for {} s{}", SILENCE.as_secs(), credential_hint(address.scheme));
     ServerRefusal { problem, unreachable: true }
 }
 
@@ -292,8 +297,10 @@ fn polars_refusal(address: &Address, error: &PolarsError) -> ServerRefusal {
         _ => None,
     };
     match inner.and_then(|inner| inner.downcast_ref::<PolarsObjectStoreError>()) {
-        Some(known) => refusal(address, &known.source),
-        None => ServerRefusal::new(format!("cannot be asked for: {error}{}", hint(address.scheme))),
+        Some(known) => store_refusal(address, &known.source),
+        None => {
+            ServerRefusal::new(format!("cannot be asked for: {error}{}", credential_hint(address.scheme)))
+        }
     }
 }
 
@@ -311,12 +318,12 @@ fn without_body(text: &str) -> &str {
 }
 
 /// What a server's answer means. Answers are not shown whole: they repeat keys and signatures.
-fn refusal(address: &Address, error: &object_store::Error) -> ServerRefusal {
+fn store_refusal(address: &Address, error: &object_store::Error) -> ServerRefusal {
     use object_store::Error as Asked;
     let text = error.to_string();
     let code = text.split_once("<Code>").and_then(|(_, rest)| Some(rest.split_once("</Code>")?.0));
     let called = code.map(|code| format!(" ({code})")).unwrap_or_default();
-    let hint = hint(address.scheme);
+    let hint = credential_hint(address.scheme);
     let first: &(dyn Error + 'static) = error;
     let causes = std::iter::successors(Some(first), |&error| error.source());
     let root = causes.clone().last().map(ToString::to_string).unwrap_or_default();
