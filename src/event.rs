@@ -211,6 +211,23 @@ pub enum Control {
         /// What the account holds there that our orders did not buy, in words for people.
         reason: String,
     },
+    /// The session cannot understand a market: nothing is opened there until it is cleared. The desk's other
+    /// markets go on.
+    SetAside {
+        /// Ticker of the market.
+        ticker: Arc<str>,
+        /// Its number; `None` if it was never listed, since it could not be read.
+        market: Option<MarketId>,
+        /// What cannot be understood, in words for people; kept in the ledger.
+        reason: String,
+    },
+    /// A market that was set aside can be understood again, or was paid out.
+    SetAsideCleared {
+        /// Ticker of the market.
+        ticker: Arc<str>,
+        /// Its number; `None` if it was never listed.
+        market: Option<MarketId>,
+    },
     /// From here on other settings hold: those of a scenario, as resolved.
     Refit {
         /// The resolved scenario as TOML, from which settings and strategies are made anew.

@@ -14,7 +14,8 @@ use protogen::domain::{
     Strike, Timestamp,
 };
 use protogen::event::{Input, MarketEvent};
-use protogen::kalshi::market_tracker::{MarketScope, MarketTracker};
+use protogen::kalshi::market_reports::MarketScope;
+use protogen::kalshi::market_tracker::MarketTracker;
 use protogen::kalshi::stream::state::{Effect, StreamState};
 use protogen::kalshi::stream::{StreamEvent, StreamSettings, Want};
 use protogen::record::part::Layout;

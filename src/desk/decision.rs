@@ -55,6 +55,10 @@ pub enum Record {
     Refit(Refitted),
     /// What the exchange says does not fit our books.
     Discrepancy(Discrepancy),
+    /// A market cannot be understood, so nothing is opened there.
+    SetAside(MarketSetAside),
+    /// A market that was set aside is traded again, or was paid out.
+    SetAsideCleared(SetAsideCleared),
     /// Equity that changed, noted after a fill, after a settlement and when a UTC day begins.
     Equity(EquityPoint),
 }
@@ -277,6 +281,26 @@ pub struct Discrepancy {
     pub at: Timestamp,
     /// What does not fit, in words, with the trade, order and amounts where there are any.
     pub detail: String,
+}
+
+/// A market that the session with the exchange cannot understand. It is no halt: all other markets go on.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct MarketSetAside {
+    /// When the desk was told, in nanoseconds UTC.
+    pub at: Timestamp,
+    /// Ticker of the market, which may never have been listed.
+    pub ticker: Arc<str>,
+    /// What cannot be understood, in words for people.
+    pub reason: String,
+}
+
+/// The end of a [`MarketSetAside`].
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct SetAsideCleared {
+    /// When the desk was told, in nanoseconds UTC.
+    pub at: Timestamp,
+    /// Ticker of the market that was set aside until now.
+    pub ticker: Arc<str>,
 }
 
 /// Equity and what it is made of.

@@ -29,6 +29,8 @@ pub struct MarketState {
     pub settled: Option<Price>,
     /// Whether the account holds something here that is not ours.
     pub unmanaged: bool,
+    /// Whether the session cannot understand the market at present.
+    pub set_aside: bool,
 }
 
 impl MarketState {
@@ -103,6 +105,11 @@ impl MarketStates {
         self.update_market(market, |book| book.unmanaged = true);
     }
 
+    /// Marks whether a market is set aside.
+    pub fn set_aside(&mut self, market: MarketId, set_aside: bool) {
+        self.update_market(market, |book| book.set_aside = set_aside);
+    }
+
     fn list_market(&mut self, market: &Arc<Market>) -> bool {
         let index = market.id.index();
         if self.books.len() <= index {
@@ -125,6 +132,7 @@ impl MarketStates {
             close_time: market.close_time,
             settled: None,
             unmanaged: false,
+            set_aside: false,
         });
         true
     }

@@ -20,6 +20,7 @@ mod settle;
 mod steer;
 pub mod strategy;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::domain::{
@@ -36,6 +37,7 @@ use positions::{Conviction, ExitSettings, PositionTracker};
 use risk::kill_switch::KillRules;
 use risk::{Approved, Candidate, Refusal, RiskLimits, RiskManager};
 use scanner::{Scanner, ScannerSettings};
+pub use steer::SetAsideMarket;
 use strategy::{Estimate, Learned, MarketView, Strategy};
 
 /// What a scenario sets for a desk, apart from its strategies.
@@ -122,6 +124,8 @@ pub struct Desk {
     positions: PositionTracker,
     ledger: Ledger,
     counts: Counts,
+    /// Markets that the session cannot understand at present, by ticker.
+    set_aside: BTreeMap<Arc<str>, SetAsideMarket>,
     /// The last time stop that a scan has tried, so that one it cannot act on does not wake it again.
     time_stop_tried: Option<Timestamp>,
     /// When the scanner has to look at a time stop, if nothing else makes it scan before.
@@ -148,6 +152,7 @@ impl Desk {
             positions: PositionTracker::new(settings.exits),
             ledger: Ledger::new(settings.bankroll),
             counts: Counts::default(),
+            set_aside: BTreeMap::new(),
             time_stop_tried: None,
             stop_due: None,
             equity_noted: settings.bankroll,

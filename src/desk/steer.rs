@@ -1,13 +1,23 @@
 //! What the owner, or the session with the exchange, tells a running desk: halt, resume, other settings.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use crate::domain::Timestamp;
+use crate::domain::{MarketId, Timestamp};
 use crate::event::Control;
 
-use super::decision::{Halt, Output, Record, Refitted, Resume};
+use super::decision::{Halt, MarketSetAside, Output, Record, Refitted, Resume, SetAsideCleared};
 use super::risk::trading_halt::HaltRule;
 use super::{Desk, DeskSettings, StrategySlot, StrategyState};
+
+/// Why a market is set aside, and since when.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SetAsideMarket {
+    /// When the desk was told, in nanoseconds UTC.
+    pub since: Timestamp,
+    /// What cannot be understood, as told last, in words for people.
+    pub reason: Arc<str>,
+}
 
 impl Desk {
     pub(super) fn apply_control(&mut self, control: &Control, out: &mut Output) {
@@ -26,6 +36,10 @@ impl Desk {
                 out.records.push(Record::Resume(Resume { at, strategy: *strategy, reason }));
             }
             Control::Unmanaged { market, .. } => self.books.set_unmanaged(*market),
+            Control::SetAside { ticker, market, reason } => {
+                self.set_market_aside(ticker, *market, reason, out)
+            }
+            Control::SetAsideCleared { ticker, market } => self.clear_set_aside(ticker, *market, out),
             // The engine has seated the strategies; here it is only written down.
             Control::Refit { .. } => {
                 let strategies = self.seats.iter().map(|seat| (seat.strategy.name().into(), seat.retired));
@@ -33,6 +47,41 @@ impl Desk {
                 out.records.push(Record::Refit(Refitted { at: self.now, strategies }));
             }
         }
+    }
+
+    /// Opens nothing more in a market, and takes back what rests there. What is held there is kept and may be sold.
+    fn set_market_aside(
+        &mut self,
+        ticker: &Arc<str>,
+        market: Option<MarketId>,
+        reason: &str,
+        out: &mut Output,
+    ) {
+        if let Some(market) = market {
+            self.books.set_aside(market, true);
+            self.withdraw_entry(market, out);
+        }
+        let known = SetAsideMarket { since: self.now, reason: reason.into() };
+        if self.set_aside.insert(Arc::clone(ticker), known).is_none() {
+            let (at, ticker) = (self.now, Arc::clone(ticker));
+            out.records.push(Record::SetAside(MarketSetAside { at, ticker, reason: reason.into() }));
+        }
+    }
+
+    fn clear_set_aside(&mut self, ticker: &Arc<str>, market: Option<MarketId>, out: &mut Output) {
+        if let Some(market) = market {
+            self.books.set_aside(market, false);
+        }
+        if self.set_aside.remove(ticker).is_some() {
+            let (at, ticker) = (self.now, Arc::clone(ticker));
+            out.records.push(Record::SetAsideCleared(SetAsideCleared { at, ticker }));
+        }
+    }
+
+    /// Markets that are set aside now, by ticker, with since when and why.
+    #[must_use]
+    pub const fn set_aside_markets(&self) -> &BTreeMap<Arc<str>, SetAsideMarket> {
+        &self.set_aside
     }
 
     pub(super) fn halt_trading(&mut self, rule: HaltRule, detail: String, out: &mut Output) {

@@ -267,6 +267,8 @@ fn json_line(record: &Record) -> String {
         Resume(&'a crate::desk::decision::Resume),
         Refit(&'a crate::desk::decision::Refitted),
         Discrepancy(&'a crate::desk::decision::Discrepancy),
+        SetAside(&'a crate::desk::decision::MarketSetAside),
+        SetAsideCleared(&'a crate::desk::decision::SetAsideCleared),
         Equity(&'a crate::desk::decision::EquityPoint),
     }
     let other = match record {
@@ -280,6 +282,8 @@ fn json_line(record: &Record) -> String {
         Record::Resume(resume) => Other::Resume(resume),
         Record::Refit(reconfigure) => Other::Refit(reconfigure),
         Record::Discrepancy(discrepancy) => Other::Discrepancy(discrepancy),
+        Record::SetAside(market) => Other::SetAside(market),
+        Record::SetAsideCleared(cleared) => Other::SetAsideCleared(cleared),
         Record::Equity(equity) => Other::Equity(equity),
     };
     serde_json::to_string(&other).expect("records are plain data")

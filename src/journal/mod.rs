@@ -27,8 +27,9 @@
 //!   the number of its basis) or the other tables.
 //! - A basis number has six digits in the line. After a million different bases the digits repeat, and the views and
 //!   reports show the wrong reason.
-//! - The schema has no version number and there are no migrations. A change of the schema, an input or a record needs
-//!   a new ledger in `tests/fixtures/ledgers`.
+//! - The schema has no version number. What is added to it stands in `schema_additions.sql` and is added to an earlier
+//!   ledger when a desk goes on with it; any other change of the schema, an input or a record needs a new ledger in
+//!   `tests/fixtures/ledgers`.
 //! - Unit tests exist for `encode` and `input` only. The modules that use a database are tested by `tests/it`.
 //!
 //! Where to look next: `schema.sql` (tables and views), [`encode`] (layout of an evaluation), [`sqlite`] (writing),
@@ -41,6 +42,8 @@ pub mod input;
 pub mod reader;
 #[cfg(feature = "sqlite")]
 pub mod replay;
+#[cfg(feature = "sqlite")]
+mod rows;
 #[cfg(feature = "sqlite")]
 pub mod sqlite;
 

@@ -41,13 +41,14 @@ use std::time::{Duration, Instant};
 
 use rusqlite::{Connection, OptionalExtension, params};
 
-use crate::desk::decision::{FillBooked, OrderEnd, OrderPlaced, Output, Record, Trade};
-use crate::domain::{Market, Money, Timestamp};
+use crate::desk::decision::{Output, Record};
+use crate::domain::{Money, Timestamp};
 use crate::engine::{Journal, JournalError};
 use crate::event::{Input, MarketEvent, Stamped, VenueEvent};
 
 use super::encode::{CanonicalLine, EVALUATION_WIDTH, Encoder, verdict_names};
 use super::input;
+use super::rows::{insert_market, insert_row};
 
 /// Evaluations a page: a page of them fits one page of the database file.
 const PAGE: usize = 60;
@@ -118,7 +119,8 @@ pub struct TradeLogger {
     keeping: Keeping,
 }
 
-const RUN: i64 = 1;
+/// The number of the one run of a ledger, in the column `run` of every table.
+pub(super) const RUN: i64 = 1;
 
 impl TradeLogger {
     /// Creates the ledger of a backtest. The file must not exist.
@@ -133,6 +135,7 @@ impl TradeLogger {
             )?;
             connection.set_prepared_statement_cache_capacity(32);
             connection.execute_batch(include_str!("schema.sql"))?;
+            upgrade_schema(&connection)?;
             insert_header(&connection, header)?;
             Ok(connection)
         };
@@ -155,6 +158,7 @@ impl TradeLogger {
             let connection = connect_live(file)?;
             connection.execute_batch("BEGIN")?;
             connection.execute_batch(include_str!("schema.sql"))?;
+            upgrade_schema(&connection)?;
             insert_header(&connection, header)?;
             for (name, value) in notes {
                 connection.execute("INSERT INTO note VALUES (?1, ?2)", params![name, value])?;
@@ -181,6 +185,7 @@ impl TradeLogger {
             let connection = connect_live(file)?;
             // What it was closed with holds no longer.
             connection.execute_batch("BEGIN; UPDATE run SET finished_at = NULL, digest = NULL")?;
+            upgrade_schema(&connection)?;
             Ok(connection)
         };
         let connection = prepare().map_err(|error| ledger_error(file, &error))?;
@@ -397,6 +402,16 @@ fn connect_live(file: &Path) -> rusqlite::Result<Connection> {
     Ok(connection)
 }
 
+/// Adds what `schema.sql` did not have in earlier versions, unless it is there: an earlier ledger is gone on with.
+fn upgrade_schema(connection: &Connection) -> rusqlite::Result<()> {
+    connection.execute_batch(include_str!("schema_additions.sql"))?;
+    for (code, name) in verdict_names() {
+        connection
+            .execute("INSERT INTO verdict VALUES (?1, ?2) ON CONFLICT DO NOTHING", params![code, name])?;
+    }
+    Ok(())
+}
+
 fn insert_header(connection: &Connection, header: &RunHeader) -> rusqlite::Result<()> {
     let RunHeader { run_id, mode, scenario, version, seed, bankroll, .. } = header;
     connection.execute(
@@ -421,147 +436,10 @@ fn insert_header(connection: &Connection, header: &RunHeader) -> rusqlite::Resul
     for (number, name) in header.strategies.iter().enumerate() {
         connection.execute("INSERT INTO strategy VALUES (?1, ?2, ?3)", params![RUN, number, name])?;
     }
-    for (code, name) in verdict_names() {
-        connection.execute("INSERT INTO verdict VALUES (?1, ?2)", params![code, name])?;
-    }
     for i in 0..PAGE {
         connection.execute("INSERT INTO ordinal VALUES (?1)", params![i])?;
     }
     Ok(())
-}
-
-fn insert_market(connection: &Connection, market: &Market) -> rusqlite::Result<usize> {
-    let sql = "INSERT INTO market VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, NULL, NULL)
-               ON CONFLICT DO UPDATE SET title = excluded.title, close_time = excluded.close_time";
-    connection.prepare_cached(sql)?.execute(params![
-        RUN,
-        market.id.0,
-        &*market.ticker,
-        &*market.event_ticker,
-        &*market.series_ticker,
-        &*market.category,
-        &*market.title,
-        market.close_time.nanos(),
-    ])
-}
-
-fn insert_row(connection: &Connection, record: &Record) -> rusqlite::Result<()> {
-    match record {
-        Record::Evaluation(_) => Ok(0),
-        Record::Order(placed) => insert_order(connection, placed),
-        Record::OrderDone(done) => {
-            let sql = "UPDATE placed SET filled = ?3, status = ?4 WHERE run = ?1 AND order_id = ?2";
-            let status = order_status(done.end, done.filled.is_zero());
-            let values = params![RUN, done.order.0, done.filled.hundredths(), status];
-            connection.prepare_cached(sql)?.execute(values)
-        }
-        Record::Fill(booked) => insert_fill(connection, booked),
-        Record::Trade(trade) => insert_trade(connection, trade),
-        Record::Settled(settled) => {
-            let sql = "UPDATE market SET settled_at = ?3, settled_value = ?4 WHERE run = ?1 AND market = ?2";
-            let values = params![RUN, settled.market.0, settled.at.nanos(), settled.value.get()];
-            connection.prepare_cached(sql)?.execute(values)
-        }
-        Record::Halt(halt) => {
-            let sql = "INSERT INTO halt VALUES (?1, ?2, ?3, ?4, ?5, NULL, NULL)";
-            let strategy = halt.strategy.map(|strategy| strategy.0);
-            connection.execute(sql, params![RUN, halt.at.nanos(), strategy, halt.rule.name(), halt.detail])
-        }
-        Record::Resume(resume) => {
-            let sql = "UPDATE halt SET resumed_at = ?3, resumed_reason = ?4
-                       WHERE run = ?1 AND strategy IS ?2 AND resumed_at IS NULL";
-            let strategy = resume.strategy.map(|strategy| strategy.0);
-            connection.execute(sql, params![RUN, strategy, resume.at.nanos(), resume.reason])
-        }
-        Record::Refit(reconfigure) => {
-            let sql = "INSERT INTO strategy VALUES (?1, ?2, ?3) ON CONFLICT DO NOTHING";
-            for (number, (name, _)) in reconfigure.strategies.iter().enumerate() {
-                connection.execute(sql, params![RUN, number, &**name])?;
-            }
-            Ok(0)
-        }
-        Record::Discrepancy(found) => {
-            let sql = "INSERT INTO discrepancy VALUES (?1, ?2, ?3)";
-            connection.execute(sql, params![RUN, found.at.nanos(), found.detail])
-        }
-        Record::Equity(point) => {
-            let sql = "INSERT INTO equity_point VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
-            connection.prepare_cached(sql)?.execute(params![
-                RUN,
-                point.at.nanos(),
-                point.cash.micros(),
-                point.exposure.micros(),
-                point.equity.micros(),
-                point.peak.micros(),
-                point.scale.ppm(),
-            ])
-        }
-    }
-    .map(drop)
-}
-
-fn insert_order(connection: &Connection, placed: &OrderPlaced) -> rusqlite::Result<usize> {
-    let order = &placed.order;
-    let sql = "INSERT INTO placed VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, NULL, NULL, NULL)";
-    connection.prepare_cached(sql)?.execute(params![
-        RUN,
-        order.id.0,
-        placed.at.nanos(),
-        placed.strategy.0,
-        order.market.0,
-        order.side.to_string(),
-        order.action.to_string(),
-        order.limit.get(),
-        order.contracts.hundredths(),
-        &*placed.reason,
-    ])
-}
-
-fn insert_fill(connection: &Connection, booked: &FillBooked) -> rusqlite::Result<usize> {
-    let (order, fill) = (&booked.order, &booked.fill);
-    let sql = "INSERT INTO fill VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)";
-    connection.prepare_cached(sql)?.execute(params![
-        RUN,
-        booked.at.nanos(),
-        order.id.0,
-        fill.trade,
-        order.market.0,
-        order.side.to_string(),
-        order.action.to_string(),
-        fill.price.get(),
-        fill.contracts.hundredths(),
-        fill.fee.micros(),
-        fill.taker,
-    ])
-}
-
-fn insert_trade(connection: &Connection, trade: &Trade) -> rusqlite::Result<usize> {
-    let sql = "INSERT INTO trade VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)";
-    connection.prepare_cached(sql)?.execute(params![
-        RUN,
-        trade.strategy.0,
-        trade.market.0,
-        trade.side.to_string(),
-        trade.opened_at.nanos(),
-        trade.closed_at.nanos(),
-        trade.contracts.hundredths(),
-        trade.cost.micros(),
-        trade.proceeds.micros(),
-        trade.fees.micros(),
-        trade.pnl.micros(),
-        trade.exit_reason.name(),
-        trade.belief.ppm(),
-        trade.market_price.ppm(),
-    ])
-}
-
-fn order_status(end: OrderEnd, nothing_filled: bool) -> &'static str {
-    match end {
-        OrderEnd::Filled => "filled",
-        OrderEnd::Closed(_) if nothing_filled => "cancelled",
-        OrderEnd::Closed(_) => "partly_filled",
-        OrderEnd::Rejected(_) => "rejected",
-    }
 }
 
 /// Whether nothing was ever committed to a ledger that is there: its process ended while it made it.

@@ -272,7 +272,7 @@ impl OrderBooks {
     }
 
     /// Makes a book wait for a snapshot; whether it did not before.
-    fn invalidate_book(&mut self, id: BookId) -> bool {
+    pub fn invalidate_book(&mut self, id: BookId) -> bool {
         let state = &mut self.markets[id.0].1;
         match state {
             BookState::Live { since, last, .. } => {

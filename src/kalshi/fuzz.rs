@@ -49,7 +49,7 @@ pub fn rest_parse(bytes: &[u8]) {
         wire::OrderGroup,
     );
     let _problem = ApiErrorBody::parse(bytes);
-    let listed = decode_json::<wire::MarketsPage>("markets", bytes).map(|page| page.markets);
+    let listed = decode_json::<wire::MarketsPage>("markets", bytes).map(|page| page.markets.items);
     let one = decode_json::<wire::OneMarket>("market", bytes).map(|one| vec![one.market]);
     listed.or(one).unwrap_or_default().iter().for_each(look_at);
 }

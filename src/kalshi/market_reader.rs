@@ -1,14 +1,14 @@
 //! Reads markets over REST, each with the series facts that hold for it: ticker, category and fees.
+//!
+//! Each market is read on its own: one that cannot be understood, or whose event cannot, is an [`OddMarket`] beside
+//! those that can. One whose request failed in passing is left over for the next time.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use super::market_tracker::{MarketScope, SeriesFacts};
+use super::market_reports::{MarketReports, MarketScope, OddMarket, SeriesFacts};
 use super::rest::{ApiError, MarketFilter, Rest, StatusFilter};
-use super::wire;
-
-/// A market with its series, as reported.
-pub type MarketReport = (wire::ApiMarket, SeriesFacts);
+use super::wire::{self, ItemList, OddItem};
 
 /// Series, and the events met so far with the facts that hold for their markets.
 #[derive(Debug, Default)]
@@ -35,62 +35,104 @@ impl MarketReader {
     /// All open markets of the scope, and those of `others` whatever their state.
     ///
     /// # Errors
-    /// What the exchange answers.
-    pub async fn sweep_markets(&self, others: Vec<Arc<str>>) -> Result<Vec<MarketReport>, ApiError> {
-        let mut markets = Vec::new();
+    /// When a list of markets cannot be had, or is mostly unreadable.
+    pub async fn sweep_markets(&self, others: Vec<Arc<str>>) -> Result<MarketReports, ApiError> {
+        let mut markets = ItemList::default();
         let open = |series: Option<&String>| MarketFilter {
             series_ticker: series.cloned(),
             status: Some(StatusFilter::Open),
             ..MarketFilter::default()
         };
         if self.scope.series.is_empty() {
-            markets.extend(self.rest.markets(&open(None)).await?);
+            markets.append(self.rest.markets(&open(None)).await?);
         }
         for series in &self.scope.series {
             // Fees may have changed since the last sweep.
             self.forget_series(series);
-            markets.extend(self.rest.markets(&open(Some(series))).await?);
+            markets.append(self.rest.markets(&open(Some(series))).await?);
         }
-        let seen = |ticker: &Arc<str>| markets.iter().any(|market| *market.ticker == **ticker);
+        let seen: BTreeSet<&str> = markets.items.iter().map(|market| market.ticker.as_str()).collect();
         let missing: Vec<String> =
-            others.iter().filter(|ticker| !seen(ticker)).map(ToString::to_string).collect();
+            others.iter().filter(|ticker| !seen.contains(&***ticker)).map(ToString::to_string).collect();
         for tickers in missing.chunks(100) {
             let these = MarketFilter { tickers: tickers.to_vec(), ..MarketFilter::default() };
-            markets.extend(self.rest.markets(&these).await?);
+            markets.append(self.rest.markets(&these).await?);
         }
-        self.with_series(markets).await
+        let mut found = MarketReports::default();
+        self.add_series_facts(markets.items, &mut found).await;
+        self.add_odd_items(markets.odd, &mut found).await;
+        Ok(found)
     }
 
     /// These markets; those the exchange does not know are left out.
     ///
     /// # Errors
-    /// What the exchange answers.
-    pub async fn read_markets(&self, tickers: Vec<Arc<str>>) -> Result<Vec<MarketReport>, ApiError> {
-        let mut markets = Vec::new();
+    /// When the exchange does not take us for who we are.
+    pub async fn read_markets(&self, tickers: Vec<Arc<str>>) -> Result<MarketReports, ApiError> {
+        let (mut markets, mut found) = (Vec::new(), MarketReports::default());
         for ticker in tickers {
             match self.rest.market(&ticker).await {
                 Ok(market) => markets.push(market),
-                Err(ApiError::Refused { status: 404, .. }) => {}
+                Err(error) if error.is_not_found() => {}
+                Err(error @ ApiError::Schema { .. }) => {
+                    found.odd.push(OddMarket { ticker, reason: error.to_string() });
+                }
+                Err(error) if error.is_transient() => found.add_missing(&ticker, error),
                 Err(error) => return Err(error),
             }
         }
-        self.with_series(markets).await
+        self.add_series_facts(markets, &mut found).await;
+        Ok(found)
     }
 
-    async fn with_series(&self, markets: Vec<wire::ApiMarket>) -> Result<Vec<MarketReport>, ApiError> {
-        let mut reports = Vec::with_capacity(markets.len());
+    /// Sorts markets by whether their event and series can be read.
+    async fn add_series_facts(&self, markets: Vec<wire::ApiMarket>, found: &mut MarketReports) {
+        // What cannot be read is asked for once, not for each of its markets.
+        let mut failed: BTreeMap<String, ApiError> = BTreeMap::new();
         for market in markets {
             let known = self.lock_known_groups().events.get(&market.event_ticker).cloned();
-            let series = match known {
-                Some(series) => series,
-                None => self.series_of(&market.event_ticker).await?,
+            let facts = match (known, failed.get(&market.event_ticker)) {
+                (Some(facts), _) => Ok(facts),
+                (None, Some(error)) => Err(error.clone()),
+                (None, None) => self.series_of(&market.event_ticker).await,
             };
-            reports.push((market, series));
+            match facts {
+                Ok(facts) => found.reports.push((market, facts)),
+                Err(error) => {
+                    failed.insert(market.event_ticker.clone(), error.clone());
+                    if error.is_transient() {
+                        found.add_missing(&market.ticker, error);
+                    } else {
+                        let ticker = market.ticker.as_str().into();
+                        found.odd.push(OddMarket { ticker, reason: format!("its event: {error}") });
+                    }
+                }
+            }
         }
-        Ok(reports)
+    }
+
+    /// Keeps the unreadable items of a list that are of interest. One without a ticker is of no known market.
+    async fn add_odd_items(&self, items: Vec<OddItem>, found: &mut MarketReports) {
+        for OddItem { ticker, event_ticker, problem } in items {
+            let Some(ticker) = ticker else {
+                tracing::warn!(problem, "an item of a list of markets cannot be read, and names no market");
+                continue;
+            };
+            let facts = match &event_ticker {
+                Some(event) if !self.scope.categories.is_empty() => self.series_of(event).await.ok(),
+                _ => None,
+            };
+            if facts.is_none_or(|facts| self.scope.covers_series(&facts.ticker, &facts.category)) {
+                let reason = format!("the exchange's description of it: {problem}");
+                found.odd.push(OddMarket { ticker: ticker.into(), reason });
+            }
+        }
     }
 
     async fn series_of(&self, event_ticker: &str) -> Result<SeriesFacts, ApiError> {
+        if let Some(facts) = self.lock_known_groups().events.get(event_ticker) {
+            return Ok(facts.clone());
+        }
         let event = self.rest.event(event_ticker).await?;
         let known = self.lock_known_groups().series.get(&event.series_ticker).cloned();
         let facts = if let Some(facts) = known {

@@ -36,44 +36,16 @@ use std::sync::Arc;
 
 use crate::domain::{
     Contracts, Depth, EventId, FeeSchedule, Market, MarketId, MarketStatus, Price, Quote, SeriesId, Span,
-    Timestamp,
+    Strike, Timestamp,
 };
 use crate::engine::gateway::BookExtras;
-use crate::event::MarketEvent;
+use crate::event::{Control, Input, MarketEvent};
 
 use super::book::Top;
-use super::schema::SchemaError;
+use super::market_reports::{MarketReport, MarketReports, MarketScope, OddMarket, SeriesFacts};
+use super::set_aside::SetAsideMarkets;
 use super::wire::{self, MarketResult};
-use super::ws_messages::{Lifecycle, Ticker, Turn};
-
-/// Which markets are of interest: those whose series and category are both listed.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct MarketScope {
-    /// Tickers of series, such as `KXHIGHNY`; empty = every series.
-    pub series: Vec<String>,
-    /// Categories as the exchange spells them; empty = every category.
-    pub categories: Vec<String>,
-}
-
-impl MarketScope {
-    /// Whether markets of a series are of interest.
-    #[must_use]
-    pub fn covers_series(&self, series: &str, category: &str) -> bool {
-        let listed = |list: &[String], name: &str| list.is_empty() || list.iter().any(|item| item == name);
-        listed(&self.series, series) && listed(&self.categories, category)
-    }
-}
-
-/// A series as far as its markets need it: those of one event, since an event may have fees of its own.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct SeriesFacts {
-    /// Ticker of the series, such as `KXHIGHNY`.
-    pub ticker: Arc<str>,
-    /// Category of the series as the exchange spells it, such as `Climate and Weather`.
-    pub category: Arc<str>,
-    /// Fees as last fetched: those of the series, with what the event has of its own.
-    pub fees: FeeSchedule,
-}
+use super::ws_messages::{EventLifecycle, Lifecycle, Ticker, Turn};
 
 /// Where the best prices of a market come from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -117,6 +89,11 @@ pub struct MarketTracker {
     /// Nothing is traded: what is heard is kept, and told when trading goes on.
     paused: bool,
     unknown: BTreeSet<Arc<str>>,
+    /// Events of the scope's series that the stream has announced.
+    announced: BTreeSet<Arc<str>>,
+    set_aside: SetAsideMarkets,
+    /// What the desk has to hear of markets set aside and cleared.
+    controls: Vec<Control>,
     out: Vec<MarketEvent>,
 }
 
@@ -147,6 +124,66 @@ impl MarketTracker {
         self.known.get(id.index()).map(|known| &known.market)
     }
 
+    /// Goes on with a market that was set aside when the last process ended: it is cleared as soon as it can be read.
+    pub fn restore_set_aside(&mut self, ticker: &Arc<str>) {
+        self.set_aside.set_aside(ticker, Timestamp::MIN);
+    }
+
+    /// Sets a market aside that cannot be understood, unless it is of no interest.
+    pub fn set_market_aside(&mut self, ticker: &Arc<str>, reason: String, now: Timestamp) {
+        let market = self.find_market_id(ticker);
+        if market.is_some_and(|id| self.known[id.index()].status == MarketStatus::Settled) {
+            return;
+        }
+        if self.set_aside.set_aside(ticker, now) {
+            self.controls.push(Control::SetAside { ticker: Arc::clone(ticker), market, reason });
+        }
+    }
+
+    fn announce_cleared(&mut self, ticker: &str) {
+        let control = Control::SetAsideCleared { ticker: ticker.into(), market: self.find_market_id(ticker) };
+        self.controls.push(control);
+    }
+
+    /// Takes out what the desk has to hear of markets set aside and cleared; before [`Self::take_events`].
+    pub fn take_controls(&mut self) -> Vec<Control> {
+        std::mem::take(&mut self.controls)
+    }
+
+    /// Asks for the markets again whose time of being set aside is over at `now`.
+    pub fn ask_for_set_aside(&mut self, now: Timestamp) {
+        let due = self.set_aside.take_due(now);
+        self.unknown.extend(due);
+    }
+
+    /// Whether a market or an event that the stream names may be of interest. By the scope's series where they are
+    /// listed: an event's series is known from the stream or from its markets, else its name has to begin like one.
+    fn may_be_in_scope(&self, ticker: &str, event: Option<&str>) -> bool {
+        let named = |name: &str| {
+            let begins = |series: &String| {
+                name.strip_prefix(series.as_str())
+                    .is_some_and(|rest| rest.is_empty() || rest.starts_with('-'))
+            };
+            self.scope.series.iter().any(begins)
+        };
+        let known =
+            event.is_some_and(|event| self.announced.contains(event) || self.events.contains_key(event));
+        self.scope.series.is_empty() || known || named(event.unwrap_or(ticker))
+    }
+
+    /// Remembers an event of the scope that the exchange has listed.
+    pub fn note_event(&mut self, event: &EventLifecycle) {
+        if self.scope.series.iter().any(|series| **series == *event.series_ticker) {
+            self.announced.insert(Arc::clone(&event.event_ticker));
+        }
+    }
+
+    /// Whether an event may have markets of interest.
+    #[must_use]
+    pub fn may_have_event(&self, event: &str) -> bool {
+        self.may_be_in_scope(event, Some(event))
+    }
+
     /// Markets that have not been paid out.
     pub fn unsettled_markets(&self) -> impl Iterator<Item = &Arc<Market>> {
         let left = self.known.iter().filter(|known| known.status != MarketStatus::Settled);
@@ -169,6 +206,12 @@ impl MarketTracker {
         self.unknown.extend(tickers);
     }
 
+    /// Takes out all that the desk has to hear: of markets set aside and cleared first, then [`Self::take_events`].
+    pub fn take_inputs(&mut self, now: Timestamp) -> Vec<Input> {
+        let controls = self.take_controls().into_iter().map(Input::Control);
+        controls.chain(self.take_events(now).into_iter().map(Input::Market)).collect()
+    }
+
     /// Takes out the events that the desk has to hear, at most one quote a market.
     pub fn take_events(&mut self, now: Timestamp) -> Vec<MarketEvent> {
         let tellable = if self.paused { Vec::new() } else { std::mem::take(&mut self.dirty) };
@@ -183,16 +226,10 @@ impl MarketTracker {
         std::mem::take(&mut self.out)
     }
 
-    /// Markets as reported by REST. New ones are listed in the order of their opening.
-    ///
-    /// # Errors
-    /// When a report lacks what its own fields promise.
-    pub fn apply_market_reports(
-        &mut self,
-        reports: &[(wire::ApiMarket, SeriesFacts)],
-        now: Timestamp,
-    ) -> Result<(), SchemaError> {
-        let mut order: Vec<&(wire::ApiMarket, SeriesFacts)> = reports.iter().collect();
+    /// Markets as reported by REST. New ones are listed in the order of their opening. One that cannot be understood,
+    /// or that no strategy can price, is set aside.
+    pub fn apply_market_reports(&mut self, found: &MarketReports, now: Timestamp) {
+        let mut order: Vec<&MarketReport> = found.reports.iter().collect();
         order.sort_by(|(one, _), (other, _)| {
             (one.open_time, &one.ticker).cmp(&(other.open_time, &other.ticker))
         });
@@ -200,18 +237,50 @@ impl MarketTracker {
             if report.open_time > now {
                 continue;
             }
-            match self.find_market_id(&report.ticker) {
-                // A market that is held stays of interest when the scope was narrowed: it has to be paid out.
-                Some(id) => self.update_market(id, report, series.fees, now)?,
-                None if !self.covers_series(series) => {}
-                None if report.status == wire::ApiMarketStatus::Finalized => {}
-                None => self.list_new_market(report, series)?,
+            let known = self.find_market_id(&report.ticker);
+            // A market that is held stays of interest when the scope was narrowed: it has to be paid out.
+            if known.is_none()
+                && (!self.covers_series(series) || report.status == wire::ApiMarketStatus::Finalized)
+            {
+                continue;
+            }
+            let strike = report.strike().map_err(|error| error.to_string());
+            match strike.and_then(|strike| report.unpriceable_reason().map_or(Ok(strike), Err)) {
+                Ok(strike) => self.apply_market_report(known, report, series, strike, now),
+                Err(reason) => {
+                    self.set_market_aside(&report.ticker.as_str().into(), reason, now);
+                    // It is not traded, but what is held of it has to be paid out.
+                    if let Some(id) = known {
+                        self.settle_if_final(id, report, now);
+                    }
+                }
             }
         }
-        Ok(())
+        for OddMarket { ticker, reason } in &found.odd {
+            self.set_market_aside(ticker, reason.clone(), now);
+        }
     }
 
-    fn list_new_market(&mut self, report: &wire::ApiMarket, series: &SeriesFacts) -> Result<(), SchemaError> {
+    fn apply_market_report(
+        &mut self,
+        known: Option<MarketId>,
+        report: &wire::ApiMarket,
+        series: &SeriesFacts,
+        strike: Strike,
+        now: Timestamp,
+    ) {
+        if self.set_aside.clear(&report.ticker, now) {
+            self.announce_cleared(&report.ticker);
+        }
+        match known {
+            Some(id) => self.update_market(id, report, strike, series.fees, now),
+            // Until its pause is over it is not even listed.
+            None if self.set_aside.contains(&report.ticker) => {}
+            None => self.list_new_market(report, strike, series),
+        }
+    }
+
+    fn list_new_market(&mut self, report: &wire::ApiMarket, strike: Strike, series: &SeriesFacts) {
         let event_ticker: Arc<str> = report.event_ticker.as_str().into();
         let id = MarketId(u32::try_from(self.known.len()).expect("there are fewer markets than numbers"));
         let market = Arc::new(Market {
@@ -223,7 +292,7 @@ impl MarketTracker {
             series_ticker: Arc::clone(&series.ticker),
             category: Arc::clone(&series.category),
             title: title_of(report),
-            strike: report.strike()?,
+            strike,
             open_time: report.open_time,
             close_time: report.close_time,
             grid: report.grid.clone(),
@@ -236,7 +305,6 @@ impl MarketTracker {
         let status = report.status.in_domain();
         self.set_status(id, status);
         self.mark_quote_dirty(id);
-        Ok(())
     }
 
     fn track_market(&mut self, market: Arc<Market>, status: MarketStatus, close: Timestamp) {
@@ -259,15 +327,16 @@ impl MarketTracker {
         &mut self,
         id: MarketId,
         report: &wire::ApiMarket,
+        strike: Strike,
         fees: FeeSchedule,
         now: Timestamp,
-    ) -> Result<(), SchemaError> {
+    ) {
         let known = &mut self.known[id.index()];
         if known.close != report.close_time {
             known.close = report.close_time;
             self.out.push(MarketEvent::CloseTime { market: id, close: report.close_time });
         }
-        let (strike, grid) = (report.strike()?, &report.grid);
+        let grid = &report.grid;
         if known.market.strike != strike || known.market.grid != *grid || known.market.fees != fees {
             let mut market = Market::clone(&known.market);
             (market.strike, market.grid, market.fees) = (strike, grid.clone(), fees);
@@ -290,15 +359,32 @@ impl MarketTracker {
                 std::mem::replace(&mut known.quote, reported) != reported || untold
             }
         };
-        if report.status == wire::ApiMarketStatus::Finalized {
-            self.settle_market(id, settlement_of(report));
-            return Ok(());
+        if !self.settle_if_final(id, report, now) {
+            self.set_status(id, report.status.in_domain());
+            if changed || old {
+                self.mark_quote_dirty(id);
+            }
         }
-        self.set_status(id, report.status.in_domain());
-        if changed || old {
-            self.mark_quote_dirty(id);
+    }
+
+    /// Settles a market that is reported as finalized, if what it pays is known; else it is set aside until it is.
+    /// Returns whether it is finalized.
+    fn settle_if_final(&mut self, id: MarketId, report: &wire::ApiMarket, now: Timestamp) -> bool {
+        if report.status != wire::ApiMarketStatus::Finalized {
+            return false;
         }
-        Ok(())
+        match settlement_of(report) {
+            Some(value) => self.settle_market(id, value),
+            None => {
+                let value =
+                    report.settlement_value.map_or_else(|| "none".to_owned(), |value| value.to_string());
+                let reason = format!(
+                    "it is finalized, but what it paid is not known in steps of $0.0001: settlement_value_dollars is {value}"
+                );
+                self.set_market_aside(&report.ticker.as_str().into(), reason, now);
+            }
+        }
+        true
     }
 
     /// The best prices of a book that is kept up.
@@ -403,11 +489,16 @@ impl MarketTracker {
         (0..self.known.len()).map(|index| MarketId(u32::try_from(index).expect("it is a market's number")))
     }
 
-    /// A turn in a market's life.
+    /// A turn in a market's life. The stream tells of all markets of the exchange; those out of scope are passed over.
     pub fn apply_lifecycle_message(&mut self, message: &Lifecycle) {
         let ticker = &message.ticker;
         let Some(id) = self.find_market_id(ticker) else {
-            if matches!(message.turn, Turn::Created(_) | Turn::Activated) {
+            let event = match &message.turn {
+                Turn::Created { event } => event.as_deref(),
+                Turn::Activated => None,
+                _ => return,
+            };
+            if self.may_be_in_scope(ticker, event) {
                 self.unknown.insert(Arc::clone(ticker));
             }
             return;
@@ -419,15 +510,18 @@ impl MarketTracker {
                 self.known[id.index()].close = *close;
                 self.out.push(MarketEvent::CloseTime { market: id, close: *close });
             }
-            Turn::Determined { value, .. } => {
-                self.known[id.index()].determined = Some(*value);
+            Turn::Determined { value } => {
+                self.known[id.index()].determined = *value;
                 self.set_status(id, MarketStatus::Closed);
             }
-            Turn::Settled { .. } => {
-                let value = self.known[id.index()].determined;
-                self.settle_market(id, value);
-            }
-            Turn::Created(_) | Turn::PriceLevels(_) | Turn::Metadata => {
+            Turn::Settled => match self.known[id.index()].determined {
+                Some(value) => self.settle_market(id, value),
+                // What it was determined to be was missed, or cannot be read.
+                None => {
+                    self.unknown.insert(Arc::clone(ticker));
+                }
+            },
+            Turn::Created { .. } | Turn::Redefined => {
                 self.unknown.insert(Arc::clone(ticker));
             }
         }
@@ -441,21 +535,17 @@ impl MarketTracker {
         }
     }
 
-    fn settle_market(&mut self, id: MarketId, value: Option<Price>) {
+    fn settle_market(&mut self, id: MarketId, value: Price) {
         let known = &mut self.known[id.index()];
         if known.status == MarketStatus::Settled {
             return;
         }
-        match value {
-            Some(value) => {
-                known.status = MarketStatus::Settled;
-                self.out.push(MarketEvent::Settled { market: id, value });
-            }
-            // We missed what it was determined to be.
-            None => {
-                self.unknown.insert(known.market.ticker.as_ref().into());
-            }
+        known.status = MarketStatus::Settled;
+        let ticker = known.market.ticker.clone();
+        if self.set_aside.clear_at_once(&ticker) {
+            self.announce_cleared(&ticker);
         }
+        self.out.push(MarketEvent::Settled { market: id, value });
     }
 
     fn mark_quote_dirty(&mut self, id: MarketId) {
@@ -476,7 +566,7 @@ fn get_or_assign_id<Id: Copy>(
 }
 
 fn title_of(report: &wire::ApiMarket) -> Box<str> {
-    report.title.as_deref().unwrap_or(&report.yes_sub_title).into()
+    report.title.as_deref().or(report.yes_sub_title.as_deref()).unwrap_or_default().into()
 }
 
 fn quote_of(report: &wire::ApiMarket) -> Quote {

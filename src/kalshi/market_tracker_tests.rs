@@ -3,6 +3,7 @@
 use super::*;
 use crate::domain::Money;
 use crate::kalshi::schema::decode_json;
+use crate::kalshi::wire::{ApiMarketStatus, MarketType};
 
 fn reported_market() -> wire::ApiMarket {
     let file = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/kalshi/market_get.json");
@@ -12,6 +13,10 @@ fn reported_market() -> wire::ApiMarket {
 
 fn series(fees: FeeSchedule) -> SeriesFacts {
     SeriesFacts { ticker: "KXHIGHNY".into(), category: "Climate".into(), fees }
+}
+
+fn found<const N: usize>(reports: [MarketReport; N]) -> MarketReports {
+    MarketReports { reports: reports.into(), ..MarketReports::default() }
 }
 
 #[test]
@@ -30,7 +35,7 @@ fn other_fees_are_another_definition_of_the_market() {
     let mut watch = MarketTracker::new(MarketScope::default(), None);
     let mut told = Vec::new();
     for fees in [FeeSchedule::STANDARD, FeeSchedule::STANDARD, half, half] {
-        watch.apply_market_reports(&with(fees), now).unwrap();
+        watch.apply_market_reports(&found(with(fees)), now);
         told.push(listings(&mut watch));
     }
     assert_eq!(told, [vec![FeeSchedule::STANDARD], vec![], vec![half], vec![]]);
@@ -44,7 +49,7 @@ fn after_a_gap_the_same_prices_are_told_again() {
     let ticker = market.ticker.clone();
     let series = series(FeeSchedule::STANDARD);
     let mut watch = MarketTracker::new(MarketScope::default(), None);
-    watch.apply_market_reports(&[(market, series)], now).unwrap();
+    watch.apply_market_reports(&found([(market, series)]), now);
     let top = Top {
         bid: Some(Price::new(4_000).unwrap()),
         bid_size: Some(Contracts::whole(10)),
@@ -78,19 +83,153 @@ fn a_market_outside_a_narrowed_scope_is_still_paid_out() {
     let now = market.open_time + Span::DAY;
     let series = series(FeeSchedule::STANDARD);
     let mut watch = MarketTracker::new(MarketScope::default(), None);
-    watch.apply_market_reports(&[(market.clone(), series.clone())], now).unwrap();
+    watch.apply_market_reports(&found([(market.clone(), series.clone())]), now);
     watch.take_events(now);
     watch.scope = MarketScope { series: vec!["KXCPI".into()], ..MarketScope::default() };
-    market.status = wire::ApiMarketStatus::Finalized;
+    market.status = ApiMarketStatus::Finalized;
     market.result = Some(MarketResult::Yes);
     market.settlement_value = Some(Money::parse("1").unwrap());
-    watch.apply_market_reports(&[(market.clone(), series.clone())], now).unwrap();
+    watch.apply_market_reports(&found([(market.clone(), series.clone())]), now);
     let told = watch.take_events(now);
     assert!(told.contains(&MarketEvent::Settled { market: MarketId(0), value: Price::ONE }), "{told:?}");
 
     // A new market there is none of ours.
     let mut watch = MarketTracker::new(watch.scope, None);
-    market.status = wire::ApiMarketStatus::Active;
-    watch.apply_market_reports(&[(market, series)], now).unwrap();
+    market.status = ApiMarketStatus::Active;
+    watch.apply_market_reports(&found([(market, series)]), now);
     assert_eq!(watch.take_events(now), []);
+}
+
+/// An event-driven picture of one market: reports, lifecycle messages, and what the desk is told of them.
+struct Bench {
+    watch: MarketTracker,
+    market: wire::ApiMarket,
+    series: SeriesFacts,
+    now: Timestamp,
+}
+
+impl Bench {
+    fn new() -> Self {
+        let (market, series) = (reported_market(), series(FeeSchedule::STANDARD));
+        let now = market.open_time;
+        let scope = MarketScope { series: vec!["KXHIGHNY".into()], ..MarketScope::default() };
+        let mut bench = Self { watch: MarketTracker::new(scope, None), market, series, now };
+        bench.report();
+        bench.watch.take_inputs(now);
+        bench
+    }
+
+    fn report(&mut self) {
+        let reports = found([(self.market.clone(), self.series.clone())]);
+        self.watch.apply_market_reports(&reports, self.now);
+    }
+
+    /// What the desk is told now, without quotes.
+    fn told(&mut self) -> Vec<Input> {
+        let mut inputs = self.watch.take_inputs(self.now);
+        inputs.retain(|input| !matches!(input, Input::Market(MarketEvent::Quote { .. })));
+        inputs
+    }
+
+    fn turn(&mut self, turn: Turn) {
+        let ticker = self.market.ticker.as_str().into();
+        self.watch.apply_lifecycle_message(&Lifecycle { ticker, turn });
+    }
+}
+
+fn is_set_aside(input: &Input, because: &str) -> bool {
+    matches!(input, Input::Control(Control::SetAside { reason, .. }) if reason.contains(because))
+}
+
+#[test]
+fn a_market_that_is_odd_is_set_aside_once_and_cleared_when_it_can_be_read() {
+    let mut bench = Bench::new();
+    let ticker: Arc<str> = bench.market.ticker.as_str().into();
+    let odd = OddMarket { ticker: Arc::clone(&ticker), reason: "status: unknown variant `suspended`".into() };
+    let odd = MarketReports { odd: vec![odd], ..MarketReports::default() };
+    bench.watch.apply_market_reports(&odd, bench.now);
+    let told = bench.told();
+    assert!(told.len() == 1 && is_set_aside(&told[0], "suspended"), "{told:?}");
+    bench.watch.apply_market_reports(&odd, bench.now);
+    assert_eq!(bench.told(), [], "it is told once");
+    bench.report();
+    assert_eq!(bench.told(), [], "its pause is not over");
+    bench.now = bench.now + Span::MINUTE;
+    bench.watch.ask_for_set_aside(bench.now);
+    assert_eq!(
+        bench.watch.take_unknown_tickers(),
+        BTreeSet::from([Arc::clone(&ticker)]),
+        "it is looked at again"
+    );
+    bench.report();
+    let cleared = Control::SetAsideCleared { ticker, market: Some(MarketId(0)) };
+    assert_eq!(bench.told(), [Input::Control(cleared)]);
+}
+
+#[test]
+fn what_no_strategy_can_price_is_never_listed() {
+    for (why, change) in [
+        ("scalar", (|market: &mut wire::ApiMarket| market.market_type = MarketType::Scalar) as fn(&mut _)),
+        ("floor", |market| market.settlement_bounds_type = Some("floor".into())),
+        ("floor_strike is missing", |market| market.floor_strike = None),
+    ] {
+        let mut bench = Bench::new();
+        bench.market.ticker = "KXHIGHNY-26NOV20-T99".into();
+        change(&mut bench.market);
+        bench.report();
+        let told = bench.told();
+        assert!(told.len() == 1 && is_set_aside(&told[0], why), "{why}: {told:?}");
+    }
+}
+
+#[test]
+fn a_payout_that_is_not_known_is_waited_for_without_asking_again_and_again() {
+    let mut bench = Bench::new();
+    bench.turn(Turn::Determined { value: None });
+    bench.turn(Turn::Settled);
+    assert_eq!(bench.watch.take_unknown_tickers().len(), 1, "REST says what it paid");
+    (bench.market.status, bench.market.result) = (ApiMarketStatus::Finalized, Some(MarketResult::Scalar));
+    bench.market.settlement_value = Some(Money::from_micros(333_333));
+    bench.told();
+    bench.report();
+    let told = bench.told();
+    assert!(told.len() == 1 && is_set_aside(&told[0], "0.333333"), "{told:?}");
+    assert!(bench.watch.take_unknown_tickers().is_empty());
+    assert_eq!(bench.watch.unsettled_markets().count(), 1, "it stays in the books");
+    bench.market.settlement_value = Some(Money::from_micros(333_300));
+    bench.report();
+    let told = bench.told();
+    let paid = MarketEvent::Settled { market: MarketId(0), value: Price::new(3_333).unwrap() };
+    assert!(matches!(&told[0], Input::Control(Control::SetAsideCleared { .. })), "{told:?}");
+    assert_eq!(told[1..], [Input::Market(paid)]);
+}
+
+#[test]
+fn markets_out_of_scope_are_not_asked_for() {
+    let mut bench = Bench::new();
+    let mut asked = |ticker: &str, turn: Turn| {
+        bench.watch.apply_lifecycle_message(&Lifecycle { ticker: ticker.into(), turn });
+        !bench.watch.take_unknown_tickers().is_empty()
+    };
+    let created = |event: &str| Turn::Created { event: Some(event.into()) };
+    assert!(asked("KXHIGHNY-26NOV22-T55", created("KXHIGHNY-26NOV22")));
+    assert!(asked("KXHIGHNY-26NOV22-T55", Turn::Created { event: None }), "by the name of the market");
+    assert!(asked("KXHIGHNY-26NOV22-T55", Turn::Activated));
+    assert!(!asked("KXNBAGAME-26OCT21LALGSW-LAL", created("KXNBAGAME-26OCT21LALGSW")));
+    assert!(
+        !asked("KXHIGHNYC-26NOV22-T55", created("KXHIGHNYC-26NOV22")),
+        "the whole name of the series counts"
+    );
+    assert!(!asked("KXNBAGAME-26OCT21LALGSW-LAL", Turn::Activated));
+    assert!(!asked("KXHIGHNY-26NOV22-T55", Turn::Redefined), "of a market that is not known");
+    assert!(!asked("CENTRALPARK-26NOV22-T55", created("CENTRALPARK-26NOV22")));
+    bench.watch.note_event(&EventLifecycle {
+        event_ticker: "CENTRALPARK-26NOV22".into(),
+        series_ticker: "KXHIGHNY".into(),
+    });
+    let created = Turn::Created { event: Some("CENTRALPARK-26NOV22".into()) };
+    bench
+        .watch
+        .apply_lifecycle_message(&Lifecycle { ticker: "CENTRALPARK-26NOV22-T55".into(), turn: created });
+    assert_eq!(bench.watch.take_unknown_tickers().len(), 1, "the stream said whose event it is");
 }

@@ -1,7 +1,8 @@
 //! The exchange: its REST and WebSocket API as of October 2026, and nothing that decides.
 //!
 //! What it says is decoded to the integers of [`crate::domain`] at this border, exactly, and anything
-//! that is missing, renamed or of another type is an error that names its place.
+//! that is missing, renamed or of another type is an error that names its place. Such an error concerns what it is
+//! about: a market is set aside ([`set_aside`]), and only what concerns the account halts the desk.
 
 pub mod auth;
 pub mod book;
@@ -13,6 +14,7 @@ pub mod hours;
 pub mod limits;
 pub mod link;
 pub mod market_reader;
+pub mod market_reports;
 pub mod market_tracker;
 pub mod number;
 pub mod order_requests;
@@ -21,6 +23,7 @@ pub mod order_tracker;
 pub mod rest;
 pub mod schema;
 pub mod session;
+pub mod set_aside;
 pub mod stream;
 pub mod venue;
 pub mod wire;

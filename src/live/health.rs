@@ -87,6 +87,9 @@ pub struct Health {
     /// Orders refused since one was last taken; `None` if the latest was taken.
     #[serde(default)]
     pub refused_orders: Option<RefusedOrders>,
+    /// Markets that the session cannot understand, so that nothing is opened there; by ticker.
+    #[serde(default)]
+    pub set_aside: Vec<SetAsideLine>,
     /// The last decisions, latest first, at most 20.
     pub decisions: Vec<DecisionLine>,
     /// The last refusals of the risk layer, latest first, at most 20.
@@ -185,6 +188,17 @@ impl fmt::Display for RefusedOrders {
         }
         write!(f, ", since {since}: {}", words.as_deref().unwrap_or(reason))
     }
+}
+
+/// A market that the session cannot understand at present.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SetAsideLine {
+    /// Ticker of the market, which may never have been listed.
+    pub ticker: String,
+    /// Since when nothing is opened there, by the desk's time.
+    pub since: Moment,
+    /// What cannot be understood, in words for people.
+    pub reason: String,
 }
 
 /// Something that was decided, in words.
@@ -290,6 +304,8 @@ const fn notification_kind(record: &Record) -> Option<NotificationKind> {
         Record::Halt(_) => Some(NotificationKind::Halt),
         Record::Resume(_) => Some(NotificationKind::Resume),
         Record::Discrepancy(_) => Some(NotificationKind::Discrepancy),
+        Record::SetAside(_) => Some(NotificationKind::SetAside),
+        Record::SetAsideCleared(_) => Some(NotificationKind::SetAsideCleared),
         _ => None,
     }
 }
@@ -339,6 +355,7 @@ impl Health {
                 strategies: names.halted_strategies(),
             },
             refused_orders: recent.refused_orders(facts.refusal),
+            set_aside: set_aside_lines(desk),
             decisions: recent
                 .decisions
                 .iter()
@@ -366,6 +383,17 @@ impl Health {
             )
         })
     }
+}
+
+fn set_aside_lines(desk: &Desk) -> Vec<SetAsideLine> {
+    let markets = desk.set_aside_markets().iter();
+    markets
+        .map(|(ticker, known)| SetAsideLine {
+            ticker: ticker.to_string(),
+            since: Moment(known.since),
+            reason: known.reason.to_string(),
+        })
+        .collect()
 }
 
 fn feed_health(desk: &Desk, facts: &SessionFacts<'_>) -> FeedHealth {
@@ -497,6 +525,10 @@ impl DisplayNames<'_> {
             }
             Record::Refit(refitted) => (refitted.at, "other settings hold from here on".into()),
             Record::Discrepancy(found) => (found.at, format!("discrepancy: {}", found.detail)),
+            Record::SetAside(market) => {
+                (market.at, format!("{} set aside: {}", market.ticker, market.reason))
+            }
+            Record::SetAsideCleared(market) => (market.at, format!("{} is traded again", market.ticker)),
         };
         Some(DecisionLine { at: Moment(at), text })
     }

@@ -52,6 +52,10 @@ pub enum NotificationKind {
     Unpause,
     /// The account is not what our books say.
     Discrepancy,
+    /// A market cannot be understood: nothing is opened there until it can.
+    SetAside,
+    /// A market that was set aside is traded again.
+    SetAsideCleared,
     /// The exchange refuses every order.
     OrdersRefused,
     /// It takes orders again.

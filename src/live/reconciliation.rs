@@ -320,10 +320,12 @@ pub async fn events_since(
         .filter_map(|market| watch.market(market).map(|market| market.ticker.as_ref().into()))
         .collect();
     let reports = reader.read_markets(tickers).await.map_err(|error| error.to_string())?;
-    watch.apply_market_reports(&reports, now).map_err(|error| error.to_string())?;
-    inputs.extend(
-        watch.take_events(now).into_iter().map(|event| Stamped { at: now, value: Input::Market(event) }),
-    );
+    watch.apply_market_reports(&reports, now);
+    inputs.extend(watch.take_inputs(now).into_iter().map(|value| Stamped { at: now, value }));
+    // What was not read is read by the session's first sweep.
+    if let Some(error) = reports.error {
+        tracing::warn!(%error, "not all markets could be read");
+    }
     Ok(inputs)
 }
 
@@ -359,6 +361,7 @@ pub fn resume_watch(mut watch: MarketTracker, desk: &Desk) -> MarketTracker {
         let status = if book.settled.is_some() { MarketStatus::Settled } else { book.status };
         watch.restore_market(&book.market, status, book.close_time);
     }
+    desk.set_aside_markets().keys().for_each(|ticker| watch.restore_set_aside(ticker));
     watch
 }
 

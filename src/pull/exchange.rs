@@ -1,6 +1,7 @@
 //! Asking the exchange: what was answered before is not asked again, and what fails in passing is asked until it
 //! does not. Answers are kept as what is used of them, in a few integers.
 
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -9,14 +10,18 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use crate::domain::{FeeSchedule, FeeType, Price, PriceGrid, Strike, Timestamp};
-use crate::kalshi::rest::{ApiError, CandleSpan, Half, MarketFilter, Paged, Rest};
-use crate::kalshi::wire::{self, ApiBookSide, ApiMarket, ApiMarketStatus, ApiTrade, Candle, MarketResult};
+use crate::kalshi::rest::{ApiError, CandleSpan, Half, MarketFilter, PagedList, Rest};
+use crate::kalshi::wire::{
+    self, ApiBookSide, ApiMarket, ApiMarketStatus, ApiTrade, Candle, ItemList, MarketResult, OddItem,
+};
 
 use super::PullError;
 use super::response_cache::Answers;
 
 /// Pauses between tries of what fails in passing; the client itself has tried several times before each.
 const PAUSES: [u64; 6] = [1, 2, 5, 10, 30, 60];
+/// Most pages of one list; the longest, the trades of a busy market, has some hundreds.
+const MOST_PAGES: usize = 10_000;
 
 /// A market as it is listed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -65,7 +70,38 @@ pub struct TradePage {
     pub trades: Vec<TradeRow>,
     /// Trades agreed outside the book, which are left out.
     pub blocks: u64,
+    /// Trades that could not be read, each as what it is about and why.
+    #[serde(default)]
+    pub unreadable: Vec<(String, String)>,
     pub next: Option<String>,
+}
+
+/// One page of a list, as it is kept on the disk.
+#[derive(Debug, Serialize, Deserialize)]
+struct KeptPage<T> {
+    items: Vec<T>,
+    /// Items that could not be read, each as what it is about and why.
+    unreadable: Vec<(String, String)>,
+    next: Option<String>,
+}
+
+impl<T> KeptPage<T> {
+    /// Keeps of a page what `keep` makes of each item; `list` names what has no ticker.
+    fn of_page<I>(list: &str, (page, next): PagedList<I>, keep: impl Fn(I) -> Result<T, OddItem>) -> Self {
+        let ItemList { items: listed, mut odd } = page;
+        let mut items = Vec::with_capacity(listed.len());
+        for item in listed {
+            match keep(item) {
+                Ok(item) => items.push(item),
+                Err(unusable) => odd.push(unusable),
+            }
+        }
+        let about = |odd: OddItem| {
+            let about = odd.ticker.or(odd.event_ticker).unwrap_or_else(|| format!("an item of {list}"));
+            (about, odd.problem)
+        };
+        Self { items, unreadable: odd.into_iter().map(about).collect(), next }
+    }
 }
 
 /// The exchange and what it has answered.
@@ -73,19 +109,31 @@ pub struct TradePage {
 pub struct PullExchange {
     rest: Rest,
     answers: Mutex<Answers>,
+    unreadable: Mutex<BTreeMap<String, String>>,
     asked: AtomicU64,
     remembered: AtomicU64,
 }
 
 impl PullExchange {
     pub fn new(rest: Rest, answers: Answers) -> Self {
-        let (asked, remembered) = Default::default();
-        Self { rest, answers: Mutex::new(answers), asked, remembered }
+        let (asked, remembered, unreadable) = Default::default();
+        Self { rest, answers: Mutex::new(answers), unreadable, asked, remembered }
     }
 
     /// Requests sent, and requests that an earlier, unfinished pull had sent.
     pub fn request_counts(&self) -> (u64, u64) {
         (self.asked.load(Ordering::Relaxed), self.remembered.load(Ordering::Relaxed))
+    }
+
+    /// Leaves something out that cannot be read: what it is, and why.
+    pub fn leave_out(&self, about: String, problem: String) {
+        let mut unreadable = self.unreadable.lock().unwrap_or_else(PoisonError::into_inner);
+        unreadable.entry(about).or_insert(problem);
+    }
+
+    /// What was left out as it could not be read, with the reasons.
+    pub fn take_unreadable(&self) -> BTreeMap<String, String> {
+        std::mem::take(&mut self.unreadable.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     fn lock_answers(&self) -> MutexGuard<'_, Answers> {
@@ -112,7 +160,7 @@ impl PullExchange {
         let value = loop {
             match request().await {
                 Ok(value) => break value,
-                Err(error) if is_transient(&error) => {
+                Err(error) if error.is_transient() => {
                     let Some(pause) = pauses.next() else { return Err(error.into()) };
                     tracing::info!(%error, "asking again in {pause} s");
                     tokio::time::sleep(Duration::from_secs(pause)).await;
@@ -133,23 +181,23 @@ impl PullExchange {
         self.fetch_cached_sized(key, request).await.map(|(value, _)| value)
     }
 
-    /// Fetches a list to its end; each page is kept as an answer of its own.
+    /// Fetches a list to its end; each page is kept as an answer of its own. Items that cannot be read are left out.
     async fn fetch_all_pages<T: Serialize + DeserializeOwned>(
         &self,
         key: &str,
-        page: impl AsyncFn(Option<&str>) -> Result<Paged<T>, ApiError>,
+        page: impl AsyncFn(Option<&str>) -> Result<KeptPage<T>, ApiError>,
     ) -> Result<Vec<T>, PullError> {
         let mut items = Vec::new();
         let mut cursors: Vec<String> = Vec::new();
         loop {
             let cursor = cursors.last().map(String::as_str);
-            let place = format!("{key} from {}", cursor.unwrap_or("the first page"));
-            let (mut more, next) = self.fetch_cached(&place, async || page(cursor).await).await?;
-            items.append(&mut more);
-            match next {
+            let place = format!("{key}, page {}", cursor.unwrap_or("one"));
+            let mut kept = self.fetch_cached(&place, async || page(cursor).await).await?;
+            items.append(&mut kept.items);
+            kept.unreadable.into_iter().for_each(|(about, problem)| self.leave_out(about, problem));
+            match kept.next {
                 None => return Ok(items),
-                Some(next) if cursors.contains(&next) => return Err(repeated_cursor_error(key)),
-                Some(next) => cursors.push(next),
+                Some(next) => cursors.push(next_cursor(key, &cursors, next)?),
             }
         }
     }
@@ -200,8 +248,8 @@ impl PullExchange {
     ) -> Result<Vec<EventFacts>, PullError> {
         let key = format!("events of {series} closing since {since:?}");
         let page = async |cursor: Option<&str>| {
-            let (events, next) = self.rest.events_page(series, since, cursor).await?;
-            Ok((events.into_iter().map(event_facts).collect(), next))
+            let page = self.rest.events_page(series, since, cursor).await?;
+            Ok(KeptPage::of_page(&key, page, |event| Ok(event_facts(event))))
         };
         self.fetch_all_pages(&key, page).await
     }
@@ -210,11 +258,11 @@ impl PullExchange {
     pub async fn list_markets(&self, half: Half, filter: &MarketFilter) -> Result<Vec<Listed>, PullError> {
         let key = format!("{half:?} markets {filter:?}");
         let page = async |cursor: Option<&str>| {
-            let (markets, next) = match half {
+            let page = match half {
                 Half::Live => self.rest.markets_page(filter, cursor).await?,
                 Half::Historical => self.rest.historical_markets_page(filter, cursor).await?,
             };
-            Ok((markets.into_iter().map(listed_market).collect::<Result<_, _>>()?, next))
+            Ok(KeptPage::of_page(&key, page, listed_market))
         };
         self.fetch_all_pages(&key, page).await
     }
@@ -225,7 +273,11 @@ impl PullExchange {
                 Half::Live => self.rest.market(ticker).await,
                 Half::Historical => self.rest.historical_market(ticker).await,
             };
-            none_if_missing(market)?.map(listed_market).transpose()
+            let unusable = |odd: OddItem| ApiError::Schema {
+                endpoint: format!("market {ticker}"),
+                problem: odd.problem,
+            };
+            none_if_missing(market)?.map(listed_market).transpose().map_err(unusable)
         };
         self.fetch_cached(&format!("{half:?} market {ticker}"), market).await
     }
@@ -273,18 +325,19 @@ impl PullExchange {
             let cursor = cursors.last().map(String::as_str);
             let key = format!("{list} from {}", cursor.unwrap_or("the first page"));
             let page = async || {
-                let (trades, next) = self.rest.trades_page(half, ticker, span, cursor).await?;
-                let blocks = trades.iter().filter(|trade| trade.is_block_trade).count() as u64;
+                let page = self.rest.trades_page(half, ticker, span, cursor).await?;
+                let KeptPage { items: trades, unreadable, next } = KeptPage::of_page(&list, page, Ok);
+                let blocks = trades.iter().filter(|trade: &&ApiTrade| trade.is_block_trade).count() as u64;
                 let trades = trades.iter().filter(|trade| !trade.is_block_trade).map(trade_row).collect();
-                Ok(TradePage { trades, blocks, next })
+                Ok(TradePage { trades, blocks, unreadable, next })
             };
             let (mut page, size) = self.fetch_cached_sized(&key, page).await?;
             trades.append(&mut page.trades);
+            page.unreadable.into_iter().for_each(|(about, problem)| self.leave_out(about, problem));
             (blocks, bytes) = (blocks + page.blocks, bytes + size);
             match page.next {
                 None => return Ok((trades, blocks, bytes)),
-                Some(next) if cursors.contains(&next) => return Err(repeated_cursor_error(&list)),
-                Some(next) => cursors.push(next),
+                Some(next) => cursors.push(next_cursor(&list, &cursors, next)?),
             }
         }
     }
@@ -297,11 +350,6 @@ pub struct Cutoff {
     pub traded: Timestamp,
 }
 
-/// Whether the same request may do better a while later.
-const fn is_transient(error: &ApiError) -> bool {
-    matches!(error, ApiError::NotSent(_) | ApiError::RateLimited(_) | ApiError::Unknown(_))
-}
-
 /// What the exchange does not have is an answer, too.
 fn none_if_missing<T>(answer: Result<T, ApiError>) -> Result<Option<T>, ApiError> {
     match answer {
@@ -311,10 +359,16 @@ fn none_if_missing<T>(answer: Result<T, ApiError>) -> Result<Option<T>, ApiError
     }
 }
 
-fn repeated_cursor_error(list: &str) -> PullError {
-    PullError::Exchange(format!(
-        "{list}: a cursor repeats, so the list has no end; report this to the exchange"
-    ))
+/// The cursor of the next page, unless the list has no end.
+fn next_cursor(list: &str, before: &[String], next: String) -> Result<String, PullError> {
+    let problem = if before.contains(&next) {
+        "a cursor repeats, so the list has no end".to_owned()
+    } else if before.len() >= MOST_PAGES {
+        format!("there is another page after {MOST_PAGES}, more than a list can have")
+    } else {
+        return Ok(next);
+    };
+    Err(PullError::Exchange(format!("{list}: {problem}; report this to the exchange")))
 }
 
 fn event_facts(event: wire::ApiEvent) -> EventFacts {
@@ -327,13 +381,17 @@ fn event_facts(event: wire::ApiEvent) -> EventFacts {
     }
 }
 
-fn listed_market(market: ApiMarket) -> Result<Listed, ApiError> {
-    let schema = |problem| ApiError::Schema { endpoint: format!("market {}", market.ticker), problem };
-    let strike = market.strike().map_err(|error| schema(error.problem))?;
+/// A market as it is kept.
+///
+/// # Errors
+/// What it says of itself does not fit.
+fn listed_market(market: ApiMarket) -> Result<Listed, OddItem> {
+    let unusable = |problem| OddItem { ticker: Some(market.ticker.clone()), event_ticker: None, problem };
+    let strike = market.strike().map_err(|error| unusable(error.problem))?;
     if let Strike::Between(floor, cap) = strike
         && floor > cap
     {
-        return Err(schema(format!("floor_strike {floor} is above cap_strike {cap}")));
+        return Err(unusable(format!("floor_strike {floor} is above cap_strike {cap}")));
     }
     let over = market.status == ApiMarketStatus::Finalized;
     let value = match market.result.filter(|_| over) {
@@ -346,7 +404,7 @@ fn listed_market(market: ApiMarket) -> Result<Listed, ApiError> {
     if let (Some(value), Some(told)) = (value, told)
         && i64::from(value.get()) * 100 != told.micros()
     {
-        return Err(schema(format!("settlement_value_dollars {told} does not fit its result")));
+        return Err(unusable(format!("settlement_value_dollars {told} does not fit its result")));
     }
     Ok(Listed {
         strike,
@@ -357,7 +415,7 @@ fn listed_market(market: ApiMarket) -> Result<Listed, ApiError> {
         title: market.title.unwrap_or_default(),
         ticker: market.ticker,
         event: market.event_ticker,
-        yes_sub_title: market.yes_sub_title,
+        yes_sub_title: market.yes_sub_title.unwrap_or_default(),
         grid: market.grid,
     })
 }

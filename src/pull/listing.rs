@@ -83,9 +83,15 @@ impl Lister<'_> {
         let mut fees = BTreeMap::new();
         for market in new {
             self.remark_on(&market);
-            found.new.insert(market.ticker.clone());
-            let entry = self.build_state_entry(market, &mut events, &mut fees).await?;
-            self.state.markets.insert(entry.listed.ticker.clone(), entry);
+            let ticker = market.ticker.clone();
+            match self.build_state_entry(market, &mut events, &mut fees).await {
+                Ok(entry) => {
+                    found.new.insert(ticker.clone());
+                    self.state.markets.insert(ticker, entry);
+                }
+                Err(PullError::Unreadable(problem)) => self.exchange.leave_out(ticker, problem),
+                Err(error) => return Err(error),
+            }
         }
         found.fee_changes = self.fee_changes(&mut fees).await?;
         Ok(found)
@@ -161,12 +167,16 @@ impl Lister<'_> {
                 if listed.contains_key(ticker) {
                     continue;
                 }
-                match self.exchange.market(Half::Historical, ticker).await? {
-                    Some(market) => {
+                match self.exchange.market(Half::Historical, ticker).await {
+                    Err(PullError::Unreadable(problem)) => self.exchange.leave_out(ticker.clone(), problem),
+                    Err(error) => return Err(error),
+                    Ok(Some(market)) => {
                         old.insert(ticker.clone());
                         listed.insert(ticker.clone(), market);
                     }
-                    None => self.notes.add_occurrence("no longer listed by the exchange", || ticker.clone()),
+                    Ok(None) => {
+                        self.notes.add_occurrence("no longer listed by the exchange", || ticker.clone());
+                    }
                 }
             }
         }
@@ -203,7 +213,9 @@ impl Lister<'_> {
             let event = self.exchange.event(&listed.event).await?;
             let event = event.ok_or_else(|| {
                 let (event, ticker) = (&listed.event, &listed.ticker);
-                PullError::Exchange(format!("event {event} of market {ticker} is not known to the exchange"))
+                PullError::Unreadable(format!(
+                    "event {event} of market {ticker} is not known to the exchange"
+                ))
             })?;
             events.insert(listed.event.clone(), event);
         }
@@ -236,7 +248,7 @@ impl Lister<'_> {
     ) -> Result<(&'f PulledSeries, &'f Fees), PullError> {
         if !fees.contains_key(ticker) {
             let series = self.exchange.series(ticker).await?;
-            let problem = || PullError::Exchange(format!("series {ticker} is not known to the exchange"));
+            let problem = || PullError::Unreadable(format!("series {ticker} is not known to the exchange"));
             let series = series.ok_or_else(problem)?;
             let mut changes = self.exchange.fee_changes(ticker).await?;
             changes.sort_by_key(|&(at, _)| at);

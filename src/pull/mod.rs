@@ -63,6 +63,10 @@ pub enum PullError {
     /// A request failed for good, or an answer contradicts the exchange's documentation or itself.
     #[error("{0}; what was fetched is kept: run the same command again to go on")]
     Exchange(String),
+    /// An answer about one thing is not as documented, or the exchange does not know what it named before. Where the
+    /// pull can do without, it is left out.
+    #[error("{0}; what was fetched is kept: run the same command again to go on")]
+    Unreadable(String),
     /// The data set, or what is kept beside it until the pull is done, cannot be read or written.
     #[error(transparent)]
     Data(#[from] DataError),
@@ -70,7 +74,10 @@ pub enum PullError {
 
 impl From<ApiError> for PullError {
     fn from(error: ApiError) -> Self {
-        Self::Exchange(error.to_string())
+        match error {
+            ApiError::Schema { .. } => Self::Unreadable(error.to_string()),
+            error => Self::Exchange(error.to_string()),
+        }
     }
 }
 
@@ -168,6 +175,8 @@ pub struct Report {
     pub remembered: u64,
     /// Oddities in what the exchange answered, such as rows that were left out, by kind.
     pub notes: Notes,
+    /// What was left out because it could not be read: a market, an event or a list, and why.
+    pub unreadable: BTreeMap<String, String>,
 }
 
 /// Pulls.
@@ -234,6 +243,7 @@ async fn fetch_and_stage(
     let mut report =
         Report { notes, waiting: found.waiting, new_markets: found.new.len(), ..Report::default() };
     (report.requests, report.remembered) = exchange.request_counts();
+    report.unreadable = exchange.take_unreadable();
     write_draft(place, state, (rows, &tickers), &found.fee_changes, &mut report)?;
     if is_new && report.snapshots == 0 {
         let (targets, markets) = (settings.targets.join(", "), report.markets);

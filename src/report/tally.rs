@@ -80,7 +80,12 @@ impl RunTally {
                 Record::Trade(trade) => self.count_trade(trade),
                 Record::Settled(settled) => self.score_settled_market(settled.market, settled.value),
                 Record::Halt(_) => self.halts += 1,
-                Record::Resume(_) | Record::Refit(_) | Record::Discrepancy(_) | Record::Equity(_) => {}
+                Record::Resume(_)
+                | Record::Refit(_)
+                | Record::Discrepancy(_)
+                | Record::SetAside(_)
+                | Record::SetAsideCleared(_)
+                | Record::Equity(_) => {}
             }
         }
     }

@@ -340,8 +340,8 @@ async fn check_series(rest: &Rest, scenario: &Scenario, found: &mut DoctorFindin
             Ok(series) => {
                 let fees = series.fees();
                 let multiplier = f64::from(fees.multiplier_ppm) / 1e6;
-                let detail =
-                    format!("{}: {}; fees {:?} × {multiplier}", series.ticker, series.title, fees.fee_type);
+                let title = series.title.as_deref().unwrap_or("without a title");
+                let detail = format!("{}: {title}; fees {:?} × {multiplier}", series.ticker, fees.fee_type);
                 found.add_ok("series", detail);
             }
             Err(error) if error.is_not_found() => {

@@ -547,9 +547,18 @@ impl Watcher<'_> {
                 (NotificationKind::Resume, resume.at, format!("resumed: {}", resume.reason))
             }
             Record::Discrepancy(found) => (NotificationKind::Discrepancy, found.at, found.detail.clone()),
+            Record::SetAside(market) => (
+                NotificationKind::SetAside,
+                market.at,
+                format!("{} is set aside, nothing is opened there: {}", market.ticker, market.reason),
+            ),
+            Record::SetAsideCleared(market) => {
+                (NotificationKind::SetAsideCleared, market.at, format!("{} is traded again", market.ticker))
+            }
             _ => return,
         };
-        if matches!(kind, NotificationKind::Halt | NotificationKind::Discrepancy) {
+        if matches!(kind, NotificationKind::Halt | NotificationKind::Discrepancy | NotificationKind::SetAside)
+        {
             warn!("{text}");
         } else {
             info!("{text}");

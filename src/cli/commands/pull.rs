@@ -89,7 +89,7 @@ impl From<PullError> for Failure {
     fn from(error: PullError) -> Self {
         let code = match &error {
             PullError::Usage(_) => Self::USAGE,
-            PullError::Exchange(_) => Self::VENUE,
+            PullError::Exchange(_) | PullError::Unreadable(_) => Self::VENUE,
             PullError::Data(_) => Self::DATA,
         };
         Self::new(code, error.to_string())
@@ -147,6 +147,9 @@ impl PullCommand {
             let first = if note.first.is_empty() { String::new() } else { format!(", first {}", note.first) };
             let _ = writeln!(text, "{kind}: {}{first}", note.count);
         }
+        for (about, problem) in &report.unreadable {
+            let _ = writeln!(text, "left out: {about}: {problem}");
+        }
         let remembered = match report.remembered {
             0 => String::new(),
             count => format!(", {count} answers were there already"),
@@ -191,6 +194,7 @@ impl PullCommand {
             "first": report.times.map(|(first, _)| first.to_string()),
             "last": report.times.map(|(_, last)| last.to_string()),
             "requests": report.requests, "remembered": report.remembered, "notes": notes,
+            "unreadable": report.unreadable,
         }))
     }
 }

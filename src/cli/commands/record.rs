@@ -9,7 +9,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::json;
 
 use crate::domain::Span;
-use crate::kalshi::market_tracker::MarketScope;
+use crate::kalshi::market_reports::MarketScope;
 use crate::live::operator::end_on_signals;
 use crate::record::from_run::export_run;
 use crate::record::part::Layout;

@@ -96,11 +96,13 @@ pub enum Refusal {
     TotalCap,
     /// Free cash pays for less than one contract.
     FreeCash,
+    /// The session cannot understand the market at present. Last, since refusals are numbered in their order.
+    SetAside,
 }
 
 impl Refusal {
     /// Every refusal once, in the order the gates are asked.
-    pub const ALL: [Self; 19] = [
+    pub const ALL: [Self; 20] = [
         Self::TradingHalted,
         Self::StrategyHalted,
         Self::MarketNotTrading,
@@ -120,6 +122,7 @@ impl Refusal {
         Self::SeriesCap,
         Self::TotalCap,
         Self::FreeCash,
+        Self::SetAside,
     ];
 
     /// The name used in the ledger and in summaries.
@@ -145,6 +148,7 @@ impl Refusal {
             Self::SeriesCap => "series_cap",
             Self::TotalCap => "total_cap",
             Self::FreeCash => "free_cash",
+            Self::SetAside => "set_aside",
         }
     }
 }
@@ -334,6 +338,9 @@ impl RiskManager {
         let limit = ask.limit.ok_or(Refusal::CannotSize)?;
         let contracts = self.contracts_to_add(ask)?;
         let contracts = self.cut_to_caps(ask, limit, contracts)?;
+        if ask.book.set_aside {
+            return Err(Refusal::SetAside);
+        }
         let reserve = self.worst_cost(ask.book, limit, contracts);
         let side = ask.opportunity.side;
         Ok(Approved { side, action: Action::Buy, contracts, limit, reserve })

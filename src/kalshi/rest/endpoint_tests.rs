@@ -42,7 +42,7 @@ async fn the_exchange_its_series_and_events() {
     asks!(changes, 200 "series_fee_changes", |rest| rest.series_fee_changes(Some("KXCPI")));
     let (event, _) =
         asks!("GET /events/KXHIGHNY-26NOV20", 200 "event_get", |rest| rest.event("KXHIGHNY-26NOV20"));
-    assert_eq!(event.markets.len(), 3);
+    assert_eq!(event.markets.items.len(), 3);
     let filter = EventFilter {
         series_ticker: Some("KXHIGHNY".into()),
         status: Some(StatusFilter::Open),
@@ -51,7 +51,7 @@ async fn the_exchange_its_series_and_events() {
     let line = "GET /events?limit=200&series_ticker=KXHIGHNY&status=open&with_nested_markets=true";
     let body = fixture("events_page_nested").replace(&cursor_of("events_page_nested"), "");
     let (rest, mock) = mock([reply(200, body)]).await;
-    assert_eq!(rest.events(&filter).await.unwrap()[0].markets.len(), 3);
+    assert_eq!(rest.events(&filter).await.unwrap().items[0].markets.items.len(), 3);
     assert_eq!(mock.lines(), [line.replace("GET ", "GET /trade-api/v2")]);
     let empty = r#"{"event_fee_changes": [], "cursor": ""}"#;
     let (rest, mock) = super::mock([reply(200, empty)]).await;
@@ -85,7 +85,7 @@ async fn what_was() {
         let line = format!("GET /{path}/trades?limit=1000&ticker=T&min_ts=1&max_ts=2");
         let ((trades, next), _) =
             asks!(line, 200 "trades_page", |rest| rest.trades_page(half, "T", (1, 2), None));
-        assert_eq!((trades.len(), next), (2, Some(cursor_of("trades_page"))));
+        assert_eq!((trades.items.len(), next), (2, Some(cursor_of("trades_page"))));
     }
     let line = "GET /series/fee_changes?series_ticker=KXCPI&show_historical=true";
     asks!(line, 200 "series_fee_changes", |rest| rest.all_fee_changes("KXCPI"));
@@ -107,7 +107,7 @@ async fn markets_books_and_trades() {
     let line = "GET /markets?limit=1000&mve_filter=exclude&series_ticker=KXHIGHNY&status=open";
     asks!(line, 200 "markets_last_page", |rest| rest.markets(&filter));
     let ((markets, next), _) = asks!(line, 200 "markets_page", |rest| rest.markets_page(&filter, None));
-    assert_eq!((markets.len(), next), (3, Some(cursor_of("markets_page"))));
+    assert_eq!((markets.items.len(), next), (3, Some(cursor_of("markets_page"))));
     let line = format!("{line}&cursor=abc");
     let ((_, next), _) = asks!(line, 200 "markets_last_page", |rest| rest.markets_page(&filter, Some("abc")));
     assert_eq!(next, None);

@@ -105,6 +105,13 @@ impl ApiError {
         matches!(self.refusal_status(), Some(404))
     }
 
+    /// Whether the same request may be answered later: it was not sent, turned away, or had no answer that can be
+    /// read. Not where the exchange refused it, or is another than we know.
+    #[must_use]
+    pub const fn is_transient(&self) -> bool {
+        matches!(self, Self::NotSent(_) | Self::RateLimited(_) | Self::Unknown(_))
+    }
+
     /// Whether this request cannot have done anything: it was not sent, turned away, or refused. An
     /// earlier one may have: that is what [`is_already_exists`](Self::is_already_exists) says.
     #[must_use]

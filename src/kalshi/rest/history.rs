@@ -4,16 +4,13 @@
 
 use super::call::{Call, path_segment};
 use super::market_data::{EVENTS, MarketFilter, TRADES};
-use super::{ApiError, Rest};
+use super::{ApiError, PagedList, Rest};
 use crate::domain::Timestamp;
 use crate::kalshi::number::seconds_of;
 use crate::kalshi::wire::{
     ApiEvent, ApiFeeChange, ApiMarket, ApiTrade, AsOf, Candle, CandleBatch, EventsPage, FeeChanges,
-    MarketsPage, OldCandles, OneMarket, Page, TradesPage,
+    MarketsPage, OldCandles, OneMarket, TradesPage,
 };
-
-/// A page, and the cursor of the next; `None` after the last.
-pub type Paged<T> = (Vec<T>, Option<String>);
 
 /// Which of the exchange's halves is asked: what is over since the cutoff, or before.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,16 +42,6 @@ impl CandleSpan {
 }
 
 impl Rest {
-    async fn fetch_page<P: Page + serde::de::DeserializeOwned>(
-        &self,
-        call: Call,
-        cursor: Option<&str>,
-    ) -> Result<Paged<P::Item>, ApiError> {
-        let (items, next) =
-            self.send_and_decode::<P>(call.with_some("cursor", cursor)).await?.into_items_and_cursor();
-        Ok((items, Some(next).filter(|next| !next.is_empty())))
-    }
-
     /// The exchange's time, as of which it answers.
     pub async fn as_of(&self) -> Result<Timestamp, ApiError> {
         Ok(self.send_and_decode::<AsOf>(Call::for_read("/exchange/user_data_timestamp")).await?.as_of)
@@ -73,12 +60,12 @@ impl Rest {
         series_ticker: &str,
         closing_since: Option<Timestamp>,
         cursor: Option<&str>,
-    ) -> Result<Paged<ApiEvent>, ApiError> {
+    ) -> Result<PagedList<ApiEvent>, ApiError> {
         let call = Call::for_read("/events")
             .with_query("limit", EVENTS)
             .with_query("series_ticker", series_ticker)
             .with_some("min_close_ts", closing_since.map(seconds_of));
-        self.fetch_page::<EventsPage>(call, cursor).await
+        self.fetch_page::<EventsPage>(call.with_some("cursor", cursor)).await
     }
 
     /// Markets that were settled before the cutoff. Of the filter, only series, event or tickers are used, and
@@ -87,8 +74,9 @@ impl Rest {
         &self,
         filter: &MarketFilter,
         cursor: Option<&str>,
-    ) -> Result<Paged<ApiMarket>, ApiError> {
-        self.fetch_page::<MarketsPage>(filter.call_to("/historical/markets", &filter.tickers), cursor).await
+    ) -> Result<PagedList<ApiMarket>, ApiError> {
+        let call = filter.call_to("/historical/markets", &filter.tickers);
+        self.fetch_page::<MarketsPage>(call.with_some("cursor", cursor)).await
     }
 
     /// One market that was settled before the cutoff.
@@ -128,7 +116,7 @@ impl Rest {
         ticker: &str,
         (from, until): (i64, i64),
         cursor: Option<&str>,
-    ) -> Result<Paged<ApiTrade>, ApiError> {
+    ) -> Result<PagedList<ApiTrade>, ApiError> {
         let path = match half {
             Half::Live => "/markets/trades",
             Half::Historical => "/historical/trades",
@@ -138,6 +126,6 @@ impl Rest {
             .with_query("ticker", ticker)
             .with_query("min_ts", from.to_string())
             .with_query("max_ts", until.to_string());
-        self.fetch_page::<TradesPage>(call, cursor).await
+        self.fetch_page::<TradesPage>(call.with_some("cursor", cursor)).await
     }
 }

@@ -2,13 +2,13 @@
 #![expect(clippy::missing_errors_doc, reason = "every request fails in the ways of `ApiError`")]
 
 use super::call::{Call, path_segment};
-use super::{ApiError, Rest};
+use super::{ApiError, PagedList, Rest};
 use crate::domain::Timestamp;
 use crate::kalshi::number::seconds_of;
 use crate::kalshi::wire::{
     ApiEvent, ApiFeeChange, ApiMarket, ApiOrderBook, ApiTrade, EventFeeChange, EventFeeChangesPage,
-    EventsPage, ExchangeStatus, FeeChanges, HistoricalCutoff, MarketsPage, OneEvent, OneMarket, OneOrderBook,
-    OneSchedule, OneSeries, OrderBooks, Page, Schedule, Series, SeriesList, TradesPage,
+    EventsPage, ExchangeStatus, FeeChanges, HistoricalCutoff, ItemList, MarketsPage, OneEvent, OneMarket,
+    OneOrderBook, OneSchedule, OneSeries, OrderBooks, Schedule, Series, SeriesList, TradesPage,
 };
 
 /// Most market tickers that the exchange takes in one request.
@@ -126,19 +126,19 @@ impl Rest {
         let call = Call::for_read("/events/fee_changes")
             .with_query("event_ticker", event_ticker)
             .with_query("limit", EVENTS);
-        self.all_pages::<EventFeeChangesPage>(call).await
+        Ok(self.all_pages::<EventFeeChangesPage>(call).await?.items)
     }
 
     /// Fetches one event by its ticker, with its markets in [`ApiEvent::markets`].
     pub async fn event(&self, ticker: &str) -> Result<ApiEvent, ApiError> {
         let call = Call::for_read(format!("/events/{}", path_segment(ticker)?));
         let OneEvent { mut event, markets } = self.send_and_decode(call).await?;
-        event.markets.extend(markets);
+        event.markets.append(markets);
         Ok(event)
     }
 
     /// Fetches all events that pass the filter, page by page to the end of the list.
-    pub async fn events(&self, filter: &EventFilter) -> Result<Vec<ApiEvent>, ApiError> {
+    pub async fn events(&self, filter: &EventFilter) -> Result<ItemList<ApiEvent>, ApiError> {
         let call = Call::for_read("/events")
             .with_query("limit", EVENTS)
             .with_some("series_ticker", filter.series_ticker.as_ref())
@@ -148,13 +148,13 @@ impl Rest {
     }
 
     /// Fetches all markets that pass the filter, page by page, and at most 100 tickers a request.
-    pub async fn markets(&self, filter: &MarketFilter) -> Result<Vec<ApiMarket>, ApiError> {
+    pub async fn markets(&self, filter: &MarketFilter) -> Result<ItemList<ApiMarket>, ApiError> {
         if filter.tickers.is_empty() {
             return self.all_pages::<MarketsPage>(filter.markets_call(&[])).await;
         }
-        let mut markets = Vec::new();
+        let mut markets = ItemList::default();
         for tickers in filter.tickers.chunks(TICKERS) {
-            markets.append(&mut self.all_pages::<MarketsPage>(filter.markets_call(tickers)).await?);
+            markets.append(self.all_pages::<MarketsPage>(filter.markets_call(tickers)).await?);
         }
         Ok(markets)
     }
@@ -164,10 +164,9 @@ impl Rest {
         &self,
         filter: &MarketFilter,
         cursor: Option<&str>,
-    ) -> Result<(Vec<ApiMarket>, Option<String>), ApiError> {
+    ) -> Result<PagedList<ApiMarket>, ApiError> {
         let call = filter.markets_call(&filter.tickers).with_some("cursor", cursor);
-        let (markets, next) = self.send_and_decode::<MarketsPage>(call).await?.into_items_and_cursor();
-        Ok((markets, (!next.is_empty()).then_some(next)))
+        self.fetch_page::<MarketsPage>(call).await
     }
 
     /// Fetches one live market by its ticker; one settled before the cutoff is refused with 404.
@@ -201,7 +200,7 @@ impl Rest {
         ticker: &str,
         from: Option<Timestamp>,
         until: Option<Timestamp>,
-    ) -> Result<Vec<ApiTrade>, ApiError> {
+    ) -> Result<ItemList<ApiTrade>, ApiError> {
         let call = Call::for_read("/markets/trades")
             .with_query("limit", TRADES)
             .with_query("ticker", ticker)

@@ -12,6 +12,7 @@ mod sandbox;
 mod signatures;
 mod skew;
 
+use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -27,11 +28,11 @@ use super::clock;
 use super::environment::{Environment, check_url};
 use super::limits::{Backoff, Breaker, Limits};
 use super::schema::decode_json;
-use super::wire::{ApiErrorBody, ExchangeStatus, Page};
+use super::wire::{ApiErrorBody, ExchangeStatus, ItemList, Page};
 use crate::domain::Timestamp;
 
 pub use self::error::ApiError;
-pub use self::history::{CandleSpan, Half, Paged};
+pub use self::history::{CandleSpan, Half};
 pub use self::market_data::{EventFilter, MarketFilter, StatusFilter};
 pub use self::orders::Decrease;
 pub use self::portfolio::{FillFilter, OrderFilter};
@@ -66,6 +67,15 @@ const PACE: RetryPace = RetryPace {
     breaker_failures: 8,
     breaker_pause: Duration::from_secs(5),
 };
+
+/// Most pages of one list: the longest, all open markets of the exchange, has some hundreds.
+const MOST_PAGES: usize = 2_000;
+
+/// Longest body that is read, in bytes, unpacked: a full page of markets has some 3 MiB.
+const LONGEST_BODY: usize = 64 << 20;
+
+/// A page of a list, and the cursor of the next; `None` after the last.
+pub type PagedList<T> = (ItemList<T>, Option<String>);
 
 /// A difference of the clocks from which on one must worry: signatures are refused at some more.
 const WORRYING_SKEW_MS: i64 = 2_000;
@@ -188,22 +198,46 @@ impl Rest {
         decode_json(&call.endpoint(), &body).map_err(|error| call.unreadable_answer_error(error))
     }
 
+    /// Asks for one page of a list. Returns the cursor of the next; `None` after the last.
+    async fn fetch_page<P: Page + DeserializeOwned>(
+        &self,
+        call: Call,
+    ) -> Result<PagedList<P::Item>, ApiError> {
+        let endpoint = call.endpoint();
+        let (list, next) = self.send_and_decode::<P>(call).await?.into_items_and_cursor();
+        let unusable = match list.odd.first() {
+            // Of what the account did or holds nothing may be left out.
+            Some(first) if P::IS_ACCOUNT => Some(first.problem.clone()),
+            _ => list.mostly_odd(),
+        };
+        match unusable {
+            Some(problem) => Err(ApiError::Schema { endpoint, problem }),
+            None => Ok((list, next)),
+        }
+    }
+
     /// Asks for a list, page by page to its end.
-    async fn all_pages<P: Page + DeserializeOwned>(&self, call: Call) -> Result<Vec<P::Item>, ApiError> {
-        let mut items = Vec::new();
-        let mut cursors: Vec<String> = Vec::new();
+    async fn all_pages<P: Page + DeserializeOwned>(&self, call: Call) -> Result<ItemList<P::Item>, ApiError> {
+        let mut list = ItemList::default();
+        let mut cursors: BTreeSet<String> = BTreeSet::new();
+        let mut cursor = None;
         loop {
-            let page = call.clone().with_some("cursor", cursors.last());
-            let (mut more, cursor) = self.send_and_decode::<P>(page).await?.into_items_and_cursor();
-            items.append(&mut more);
-            if cursor.is_empty() {
-                return Ok(items);
-            }
-            if cursors.contains(&cursor) {
-                let problem = "cursor: it repeats, so the list has no end".to_owned();
+            let page = call.clone().with_some("cursor", cursor.as_ref());
+            let (more, next) = self.fetch_page::<P>(page).await?;
+            list.append(more);
+            let Some(next) = next else { return Ok(list) };
+            let endless = if cursors.len() + 1 >= MOST_PAGES {
+                Some(format!("cursor: there is another page after {MOST_PAGES}, more than a list can have"))
+            } else if cursors.contains(&next) {
+                Some("cursor: it repeats, so the list has no end".to_owned())
+            } else {
+                None
+            };
+            if let Some(problem) = endless {
                 return Err(ApiError::Schema { endpoint: call.endpoint(), problem });
             }
-            cursors.push(cursor);
+            cursors.insert(next.clone());
+            cursor = Some(next);
         }
     }
 
@@ -341,23 +375,40 @@ fn lock_ignoring_poison<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
+/// Reads a body to its end, unpacked where it came packed.
+///
+/// # Errors
+/// In words that go on after `but`: it broke off, or is longer than [`LONGEST_BODY`].
+async fn read_bounded_body(mut response: Response) -> Result<Vec<u8>, String> {
+    let mut body = Vec::new();
+    loop {
+        match response.chunk().await {
+            Ok(Some(chunk)) if body.len() + chunk.len() > LONGEST_BODY => {
+                return Err(format!("with more than {} MiB, which no answer has", LONGEST_BODY >> 20));
+            }
+            Ok(Some(chunk)) => body.extend_from_slice(&chunk),
+            Ok(None) => return Ok(body),
+            Err(error) => return Err(format!("it broke off: {}", describe_error_chain(&error))),
+        }
+    }
+}
+
 /// Sorts an answer by what may be concluded from it.
 async fn classify_response(call: &Call, response: Response) -> Result<Vec<u8>, RequestFailure> {
     let endpoint = call.endpoint();
     let status = response.status().as_u16();
-    let body = response.bytes().await;
+    let body = read_bounded_body(response).await;
     match (status, body) {
-        (200..300, Ok(body)) => Ok(body.into()),
-        (200..300, Err(error)) => {
-            let text =
-                format!("{endpoint}: answered {status}, but it broke off: {}", describe_error_chain(&error));
+        (200..300, Ok(body)) => Ok(body),
+        (200..300, Err(problem)) => {
+            let text = format!("{endpoint}: answered {status}, but {problem}");
             Err(RequestFailure::from_transient(ApiError::Unknown(text)))
         }
         (429, _) => Err(RequestFailure::from_transient(ApiError::RateLimited(endpoint))),
         (500.., Ok(body))
             if call.answered_by_5xx && decode_json::<ExchangeStatus>(&endpoint, &body).is_ok() =>
         {
-            Ok(body.into())
+            Ok(body)
         }
         // A gateway that ran out of time may have handed the request on.
         (408 | 500.., body) => {

@@ -51,7 +51,7 @@ impl Rest {
             .with_some("ticker", filter.ticker.as_ref())
             .with_some("status", status)
             .with_some("min_ts", filter.since.map(seconds_of));
-        self.all_pages::<OrdersPage>(call).await
+        Ok(self.all_pages::<OrdersPage>(call).await?.items)
     }
 
     /// One order, by its name with the exchange.
@@ -67,13 +67,15 @@ impl Rest {
             .with_some("ticker", filter.ticker.as_ref())
             .with_some("order_id", filter.order_id.as_ref())
             .with_some("min_ts", filter.since.map(seconds_of));
-        self.all_pages::<FillsPage>(call).await
+        Ok(self.all_pages::<FillsPage>(call).await?.items)
     }
 
     /// Positions in markets that are not paid out, those that are back at zero included.
     pub async fn positions(&self) -> Result<Vec<MarketPosition>, ApiError> {
-        self.all_pages::<PositionsPage>(Call::for_read("/portfolio/positions").with_query("limit", LIMIT))
-            .await
+        Ok(self
+            .all_pages::<PositionsPage>(Call::for_read("/portfolio/positions").with_query("limit", LIMIT))
+            .await?
+            .items)
     }
 
     /// What settled markets paid, since a second or ever.
@@ -81,7 +83,7 @@ impl Rest {
         let call = Call::for_read("/portfolio/settlements")
             .with_query("limit", SETTLEMENTS)
             .with_some("min_ts", since.map(seconds_of));
-        self.all_pages::<SettlementsPage>(call).await
+        Ok(self.all_pages::<SettlementsPage>(call).await?.items)
     }
 
     /// The cash. Asked more than once a second it waits.

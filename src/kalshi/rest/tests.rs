@@ -285,7 +285,7 @@ async fn refusals_keep_the_exchanges_words() {
 async fn lists_are_read_to_their_end_and_no_further() {
     let page = |cursor: &str| reply(200, format!(r#"{{"trades": [], "cursor": "{cursor}"}}"#));
     let (rest, asked) = mock([reply(200, fixture("trades_page")), page("b"), page("")]).await;
-    assert_eq!(rest.trades("T", None, None).await.unwrap().len(), 2);
+    assert_eq!(rest.trades("T", None, None).await.unwrap().items.len(), 2);
     let first = "GET /trade-api/v2/markets/trades?limit=1000&ticker=T".to_owned();
     let second = format!("{first}&cursor=EhIKEC4Yf1dC7Fly-I7MaD55Y-MaDAjavcDRBhDwop6bAg");
     assert_eq!(asked.lines(), [first.clone(), second, format!("{first}&cursor=b")]);

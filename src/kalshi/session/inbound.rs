@@ -6,7 +6,7 @@ use crate::engine::gateway::{PublicTrade, SessionEvent};
 use crate::kalshi::order_requests::{pushed_fill, pushed_order};
 use crate::kalshi::rest::ApiError;
 use crate::kalshi::stream::StreamEvent;
-use crate::kalshi::ws_messages::{Frame, TradeMessage};
+use crate::kalshi::ws_messages::{Frame, TradeMessage, UnreadableMessage};
 
 use super::{BookDepth, ExchangeSession, FinishedRequest};
 
@@ -40,7 +40,7 @@ impl ExchangeSession {
                 self.tracker.mark_all_uncertain();
                 self.sweep_soon();
             }
-            StreamEvent::Schema(problem) => self.send_halt(problem),
+            StreamEvent::Unreadable(message) => self.handle_unreadable_message(message),
             StreamEvent::Frame(frame) => self.handle_frame(frame),
         }
     }
@@ -73,11 +73,39 @@ impl ExchangeSession {
                 }
             }
             Frame::SandboxClock(clock) => self.handle_clock_message(clock),
-            Frame::EventFeeUpdate(_) => self.sweep_soon(),
+            Frame::EventLifecycle(event) => self.watch.note_event(&event),
+            Frame::EventFeeUpdate(update) if self.watch.may_have_event(&update.event_ticker) => {
+                self.sweep_soon()
+            }
             Frame::Error(refusal) => {
                 warn!(code = refusal.code, message = refusal.message, "the stream refused");
             }
             _ => {}
+        }
+    }
+
+    /// Only what concerns the account halts the desk. A market whose prices cannot be read is set aside; of what is left,
+    /// the state is read again where the stream does not do so itself.
+    fn handle_unreadable_message(&mut self, message: UnreadableMessage) {
+        if message.is_about_account() {
+            self.tracker.mark_all_uncertain();
+            return self.send_halt(message.problem);
+        }
+        warn!(kind = message.kind.as_deref(), ticker = message.ticker.as_deref(), "{}", message.problem);
+        let is_about_prices = message.is_about_prices();
+        match message.ticker {
+            Some(ticker) if is_about_prices => {
+                if self.watch.find_market_id(&ticker).is_some() {
+                    self.watch.mark_book_stale(&ticker);
+                    self.watch.set_market_aside(&ticker, message.problem, self.market_time());
+                }
+            }
+            Some(_) => {}
+            None if message.kind.is_some() => self.sweep_soon(),
+            None => {
+                self.tracker.mark_all_uncertain();
+                self.sweep_soon();
+            }
         }
     }
 
@@ -95,7 +123,9 @@ impl ExchangeSession {
             }
             FinishedRequest::Swept(reports, took) => {
                 self.sweeping = false;
-                if reports.as_ref().is_err_and(may_pass) {
+                let is_whole =
+                    reports.as_ref().map_or_else(|error| !may_pass(error), |found| found.missing.is_empty());
+                if !is_whole {
                     self.sweep_soon();
                 }
                 // One that was asked for meanwhile comes at once.
@@ -105,15 +135,17 @@ impl ExchangeSession {
                 if self.wants.is_none() {
                     self.link.set_heard(reports.is_ok());
                 }
-                self.handle_market_reports(reports, "a sweep of the markets");
+                self.handle_market_reports(reports);
             }
             FinishedRequest::Asked(tickers, reports) => {
                 self.reading -= 1;
                 // Nothing else would tell of them, and the clock of a sandbox must not go on without them.
-                if reports.as_ref().is_err_and(may_pass) {
-                    self.watch.ask_for(tickers);
+                match &reports {
+                    Ok(found) => self.watch.ask_for(found.missing.iter().cloned()),
+                    Err(error) if may_pass(error) => self.watch.ask_for(tickers),
+                    Err(_) => {}
                 }
-                self.handle_market_reports(reports, "reading new markets");
+                self.handle_market_reports(reports);
             }
             FinishedRequest::Hours(asked) => self.hours_told(asked),
             FinishedRequest::WentOn(Ok(clock)) => self.handle_clock_message(clock),
@@ -136,8 +168,11 @@ impl ExchangeSession {
     }
 }
 
-/// Whether a failed request may be answered if it is made again: not where the exchange is another than we
-/// know, or we are not who it takes us for.
-const fn may_pass(error: &ApiError) -> bool {
-    !matches!(error, ApiError::Schema { .. } | ApiError::Refused { status: 401 | 403 | 410, .. })
+/// Whether a failed request may be answered if it is made again: not where the account, or all markets, are described
+/// in other words than we know, or we are not who the exchange takes us for. Whether it trades is asked often anyway.
+fn may_pass(error: &ApiError) -> bool {
+    match error {
+        ApiError::Schema { endpoint, .. } => endpoint.starts_with("GET /exchange/"),
+        error => !matches!(error.refusal_status(), Some(401 | 403 | 410)),
+    }
 }

@@ -61,7 +61,8 @@ use super::auth::Credentials;
 use super::clock;
 use super::hours::TradingHours;
 use super::link::Link;
-use super::market_reader::{MarketReader, MarketReport};
+use super::market_reader::MarketReader;
+use super::market_reports::MarketReports;
 use super::market_tracker::MarketTracker;
 use super::order_requests::TaskOutcome;
 use super::order_tracker::OrderTracker;
@@ -86,8 +87,6 @@ const DRAIN: Duration = Duration::from_secs(15);
 /// A sweep begins this long before the scan that wants its quotes, and longer if the last one took longer.
 const SWEEP_LEAD: Duration = Duration::from_secs(3);
 
-/// Pause before markets that could not be read are asked for again.
-const READ_AGAIN: Duration = Duration::from_secs(1);
 /// How long the first sweep waits for the stream to come up.
 const STREAM_FIRST: Duration = Duration::from_secs(2);
 
@@ -131,8 +130,8 @@ impl BookDepth {
 /// The result of a request that ran beside the session's own loop.
 enum FinishedRequest {
     Task(TaskOutcome, Option<ApiError>),
-    Swept(Result<Vec<MarketReport>, ApiError>, Duration),
-    Asked(Vec<Arc<str>>, Result<Vec<MarketReport>, ApiError>),
+    Swept(Result<MarketReports, ApiError>, Duration),
+    Asked(Vec<Arc<str>>, Result<MarketReports, ApiError>),
     WentOn(Result<SandboxClockMessage, ApiError>),
     Hours(Result<(ExchangeStatus, Schedule), ApiError>),
 }
@@ -177,6 +176,8 @@ pub struct ExchangeSession {
     /// Markets were asked for over the stream, and the exchange's clock was not heard since.
     subscribing: bool,
     reading: usize,
+    /// Readings of markets in a row that failed, wholly or for some markets.
+    failed_reads: u32,
     sweep_at: Option<Instant>,
     sweeping: bool,
     look_up_at: Instant,
@@ -280,6 +281,7 @@ impl ExchangeSession {
             answered: false,
             subscribing: false,
             reading: 0,
+            failed_reads: 0,
             sweep_at: Some(first_sweep),
             sweeping: false,
             look_up_at: now + LOOK_UP,
@@ -352,6 +354,7 @@ impl ExchangeSession {
         // Until the exchange's clock has said which moment this is, nothing can be stamped, and a market that
         // opens at this moment would be taken for one that is not open yet.
         if self.going != ClockState::Under {
+            self.watch.ask_for_set_aside(self.market_time());
             self.read_unknown();
             self.tell_of_orders();
             self.tell_of_markets().await;
@@ -416,7 +419,13 @@ impl ExchangeSession {
             }
             // The engine was interrupted while it waited; the next moment is on its way already.
             SessionCommand::GoOn(_) => {}
-            SessionCommand::Control(control) => self.send_control(control),
+            SessionCommand::Control(control) => {
+                if matches!(control, Control::Resume { strategy: None, .. }) {
+                    // The same reason halts again, should it come again.
+                    self.halted_for = None;
+                }
+                self.send_control(control);
+            }
             SessionCommand::EntryGroup(group) => self.entry_group = Some(group),
             SessionCommand::Fact { published, fact } => {
                 self.queue_event(SessionEvent::Later(Stamped { at: published, value: Input::Fact(fact) }));

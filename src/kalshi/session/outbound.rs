@@ -46,6 +46,9 @@ impl ExchangeSession {
             return;
         }
         let (now, stamp) = (self.market_time(), self.exchange_stamp());
+        for control in self.watch.take_controls() {
+            self.queue_event(SessionEvent::Input { at: stamp, input: Input::Control(control) });
+        }
         let mut listed = Vec::new();
         for event in self.watch.take_events(now) {
             match &event {

@@ -6,23 +6,27 @@ use tokio::time::Instant;
 
 use crate::domain::Span;
 use crate::kalshi::clock;
-use crate::kalshi::market_reader::MarketReport;
+use crate::kalshi::market_reports::MarketReports;
 use crate::kalshi::rest::ApiError;
 
-use super::{ExchangeSession, FinishedRequest, READ_AGAIN, SWEEP_LEAD};
+use super::{ExchangeSession, FinishedRequest, SWEEP_LEAD};
+
+/// Pause before markets that could not be read are asked for again; it doubles so many times at most.
+const READ_AGAIN: Duration = Duration::from_secs(1);
+const MOST_DOUBLINGS: u32 = 5;
 
 impl ExchangeSession {
-    pub(super) fn handle_market_reports(&mut self, reports: Result<Vec<MarketReport>, ApiError>, what: &str) {
-        let now = self.market_time();
-        let reported = match reports {
-            Ok(reports) => self.watch.apply_market_reports(&reports, now).map_err(|error| error.to_string()),
-            Err(error) => {
-                self.handle_api_error(&error);
-                return;
+    pub(super) fn handle_market_reports(&mut self, found: Result<MarketReports, ApiError>) {
+        match found {
+            Ok(found) => {
+                self.watch.apply_market_reports(&found, self.market_time());
+                self.failed_reads = if found.error.is_some() { self.failed_reads + 1 } else { 0 };
+                found.error.iter().for_each(|error| self.handle_api_error(error));
             }
-        };
-        if let Err(problem) = reported {
-            self.send_halt(format!("{what}: {problem}"));
+            Err(error) => {
+                self.failed_reads += 1;
+                self.handle_api_error(&error);
+            }
         }
     }
 
@@ -32,11 +36,17 @@ impl ExchangeSession {
             self.reading += 1;
             let reader = self.reader.clone();
             let tickers: Vec<_> = unknown.into_iter().collect();
+            let pause = self.pause_after_failure();
             self.jobs.spawn(async move {
-                let read = delay_if_failed(reader.read_markets(tickers.clone()).await).await;
+                let read = delay_if_failed(reader.read_markets(tickers.clone()).await, pause).await;
                 FinishedRequest::Asked(tickers, read)
             });
         }
+    }
+
+    /// How long what fails now waits to be asked for again: longer with each failure in a row.
+    fn pause_after_failure(&self) -> Duration {
+        READ_AGAIN * 2_u32.pow(self.failed_reads.min(MOST_DOUBLINGS))
     }
 
     pub(super) fn sweep_if_due(&mut self) {
@@ -55,10 +65,10 @@ impl ExchangeSession {
         self.sweeping = true;
         self.sweep_at = None;
         let others = self.watch.unsettled_markets().map(|market| market.ticker.as_ref().into()).collect();
-        let reader = self.reader.clone();
+        let (reader, pause) = (self.reader.clone(), self.pause_after_failure());
         self.jobs.spawn(async move {
             let began = Instant::now();
-            let reports = delay_if_failed(reader.sweep_markets(others).await).await;
+            let reports = delay_if_failed(reader.sweep_markets(others).await, pause).await;
             FinishedRequest::Swept(reports, began.elapsed())
         });
     }
@@ -73,9 +83,12 @@ impl ExchangeSession {
 }
 
 /// A failure is handed on after a pause, since what failed is asked for again at once.
-async fn delay_if_failed<T>(read: Result<T, ApiError>) -> Result<T, ApiError> {
-    if read.is_err() {
-        tokio::time::sleep(READ_AGAIN).await;
+async fn delay_if_failed(
+    read: Result<MarketReports, ApiError>,
+    pause: Duration,
+) -> Result<MarketReports, ApiError> {
+    if read.as_ref().map_or(true, |found| found.error.is_some()) {
+        tokio::time::sleep(pause).await;
     }
     read
 }

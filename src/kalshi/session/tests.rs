@@ -5,7 +5,7 @@ use std::sync::mpsc::sync_channel;
 use super::*;
 use crate::domain::FeeSchedule;
 use crate::kalshi::environment::Environment;
-use crate::kalshi::market_tracker::{MarketScope, SeriesFacts};
+use crate::kalshi::market_reports::{MarketScope, SeriesFacts};
 use crate::kalshi::schema::decode_json;
 use crate::kalshi::wire::OneMarket;
 use crate::kalshi::ws_messages::{Frame, Lifecycle, Turn};
@@ -71,7 +71,7 @@ async fn a_new_market_is_read_and_subscribed_within_its_moment() {
         SeriesFacts { ticker: "KXHIGHNY".into(), category: "Climate".into(), fees: FeeSchedule::STANDARD };
     session.handle_finished_request(FinishedRequest::Asked(
         vec![Arc::clone(&ticker)],
-        Ok(vec![(market, series)]),
+        Ok(MarketReports { reports: vec![(market, series)], ..MarketReports::default() }),
     ));
     session.run_pending_work().await;
     assert_eq!(wanted.try_recv().unwrap(), Want::Markets(vec![ticker]));

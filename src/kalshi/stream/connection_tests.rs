@@ -169,7 +169,7 @@ async fn garbage_is_told_and_survived() {
     exchange.open().await;
     client.until_book().await;
     exchange.socket.send(Message::binary(vec![0xff, 0x00])).await.unwrap();
-    client.until(|event| matches!(event, StreamEvent::Schema(_))).await;
+    client.until(|event| matches!(event, StreamEvent::Unreadable(_))).await;
     client.until(|event| matches!(event, StreamEvent::Stale { .. })).await;
     let command = exchange.command().await;
     assert_eq!(command["params"]["action"], json!("get_snapshot"));

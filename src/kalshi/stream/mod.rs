@@ -30,7 +30,7 @@ use std::time::Duration;
 use crate::domain::{Depth, Timestamp};
 
 use super::book::Top;
-use super::ws_messages::Frame;
+use super::ws_messages::{Frame, UnreadableMessage};
 
 pub use connection::run_stream;
 pub use subscription::StreamChannel;
@@ -82,8 +82,8 @@ pub enum StreamEvent {
         /// The channel that lost them; never [`StreamChannel::Books`], whose losses make books stale.
         channel: StreamChannel,
     },
-    /// A message could not be read. Says which field of which message, and what to do.
-    Schema(String),
+    /// A message could not be read. What it may have changed is stale, and asked for again, as far as the stream can.
+    Unreadable(UnreadableMessage),
 }
 
 /// The stream's time limits and pauses, how much it asks for at once, and how deep books are told.

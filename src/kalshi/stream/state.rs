@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use crate::kalshi::book::{Applied, BookId, OrderBooks, SequenceCheck, SequenceGuard};
 use crate::kalshi::limits::Backoff;
-use crate::kalshi::ws_messages::{BookFrame, Frame, Head, Message, Refusal};
+use crate::kalshi::ws_messages::{BookFrame, Frame, Head, Message, Refusal, UnreadableMessage};
 
 use super::change_batch::HeldChanges;
 use super::subscription::{self, ChannelSubscription, CommandPurpose, StreamCommand, SubscriptionPhase};
@@ -218,27 +218,35 @@ impl StreamState {
             Ok(message) => self.handle_message(now, message),
             Err(error) => {
                 self.release_held_changes();
-                self.queue_event(StreamEvent::Schema(error.to_string()));
-                self.handle_unreadable_message(now, text);
+                self.handle_unreadable_message(now, text, UnreadableMessage::describe(text, &error));
             }
         }
         self.send_pending_commands(now);
     }
 
-    /// Carries on with a message that nobody could read: unless it was certainly no change of a book,
-    /// it has to be taken for one.
-    fn handle_unreadable_message(&mut self, now: Duration, text: &str) {
+    /// Carries on with a message that nobody could read. A change of one book makes that book stale; what may have been
+    /// a change of any book makes all stale. Of another channel that counts its messages, it is a lost message.
+    fn handle_unreadable_message(&mut self, now: Duration, text: &str, message: UnreadableMessage) {
         let head = Head::from_json(text).unwrap_or_default();
         let found = self.subscriptions.iter_mut().find(|one| head.sid.is_some() && one.sid() == head.sid);
-        match found {
-            Some(found) => {
-                if let Some(seq) = head.seq {
-                    found.guard.check_sequence(seq);
-                }
-                let channel = found.channel;
-                self.handle_missed_messages(now, channel);
+        let channel = found.map(|found| {
+            let gap = head.seq.is_some_and(|seq| found.guard.check_sequence(seq) == SequenceCheck::Gap);
+            (found.channel, gap)
+        });
+        let book = message.ticker.as_deref().filter(|_| message.is_book());
+        let book = book.and_then(|ticker| self.books.find_book_id(ticker));
+        let is_known_market = message.ticker.is_some() && !message.is_about_account();
+        self.queue_event(StreamEvent::Unreadable(message));
+        match (channel, book) {
+            (Some((StreamChannel::Books, false)), Some(id)) => {
+                self.books.invalidate_book(id);
+                self.say_stale(id);
+                self.ask_for_snapshots(now, [id]);
             }
-            None => self.handle_missed_messages(now, StreamChannel::Books),
+            // It is about one market, of which the listener knows now.
+            (Some((channel, false)), None) if channel != StreamChannel::Books && is_known_market => {}
+            (Some((channel, _)), _) => self.handle_missed_messages(now, channel),
+            (None, _) => self.handle_missed_messages(now, StreamChannel::Books),
         }
     }
 

@@ -155,8 +155,9 @@ pub(super) fn subscribe_command(id: u64, channel: StreamChannel, tickers: &[Arc<
         params["market_tickers"] = json!(tickers);
     }
     if channel == StreamChannel::Books {
-        // Said because the exchange has announced to change what it means not to say it.
-        params["use_yes_price"] = Value::Bool(false);
+        // Said because the exchange has announced to change what it means not to say it, and then to drop the flag:
+        // with it both sides are at prices of YES, before and after that.
+        params["use_yes_price"] = Value::Bool(true);
     }
     json!({"id": id, "cmd": "subscribe", "params": params}).to_string()
 }

@@ -9,6 +9,12 @@ use serde_json::{Value, json};
 use super::state::{Effect, StreamState};
 use super::*;
 use crate::domain::Price;
+use crate::kalshi::number;
+
+/// A price of NO as the exchange sends it to who asks for prices of YES.
+fn price_of_yes(no: &str) -> String {
+    number::price_text(number::parse_price(no).unwrap().complement())
+}
 
 /// A stream with the exchange played by hand.
 struct Rig {
@@ -134,7 +140,7 @@ impl Rig {
 
     fn snapshot(&mut self, ticker: &str, clock: u64, yes: &str, no: &str) {
         let msg = json!({"market_ticker": ticker, "clock": clock, "yes_dollars_fp": [[yes, "5.00"]],
-            "no_dollars_fp": [[no, "5.00"]]});
+            "no_dollars_fp": [[price_of_yes(no), "5.00"]]});
         self.book("orderbook_snapshot", &msg);
         self.idle();
     }
@@ -188,7 +194,7 @@ impl Rig {
             }
             StreamEvent::Up => "up".to_owned(),
             StreamEvent::Down { .. } => "down".to_owned(),
-            StreamEvent::Schema(_) => "schema".to_owned(),
+            StreamEvent::Unreadable(_) => "unreadable".to_owned(),
         };
         self.told.iter().map(name).collect()
     }
@@ -210,7 +216,7 @@ fn subscribes_to_our_own_first_and_to_markets_in_chunks() {
         "subscribe orderbook_delta A,B",
     ];
     assert_eq!(rig.commands(), first);
-    assert_eq!(rig.sent[6]["params"]["use_yes_price"], json!(false));
+    assert_eq!(rig.sent[6]["params"]["use_yes_price"], json!(true));
     assert_eq!(rig.sent[5]["params"].get("use_yes_price"), None);
     assert!(!rig.names().contains(&"up".to_owned()));
     let subscribes: Vec<_> = std::mem::take(&mut rig.sent);
@@ -534,7 +540,7 @@ fn what_cannot_be_read_is_told_and_taken_for_a_change_of_a_book() {
     rig.now += seconds(1);
     rig.state.handle_text_message(rig.now, "garbage");
     rig.drain();
-    assert_eq!(rig.names(), ["schema", "stale A"]);
+    assert_eq!(rig.names(), ["unreadable", "stale A"]);
     assert_eq!(rig.commands(), ["update_subscription get_snapshot A"]);
     rig.snapshot("A", 2, "0.4200", "0.5600");
     rig.told.clear();
@@ -542,9 +548,13 @@ fn what_cannot_be_read_is_told_and_taken_for_a_change_of_a_book() {
     let sid = rig.sids["fill"];
     rig.hear(&json!({"type": "fill", "sid": sid, "msg": {"trade_id": 5}}));
     rig.drain();
-    assert_eq!(rig.names(), ["schema", "missed fill"]);
-    let StreamEvent::Schema(problem) = &rig.told[0] else { panic!("{:?}", rig.told) };
-    assert!(problem.contains("WebSocket fill") && problem.contains("trade_id"), "{problem}");
+    assert_eq!(rig.names(), ["unreadable", "missed fill"]);
+    let StreamEvent::Unreadable(message) = &rig.told[0] else { panic!("{:?}", rig.told) };
+    assert!(
+        message.problem.contains("WebSocket fill") && message.problem.contains("trade_id"),
+        "{message:?}"
+    );
+    assert!(message.is_about_account());
     // A type that nobody knows counts, and is told for counting.
     rig.told.clear();
     rig.book("orderbook_news", &json!({}));

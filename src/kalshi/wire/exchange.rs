@@ -105,7 +105,8 @@ fn minute_of_day<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u16, D::E
     let text = String::deserialize(deserializer)?;
     let minute = text.split_once(':').and_then(|(hour, minute)| {
         let (hour, minute) = (hour.parse::<u16>().ok()?, minute.parse::<u16>().ok()?);
-        (hour < 24 && minute < 60).then_some(hour * 60 + minute)
+        // The end of a day is written 00:00 or 24:00.
+        (hour < 24 && minute < 60 || (hour, minute) == (24, 0)).then_some((hour % 24) * 60 + minute)
     });
     minute.ok_or_else(|| serde::de::Error::custom(format!("`{text}` is not a time of day like 03:00")))
 }

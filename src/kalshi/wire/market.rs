@@ -20,19 +20,17 @@ pub struct ApiMarket {
     /// The question; deprecated, so it may be absent.
     #[serde(default)]
     pub title: Option<String>,
-    /// What YES means, in words for people: `56° or above`.
-    pub yes_sub_title: String,
+    /// What YES means, in words for people: `56° or above`; `None` if it is not said.
+    #[serde(default)]
+    pub yes_sub_title: Option<String>,
     /// Where it is in its life.
     pub status: ApiMarketStatus,
     /// First moment of trading.
     #[serde(deserialize_with = "number::time")]
     pub open_time: Timestamp,
-    /// Last moment of trading; it may be pulled in if [`can_close_early`](Self::can_close_early).
+    /// Last moment of trading; it may be pulled in.
     #[serde(deserialize_with = "number::time")]
     pub close_time: Timestamp,
-    /// The latest its result can come.
-    #[serde(deserialize_with = "number::time")]
-    pub latest_expiration_time: Timestamp,
     /// When it was paid out; `None` while it is not settled.
     #[serde(default, deserialize_with = "number::optional_time")]
     pub settlement_ts: Option<Timestamp>,
@@ -81,8 +79,10 @@ pub struct ApiMarket {
     /// Until then no fee is charged.
     #[serde(rename = "fee_waiver_expiration_time", default, deserialize_with = "number::optional_time")]
     pub fee_waiver_until: Option<Timestamp>,
-    /// Whether its close may be pulled in.
-    pub can_close_early: bool,
+    /// How what it pays may be bound before it is over: `default`, or `floor` where YES may be paid in part before;
+    /// `None` if it is not said.
+    #[serde(default)]
+    pub settlement_bounds_type: Option<String>,
     /// The midpoint of a quote of which nothing else was recorded. Only our sandbox sends it, when it
     /// plays back data that has nothing else.
     #[serde(rename = "mid_dollars", default, deserialize_with = "number::optional_price")]
@@ -113,6 +113,22 @@ impl ApiMarket {
             // Functional, custom, structured, and what may be invented: no model prices those.
             _ => Strike::Other,
         })
+    }
+
+    /// Why no strategy can price it, though it can be read; `None` if one may.
+    #[must_use]
+    pub fn unpriceable_reason(&self) -> Option<String> {
+        let bounds = self.settlement_bounds_type.as_deref().unwrap_or("default");
+        match self.market_type {
+            MarketType::Scalar => Some(
+                "market_type is scalar: it may pay an amount between $0 and $1, which no strategy prices"
+                    .into(),
+            ),
+            MarketType::Binary if !matches!(bounds, "default" | "") => Some(format!(
+                "settlement_bounds_type is {bounds}: a part may be paid before the end, which no strategy prices"
+            )),
+            MarketType::Binary => None,
+        }
     }
 
     /// The top of its book; a side without contracts is empty.

@@ -1,9 +1,11 @@
 //! What the REST API sends and takes, as types. Only what protogen uses is decoded, so that a field it
-//! never looks at may come and go; of what it uses, everything required must be there.
+//! never looks at may come and go; of what it uses, everything required must be there. Lists are read item by
+//! item ([`ItemList`]); absent, `null` and empty lists and cursors are one.
 
 mod account;
 mod candle;
 mod exchange;
+mod item_list;
 mod market;
 mod order;
 mod problem;
@@ -18,6 +20,7 @@ pub(crate) use candle::{CandleBatch, OldCandles};
 pub use exchange::{
     DayHours, ExchangeStatus, HistoricalCutoff, Maintenance, Schedule, ShardStatus, WeeklyHours,
 };
+pub use item_list::{ItemList, OddItem};
 pub use market::{ApiMarket, ApiMarketStatus, ApiOrderBook, ApiTrade, MarketResult, MarketType};
 pub use order::{
     AmendOrder, Amended, ApiBookSide, ApiFill, ApiOrder, ApiOrderStatus, BatchItem, CancelItem, Cancelled,
@@ -35,28 +38,33 @@ mod envelope {
 
     use super::{
         ApiEvent, ApiFeeChange, ApiFill, ApiMarket, ApiOrder, ApiOrderBook, ApiSettlement, ApiTrade,
-        BatchItem, Cancelled, CreatedOrder, EventFeeChange, MarketPosition, Schedule, Series,
+        BatchItem, Cancelled, CreatedOrder, EventFeeChange, ItemList, MarketPosition, Schedule, Series,
     };
 
     /// One page of a list that the exchange hands out in pieces, by cursor.
     pub(crate) trait Page {
         /// Type of the listed objects, such as [`ApiMarket`].
         type Item;
-        /// The items, and the cursor of the next page; empty on the last.
-        fn into_items_and_cursor(self) -> (Vec<Self::Item>, String);
+        /// Whether it lists what the account did or holds, of which nothing may be left out.
+        const IS_ACCOUNT: bool;
+        /// The items, and the cursor of the next page; `None` on the last.
+        fn into_items_and_cursor(self) -> (ItemList<Self::Item>, Option<String>);
     }
 
     macro_rules! pages {
-        ($($name:ident { $field:ident: $item:ty })*) => {$(
+        ($($name:ident { $field:ident: $item:ty, $is_account:literal })*) => {$(
             #[derive(Debug, Deserialize)]
             pub(crate) struct $name {
-                pub $field: Vec<$item>,
-                pub cursor: String,
+                #[serde(default)]
+                pub $field: ItemList<$item>,
+                #[serde(default)]
+                pub cursor: Option<String>,
             }
             impl Page for $name {
                 type Item = $item;
-                fn into_items_and_cursor(self) -> (Vec<$item>, String) {
-                    (self.$field, self.cursor)
+                const IS_ACCOUNT: bool = $is_account;
+                fn into_items_and_cursor(self) -> (ItemList<$item>, Option<String>) {
+                    (self.$field, self.cursor.filter(|cursor| !cursor.is_empty()))
                 }
             }
         )*};
@@ -72,14 +80,14 @@ mod envelope {
     }
 
     pages! {
-        EventsPage { events: ApiEvent }
-        EventFeeChangesPage { event_fee_changes: EventFeeChange }
-        MarketsPage { markets: ApiMarket }
-        TradesPage { trades: ApiTrade }
-        OrdersPage { orders: ApiOrder }
-        FillsPage { fills: ApiFill }
-        PositionsPage { market_positions: MarketPosition }
-        SettlementsPage { settlements: ApiSettlement }
+        EventsPage { events: ApiEvent, false }
+        EventFeeChangesPage { event_fee_changes: EventFeeChange, false }
+        MarketsPage { markets: ApiMarket, false }
+        TradesPage { trades: ApiTrade, false }
+        OrdersPage { orders: ApiOrder, true }
+        FillsPage { fills: ApiFill, true }
+        PositionsPage { market_positions: MarketPosition, true }
+        SettlementsPage { settlements: ApiSettlement, true }
     }
 
     wrappers! {
@@ -113,7 +121,7 @@ mod envelope {
     pub(crate) struct OneEvent {
         pub event: ApiEvent,
         #[serde(default)]
-        pub markets: Vec<ApiMarket>,
+        pub markets: ItemList<ApiMarket>,
     }
 }
 

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Deserializer};
 
-use super::ApiMarket;
+use super::{ApiMarket, ItemList};
 use crate::domain::{Decimal6, FeeSchedule, FeeType, Timestamp};
 use crate::kalshi::number;
 
@@ -11,8 +11,9 @@ use crate::kalshi::number;
 pub struct Series {
     /// Ticker of the series, unique on the exchange: `KXHIGHNY`.
     pub ticker: String,
-    /// Title for people: `Highest temperature in NYC`.
-    pub title: String,
+    /// Title for people: `Highest temperature in NYC`; `None` if it is not said.
+    #[serde(default)]
+    pub title: Option<String>,
     /// Main category in the exchange's words: `Climate and Weather`.
     pub category: String,
     /// Which fee formula its markets use.
@@ -86,10 +87,6 @@ pub struct ApiEvent {
     pub event_ticker: String,
     /// Ticker of the series the event belongs to: `KXHIGHNY`.
     pub series_ticker: String,
-    /// Title for people: `Highest temperature in NYC on Nov 20, 2026?`
-    pub title: String,
-    /// Second title for people, usually the date: `On Nov 20, 2026`.
-    pub sub_title: String,
     /// Whether at most one of its markets pays YES.
     pub mutually_exclusive: bool,
     /// The day or moment asked about, if it is one.
@@ -109,7 +106,7 @@ pub struct ApiEvent {
     pub exchange_index: Option<i64>,
     /// Its markets, where they were asked for.
     #[serde(default)]
-    pub markets: Vec<ApiMarket>,
+    pub markets: ItemList<ApiMarket>,
 }
 
 impl ApiEvent {

@@ -12,7 +12,7 @@ use crate::domain::{
     Timestamp,
 };
 use crate::kalshi::number;
-use crate::kalshi::schema::{SchemaError, decode_json};
+use crate::kalshi::schema::decode_json;
 
 fn text(name: &str) -> String {
     let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/kalshi");
@@ -117,12 +117,12 @@ fn series_and_events_with_their_fees() {
     );
 
     let OneEvent { event, markets } = read("event_get");
-    assert_eq!((&*event.series_ticker, event.mutually_exclusive, markets.len()), ("KXHIGHNY", true, 3));
+    assert_eq!((&*event.series_ticker, event.mutually_exclusive, markets.items.len()), ("KXHIGHNY", true, 3));
     assert_eq!(event.fees(FeeSchedule::STANDARD), FeeSchedule::STANDARD);
     let nested: OneEvent = read("event_get_nested");
-    assert_eq!((nested.event.markets, nested.markets), (markets, vec![]));
+    assert_eq!((nested.event.markets, nested.markets), (markets, ItemList::default()));
     let page: EventsPage = read("events_page_nested");
-    assert_eq!(page.events[0].strike_date, Some(at("2026-11-20T05:00:00Z")));
+    assert_eq!(page.events.items[0].strike_date, Some(at("2026-11-20T05:00:00Z")));
 
     let change = json!({"event_ticker": "E", "fee_type_override": "quadratic", "fee_multiplier_override": 2,
         "scheduled_ts": "2026-12-01T05:00:00Z"});
@@ -158,14 +158,14 @@ fn markets_with_their_strikes_quotes_and_grids() {
     assert!(market.grid.contains(price(450)) && !market.grid.contains(price(4_350)));
 
     let page: MarketsPage = read("markets_page");
-    assert_eq!((page.markets.len(), page.cursor.is_empty()), (3, false));
-    assert_eq!(page.markets[0].strike(), Ok(Strike::Less(Decimal6::parse("48").unwrap())));
+    assert_eq!((page.markets.items.len(), page.cursor.is_some()), (3, true));
+    assert_eq!(page.markets.items[0].strike(), Ok(Strike::Less(Decimal6::parse("48").unwrap())));
     let bin = Strike::Between(Decimal6::parse("52").unwrap(), Decimal6::parse("53").unwrap());
-    assert_eq!(page.markets[1].strike(), Ok(bin));
-    let empty = page.markets[0].quote();
+    assert_eq!(page.markets.items[1].strike(), Ok(bin));
+    let empty = page.markets.items[0].quote();
     assert_eq!((empty.bid, empty.bid_size, empty.last), (None, None, None));
     let last: MarketsPage = read("markets_last_page");
-    assert_eq!(last.cursor, "");
+    assert_eq!(last.into_items_and_cursor().1, None);
 }
 
 #[test]
@@ -202,7 +202,7 @@ fn books_and_trades() {
         (&*orderbooks[1].ticker, orderbooks[1].orderbook_fp.no_bids.len()),
         ("KXHIGHNY-26NOV20-T48", 1)
     );
-    let TradesPage { trades, .. } = read("trades_page");
+    let TradesPage { trades: ItemList { items: trades, .. }, .. } = read("trades_page");
     assert_eq!((trades[0].count, trades[0].yes_price), (Contracts::from_hundredths(777), price(4_300)));
     assert_eq!(trades[1].taker_book_side, ApiBookSide::Ask);
 }
@@ -245,15 +245,15 @@ fn orders_fills_and_the_account() {
     assert_eq!((order.status, order.side), (ApiOrderStatus::Resting, ApiBookSide::Bid));
     assert_eq!((order.initial, order.filled), (Contracts::whole(10), Contracts::whole(4)));
     assert_eq!((order.remaining, order.taker_fees), (Contracts::whole(6), money("0.069")));
-    let OrdersPage { orders, .. } = read("orders_page");
+    let OrdersPage { orders: ItemList { items: orders, .. }, .. } = read("orders_page");
     assert_eq!(orders[1].status, ApiOrderStatus::Canceled);
-    let FillsPage { fills, .. } = read("fills_page");
+    let FillsPage { fills: ItemList { items: fills, .. }, .. } = read("fills_page");
     assert_eq!((fills[0].count, fills[0].fee), (Contracts::whole(4), money("0.069")));
     assert!(fills[0].is_taker && fills[0].at == Some(at("2026-11-19T15:53:20.164956Z")));
 
-    let PositionsPage { market_positions: positions, .. } = read("positions_page");
+    let PositionsPage { market_positions: ItemList { items: positions, .. }, .. } = read("positions_page");
     assert_eq!((positions[1].position, positions[1].exposure), (Contracts::whole(-5), money("2.9")));
-    let SettlementsPage { settlements, .. } = read("settlements_page");
+    let SettlementsPage { settlements: ItemList { items: settlements, .. }, .. } = read("settlements_page");
     assert_eq!((settlements[0].revenue, settlements[0].value), (money("26"), Some(money("1"))));
     assert_eq!((settlements[0].result, settlements[0].fees), (MarketResult::Yes, money("0.1325")));
     let balance: Balance = read("balance");
@@ -344,20 +344,43 @@ fn requests_are_written_as_the_exchange_wants_them() {
 
 /// Takes every field on the way to `at` away, and makes it another type, and expects to be told.
 fn misses<T: DeserializeOwned>(name: &str, at: &str, fields: &str) {
+    let problem = |body: &Value| {
+        let error = decode_json::<T>(name, body.to_string().as_bytes()).err()?;
+        assert_eq!(error.endpoint, name);
+        Some(error.problem)
+    };
+    misses_with(&problem, name, at, fields);
+}
+
+/// As `misses`, for an item of a page: it is odd, and the others are read.
+fn misses_item<P: Page + DeserializeOwned>(name: &str, at: &str, fields: &str) {
+    let all = decode_json::<P>(name, value(name).to_string().as_bytes())
+        .unwrap()
+        .into_items_and_cursor()
+        .0
+        .items
+        .len();
+    let problem = |body: &Value| {
+        let (list, _) = decode_json::<P>(name, body.to_string().as_bytes()).unwrap().into_items_and_cursor();
+        let odd = list.odd.into_iter().next()?;
+        assert_eq!(list.items.len(), all - 1, "{name} at {at}");
+        Some(odd.problem)
+    };
+    misses_with(&problem, name, at, fields);
+}
+
+fn misses_with(problem: &dyn Fn(&Value) -> Option<String>, name: &str, at: &str, fields: &str) {
     let whole = value(name);
-    assert!(decode_json::<T>(name, whole.to_string().as_bytes()).is_ok(), "{name} is not read as it is");
+    assert_eq!(problem(&whole), None, "{name} is not read as it is");
     for field in fields.split_whitespace() {
-        let spoil = |how: &dyn Fn(&mut serde_json::Map<String, Value>)| -> SchemaError {
+        let spoil = |how: &dyn Fn(&mut serde_json::Map<String, Value>)| -> String {
             let mut body = whole.clone();
             let object = body.pointer_mut(at).and_then(Value::as_object_mut);
             how(object.unwrap_or_else(|| panic!("{name} has no object at {at}")));
-            match decode_json::<T>(name, body.to_string().as_bytes()) {
-                Err(error) => error,
-                Ok(_) => panic!("{name}: {field} was not missed"),
-            }
+            problem(&body).unwrap_or_else(|| panic!("{name}: {field} was not missed"))
         };
         let missing = spoil(&|object| assert!(object.remove(field).is_some(), "{name} has no {field}"));
-        assert!(missing.problem.contains(&format!("missing field `{field}`")), "{missing}");
+        assert!(missing.contains(&format!("missing field `{field}`")), "{missing}");
         let retyped = spoil(&|object| {
             object[field] = match &object[field] {
                 Value::String(_) => json!(7),
@@ -366,9 +389,65 @@ fn misses<T: DeserializeOwned>(name: &str, at: &str, fields: &str) {
                 _ => json!(true),
             };
         });
-        assert!(retyped.problem.contains(&format!("{field}: ")), "{retyped}");
-        assert_eq!(retyped.endpoint, name);
+        assert!(retyped.contains(&format!("{field}: ")), "{retyped}");
     }
+}
+
+/// Absent, `null` and empty are one, for lists and for cursors.
+#[test]
+fn a_list_that_is_not_there_is_an_empty_one() {
+    for text in ["{}", r#"{"market_positions":null,"cursor":null}"#, r#"{"market_positions":[],"cursor":""}"#]
+    {
+        let (list, cursor) = serde_json::from_str::<PositionsPage>(text).unwrap().into_items_and_cursor();
+        assert_eq!((list, cursor), (ItemList::default(), None), "{text}");
+    }
+}
+
+/// What the exchange may leave out or invent without making a market unreadable, and what makes it so.
+#[test]
+fn only_what_a_market_is_traded_by_has_to_be_readable() {
+    let read = |change: &str| {
+        let mut page = value("markets_page");
+        let market = page["markets"][1].as_object_mut().unwrap();
+        for (name, change) in serde_json::from_str::<serde_json::Map<String, Value>>(change).unwrap() {
+            market.insert(name, change);
+        }
+        let page: MarketsPage = serde_json::from_str(&page.to_string()).unwrap();
+        assert_eq!(page.markets.items.len() + page.markets.odd.len(), 3);
+        page.markets.odd.into_iter().next()
+    };
+    for harmless in [
+        r#"{"yes_sub_title":null,"title":null,"subtitle":null,"no_sub_title":null}"#,
+        r#"{"can_close_early":null,"latest_expiration_time":null,"exchange_index":null,"settlement_ts":null}"#,
+        r#"{"price_level_structure":"","settlement_bounds_type":null,"occurrence_datetime":"soon"}"#,
+        r#"{"a_new_field":{"nested":[1,{"deep":null}]},"strike_type":"functional","floor_strike":null}"#,
+    ] {
+        assert_eq!(read(harmless), None, "{harmless}");
+    }
+    for (odd, why) in [
+        (r#"{"status":"suspended"}"#, "status: unknown variant `suspended`"),
+        (r#"{"market_type":"ranged"}"#, "market_type: unknown variant `ranged`"),
+        (r#"{"result":"void"}"#, "`void` is not a result"),
+        (r#"{"price_ranges":null}"#, "price_ranges: invalid type: null"),
+        (r#"{"price_ranges":[{"start":"0.0000","end":"1.0000","step":"0.000010"}]}"#, "price_ranges"),
+        (r#"{"floor_strike":38000000000000}"#, "floor_strike"),
+        (r#"{"cap_strike":1e-07}"#, "cap_strike"),
+        (r#"{"yes_bid_dollars":null}"#, "yes_bid_dollars"),
+    ] {
+        let found = read(odd).unwrap_or_else(|| panic!("{odd} is read"));
+        assert!(found.problem.contains(why), "{odd}: {}", found.problem);
+        assert!(found.ticker.is_some() && found.event_ticker.is_some());
+    }
+}
+
+/// The day that a schedule ends at midnight is written in two ways.
+#[test]
+fn a_day_of_trading_may_end_at_24_00() {
+    let hours = |close: &str| {
+        serde_json::from_str::<DayHours>(&format!(r#"{{"open_time":"08:00","close_time":"{close}"}}"#))
+    };
+    assert_eq!((hours("24:00").unwrap().close, hours("00:00").unwrap().close), (0, 0));
+    assert!(hours("24:01").is_err() && hours("25:00").is_err());
 }
 
 #[test]
@@ -398,27 +477,30 @@ fn every_required_field_is_missed_by_name() {
         "market_settled_ts trades_created_ts orders_updated_ts",
     );
     misses::<OneSeries>("series_get", "", "series");
-    misses::<OneSeries>("series_get", "/series", "ticker title category fee_type fee_multiplier");
+    misses::<OneSeries>("series_get", "/series", "ticker category fee_type fee_multiplier");
     misses::<SeriesList>("series_list", "", "series");
     misses::<FeeChanges>("series_fee_changes", "", "series_fee_change_arr");
     let change = "series_ticker fee_type fee_multiplier scheduled_ts";
     misses::<FeeChanges>("series_fee_changes", "/series_fee_change_arr/0", change);
     misses::<OneEvent>("event_get", "", "event");
-    let event = "event_ticker series_ticker title sub_title mutually_exclusive";
+    let event = "event_ticker series_ticker mutually_exclusive";
     misses::<OneEvent>("event_get", "/event", event);
-    misses::<EventsPage>("events_page_nested", "", "events cursor");
-    let market = "ticker event_ticker market_type yes_sub_title status open_time close_time \
-        latest_expiration_time yes_bid_dollars yes_ask_dollars yes_bid_size_fp yes_ask_size_fp \
-        last_price_dollars volume_fp open_interest_fp result price_ranges can_close_early";
+    misses_item::<EventsPage>(
+        "events_page_nested",
+        "/events/0",
+        "event_ticker series_ticker mutually_exclusive",
+    );
+    let market = "ticker event_ticker market_type status open_time close_time yes_bid_dollars yes_ask_dollars yes_bid_size_fp yes_ask_size_fp \
+        last_price_dollars volume_fp open_interest_fp result price_ranges";
     misses::<OneMarket>("market_get", "", "market");
     misses::<OneMarket>("market_get", "/market", market);
     misses::<OneMarket>("market_get", "/market/price_ranges/0", "start end step");
-    misses::<MarketsPage>("markets_page", "", "markets cursor");
+    misses_item::<MarketsPage>("markets_page", "/markets/2", "ticker status close_time result price_ranges");
     misses::<OneOrderBook>("orderbook", "", "orderbook_fp");
     misses::<OneOrderBook>("orderbook", "/orderbook_fp", "yes_dollars no_dollars");
     misses::<OrderBooks>("orderbooks_batch", "/orderbooks/0", "ticker orderbook_fp");
     let trade = "trade_id ticker count_fp yes_price_dollars taker_book_side created_time is_block_trade";
-    misses::<TradesPage>("trades_page", "/trades/0", trade);
+    misses_item::<TradesPage>("trades_page", "/trades/0", trade);
 }
 
 #[test]
@@ -432,14 +514,13 @@ fn every_required_field_of_the_account_is_missed_by_name() {
     let order = "order_id client_order_id ticker book_side status yes_price_dollars initial_count_fp \
         fill_count_fp remaining_count_fp taker_fees_dollars maker_fees_dollars";
     misses::<OneOrder>("order_get", "/order", order);
-    misses::<OrdersPage>("orders_page", "", "orders cursor");
     let fill = "trade_id order_id ticker book_side yes_price_dollars count_fp is_taker fee_cost";
-    misses::<FillsPage>("fills_page", "/fills/0", fill);
+    misses_item::<FillsPage>("fills_page", "/fills/0", fill);
     let position = "ticker position_fp market_exposure_dollars realized_pnl_dollars fees_paid_dollars";
-    misses::<PositionsPage>("positions_page", "/market_positions/1", position);
+    misses_item::<PositionsPage>("positions_page", "/market_positions/1", position);
     let settlement =
         "ticker event_ticker market_result yes_count_fp no_count_fp revenue settled_time fee_cost";
-    misses::<SettlementsPage>("settlements_page", "/settlements/0", settlement);
+    misses_item::<SettlementsPage>("settlements_page", "/settlements/0", settlement);
     misses::<Balance>("balance", "", "balance_dollars portfolio_value updated_ts");
     misses::<Balance>("balance", "/balance_breakdown/0", "exchange_index balance");
     misses::<AccountLimits>("account_limits", "", "usage_tier read write");

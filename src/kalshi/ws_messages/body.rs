@@ -9,8 +9,7 @@ use std::sync::Arc;
 use serde::de::{Error, Visitor};
 use serde::{Deserialize, Deserializer};
 
-use crate::domain::price::Band;
-use crate::domain::{Contracts, Decimal6, FeeType, Money, Price, PriceGrid, Side, Timestamp};
+use crate::domain::{Contracts, Money, Price, Side, Timestamp};
 use crate::kalshi::number::{self, Levels};
 
 /// The whole book of one market: bids for YES and bids for NO, each at prices of its own side.
@@ -25,31 +24,57 @@ pub struct BookSnapshot {
     /// Bids for YES. The exchange leaves out a side that is empty.
     #[serde(rename = "yes_dollars_fp", default, deserialize_with = "number::levels")]
     pub yes: Levels,
-    /// Bids for NO, at prices of NO; empty if the exchange leaves the side out.
-    #[serde(rename = "no_dollars_fp", default, deserialize_with = "number::levels")]
+    /// Bids for NO, at prices of NO; empty if the exchange leaves the side out. In the JSON they are at prices of YES,
+    /// since the subscription asks for `use_yes_price`.
+    #[serde(rename = "no_dollars_fp", default, deserialize_with = "no_levels")]
     pub no: Levels,
 }
 
 /// A change of one level of a book.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(from = "BookDeltaBody")]
 pub struct BookDelta {
     /// Ticker of the market whose book changed.
-    #[serde(rename = "market_ticker", deserialize_with = "name")]
     pub ticker: Arc<str>,
     /// The market's clock; several changes may share one.
-    #[serde(default)]
     pub clock: Option<u64>,
     /// Side whose bids the level belongs to, YES or NO.
     pub side: Side,
-    /// The level, a price of that side.
-    #[serde(rename = "price_dollars", deserialize_with = "number::price")]
+    /// The level, a price of that side. In the JSON it is a price of YES on either side, since the subscription asks
+    /// for `use_yes_price`.
     pub price: Price,
     /// Contracts added to the level; negative where they were taken or withdrawn.
-    #[serde(rename = "delta_fp", deserialize_with = "number::contracts")]
     pub change: Contracts,
     /// When it changed: `ts_ms`, Unix milliseconds by the exchange's clock; `None` if not sent.
-    #[serde(rename = "ts_ms", default, deserialize_with = "number::optional_millis")]
     pub at: Option<Timestamp>,
+}
+
+/// A delta as it is sent.
+#[derive(Deserialize)]
+struct BookDeltaBody {
+    #[serde(deserialize_with = "name")]
+    market_ticker: Arc<str>,
+    #[serde(default)]
+    clock: Option<u64>,
+    side: Side,
+    #[serde(deserialize_with = "number::price")]
+    price_dollars: Price,
+    #[serde(deserialize_with = "number::contracts")]
+    delta_fp: Contracts,
+    #[serde(default, deserialize_with = "number::optional_millis")]
+    ts_ms: Option<Timestamp>,
+}
+
+impl From<BookDeltaBody> for BookDelta {
+    fn from(body: BookDeltaBody) -> Self {
+        let BookDeltaBody { market_ticker: ticker, clock, side, price_dollars, delta_fp: change, ts_ms: at } =
+            body;
+        let price = match side {
+            Side::Yes => price_dollars,
+            Side::No => price_dollars.complement(),
+        };
+        Self { ticker, clock, side, price, change, at }
+    }
 }
 
 /// A message of the order book channel.
@@ -271,23 +296,15 @@ pub struct Lifecycle {
     pub turn: Turn,
 }
 
-/// Which side of a market pays, from `result` in the JSON.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum OutcomeMessage {
-    /// YES won: a YES contract pays $1 and a NO contract nothing.
-    Yes,
-    /// NO won: a NO contract pays $1 and a YES contract nothing.
-    No,
-    /// YES pays the settlement value, between $0 and $1, and NO the rest of the $1.
-    Scalar,
-}
-
-/// What can happen to a market. Opening and closing on time are not announced.
+/// What can happen to a market. Opening and closing on time are not announced. Only what the client acts upon is
+/// read: the stream tells of every market of the exchange, and details that are missing are read by REST.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Turn {
-    /// The exchange listed it; trading begins at [`CreatedMarket::open`].
-    Created(CreatedMarket),
+    /// The exchange listed it.
+    Created {
+        /// Ticker of the event it belongs to; `None` if the message does not say.
+        event: Option<Arc<str>>,
+    },
     /// It came back after a halt; its resting orders are gone.
     Activated,
     /// The exchange halted trading in it; it may come back.
@@ -299,49 +316,14 @@ pub enum Turn {
     },
     /// Its result is known; what it pays is not paid out yet.
     Determined {
-        /// Moment of the determination, from `determination_ts` in Unix seconds.
-        at: Timestamp,
-        /// Which side pays (JSON `result`): YES, NO or each a part.
-        outcome: OutcomeMessage,
-        /// What one YES contract will pay.
-        value: Price,
+        /// What one YES contract will pay; `None` if that is not said, or is finer than $0.0001.
+        value: Option<Price>,
     },
     /// It was settled: the value it was determined to have was paid out.
-    Settled {
-        /// Moment of the settlement, from `settled_ts` in Unix seconds.
-        at: Timestamp,
-    },
-    /// It is quoted on another grid; resting orders stay.
-    PriceLevels(PriceGrid),
-    /// Its strike or its texts changed: read it again.
-    Metadata,
-}
-
-/// A market that was listed. Everything else about it is read by REST.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
-pub struct CreatedMarket {
-    /// First moment of trading, from `open_ts` in Unix seconds.
-    #[serde(rename = "open_ts", deserialize_with = "number::seconds")]
-    pub open: Timestamp,
-    /// Last moment of trading as known at listing, from `close_ts` in Unix seconds.
-    #[serde(rename = "close_ts", deserialize_with = "number::seconds")]
-    pub close: Timestamp,
-    /// Limit prices that orders in this market may carry, from the bands in `price_ranges`.
-    #[serde(rename = "price_ranges", deserialize_with = "grid")]
-    pub grid: PriceGrid,
-    /// Title and event of the market, from the nested object `additional_metadata`.
-    #[serde(rename = "additional_metadata")]
-    pub about: MarketMetadata,
-}
-
-/// Texts of a listed market, and the event it belongs to.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
-pub struct MarketMetadata {
-    /// Ticker of the event the market belongs to.
-    #[serde(deserialize_with = "name")]
-    pub event_ticker: Arc<str>,
-    /// The question the market asks, as a title for people.
-    pub title: String,
+    Settled,
+    /// Its definition changed (price grid, strike, texts), or something that cannot be read happened to it: it has
+    /// to be read again.
+    Redefined,
 }
 
 /// An event that the exchange has listed, from a message of type `event_lifecycle`.
@@ -355,18 +337,12 @@ pub struct EventLifecycle {
     pub series_ticker: Arc<str>,
 }
 
-/// The fees of one event, where they are not those of its series.
+/// The fees of one event changed. Which fees hold is read by REST, like those of its series.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 pub struct EventFeeUpdate {
     /// Ticker of the event whose fees changed.
     #[serde(deserialize_with = "name")]
     pub event_ticker: Arc<str>,
-    /// Its formula; `None` = that of the series.
-    #[serde(rename = "fee_type_override", deserialize_with = "fee_type")]
-    pub fee_type: Option<FeeType>,
-    /// Its multiplier; `None` = that of the series.
-    #[serde(rename = "fee_multiplier_override", deserialize_with = "number::optional_decimal")]
-    pub multiplier: Option<Decimal6>,
 }
 
 /// The clock of our own stand-in for the exchange, after all messages up to that moment.
@@ -404,26 +380,8 @@ fn priced<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Price>, D
     Ok((price != Price::ZERO && price != Price::ONE).then_some(price))
 }
 
-fn fee_type<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<FeeType>, D::Error> {
-    let name = Option::<String>::deserialize(deserializer)?;
-    let known = |name: String| {
-        FeeType::from_name(&name).ok_or_else(|| D::Error::custom(format!("`{name}` is no known fee type")))
-    };
-    name.map(known).transpose()
-}
-
-/// Reads a price grid from the JSON list of its bands.
-pub(super) fn grid<'de, D: Deserializer<'de>>(deserializer: D) -> Result<PriceGrid, D::Error> {
-    #[derive(Deserialize)]
-    struct PriceRangeMessage {
-        #[serde(deserialize_with = "number::price")]
-        start: Price,
-        #[serde(deserialize_with = "number::price")]
-        end: Price,
-        #[serde(deserialize_with = "number::price")]
-        step: Price,
-    }
-    let ranges = Vec::<PriceRangeMessage>::deserialize(deserializer)?;
-    let band = |range: PriceRangeMessage| Band { start: range.start, end: range.end, step: range.step };
-    PriceGrid::new(ranges.into_iter().map(band).collect()).map_err(D::Error::custom)
+/// Reads the bids for NO, which the subscription asks for at prices of YES, as prices of NO.
+fn no_levels<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Levels, D::Error> {
+    let levels = number::levels(deserializer)?;
+    Ok(levels.into_iter().map(|(price, contracts)| (price.complement(), contracts)).collect())
 }

@@ -1,7 +1,8 @@
 //! Messages of the exchange's WebSocket, typed.
 //!
 //! A message whose type is known must have every field that is read, with its type: otherwise it is an
-//! error that names both. A message whose type is unknown is [`Frame::Other`]. The type is found without
+//! error that names both, and [`UnreadableMessage`] says whom it concerns. Of a turn in a market's life only its
+//! name and the market are needed; details that cannot be read are read by REST. A message whose type is unknown is [`Frame::Other`]. The type is found without
 //! parsing where the message begins with it, which is how the exchange writes its data; then the message
 //! is decoded once, straight into its struct.
 
@@ -13,16 +14,15 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use serde::Deserialize;
-use serde::de::{DeserializeOwned, IgnoredAny};
+use serde::de::DeserializeOwned;
 
-use crate::domain::{Price, PriceGrid, Timestamp};
+use crate::domain::{Price, Timestamp};
 use crate::kalshi::number;
 use crate::kalshi::schema::{self, SchemaError};
 
 pub use body::{
-    BookDelta, BookFrame, BookSnapshot, CreatedMarket, EventFeeUpdate, EventLifecycle, FillMessage,
-    Lifecycle, MarketMetadata, OutcomeMessage, PositionMessage, SandboxClockMessage, Ticker, TradeMessage,
-    Turn, UserOrder, UserOrderStatus,
+    BookDelta, BookFrame, BookSnapshot, EventFeeUpdate, EventLifecycle, FillMessage, Lifecycle,
+    PositionMessage, SandboxClockMessage, Ticker, TradeMessage, Turn, UserOrder, UserOrderStatus,
 };
 
 /// A message with what stands around it.
@@ -84,7 +84,7 @@ pub enum Frame {
     SandboxClock(SandboxClockMessage),
     /// A type this client does not know; to be counted, not acted upon.
     Other {
-        /// Its `type` as sent; for an unknown turn of a market, `market_lifecycle_v2` and the turn's name.
+        /// Its `type` as sent.
         kind: String,
     },
 }
@@ -295,56 +295,121 @@ fn parse_refusal(text: &str) -> Result<Message, SchemaError> {
 
 fn parse_lifecycle(text: &str) -> Result<Message, SchemaError> {
     #[derive(Deserialize)]
-    struct Which {
+    struct LifecycleBody {
         event_type: String,
         #[serde(deserialize_with = "body::name")]
         market_ticker: Arc<str>,
     }
-    #[derive(Deserialize)]
-    struct Moved {
-        #[serde(deserialize_with = "number::seconds")]
-        close_ts: Timestamp,
+    of_channel(text, "WebSocket market_lifecycle_v2", |LifecycleBody { event_type, market_ticker }| {
+        let turn = match &*event_type {
+            "created" => Turn::Created { event: lifecycle_details(text).and_then(CreatedDetails::event) },
+            "activated" => Turn::Activated,
+            "deactivated" => Turn::Deactivated,
+            "close_date_updated" => lifecycle_details(text)
+                .map_or(Turn::Redefined, |MovedDetails { close_ts }| Turn::CloseDateUpdated {
+                    close: close_ts,
+                }),
+            "determined" => {
+                Turn::Determined { value: lifecycle_details(text).and_then(DeterminedDetails::payout) }
+            }
+            "settled" => Turn::Settled,
+            _ => Turn::Redefined,
+        };
+        Frame::Lifecycle(Lifecycle { ticker: market_ticker, turn })
+    })
+}
+
+/// What a turn says beyond its name; `None` where it cannot be read.
+fn lifecycle_details<D: DeserializeOwned>(text: &str) -> Option<D> {
+    serde_json::from_str::<Envelope<D>>(text).ok().map(|envelope| envelope.msg)
+}
+
+#[derive(Deserialize)]
+struct CreatedDetails {
+    #[serde(default)]
+    additional_metadata: Option<CreatedMetadata>,
+}
+
+#[derive(Deserialize)]
+struct CreatedMetadata {
+    #[serde(default)]
+    event_ticker: Option<Arc<str>>,
+}
+
+impl CreatedDetails {
+    fn event(self) -> Option<Arc<str>> {
+        self.additional_metadata?.event_ticker
     }
-    #[derive(Deserialize)]
-    struct Determined {
-        #[serde(deserialize_with = "number::seconds")]
-        determination_ts: Timestamp,
-        result: OutcomeMessage,
-        #[serde(deserialize_with = "number::price")]
-        settlement_value: Price,
-    }
-    #[derive(Deserialize)]
-    struct Settled {
-        #[serde(deserialize_with = "number::seconds")]
-        settled_ts: Timestamp,
-    }
-    #[derive(Deserialize)]
-    struct Levels {
-        #[serde(deserialize_with = "body::grid")]
-        price_ranges: PriceGrid,
-    }
-    let endpoint = "WebSocket market_lifecycle_v2";
-    let Which { event_type, market_ticker } = decode_text::<Envelope<Which>>(endpoint, text)?.msg;
-    let endpoint = format!("{endpoint} {event_type}");
-    let wrap = |turn| Frame::Lifecycle(Lifecycle { ticker: market_ticker, turn });
-    match &*event_type {
-        "created" => of_channel(text, &endpoint, |created| wrap(Turn::Created(created))),
-        "activated" => of_channel(text, &endpoint, |_: IgnoredAny| wrap(Turn::Activated)),
-        "deactivated" => of_channel(text, &endpoint, |_: IgnoredAny| wrap(Turn::Deactivated)),
-        "close_date_updated" => {
-            of_channel(text, &endpoint, |moved: Moved| wrap(Turn::CloseDateUpdated { close: moved.close_ts }))
+}
+
+#[derive(Deserialize)]
+struct MovedDetails {
+    #[serde(deserialize_with = "number::seconds")]
+    close_ts: Timestamp,
+}
+
+#[derive(Deserialize)]
+struct DeterminedDetails {
+    #[serde(default)]
+    result: Option<String>,
+    #[serde(default)]
+    settlement_value: Option<String>,
+}
+
+impl DeterminedDetails {
+    fn payout(self) -> Option<Price> {
+        match (self.settlement_value, self.result.as_deref()) {
+            (Some(value), _) => number::parse_price(&value).ok(),
+            (None, Some("yes")) => Some(Price::ONE),
+            (None, Some("no")) => Some(Price::ZERO),
+            (None, _) => None,
         }
-        "determined" => of_channel(text, &endpoint, |said: Determined| {
-            let Determined { determination_ts: at, result: outcome, settlement_value: value } = said;
-            wrap(Turn::Determined { at, outcome, value })
-        }),
-        "settled" => of_channel(text, &endpoint, |paid: Settled| wrap(Turn::Settled { at: paid.settled_ts })),
-        "price_level_structure_updated" => {
-            of_channel(text, &endpoint, |levels: Levels| wrap(Turn::PriceLevels(levels.price_ranges)))
+    }
+}
+
+/// A message that could not be read: what can be said of it all the same.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UnreadableMessage {
+    /// Its `type`, such as `ticker`; `None` if not even that could be read.
+    pub kind: Option<Arc<str>>,
+    /// Ticker of the market it is about; `None` if it names none.
+    pub ticker: Option<Arc<str>>,
+    /// Which field of which message, and what is wrong with it.
+    pub problem: String,
+}
+
+impl UnreadableMessage {
+    /// Describes a message that [`Message::parse`] could not read.
+    #[must_use]
+    pub fn describe(text: &str, error: &SchemaError) -> Self {
+        #[derive(Deserialize)]
+        struct AnyMessage {
+            #[serde(rename = "type", default)]
+            kind: Option<Arc<str>>,
+            #[serde(default)]
+            msg: serde_json::Value,
         }
-        "metadata_updated" => of_channel(text, &endpoint, |_: IgnoredAny| wrap(Turn::Metadata)),
-        other => parse_head_only(text, &endpoint, |_| Frame::Other {
-            kind: format!("market_lifecycle_v2 {other}"),
-        }),
+        let (kind, msg) = serde_json::from_str::<AnyMessage>(text)
+            .map_or_else(|_| (None, serde_json::Value::Null), |message| (message.kind, message.msg));
+        let ticker = ["market_ticker", "ticker"].into_iter().find_map(|name| msg[name].as_str());
+        Self { kind, ticker: ticker.map(Into::into), problem: error.to_string() }
+    }
+
+    /// Whether it tells of our own orders, fills or positions, so that our books may be wrong without it.
+    #[must_use]
+    pub fn is_about_account(&self) -> bool {
+        matches!(self.kind.as_deref(), Some("fill" | "user_order" | "market_position"))
+    }
+
+    /// Whether it is a change of a book.
+    #[must_use]
+    pub fn is_book(&self) -> bool {
+        matches!(self.kind.as_deref(), Some("orderbook_delta" | "orderbook_snapshot"))
+    }
+
+    /// Whether it brings the prices that orders in a market are made from.
+    #[must_use]
+    pub fn is_about_prices(&self) -> bool {
+        self.is_book() || self.kind.as_deref() == Some("ticker")
     }
 }

@@ -5,7 +5,7 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use super::*;
-use crate::domain::{Contracts, Decimal6, FeeType, Money, Side};
+use crate::domain::{Contracts, Money, Side};
 
 fn example(name: &str) -> String {
     let file = format!("{}/tests/fixtures/kalshi/{name}.json", env!("CARGO_MANIFEST_DIR"));
@@ -53,13 +53,14 @@ fn books_are_exact() {
     let Frame::Book(BookFrame::Snapshot(book)) = message.frame else { panic!("no snapshot") };
     assert_eq!((&*book.ticker, book.clock), ("KXHIGHNY-26NOV20-T55", Some(4_182_057)));
     assert_eq!(book.yes, [(price(4_100), Contracts::from_hundredths(750)), (price(4_200), whole(13))]);
-    assert_eq!(book.no, [(price(5_500), whole(20)), (price(5_600), whole(4))]);
+    // Bids for NO are sent at prices of YES to who asks for `use_yes_price`, as the client does: 0.55 is NO at 0.45.
+    assert_eq!(book.no, [(price(4_500), whole(20)), (price(4_400), whole(4))]);
     let Frame::Book(BookFrame::Snapshot(book)) = frame("ws_orderbook_snapshot_one_sided") else {
         panic!("no snapshot")
     };
-    assert_eq!((book.yes.len(), book.no), (0, vec![(price(9_700), whole(250))]));
+    assert_eq!((book.yes.len(), book.no), (0, vec![(price(300), whole(250))]));
     let Frame::Book(BookFrame::Delta(delta)) = frame("ws_orderbook_delta") else { panic!("no delta") };
-    assert_eq!((delta.side, delta.price, delta.change), (Side::No, price(5_600), whole(-4)));
+    assert_eq!((delta.side, delta.price, delta.change), (Side::No, price(4_400), whole(-4)));
     assert_eq!((delta.clock, delta.at), (Some(4_182_061), Some(ms(1_795_103_600_164))));
 }
 
@@ -100,52 +101,95 @@ fn the_life_of_a_market() {
         Frame::Lifecycle(Lifecycle { turn, ticker }) if &*ticker == "KXHIGHNY-26NOV20-T55" => turn,
         other => panic!("{other:?}"),
     };
-    let Turn::Created(created) = turn("ws_lifecycle_created") else { panic!("not created") };
-    assert_eq!((&*created.about.event_ticker, created.close), ("KXHIGHNY-26NOV20", ms(1_795_237_140_000)));
-    assert!(created.grid.contains(price(4_400)) && !created.grid.contains(price(4_410)));
-    let determined =
-        Turn::Determined { at: ms(1_795_269_780_000), outcome: OutcomeMessage::Yes, value: Price::ONE };
-    assert_eq!(turn("ws_lifecycle_determined"), determined);
-    assert_eq!(turn("ws_lifecycle_settled"), Turn::Settled { at: ms(1_795_273_380_000) });
-    let told = |msg: Value| {
-        let text = json!({"type": "market_lifecycle_v2", "sid": 7, "seq": 9, "msg": msg}).to_string();
-        Message::parse(&text).map(|message| message.frame).map_err(|error| error.to_string())
+    assert_eq!(turn("ws_lifecycle_created"), Turn::Created { event: Some("KXHIGHNY-26NOV20".into()) });
+    assert_eq!(turn("ws_lifecycle_determined"), Turn::Determined { value: Some(Price::ONE) });
+    assert_eq!(turn("ws_lifecycle_settled"), Turn::Settled);
+    let told = |turn: &str, details: &str| {
+        let text = format!(
+            r#"{{"type":"market_lifecycle_v2","sid":7,"seq":9,"msg":{{"event_type":"{turn}","market_ticker":"T"{details}}}}}"#
+        );
+        match Message::parse(&text).unwrap().frame {
+            Frame::Lifecycle(Lifecycle { ticker, turn }) if &*ticker == "T" => turn,
+            other => panic!("{other:?}"),
+        }
     };
-    let of = |turn| Ok(Frame::Lifecycle(Lifecycle { ticker: "T".into(), turn }));
-    let msg = json!({"event_type": "close_date_updated", "market_ticker": "T", "close_ts": 1});
-    assert_eq!(told(msg), of(Turn::CloseDateUpdated { close: ms(1_000) }));
-    let msg = json!({"event_type": "deactivated", "market_ticker": "T", "is_deactivated": true});
-    assert_eq!(told(msg), of(Turn::Deactivated));
-    assert_eq!(told(json!({"event_type": "activated", "market_ticker": "T"})), of(Turn::Activated));
-    assert_eq!(told(json!({"event_type": "metadata_updated", "market_ticker": "T"})), of(Turn::Metadata));
-    let msg =
-        json!({"event_type": "price_level_structure_updated", "market_ticker": "T", "price_ranges": []});
-    assert_eq!(told(msg), of(Turn::PriceLevels(PriceGrid::whole_cents())));
-    let new = told(json!({"event_type": "renamed", "market_ticker": "T"}));
-    assert_eq!(new, Ok(Frame::Other { kind: "market_lifecycle_v2 renamed".into() }));
-    let wrong = told(json!({"event_type": "close_date_updated", "market_ticker": "T"})).unwrap_err();
-    assert!(wrong.contains("close_date_updated") && wrong.contains("`close_ts`"), "{wrong}");
+    let moved = Turn::CloseDateUpdated { close: ms(1_000) };
+    assert_eq!(told("close_date_updated", r#","close_ts":1"#), moved);
+    assert_eq!(told("deactivated", r#","is_deactivated":true"#), Turn::Deactivated);
+    assert_eq!(told("activated", ""), Turn::Activated);
+    assert_eq!(told("metadata_updated", ""), Turn::Redefined);
+    assert_eq!(told("price_level_structure_updated", r#","price_ranges":[]"#), Turn::Redefined);
+}
+
+/// The stream carries every market of the exchange, in every form that the schema allows and in some that it does not.
+/// Whoever needs the details reads them by REST.
+#[test]
+fn a_turn_is_read_whatever_its_details_are() {
+    let created = Turn::Created { event: None };
+    let paid = |value: Option<u16>| Turn::Determined { value: value.map(price) };
+    for (turn, details, expected) in [
+        ("created", "", created.clone()),
+        ("created", r#","price_level_structure":"","additional_metadata":{}"#, created.clone()),
+        ("created", r#","open_ts":"soon","additional_metadata":null"#, created.clone()),
+        ("created", r#","additional_metadata":{"event_ticker":7}"#, created),
+        ("price_level_structure_updated", "", Turn::Redefined),
+        (
+            "price_level_structure_updated",
+            r#","price_ranges":[{"start":"0","end":"1","step":"0.00001"}]"#,
+            Turn::Redefined,
+        ),
+        ("close_date_updated", "", Turn::Redefined),
+        ("close_date_updated", r#","close_ts":"later""#, Turn::Redefined),
+        ("renamed", r#","to":"U""#, Turn::Redefined),
+        ("determined", "", paid(None)),
+        ("determined", r#","result":"yes""#, paid(Some(10_000))),
+        ("determined", r#","result":"no","settlement_value":null"#, paid(Some(0))),
+        ("determined", r#","result":"scalar","settlement_value":"0.3333""#, paid(Some(3_333))),
+        ("determined", r#","result":"scalar","settlement_value":"0.333333""#, paid(None)),
+        ("determined", r#","result":"void""#, paid(None)),
+        ("settled", r#","settled_ts":null"#, Turn::Settled),
+    ] {
+        let text = format!(
+            r#"{{"type":"market_lifecycle_v2","sid":7,"seq":9,"msg":{{"event_type":"{turn}","market_ticker":"T"{details}}}}}"#
+        );
+        let message = Message::parse(&text).unwrap_or_else(|error| panic!("{turn} {details}: {error}"));
+        let told = Frame::Lifecycle(Lifecycle { ticker: "T".into(), turn: expected });
+        assert_eq!(message.frame, told, "{turn} {details}");
+    }
+}
+
+#[test]
+fn of_an_unreadable_message_it_is_said_whom_it_concerns() {
+    let describe = |text: &str| UnreadableMessage::describe(text, &Message::parse(text).unwrap_err());
+    let fill = describe(r#"{"type":"fill","sid":1,"msg":{"market_ticker":"T","trade_id":7}}"#);
+    assert!(fill.is_about_account() && !fill.is_about_prices());
+    let order = describe(r#"{"type":"user_order","sid":1,"msg":{"ticker":"T"}}"#);
+    assert_eq!((order.is_about_account(), order.ticker.as_deref()), (true, Some("T")));
+    let ticker = describe(r#"{"type":"ticker","sid":1,"msg":{"market_ticker":"T"}}"#);
+    assert!(ticker.is_about_prices() && !ticker.is_book() && ticker.problem.contains("price_dollars"));
+    let delta = describe(r#"{"type":"orderbook_delta","sid":1,"seq":2,"msg":{"market_ticker":"T"}}"#);
+    assert!(delta.is_book() && delta.is_about_prices() && !delta.is_about_account());
+    let trade = describe(r#"{"type":"trade","sid":1,"msg":{"market_ticker":"T"}}"#);
+    assert!(!trade.is_about_prices() && !trade.is_about_account());
+    let nothing = describe("<html>");
+    assert_eq!((nothing.kind, nothing.ticker), (None, None));
 }
 
 #[test]
 fn events_and_their_fees() {
     let Frame::EventLifecycle(event) = frame("ws_event_lifecycle") else { panic!("no event") };
     assert_eq!((&*event.event_ticker, &*event.series_ticker), ("KXHIGHNY-26NOV21", "KXHIGHNY"));
-    let told = |kind: Value, multiplier: Value| {
-        let msg =
-            json!({"event_ticker": "E", "fee_type_override": kind, "fee_multiplier_override": multiplier});
-        let text = json!({"type": "event_fee_update", "sid": 7, "seq": 9, "msg": msg}).to_string();
-        Message::parse(&text).map(|message| message.frame)
-    };
-    let Frame::EventFeeUpdate(none) = told(Value::Null, Value::Null).unwrap() else { panic!() };
-    assert_eq!((none.fee_type, none.multiplier), (None, None));
-    let Frame::EventFeeUpdate(half) = told(json!("quadratic"), json!(0.5)).unwrap() else { panic!() };
-    assert_eq!(
-        (half.fee_type, half.multiplier),
-        (Some(FeeType::Quadratic), Some(Decimal6::from_millionths(500_000)))
-    );
-    let wrong = told(json!("cubic"), Value::Null).unwrap_err().to_string();
-    assert!(wrong.contains("fee_type_override") && wrong.contains("`cubic`"), "{wrong}");
+    for fees in [
+        r#""fee_type_override":null,"fee_multiplier_override":null"#,
+        r#""fee_type_override":"quadratic","fee_multiplier_override":0.5"#,
+        r#""fee_type_override":"flat""#,
+        r#""fee_type_override":"margin_market_maker_program_fees","fee_multiplier_override":"x""#,
+    ] {
+        let text =
+            format!(r#"{{"type":"event_fee_update","sid":7,"seq":9,"msg":{{"event_ticker":"E",{fees}}}}}"#);
+        let Frame::EventFeeUpdate(update) = Message::parse(&text).unwrap().frame else { panic!("{fees}") };
+        assert_eq!(&*update.event_ticker, "E");
+    }
 }
 
 #[test]
@@ -258,9 +302,8 @@ fn what_trading_needs_is_required() {
     expect("ws_user_order", &[&order[..], &rest, &["yes_price_dollars"]].concat());
     let position = ["fees_paid_dollars", "market_ticker", "position_cost_dollars", "position_fp"];
     expect("ws_market_position", &[&position[..], &["realized_pnl_dollars"]].concat());
-    let determined = ["determination_ts", "event_type", "market_ticker", "result", "settlement_value"];
-    expect("ws_lifecycle_determined", &determined);
-    expect("ws_lifecycle_settled", &["event_type", "market_ticker", "settled_ts"]);
+    expect("ws_lifecycle_determined", &["event_type", "market_ticker"]);
+    expect("ws_lifecycle_settled", &["event_type", "market_ticker"]);
 }
 
 /// An example with some bytes replaced.

@@ -95,11 +95,12 @@ impl LiveRunner<'_> {
             let at = now.max(self.engine.desk.now().just_after());
             let tickers = findings.foreign.iter().map(|(ticker, _)| ticker.as_str().into()).collect();
             let reports = self.runtime.block_on(self.reader.read_markets(tickers))?;
-            let reported = self.market_tracker().apply_market_reports(&reports, at);
-            reported.map_err(|error| LiveError::Exchange(error.to_string()))?;
-            let listed = self.market_tracker().take_events(at).into_iter();
-            let mut inputs: VecDeque<_> =
-                listed.map(|event| Stamped { at, value: Input::Market(event) }).collect();
+            if let Some(error) = reports.error {
+                return Err(LiveError::Exchange(error.to_string()));
+            }
+            self.market_tracker().apply_market_reports(&reports, at);
+            let listed = self.market_tracker().take_inputs(at).into_iter();
+            let mut inputs: VecDeque<_> = listed.map(|value| Stamped { at, value }).collect();
             inputs.extend(unmanaged_inputs(&findings, self.market_tracker(), at));
             kept.0.extend(self.step_inputs(inputs)?.0);
         }

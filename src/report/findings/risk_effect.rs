@@ -66,6 +66,7 @@ const fn refusal_meaning(gate: Refusal) -> &'static str {
         Refusal::SeriesCap => "max_series_exposure was used up",
         Refusal::TotalCap => "max_exposure was used up",
         Refusal::FreeCash => "there was no cash left",
+        Refusal::SetAside => "the market could not be understood",
     }
 }
 
