@@ -456,7 +456,7 @@ fn check_numbers(place: &str, value: &Value) -> usize {
         match value {
             Value::String(text) if key.ends_with("_fp") => exact(number::parse_contracts(text).map(drop)),
             Value::String(text) if key.ends_with("_dollars") => {
-                exact(Money::parse(text).map(drop).map_err(|error| error.to_string()))
+                exact(Money::parse(text).map(drop).map_err(|error| error.to_string()));
             }
             Value::String(text) if key.ends_with("_time") && text.len() > 5 => {
                 exact(Timestamp::parse(text).map(drop).map_err(|error| error.to_string()));
