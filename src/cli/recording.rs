@@ -66,7 +66,7 @@ impl Inside {
 
     /// Says once that the recording has ended before the session, and returns what the ledger is to note.
     pub(super) fn report_stop_once(&mut self, notifier: &Notifier) -> Option<(&'static str, String)> {
-        let problem = self.recording.as_ref().filter(|_| !self.told)?.problem()?.to_owned();
+        let problem = self.recording.as_ref().filter(|_| !self.told)?.problem()?.to_string();
         let now = clock::now();
         self.notify_stopped(&problem, notifier);
         Some((NOTE, format!("stopped at {now}: {problem}")))
@@ -90,6 +90,7 @@ impl Inside {
                 RecordingOutcome { out, rows, gaps, trades, missed: recorded.missed, problem: None }
             }
             Err(problem) => {
+                let problem = problem.to_string();
                 if !self.told {
                     self.notify_stopped(&problem, notifier);
                 }

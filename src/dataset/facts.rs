@@ -9,7 +9,10 @@ use std::path::{Path, PathBuf};
 use csv::StringRecord;
 use serde::{Deserialize, Serialize};
 
-use crate::domain::fact::{Day, Month, Station};
+use crate::domain::decimal::ParseDecimalError;
+use crate::domain::fact::{Day, Month, ParseMonthError, ParseStationError, Station};
+use crate::domain::fee::FeeMultiplierError;
+use crate::domain::time::ParseTimestampError;
 use crate::domain::{Decimal6, Fact, FeeSchedule, FeeType, Timestamp};
 
 use super::DataError;
@@ -27,6 +30,85 @@ const HIGH_FORECASTS: &[&str] = &["published_at", "station", "date", "lead_hours
 const OBSERVED_HIGHS: &[&str] = &["published_at", "station", "date", "high_f"];
 const FEE_CHANGES: &[&str] = &["series_ticker", "effective_at", "fee_type", "fee_multiplier"];
 
+/// Why a row is no fact of its kind, or no change of fees.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+enum FactRowError {
+    /// A cell that every such row needs is empty.
+    #[error("{column} is missing")]
+    MissingValue {
+        /// Name of the empty cell's column.
+        column: &'static str,
+    },
+    /// A cell holds something that its column cannot mean.
+    #[error("{column}: {problem}")]
+    BadCell {
+        /// Name of the cell's column.
+        column: &'static str,
+        /// What is wrong with the cell.
+        problem: FactCellError,
+    },
+    /// A decision's change is not the difference of the two bounds beside it.
+    #[error("change_bp = {change_bp} is not {upper_after} − {upper_before}")]
+    ChangeUnlikeBounds {
+        /// The change as given, in hundredths of a percent.
+        change_bp: Decimal6,
+        /// Upper bound after the decision, in percent.
+        upper_after: Decimal6,
+        /// Upper bound before the decision, in percent.
+        upper_before: Decimal6,
+    },
+}
+
+/// Why a cell of a facts file cannot be used.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+enum FactCellError {
+    /// A figure that is no decimal with six places.
+    #[error(transparent)]
+    Decimal(#[from] ParseDecimalError),
+    /// A moment or a date that is none.
+    #[error(transparent)]
+    Time(#[from] ParseTimestampError),
+    /// A reference month that is none.
+    #[error(transparent)]
+    Month(#[from] ParseMonthError),
+    /// A code that no weather station has.
+    #[error(transparent)]
+    Station(#[from] ParseStationError),
+    /// A multiplier that no fee schedule can have.
+    #[error(transparent)]
+    FeeMultiplier(#[from] FeeMultiplierError),
+    /// A rate that no economy has had.
+    #[error("`{text}` is not between -1000 and 1000 percent")]
+    PercentOutOfRange {
+        /// What stands in the cell, in percent.
+        text: String,
+    },
+    /// A temperature that is no whole number, or was never measured.
+    #[error("`{text}` is not a whole number of degrees Fahrenheit between -130 and 140")]
+    NotFahrenheit {
+        /// What stands in the cell, in degrees Fahrenheit.
+        text: String,
+    },
+    /// A lead of a forecast that is none from one hour to ten days.
+    #[error("`{text}` is not a whole number of hours between 1 and 240")]
+    NotLeadHours {
+        /// What stands in the cell, in hours.
+        text: String,
+    },
+    /// A cell that must say true or false says something else.
+    #[error("`{text}` is neither true nor false")]
+    NotABoolean {
+        /// What stands in the cell.
+        text: String,
+    },
+    /// A fee type whose formula is not known here.
+    #[error("`{text}` is no fee type protogen knows")]
+    UnknownFeeType {
+        /// What stands in the cell.
+        text: String,
+    },
+}
+
 /// One row of a file, by column name.
 struct FactRow<'a> {
     columns: &'static [&'static str],
@@ -34,11 +116,8 @@ struct FactRow<'a> {
 }
 
 impl FactRow<'_> {
-    fn required_text(&self, column: &str) -> Result<&str, String> {
-        match self.optional_text(column) {
-            Some(text) => Ok(text),
-            None => Err(format!("{column} is missing")),
-        }
+    fn required_text(&self, column: &'static str) -> Result<&str, FactRowError> {
+        self.optional_text(column).ok_or(FactRowError::MissingValue { column })
     }
 
     fn optional_text(&self, column: &str) -> Option<&str> {
@@ -46,42 +125,45 @@ impl FactRow<'_> {
         self.record.get(index).map(str::trim).filter(|text| !text.is_empty())
     }
 
-    fn parse_required<T>(
+    fn parse_required<T, E: Into<FactCellError>>(
         &self,
-        column: &str,
-        read: impl FnOnce(&str) -> Result<T, String>,
-    ) -> Result<T, String> {
-        read(self.required_text(column)?).map_err(|error| format!("{column}: {error}"))
+        column: &'static str,
+        read: impl FnOnce(&str) -> Result<T, E>,
+    ) -> Result<T, FactRowError> {
+        read(self.required_text(column)?)
+            .map_err(|problem| FactRowError::BadCell { column, problem: problem.into() })
     }
 
     /// A rate in percent; no economy has had one beyond a thousand that these files would hold.
-    fn required_percent(&self, column: &str) -> Result<Decimal6, String> {
+    fn required_percent(&self, column: &'static str) -> Result<Decimal6, FactRowError> {
         self.parse_required(column, |text| {
             let value = Decimal6::parse(text)?;
             let possible = value.millionths().abs() <= 1_000_000_000;
-            if possible { Ok(value) } else { Err(format!("`{text}` is not between -1000 and 1000 percent")) }
+            possible
+                .then_some(value)
+                .ok_or_else(|| FactCellError::PercentOutOfRange { text: text.to_owned() })
         })
     }
 
-    fn optional_percent(&self, column: &str) -> Result<Option<Decimal6>, String> {
+    fn optional_percent(&self, column: &'static str) -> Result<Option<Decimal6>, FactRowError> {
         self.optional_text(column).map(|_| self.required_percent(column)).transpose()
     }
 
     /// A temperature; none outside these bounds was ever measured on Earth's surface by a station.
-    fn required_fahrenheit(&self, column: &str) -> Result<i16, String> {
+    fn required_fahrenheit(&self, column: &'static str) -> Result<i16, FactRowError> {
         self.parse_required(column, |text| match text.parse() {
             Ok(degrees @ -130..=140) => Ok(degrees),
-            _ => Err(format!("`{text}` is not a whole number of degrees Fahrenheit between -130 and 140")),
+            _ => Err(FactCellError::NotFahrenheit { text: text.to_owned() }),
         })
     }
 
     /// A date that no fact carries, but that must be one.
-    fn check_date(&self, column: &str) -> Result<(), String> {
+    fn check_date(&self, column: &'static str) -> Result<(), FactRowError> {
         self.parse_required(column, Timestamp::parse_date).map(drop)
     }
 }
 
-type ReadFact = fn(&FactRow<'_>) -> Result<Fact, String>;
+type ReadFact = fn(&FactRow<'_>) -> Result<Fact, FactRowError>;
 
 const KINDS: [(&[&str], ReadFact); 8] = [
     (DECISIONS, fomc_decision),
@@ -94,28 +176,28 @@ const KINDS: [(&[&str], ReadFact); 8] = [
     (OBSERVED_HIGHS, observed_high),
 ];
 
-fn fomc_decision(row: &FactRow<'_>) -> Result<Fact, String> {
+fn fomc_decision(row: &FactRow<'_>) -> Result<Fact, FactRowError> {
     row.check_date("meeting_date")?;
     let upper_before = row.required_percent("target_upper_before")?;
     let upper_after = row.required_percent("target_upper_after")?;
     let change_bp = row.parse_required("change_bp", Decimal6::parse)?;
     if (upper_after.millionths() - upper_before.millionths()) * 100 != change_bp.millionths() {
-        return Err(format!("change_bp = {change_bp} is not {upper_after} − {upper_before}"));
+        return Err(FactRowError::ChangeUnlikeBounds { change_bp, upper_after, upper_before });
     }
     let scheduled = row.parse_required("scheduled", |text| match text {
         "true" => Ok(true),
         "false" => Ok(false),
-        _ => Err(format!("`{text}` is neither true nor false")),
+        _ => Err(FactCellError::NotABoolean { text: text.to_owned() }),
     })?;
     Ok(Fact::FomcDecision { scheduled, upper_before, upper_after })
 }
 
-fn fomc_meeting(row: &FactRow<'_>) -> Result<Fact, String> {
+fn fomc_meeting(row: &FactRow<'_>) -> Result<Fact, FactRowError> {
     row.check_date("meeting_date")?;
     Ok(Fact::FomcMeeting { announcement: row.parse_required("announcement_at", Timestamp::parse)? })
 }
 
-fn cpi_print(row: &FactRow<'_>) -> Result<Fact, String> {
+fn cpi_print(row: &FactRow<'_>) -> Result<Fact, FactRowError> {
     Ok(Fact::CpiPrint {
         month: row.parse_required("reference_month", Month::parse)?,
         yoy: row.optional_percent("yoy")?,
@@ -124,7 +206,7 @@ fn cpi_print(row: &FactRow<'_>) -> Result<Fact, String> {
     })
 }
 
-fn cpi_consensus(row: &FactRow<'_>) -> Result<Fact, String> {
+fn cpi_consensus(row: &FactRow<'_>) -> Result<Fact, FactRowError> {
     Ok(Fact::CpiConsensus {
         month: row.parse_required("reference_month", Month::parse)?,
         yoy: row.optional_percent("yoy_consensus")?,
@@ -133,7 +215,7 @@ fn cpi_consensus(row: &FactRow<'_>) -> Result<Fact, String> {
     })
 }
 
-fn cpi_release(row: &FactRow<'_>) -> Result<Fact, String> {
+fn cpi_release(row: &FactRow<'_>) -> Result<Fact, FactRowError> {
     let release = row
         .optional_text("release_at")
         .map(|_| row.parse_required("release_at", Timestamp::parse))
@@ -141,24 +223,24 @@ fn cpi_release(row: &FactRow<'_>) -> Result<Fact, String> {
     Ok(Fact::CpiRelease { month: row.parse_required("reference_month", Month::parse)?, release })
 }
 
-fn unemployment_rate(row: &FactRow<'_>) -> Result<Fact, String> {
+fn unemployment_rate(row: &FactRow<'_>) -> Result<Fact, FactRowError> {
     Ok(Fact::Unemployment {
         month: row.parse_required("reference_month", Month::parse)?,
         rate: row.required_percent("rate")?,
     })
 }
 
-fn high_forecast(row: &FactRow<'_>) -> Result<Fact, String> {
+fn high_forecast(row: &FactRow<'_>) -> Result<Fact, FactRowError> {
     let lead_hours = row.parse_required("lead_hours", |text| match text.parse() {
         Ok(hours @ 1..=240) => Ok(hours),
-        _ => Err(format!("`{text}` is not a whole number of hours between 1 and 240")),
+        _ => Err(FactCellError::NotLeadHours { text: text.to_owned() }),
     })?;
     let (station, day) =
         (row.parse_required("station", Station::parse)?, row.parse_required("date", Day::parse)?);
     Ok(Fact::HighForecast { station, day, lead_hours, high: row.required_fahrenheit("high_f")? })
 }
 
-fn observed_high(row: &FactRow<'_>) -> Result<Fact, String> {
+fn observed_high(row: &FactRow<'_>) -> Result<Fact, FactRowError> {
     let (station, day) =
         (row.parse_required("station", Station::parse)?, row.parse_required("date", Day::parse)?);
     Ok(Fact::ObservedHigh { station, day, high: row.required_fahrenheit("high_f")? })
@@ -289,13 +371,14 @@ pub fn read_fee_changes(file: &Path) -> Result<Vec<FeeChange>, DataError> {
     }
     each_row(file, &mut reader, FEE_CHANGES, |row| {
         let fee_type = row.parse_required("fee_type", |name| {
-            FeeType::from_name(name).ok_or_else(|| format!("`{name}` is no fee type protogen knows"))
+            FeeType::from_name(name).ok_or_else(|| FactCellError::UnknownFeeType { text: name.to_owned() })
         })?;
         Ok(FeeChange {
             series_ticker: row.required_text("series_ticker")?.to_owned(),
             effective_at: row.parse_required("effective_at", Timestamp::parse)?,
             fees: row.parse_required("fee_multiplier", |text| {
-                FeeSchedule::with_multiplier(fee_type, Decimal6::parse(text)?)
+                let multiplier = Decimal6::parse(text)?;
+                FeeSchedule::with_multiplier(fee_type, multiplier).map_err(FactCellError::from)
             })?,
         })
     })
@@ -334,7 +417,7 @@ fn each_row<T>(
     file: &Path,
     reader: &mut Reader,
     columns: &'static [&'static str],
-    read: impl Fn(&FactRow<'_>) -> Result<T, String>,
+    read: impl Fn(&FactRow<'_>) -> Result<T, FactRowError>,
 ) -> Result<Vec<T>, DataError> {
     let mut rows = Vec::new();
     for (number, record) in (1u64..).zip(reader.records()) {

@@ -36,3 +36,15 @@ fn facts_that_were_written_are_read_as_they_were() {
     let text = std::fs::read_to_string(folder.path().join("fomc_decisions.csv")).unwrap();
     assert!(text.contains(",2024-02-01,true,5.50,5.25,-25.00\n"), "{text}");
 }
+
+#[test]
+fn an_empty_cell_is_not_a_wrong_one() {
+    let record = StringRecord::from(vec!["2024-02-01T13:30:00Z", "2024-02", ""]);
+    let row = FactRow { columns: UNEMPLOYMENT, record: &record };
+    assert_eq!(unemployment_rate(&row), Err(FactRowError::MissingValue { column: "rate" }));
+    let record = StringRecord::from(vec!["2024-02-01T13:30:00Z", "2024-02", "1001"]);
+    let wrong = unemployment_rate(&FactRow { columns: UNEMPLOYMENT, record: &record }).unwrap_err();
+    let FactRowError::BadCell { column: "rate", problem } = &wrong else { panic!("{wrong}") };
+    assert!(matches!(problem, FactCellError::PercentOutOfRange { .. }));
+    assert_eq!(wrong.to_string(), "rate: `1001` is not between -1000 and 1000 percent");
+}

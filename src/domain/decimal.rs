@@ -4,6 +4,34 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+/// Why a text is no decimal with so many places.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ParseDecimalError {
+    /// The text holds nothing at all.
+    #[error("`` is not a decimal number")]
+    Empty,
+    /// The text is not digits with at most one point between them, perhaps behind a minus.
+    #[error("`{text}` is not a decimal number")]
+    NotANumber {
+        /// The whole text as it was given.
+        text: String,
+    },
+    /// The number is finer than its unit; zeros at its end do not count.
+    #[error("`{text}` has more than {places} decimal places")]
+    TooManyPlaces {
+        /// The whole text as it was given.
+        text: String,
+        /// Most decimal places the unit has room for.
+        places: usize,
+    },
+    /// The number of units does not fit 64 bits.
+    #[error("`{text}` is out of range")]
+    OutOfRange {
+        /// The whole text as it was given.
+        text: String,
+    },
+}
+
 /// A signed decimal in millionths: a strike of `4.25` is `4_250_000`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
@@ -26,7 +54,7 @@ impl Decimal6 {
     ///
     /// # Errors
     /// Says what is wrong with the text: not a decimal, more than six places, or out of range.
-    pub fn parse(text: &str) -> Result<Self, String> {
+    pub fn parse(text: &str) -> Result<Self, ParseDecimalError> {
         parse_scaled(text, 6).map(Self)
     }
 }
@@ -41,8 +69,10 @@ impl fmt::Display for Decimal6 {
 ///
 /// # Errors
 /// Says what is wrong with the text: not a decimal, too many places, or out of range.
-pub fn parse_scaled(text: &str, scale: usize) -> Result<i64, String> {
-    let not_decimal = || format!("`{text}` is not a decimal number");
+pub fn parse_scaled(text: &str, scale: usize) -> Result<i64, ParseDecimalError> {
+    if text.is_empty() {
+        return Err(ParseDecimalError::Empty);
+    }
     let (negative, digits) = match text.strip_prefix('-') {
         Some(rest) => (true, rest),
         None => (false, text),
@@ -50,16 +80,16 @@ pub fn parse_scaled(text: &str, scale: usize) -> Result<i64, String> {
     let (whole, places) = digits.split_once('.').unwrap_or((digits, ""));
     let all_digits = |part: &str| part.bytes().all(|byte| byte.is_ascii_digit());
     if whole.is_empty() || !all_digits(whole) || !all_digits(places) || digits.ends_with('.') {
-        return Err(not_decimal());
+        return Err(ParseDecimalError::NotANumber { text: text.to_owned() });
     }
     let places = places.trim_end_matches('0');
     if places.len() > scale {
-        return Err(format!("`{text}` has more than {scale} decimal places"));
+        return Err(ParseDecimalError::TooManyPlaces { text: text.to_owned(), places: scale });
     }
     let digit = |value: i64, byte: u8| value.checked_mul(10)?.checked_add(i64::from(byte - b'0'));
     let zeros = std::iter::repeat_n(b'0', scale - places.len());
     let value = whole.bytes().chain(places.bytes()).chain(zeros).try_fold(0, digit);
-    let value = value.ok_or_else(|| format!("`{text}` is out of range"))?;
+    let value = value.ok_or_else(|| ParseDecimalError::OutOfRange { text: text.to_owned() })?;
     Ok(if negative { -value } else { value })
 }
 
@@ -90,8 +120,12 @@ mod tests {
         for bad in ["", ".5", "5.", "1e3", "1,5", "--1", "NaN", " 1"] {
             assert!(parse_scaled(bad, 6).is_err(), "{bad:?} was accepted");
         }
-        assert_eq!(parse_scaled("0.1234567", 6), Err("`0.1234567` has more than 6 decimal places".into()));
-        assert!(parse_scaled("99999999999999999999", 2).is_err());
+        let finer = parse_scaled("0.1234567", 6).unwrap_err();
+        assert!(matches!(finer, ParseDecimalError::TooManyPlaces { places: 6, .. }));
+        assert_eq!(finer.to_string(), "`0.1234567` has more than 6 decimal places");
+        assert_eq!(parse_scaled("", 6), Err(ParseDecimalError::Empty));
+        let larger = parse_scaled("99999999999999999999", 2);
+        assert!(matches!(larger, Err(ParseDecimalError::OutOfRange { .. })));
     }
 
     proptest! {

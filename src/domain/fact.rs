@@ -7,7 +7,24 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use super::time::ParseTimestampError;
 use super::{Decimal6, Timestamp};
+
+/// A text that is no month of the years 1900 to 2200.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("`{text}` is not a month like 2024-01")]
+pub struct ParseMonthError {
+    /// The whole text as it was given.
+    pub text: String,
+}
+
+/// A text that is not three or four capital letters.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("`{text}` is not a station's code like NYC or KNYC")]
+pub struct ParseStationError {
+    /// The whole text as it was given.
+    pub text: String,
+}
 
 /// A calendar month, counted in months from year zero.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -19,8 +36,8 @@ impl Month {
     ///
     /// # Errors
     /// Says what is wrong with the text.
-    pub fn parse(text: &str) -> Result<Self, String> {
-        let wrong = || format!("`{text}` is not a month like 2024-01");
+    pub fn parse(text: &str) -> Result<Self, ParseMonthError> {
+        let wrong = || ParseMonthError { text: text.to_owned() };
         let (year, month) = text.split_once('-').ok_or_else(wrong)?;
         let year: i32 = year.parse().map_err(|_| wrong())?;
         let month: i32 = month.parse().map_err(|_| wrong())?;
@@ -57,7 +74,7 @@ impl Day {
     ///
     /// # Errors
     /// Says what is wrong with the text.
-    pub fn parse(text: &str) -> Result<Self, String> {
+    pub fn parse(text: &str) -> Result<Self, ParseTimestampError> {
         Timestamp::parse_date(text).map(Self::of_utc)
     }
 
@@ -84,9 +101,9 @@ impl Station {
     ///
     /// # Errors
     /// Says what is wrong with the text.
-    pub fn parse(text: &str) -> Result<Self, String> {
+    pub fn parse(text: &str) -> Result<Self, ParseStationError> {
         if !(3..=4).contains(&text.len()) || !text.bytes().all(|byte| byte.is_ascii_uppercase()) {
-            return Err(format!("`{text}` is not a station's code like NYC or KNYC"));
+            return Err(ParseStationError { text: text.to_owned() });
         }
         let mut code = [b' '; 4];
         code[..text.len()].copy_from_slice(text.as_bytes());
@@ -101,8 +118,8 @@ impl fmt::Display for Station {
 }
 
 impl TryFrom<String> for Station {
-    type Error = String;
-    fn try_from(text: String) -> Result<Self, String> {
+    type Error = ParseStationError;
+    fn try_from(text: String) -> Result<Self, ParseStationError> {
         Self::parse(&text)
     }
 }
@@ -199,7 +216,7 @@ mod tests {
         assert_eq!(month.months_earlier(6).to_string(), "2023-09");
         assert_eq!(month.months_since(month.months_earlier(6)), 6);
         for bad in ["2024", "2024-13", "24-01", "2024-00", "x-y"] {
-            assert!(Month::parse(bad).is_err(), "{bad:?} was accepted");
+            assert_eq!(Month::parse(bad), Err(ParseMonthError { text: bad.into() }));
         }
     }
 
@@ -212,7 +229,7 @@ mod tests {
             assert_eq!(Station::parse(code).unwrap().to_string(), code);
         }
         for bad in ["", "NY", "nyc", "NY1", "KNYCX", "NY "] {
-            assert!(Station::parse(bad).is_err(), "{bad:?} was accepted");
+            assert_eq!(Station::parse(bad), Err(ParseStationError { text: bad.into() }));
         }
     }
 }

@@ -87,6 +87,14 @@ pub struct FeeSchedule {
     pub multiplier_ppm: u32,
 }
 
+/// A multiplier that no fee schedule can have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{multiplier} is not between 0 and 4294")]
+pub struct FeeMultiplierError {
+    /// The multiplier as given: negative, or above 4294.
+    pub multiplier: Decimal6,
+}
+
 /// Taker's rate of 0.07 in ten-thousandths; the maker's is nothing, a quarter or half of it.
 const TAKER_RATE: i128 = 700;
 /// $0.0001 in millionths of a dollar: the step to which trade fees are rounded up.
@@ -102,10 +110,10 @@ impl FeeSchedule {
     ///
     /// # Errors
     /// When the multiplier is negative or above 4294.
-    pub fn with_multiplier(fee_type: FeeType, multiplier: Decimal6) -> Result<Self, String> {
+    pub fn with_multiplier(fee_type: FeeType, multiplier: Decimal6) -> Result<Self, FeeMultiplierError> {
         match u32::try_from(multiplier.millionths()) {
             Ok(multiplier_ppm) => Ok(Self { fee_type, multiplier_ppm }),
-            Err(_) => Err(format!("{multiplier} is not between 0 and 4294")),
+            Err(_) => Err(FeeMultiplierError { multiplier }),
         }
     }
 
@@ -306,6 +314,14 @@ mod tests {
         assert_eq!(charge(FeeRounding::Centicent, -850, 200).micros(), 250);
         assert_eq!(charge(FeeRounding::CentPerFill, -520_000, 17_500).to_string(), "0.02");
         assert_eq!(charge(FeeRounding::CentPerFill, -500_000, 20_000).to_string(), "0.02");
+    }
+
+    #[test]
+    fn a_negative_multiplier_is_refused() {
+        let multiplier = Decimal6::from_millionths(-500_000);
+        let refused = FeeSchedule::with_multiplier(FeeType::Quadratic, multiplier).unwrap_err();
+        assert_eq!(refused, FeeMultiplierError { multiplier });
+        assert_eq!(refused.to_string(), "-0.50 is not between 0 and 4294");
     }
 
     #[test]

@@ -10,7 +10,7 @@ use std::ops::{Add, AddAssign, Mul, Neg, Sub, SubAssign};
 
 use serde::{Deserialize, Serialize};
 
-use super::decimal::{format_scaled, parse_scaled};
+use super::decimal::{ParseDecimalError, format_scaled, parse_scaled};
 use super::{Contracts, Fraction, Price};
 
 /// A signed amount of money in millionths of a dollar.
@@ -46,7 +46,7 @@ impl Money {
     ///
     /// # Errors
     /// Says what is wrong with the text.
-    pub fn parse(text: &str) -> Result<Self, String> {
+    pub fn parse(text: &str) -> Result<Self, ParseDecimalError> {
         parse_scaled(text, 6).map(Self)
     }
 

@@ -65,11 +65,19 @@ impl Price {
     }
 }
 
-impl TryFrom<u16> for Price {
-    type Error = String;
+/// A number that is no price, since it is more than a contract can pay.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{ten_thousandths} ten-thousandths is above $1")]
+pub struct PriceAboveDollar {
+    /// The number, in ten-thousandths of a dollar; above 10,000.
+    pub ten_thousandths: u16,
+}
 
-    fn try_from(value: u16) -> Result<Self, String> {
-        Self::new(value).ok_or_else(|| format!("{value} ten-thousandths is above $1"))
+impl TryFrom<u16> for Price {
+    type Error = PriceAboveDollar;
+
+    fn try_from(value: u16) -> Result<Self, PriceAboveDollar> {
+        Self::new(value).ok_or(PriceAboveDollar { ten_thousandths: value })
     }
 }
 
@@ -117,6 +125,27 @@ pub struct PriceGrid {
     bands: Box<[Band]>,
 }
 
+/// Why bands make no price grid; bands are counted from 0.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum PriceGridError {
+    /// A band has step 0, so that no price would follow its first.
+    #[error("price range {index} has step 0")]
+    ZeroStep {
+        /// Place of the band in the list, from 0.
+        index: usize,
+    },
+    /// A band's last price is below its first.
+    #[error("price range {index} ends at {end} below its start {start}")]
+    EndBelowStart {
+        /// Place of the band in the list, from 0.
+        index: usize,
+        /// Last price of the band, as given.
+        end: Price,
+        /// First price of the band, as given.
+        start: Price,
+    },
+}
+
 impl PriceGrid {
     const CENT: u16 = 100;
 
@@ -130,16 +159,13 @@ impl PriceGrid {
     ///
     /// # Errors
     /// Names the band whose step is zero or whose end is below its start.
-    pub fn new(bands: Vec<Band>) -> Result<Self, String> {
+    pub fn new(bands: Vec<Band>) -> Result<Self, PriceGridError> {
         for (index, band) in bands.iter().enumerate() {
             if band.step == Price::ZERO {
-                return Err(format!("price range {index} has step 0"));
+                return Err(PriceGridError::ZeroStep { index });
             }
             if band.end < band.start {
-                return Err(format!(
-                    "price range {index} ends at {} below its start {}",
-                    band.end, band.start
-                ));
+                return Err(PriceGridError::EndBelowStart { index, end: band.end, start: band.start });
             }
         }
         Ok(Self { bands: bands.into() })
@@ -239,7 +265,11 @@ mod tests {
     #[test]
     fn refuses_a_band_without_a_step() {
         let band = Band { start: Price::ZERO, end: Price::ONE, step: Price::ZERO };
-        assert_eq!(PriceGrid::new(vec![band]), Err("price range 0 has step 0".into()));
+        assert_eq!(PriceGrid::new(vec![band]), Err(PriceGridError::ZeroStep { index: 0 }));
+        let (start, end, step) = (price(500), price(400), price(1));
+        let reversed = PriceGrid::new(vec![Band { start, end, step }]).unwrap_err();
+        assert_eq!(reversed, PriceGridError::EndBelowStart { index: 0, end, start });
+        assert_eq!(reversed.to_string(), "price range 0 ends at 0.04 below its start 0.05");
     }
 
     proptest! {

@@ -18,6 +18,16 @@ pub struct Probability(u32);
 #[serde(try_from = "u32", into = "u32")]
 pub struct Fraction(u32);
 
+/// A number of parts per million that is more than the whole.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{ppm} ppm is no {quantity}")]
+pub struct PpmAboveOne {
+    /// The number, in parts per million; above 1,000,000.
+    pub ppm: u32,
+    /// What it was to be: `probability` or `fraction`.
+    pub quantity: &'static str,
+}
+
 /// Rounds a float in `0..=1` to parts per million; `None` outside and for NaN.
 #[expect(
     clippy::float_arithmetic,
@@ -63,9 +73,9 @@ macro_rules! parts_per_million {
         }
 
         impl TryFrom<u32> for $name {
-            type Error = String;
-            fn try_from(ppm: u32) -> Result<Self, String> {
-                Self::from_ppm(ppm).ok_or_else(|| format!("{ppm} ppm is no {}", $what))
+            type Error = PpmAboveOne;
+            fn try_from(ppm: u32) -> Result<Self, PpmAboveOne> {
+                Self::from_ppm(ppm).ok_or(PpmAboveOne { ppm, quantity: $what })
             }
         }
 
@@ -99,6 +109,9 @@ mod tests {
             assert_eq!(Probability::from_f64(bad), None);
         }
         assert_eq!(Probability::from_ppm(1_000_001), None);
+        let above = Fraction::try_from(1_000_001).unwrap_err();
+        assert_eq!(above, PpmAboveOne { ppm: 1_000_001, quantity: "fraction" });
+        assert_eq!(above.to_string(), "1000001 ppm is no fraction");
     }
 
     #[test]

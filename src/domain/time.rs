@@ -17,6 +17,46 @@ pub struct Timestamp(i64);
 #[serde(transparent)]
 pub struct Span(i64);
 
+/// Why a text is no moment that 64 bits of nanoseconds hold.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ParseTimestampError {
+    /// The text is no time of RFC 3339, which names its zone.
+    #[error("`{text}` is not a time like 2024-01-31T19:00:00Z")]
+    NotATime {
+        /// The whole text as it was given.
+        text: String,
+    },
+    /// The text is no date, or is one that the calendar does not have.
+    #[error("`{text}` is not a date like 2024-01-31")]
+    NotADate {
+        /// The whole text as it was given.
+        text: String,
+    },
+    /// The moment lies before 1678 or after 2262.
+    #[error("`{text}` is outside the years 1678-2262")]
+    OutOfRange {
+        /// The moment, of a date with its first hour.
+        text: String,
+    },
+}
+
+/// Why a text is no length of time.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ParseSpanError {
+    /// The text is not a whole number with one of the known units behind it.
+    #[error("`{text}` is not a duration like 250ms, 30s, 15m, 1h or 45d")]
+    NotADuration {
+        /// The whole text as it was given.
+        text: String,
+    },
+    /// The length does not fit 64 bits of nanoseconds.
+    #[error("`{text}` is longer than 292 years")]
+    TooLong {
+        /// The whole text as it was given.
+        text: String,
+    },
+}
+
 impl Timestamp {
     /// The earliest moment there is, before all data.
     pub const MIN: Self = Self(i64::MIN);
@@ -115,20 +155,20 @@ impl Timestamp {
     ///
     /// # Errors
     /// Says what is wrong with the text.
-    pub fn parse(text: &str) -> Result<Self, String> {
+    pub fn parse(text: &str) -> Result<Self, ParseTimestampError> {
         let moment: jiff::Timestamp =
-            text.parse().map_err(|_| format!("`{text}` is not a time like 2024-01-31T19:00:00Z"))?;
+            text.parse().map_err(|_| ParseTimestampError::NotATime { text: text.to_owned() })?;
         let nanos = moment.as_nanosecond();
-        i64::try_from(nanos).map(Self).map_err(|_| format!("`{text}` is outside the years 1678-2262"))
+        i64::try_from(nanos).map(Self).map_err(|_| ParseTimestampError::OutOfRange { text: text.to_owned() })
     }
 
     /// Reads a date (`2024-01-31`) as its first moment in UTC.
     ///
     /// # Errors
     /// Says what is wrong with the text.
-    pub fn parse_date(text: &str) -> Result<Self, String> {
+    pub fn parse_date(text: &str) -> Result<Self, ParseTimestampError> {
         let date = text.parse::<jiff::civil::Date>().ok().filter(|date| date.to_string() == text);
-        date.ok_or_else(|| format!("`{text}` is not a date like 2024-01-31"))?;
+        date.ok_or_else(|| ParseTimestampError::NotADate { text: text.to_owned() })?;
         Self::parse(&format!("{text}T00:00:00Z"))
     }
 
@@ -200,13 +240,14 @@ impl Span {
     ///
     /// # Errors
     /// Says what is wrong with the text.
-    pub fn parse(text: &str) -> Result<Self, String> {
-        let wrong = || format!("`{text}` is not a duration like 250ms, 30s, 15m, 1h or 45d");
+    pub fn parse(text: &str) -> Result<Self, ParseSpanError> {
+        let wrong = || ParseSpanError::NotADuration { text: text.to_owned() };
         let split = text.find(|c: char| !c.is_ascii_digit()).ok_or_else(wrong)?;
         let (count, unit) = text.split_at(split);
         let count: i64 = count.parse().map_err(|_| wrong())?;
         let (_, length) = Self::UNITS.iter().find(|(name, _)| *name == unit).ok_or_else(wrong)?;
-        length.0.checked_mul(count).map(Self).ok_or_else(|| format!("`{text}` is longer than 292 years"))
+        let longer = || ParseSpanError::TooLong { text: text.to_owned() };
+        length.0.checked_mul(count).map(Self).ok_or_else(longer)
     }
 }
 
@@ -269,6 +310,7 @@ mod tests {
         for bad in ["", "15", "m", "-1h", "1.5h", "1 h", "1y", "99999999999d"] {
             assert!(Span::parse(bad).is_err(), "{bad:?} was accepted");
         }
+        assert!(matches!(Span::parse("99999999999d"), Err(ParseSpanError::TooLong { .. })));
     }
 
     #[test]
@@ -296,7 +338,10 @@ mod tests {
         assert_eq!(at.to_string(), "2024-01-31T19:00:00Z");
         assert_eq!(at.utc_date(), "2024-01-31");
         assert_eq!(at.year_month(), (2024, 1));
-        assert!(Timestamp::parse("yesterday").is_err());
+        assert!(matches!(Timestamp::parse("yesterday"), Err(ParseTimestampError::NotATime { .. })));
+        let old = Timestamp::parse_date("1600-01-01").unwrap_err();
+        assert!(matches!(old, ParseTimestampError::OutOfRange { .. }));
+        assert_eq!(old.to_string(), "`1600-01-01T00:00:00Z` is outside the years 1678-2262");
         for bad in ["2024-02-30", "2024-01-31T10:00:00", "20240131"] {
             assert!(Timestamp::parse_date(bad).is_err(), "{bad:?} was accepted");
         }

@@ -82,12 +82,23 @@ pub enum EngineError {
     #[error("{0}")]
     Journal(JournalError),
     /// Other settings were asked for that cannot be used.
+    #[error(transparent)]
+    Refit(#[from] RefitError),
+}
+
+/// Why a desk is not given other settings while it runs.
+#[derive(Debug, thiserror::Error)]
+pub enum RefitError {
+    /// The run was begun with settings that nothing can change, as a backtest is.
+    #[error("this run keeps its settings")]
+    FixedSettings,
+    /// The scenario that was asked for does not hold; the error says where and why.
     #[error("{0}")]
-    Refit(String),
+    Scenario(Box<dyn std::error::Error + Send + Sync>),
 }
 
 /// Makes settings and strategies of a resolved scenario, for a desk that is given others while it runs.
-pub type Refit = fn(&str) -> Result<(DeskSettings, Vec<StrategySlot>), String>;
+pub type Refit = fn(&str) -> Result<(DeskSettings, Vec<StrategySlot>), RefitError>;
 
 /// A desk, the world it sees, and the journal it writes.
 pub struct Engine<F, V, J> {
@@ -107,14 +118,7 @@ impl<F: Feed, V: Venue, J: Journal> Engine<F, V, J> {
     /// Makes an engine before its first input, with sequence number 0 and fixed settings.
     pub const fn new(desk: Desk, session: EventSource<F, V>, journal: J) -> Self {
         let out = Output { commands: Vec::new(), records: Vec::new() };
-        Self {
-            desk,
-            session,
-            journal,
-            seq: 0,
-            reconfigure: |_| Err("this run keeps its settings".into()),
-            out,
-        }
+        Self { desk, session, journal, seq: 0, reconfigure: |_| Err(RefitError::FixedSettings), out }
     }
 
     /// The same engine, able to take other settings while it runs.
@@ -195,7 +199,7 @@ impl<F: Feed, V: Venue, J: Journal> Engine<F, V, J> {
     fn process_input(&mut self, input: &Stamped<Input>) -> Result<(), EngineError> {
         self.session.venue.observe(input);
         if let Input::Control(Control::Refit { scenario }) = &input.value {
-            let (settings, seats) = (self.reconfigure)(scenario).map_err(EngineError::Refit)?;
+            let (settings, seats) = (self.reconfigure)(scenario)?;
             self.desk.reconfigure(input.at, settings, seats);
         }
         self.desk.step(input, &mut self.out);

@@ -25,18 +25,37 @@ pub fn to_line(input: &Input) -> String {
     line.expect("inputs are plain data")
 }
 
+/// Why a line of a journal is no input.
+#[derive(Debug, thiserror::Error)]
+pub enum InputLineError {
+    /// It begins as a quote, but a field is missing, unreadable or one too many.
+    #[error("is no quote: {line}")]
+    NotAQuote {
+        /// The whole line, without its end.
+        line: String,
+    },
+    /// It is not the JSON of an input.
+    #[error("is no input: {problem}: {line}")]
+    NotAnInput {
+        /// What the reader of JSON says of it.
+        problem: serde_json::Error,
+        /// The whole line, without its end.
+        line: String,
+    },
+}
+
 /// Reads an input from its line in the journal.
 ///
 /// # Errors
 /// When it is none of ours.
-pub fn from_line(line: &str) -> Result<Input, String> {
+pub fn from_line(line: &str) -> Result<Input, InputLineError> {
     if line == WAKE {
         return Ok(Input::Wake);
     }
     if let Some(fields) = line.strip_prefix("quote ") {
-        return read_quote(fields).ok_or_else(|| format!("is no quote: {line}"));
+        return read_quote(fields).ok_or_else(|| InputLineError::NotAQuote { line: line.to_owned() });
     }
-    let wrong = |error: serde_json::Error| format!("is no input: {error}: {line}");
+    let wrong = |problem| InputLineError::NotAnInput { problem, line: line.to_owned() };
     if line.starts_with(r#"{"market_event""#) {
         serde_json::from_str(line).map(Input::Market).map_err(wrong)
     } else if line.starts_with(r#"{"fact""#) {
@@ -189,7 +208,7 @@ mod tests {
             .chain([Input::Wake]);
         for input in all {
             let line = to_line(&input);
-            assert_eq!(from_line(&line), Ok(input), "{line}");
+            assert_eq!(from_line(&line).unwrap(), input, "{line}");
         }
     }
 
@@ -198,5 +217,7 @@ mod tests {
         for bad in ["", "quote", "quote 1 2", "quote 1 - - - - 0 - - - -", "quote 1 x - - - 0 - - -", "{}"] {
             assert!(from_line(bad).is_err(), "{bad:?} was read");
         }
+        assert!(matches!(from_line("quote 1 2"), Err(InputLineError::NotAQuote { .. })));
+        assert!(matches!(from_line("{}"), Err(InputLineError::NotAnInput { .. })));
     }
 }

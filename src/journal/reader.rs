@@ -20,6 +20,37 @@ use super::encode::{EVALUATION_WIDTH, EstimateBasis, RecordedEvaluation, decode_
 use super::replay::query_rows;
 use super::sqlite::{LedgerError, ledger_error, open_ledger};
 
+/// Why a page of evaluations cannot be read to its end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+enum EvaluationPageError {
+    /// An evaluation holds values that none can have.
+    #[error("evaluation {number} is damaged")]
+    Damaged {
+        /// Number of the evaluation in the run, from 0.
+        number: u64,
+    },
+    /// The page ends within an evaluation.
+    #[error("the evaluations from {first} on are cut off")]
+    CutOff {
+        /// Number of the page's first evaluation in the run, from 0.
+        first: u64,
+    },
+}
+
+/// Hands over the evaluations of a page whose first has this number.
+fn visit_page(
+    first: u64,
+    payload: &[u8],
+    visit: &mut impl FnMut(&RecordedEvaluation),
+) -> Result<(), EvaluationPageError> {
+    let lines = payload.chunks_exact(EVALUATION_WIDTH);
+    let whole = lines.remainder().is_empty();
+    for (number, line) in (first..).zip(lines) {
+        visit(&decode_evaluation(line).ok_or(EvaluationPageError::Damaged { number })?);
+    }
+    if whole { Ok(()) } else { Err(EvaluationPageError::CutOff { first }) }
+}
+
 /// The run a ledger is of.
 #[derive(Clone, Debug)]
 pub struct RunRow {
@@ -284,36 +315,20 @@ impl LedgerReader {
     /// # Errors
     /// When the ledger cannot be read, or a page of it is damaged.
     pub fn for_each_evaluation(&self, mut visit: impl FnMut(&RecordedEvaluation)) -> Result<(), LedgerError> {
-        let mut read = || -> rusqlite::Result<Result<(), String>> {
+        let mut read = || -> rusqlite::Result<Result<(), EvaluationPageError>> {
             let mut select =
                 self.connection.prepare("SELECT first, payload FROM evaluation_page ORDER BY first")?;
             let mut pages = select.query([])?;
             while let Some(page) = pages.next()? {
-                let payload = page.get_ref(1)?.as_blob()?;
-                let lines = payload.chunks_exact(EVALUATION_WIDTH);
-                let whole = lines.remainder().is_empty();
-                for (line, place) in lines.zip(0u64..) {
-                    match decode_evaluation(line) {
-                        Some(evaluation) => visit(&evaluation),
-                        None => {
-                            return Ok(Err(format!(
-                                "evaluation {} is damaged",
-                                page.get::<_, u64>(0)? + place
-                            )));
-                        }
-                    }
-                }
-                if !whole {
-                    return Ok(Err(format!(
-                        "the evaluations from {} on are cut off",
-                        page.get::<_, u64>(0)?
-                    )));
+                let visited = visit_page(page.get(0)?, page.get_ref(1)?.as_blob()?, &mut visit);
+                if visited.is_err() {
+                    return Ok(visited);
                 }
             }
             Ok(Ok(()))
         };
         let read = read().map_err(|error| ledger_error(&self.file, &error))?;
-        read.map_err(|problem| self.ledger_error(&problem))
+        read.map_err(|problem| self.ledger_error(&problem.to_string()))
     }
 
     /// All orders in their order.
@@ -470,4 +485,16 @@ fn read_named_value<T: for<'a> Deserialize<'a>>(row: &Row<'_>, column: usize) ->
 fn require_in_range<T>(column: usize, value: Option<T>) -> rusqlite::Result<T> {
     let problem = "the value is out of range";
     value.ok_or_else(|| rusqlite::Error::FromSqlConversionFailure(column, Type::Integer, problem.into()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_page_that_is_cut_off_is_not_one_that_is_damaged() {
+        let read = |payload: &[u8]| visit_page(8, payload, &mut |_| ()).unwrap_err();
+        assert_eq!(read(&[0; EVALUATION_WIDTH - 1]), EvaluationPageError::CutOff { first: 8 });
+        assert_eq!(read(&[255; EVALUATION_WIDTH]), EvaluationPageError::Damaged { number: 8 });
+    }
 }

@@ -28,7 +28,8 @@ pub type Levels = Vec<(Price, Contracts)>;
 /// When it is not a decimal, finer than $0.0001, or not between $0 and $1.
 pub fn parse_price(text: &str) -> Result<Price, String> {
     let outside = || format!("`{text}` is not a price between $0 and $1");
-    u16::try_from(parse_scaled(text, 4)?).ok().and_then(Price::new).ok_or_else(outside)
+    let ticks = parse_scaled(text, 4).map_err(|error| error.to_string())?;
+    u16::try_from(ticks).ok().and_then(Price::new).ok_or_else(outside)
 }
 
 /// A number of contracts: `"10.00"`, signed where the exchange signs it.
@@ -36,7 +37,8 @@ pub fn parse_price(text: &str) -> Result<Price, String> {
 /// # Errors
 /// When it is not a decimal, finer than 0.01 contract, or more than [`MOST_CONTRACTS`].
 pub fn parse_contracts(text: &str) -> Result<Contracts, String> {
-    let contracts = parse_scaled(text, 2).map(Contracts::from_hundredths)?;
+    let contracts =
+        parse_scaled(text, 2).map(Contracts::from_hundredths).map_err(|error| error.to_string())?;
     let within = contracts.hundredths().abs() <= MOST_CONTRACTS.hundredths();
     within.then_some(contracts).ok_or_else(|| format!("`{text}` is more contracts than there can be"))
 }
@@ -46,9 +48,13 @@ pub fn parse_contracts(text: &str) -> Result<Contracts, String> {
 /// # Errors
 /// When it is not a decimal, finer than a millionth of a dollar, or more than [`MOST_MONEY`].
 pub fn parse_money(text: &str) -> Result<Money, String> {
-    let money = Money::parse(text)?;
+    let money = Money::parse(text).map_err(|error| error.to_string())?;
     let within = money.micros().abs() <= MOST_MONEY.micros();
     within.then_some(money).ok_or_else(|| format!("`{text}` is more money than there can be"))
+}
+
+fn parse_time(text: &str) -> Result<Timestamp, String> {
+    Timestamp::parse(text).map_err(|error| error.to_string())
 }
 
 /// A price as requests write it: `0.5600`.
@@ -186,7 +192,7 @@ text_fields! {
     /// A number of contracts, as a string.
     contracts, optional_contracts: Contracts = parse_contracts, "a number of contracts";
     /// A time in RFC 3339, as a string.
-    time, optional_time: Timestamp = Timestamp::parse, "a time";
+    time, optional_time: Timestamp = parse_time, "a time";
 }
 
 /// Whole cents as an integer.

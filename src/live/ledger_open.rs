@@ -7,7 +7,7 @@ use std::sync::Arc;
 use crate::desk::{Desk, DeskSettings, StrategySlot};
 use crate::domain::{Fact, Timestamp};
 use crate::engine::gateway::EventSource;
-use crate::engine::{Engine, EngineError, JournalError};
+use crate::engine::{Engine, EngineError, JournalError, RefitError};
 use crate::journal::TradeLogger;
 use crate::journal::replay::{RecordedRun, SilentVenue};
 use crate::journal::sqlite::{LedgerError, RunHeader, is_blank};
@@ -184,8 +184,9 @@ impl LedgerOpening<'_> {
 ///
 /// # Errors
 /// When the scenario does not hold.
-pub fn parse_resolved_scenario(scenario: &str) -> Result<(DeskSettings, Vec<StrategySlot>), String> {
-    let scenario = Scenario::parse(scenario, &[], Path::new("")).map_err(|error| error.to_string())?;
+pub fn parse_resolved_scenario(scenario: &str) -> Result<(DeskSettings, Vec<StrategySlot>), RefitError> {
+    let scenario =
+        Scenario::parse(scenario, &[], Path::new("")).map_err(|error| RefitError::Scenario(error.into()))?;
     Ok((scenario.desk, scenario.seats))
 }
 
@@ -204,4 +205,16 @@ pub fn unseen_facts(
         None => true,
     });
     all
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_scenario_that_does_not_hold_refits_nothing() {
+        let refused = parse_resolved_scenario("[scenario]").err();
+        let Some(RefitError::Scenario(problem)) = refused else { panic!("it is no fixed setting") };
+        assert!(problem.is::<ScenarioError>(), "{problem}");
+    }
 }

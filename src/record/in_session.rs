@@ -67,6 +67,26 @@ impl RecorderMessage {
     }
 }
 
+/// Why a recording ended before its session did.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum RecordingStop {
+    /// The recorder ended without a word: its end of the channel is gone.
+    #[error("its thread broke off")]
+    BrokeOff,
+    /// More turns in the lives of markets waited than are held for the recorder.
+    #[error("the disk is too slow for what is to be written")]
+    DiskTooSlow,
+    /// A file of the data set could not be written, or holds something else.
+    #[error("{0}")]
+    Data(Arc<DataError>),
+    /// The recorder ended without a word, and nothing was to be told to it any more.
+    #[error("{}: the recorder's thread broke off", folder.display())]
+    Unfinished {
+        /// Folder of the data set, which the next recorder completes.
+        folder: PathBuf,
+    },
+}
+
 /// The engine's end: it only ever tries to hand something on.
 #[derive(Debug)]
 pub struct RecorderTap {
@@ -77,7 +97,7 @@ pub struct RecorderTap {
     begun: bool,
     waiting: VecDeque<RecorderMessage>,
     missed: u64,
-    problem: Arc<OnceLock<String>>,
+    problem: Arc<OnceLock<RecordingStop>>,
 }
 
 impl RecorderTap {
@@ -124,7 +144,7 @@ impl RecorderTap {
             Ok(()) => None,
             Err(TrySendError::Full(told)) => Some(told),
             Err(TrySendError::Disconnected(_)) => {
-                self.give_up("its thread broke off");
+                self.give_up(RecordingStop::BrokeOff);
                 None
             }
         }
@@ -136,13 +156,13 @@ impl RecorderTap {
         } else if self.waiting.len() < MOST_WAITING {
             self.waiting.push_back(told);
         } else {
-            self.give_up("the disk is too slow for what is to be written");
+            self.give_up(RecordingStop::DiskTooSlow);
         }
     }
 
-    fn give_up(&mut self, problem: &str) {
+    fn give_up(&mut self, problem: RecordingStop) {
         // If the recorder has said why it ended, that counts.
-        let _said_before = self.problem.set(problem.to_owned());
+        let _said_before = self.problem.set(problem);
         (self.told, self.looks_again) = (None, None);
         self.waiting.clear();
     }
@@ -162,7 +182,7 @@ impl RecorderTap {
 pub struct InSessionRecording {
     folder: PathBuf,
     tap: Arc<Mutex<RecorderTap>>,
-    problem: Arc<OnceLock<String>>,
+    problem: Arc<OnceLock<RecordingStop>>,
     thread: JoinHandle<Option<Totals>>,
 }
 
@@ -192,7 +212,7 @@ impl InSessionRecording {
             let ended =
                 listener.receive_messages(&heard, &pause).and_then(|()| listener.recorder.finish_recording());
             // Said before `heard` is gone, by which the other end notices.
-            ended.map_err(|error| problem.set(error.to_string())).ok()
+            ended.map_err(|error| problem.set(RecordingStop::Data(Arc::new(error)))).ok()
         };
         let thread = thread::Builder::new().name("recorder".into()).spawn(work);
         let thread = thread.map_err(|error| DataError::of_file(folder, format!("no thread: {error}")))?;
@@ -222,21 +242,21 @@ impl InSessionRecording {
 
     /// Why it has ended before the session, if it has.
     #[must_use]
-    pub fn problem(&self) -> Option<&str> {
-        self.problem.get().map(String::as_str)
+    pub fn problem(&self) -> Option<&RecordingStop> {
+        self.problem.get()
     }
 
     /// Completes the data set, when nothing is traded any more.
     ///
     /// # Errors
     /// Why it could not be completed. What was made safe before is completed by the next recorder.
-    pub fn finish_recording(self) -> Result<Recorded, String> {
+    pub fn finish_recording(self) -> Result<Recorded, RecordingStop> {
         let missed = lock_tap(&self.tap).flush_and_close();
         let totals = self.thread.join().unwrap_or_default();
         match (totals, self.problem.get()) {
             (Some(totals), None) => Ok(Recorded { totals, missed }),
             (_, Some(problem)) => Err(problem.clone()),
-            (None, None) => Err(format!("{}: the recorder's thread broke off", self.folder.display())),
+            (None, None) => Err(RecordingStop::Unfinished { folder: self.folder }),
         }
     }
 }

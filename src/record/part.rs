@@ -164,9 +164,11 @@ fn read_spool(
     while let Some(frame) = reader.next_frame()? {
         for text in frame.lines() {
             number += 1;
-            let damaged = |problem| DataError::of_row(spool, number, problem);
-            let (at, line) = spool_record::parse_line(text).map_err(damaged)?;
-            let kept = reading.apply_record(at, line).map_err(damaged)?;
+            let (at, line) = spool_record::parse_line(text)
+                .map_err(|problem| DataError::of_row(spool, number, problem))?;
+            let kept = reading
+                .apply_record(at, line)
+                .map_err(|problem| DataError::of_row(spool, number, problem))?;
             take(at, &reading.state, kept)?;
         }
     }

@@ -5,7 +5,7 @@ use std::fmt::Write;
 use crate::domain::{Contracts, Depth, Level, MarketId, Price, Side, Timestamp};
 use crate::engine::gateway::{BookExtras, PublicTrade};
 use crate::event::Input;
-use crate::journal::input;
+use crate::journal::input::{self, InputLineError};
 
 const TRADE: &str = "trade ";
 /// Between a quote and what else its book says.
@@ -51,12 +51,26 @@ pub fn put_trade(out: &mut String, at: Timestamp, trade: &PublicTrade) {
     let _infallible = writeln!(out, "{at} {TRADE}{} {price} {count} {taker} {id}", market.0);
 }
 
+/// Why a line of a spool cannot be read.
+#[derive(Debug, thiserror::Error)]
+pub enum SpoolLineError {
+    /// It has no time, or is neither a trade nor an input with more of its book.
+    #[error("is no line of a recording: {line}")]
+    NotALine {
+        /// The whole line, without its end.
+        line: String,
+    },
+    /// What stands behind its time is no input.
+    #[error(transparent)]
+    Input(#[from] InputLineError),
+}
+
 /// Reads a line.
 ///
 /// # Errors
 /// When it is none of ours.
-pub fn parse_line(line: &str) -> Result<(Timestamp, SpoolRecord), String> {
-    let unreadable = || format!("is no line of a recording: {line}");
+pub fn parse_line(line: &str) -> Result<(Timestamp, SpoolRecord), SpoolLineError> {
+    let unreadable = || SpoolLineError::NotALine { line: line.to_owned() };
     let (at, rest) = line.split_once(' ').ok_or_else(unreadable)?;
     let at = at.parse().ok().and_then(Timestamp::from_micros).ok_or_else(unreadable)?;
     if let Some(trade) = rest.strip_prefix(TRADE) {
@@ -98,4 +112,18 @@ fn read_beside(text: &str) -> Option<(Option<Contracts>, Depth)> {
         }
     }
     Some((open_interest.map(Contracts::from_hundredths), deeper))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_without_a_time_is_not_one_without_an_input() {
+        assert!(matches!(parse_line("quote"), Err(SpoolLineError::NotALine { .. })));
+        assert!(matches!(
+            parse_line("1 quote 2"),
+            Err(SpoolLineError::Input(InputLineError::NotAQuote { .. }))
+        ));
+    }
 }

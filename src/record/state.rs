@@ -85,6 +85,17 @@ pub enum KeptRows {
     Nothing,
 }
 
+/// A line of a spool about something that no line before it has named.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum UnnamedReferenceError {
+    /// No line before it lists the market.
+    #[error("market {} was never named", .0.0)]
+    NoMarket(MarketId),
+    /// No line before it lists a market of the series.
+    #[error("series {} was never named", .0.0)]
+    NoSeries(SeriesId),
+}
+
 /// Lines of one spool, on top of what was known before it.
 #[derive(Debug)]
 pub struct Reading {
@@ -112,7 +123,11 @@ impl Reading {
     ///
     /// # Errors
     /// When it is about a market that no line before it has named.
-    pub fn apply_record(&mut self, at: Timestamp, line: SpoolRecord) -> Result<KeptRows, String> {
+    pub fn apply_record(
+        &mut self,
+        at: Timestamp,
+        line: SpoolRecord,
+    ) -> Result<KeptRows, UnnamedReferenceError> {
         self.state.last = Some(at);
         match line {
             SpoolRecord::Told(Input::Market(event), open_interest, deeper) => {
@@ -129,15 +144,15 @@ impl Reading {
         }
     }
 
-    fn market_index(&self, market: MarketId) -> Result<usize, String> {
-        self.numbers.get(&market).copied().ok_or_else(|| format!("market {} was never named", market.0))
+    fn market_index(&self, market: MarketId) -> Result<usize, UnnamedReferenceError> {
+        self.numbers.get(&market).copied().ok_or(UnnamedReferenceError::NoMarket(market))
     }
 
     fn apply_market_event(
         &mut self,
         at: Timestamp,
         event: MarketEvent,
-    ) -> Result<Option<RecordedRow>, String> {
+    ) -> Result<Option<RecordedRow>, UnnamedReferenceError> {
         let (market, told) = match event {
             MarketEvent::Listed(market) => {
                 self.apply_listing(at, &market);
@@ -145,8 +160,7 @@ impl Reading {
             }
             MarketEvent::Depth { .. } => return Ok(None),
             MarketEvent::Fees { series, fees } => {
-                let series =
-                    self.series.get(&series).ok_or_else(|| format!("series {} was never named", series.0))?;
+                let series = self.series.get(&series).ok_or(UnnamedReferenceError::NoSeries(series))?;
                 let change = FeeChange { series_ticker: series.to_string(), effective_at: at, fees };
                 self.state.fees.push(change);
                 return Ok(None);
@@ -272,4 +286,24 @@ impl RecorderState {
 fn number_for_name(numbers: &mut BTreeMap<Arc<str>, u32>, name: &Arc<str>) -> u32 {
     let next = u32::try_from(numbers.len()).expect("there are fewer names than numbers");
     *numbers.entry(Arc::clone(name)).or_insert(next)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_no_line_has_named_is_told_apart() {
+        let mut reading = Reading::new(RecorderState::default());
+        let mut told = |event| {
+            let line = SpoolRecord::Told(Input::Market(event), None, Depth::default());
+            reading.apply_record(Timestamp::from_nanos(0), line).unwrap_err()
+        };
+        let gap = told(MarketEvent::Gap { market: MarketId(7) });
+        assert_eq!(gap, UnnamedReferenceError::NoMarket(MarketId(7)));
+        let fees =
+            told(MarketEvent::Fees { series: SeriesId(2), fees: crate::domain::FeeSchedule::STANDARD });
+        assert_eq!(fees, UnnamedReferenceError::NoSeries(SeriesId(2)));
+        assert_eq!(fees.to_string(), "series 2 was never named");
+    }
 }

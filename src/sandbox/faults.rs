@@ -88,7 +88,9 @@ impl Faults {
 }
 
 fn parse_probability(text: &str) -> Result<Fraction, String> {
-    let ppm = u32::try_from(parse_scaled(text, 6)?).ok().and_then(Fraction::from_ppm);
+    let ppm = u32::try_from(parse_scaled(text, 6).map_err(|error| error.to_string())?)
+        .ok()
+        .and_then(Fraction::from_ppm);
     ppm.ok_or_else(|| format!("`{text}` is not between 0 and 1"))
 }
 

@@ -303,7 +303,7 @@ fn resolve_strategy(key: &str, table: &mut toml::Table) -> Result<StrategySlot, 
             InvalidKey { key, problem }
         }
         BuildError::Value(problem) => {
-            InvalidKey { key: at(problem.split(' ').next().unwrap_or_default()), problem: at(&problem) }
+            InvalidKey { key: at(problem.setting_key()), problem: at(&problem.to_string()) }
         }
     })?;
     let seat = StrategySlot { strategy: built.strategy, min_edge: resolve_share(&at("min_edge"), min_edge)? };

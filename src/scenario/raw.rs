@@ -366,9 +366,37 @@ pub fn override_of<'a>(overrides: &'a [String], key: &str) -> Option<&'a String>
     })
 }
 
+/// Why an override cannot be applied to a scenario.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+enum OverrideError {
+    /// There is no equals sign in it.
+    #[error("must have the form key=value")]
+    NoValue,
+    /// A part of the key, between two dots or at an end, is empty.
+    #[error("has an empty key; must have the form key=value")]
+    EmptyKey,
+    /// The key leads into a list without the place of one of its elements.
+    #[error("{key} is a list of {count}; write {key}.0.… for its first")]
+    NoListPlace {
+        /// Key of the list, without those it is in.
+        key: String,
+        /// Number of elements of the list.
+        count: usize,
+    },
+    /// The key leads into something that holds no keys.
+    #[error("{key} is not a table")]
+    NotATable {
+        /// Key of the value, without those it is in.
+        key: String,
+    },
+    /// The key ends at an element of a list.
+    #[error("names no key")]
+    NoKeyNamed,
+}
+
 /// Sets one key, `risk.kelly_fraction=0.1`.
-fn apply_override(table: &mut toml::Table, text: &str) -> Result<(), String> {
-    let (path, value) = text.split_once('=').ok_or("must have the form key=value")?;
+fn apply_override(table: &mut toml::Table, text: &str) -> Result<(), OverrideError> {
+    let (path, value) = text.split_once('=').ok_or(OverrideError::NoValue)?;
     let value = value.trim();
     // What is no TOML value is taken as text, so that quotes are not needed.
     let parsed: Result<toml::Table, _> = format!("value = {value}").parse();
@@ -377,7 +405,7 @@ fn apply_override(table: &mut toml::Table, text: &str) -> Result<(), String> {
         None => toml::Value::String(value.to_owned()),
     };
     if path.trim().split('.').any(str::is_empty) {
-        return Err("has an empty key; must have the form key=value".into());
+        return Err(OverrideError::EmptyKey);
     }
     let mut keys = path.trim().split('.').peekable();
     let mut at = table;
@@ -393,13 +421,13 @@ fn apply_override(table: &mut toml::Table, text: &str) -> Result<(), String> {
                 let count = list.len();
                 index
                     .and_then(|index| list.get_mut(index))
-                    .ok_or_else(|| format!("{key} is a list of {count}; write {key}.0.… for its first"))?
+                    .ok_or_else(|| OverrideError::NoListPlace { key: key.to_owned(), count })?
             }
             other => other,
         };
-        at = next.as_table_mut().ok_or_else(|| format!("{key} is not a table"))?;
+        at = next.as_table_mut().ok_or_else(|| OverrideError::NotATable { key: key.to_owned() })?;
     }
-    Err("names no key".into())
+    Err(OverrideError::NoKeyNamed)
 }
 
 /// Line of a byte, from 1.
@@ -517,4 +545,20 @@ pub fn nearest_name<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) ->
 /// Writes plain data as TOML; panics on what TOML cannot hold, which no scenario has.
 pub fn to_toml(value: &impl Serialize) -> String {
     toml::to_string(value).expect("scenarios are plain data")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn why_an_override_cannot_be_applied() {
+        let mut table = "a = 1\nlist = [{}, {}]".parse().unwrap();
+        let mut apply = |text: &str| apply_override(&mut table, text);
+        assert_eq!(apply("a"), Err(OverrideError::NoValue));
+        assert_eq!(apply("a..b=1"), Err(OverrideError::EmptyKey));
+        assert_eq!(apply("a.b=1"), Err(OverrideError::NotATable { key: "a".into() }));
+        assert_eq!(apply("list.b=1"), Err(OverrideError::NoListPlace { key: "list".into(), count: 2 }));
+        assert_eq!(apply("list.1=1"), Err(OverrideError::NoKeyNamed));
+    }
 }

@@ -10,6 +10,8 @@ use serde::{Deserialize, Serialize};
 use crate::desk::strategy::{Estimate, Learned, MarketView, Strategy};
 use crate::domain::{Fact, Fraction, Probability, Timestamp};
 
+use super::setting_error::StrategySettingError;
+
 /// Value of `name` in a scenario's strategy table that selects this strategy.
 pub const NAME: &str = "fixed_rate";
 
@@ -52,19 +54,20 @@ impl FixedRate {
     ///
     /// # Errors
     /// Names the figure that is no probability.
-    pub fn new(settings: FixedRateSettings) -> Result<Self, String> {
+    pub fn new(settings: FixedRateSettings) -> Result<Self, StrategySettingError> {
         let confidence = Fraction::from_f64(settings.confidence)
-            .ok_or_else(|| format!("confidence = {} is not between 0 and 1", settings.confidence))?;
-        let estimate = |name: &str, value: f64| {
-            let probability = Probability::from_f64(value)
-                .ok_or_else(|| format!("{name} = {value} is not a probability"))?;
+            .ok_or(StrategySettingError::NotAShare { key: "confidence", value: settings.confidence })?;
+        let estimate = |key: String, value: f64| {
+            let probability =
+                Probability::from_f64(value).ok_or(StrategySettingError::NotAProbability { key, value })?;
             let reason = Arc::from(format!("fixed base rate of {probability}"));
-            Ok::<_, String>(Estimate { probability, confidence, reason })
+            Ok::<_, StrategySettingError>(Estimate { probability, confidence, reason })
         };
-        let default = settings.probability.map(|value| estimate("probability", value)).transpose()?;
+        let default =
+            settings.probability.map(|value| estimate("probability".to_owned(), value)).transpose()?;
         let rates = settings.rates.into_iter().map(|(ticker, value)| {
-            let estimate = estimate(&format!("rates.{ticker}"), value)?;
-            Ok::<_, String>((ticker, estimate))
+            let estimate = estimate(format!("rates.{ticker}"), value)?;
+            Ok::<_, StrategySettingError>((ticker, estimate))
         });
         Ok(Self { default, rates: rates.collect::<Result<_, _>>()?, found: Vec::new() })
     }

@@ -5,24 +5,27 @@
 
 pub mod base_rate_divergence;
 pub mod fixed_rate;
+pub mod setting_error;
 pub mod weather;
 
 use serde::de::DeserializeOwned;
 
 use crate::desk::strategy::Strategy;
 
+use setting_error::StrategySettingError;
+
 /// The names a scenario may use.
 pub const NAMES: [&str; 3] = [base_rate_divergence::NAME, fixed_rate::NAME, weather::NAME];
 
 /// Why a strategy could not be made from its table.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, PartialEq)]
 pub enum BuildError {
     /// No strategy has that name; the known ones are in [`NAMES`].
     UnknownName,
     /// A key is unknown, missing or of the wrong type.
     Table(toml::de::Error),
-    /// A value is out of range; the message begins with its key.
-    Value(String),
+    /// A value is out of range; it says at which key.
+    Value(StrategySettingError),
 }
 
 /// A strategy and its settings with every default filled in.
@@ -48,7 +51,7 @@ pub fn build_strategy(name: &str, table: toml::Table) -> Result<Built, BuildErro
 
 fn build_from_settings<Settings, S>(
     table: toml::Table,
-    new: impl FnOnce(Settings) -> Result<S, String>,
+    new: impl FnOnce(Settings) -> Result<S, StrategySettingError>,
 ) -> Result<Built, BuildError>
 where
     Settings: DeserializeOwned + serde::Serialize,

@@ -6,7 +6,7 @@
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
-use crate::domain::decimal::{format_scaled, parse_scaled};
+use crate::domain::decimal::{ParseDecimalError, format_scaled, parse_scaled};
 
 /// Decimals of a draw from a range whose ends have any.
 const DECIMALS: usize = 4;
@@ -17,6 +17,80 @@ const MOST_SETS: usize = 1_000_000;
 
 /// One set of parameters: scenario keys with their values, in the order of the axes.
 pub type Set = Vec<(String, String)>;
+
+/// Why a text is no key with values or a range to vary it in. Each says the whole text as it was given.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ParseAxisError {
+    /// There is no equals sign, or no key before it.
+    #[error("{text}: must have the form risk.kelly_fraction={example}")]
+    NoKey {
+        /// The whole text as it was given.
+        text: String,
+        /// What may stand behind the equals sign.
+        example: &'static str,
+    },
+    /// One of the listed values would be run two times.
+    #[error("{text}: {value} is there twice")]
+    ValueTwice {
+        /// The whole text as it was given.
+        text: String,
+        /// The value that is there twice.
+        value: String,
+    },
+    /// Nothing stands between two commas or at an end of the list.
+    #[error("{text}: has an empty value; write {key}=0.1,0.25")]
+    EmptyValue {
+        /// The whole text as it was given.
+        text: String,
+        /// Scenario key that is to be varied.
+        key: String,
+    },
+    /// What stands behind the key has no two dots.
+    #[error("{text}: must be a range, {key}=0.05..0.5")]
+    NotARange {
+        /// The whole text as it was given.
+        text: String,
+        /// Scenario key that is to be varied.
+        key: String,
+    },
+    /// An end of the range is no number of at most four decimals.
+    #[error("{text}: {problem}")]
+    BadRangeEnd {
+        /// The whole text as it was given.
+        text: String,
+        /// What is wrong with the end.
+        problem: ParseDecimalError,
+    },
+    /// The upper end of the range is not above the lower one.
+    #[error("{text}: the range ends before it begins")]
+    ReversedRange {
+        /// The whole text as it was given.
+        text: String,
+    },
+}
+
+/// Why what is to be varied makes no list of parameter sets.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ParameterSpaceError {
+    /// A key has two lists, two ranges, or one of each.
+    #[error("{key} is varied twice")]
+    VariedTwice {
+        /// Scenario key that is there twice.
+        key: String,
+    },
+    /// Draws are asked for, but no range to draw from is given.
+    #[error("--draws needs a --random key=low..high to draw from")]
+    DrawsWithoutRange,
+    /// A range is given, but not how often to draw from it.
+    #[error("--random needs --draws, how many sets to draw")]
+    RangeWithoutDraws,
+    /// There are more combinations than one sweep may have.
+    #[error("more than {most} sets")]
+    TooManySets {
+        /// Most sets that one sweep may have.
+        most: usize,
+    },
+}
 
 /// A key and the values it takes in turn.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -32,15 +106,15 @@ impl GridAxis {
     ///
     /// # Errors
     /// Says what is wrong with the text.
-    pub fn parse(text: &str) -> Result<Self, String> {
+    pub fn parse(text: &str) -> Result<Self, ParseAxisError> {
         let (key, list) = key_of(text, "0.1,0.25")?;
         let values: Vec<String> =
             split_at_commas(list).into_iter().map(|value| value.trim().to_owned()).collect();
         if let Some(twice) = (1..values.len()).find(|&at| values[..at].contains(&values[at])) {
-            return Err(format!("{text}: {} is there twice", values[twice]));
+            return Err(ParseAxisError::ValueTwice { text: text.to_owned(), value: values[twice].clone() });
         }
         if values.iter().any(String::is_empty) {
-            return Err(format!("{text}: has an empty value; write {key}=0.1,0.25"));
+            return Err(ParseAxisError::EmptyValue { text: text.to_owned(), key });
         }
         Ok(Self { key, values })
     }
@@ -61,16 +135,19 @@ impl RangeAxis {
     ///
     /// # Errors
     /// Says what is wrong with the text.
-    pub fn parse(text: &str) -> Result<Self, String> {
+    pub fn parse(text: &str) -> Result<Self, ParseAxisError> {
         let (key, range) = key_of(text, "0.05..0.5")?;
-        let form = || format!("{text}: must be a range, {key}=0.05..0.5");
+        let form = || ParseAxisError::NotARange { text: text.to_owned(), key: key.clone() };
         let (low, high) = range.split_once("..").ok_or_else(form)?;
         let (low, high) = (low.trim(), high.trim());
         let scale = if low.contains('.') || high.contains('.') { DECIMALS } else { 0 };
-        let end = |value: &str| parse_scaled(value, scale).map_err(|problem| format!("{text}: {problem}"));
+        let end = |value: &str| {
+            let units = parse_scaled(value, scale);
+            units.map_err(|problem| ParseAxisError::BadRangeEnd { text: text.to_owned(), problem })
+        };
         let (low, high) = (end(low)?, end(high)?);
         if high <= low {
-            return Err(format!("{text}: the range ends before it begins"));
+            return Err(ParseAxisError::ReversedRange { text: text.to_owned() });
         }
         Ok(Self { key, low, high, scale })
     }
@@ -106,7 +183,7 @@ impl Space {
     ///
     /// # Errors
     /// When a key is there twice, draws are asked for without ranges or the reverse, or there are too many sets.
-    pub fn parameter_sets(&self) -> Result<Vec<Set>, String> {
+    pub fn parameter_sets(&self) -> Result<Vec<Set>, ParameterSpaceError> {
         let keys: Vec<&String> = self
             .grids
             .iter()
@@ -114,16 +191,16 @@ impl Space {
             .chain(self.ranges.iter().map(|range| &range.key))
             .collect();
         if let Some(twice) = (1..keys.len()).find(|&at| keys[..at].contains(&keys[at])) {
-            return Err(format!("{} is varied twice", keys[twice]));
+            return Err(ParameterSpaceError::VariedTwice { key: keys[twice].clone() });
         }
         match (self.ranges.is_empty(), self.draws) {
             (true, 0) | (false, 1..) => {}
-            (true, _) => return Err("--draws needs a --random key=low..high to draw from".into()),
-            (false, 0) => return Err("--random needs --draws, how many sets to draw".into()),
+            (true, _) => return Err(ParameterSpaceError::DrawsWithoutRange),
+            (false, 0) => return Err(ParameterSpaceError::RangeWithoutDraws),
         }
         let count = self.grids.iter().map(|grid| grid.values.len()).chain([self.draws.max(1)]);
         if count.fold(1usize, usize::saturating_mul) > MOST_SETS {
-            return Err(format!("more than {MOST_SETS} sets"));
+            return Err(ParameterSpaceError::TooManySets { most: MOST_SETS });
         }
         let draws = self.drawn_sets();
         let mut sets: Vec<Set> = Vec::new();
@@ -178,10 +255,10 @@ fn shuffled_strata(count: usize, random: &mut ChaCha8Rng) -> Vec<i128> {
     order
 }
 
-fn key_of<'a>(text: &'a str, example: &str) -> Result<(String, &'a str), String> {
+fn key_of<'a>(text: &'a str, example: &'static str) -> Result<(String, &'a str), ParseAxisError> {
     match text.split_once('=') {
         Some((key, value)) if !key.trim().is_empty() => Ok((key.trim().to_owned(), value)),
-        _ => Err(format!("{text}: must have the form risk.kelly_fraction={example}")),
+        _ => Err(ParseAxisError::NoKey { text: text.to_owned(), example }),
     }
 }
 

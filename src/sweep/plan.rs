@@ -88,6 +88,14 @@ impl Manifest {
     }
 }
 
+/// A text that is no part of a sweep.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("`{text}` is no part; write 2/8 for the second of eight")]
+pub struct ParseShardError {
+    /// The whole text as it was given.
+    pub text: String,
+}
+
 /// A part of a sweep: every `of`-th task.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Shard {
@@ -102,13 +110,13 @@ impl Shard {
     ///
     /// # Errors
     /// When it is no such part.
-    pub fn parse(text: &str) -> Result<Self, String> {
+    pub fn parse(text: &str) -> Result<Self, ParseShardError> {
         let parts = text.split_once('/').and_then(|(index, of)| {
             Some((index.trim().parse::<usize>().ok()?, of.trim().parse::<usize>().ok()?))
         });
         match parts {
             Some((index, of)) if (1..=of).contains(&index) => Ok(Self { index: index - 1, of }),
-            _ => Err(format!("`{text}` is no part; write 2/8 for the second of eight")),
+            _ => Err(ParseShardError { text: text.to_owned() }),
         }
     }
 

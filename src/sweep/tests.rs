@@ -7,8 +7,8 @@ use crate::engine::gateway::{Feed, GatewayError, Next};
 use crate::event::{Input, MarketEvent, Stamped};
 
 use super::batch::Batches;
-use super::parameter_space::{GridAxis, RangeAxis, Space};
-use super::plan::Shard;
+use super::parameter_space::{GridAxis, ParameterSpaceError, ParseAxisError, RangeAxis, Space};
+use super::plan::{ParseShardError, Shard};
 
 fn ranges(texts: &[&str]) -> Vec<RangeAxis> {
     texts.iter().map(|text| RangeAxis::parse(text).unwrap()).collect()
@@ -47,13 +47,25 @@ fn random_draws_reach_both_ends_and_nothing_beyond() {
 }
 
 #[test]
+fn what_is_wrong_with_an_axis_can_be_told_apart() {
+    let finer = RangeAxis::parse("a=0.1..0.00001").unwrap_err();
+    assert!(matches!(finer, ParseAxisError::BadRangeEnd { .. }));
+    assert_eq!(finer.to_string(), "a=0.1..0.00001: `0.00001` has more than 4 decimal places");
+    assert!(matches!(RangeAxis::parse("a=2..1"), Err(ParseAxisError::ReversedRange { .. })));
+    let twice = GridAxis::parse("a=1,2,1").unwrap_err();
+    assert_eq!(twice, ParseAxisError::ValueTwice { text: "a=1,2,1".into(), value: "1".into() });
+    let undrawn = Space { ranges: ranges(&["a=1..2"]), ..Space::default() };
+    assert_eq!(undrawn.parameter_sets(), Err(ParameterSpaceError::RangeWithoutDraws));
+}
+
+#[test]
 fn shards_hold_every_task_once() {
     let shards: Vec<Shard> = ["1/3", "2/3", "3/3"].map(|text| Shard::parse(text).unwrap()).to_vec();
     for number in 0..10 {
         assert_eq!(shards.iter().filter(|shard| shard.contains_task(number)).count(), 1);
     }
     for wrong in ["0/3", "4/3", "3", "a/b", "1/0", ""] {
-        assert!(Shard::parse(wrong).is_err(), "{wrong}");
+        assert_eq!(Shard::parse(wrong), Err(ParseShardError { text: wrong.into() }));
     }
 }
 

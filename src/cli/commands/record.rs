@@ -74,7 +74,7 @@ fn parse_rotation(text: &str) -> Result<Rotation, String> {
     match size {
         Some(Ok(size)) if size > 0 => Ok(Rotation::At(size)),
         Some(_) => Err("is not a whole number of MB from 1 on".into()),
-        None => match Span::parse(text)? {
+        None => match Span::parse(text).map_err(|error| error.to_string())? {
             Span::ZERO => Err("is no time at all".into()),
             span => Ok(Rotation::After(span.into())),
         },

@@ -111,7 +111,7 @@ fn parse_speed(text: &str) -> Result<Speed, String> {
 }
 
 fn parse_bankroll(text: &str) -> Result<Money, String> {
-    let money = Money::parse(text)?;
+    let money = Money::parse(text).map_err(|error| error.to_string())?;
     if money > Money::ZERO { Ok(money) } else { Err("is not above 0".into()) }
 }
 
@@ -119,12 +119,15 @@ fn parse_half_spread(text: &str) -> Result<HalfSpread, String> {
     if text == "off" {
         return Ok(HalfSpread(None));
     }
-    let price = u16::try_from(parse_scaled(text, 4)?).ok().and_then(Price::new);
+    let price =
+        u16::try_from(parse_scaled(text, 4).map_err(|error| error.to_string())?).ok().and_then(Price::new);
     price.map(|price| HalfSpread(Some(price))).ok_or_else(|| "is not between 0 and 1 dollar".into())
 }
 
 fn parse_fraction(text: &str) -> Result<Fraction, String> {
-    let ppm = u32::try_from(parse_scaled(text, 6)?).ok().and_then(Fraction::from_ppm);
+    let ppm = u32::try_from(parse_scaled(text, 6).map_err(|error| error.to_string())?)
+        .ok()
+        .and_then(Fraction::from_ppm);
     ppm.ok_or_else(|| "is not between 0 and 1".into())
 }
 

@@ -172,7 +172,9 @@ impl SweepArgs {
         let mut feeds: BTreeMap<String, (usize, run::Manifest)> = BTreeMap::new();
         let mut groups: Vec<FeedGroup> = Vec::new();
         let mut tasks = Vec::new();
-        for (number, parameters) in space.parameter_sets().map_err(usage)?.into_iter().enumerate() {
+        for (number, parameters) in
+            space.parameter_sets().map_err(|problem| usage(problem.to_string()))?.into_iter().enumerate()
+        {
             let mut task = SweepTask { id: String::new(), parameters };
             let scenario = self.load_task_scenario(&task)?;
             let (group, files) = match feeds.entry(feed_key(&scenario)) {

@@ -223,10 +223,31 @@ impl<'a> Chunk<'a> {
     }
 }
 
-fn data_of(batch: &RecordBatch, wanted: &Wanted) -> Result<ChunkData, String> {
-    let column = batch.column_by_name(&wanted.column).ok_or("lost a column while it was decoded")?;
+/// Why a column of a Parquet file cannot be read as what it is to be.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+enum ChunkColumnError {
+    /// The column is in the file's schema, but not among what was decoded.
+    #[error("lost a column while it was decoded")]
+    LostColumn,
+    /// The column's type holds nothing that is wanted.
+    #[error("column {column} must be {wanted}, is {found}")]
+    UnusableType {
+        /// Name of the column in the file.
+        column: String,
+        /// What the column is to be, in words.
+        wanted: &'static str,
+        /// Type that the file gives it.
+        found: DataType,
+    },
+}
+
+fn data_of(batch: &RecordBatch, wanted: &Wanted) -> Result<ChunkData, ChunkColumnError> {
+    let column = batch.column_by_name(&wanted.column).ok_or(ChunkColumnError::LostColumn)?;
     let found = column.data_type();
-    let wrong = |what: &str| Err(format!("column {} must be {what}, is {found}", wanted.column));
+    let wrong = |what: &'static str| {
+        let (column, found) = (wanted.column.clone(), found.clone());
+        Err(ChunkColumnError::UnusableType { column, wanted: what, found })
+    };
     if *found == DataType::Null && !matches!(wanted.kind, CellKind::Text) {
         return Ok(ChunkData::Cells(TextCells::Mixed(vec![TextCell::Missing; column.len()])));
     }
@@ -415,4 +436,24 @@ fn intern_texts<'a>(cells: impl Iterator<Item = &'a str>) -> Texts {
     };
     let keys = cells.map(&mut key).collect();
     Texts { keys, names: StringArray::from(names) }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+
+    #[test]
+    fn a_column_of_another_type_is_not_a_lost_one() {
+        let column: ArrayRef = Arc::new(Int32Array::from(vec![1]));
+        let batch = RecordBatch::try_from_iter([("a", column)]).unwrap();
+        let wanted = |column: &str| Wanted { name: "ts", column: column.into(), kind: CellKind::Text };
+        let told = data_of(&batch, &wanted("a")).unwrap_err();
+        assert!(matches!(
+            told,
+            ChunkColumnError::UnusableType { wanted: "text", found: DataType::Int32, .. }
+        ));
+        assert_eq!(data_of(&batch, &wanted("b")).unwrap_err(), ChunkColumnError::LostColumn);
+    }
 }

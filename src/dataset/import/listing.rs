@@ -6,11 +6,13 @@ use std::path::Path;
 use arrow_array::StringArray;
 use csv::StringRecord;
 
+use crate::domain::time::ParseTimestampError;
 use crate::domain::{Decimal6, EventId, Market, MarketId, SeriesId, Timestamp};
 
 use super::super::DataError;
 use super::chunk::csv_problem;
 use crate::dataset::read::catalogue::{fees_of, parse_price_grid, settlement_of, strike_of};
+use crate::dataset::read::market_row_error::MarketRowError;
 use crate::dataset::read::parquet_file::same_strings;
 use crate::dataset::write::writer::Listing;
 
@@ -140,13 +142,13 @@ impl Markets {
         let mut others = Vec::new();
         for (row, record) in (1..).zip(reader.records()) {
             let record = record.map_err(|error| csv_problem(file, row, &error))?;
-            let wrong = |problem: String| DataError::of_row(file, row, problem);
-            let listing = ListingRow { header: &header, record: &record }.parse_listing().map_err(wrong)?;
+            let listing = ListingRow { header: &header, record: &record }.parse_listing();
+            let listing = listing.map_err(|problem| DataError::of_row(file, row, problem))?;
             let ticker = listing.market.ticker.to_string();
             if !selection.includes_series(&listing.market.series_ticker) {
                 others.push((ticker, ListingMeaning::NotAskedFor));
             } else if listings.insert(ticker.clone(), listing).is_some() {
-                return Err(wrong(format!("ticker {ticker} is there twice")));
+                return Err(DataError::of_row(file, row, format!("ticker {ticker} is there twice")));
             }
         }
         Ok(Self::new(listings.into_values().collect(), others, selection))
@@ -174,12 +176,29 @@ impl Markets {
     }
 }
 
-fn check_header(header: &StringRecord) -> Result<(), String> {
+/// Why a header is not that of a file of markets.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+enum ListingHeaderError {
+    /// A column that a file of markets does not have.
+    #[error("column {column} is unknown; it may be one of {}", COLUMNS.join(", "))]
+    UnknownColumn {
+        /// Name of the column in the header.
+        column: String,
+    },
+    /// A column is not there without which no market can be read.
+    #[error("has no column {column}")]
+    MissingColumn {
+        /// Name of the column that is needed.
+        column: &'static str,
+    },
+}
+
+fn check_header(header: &StringRecord) -> Result<(), ListingHeaderError> {
     if let Some(unknown) = header.iter().find(|name| !COLUMNS.contains(name)) {
-        return Err(format!("column {unknown} is unknown; it may be one of {}", COLUMNS.join(", ")));
+        return Err(ListingHeaderError::UnknownColumn { column: unknown.to_owned() });
     }
     match COLUMNS[..NEEDED].iter().find(|name| !header.iter().any(|found| found == **name)) {
-        Some(missing) => Err(format!("has no column {missing}")),
+        Some(column) => Err(ListingHeaderError::MissingColumn { column }),
         None => Ok(()),
     }
 }
@@ -195,31 +214,50 @@ impl ListingRow<'_> {
         self.record.get(at).filter(|text| !text.is_empty())
     }
 
-    fn required_text(&self, name: &str) -> Result<&str, String> {
-        self.optional_text(name).ok_or_else(|| format!("{name} is missing"))
+    fn required_text(&self, column: &'static str) -> Result<&str, MarketRowError> {
+        self.optional_text(column).ok_or(MarketRowError::MissingValue { column })
     }
 
-    fn parse_optional<T>(
-        &self,
-        name: &str,
-        read: impl FnOnce(&str) -> Result<T, String>,
-    ) -> Result<Option<T>, String> {
-        let value = self.optional_text(name).map(read).transpose();
-        value.map_err(|problem| format!("{name}: {problem}"))
+    fn optional_time(&self, column: &'static str) -> Result<Option<Timestamp>, MarketRowError> {
+        let at = self.optional_text(column).map(whole_micros).transpose();
+        at.map_err(|problem| MarketRowError::BadTime { column, problem })
     }
 
-    fn required_time(&self, name: &str) -> Result<Timestamp, String> {
-        self.parse_optional(name, whole_micros)?.ok_or_else(|| format!("{name} is missing"))
+    fn required_time(&self, column: &'static str) -> Result<Timestamp, MarketRowError> {
+        self.optional_time(column)?.ok_or(MarketRowError::MissingValue { column })
     }
 
-    fn parse_listing(&self) -> Result<Listing, String> {
+    fn optional_decimal(&self, column: &'static str) -> Result<Option<Decimal6>, MarketRowError> {
+        let figure = self.optional_text(column).map(Decimal6::parse).transpose();
+        figure.map_err(|problem| MarketRowError::BadDecimal { column, problem })
+    }
+
+    fn required_decimal(&self, column: &'static str) -> Result<Decimal6, MarketRowError> {
+        self.optional_decimal(column)?.ok_or(MarketRowError::MissingValue { column })
+    }
+
+    fn optional_boolean(&self, column: &'static str) -> Result<Option<bool>, MarketRowError> {
+        match self.optional_text(column) {
+            None => Ok(None),
+            Some("true") => Ok(Some(true)),
+            Some("false") => Ok(Some(false)),
+            Some(text) => Err(MarketRowError::NotABoolean { column, text: text.to_owned() }),
+        }
+    }
+
+    /// What YES paid, in ten-thousandths of a dollar.
+    fn settlement_value(&self) -> Result<Option<i32>, MarketRowError> {
+        let read = |text: &str| {
+            text.parse().map_err(|_| MarketRowError::SettlementNotWhole { text: text.to_owned() })
+        };
+        self.optional_text("settlement_value").map(read).transpose()
+    }
+
+    fn parse_listing(&self) -> Result<Listing, MarketRowError> {
         let event = self.required_text("event_ticker")?;
         let ranges = self.optional_text("price_ranges").unwrap_or_default();
-        let multiplier = self.parse_optional("fee_multiplier", Decimal6::parse)?;
+        let multiplier = self.optional_decimal("fee_multiplier")?;
         let one = Decimal6::from_millionths(1_000_000);
-        let bound = |name: &str| {
-            self.parse_optional(name, Decimal6::parse)?.ok_or_else(|| format!("{name} is missing"))
-        };
         let market = Market {
             id: MarketId(0),
             event: EventId(0),
@@ -231,8 +269,8 @@ impl ListingRow<'_> {
             title: self.optional_text("title").unwrap_or_default().into(),
             strike: strike_of(
                 self.optional_text("strike_type").unwrap_or_default(),
-                || bound("floor_strike"),
-                || bound("cap_strike"),
+                || self.required_decimal("floor_strike"),
+                || self.required_decimal("cap_strike"),
             )?,
             open_time: self.required_time("open_time")?,
             close_time: self.required_time("close_time")?,
@@ -240,36 +278,27 @@ impl ListingRow<'_> {
             fees: fees_of(self.optional_text("fee_type").unwrap_or("quadratic"), multiplier.unwrap_or(one))?,
         };
         if market.close_time <= market.open_time {
-            return Err(format!(
-                "close_time {} is not after open_time {}",
-                market.close_time, market.open_time
-            ));
+            let (close, open) = (market.close_time, market.open_time);
+            return Err(MarketRowError::CloseNotAfterOpen { close, open });
         }
-        let value = self.parse_optional("settlement_value", |text| {
-            text.parse::<i32>().map_err(|_| format!("`{text}` is no whole number of ten-thousandths"))
-        })?;
-        let paid = || self.parse_optional("settlement_time", whole_micros);
+        let value = self.settlement_value()?;
+        let paid = || self.optional_time("settlement_time");
         let settlement = settlement_of(self.optional_text("result").unwrap_or_default(), value, paid)?;
         if settlement.is_some_and(|settlement| settlement.at < market.close_time) {
-            return Err("settlement_time is before close_time".into());
+            return Err(MarketRowError::SettledBeforeClose);
         }
-        let exclusive = self.parse_optional("mutually_exclusive", |text| match text {
-            "true" => Ok(true),
-            "false" => Ok(false),
-            _ => Err(format!("`{text}` is neither true nor false")),
-        })?;
         Ok(Listing {
             market,
             settlement,
             yes_sub_title: self.optional_text("yes_sub_title").unwrap_or_default().to_owned(),
-            mutually_exclusive: exclusive.unwrap_or(false),
+            mutually_exclusive: self.optional_boolean("mutually_exclusive")?.unwrap_or(false),
             price_ranges: ranges.to_owned(),
         })
     }
 }
 
 /// A moment without what is less than a microsecond, which a data set does not hold.
-fn whole_micros(text: &str) -> Result<Timestamp, String> {
+fn whole_micros(text: &str) -> Result<Timestamp, ParseTimestampError> {
     let at = Timestamp::parse(text)?;
     Ok(Timestamp::from_nanos(at.nanos().div_euclid(1_000) * 1_000))
 }
@@ -300,5 +329,19 @@ impl Lookup {
             self.of = Some(names.clone());
         }
         &self.meanings
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_header_lacks_a_column_or_has_one_too_many() {
+        let header = |names: &[&str]| StringRecord::from(names);
+        let lacks = check_header(&header(&COLUMNS[..NEEDED - 1]));
+        assert_eq!(lacks, Err(ListingHeaderError::MissingColumn { column: "close_time" }));
+        let unknown = check_header(&header(&["ticker", "colour"]));
+        assert_eq!(unknown, Err(ListingHeaderError::UnknownColumn { column: "colour".into() }));
     }
 }

@@ -24,6 +24,7 @@ use std::path::Path;
 use serde::Deserialize;
 
 use crate::domain::Span;
+use crate::domain::time::ParseSpanError;
 
 use super::super::DataError;
 use super::chunk::{CellKind, TimeRules, Wanted};
@@ -145,6 +146,40 @@ pub enum Volume {
     Lifetime,
 }
 
+/// Why a text is no map of the columns that an import knows.
+#[derive(Debug, thiserror::Error)]
+pub enum ColumnMapError {
+    /// No TOML, or a section, a key or a value that no map has.
+    #[error("{}", .0.to_string().trim_end())]
+    Toml(toml::de::Error),
+    /// A name under `[columns]` that the import does not know.
+    #[error("[columns] {name} is unknown; it may be one of {}", known.join(", "))]
+    UnknownColumn {
+        /// The name as it stands in the map.
+        name: String,
+        /// Names of all columns that the import knows.
+        known: Vec<&'static str>,
+    },
+    /// A column is not mapped without which nothing can be imported.
+    #[error("[columns] {name} is missing: name the column that holds it")]
+    MissingColumn {
+        /// Our name of the column, as `[columns]` must have it.
+        name: &'static str,
+    },
+    /// A length of candles whose times are those of their ends.
+    #[error("[candles] period is only for ts_is = \"start\"")]
+    PeriodNotNeeded,
+    /// A length of candles that is no length of time.
+    #[error("[candles] period: {0}")]
+    BadPeriod(ParseSpanError),
+    /// The times are those at which candles begin, and their length is not said.
+    #[error(
+        "[candles] ts_is = \"start\" needs a period such as \"1d\": \
+         a candle is known only when it has ended"
+    )]
+    PeriodMissing,
+}
+
 impl ColumnMap {
     /// Reads a map and checks that it names the columns that are needed, and none that is unknown.
     ///
@@ -160,16 +195,16 @@ impl ColumnMap {
     ///
     /// # Errors
     /// As [`load`](Self::load).
-    pub fn parse(text: &str, known: &[KnownColumn]) -> Result<Self, String> {
-        let map: Self = toml::from_str(text).map_err(|error| error.to_string().trim_end().to_owned())?;
-        let names = || known.iter().map(|column| column.name).collect::<Vec<_>>().join(", ");
+    pub fn parse(text: &str, known: &[KnownColumn]) -> Result<Self, ColumnMapError> {
+        let map: Self = toml::from_str(text).map_err(ColumnMapError::Toml)?;
         for name in map.columns.keys() {
             if !known.iter().any(|column| column.name == name) {
-                return Err(format!("[columns] {name} is unknown; it may be one of {}", names()));
+                let known = known.iter().map(|column| column.name).collect();
+                return Err(ColumnMapError::UnknownColumn { name: name.clone(), known });
             }
         }
         if let Some(column) = known.iter().find(|column| column.required && !map.has_column(column.name)) {
-            return Err(format!("[columns] {} is missing: name the column that holds it", column.name));
+            return Err(ColumnMapError::MissingColumn { name: column.name });
         }
         map.known_after()?;
         Ok(map)
@@ -197,16 +232,12 @@ impl ColumnMap {
     ///
     /// # Errors
     /// When the times are those at which candles begin and their length is not said.
-    pub fn known_after(&self) -> Result<Span, String> {
+    pub fn known_after(&self) -> Result<Span, ColumnMapError> {
         match (self.candles.ts_is, &self.candles.period) {
             (CandleEdge::End, None) => Ok(Span::ZERO),
-            (CandleEdge::End, Some(_)) => Err("[candles] period is only for ts_is = \"start\"".into()),
-            (CandleEdge::Start, Some(period)) => {
-                Span::parse(period).map_err(|problem| format!("[candles] period: {problem}"))
-            }
-            (CandleEdge::Start, None) => Err("[candles] ts_is = \"start\" needs a period such as \"1d\": \
-                 a candle is known only when it has ended"
-                .into()),
+            (CandleEdge::End, Some(_)) => Err(ColumnMapError::PeriodNotNeeded),
+            (CandleEdge::Start, Some(period)) => Span::parse(period).map_err(ColumnMapError::BadPeriod),
+            (CandleEdge::Start, None) => Err(ColumnMapError::PeriodMissing),
         }
     }
 
@@ -250,5 +281,22 @@ impl ColumnMap {
                 unzoned_is_utc: self.time.zone.is_some(),
             }),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_wrong_with_a_map_can_be_told_apart() {
+        let known = [KnownColumn { name: "ts", meaning: ColumnMeaning::Time, required: true }];
+        let parse = |text: &str| ColumnMap::parse(text, &known).unwrap_err();
+        assert!(matches!(parse("[columns]"), ColumnMapError::MissingColumn { name: "ts" }));
+        assert!(matches!(parse("[columns]\nts = 'a'\nup = 'b'"), ColumnMapError::UnknownColumn { .. }));
+        let unsaid = parse("[columns]\nts = 'a'\n[candles]\nts_is = 'start'");
+        assert!(matches!(unsaid, ColumnMapError::PeriodMissing));
+        let told = "[candles] ts_is = \"start\" needs a period such as \"1d\": a candle is known only when it has ended";
+        assert_eq!(unsaid.to_string(), told);
     }
 }

@@ -17,6 +17,7 @@ use crate::domain::{
     decimal,
 };
 
+use super::market_row_error::MarketRowError;
 use super::parquet_file;
 use super::selection::{Tickers, Window};
 use crate::dataset::DataError;
@@ -247,7 +248,7 @@ impl<'a> MarketColumns<'a> {
         })
     }
 
-    fn read_market(&self, row: usize) -> Result<MarketRow, String> {
+    fn read_market(&self, row: usize) -> Result<MarketRow, MarketRowError> {
         let market = Market {
             id: MarketId(0),
             event: EventId(0),
@@ -264,14 +265,12 @@ impl<'a> MarketColumns<'a> {
             fees: self.read_fees(row)?,
         };
         if market.close_time <= market.open_time {
-            return Err(format!(
-                "close_time {} is not after open_time {}",
-                market.close_time, market.open_time
-            ));
+            let (close, open) = (market.close_time, market.open_time);
+            return Err(MarketRowError::CloseNotAfterOpen { close, open });
         }
         let settlement = self.read_settlement(row)?;
         if settlement.is_some_and(|settlement| settlement.at < market.open_time) {
-            return Err("settlement_time is before open_time".into());
+            return Err(MarketRowError::SettledBeforeOpen);
         }
         let mutually_exclusive = self.mutually_exclusive.get(row).unwrap_or(false);
         let listed = self.listed_time.as_ref().filter(|column| column.get(row).is_some());
@@ -279,24 +278,19 @@ impl<'a> MarketColumns<'a> {
         Ok(MarketRow { market, settlement, mutually_exclusive, listed })
     }
 
-    fn read_strike(&self, row: usize) -> Result<Strike, String> {
-        let value = |column: &Float64Chunked, name: &str| match column.get(row) {
-            Some(value) => decimal_of(value).map_err(|error| format!("{name}: {error}")),
-            None => Err(format!("{name} is missing")),
-        };
+    fn read_strike(&self, row: usize) -> Result<Strike, MarketRowError> {
+        let value = |column: &Float64Chunked, name| required_decimal(column, row, name);
         let floor = || value(self.floor_strike, "floor_strike");
         let cap = || value(self.cap_strike, "cap_strike");
         strike_of(self.strike_type.get(row).unwrap_or_default(), floor, cap)
     }
 
-    fn read_fees(&self, row: usize) -> Result<FeeSchedule, String> {
+    fn read_fees(&self, row: usize) -> Result<FeeSchedule, MarketRowError> {
         let name = required_text(self.fee_type, row, "fee_type")?;
-        let multiplier = self.fee_multiplier.get(row).ok_or("fee_multiplier is missing")?;
-        let multiplier = decimal_of(multiplier).map_err(|error| format!("fee_multiplier: {error}"))?;
-        fees_of(name, multiplier)
+        fees_of(name, required_decimal(self.fee_multiplier, row, "fee_multiplier")?)
     }
 
-    fn read_settlement(&self, row: usize) -> Result<Option<Settlement>, String> {
+    fn read_settlement(&self, row: usize) -> Result<Option<Settlement>, MarketRowError> {
         let at = || {
             let there = self.settlement_time.get(row);
             there.map(|_| required_time(&self.settlement_time, row, "settlement_time")).transpose()
@@ -308,9 +302,9 @@ impl<'a> MarketColumns<'a> {
 /// When a market pays, from the exchange's name of the comparison and its bounds.
 pub(crate) fn strike_of(
     kind: &str,
-    floor: impl FnOnce() -> Result<Decimal6, String>,
-    cap: impl FnOnce() -> Result<Decimal6, String>,
-) -> Result<Strike, String> {
+    floor: impl FnOnce() -> Result<Decimal6, MarketRowError>,
+    cap: impl FnOnce() -> Result<Decimal6, MarketRowError>,
+) -> Result<Strike, MarketRowError> {
     Ok(match kind {
         "greater" => Strike::Greater(floor()?),
         "greater_or_equal" => Strike::GreaterOrEqual(floor()?),
@@ -319,61 +313,73 @@ pub(crate) fn strike_of(
         "between" => {
             let (floor, cap) = (floor()?, cap()?);
             if floor > cap {
-                return Err(format!("floor_strike {floor} is above cap_strike {cap}"));
+                return Err(MarketRowError::FloorAboveCap { floor, cap });
             }
             Strike::Between(floor, cap)
         }
         "functional" | "custom" | "structured" | "" => Strike::Other,
-        other => return Err(format!("strike_type `{other}` is unknown")),
+        other => return Err(MarketRowError::UnknownStrikeType { name: other.to_owned() }),
     })
 }
 
 /// A fee schedule from the exchange's name of it.
-pub(crate) fn fees_of(name: &str, multiplier: Decimal6) -> Result<FeeSchedule, String> {
+pub(crate) fn fees_of(name: &str, multiplier: Decimal6) -> Result<FeeSchedule, MarketRowError> {
     let fee_type =
-        FeeType::from_name(name).ok_or_else(|| format!("fee_type `{name}` is no fee type protogen knows"))?;
-    FeeSchedule::with_multiplier(fee_type, multiplier).map_err(|error| format!("fee_multiplier: {error}"))
+        FeeType::from_name(name).ok_or_else(|| MarketRowError::UnknownFeeType { name: name.to_owned() })?;
+    FeeSchedule::with_multiplier(fee_type, multiplier).map_err(MarketRowError::FeeMultiplier)
 }
 
 /// How a market ended, from the exchange's word for it, what YES paid in ten-thousandths, and when.
 pub(crate) fn settlement_of(
     result: &str,
     value: Option<i32>,
-    at: impl FnOnce() -> Result<Option<Timestamp>, String>,
-) -> Result<Option<Settlement>, String> {
+    at: impl FnOnce() -> Result<Option<Timestamp>, MarketRowError>,
+) -> Result<Option<Settlement>, MarketRowError> {
     let price = value.map(|value| {
-        u16::try_from(value)
-            .ok()
-            .and_then(Price::new)
-            .ok_or_else(|| format!("settlement_value = {value} is not between 0 and 10000"))
+        let price = u16::try_from(value).ok().and_then(Price::new);
+        price.ok_or(MarketRowError::SettlementOutOfRange { value })
     });
     let price = price.transpose()?;
     let value = match result {
         "" => return Ok(None),
         "yes" if price.is_none_or(|price| price == Price::ONE) => Price::ONE,
         "no" if price.is_none_or(|price| price == Price::ZERO) => Price::ZERO,
-        "scalar" => price.ok_or("result is scalar without a settlement_value")?,
+        "scalar" => price.ok_or(MarketRowError::ScalarWithoutValue)?,
         result @ ("yes" | "no") => {
-            return Err(format!("result {result} does not fit settlement_value {}", value.unwrap_or(0)));
+            let (result, value) = (result.to_owned(), value.unwrap_or(0));
+            return Err(MarketRowError::ResultUnlikeValue { result, value });
         }
-        other => return Err(format!("result `{other}` is none of yes, no, scalar or empty")),
+        other => return Err(MarketRowError::UnknownResult { name: other.to_owned() }),
     };
-    let at = at()?.ok_or("has a result but no settlement_time")?;
+    let at = at()?.ok_or(MarketRowError::NoSettlementTime)?;
     Ok(Some(Settlement { at, value }))
 }
 
-fn required_text<'a>(column: &'a StringChunked, row: usize, name: &str) -> Result<&'a str, String> {
-    column.get(row).filter(|text| !text.is_empty()).ok_or_else(|| format!("{name} is missing"))
+fn required_text<'a>(
+    cells: &'a StringChunked,
+    row: usize,
+    column: &'static str,
+) -> Result<&'a str, MarketRowError> {
+    cells.get(row).filter(|text| !text.is_empty()).ok_or(MarketRowError::MissingValue { column })
 }
 
-fn required_time(column: &Int64Chunked, row: usize, name: &str) -> Result<Timestamp, String> {
-    let micros = column.get(row).ok_or_else(|| format!("{name} is missing"))?;
-    Timestamp::from_micros(micros).ok_or_else(|| format!("{name} is outside the years 1678-2262"))
+fn required_time(
+    cells: &Int64Chunked,
+    row: usize,
+    column: &'static str,
+) -> Result<Timestamp, MarketRowError> {
+    let micros = cells.get(row).ok_or(MarketRowError::MissingValue { column })?;
+    Timestamp::from_micros(micros).ok_or(MarketRowError::TimeOutOfRange { column })
 }
 
 /// A float from a file as an exact decimal: its shortest representation has at most six places.
-fn decimal_of(value: f64) -> Result<Decimal6, String> {
-    Decimal6::parse(&value.to_string())
+fn required_decimal(
+    cells: &Float64Chunked,
+    row: usize,
+    column: &'static str,
+) -> Result<Decimal6, MarketRowError> {
+    let value = cells.get(row).ok_or(MarketRowError::MissingValue { column })?;
+    Decimal6::parse(&value.to_string()).map_err(|problem| MarketRowError::BadDecimal { column, problem })
 }
 
 /// A price range as the exchange sends it.
@@ -396,23 +402,42 @@ pub(crate) fn price_ranges(grid: &PriceGrid) -> String {
     serde_json::to_string(&ranges).expect("a grid is plain data")
 }
 
-pub(crate) fn parse_price_grid(json: &str) -> Result<PriceGrid, String> {
+pub(crate) fn parse_price_grid(json: &str) -> Result<PriceGrid, MarketRowError> {
     if json.is_empty() {
         return Ok(PriceGrid::whole_cents());
     }
-    let ranges: Vec<PriceRange> = serde_json::from_str(json)
-        .map_err(|error| format!("price_ranges is not as the exchange sends it: {error}"))?;
+    let ranges: Vec<PriceRange> = serde_json::from_str(json).map_err(MarketRowError::PriceRangesShape)?;
+    let column = "price_ranges";
     let price = |text: &str| {
-        let value = decimal::parse_scaled(text, 4).map_err(|error| format!("price_ranges: {error}"))?;
+        let value = decimal::parse_scaled(text, 4)
+            .map_err(|problem| MarketRowError::BadDecimal { column, problem })?;
         let price = u16::try_from(value).ok().and_then(Price::new);
-        price.ok_or_else(|| format!("price_ranges: {text} is not between 0 and 1 dollar"))
+        price.ok_or_else(|| MarketRowError::PriceRangeBound { text: text.to_owned() })
     };
     let band = |range: &PriceRange| {
-        Ok::<_, String>(Band {
+        Ok::<_, MarketRowError>(Band {
             start: price(&range.start)?,
             end: price(&range.end)?,
             step: price(&range.step)?,
         })
     };
-    PriceGrid::new(ranges.iter().map(band).collect::<Result<_, _>>()?)
+    Ok(PriceGrid::new(ranges.iter().map(band).collect::<Result<_, _>>()?)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_wrong_with_a_row_can_be_told_apart() {
+        let missing = || Err(MarketRowError::MissingValue { column: "floor_strike" });
+        let strike = strike_of("greater", missing, || unreachable!("it has no cap"));
+        assert!(matches!(strike, Err(MarketRowError::MissingValue { column: "floor_strike" })));
+        let steps = r#"[{"start": "0", "end": "1", "step": "0.00001"}]"#;
+        let finer = parse_price_grid(steps).unwrap_err();
+        assert!(matches!(finer, MarketRowError::BadDecimal { column: "price_ranges", .. }));
+        assert_eq!(finer.to_string(), "price_ranges: `0.00001` has more than 4 decimal places");
+        let unpaid = settlement_of("scalar", None, || Ok(None));
+        assert!(matches!(unpaid, Err(MarketRowError::ScalarWithoutValue)));
+    }
 }

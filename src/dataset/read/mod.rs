@@ -4,6 +4,7 @@ pub mod catalogue;
 mod column_values;
 pub mod decode;
 mod levels;
+pub(crate) mod market_row_error;
 pub(crate) mod parquet_file;
 pub mod row_event;
 mod row_group_bytes;

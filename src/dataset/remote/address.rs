@@ -29,6 +29,29 @@ pub enum Scheme {
     Https,
 }
 
+/// Why a text is no address of a data set. It never says what the text is: there may be a password in it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum AddressError {
+    /// The part before `://` is no protocol that is known.
+    #[error("begins with no known scheme; known are s3://, gs://, az://, http:// and https://")]
+    UnknownScheme,
+    /// A user, a password, a query or a fragment is in it.
+    #[error(
+        "holds more than scheme, host and path; \
+         passwords, keys and signatures come from the environment, never from an address"
+    )]
+    MoreThanAPlace,
+    /// The address of a web server names no host.
+    #[error("names no host")]
+    NoHost,
+    /// The address of an object store names no bucket or container.
+    #[error("names no bucket")]
+    NoBucket,
+    /// A part of the path is empty, or leads elsewhere.
+    #[error("has an empty part, `.` or `..` in its path")]
+    UnclearPath,
+}
+
 impl Scheme {
     const ALL: [(&str, Self); 5] =
         [("s3", Self::S3), ("gs", Self::Gs), ("az", Self::Az), ("http", Self::Http), ("https", Self::Https)];
@@ -51,25 +74,23 @@ impl Address {
     ///
     /// # Errors
     /// Says what is wrong with it, and not what it is: there may be a password in it.
-    pub fn parse(place: &Path) -> Result<Self, String> {
+    pub fn parse(place: &Path) -> Result<Self, AddressError> {
         let text = place.to_string_lossy();
         let (scheme, rest) = text.split_once("://").unwrap_or(("", &text));
         let Some(&(_, scheme)) = Scheme::ALL.iter().find(|(name, _)| *name == scheme) else {
-            let known = "known are s3://, gs://, az://, http:// and https://";
-            return Err(format!("begins with no known scheme; {known}"));
+            return Err(AddressError::UnknownScheme);
         };
         if without_secrets(&text) != text {
-            let rule = "passwords, keys and signatures come from the environment, never from an address";
-            return Err(format!("holds more than scheme, host and path; {rule}"));
+            return Err(AddressError::MoreThanAPlace);
         }
         let (host, prefix) = rest.split_once('/').unwrap_or((rest, ""));
         let prefix = prefix.trim_end_matches('/');
         if host.is_empty() {
-            return Err(format!("names no {}", if scheme.is_web() { "host" } else { "bucket" }));
+            return Err(if scheme.is_web() { AddressError::NoHost } else { AddressError::NoBucket });
         }
         // Servers take `a//b` and `a/../b` as names of their own, or as others; neither is meant.
         if !prefix.is_empty() && prefix.split('/').any(|part| matches!(part, "" | "." | "..")) {
-            return Err("has an empty part, `.` or `..` in its path".to_owned());
+            return Err(AddressError::UnclearPath);
         }
         Ok(Self { scheme, host: host.to_owned(), prefix: prefix.to_owned() })
     }
@@ -147,10 +168,11 @@ mod tests {
             ("s3://b/a/../../c", "s3://b/a/../../c", "has an empty part"),
             ("s3://b//a", "s3://b//a", "has an empty part"),
         ] {
-            let problem = Address::parse(Path::new(text)).unwrap_err();
+            let problem = Address::parse(Path::new(text)).unwrap_err().to_string();
             assert!(problem.contains(told) && !problem.contains("hunter2"), "{problem}");
             assert_eq!(without_secrets(text), shown);
         }
+        assert_eq!(Address::parse(Path::new("https:///d")), Err(AddressError::NoHost));
         // An @ in a key is part of it.
         assert_eq!(without_secrets("s3://b/a@b"), "s3://b/a@b");
     }

@@ -536,9 +536,11 @@ fn check_numbers(place: &str, value: &Value) -> usize {
         let exact = |parsed: Result<(), String>| parsed.unwrap_or_else(|error| panic!("{place}: {error}"));
         match value {
             Value::String(text) if key.ends_with("_fp") => exact(number::parse_contracts(text).map(drop)),
-            Value::String(text) if key.ends_with("_dollars") => exact(Money::parse(text).map(drop)),
+            Value::String(text) if key.ends_with("_dollars") => {
+                exact(Money::parse(text).map(drop).map_err(|error| error.to_string()));
+            }
             Value::String(text) if key.ends_with("_time") && text.len() > 5 => {
-                exact(Timestamp::parse(text).map(drop));
+                exact(Timestamp::parse(text).map(drop).map_err(|error| error.to_string()));
             }
             Value::Number(_) => {
                 let money = key.ends_with("_dollars") || key.ends_with("_fp");

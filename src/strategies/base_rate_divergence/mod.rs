@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 use crate::desk::strategy::{Estimate, Learned, MarketView, Strategy};
 use crate::domain::{Fact, Probability, Timestamp};
 
+use super::setting_error::StrategySettingError;
 use super::{BuildError, Built, build_from_settings};
 use cpi::CpiModel;
 use fomc::FomcModel;
@@ -140,11 +141,11 @@ impl BaseRateDivergence {
     ///
     /// # Errors
     /// Names the figure that is out of range.
-    pub fn with_fomc_model(settings: FomcSettings) -> Result<Self, String> {
+    pub fn with_fomc_model(settings: FomcSettings) -> Result<Self, StrategySettingError> {
         let FomcSettings { prior_strength, market_weight, since, .. } = settings;
         check_common_settings(prior_strength, market_weight)?;
         if !(1900..=2200).contains(&since) {
-            return Err(format!("since = {since} is not a year"));
+            return Err(StrategySettingError::NotAYear { since });
         }
         Ok(Self { model: Model::Fomc(FomcModel::new(settings)), market_weight })
     }
@@ -153,19 +154,19 @@ impl BaseRateDivergence {
     ///
     /// # Errors
     /// Names the figure that is out of range.
-    pub fn with_cpi_model(settings: CpiSettings) -> Result<Self, String> {
+    pub fn with_cpi_model(settings: CpiSettings) -> Result<Self, StrategySettingError> {
         let CpiSettings { prior_strength, market_weight, .. } = settings;
         check_common_settings(prior_strength, market_weight)?;
         Ok(Self { model: Model::Cpi(Box::new(CpiModel::new(settings))), market_weight })
     }
 }
 
-fn check_common_settings(prior_strength: f64, market_weight: f64) -> Result<(), String> {
+fn check_common_settings(prior_strength: f64, market_weight: f64) -> Result<(), StrategySettingError> {
     if !(prior_strength > 0.0 && prior_strength <= 1e6) {
-        return Err(format!("prior_strength = {prior_strength} is not between 0 and 1000000 (0 excluded)"));
+        return Err(StrategySettingError::PriorStrength { prior_strength });
     }
     if !(0.0..=1.0).contains(&market_weight) {
-        return Err(format!("market_weight = {market_weight} is not between 0 and 1"));
+        return Err(StrategySettingError::NotAShare { key: "market_weight", value: market_weight });
     }
     Ok(())
 }
@@ -230,8 +231,8 @@ mod tests {
             let mut table = table.clone();
             table.insert("model".into(), model.into());
             let error = build_strategy(table).err();
-            let expected = "market_weight = 1.5 is not between 0 and 1";
-            assert_eq!(error, Some(BuildError::Value(expected.into())));
+            let expected = StrategySettingError::NotAShare { key: "market_weight", value: 1.5 };
+            assert_eq!(error, Some(BuildError::Value(expected)));
         }
     }
 }

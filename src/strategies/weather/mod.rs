@@ -17,6 +17,7 @@ use crate::desk::strategy::{Estimate, Learned, MarketView, Strategy};
 use crate::domain::fact::{Day, Station};
 use crate::domain::{Fact, Fraction, Probability, Span, Timestamp};
 
+use super::setting_error::StrategySettingError;
 use errors::{ErrorDistribution, ErrorModel};
 use highs::{Highs, HighsOutlook};
 
@@ -70,18 +71,18 @@ impl Weather {
     ///
     /// # Errors
     /// Names the figure that is out of range.
-    pub fn new(settings: WeatherSettings) -> Result<Self, String> {
+    pub fn new(settings: WeatherSettings) -> Result<Self, StrategySettingError> {
         let WeatherSettings { errors, polling, least_errors, places } = settings;
-        let polling = Span::parse(&polling).map_err(|problem| format!("polling = {problem}"))?;
+        let polling = Span::parse(&polling).map_err(StrategySettingError::Polling)?;
         if least_errors < 2 {
-            return Err(format!("least_errors = {least_errors} is too few for a distribution; at least 2"));
+            return Err(StrategySettingError::TooFewErrors { least_errors });
         }
         if places.is_empty() {
-            return Err("places is empty; name a series, its station and its utc_offset".into());
+            return Err(StrategySettingError::NoPlaces);
         }
         if let Some(place) = places.iter().find(|place| !(-12..=14).contains(&place.utc_offset)) {
-            let (offset, series) = (place.utc_offset, &place.series);
-            return Err(format!("places has utc_offset = {offset} for {series}, not between -12 and 14"));
+            let (utc_offset, series) = (place.utc_offset, place.series.clone());
+            return Err(StrategySettingError::PlaceOffset { utc_offset, series });
         }
         Ok(Self { highs: Highs::new(errors, polling, least_errors), places })
     }

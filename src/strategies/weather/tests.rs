@@ -10,7 +10,7 @@ fn at(text: &str) -> Timestamp {
     Timestamp::parse(text).unwrap()
 }
 
-fn make(text: &str) -> Result<Weather, String> {
+fn make(text: &str) -> Result<Weather, StrategySettingError> {
     Weather::new(toml::from_str(text).unwrap())
 }
 
@@ -81,7 +81,7 @@ fn a_band_is_priced_with_half_a_degree_on_either_side() {
 
 #[test]
 fn settings_out_of_range_are_named() {
-    let error = |text: &str| make(text).err().unwrap();
+    let error = |text: &str| make(text).err().unwrap().to_string();
     let gaussian = "errors = \"gaussian\"\n";
     assert_eq!(
         error(&format!("{gaussian}polling = \"soon\"\n{PLACE}")),
