@@ -37,7 +37,7 @@ impl Desk {
             }
             Control::Unmanaged { market, .. } => self.books.set_unmanaged(*market),
             Control::SetAside { ticker, market, reason } => {
-                self.set_market_aside(ticker, *market, reason, out)
+                self.set_market_aside(ticker, *market, reason, out);
             }
             Control::SetAsideCleared { ticker, market } => self.clear_set_aside(ticker, *market, out),
             // The engine has seated the strategies; here it is only written down.

@@ -5,7 +5,8 @@ use rusqlite::{Connection, params};
 use crate::desk::decision::{FillBooked, OrderEnd, OrderPlaced, Record, Trade};
 use crate::domain::Market;
 
-use super::sqlite::RUN;
+/// The number of the one run of a ledger, in the column `run` of every table.
+pub(super) const RUN: i64 = 1;
 
 /// Writes a market as it was listed; listed again, its title and closing time change.
 pub(super) fn insert_market(connection: &Connection, market: &Market) -> rusqlite::Result<usize> {

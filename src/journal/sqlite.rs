@@ -48,7 +48,7 @@ use crate::event::{Input, MarketEvent, Stamped, VenueEvent};
 
 use super::encode::{CanonicalLine, EVALUATION_WIDTH, Encoder, verdict_names};
 use super::input;
-use super::rows::{insert_market, insert_row};
+use super::rows::{RUN, insert_market, insert_row};
 
 /// Evaluations a page: a page of them fits one page of the database file.
 const PAGE: usize = 60;
@@ -118,9 +118,6 @@ pub struct TradeLogger {
     evaluations: u64,
     keeping: Keeping,
 }
-
-/// The number of the one run of a ledger, in the column `run` of every table.
-pub(super) const RUN: i64 = 1;
 
 impl TradeLogger {
     /// Creates the ledger of a backtest. The file must not exist.

@@ -44,19 +44,19 @@ impl MarketReader {
             ..MarketFilter::default()
         };
         if self.scope.series.is_empty() {
-            markets.append(self.rest.markets(&open(None)).await?);
+            markets.append_page(self.rest.markets(&open(None)).await?);
         }
         for series in &self.scope.series {
             // Fees may have changed since the last sweep.
             self.forget_series(series);
-            markets.append(self.rest.markets(&open(Some(series))).await?);
+            markets.append_page(self.rest.markets(&open(Some(series))).await?);
         }
         let seen: BTreeSet<&str> = markets.items.iter().map(|market| market.ticker.as_str()).collect();
         let missing: Vec<String> =
             others.iter().filter(|ticker| !seen.contains(&***ticker)).map(ToString::to_string).collect();
         for tickers in missing.chunks(100) {
             let these = MarketFilter { tickers: tickers.to_vec(), ..MarketFilter::default() };
-            markets.append(self.rest.markets(&these).await?);
+            markets.append_page(self.rest.markets(&these).await?);
         }
         let mut found = MarketReports::default();
         self.add_series_facts(markets.items, &mut found).await;

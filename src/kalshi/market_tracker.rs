@@ -269,7 +269,7 @@ impl MarketTracker {
         strike: Strike,
         now: Timestamp,
     ) {
-        if self.set_aside.clear(&report.ticker, now) {
+        if self.set_aside.clear_if_due(&report.ticker, now) {
             self.announce_cleared(&report.ticker);
         }
         match known {
@@ -373,16 +373,14 @@ impl MarketTracker {
         if report.status != wire::ApiMarketStatus::Finalized {
             return false;
         }
-        match settlement_of(report) {
-            Some(value) => self.settle_market(id, value),
-            None => {
-                let value =
-                    report.settlement_value.map_or_else(|| "none".to_owned(), |value| value.to_string());
-                let reason = format!(
-                    "it is finalized, but what it paid is not known in steps of $0.0001: settlement_value_dollars is {value}"
-                );
-                self.set_market_aside(&report.ticker.as_str().into(), reason, now);
-            }
+        if let Some(value) = settlement_of(report) {
+            self.settle_market(id, value);
+        } else {
+            let value = report.settlement_value.map_or_else(|| "none".to_owned(), |value| value.to_string());
+            let reason = format!(
+                "it is finalized, but what it paid is not known in steps of $0.0001: settlement_value_dollars is {value}"
+            );
+            self.set_market_aside(&report.ticker.as_str().into(), reason, now);
         }
         true
     }

@@ -50,7 +50,7 @@ impl SetAsideMarkets {
     }
 
     /// Clears a market that can be understood at `now`, if its pause is over. Returns whether it was set aside.
-    pub fn clear(&mut self, ticker: &str, now: Timestamp) -> bool {
+    pub fn clear_if_due(&mut self, ticker: &str, now: Timestamp) -> bool {
         let state = self.markets.get_mut(ticker).filter(|state| state.is_aside && now >= state.retry_at);
         state.map(|state| state.is_aside = false).is_some()
     }
@@ -90,20 +90,20 @@ mod tests {
     fn a_market_is_set_aside_for_longer_each_time() {
         let (mut aside, ticker) = (SetAsideMarkets::default(), Arc::<str>::from("A"));
         assert!(aside.set_aside(&ticker, at(0)) && !aside.set_aside(&ticker, at(0)));
-        assert!(!aside.clear("A", Timestamp::from_nanos(1)) && aside.contains("A"), "it is too early");
+        assert!(!aside.clear_if_due("A", Timestamp::from_nanos(1)) && aside.contains("A"), "it is too early");
         assert_eq!(aside.take_due(at(1)), [Arc::clone(&ticker)]);
         assert!(aside.take_due(at(1)).is_empty(), "it is named once");
-        assert!(aside.clear("A", at(1)) && !aside.contains("A"));
+        assert!(aside.clear_if_due("A", at(1)) && !aside.contains("A"));
         assert!(aside.set_aside(&ticker, at(1)));
         assert!(aside.take_due(at(2)).is_empty(), "now its pause is two minutes");
         assert!(!aside.set_aside(&ticker, at(3)), "it is odd still, so the next pause is four minutes");
         assert!(aside.take_due(at(6)).is_empty());
-        assert!(aside.clear("A", at(7)));
-        assert!(!aside.clear("A", at(7)) && !aside.clear("B", at(7)));
+        assert!(aside.clear_if_due("A", at(7)));
+        assert!(!aside.clear_if_due("A", at(7)) && !aside.clear_if_due("B", at(7)));
         for day in 1..40 {
             aside.set_aside(&ticker, at(day * 24 * 60));
         }
-        assert!(aside.clear("A", at(41 * 24 * 60)), "it is looked at once a day at least");
+        assert!(aside.clear_if_due("A", at(41 * 24 * 60)), "it is looked at once a day at least");
     }
 
     #[test]

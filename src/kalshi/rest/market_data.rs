@@ -133,7 +133,7 @@ impl Rest {
     pub async fn event(&self, ticker: &str) -> Result<ApiEvent, ApiError> {
         let call = Call::for_read(format!("/events/{}", path_segment(ticker)?));
         let OneEvent { mut event, markets } = self.send_and_decode(call).await?;
-        event.markets.append(markets);
+        event.markets.append_page(markets);
         Ok(event)
     }
 
@@ -154,7 +154,7 @@ impl Rest {
         }
         let mut markets = ItemList::default();
         for tickers in filter.tickers.chunks(TICKERS) {
-            markets.append(self.all_pages::<MarketsPage>(filter.markets_call(tickers)).await?);
+            markets.append_page(self.all_pages::<MarketsPage>(filter.markets_call(tickers)).await?);
         }
         Ok(markets)
     }

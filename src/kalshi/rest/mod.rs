@@ -224,7 +224,7 @@ impl Rest {
         loop {
             let page = call.clone().with_some("cursor", cursor.as_ref());
             let (more, next) = self.fetch_page::<P>(page).await?;
-            list.append(more);
+            list.append_page(more);
             let Some(next) = next else { return Ok(list) };
             let endless = if cursors.len() + 1 >= MOST_PAGES {
                 Some(format!("cursor: there is another page after {MOST_PAGES}, more than a list can have"))

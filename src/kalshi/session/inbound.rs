@@ -75,7 +75,7 @@ impl ExchangeSession {
             Frame::SandboxClock(clock) => self.handle_clock_message(clock),
             Frame::EventLifecycle(event) => self.watch.note_event(&event),
             Frame::EventFeeUpdate(update) if self.watch.may_have_event(&update.event_ticker) => {
-                self.sweep_soon()
+                self.sweep_soon();
             }
             Frame::Error(refusal) => {
                 warn!(code = refusal.code, message = refusal.message, "the stream refused");

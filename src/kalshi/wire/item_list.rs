@@ -37,7 +37,7 @@ impl<T> Default for ItemList<T> {
 
 impl<T> ItemList<T> {
     /// Appends another list, such as that of the next page.
-    pub fn append(&mut self, mut more: Self) {
+    pub fn append_page(&mut self, mut more: Self) {
         self.items.append(&mut more.items);
         self.odd.append(&mut more.odd);
     }
