@@ -10,6 +10,6 @@ pub(in crate::sandbox) fn hash_name(seed: u64, purpose: &str, name: &str) -> u64
 }
 
 /// Returns one of the items, all of them equally likely; the list must not be empty.
-pub(in crate::sandbox) fn pick_item<'a, T>(items: &'a [T], hash: u64) -> &'a T {
+pub(in crate::sandbox) fn pick_item<T>(items: &[T], hash: u64) -> &T {
     &items[usize::try_from(hash % items.len() as u64).unwrap_or_default()]
 }

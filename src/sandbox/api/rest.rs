@@ -200,7 +200,7 @@ async fn route_sandbox_request(app: &App, asked: &RestRequest<'_>) -> Answered {
             core.publish_messages();
             Ok(RestAnswer::ok(json!({"now_ts_ms": wire::unix_millis(core.exchange.now())})))
         }
-        ("GET", "/sandbox/odd") => get_odd_markets(&app.lock_core().exchange),
+        ("GET", "/sandbox/odd") => Ok(RestAnswer::ok(get_odd_markets(&app.lock_core().exchange))),
         ("GET", "/sandbox/account") => {
             let mut core = app.lock_core();
             let account = authenticate_account(&mut core, asked)?;

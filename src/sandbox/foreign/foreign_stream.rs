@@ -124,7 +124,7 @@ fn market_body(event_type: &str, ticker: &str, variation: u64, seconds: i64) -> 
         "close_date_updated" => body["close_ts"] = (seconds + 7_200).into(),
         "price_level_structure_updated" => {
             body["price_level_structure"] = (*pick_item(&["tapered_deci_cent", ""], variation)).into();
-            if variation % 3 == 0 {
+            if variation.is_multiple_of(3) {
                 body["price_ranges"] = json!([{"start": "0.0000", "end": "1.0000", "step": "0.0010"}]);
             }
         }
