@@ -14,7 +14,7 @@ pub enum OddityHarm {
 /// One deviation from what the client has seen of a market; each is one that the schemas allow.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum MarketOddity {
-    /// `yes_sub_title` is null.
+    /// The field `yes_sub_title` is null.
     YesSubTitleNull,
     /// `title` is not there.
     TitleMissing,
@@ -30,15 +30,15 @@ pub enum MarketOddity {
     StructureLabelUnknown,
     /// `exchange_index` is not there.
     ExchangeIndexMissing,
-    /// `status` is `suspended`.
+    /// The field `status` is `suspended`.
     StatusSuspended,
-    /// `market_type` is `ranged`.
+    /// The field `market_type` is `ranged`.
     TypeRanged,
-    /// `market_type` is `scalar`.
+    /// The field `market_type` is `scalar`.
     TypeScalar,
-    /// `settlement_bounds_type` is `floor`.
+    /// The field `settlement_bounds_type` is `floor`.
     BoundsFloor,
-    /// `price_ranges` is null.
+    /// The field `price_ranges` is null.
     RangesNull,
     /// `price_ranges` is not there.
     RangesMissing,
