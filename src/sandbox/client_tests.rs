@@ -31,6 +31,8 @@ pub(super) const QUIET: ServeSettings = ServeSettings {
         duplicate: crate::domain::Fraction::ZERO,
         ws_drop: crate::domain::Fraction::ZERO,
         latency: None,
+        odd: crate::domain::Fraction::ZERO,
+        foreign: 0,
     },
     tier: None,
 };
@@ -136,9 +138,14 @@ impl Socket {
 
     /// The next message; `None` at the end.
     pub(super) async fn hear(&mut self) -> Option<Value> {
+        self.hear_text().await.map(|text| serde_json::from_str(&text).unwrap())
+    }
+
+    /// The next message as it was sent; `None` at the end.
+    pub(super) async fn hear_text(&mut self) -> Option<String> {
         loop {
             match self.0.next().await? {
-                Ok(Message::Text(text)) => return Some(serde_json::from_str(&text).unwrap()),
+                Ok(Message::Text(text)) => return Some(text.as_str().to_owned()),
                 Ok(Message::Close(_)) | Err(_) => return None,
                 Ok(_) => {}
             }

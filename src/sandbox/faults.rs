@@ -29,10 +29,29 @@ pub struct Faults {
     pub ws_drop: Fraction,
     /// How long answers take: between these.
     pub latency: Option<(Span, Span)>,
+    /// A market is odd: as the exchange's schemas allow, and as few clients have seen one. Also the chance that an
+    /// answer with a list is.
+    pub odd: Fraction,
+    /// Lifecycle messages of markets that are not in the data, by minute of the exchange's clock.
+    pub foreign: u32,
 }
 
-const KEYS: [&str; 9] =
-    ["seed", "drop_ack", "http_500", "reset", "rate_limit", "ws_gap", "duplicate", "ws_drop", "latency"];
+const KEYS: [&str; 11] = [
+    "seed",
+    "drop_ack",
+    "http_500",
+    "reset",
+    "rate_limit",
+    "ws_gap",
+    "duplicate",
+    "ws_drop",
+    "latency",
+    "odd",
+    "foreign",
+];
+
+/// Most foreign messages by minute: one a millisecond.
+const MOST_FOREIGN: u32 = 60_000;
 
 impl Default for Faults {
     fn default() -> Self {
@@ -47,12 +66,14 @@ impl Default for Faults {
             duplicate: never,
             ws_drop: never,
             latency: None,
+            odd: never,
+            foreign: 0,
         }
     }
 }
 
 impl Faults {
-    /// Reads `seed=7,drop_ack=0.05,latency=50ms..2s`.
+    /// Reads `seed=7,drop_ack=0.05,latency=50ms..2s,odd=0.01,foreign=1000/min`.
     ///
     /// # Errors
     /// Names the part that cannot be read, and for an unknown key the nearest known one.
@@ -76,6 +97,8 @@ impl Faults {
                 "duplicate" => faults.duplicate = chance()?,
                 "ws_drop" => faults.ws_drop = chance()?,
                 "latency" => faults.latency = Some(parse_latency_range(value)?),
+                "odd" => faults.odd = chance()?,
+                "foreign" => faults.foreign = parse_foreign_rate(value)?,
                 unknown => {
                     let distance = |known: &&&str| strsim::damerau_levenshtein(known, unknown);
                     let nearest = KEYS.iter().min_by_key(distance).unwrap_or(&"seed");
@@ -92,6 +115,15 @@ fn parse_probability(text: &str) -> Result<Fraction, String> {
         .ok()
         .and_then(Fraction::from_ppm);
     ppm.ok_or_else(|| format!("`{text}` is not between 0 and 1"))
+}
+
+fn parse_foreign_rate(text: &str) -> Result<u32, String> {
+    let rate = text.strip_suffix("/min").and_then(|number| number.parse().ok());
+    let rate = rate.ok_or_else(|| format!("fault `foreign`: `{text}`: write it as 1000/min"))?;
+    if rate > MOST_FOREIGN {
+        return Err(format!("fault `foreign`: `{text}` is more than {MOST_FOREIGN}/min"));
+    }
+    Ok(rate)
 }
 
 fn parse_latency_range(text: &str) -> Result<(Span, Span), String> {
@@ -191,6 +223,12 @@ mod tests {
         let wrong = |text| Faults::parse(text).unwrap_err();
         assert_eq!(wrong("drop_akc=1"), "fault `drop_akc` is not known; did you mean `drop_ack`?");
         assert_eq!(wrong("reset=1.5"), "fault `reset`: `1.5` is not between 0 and 1");
+        let faults = Faults::parse("odd=0.01,foreign=1000/min").unwrap();
+        assert_eq!((faults.odd.ppm(), faults.foreign), (10_000, 1_000));
+        assert_eq!(wrong("foriegn=1/min"), "fault `foriegn` is not known; did you mean `foreign`?");
+        assert_eq!(wrong("foreign=1000"), "fault `foreign`: `1000`: write it as 1000/min");
+        assert_eq!(wrong("foreign=60001/min"), "fault `foreign`: `60001/min` is more than 60000/min");
+        assert_eq!(wrong("odd=2"), "fault `odd`: `2` is not between 0 and 1");
         assert!(wrong("latency=2s..1s").contains("shorter") && wrong("reset").contains("key=value"));
     }
 

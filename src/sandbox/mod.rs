@@ -17,6 +17,8 @@
 //! - Nothing is history (`/historical/…`) unless a live window is set, and then it moves with every moment.
 //! - Candles are made of quotes: a trade is a rise of the volume, and a period without a quote has no candle.
 //! - A change of a series' fees reaches sockets as `event_fee_update` of each of its events.
+//! - `odd` and `foreign` of the faults send what the exchange's schemas allow and its data never showed: see
+//!   [`odd`] and [`foreign`]. Accounts are paid what the data says, whatever an odd market tells.
 //! - Extensions: `mid_dollars` where only a midpoint was recorded and `quotes_assumed` where bid and ask are
 //!   assumed around it (market object and ticker), `sandbox_advance` on sockets, and `/sandbox/*`.
 
@@ -24,8 +26,12 @@ pub mod accounts;
 pub mod api;
 pub mod exchange;
 pub mod faults;
+pub mod foreign;
+mod key_order;
+pub mod odd;
 mod query;
 mod refused;
+mod seeded_hash;
 mod wire;
 
 pub use accounts::auth::Keys;
@@ -34,6 +40,9 @@ pub use api::app::Speed;
 pub use api::serve::{ServeSettings, serve_exchange};
 pub use exchange::sandbox_exchange::{SandboxExchange, SandboxSettings};
 pub use faults::Faults;
+pub use foreign::foreign_requests::ForeignRequests;
+pub use odd::market_oddity::{MarketOddity, OddityHarm};
+pub use odd::odd_markets::{OddMarket, OddMarkets};
 pub use refused::ApiRefusal;
 
 #[cfg(test)]
@@ -43,3 +52,5 @@ mod core_tests;
 
 #[cfg(test)]
 mod http_tests;
+#[cfg(test)]
+mod odd_tests;

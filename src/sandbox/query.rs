@@ -55,6 +55,22 @@ impl Query {
         })
     }
 
+    /// The cursor that leads to the page that this query asks for; `None` if this query's own is one of these.
+    pub(in crate::sandbox) fn cursor_to_ask_again(&self) -> Option<String> {
+        let cursor = self.get("cursor").and_then(decode_cursor).unwrap_or_else(|| "first".to_owned());
+        (!cursor.ends_with(AGAIN)).then(|| BASE64_STANDARD.encode(cursor + AGAIN))
+    }
+
+    /// Lets the page begin with the last item of the page before it, unless that would be all of it.
+    pub(in crate::sandbox) fn begin_with_last_item(&mut self) {
+        let is_short = self.get("limit") == Some("1");
+        let start = self.get("cursor").and_then(read_cursor);
+        let cursor = self.0.iter_mut().find(|(key, _)| key == "cursor");
+        if let (Some((_, cursor)), Some(PageStart::After(last)), false) = (cursor, start, is_short) {
+            *cursor = BASE64_STANDARD.encode(format!("from:{last}"));
+        }
+    }
+
     /// One page of items numbered in rising or falling order, and the cursor of the next, `""` at the end.
     /// A cursor that is none begins at page one, as at the real exchange.
     pub(in crate::sandbox) fn paginate_items<T>(
@@ -71,9 +87,23 @@ impl Query {
             return Err(validation_refusal(endpoint, "limit", "gte"));
         }
         let limit = usize::try_from(if limit == 0 { default } else { limit }).unwrap_or(1);
-        let after = self.get("cursor").and_then(read_cursor);
-        let rest = items.filter(|(number, _)| {
-            after.is_none_or(|after| if newest_first { *number < after } else { *number > after })
+        let start = self.get("cursor").and_then(read_cursor);
+        let rest = items.filter(|(number, _)| match start {
+            None => true,
+            Some(PageStart::After(last)) => {
+                if newest_first {
+                    *number < last
+                } else {
+                    *number > last
+                }
+            }
+            Some(PageStart::From(last)) => {
+                if newest_first {
+                    *number <= last
+                } else {
+                    *number >= last
+                }
+            }
         });
         let mut found: Vec<(u64, T)> = rest.take(limit + 1).collect();
         let more = found.len() > limit;
@@ -121,9 +151,29 @@ fn encode_cursor(number: u64) -> String {
     BASE64_STANDARD.encode(format!("after:{number}"))
 }
 
-fn read_cursor(text: &str) -> Option<u64> {
-    let bytes = BASE64_STANDARD.decode(text).ok()?;
-    String::from_utf8(bytes).ok()?.strip_prefix("after:")?.parse().ok()
+/// Where a page begins: the number of the last item of the page before, without it or with it.
+#[derive(Clone, Copy, Debug)]
+enum PageStart {
+    After(u64),
+    From(u64),
+}
+
+/// End of a cursor that was given with an empty page.
+const AGAIN: &str = ":again";
+
+fn decode_cursor(text: &str) -> Option<String> {
+    String::from_utf8(BASE64_STANDARD.decode(text).ok()?).ok()
+}
+
+fn read_cursor(text: &str) -> Option<PageStart> {
+    let cursor = decode_cursor(text)?;
+    let (kind, number) = cursor.strip_suffix(AGAIN).unwrap_or(&cursor).split_once(':')?;
+    let number = number.parse().ok()?;
+    match kind {
+        "after" => Some(PageStart::After(number)),
+        "from" => Some(PageStart::From(number)),
+        _ => None,
+    }
 }
 
 /// The object in a body, with the name it has in messages.

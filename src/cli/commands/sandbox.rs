@@ -70,7 +70,9 @@ pub struct SandboxCommand {
     #[arg(long, value_enum, default_value_t = RoundingChoice::Centicent)]
     fee_rounding: RoundingChoice,
     /// What goes wrong and how often, for example `seed=7,drop_ack=0.05,ws_gap=0.01,latency=50ms..2s`; also `http_500`,
-    /// reset, `rate_limit`, duplicate and `ws_drop`
+    /// reset, `rate_limit`, duplicate, `ws_drop`, `odd=0.01` (share of markets that are as the exchange's schemas
+    /// allow and nobody has seen; list them with GET /sandbox/odd) and `foreign=1000/min` (messages about markets
+    /// that are not in the data)
     #[arg(long, default_value = "", value_name = "SPEC", value_parser = Faults::parse, hide_default_value = true)]
     faults: Faults,
     /// How long settled markets and trades stay with the live endpoints before they are served below

@@ -9,12 +9,15 @@ use tokio::sync::Notify;
 use crate::domain::{Span, Timestamp};
 use crate::engine::gateway::GatewayError;
 
+use super::odd_answers::PageDice;
+use super::odd_messages::take_odd_messages;
 use super::subscriptions::Hub;
 use crate::sandbox::accounts::auth::Keys;
 use crate::sandbox::accounts::limits::{Buckets, Tier};
 use crate::sandbox::exchange::sandbox_exchange::SandboxExchange;
-use crate::sandbox::exchange::state::Clock;
+use crate::sandbox::exchange::state::{Clock, Message, SocketChannel};
 use crate::sandbox::faults::Dice;
+use crate::sandbox::foreign::foreign_stream::ForeignStream;
 
 /// How fast the exchange's clock runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,6 +34,8 @@ pub(in crate::sandbox) struct Core {
     pub(in crate::sandbox) keys: Keys,
     pub(in crate::sandbox) hub: Hub,
     pub(in crate::sandbox) dice: Dice,
+    pub(in crate::sandbox) page_dice: PageDice,
+    pub(in crate::sandbox) foreign: ForeignStream,
     pub(in crate::sandbox) tier: Option<Tier>,
     pub(in crate::sandbox) buckets: BTreeMap<usize, Buckets>,
 }
@@ -38,7 +43,18 @@ pub(in crate::sandbox) struct Core {
 impl Core {
     /// Tells sockets what has happened; whether anything has.
     pub(in crate::sandbox) fn publish_messages(&mut self) -> bool {
-        self.hub.publish_messages(&mut self.exchange, &mut self.dice)
+        let now = self.exchange.now();
+        let mut messages = take_odd_messages(&mut self.exchange);
+        let foreign = self.foreign.due_messages(now).into_iter().map(|told| Message {
+            channel: SocketChannel::Lifecycle,
+            kind: told.kind,
+            market: None,
+            account: None,
+            body: told.body,
+            yes_body: None,
+        });
+        messages.extend(foreign);
+        self.hub.publish_messages(&messages, now, &mut self.dice)
     }
 }
 
@@ -105,6 +121,7 @@ impl App {
             told |= core.publish_messages();
         }
         core.exchange.advance_clock(Some(now))?;
+        told |= core.publish_messages();
         if told {
             self.moved.notify_waiters();
         }

@@ -5,7 +5,9 @@ use serde_json::{Value, json};
 use crate::domain::MarketStatus;
 
 use super::app::Core;
+use super::foreign_answers::{answer_foreign_request, append_foreign_markets};
 use super::history::{self, live_market, trades_where};
+use super::odd_answers::refuse_missing_event;
 use super::request::{Answered, RestAnswer};
 use crate::sandbox::exchange::market_objects;
 use crate::sandbox::exchange::sandbox_exchange::SandboxExchange;
@@ -25,6 +27,11 @@ pub(in crate::sandbox) fn route_public_request(
         return Err(ApiRefusal::NOT_FOUND);
     }
     let exchange = &core.exchange;
+    if core.foreign.has_messages()
+        && let Some(body) = answer_foreign_request(exchange, segments, query)
+    {
+        return Ok(RestAnswer::ok(body));
+    }
     let body = match segments {
         ["exchange", "status"] => get_exchange_status(exchange),
         ["exchange", "schedule"] => get_exchange_schedule(exchange),
@@ -46,7 +53,7 @@ pub(in crate::sandbox) fn route_public_request(
         ["events"] => get_events(exchange, query)?,
         ["events", "fee_changes"] => json!({"event_fee_changes": [], "cursor": ""}),
         ["events", ticker] => get_event(exchange, ticker, query)?,
-        ["markets"] => get_markets(exchange, query)?,
+        ["markets"] => get_markets_with_foreign(core, query)?,
         ["markets", "trades"] => get_trades(exchange, query)?,
         ["markets", "candlesticks"] => history::get_candlesticks_batch(exchange, query)?,
         ["markets", "orderbooks"] => order_books(exchange, query)?,
@@ -162,6 +169,7 @@ fn get_events(exchange: &SandboxExchange, query: &Query) -> Result<Value, ApiRef
 
 fn get_event(exchange: &SandboxExchange, ticker: &str, query: &Query) -> Result<Value, ApiRefusal> {
     let event = exchange.events.get(ticker).ok_or(ApiRefusal::NOT_FOUND)?;
+    refuse_missing_event(exchange, ticker)?;
     let (inside, without) = (query.bool_param("with_nested_markets"), query.bool_param("exclude_markets"));
     let markets = nested_markets(exchange, event);
     let mut body = json!({"event": market_objects::event_object(event)});
@@ -204,6 +212,14 @@ fn get_markets(exchange: &SandboxExchange, query: &Query) -> Result<Value, ApiRe
     Ok(
         json!({"markets": markets.into_iter().map(market_objects::market_object).collect::<Vec<_>>(), "cursor": cursor}),
     )
+}
+
+fn get_markets_with_foreign(core: &Core, query: &Query) -> Result<Value, ApiRefusal> {
+    let mut body = get_markets(&core.exchange, query)?;
+    if core.foreign.has_messages() {
+        append_foreign_markets(&core.exchange, query, &mut body);
+    }
+    Ok(body)
 }
 
 fn order_book(exchange: &SandboxExchange, ticker: &str, query: &Query) -> Result<Value, ApiRefusal> {

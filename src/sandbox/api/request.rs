@@ -8,6 +8,7 @@ use serde_json::Value;
 use crate::domain::Timestamp;
 
 use crate::sandbox::accounts::auth::Signed;
+use crate::sandbox::key_order::write_json;
 use crate::sandbox::query::Query;
 use crate::sandbox::refused::ApiRefusal;
 
@@ -61,7 +62,7 @@ pub(in crate::sandbox) fn refusal_response(refused: &ApiRefusal) -> Response {
 }
 
 fn json_response(status: u16, body: Option<&Value>) -> Response {
-    let text = body.map(Value::to_string).unwrap_or_default();
+    let text = body.map(write_json).unwrap_or_default();
     let mut response = Response::new(Body::from(text));
     *response.status_mut() = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     if body.is_some() {

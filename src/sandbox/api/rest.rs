@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 use crate::domain::Timestamp;
 
 use super::app::{App, Core};
+use super::odd_answers::{PageOddity, edit_objects, edit_page, get_odd_markets};
 use super::request::{
     Answered, RestAnswer, RestRequest, end_of_millisecond, refusal_response, response_from_answer,
     signature_headers,
@@ -42,7 +43,7 @@ pub(in crate::sandbox) async fn handle_rest_request(
     let Ok(body) = to_bytes(body, LONGEST_BODY).await else {
         return refusal_response(&ApiRefusal::BadRequest("the body is longer than 4 MiB".into()));
     };
-    let asked = RestRequest {
+    let mut asked = RestRequest {
         method: parts.method.as_str(),
         path: parts.uri.path(),
         query: parse_query_string(&parts.uri),
@@ -61,7 +62,7 @@ pub(in crate::sandbox) async fn handle_rest_request(
             Fate::Limited => Some(Err(ApiRefusal::TooMany)),
             Fate::FailsBefore => Some(Err(ApiRefusal::without_details(500, "internal_server_error"))),
             Fate::Answered | Fate::FailsAfter | Fate::Lost => {
-                let answered = authorize_and_route(&mut core, &asked, &segments);
+                let answered = route_with_oddities(&mut core, &mut asked, &segments);
                 core.publish_messages();
                 match fate {
                     Fate::Lost => None,
@@ -121,6 +122,24 @@ fn spend_request_tokens(
     if buckets.take_tokens(budget, tokens, now) { Ok(()) } else { Err(ApiRefusal::TooMany) }
 }
 
+/// The answer to a request, made odd as the faults ask for.
+fn route_with_oddities(core: &mut Core, asked: &mut RestRequest<'_>, segments: &[&str]) -> Answered {
+    let page = if asked.method == "GET" { core.page_dice.draw_page_oddity() } else { None };
+    if page == Some(PageOddity::RepeatedItem) {
+        asked.query.begin_with_last_item();
+    }
+    let mut answer = authorize_and_route(core, asked, segments)?;
+    if let Some(body) = &mut answer.body {
+        if core.exchange.odd.has_oddities() {
+            edit_objects(&core.exchange, body);
+        }
+        if let Some(page) = page {
+            edit_page(page, &asked.query, body);
+        }
+    }
+    Ok(answer)
+}
+
 fn authorize_and_route(core: &mut Core, asked: &RestRequest<'_>, segments: &[&str]) -> Answered {
     let private = matches!(segments, ["portfolio", ..] | ["account", "limits"]);
     if !private {
@@ -155,7 +174,8 @@ fn authenticate_account(core: &mut Core, asked: &RestRequest<'_>) -> Result<usiz
     Ok(core.exchange.open_account(key))
 }
 
-/// Answers `/sandbox/clock`, `/sandbox/control` and `/sandbox/account`, which the real exchange lacks.
+/// Answers `/sandbox/clock`, `/sandbox/control`, `/sandbox/odd` and `/sandbox/account`, which the real exchange
+/// lacks.
 async fn route_sandbox_request(app: &App, asked: &RestRequest<'_>) -> Answered {
     match (asked.method, asked.path) {
         ("POST", "/sandbox/clock") => {
@@ -180,6 +200,7 @@ async fn route_sandbox_request(app: &App, asked: &RestRequest<'_>) -> Answered {
             core.publish_messages();
             Ok(RestAnswer::ok(json!({"now_ts_ms": wire::unix_millis(core.exchange.now())})))
         }
+        ("GET", "/sandbox/odd") => Ok(RestAnswer::ok(get_odd_markets(&app.lock_core().exchange))),
         ("GET", "/sandbox/account") => {
             let mut core = app.lock_core();
             let account = authenticate_account(&mut core, asked)?;

@@ -13,6 +13,7 @@ use crate::domain::Timestamp;
 use crate::engine::gateway::GatewayError;
 
 use super::app::{App, Core, Speed};
+use super::odd_answers::PageDice;
 use super::rest;
 use super::socket;
 use super::stream::{Lines, StreamLine};
@@ -21,6 +22,8 @@ use crate::sandbox::accounts::auth::Keys;
 use crate::sandbox::accounts::limits::Tier;
 use crate::sandbox::exchange::sandbox_exchange::SandboxExchange;
 use crate::sandbox::faults::{Dice, Faults};
+use crate::sandbox::foreign::foreign_stream::ForeignStream;
+use crate::sandbox::odd::odd_markets::OddMarkets;
 
 /// Settings of the server: how its clock runs, which faults it makes, and its rate limits.
 #[derive(Clone, Copy, Debug)]
@@ -57,6 +60,7 @@ pub async fn serve_exchange(
     settings: ServeSettings,
     stop: impl Future<Output = ()>,
 ) -> Result<(), ServeError> {
+    exchange.odd = OddMarkets::from_faults(&settings.faults);
     for id in keys.key_ids() {
         exchange.open_account(id);
     }
@@ -68,10 +72,12 @@ pub async fn serve_exchange(
         exchange.take_messages();
     }
     let core = Core {
+        foreign: ForeignStream::from_faults(&settings.faults, exchange.now()),
         exchange,
         keys,
         hub: Hub::default(),
         dice: Dice::new(settings.faults),
+        page_dice: PageDice::from_faults(&settings.faults),
         tier: settings.tier,
         buckets: BTreeMap::new(),
     };

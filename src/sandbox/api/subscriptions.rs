@@ -11,6 +11,7 @@ use crate::sandbox::exchange::market_objects;
 use crate::sandbox::exchange::sandbox_exchange::SandboxExchange;
 use crate::sandbox::exchange::state::{Message, SocketChannel};
 use crate::sandbox::faults::{Delivery, Dice};
+use crate::sandbox::key_order::write_json;
 use crate::sandbox::wire;
 
 /// What is queued for one socket: a message as JSON text, or the request to close it.
@@ -112,7 +113,7 @@ struct Socket {
 
 impl Socket {
     fn send_frame(&mut self, frame: &Value) {
-        self.dead |= self.frames.try_send(Frame::Text(format!("{frame}\n"))).is_err();
+        self.dead |= self.frames.try_send(Frame::Text(write_json(frame) + "\n")).is_err();
     }
 
     fn send_error(&mut self, id: &Value, (code, text): (u32, &str), now: Timestamp) {
@@ -172,12 +173,12 @@ impl Hub {
     /// Tells everyone what happened; whether there was anything.
     pub(in crate::sandbox) fn publish_messages(
         &mut self,
-        exchange: &mut SandboxExchange,
+        messages: &[Message],
+        now: Timestamp,
         dice: &mut Dice,
     ) -> bool {
-        let (messages, now) = (exchange.take_messages(), exchange.now());
         for socket in &mut self.sockets {
-            for message in &messages {
+            for message in messages {
                 if message.account.is_none_or(|account| account == socket.account) {
                     deliver_message(socket, message, now, dice);
                 }

@@ -23,6 +23,10 @@ use super::state::{
     Clock, ExchangeEvent, Message, SeriesState, ServedMarket, ShownBook, ShownCandle, SocketChannel,
 };
 use crate::sandbox::accounts::member_account::{FillRecord, MemberAccount};
+use crate::sandbox::faults::Faults;
+use crate::sandbox::foreign::foreign_requests::ForeignRequests;
+use crate::sandbox::odd::market_oddity::MarketOddity;
+use crate::sandbox::odd::odd_markets::OddMarkets;
 use crate::sandbox::wire;
 
 /// How the exchange matches, and what its users begin with.
@@ -34,11 +38,17 @@ pub struct SandboxSettings {
     pub bankroll: Money,
 }
 
+/// How long after its close a market is opened again, and for how long.
+const REOPENED_AFTER: Span = Span::MINUTE;
+const REOPENED_FOR: Span = Span::MINUTE.times(2);
+
 /// Something the exchange does by itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(in crate::sandbox) enum Alarm {
     Expire(OrderId),
     Close(MarketId),
+    /// A closed market is opened once more, as its oddity says.
+    Reopen(MarketId),
 }
 
 /// The simulated exchange: a feed that moves its markets, matching, accounts, and messages for its sockets.
@@ -68,6 +78,9 @@ pub struct SandboxExchange {
     pub(in crate::sandbox) rejected: Option<RejectReason>,
     pub(in crate::sandbox) trades: Vec<FillRecord>,
     outbox: Vec<Message>,
+    /// Which markets are odd; none unless the faults say so.
+    pub(in crate::sandbox) odd: OddMarkets,
+    foreign_requests: Arc<ForeignRequests>,
 }
 
 impl fmt::Debug for SandboxExchange {
@@ -108,6 +121,8 @@ impl SandboxExchange {
             rejected: None,
             trades: Vec::new(),
             outbox: Vec::new(),
+            odd: OddMarkets::from_faults(&Faults::default()),
+            foreign_requests: Arc::default(),
         };
         exchange.hold_next()?;
         exchange.now = exchange.held.as_ref().map_or(exchange.now, |input| input.at);
@@ -148,6 +163,12 @@ impl SandboxExchange {
     pub fn next_moment(&self) -> Option<Timestamp> {
         let alarm = self.alarms.first().map(|&(at, _)| at);
         self.held.as_ref().map(|input| input.at).into_iter().chain(alarm).min()
+    }
+
+    /// Returns the counts of requests for markets that are not in the data, for whoever watches a served exchange.
+    #[must_use]
+    pub fn foreign_requests(&self) -> Arc<ForeignRequests> {
+        Arc::clone(&self.foreign_requests)
     }
 
     /// What has to be told since the last call.
@@ -203,6 +224,13 @@ impl SandboxExchange {
                 let due = self.market_state(market).is_some_and(|state| state.close <= self.now);
                 if due {
                     self.apply_market_event(MarketEvent::Status { market, status });
+                }
+            }
+            Alarm::Reopen(market) => {
+                let state = self.market_state(market);
+                if state.is_some_and(|state| state.status == MarketStatus::Closed) {
+                    let close = self.now + REOPENED_FOR;
+                    self.apply_market_event(MarketEvent::CloseTime { market, close });
                 }
             }
         }
@@ -283,6 +311,9 @@ impl SandboxExchange {
             updated: now,
             fees: market.fees,
         };
+        if self.odd.market_oddity(market) == Some(MarketOddity::Reopened) {
+            self.alarms.insert((market.close_time + REOPENED_AFTER, Alarm::Reopen(market.id)));
+        }
         let body = market_objects::market_created_message(&state);
         self.markets[index] = Some(state);
         if let Some(body) = lifecycle {
