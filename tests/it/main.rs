@@ -14,6 +14,7 @@ mod live;
 mod look_ahead;
 mod merge;
 mod mutants;
+mod odd;
 mod operating;
 mod parity;
 mod published;

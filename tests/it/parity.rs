@@ -10,7 +10,7 @@ use protogen::dataset::facts;
 use protogen::dataset::read::selection::Window;
 use protogen::desk::Desk;
 use protogen::desk::decision::{Output, Record};
-use protogen::domain::{Money, Span, Timestamp};
+use protogen::domain::{Market, Money, Span, Timestamp};
 use protogen::engine::gateway::EventSource;
 use protogen::engine::{Engine, Journal, JournalError};
 use protogen::event::{Input, MarketEvent, Stamped};
@@ -93,7 +93,11 @@ pub fn scenario(start: &str, end: &str) -> Scenario {
     Scenario::load_file(&root().join("scenarios/fomc.toml"), &overrides).unwrap()
 }
 
-fn history(scenario: &Scenario, facts: &[std::path::PathBuf]) -> HistoricalFeed {
+fn history(
+    scenario: &Scenario,
+    facts: &[std::path::PathBuf],
+    wanted: impl Fn(&Market) -> bool,
+) -> HistoricalFeed {
     let sets: Vec<DataSet> = scenario.data.iter().map(|folder| DataSet::open(folder).unwrap()).collect();
     let settings = HistoricalSettings {
         data: &sets,
@@ -102,12 +106,23 @@ fn history(scenario: &Scenario, facts: &[std::path::PathBuf]) -> HistoricalFeed 
         half_spread: scenario.half_spread,
         lenient: false,
     };
-    HistoricalFeed::open(&settings, |market| scenario.desk.scanner.covers_market(market)).unwrap()
+    let covers = |market: &Market| scenario.desk.scanner.covers_market(market) && wanted(market);
+    HistoricalFeed::open(&settings, covers).unwrap()
+}
+
+/// The markets of a scenario's data that its scanner covers.
+pub fn catalogue(scenario: &Scenario) -> Vec<Market> {
+    history(scenario, &[], |_| true).markets().iter().map(|market| Market::clone(market)).collect()
 }
 
 /// A backtest of it.
 pub fn backtest(scenario: Scenario) -> (Vec<String>, Money) {
-    let feed = history(&scenario, &scenario.facts);
+    backtest_of(scenario, |_| true)
+}
+
+/// A backtest of some of its markets.
+pub fn backtest_of(scenario: Scenario, wanted: impl Fn(&Market) -> bool) -> (Vec<String>, Money) {
+    let feed = history(&scenario, &scenario.facts, wanted);
     let desk = Desk::new(scenario.desk, scenario.seats);
     let session = EventSource { feed, venue: SimExchange::new(scenario.sim) };
     let mut engine = Engine::new(desk, session, Deeds::default());
@@ -117,10 +132,20 @@ pub fn backtest(scenario: Scenario) -> (Vec<String>, Money) {
 
 /// The live desk over it, on a sandbox of its own; its ledger is `ledger.sqlite` in `folder`.
 pub fn live(scenario: Scenario, folder: &Path) -> (Vec<String>, Money) {
-    live_with(scenario, folder, Faults::default())
+    let session = live_with(scenario, folder, Faults::default());
+    (session.lines, session.equity)
 }
 
-fn live_with(scenario: Scenario, folder: &Path, faults: Faults) -> (Vec<String>, Money) {
+/// What a live session did.
+pub struct LiveSession {
+    pub lines: Vec<String>,
+    pub equity: Money,
+    /// How often it asked for markets that are none of the sandbox's data.
+    pub foreign_requests: u64,
+}
+
+/// The live desk over it, on a sandbox with faults.
+pub fn live_with(scenario: Scenario, folder: &Path, faults: Faults) -> LiveSession {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
     let mut keys = Keys::default();
     let key_file = folder.join("key.pem");
@@ -128,7 +153,8 @@ fn live_with(scenario: Scenario, folder: &Path, faults: Faults) -> (Vec<String>,
     let mut sim = scenario.sim;
     sim.latency = LatencyModel::Fixed(Span::ZERO);
     let settings = SandboxSettings { sim, bankroll: scenario.desk.bankroll };
-    let exchange = SandboxExchange::new(Box::new(history(&scenario, &[])), settings).unwrap();
+    let exchange = SandboxExchange::new(Box::new(history(&scenario, &[], |_| true)), settings).unwrap();
+    let foreign = exchange.foreign_requests();
     let listener = runtime.block_on(tokio::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0))).unwrap();
     let port = listener.local_addr().unwrap().port();
     let serving = ServeSettings { speed: Speed::Max, start: None, faults, tier: None };
@@ -151,7 +177,11 @@ fn live_with(scenario: Scenario, folder: &Path, faults: Faults) -> (Vec<String>,
     let mut deeds = Deeds::default();
     let ended =
         runner::run_live_desk(settings, &runtime, &mut deeds, &mut |_: Timestamp, _: &Desk| (), |_| ());
-    (deeds.lines, ended.unwrap().equity)
+    LiveSession {
+        lines: deeds.lines,
+        equity: ended.unwrap().equity,
+        foreign_requests: foreign.total_requests(),
+    }
 }
 
 #[test]
@@ -174,7 +204,7 @@ fn requests_that_fail_for_a_while_change_no_decision() {
     let (backtest, equity) = backtest(days());
     // A market is read in three requests, each tried four times: every sixth read fails altogether.
     let faults = Faults::parse("seed=11,http_500=0.5").unwrap();
-    let (live, live_equity) = live_with(days(), folder.path(), faults);
+    let session = live_with(days(), folder.path(), faults);
     assert!(backtest.len() > 10, "{backtest:#?}");
-    assert_eq!((live, live_equity), (backtest, equity));
+    assert_eq!((session.lines, session.equity), (backtest, equity));
 }

@@ -99,7 +99,18 @@ pub(in crate::sandbox) fn refuse_missing_event(
     if is_missing { Err(ApiRefusal::NOT_FOUND) } else { Ok(()) }
 }
 
-/// Makes all objects of odd markets and series in an answer odd.
+/// The fee type that an odd event has of its own, one without a known formula.
+pub(in crate::sandbox) fn odd_fee_type(exchange: &SandboxExchange, event: &str) -> Option<&'static str> {
+    let event = exchange.events.get(event).filter(|_| exchange.odd.has_oddities())?;
+    let series = exchange.odd.series_oddity(&event.series);
+    match series.or_else(|| exchange.odd.event_oddity(&event.ticker))? {
+        MarketOddity::EventFeeFlat => Some("flat"),
+        MarketOddity::EventFeeMargin => Some("margin_market_maker_program_fees"),
+        _ => None,
+    }
+}
+
+/// Makes all objects of odd markets, events and series in an answer odd.
 pub(in crate::sandbox) fn edit_objects(exchange: &SandboxExchange, value: &mut Value) {
     match value {
         Value::Array(items) => items.iter_mut().for_each(|item| edit_objects(exchange, item)),
@@ -118,6 +129,13 @@ pub(in crate::sandbox) fn edit_objects(exchange: &SandboxExchange, value: &mut V
                     == Some(MarketOddity::SeriesFeeFlat)
             {
                 object.insert("fee_type".to_owned(), "flat".into());
+            }
+            let event = object.get("event_ticker").filter(|_| object.contains_key("mutually_exclusive"));
+            if let Some(fee_type) =
+                event.and_then(Value::as_str).and_then(|event| odd_fee_type(exchange, event))
+            {
+                object.insert("fee_type_override".to_owned(), fee_type.into());
+                object.insert("fee_multiplier_override".to_owned(), 1.into());
             }
             object.values_mut().for_each(|part| edit_objects(exchange, part));
         }

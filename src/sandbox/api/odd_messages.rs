@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use super::odd_answers::odd_fee_type;
 use crate::sandbox::exchange::sandbox_exchange::SandboxExchange;
 use crate::sandbox::exchange::state::{Message, ServedMarket, SocketChannel};
 use crate::sandbox::odd::market_edits::edit_market;
@@ -23,10 +24,9 @@ fn vary_message(exchange: &SandboxExchange, message: Message) -> Vec<Message> {
         return vec![message];
     }
     if message.kind == "event_lifecycle" {
-        let fee_type = match event_oddity(exchange, &message.body) {
-            Some(MarketOddity::EventFeeFlat) => "flat",
-            Some(MarketOddity::EventFeeMargin) => "margin_market_maker_program_fees",
-            _ => return vec![message],
+        let event = message.body["event_ticker"].as_str();
+        let Some(fee_type) = event.and_then(|event| odd_fee_type(exchange, event)) else {
+            return vec![message];
         };
         let body = json!({
             "event_ticker": message.body["event_ticker"], "fee_type_override": fee_type,
@@ -45,12 +45,6 @@ fn vary_message(exchange: &SandboxExchange, message: Message) -> Vec<Message> {
         Some("determined") => vary_determination(oddity, state, message),
         _ => vec![message],
     }
-}
-
-fn event_oddity(exchange: &SandboxExchange, body: &Value) -> Option<MarketOddity> {
-    let event = exchange.events.get(body["event_ticker"].as_str()?)?;
-    let series = exchange.odd.series_oddity(&event.series);
-    series.or_else(|| exchange.odd.event_oddity(&event.ticker))
 }
 
 fn vary_listing(oddity: MarketOddity, mut message: Message) -> Vec<Message> {

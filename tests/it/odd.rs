@@ -1,0 +1,71 @@
+//! An exchange that sends what its schemas allow and its data never showed: one odd market costs that market, no other.
+
+use std::collections::BTreeSet;
+
+use protogen::domain::Market;
+use protogen::sandbox::{Faults, MarketOddity, OddMarkets, OddityHarm};
+use protogen::scenario::Scenario;
+use rusqlite::Connection;
+
+use super::parity::{backtest_of, catalogue, live_with, scenario};
+
+fn months() -> Scenario {
+    let mut scenario = scenario("2022-01-01", "2022-05-31");
+    scenario.desk.scanner.series = vec!["FED".into()];
+    scenario
+}
+
+/// The markets that a client has to set aside, and those that it has to trade as ever.
+struct Oddities {
+    set_aside: BTreeSet<String>,
+    harmless: Vec<MarketOddity>,
+}
+
+fn oddities(faults: &Faults, markets: &[Market]) -> Oddities {
+    let odd = OddMarkets::from_faults(faults).list_odd_markets(markets);
+    let harmless = odd.iter().filter(|odd| !odd.is_harmful()).map(|odd| odd.oddity).collect();
+    let set_aside = odd.iter().filter(|odd| odd.is_harmful()).map(|odd| odd.ticker.clone()).collect();
+    for odd in &odd {
+        // What is odd only at its end, or trades longer, has no clean run to be compared with.
+        assert_ne!(odd.oddity.harm_class(), OddityHarm::FromDetermination, "choose another seed");
+        assert_ne!(odd.oddity, MarketOddity::Reopened, "choose another seed");
+    }
+    Oddities { set_aside, harmless }
+}
+
+/// Among odd markets and a stream that carries the whole exchange, the desk makes the trades of a backtest that never
+/// heard of the markets it cannot understand; nothing halts, and nothing is asked about markets out of scope.
+#[test]
+fn one_odd_market_costs_that_market_and_no_other() {
+    for seed in [5, 18, 26, 82] {
+        let faults = Faults::parse(&format!("seed={seed},odd=0.12,foreign=20/min")).unwrap();
+        let markets = catalogue(&months());
+        let Oddities { set_aside, harmless } = oddities(&faults, &markets);
+        assert!(set_aside.len() >= 3 && harmless.len() >= 3, "{seed}: {set_aside:?} {harmless:?}");
+        let (expected, equity) = backtest_of(months(), |market| !set_aside.contains(&*market.ticker));
+        let folder = tempfile::tempdir().unwrap();
+        let session = live_with(months(), folder.path(), faults);
+        for (number, (then, now)) in expected.iter().zip(&session.lines).enumerate() {
+            assert_eq!(now, then, "{seed}: line {number}");
+        }
+        assert_eq!((session.lines.len(), session.equity), (expected.len(), equity), "{seed}");
+        assert_eq!(session.foreign_requests, 0, "{seed}");
+        let ledger = Connection::open(folder.path().join("ledger.sqlite")).unwrap();
+        let mut query = ledger.prepare("SELECT ticker, cleared_at FROM set_aside").unwrap();
+        let rows =
+            query.query_map([], |row| Ok((row.get::<_, String>(0)?, row.get::<_, Option<String>>(1)?)));
+        let told: Vec<_> = rows.unwrap().map(Result::unwrap).collect();
+        assert!(!told.is_empty(), "{seed}");
+        for (ticker, cleared) in &told {
+            assert!(set_aside.contains(ticker) && cleared.is_none(), "{seed}: {ticker} {cleared:?}");
+        }
+        let tickers: BTreeSet<_> = told.iter().map(|(ticker, _)| ticker).collect();
+        assert_eq!(tickers.len(), told.len(), "{seed}: each is told once");
+        let halts: i64 = ledger
+            .query_row("SELECT count(*) FROM halts WHERE rule IN ('exchange', 'discrepancy')", [], |row| {
+                row.get(0)
+            })
+            .unwrap();
+        assert_eq!(halts, 0, "{seed}");
+    }
+}
