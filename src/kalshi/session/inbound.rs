@@ -123,29 +123,23 @@ impl ExchangeSession {
             }
             FinishedRequest::Swept(reports, took) => {
                 self.sweeping = false;
-                let is_whole =
-                    reports.as_ref().map_or_else(|error| !may_pass(error), |found| found.missing.is_empty());
-                if !is_whole {
+                if self.wants.is_none() {
+                    self.link.set_heard(reports.is_ok());
+                }
+                if self.handle_market_reports(reports) {
                     self.sweep_soon();
                 }
                 // One that was asked for meanwhile comes at once.
                 if !self.settings.by_exchange && self.sweep_at.is_none() {
                     self.plan_sweep(took);
                 }
-                if self.wants.is_none() {
-                    self.link.set_heard(reports.is_ok());
-                }
-                self.handle_market_reports(reports);
             }
             FinishedRequest::Asked(tickers, reports) => {
                 self.reading -= 1;
                 // Nothing else would tell of them, and the clock of a sandbox must not go on without them.
-                match &reports {
-                    Ok(found) => self.watch.ask_for(found.missing.iter().cloned()),
-                    Err(error) if may_pass(error) => self.watch.ask_for(tickers),
-                    Err(_) => {}
+                if self.handle_market_reports(reports) {
+                    self.watch.ask_for(tickers);
                 }
-                self.handle_market_reports(reports);
             }
             FinishedRequest::Hours(asked) => self.hours_told(asked),
             FinishedRequest::WentOn(Ok(clock)) => self.handle_clock_message(clock),
@@ -170,7 +164,7 @@ impl ExchangeSession {
 
 /// Whether a failed request may be answered if it is made again: not where the account, or all markets, are described
 /// in other words than we know, or we are not who the exchange takes us for. Whether it trades is asked often anyway.
-fn may_pass(error: &ApiError) -> bool {
+pub(super) fn may_pass(error: &ApiError) -> bool {
     match error {
         ApiError::Schema { endpoint, .. } => endpoint.starts_with("GET /exchange/"),
         error => !matches!(error.refusal_status(), Some(401 | 403 | 410)),

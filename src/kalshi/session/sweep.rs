@@ -9,23 +9,38 @@ use crate::kalshi::clock;
 use crate::kalshi::market_reports::MarketReports;
 use crate::kalshi::rest::ApiError;
 
+use super::inbound::may_pass;
 use super::{ExchangeSession, FinishedRequest, SWEEP_LEAD};
 
 /// Pause before markets that could not be read are asked for again; it doubles so many times at most.
 const READ_AGAIN: Duration = Duration::from_secs(1);
 const MOST_DOUBLINGS: u32 = 5;
+/// Readings in a row from which some markets were missing before the others are taken without them.
+const READS_FOR_ALL: u32 = 3;
 
 impl ExchangeSession {
-    pub(super) fn handle_market_reports(&mut self, found: Result<MarketReports, ApiError>) {
+    /// Takes what a reading of markets brought. Returns whether it has to be repeated as a whole.
+    ///
+    /// Markets that open together are listed together, in one order, so a reading from which some are missing is
+    /// repeated; only when that fails again and again, the others go on without them.
+    pub(super) fn handle_market_reports(&mut self, found: Result<MarketReports, ApiError>) -> bool {
         match found {
+            Ok(MarketReports { error: Some(error), .. }) if self.failed_reads < READS_FOR_ALL => {
+                self.failed_reads += 1;
+                self.handle_api_error(&error);
+                true
+            }
             Ok(found) => {
                 self.watch.apply_market_reports(&found, self.market_time());
                 self.failed_reads = if found.error.is_some() { self.failed_reads + 1 } else { 0 };
                 found.error.iter().for_each(|error| self.handle_api_error(error));
+                self.watch.ask_for(found.missing);
+                false
             }
             Err(error) => {
                 self.failed_reads += 1;
                 self.handle_api_error(&error);
+                may_pass(&error)
             }
         }
     }
