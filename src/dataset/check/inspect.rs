@@ -244,3 +244,46 @@ fn course_of(set: &DataSet, ticker: &str) -> Result<Option<MarketCourse>, DataEr
     }
     Ok(Some(MarketCourse { row, course }))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_overview_counts_a_market_once_and_begins_with_what_was_never_quoted() {
+        let row = |cells: [Option<&str>; 3]| {
+            let [ticker, event_ticker, result] = cells.map(|cell| cell.map(str::to_owned));
+            MarketResult { ticker, event_ticker, result }
+        };
+        let markets = [
+            [Some("LATE-A"), Some("LATE"), Some("yes")],
+            [Some("LATE-A"), Some("OTHER"), Some("no")],
+            [Some("LATE-B"), Some("LATE"), Some("scalar")],
+            [Some("QUIET-A"), Some("QUIET"), Some("")],
+            [Some("EARLY-A"), Some("EARLY"), None],
+            [None, Some("EARLY"), Some("no")],
+            [Some("BARE-A"), None, Some("yes")],
+        ];
+        let mut spans = TickerSpans::default();
+        spans.set_span("LATE-A", TickerSpan { rows: 3, first: Some(5_000_000), last: Some(6_000_000) });
+        spans.set_span("LATE-B", TickerSpan { rows: 1, first: None, last: None });
+        spans.set_span("EARLY-A", TickerSpan { rows: 2, first: Some(1_000_000), last: Some(9_000_000) });
+        spans.set_span("UNKNOWN", TickerSpan { rows: 9, first: Some(0), last: Some(0) });
+        let found = overviews_by_event(&markets.map(row), &spans);
+        let second = |at: Option<Timestamp>| at.map(|at| at.nanos() / 1_000_000_000);
+        let found: Vec<_> = found
+            .iter()
+            .map(|event| {
+                let counts = [event.markets, event.snapshots, event.yes, event.resolved];
+                (&*event.event_ticker, counts, second(event.first), second(event.last))
+            })
+            .collect();
+        let expected = [
+            ("", [1, 0, 1, 1], None, None),
+            ("QUIET", [1, 0, 0, 0], None, None),
+            ("EARLY", [2, 2, 0, 1], Some(1), Some(9)),
+            ("LATE", [2, 4, 1, 2], Some(5), Some(6)),
+        ];
+        assert_eq!(found, expected);
+    }
+}

@@ -134,6 +134,12 @@ impl TickerSpans {
         Some(())
     }
 
+    #[cfg(test)]
+    pub(crate) fn set_span(&mut self, ticker: &str, span: TickerSpan) {
+        let place = self.place_of(ticker);
+        self.spans[place] = span;
+    }
+
     fn place_of(&mut self, ticker: &str) -> usize {
         if let Some(&place) = self.places.get(ticker) {
             return place;
@@ -174,3 +180,77 @@ pub(crate) fn ticker_time_extents(plan: &FilePlan) -> impl Iterator<Item = (Byte
 
 #[cfg(feature = "cloud")]
 type ByteRange = std::ops::Range<u64>;
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+    use std::sync::Arc;
+
+    use arrow_array::{ArrayRef, DictionaryArray, TimestampMicrosecondArray};
+
+    use super::*;
+    use crate::dataset::read::selection::{Tickers, Window};
+    use crate::domain::{Span, Timestamp};
+    use crate::feed::synthetic::{SyntheticSettings, Walk, write_synthetic};
+
+    fn batch(rows: &[(Option<&str>, Option<i64>)]) -> RecordBatch {
+        let tickers: DictionaryArray<Int32Type> = rows.iter().map(|(ticker, _)| *ticker).collect();
+        let times: TimestampMicrosecondArray = rows.iter().map(|(_, ts)| *ts).collect();
+        let columns = [("ticker", Arc::new(tickers) as ArrayRef), ("ts", Arc::new(times) as ArrayRef)];
+        RecordBatch::try_from_iter_with_nullable(columns.map(|(name, column)| (name, column, true))).unwrap()
+    }
+
+    #[test]
+    fn rows_without_a_time_count_and_those_without_a_ticker_do_not() {
+        let (mut spans, mut known, mut places) = (TickerSpans::default(), None, Vec::new());
+        let one = batch(&[(Some("B"), Some(5)), (None, Some(1)), (Some("A"), None), (Some("B"), Some(3))]);
+        let two = batch(&[(Some("A"), None), (Some("B"), None), (Some("C"), Some(-7))]);
+        for rows in [&one, &one, &two] {
+            spans.add_batch(rows, &mut known, &mut places).unwrap();
+        }
+        let span = |rows, first, last| Some(TickerSpan { rows, first, last });
+        assert_eq!(spans.span_of("A").copied(), span(3, None, None));
+        assert_eq!(spans.span_of("B").copied(), span(5, Some(3), Some(5)));
+        assert_eq!(spans.span_of("C").copied(), span(1, Some(-7), Some(-7)));
+        assert_eq!(spans.span_of(""), None);
+        let mut sum = TickerSpan { rows: 2, first: None, last: None };
+        sum.add_span(&TickerSpan { rows: 1, first: Some(4), last: Some(9) });
+        sum.add_span(&TickerSpan { rows: 1, first: Some(5), last: Some(10) });
+        sum.add_span(&TickerSpan::default());
+        assert_eq!(Some(sum), span(4, Some(4), Some(10)));
+        let mut reversed = batch(&[(Some("A"), Some(1))]);
+        reversed.remove_column(1);
+        assert_eq!(spans.add_batch(&reversed, &mut known, &mut places), None, "a column is missing");
+    }
+
+    #[test]
+    fn files_are_counted_as_they_were_written() {
+        let settings = SyntheticSettings {
+            seed: 7,
+            markets: 30,
+            markets_per_event: 5,
+            series: 3,
+            quotes: 150_000,
+            start: Timestamp::from_nanos(0),
+            length: Span::DAY,
+        };
+        let folder = tempfile::tempdir().unwrap();
+        write_synthetic(folder.path(), settings).unwrap();
+        let (mut walk, mut expected) = (Walk::new(settings), BTreeMap::new());
+        for (at, number, _) in walk.by_ref() {
+            let span: &mut TickerSpan = expected.entry(number).or_default();
+            let micros = at.nanos() / 1_000;
+            (0..2).for_each(|_| span.add_row(Some(micros)));
+        }
+        // None of its row groups is planned to be read, and all of them are counted.
+        let window = Window { start: Timestamp::MAX, end: Timestamp::MAX };
+        let plan =
+            FilePlan::new(&folder.path().join("snapshots.parquet"), &Tickers::default(), window).unwrap();
+        let mut spans = TickerSpans::default();
+        (0..2).for_each(|_| spans.add_file(&plan).unwrap());
+        assert_eq!(spans.spans.len(), expected.len());
+        for (number, span) in expected {
+            assert_eq!(spans.span_of(&walk.market_by_number(number).ticker), Some(&span));
+        }
+    }
+}
