@@ -10,7 +10,7 @@ use crate::dataset::DataError;
 use crate::dataset::data_set::DataSet;
 use crate::dataset::facts;
 use crate::dataset::read::catalogue::{
-    Catalogue, MarketResult, MarketRow, read_market_results, read_market_rows, read_markets,
+    Catalogue, MarketRow, ResultRow, read_market_results, read_market_rows, read_markets,
 };
 use crate::dataset::read::decode::FilePlan;
 use crate::dataset::read::selection::{Tickers, Window};
@@ -162,7 +162,7 @@ struct EventTally {
     span: TickerSpan,
 }
 
-fn overviews_by_event(markets: &[MarketResult], spans: &TickerSpans) -> Vec<EventOverview> {
+fn overviews_by_event(markets: &[ResultRow], spans: &TickerSpans) -> Vec<EventOverview> {
     let mut events: BTreeMap<Option<&str>, EventTally> = BTreeMap::new();
     let mut counted = BTreeSet::new();
     // A market whose definition changed while it was recorded is there more than once: its first row counts.
@@ -253,7 +253,7 @@ mod tests {
     fn an_overview_counts_a_market_once_and_begins_with_what_was_never_quoted() {
         let row = |cells: [Option<&str>; 3]| {
             let [ticker, event_ticker, result] = cells.map(|cell| cell.map(str::to_owned));
-            MarketResult { ticker, event_ticker, result }
+            ResultRow { ticker, event_ticker, result }
         };
         let markets = [
             [Some("LATE-A"), Some("LATE"), Some("yes")],

@@ -164,7 +164,7 @@ pub fn read_market_rows(file: &Path) -> Result<Vec<Result<MarketRow, DataError>>
 
 /// What an overview needs of one row of markets.parquet, whether or not a run could use the row.
 #[derive(Clone, Debug)]
-pub(crate) struct MarketResult {
+pub(crate) struct ResultRow {
     /// Ticker of the market; `None` where the cell is empty.
     pub(crate) ticker: Option<String>,
     /// Ticker of its event; `None` where the cell is empty.
@@ -177,11 +177,11 @@ pub(crate) struct MarketResult {
 ///
 /// # Errors
 /// As [`read_market_rows`].
-pub(crate) fn read_market_results(file: &Path) -> Result<Vec<MarketResult>, DataError> {
+pub(crate) fn read_market_results(file: &Path) -> Result<Vec<ResultRow>, DataError> {
     let frame = read_market_frame(file)?;
     let columns = MarketColumns::new(file, &frame)?;
     let text = |column: &StringChunked, row: usize| column.get(row).map(str::to_owned);
-    let row = |row: usize| MarketResult {
+    let row = |row: usize| ResultRow {
         ticker: text(columns.ticker, row),
         event_ticker: text(columns.event_ticker, row),
         result: text(columns.result, row),
