@@ -5,8 +5,6 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use polars::prelude::{LazyFrame, PlRefPath, PolarsError, ScanArgsParquet};
-
 use super::DataError;
 use super::read::decode::FilePlan;
 use super::remote::address::{is_address, without_secrets};
@@ -88,6 +86,14 @@ impl DataSet {
         self.mirror.as_ref().map_or(Ok(()), |mirror| mirror.fetch_row_groups(plans))
     }
 
+    /// Brings tickers and times of all rows here, where they are not.
+    ///
+    /// # Errors
+    /// When the server does not give them.
+    pub(crate) fn fetch_ticker_times(&self, plans: &[FilePlan]) -> Result<(), DataError> {
+        self.mirror.as_ref().map_or(Ok(()), |mirror| mirror.fetch_ticker_times(plans))
+    }
+
     /// What a file is called by who gave the data set: of a copy, its address.
     #[must_use]
     pub fn source_path(&self, file: &Path) -> PathBuf {
@@ -98,17 +104,6 @@ impl DataSet {
     #[must_use]
     pub fn error_with_source_path(&self, error: DataError) -> DataError {
         DataError { file: self.source_path(&error.file), ..error }
-    }
-
-    /// All of a file of snapshots for a query. Where it is on a server, polars reads what the query needs there.
-    ///
-    /// # Errors
-    /// When polars cannot.
-    pub(crate) fn scan_parquet(&self, file: &Path) -> Result<LazyFrame, PolarsError> {
-        match &self.mirror {
-            Some(mirror) => mirror.scan_parquet(file),
-            None => LazyFrame::scan_parquet(PlRefPath::try_from_path(file)?, ScanArgsParquet::default()),
-        }
     }
 
     /// Returns the paths of all files: markets, snapshots by name, then fee changes.

@@ -1,12 +1,7 @@
 //! Looking at data sets: everything that is wrong with one, and what is in it.
 
-use std::collections::BTreeSet;
-use std::path::Path;
-
-use polars::prelude::{
-    DataFrame, IntoLazy, LazyFrame, PlRefPath, PolarsError, ScanArgsParquet, SortMultipleOptions,
-    UniqueKeepStrategy, col, cols, len, lit,
-};
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
 
 use crate::domain::{Market, Timestamp};
 
@@ -14,14 +9,13 @@ use super::quality::{QualityLook, Soundness};
 use crate::dataset::DataError;
 use crate::dataset::data_set::DataSet;
 use crate::dataset::facts;
-use crate::dataset::read::catalogue::{Catalogue, MarketRow, read_market_rows, read_markets};
+use crate::dataset::read::catalogue::{
+    Catalogue, MarketRow, ResultRow, read_market_results, read_market_rows, read_markets,
+};
 use crate::dataset::read::decode::FilePlan;
-use crate::dataset::read::parquet_file;
 use crate::dataset::read::selection::{Tickers, Window};
 use crate::dataset::read::snapshots::SnapshotStream;
-
-/// Rows that an overview has in memory.
-const COUNTED_AT_ONCE: u32 = 2_000_000;
+use crate::dataset::read::ticker_spans::{TickerSpan, TickerSpans};
 
 const EVERYTHING: Window = Window { start: Timestamp::MIN, end: Timestamp::MAX };
 
@@ -140,10 +134,6 @@ pub struct EventOverview {
     pub resolved: u64,
 }
 
-fn scan_parquet(file: &Path) -> Result<LazyFrame, PolarsError> {
-    LazyFrame::scan_parquet(PlRefPath::try_from_path(file)?, ScanArgsParquet::default())
-}
-
 /// What a data set holds, by event, in order of the first snapshot.
 ///
 /// # Errors
@@ -153,92 +143,52 @@ pub fn event_overviews(set: &DataSet) -> Result<Vec<EventOverview>, DataError> {
 }
 
 fn collect_event_overviews(set: &DataSet) -> Result<Vec<EventOverview>, DataError> {
-    // What is wrong with a file is said better here than by a query that fails.
-    let _rows = read_market_rows(&set.markets)?;
-    for file in &set.snapshots {
-        let _plan = FilePlan::new(file, &Tickers::default(), EVERYTHING)?;
-        parquet_file::check_for_polars(file)?;
-    }
-    let mut quoted = None;
-    for file in &set.snapshots {
-        quoted = add_file_counts(set, file, quoted).map_err(|error| DataError::of_file(file, error))?;
-    }
-    let broken = |error: PolarsError| DataError::of_file(&set.folder, error);
-    let quoted = quoted.unwrap_or_default().lazy();
-    // A market whose definition changed while it was recorded is there more than once.
-    let by_ticker = Some(cols(["ticker"]));
-    let markets =
-        scan_parquet(&set.markets).map_err(broken)?.unique_stable(by_ticker, UniqueKeepStrategy::First);
-    let joined = markets.left_join(quoted, col("ticker"), col("ticker"));
-    let by_event = joined
-        .group_by([col("event_ticker")])
-        .agg([
-            col("ticker").n_unique().alias("markets"),
-            col("rows").sum().alias("rows"),
-            col("first").min().cast(polars::prelude::DataType::Int64).alias("first"),
-            col("last").max().cast(polars::prelude::DataType::Int64).alias("last"),
-            col("result").eq(lit("yes")).sum().alias("yes"),
-            col("result").neq(lit("")).sum().alias("resolved"),
-        ])
-        .sort(["first", "event_ticker"], SortMultipleOptions::default())
-        .collect()
-        .map_err(broken)?;
-    read_overview(&by_event).map_err(broken)
+    let markets = read_market_results(&set.markets)?;
+    let plan = |file: &PathBuf| FilePlan::new(file, &Tickers::default(), EVERYTHING);
+    let plans = set.snapshots.iter().map(plan).collect::<Result<Vec<_>, _>>()?;
+    set.fetch_ticker_times(&plans)?;
+    let mut spans = TickerSpans::default();
+    plans.iter().try_for_each(|plan| spans.add_file(plan))?;
+    Ok(overviews_by_event(&markets, &spans))
 }
 
-/// Adds the rows of a file, and their first and last moments, to those of each ticker. A whole file at once would
-/// take 60 bytes a row.
-fn add_file_counts(
-    set: &DataSet,
-    file: &Path,
-    mut quoted: Option<DataFrame>,
-) -> Result<Option<DataFrame>, PolarsError> {
-    for offset in (0..).step_by(COUNTED_AT_ONCE as usize) {
-        let rows = set.scan_parquet(file)?.slice(offset, COUNTED_AT_ONCE);
-        let times = [len().alias("rows"), col("ts").min().alias("first"), col("ts").max().alias("last")];
-        let by_ticker = rows.group_by([col("ticker").cast(polars::prelude::DataType::String)]).agg(times);
-        let by_ticker = by_ticker.collect()?;
-        let counted = by_ticker.column("rows")?.as_materialized_series().sum::<u32>()?;
-        let sums = [col("rows").sum(), col("first").min(), col("last").max()];
-        quoted = Some(match quoted {
-            None => by_ticker,
-            Some(before) => {
-                before.vstack(&by_ticker)?.lazy().group_by([col("ticker")]).agg(sums).collect()?
-            }
-        });
-        if counted < COUNTED_AT_ONCE {
-            break;
+/// An event while its markets are counted; times in microseconds.
+#[derive(Debug, Default)]
+struct EventTally {
+    markets: u64,
+    yes: u64,
+    resolved: u64,
+    /// Snapshot rows of all its markets.
+    span: TickerSpan,
+}
+
+fn overviews_by_event(markets: &[ResultRow], spans: &TickerSpans) -> Vec<EventOverview> {
+    let mut events: BTreeMap<Option<&str>, EventTally> = BTreeMap::new();
+    let mut counted = BTreeSet::new();
+    // A market whose definition changed while it was recorded is there more than once: its first row counts.
+    for market in markets.iter().filter(|market| counted.insert(market.ticker.as_deref())) {
+        let event = events.entry(market.event_ticker.as_deref()).or_default();
+        event.markets += 1;
+        let result = market.result.as_deref().unwrap_or_default();
+        event.yes += u64::from(result == "yes");
+        event.resolved += u64::from(!result.is_empty());
+        if let Some(span) = market.ticker.as_deref().and_then(|ticker| spans.span_of(ticker)) {
+            event.span.add_span(span);
         }
     }
-    Ok(quoted)
-}
-
-fn read_overview(frame: &DataFrame) -> Result<Vec<EventOverview>, PolarsError> {
-    let integers = |name: &str| frame.column(name)?.cast(&polars::prelude::DataType::Int64);
-    let names = frame.column("event_ticker")?;
-    let names = names.str()?;
-    let [markets, rows, first, last, yes, resolved] =
-        ["markets", "rows", "first", "last", "yes", "resolved"].map(integers);
-    let (markets, rows, first, last, yes, resolved) = (markets?, rows?, first?, last?, yes?, resolved?);
-    let count = |column: &polars::prelude::Column, row: usize| -> Result<u64, PolarsError> {
-        Ok(u64::try_from(column.i64()?.get(row).unwrap_or(0)).unwrap_or(0))
+    let mut events: Vec<_> = events.into_iter().collect();
+    // Events without a snapshot come first; those of one moment stay in the order of their tickers.
+    events.sort_by_key(|(_, event)| event.span.first);
+    let overview = |(event_ticker, event): (Option<&str>, EventTally)| EventOverview {
+        event_ticker: event_ticker.unwrap_or_default().to_owned(),
+        markets: event.markets,
+        snapshots: event.span.rows,
+        first: event.span.first.and_then(Timestamp::from_micros),
+        last: event.span.last.and_then(Timestamp::from_micros),
+        yes: event.yes,
+        resolved: event.resolved,
     };
-    (0..frame.height())
-        .map(|row| {
-            let time = |column: &polars::prelude::Column| -> Result<Option<Timestamp>, PolarsError> {
-                Ok(column.i64()?.get(row).and_then(Timestamp::from_micros))
-            };
-            Ok(EventOverview {
-                event_ticker: names.get(row).unwrap_or_default().to_owned(),
-                markets: count(&markets, row)?,
-                snapshots: count(&rows, row)?,
-                first: time(&first)?,
-                last: time(&last)?,
-                yes: count(&yes, row)?,
-                resolved: count(&resolved, row)?,
-            })
-        })
-        .collect()
+    events.into_iter().map(overview).collect()
 }
 
 /// The markets of an event or series, in order of close and ticker; none if the data set has neither.
@@ -293,4 +243,47 @@ fn course_of(set: &DataSet, ticker: &str) -> Result<Option<MarketCourse>, DataEr
         course.extend(price.map(|price| (snapshot.at, price)));
     }
     Ok(Some(MarketCourse { row, course }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_overview_counts_a_market_once_and_begins_with_what_was_never_quoted() {
+        let row = |cells: [Option<&str>; 3]| {
+            let [ticker, event_ticker, result] = cells.map(|cell| cell.map(str::to_owned));
+            ResultRow { ticker, event_ticker, result }
+        };
+        let markets = [
+            [Some("LATE-A"), Some("LATE"), Some("yes")],
+            [Some("LATE-A"), Some("OTHER"), Some("no")],
+            [Some("LATE-B"), Some("LATE"), Some("scalar")],
+            [Some("QUIET-A"), Some("QUIET"), Some("")],
+            [Some("EARLY-A"), Some("EARLY"), None],
+            [None, Some("EARLY"), Some("no")],
+            [Some("BARE-A"), None, Some("yes")],
+        ];
+        let mut spans = TickerSpans::default();
+        spans.set_span("LATE-A", TickerSpan { rows: 3, first: Some(5_000_000), last: Some(6_000_000) });
+        spans.set_span("LATE-B", TickerSpan { rows: 1, first: None, last: None });
+        spans.set_span("EARLY-A", TickerSpan { rows: 2, first: Some(1_000_000), last: Some(9_000_000) });
+        spans.set_span("UNKNOWN", TickerSpan { rows: 9, first: Some(0), last: Some(0) });
+        let found = overviews_by_event(&markets.map(row), &spans);
+        let second = |at: Option<Timestamp>| at.map(|at| at.nanos() / 1_000_000_000);
+        let found: Vec<_> = found
+            .iter()
+            .map(|event| {
+                let counts = [event.markets, event.snapshots, event.yes, event.resolved];
+                (&*event.event_ticker, counts, second(event.first), second(event.last))
+            })
+            .collect();
+        let expected = [
+            ("", [1, 0, 1, 1], None, None),
+            ("QUIET", [1, 0, 0, 0], None, None),
+            ("EARLY", [2, 2, 0, 1], Some(1), Some(9)),
+            ("LATE", [2, 4, 1, 2], Some(5), Some(6)),
+        ];
+        assert_eq!(found, expected);
+    }
 }

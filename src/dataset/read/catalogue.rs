@@ -1,13 +1,14 @@
 //! The markets of a run, read with polars, and everything about them that happens at a known time.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::fs::File;
 use std::panic::catch_unwind;
 use std::path::Path;
 use std::sync::Arc;
 
 use polars::prelude::{
-    BooleanChunked, Column, DataFrame, Float64Chunked, Int32Chunked, Int64Chunked, LazyFrame, PlRefPath,
-    ScanArgsParquet, StringChunked,
+    BooleanChunked, Column, DataFrame, Float64Chunked, Int32Chunked, Int64Chunked, ParquetReader, SerReader,
+    StringChunked,
 };
 use serde::{Deserialize, Serialize};
 
@@ -153,20 +154,50 @@ pub fn read_markets(file: &Path) -> Result<Vec<MarketRow>, DataError> {
 /// # Errors
 /// Names the column that is missing or of the wrong type.
 pub fn read_market_rows(file: &Path) -> Result<Vec<Result<MarketRow, DataError>>, DataError> {
-    parquet_file::check_for_polars(file)?;
-    let scan = || {
-        let path = PlRefPath::try_from_path(file)?;
-        LazyFrame::scan_parquet(path, ScanArgsParquet::default())?.collect()
-    };
-    // polars panics at some damaged pages.
-    let frame = catch_unwind(scan).map_err(|_| parquet_file::broken_parquet_error(file, "polars gave up"))?;
-    let frame = frame.map_err(|error| parquet_file::broken_parquet_error(file, error))?;
+    let frame = read_market_frame(file)?;
     let columns = MarketColumns::new(file, &frame)?;
     let row = |row: usize| {
         let number = u64::try_from(row).unwrap_or(0) + 1;
         columns.read_market(row).map_err(|problem| DataError::of_row(file, number, problem))
     };
     Ok((0..frame.height()).map(row).collect())
+}
+
+/// What an overview needs of one row of markets.parquet, whether or not a run could use the row.
+#[derive(Clone, Debug)]
+pub(crate) struct ResultRow {
+    /// Ticker of the market; `None` where the cell is empty.
+    pub(crate) ticker: Option<String>,
+    /// Ticker of its event; `None` where the cell is empty.
+    pub(crate) event_ticker: Option<String>,
+    /// The exchange's word for how it ended, "" before that; `None` where the cell is empty.
+    pub(crate) result: Option<String>,
+}
+
+/// Reads tickers and results of markets.parquet, in the order of its rows.
+///
+/// # Errors
+/// As [`read_market_rows`].
+pub(crate) fn read_market_results(file: &Path) -> Result<Vec<ResultRow>, DataError> {
+    let frame = read_market_frame(file)?;
+    let columns = MarketColumns::new(file, &frame)?;
+    let text = |column: &StringChunked, row: usize| column.get(row).map(str::to_owned);
+    let row = |row: usize| ResultRow {
+        ticker: text(columns.ticker, row),
+        event_ticker: text(columns.event_ticker, row),
+        result: text(columns.result, row),
+    };
+    Ok((0..frame.height()).map(row).collect())
+}
+
+/// All columns of markets.parquet, of whatever types.
+fn read_market_frame(file: &Path) -> Result<DataFrame, DataError> {
+    parquet_file::check_for_polars(file)?;
+    let handle = File::open(file).map_err(|error| parquet_file::broken_parquet_error(file, error))?;
+    // polars panics at some damaged pages.
+    let frame = catch_unwind(|| ParquetReader::new(handle).finish());
+    let frame = frame.map_err(|_| parquet_file::broken_parquet_error(file, "polars gave up"))?;
+    frame.map_err(|error| parquet_file::broken_parquet_error(file, error))
 }
 
 /// The columns of `markets.parquet`, each checked for its type.

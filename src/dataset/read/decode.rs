@@ -87,7 +87,8 @@ impl ColumnKind {
 #[derive(Clone, Debug)]
 pub struct FilePlan {
     pub(crate) file: PathBuf,
-    metadata: ArrowReaderMetadata,
+    /// Footer of the file, with tickers and events to be given as dictionary keys.
+    pub(super) metadata: ArrowReaderMetadata,
     /// Columns of further levels, bids and asks.
     levels: [&'static [LevelNames]; 2],
     /// Index and first row of each.

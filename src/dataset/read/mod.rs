@@ -10,3 +10,4 @@ pub mod row_event;
 mod row_group_bytes;
 pub mod selection;
 pub mod snapshots;
+pub(crate) mod ticker_spans;

@@ -15,11 +15,10 @@ use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
-use polars::prelude::{LazyFrame, PolarsError};
-
 use super::address::{Address, without_secrets};
 use crate::dataset::DataError;
 use crate::dataset::read::decode::FilePlan;
+use crate::dataset::read::ticker_spans::ticker_time_extents;
 
 use folder::Folder;
 use server::{Object, Server, ServerRefusal};
@@ -78,16 +77,36 @@ impl Mirror {
                     continue;
                 }
                 fetched.push((place, extent.start));
-                let end = extent.end.min(tail);
-                match wanted.last_mut() {
-                    Some((last, range)) if (*last, range.end) == (place, extent.start) => range.end = end,
-                    _ => wanted.push((place, extent.start..end)),
-                }
+                add_stretch(&mut wanted, place, extent.start..extent.end.min(tail));
             }
         }
         self.fetch_ranges(wanted)?;
         held.extend(fetched);
         Ok(())
+    }
+
+    /// Copies tickers and times of all rows of plans' files, unless their row groups are here. A row group of which
+    /// only these are here does not count as held.
+    pub(crate) fn fetch_ticker_times(&self, plans: &[FilePlan]) -> Result<(), DataError> {
+        let mut wanted: Vec<(usize, Range<u64>)> = Vec::new();
+        {
+            let held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
+            for plan in plans {
+                let Some(place) = self.object_index(&plan.file) else {
+                    continue;
+                };
+                let tail = tail_of(&self.objects[place]);
+                for (group, chunks) in ticker_time_extents(plan) {
+                    if held.contains(&(place, group.start)) {
+                        continue;
+                    }
+                    for chunk in chunks.into_iter().filter(|chunk| chunk.start < tail) {
+                        add_stretch(&mut wanted, place, chunk.start..chunk.end.min(tail));
+                    }
+                }
+            }
+        }
+        self.fetch_ranges(wanted)
     }
 
     /// The address of what a file is a copy of.
@@ -97,11 +116,6 @@ impl Mirror {
             Ok(below) => PathBuf::from(format!("{}/{}", self.server.address, below.display())),
             Err(_) => file.to_owned(),
         }
-    }
-
-    /// A file for a query: polars reads on the server what the query needs.
-    pub(crate) fn scan_parquet(&self, file: &Path) -> Result<LazyFrame, PolarsError> {
-        server::scan_parquet(&self.source_path(file))
     }
 
     /// An error about a copy as one about the file on the server.
@@ -157,6 +171,14 @@ impl Mirror {
             &self.source_path(&file),
             format!("its copy {} cannot be written: {error}", file.display()),
         )
+    }
+}
+
+/// Adds a stretch of a file to those that are wanted: to the last one, where it goes on from there.
+fn add_stretch(wanted: &mut Vec<(usize, Range<u64>)>, place: usize, stretch: Range<u64>) {
+    match wanted.last_mut() {
+        Some((last, range)) if (*last, range.end) == (place, stretch.start) => range.end = stretch.end,
+        _ => wanted.push((place, stretch)),
     }
 }
 

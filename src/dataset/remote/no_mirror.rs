@@ -2,8 +2,6 @@
 
 use std::path::{Path, PathBuf};
 
-use polars::prelude::{LazyFrame, PolarsError};
-
 use super::address::{Address, without_secrets};
 use crate::dataset::DataError;
 use crate::dataset::read::decode::FilePlan;
@@ -34,11 +32,11 @@ impl Mirror {
         match *self {}
     }
 
-    pub(crate) fn source_path(&self, _file: &Path) -> PathBuf {
+    pub(crate) fn fetch_ticker_times(&self, _plans: &[FilePlan]) -> Result<(), DataError> {
         match *self {}
     }
 
-    pub(crate) fn scan_parquet(&self, _file: &Path) -> Result<LazyFrame, PolarsError> {
+    pub(crate) fn source_path(&self, _file: &Path) -> PathBuf {
         match *self {}
     }
 }

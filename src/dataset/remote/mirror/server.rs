@@ -15,7 +15,7 @@ use object_store::{
     BackoffConfig, ClientOptions, GetOptions, ObjectMeta, ObjectStore, ObjectStoreExt, RetryConfig,
 };
 use polars::io::cloud::{CloudOptions, CloudRetryConfig, PolarsObjectStoreError, build_object_store};
-use polars::prelude::{CloudScheme, LazyFrame, PlRefPath, PolarsError, ScanArgsParquet};
+use polars::prelude::{CloudScheme, PlRefPath, PolarsError};
 use tokio::runtime::{Builder, Runtime};
 use tokio::time::timeout;
 
@@ -243,13 +243,6 @@ impl Server {
         let missing = range.end.saturating_sub(at);
         Err(ServerRefusal { problem: format!("the server left out {missing} bytes"), unreachable: true })
     }
-}
-
-/// A file for a query of polars.
-pub(super) fn scan_parquet(file: &Path) -> Result<LazyFrame, PolarsError> {
-    let url = PlRefPath::try_from_path(file)?;
-    let cloud_options = Some(cloud_options(&url)?);
-    LazyFrame::scan_parquet(url, ScanArgsParquet { cloud_options, glob: false, ..ScanArgsParquet::default() })
 }
 
 /// How polars is to ask; who asks it finds out itself.
