@@ -1,12 +1,12 @@
 //! Reads markets over REST, each with the series facts that hold for it: ticker, category and fees.
 //!
-//! Each market is read on its own: one that cannot be understood, or whose event cannot, is an [`OddMarket`] beside
+//! Each market is read on its own: one that cannot be understood, or whose event cannot, is an [`UnreadableMarket`] beside
 //! those that can. One whose request failed in passing is left over for the next time.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use super::market_reports::{MarketReports, MarketScope, OddMarket, SeriesFacts};
+use super::market_reports::{MarketReports, MarketScope, SeriesFacts, UnreadableMarket};
 use super::rest::{ApiError, MarketFilter, Rest, StatusFilter};
 use super::wire::{self, ItemList, OddItem};
 
@@ -75,7 +75,7 @@ impl MarketReader {
                 Ok(market) => markets.push(market),
                 Err(error) if error.is_not_found() => {}
                 Err(error @ ApiError::Schema { .. }) => {
-                    found.odd.push(OddMarket { ticker, reason: error.to_string() });
+                    found.odd.push(UnreadableMarket { ticker, reason: error.to_string() });
                 }
                 Err(error) if error.is_transient() => found.add_missing(&ticker, error),
                 Err(error) => return Err(error),
@@ -104,7 +104,7 @@ impl MarketReader {
                         found.add_missing(&market.ticker, error);
                     } else {
                         let ticker = market.ticker.as_str().into();
-                        found.odd.push(OddMarket { ticker, reason: format!("its event: {error}") });
+                        found.odd.push(UnreadableMarket { ticker, reason: format!("its event: {error}") });
                     }
                 }
             }
@@ -124,7 +124,7 @@ impl MarketReader {
             };
             if facts.is_none_or(|facts| self.scope.covers_series(&facts.ticker, &facts.category)) {
                 let reason = format!("the exchange's description of it: {problem}");
-                found.odd.push(OddMarket { ticker: ticker.into(), reason });
+                found.odd.push(UnreadableMarket { ticker: ticker.into(), reason });
             }
         }
     }

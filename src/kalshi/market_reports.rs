@@ -42,7 +42,7 @@ pub type MarketReport = (wire::ApiMarket, SeriesFacts);
 
 /// A market of the scope that cannot be understood.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct OddMarket {
+pub struct UnreadableMarket {
     /// Ticker of the market.
     pub ticker: Arc<str>,
     /// Which field of which answer, and what is wrong with it.
@@ -55,7 +55,7 @@ pub struct MarketReports {
     /// Markets that were read.
     pub reports: Vec<MarketReport>,
     /// Markets of the scope that cannot be understood.
-    pub odd: Vec<OddMarket>,
+    pub odd: Vec<UnreadableMarket>,
     /// Markets that could not be read in passing, to be asked for again.
     pub missing: Vec<Arc<str>>,
     /// Why they could not be, the last reason; `None` if none is missing.

@@ -17,13 +17,17 @@
 //!    add last price and volume, the ticker also the recorded midpoint.
 //! 5. A stale book yields one `Gap` (`invalidate_quote_source`), and no `Quote` until `update_best_prices` or a REST report brings prices again.
 //! 6. A `Status` event is always a change. `Settled` comes at most once, with a value, and no `Status` follows it
-//!    (`set_status`, `settle_market`). If a market settles and the value is not known, its ticker goes to `unknown`.
-//! 7. The same calls give the same events in the same order: no hash map, no clock, no randomness.
+//!    (`set_status`, `settle_market`). If a market settles and the value is not known, its ticker goes to `unknown`;
+//!    if REST does not say it either, the market is set aside.
+//! 7. A market that cannot be understood, or priced, is set aside once and cleared once ([`super::set_aside`]). What is
+//!    out of scope is never asked for, whatever the stream tells (`markets_out_of_scope_are_not_asked_for`).
+//! 8. The same calls give the same events in the same order: no hash map, no clock, no randomness.
 //!
 //! Known limits:
 //! - Markets are never removed. The scope decides only which new markets are listed.
 //! - Quotes are not filtered by status. A followed book's last price and volume from REST wait for its next quote.
-//! - A scalar payout that is no multiple of $0.0001 has no [`Price`]: the market stays unsettled and is read again.
+//! - A payout that is no multiple of $0.0001 has no [`Price`]: the market stays unsettled and set aside.
+//! - Without `scanner.series` every market of the exchange is of interest, and each that is listed is read.
 //! - The close passing causes no event; [`LiveFeed`](crate::feed::LiveFeed) closes markets. Unit tests cover
 //!   repeated listing and gaps; the rest is tested through whole sessions.
 //!
@@ -42,7 +46,7 @@ use crate::engine::gateway::BookExtras;
 use crate::event::{Control, Input, MarketEvent};
 
 use super::book::Top;
-use super::market_reports::{MarketReport, MarketReports, MarketScope, OddMarket, SeriesFacts};
+use super::market_reports::{MarketReport, MarketReports, MarketScope, SeriesFacts, UnreadableMarket};
 use super::set_aside::SetAsideMarkets;
 use super::wire::{self, MarketResult};
 use super::ws_messages::{EventLifecycle, Lifecycle, Ticker, Turn};
@@ -256,7 +260,7 @@ impl MarketTracker {
                 }
             }
         }
-        for OddMarket { ticker, reason } in &found.odd {
+        for UnreadableMarket { ticker, reason } in &found.odd {
             self.set_market_aside(ticker, reason.clone(), now);
         }
     }

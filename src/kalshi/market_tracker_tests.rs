@@ -145,7 +145,10 @@ fn is_set_aside(input: &Input, because: &str) -> bool {
 fn a_market_that_is_odd_is_set_aside_once_and_cleared_when_it_can_be_read() {
     let mut bench = Bench::new();
     let ticker: Arc<str> = bench.market.ticker.as_str().into();
-    let odd = OddMarket { ticker: Arc::clone(&ticker), reason: "status: unknown variant `suspended`".into() };
+    let odd = UnreadableMarket {
+        ticker: Arc::clone(&ticker),
+        reason: "status: unknown variant `suspended`".into(),
+    };
     let odd = MarketReports { odd: vec![odd], ..MarketReports::default() };
     bench.watch.apply_market_reports(&odd, bench.now);
     let told = bench.told();

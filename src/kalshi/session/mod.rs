@@ -19,7 +19,10 @@
 //!    (`handle_session_command`; tested in `tests/it/wall.rs`). `run_until_end` asks for the trading hours before it takes any command.
 //! 6. Draining begins with [`SessionCommand::Drain`] or when all senders are dropped. All orders are cancelled; it
 //!    ends when none is open, after `DRAIN` at the latest (`is_over`). [`SessionEvent::End`] is the last event.
-//! 7. A message not as documented, and a REST answer 401, 403 or 410, become a [`Control::SessionHalt`] (`send_halt`).
+//! 7. Only what concerns the account becomes a [`Control::SessionHalt`] (`send_halt`): a message about orders, fills or
+//!    positions that cannot be read, a list of markets that is mostly unreadable, a REST answer 401, 403 or 410. A
+//!    reason that comes again after a resume halts again. A market that cannot be understood is set aside by
+//!    [`MarketTracker`] (`tests/it/odd.rs`).
 //! 8. By the exchange's clock (sandbox), `go_on` reports a new moment only when no order is in doubt and no market
 //!    read, sweep or new subscription is open (`a_new_market_is_read_and_subscribed_within_its_moment`).
 //!
