@@ -279,7 +279,7 @@ impl MarketTracker {
         match known {
             Some(id) => self.update_market(id, report, strike, series.fees, now),
             // Until its pause is over it is not even listed.
-            None if self.set_aside.contains(&report.ticker) => {}
+            None if self.set_aside.is_set_aside(&report.ticker) => {}
             None => self.list_new_market(report, strike, series),
         }
     }

@@ -62,7 +62,7 @@ impl SetAsideMarkets {
 
     /// Returns whether a market is set aside.
     #[must_use]
-    pub fn contains(&self, ticker: &str) -> bool {
+    pub fn is_set_aside(&self, ticker: &str) -> bool {
         self.markets.get(ticker).is_some_and(|state| state.is_aside)
     }
 
@@ -90,10 +90,13 @@ mod tests {
     fn a_market_is_set_aside_for_longer_each_time() {
         let (mut aside, ticker) = (SetAsideMarkets::default(), Arc::<str>::from("A"));
         assert!(aside.set_aside(&ticker, at(0)) && !aside.set_aside(&ticker, at(0)));
-        assert!(!aside.clear_if_due("A", Timestamp::from_nanos(1)) && aside.contains("A"), "it is too early");
+        assert!(
+            !aside.clear_if_due("A", Timestamp::from_nanos(1)) && aside.is_set_aside("A"),
+            "it is too early"
+        );
         assert_eq!(aside.take_due(at(1)), [Arc::clone(&ticker)]);
         assert!(aside.take_due(at(1)).is_empty(), "it is named once");
-        assert!(aside.clear_if_due("A", at(1)) && !aside.contains("A"));
+        assert!(aside.clear_if_due("A", at(1)) && !aside.is_set_aside("A"));
         assert!(aside.set_aside(&ticker, at(1)));
         assert!(aside.take_due(at(2)).is_empty(), "now its pause is two minutes");
         assert!(!aside.set_aside(&ticker, at(3)), "it is odd still, so the next pause is four minutes");
@@ -110,6 +113,6 @@ mod tests {
     fn what_was_paid_out_is_not_set_aside_any_more() {
         let (mut aside, ticker) = (SetAsideMarkets::default(), Arc::<str>::from("A"));
         aside.set_aside(&ticker, at(0));
-        assert!(aside.clear_at_once("A") && !aside.contains("A") && !aside.clear_at_once("A"));
+        assert!(aside.clear_at_once("A") && !aside.is_set_aside("A") && !aside.clear_at_once("A"));
     }
 }

@@ -305,7 +305,7 @@ async fn check_account(rest: &Rest, scenario: Option<&Scenario>, found: &mut Doc
 }
 
 async fn check_maintenance_schedule(rest: &Rest, found: &mut DoctorFindings) {
-    match rest.schedule().await {
+    match rest.exchange_schedule().await {
         Err(error) => found.add_api_error("schedule", &error),
         Ok(schedule) => {
             let now = clock::now();

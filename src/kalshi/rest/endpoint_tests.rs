@@ -33,7 +33,7 @@ fn value(name: &str) -> Value {
 #[tokio::test]
 async fn the_exchange_its_series_and_events() {
     asks!("GET /exchange/status", 200 "exchange_status", |rest| rest.exchange_status());
-    asks!("GET /exchange/schedule", 200 "exchange_schedule", |rest| rest.schedule());
+    asks!("GET /exchange/schedule", 200 "exchange_schedule", |rest| rest.exchange_schedule());
     asks!("GET /historical/cutoff", 200 "historical_cutoff", |rest| rest.historical_cutoff());
     asks!("GET /series/KXHIGHNY", 200 "series_get", |rest| rest.series("KXHIGHNY"));
     let category = "GET /series?category=Climate+and+Weather";
@@ -113,10 +113,10 @@ async fn markets_books_and_trades() {
     assert_eq!(next, None);
     asks!(format!("GET /markets/{T55}"), 200 "market_get", |rest| rest.market(T55));
     let line = format!("GET /markets/{T55}/orderbook?depth=5");
-    asks!(line, 200 "orderbook", |rest| rest.orderbook(T55, 5));
+    asks!(line, 200 "orderbook", |rest| rest.order_book(T55, 5));
     let tickers = [T55.to_owned(), "B".to_owned()];
     let line = format!("GET /markets/orderbooks?tickers={T55}&tickers=B");
-    let (books, _) = asks!(line, 200 "orderbooks_batch", |rest| rest.orderbooks(&tickers));
+    let (books, _) = asks!(line, 200 "orderbooks_batch", |rest| rest.order_books(&tickers));
     assert_eq!((books.len(), &*books[0].0), (2, T55));
 
     let page = reply(200, r#"{"markets": [], "cursor": ""}"#);

@@ -96,7 +96,7 @@ impl Rest {
     }
 
     /// Fetches the exchange's weekly trading hours and its announced maintenance windows.
-    pub async fn schedule(&self) -> Result<Schedule, ApiError> {
+    pub async fn exchange_schedule(&self) -> Result<Schedule, ApiError> {
         Ok(self.send_and_decode::<OneSchedule>(Call::for_read("/exchange/schedule")).await?.schedule)
     }
 
@@ -176,14 +176,14 @@ impl Rest {
     }
 
     /// The best `depth` levels of a market's book, or all for 0.
-    pub async fn orderbook(&self, ticker: &str, depth: u32) -> Result<ApiOrderBook, ApiError> {
+    pub async fn order_book(&self, ticker: &str, depth: u32) -> Result<ApiOrderBook, ApiError> {
         let call = Call::for_read(format!("/markets/{}/orderbook", path_segment(ticker)?))
             .with_query("depth", depth.to_string());
         Ok(self.send_and_decode::<OneOrderBook>(call).await?.orderbook_fp)
     }
 
     /// The books of several markets, with their tickers.
-    pub async fn orderbooks(&self, tickers: &[String]) -> Result<Vec<(String, ApiOrderBook)>, ApiError> {
+    pub async fn order_books(&self, tickers: &[String]) -> Result<Vec<(String, ApiOrderBook)>, ApiError> {
         let mut books = Vec::new();
         for tickers in tickers.chunks(TICKERS) {
             let call = Call::for_read("/markets/orderbooks");

@@ -409,7 +409,7 @@ async fn an_exchange_that_does_not_answer_is_left_alone_for_a_while() {
     let pace = RetryPace { breaker_failures: 2, retries: 0, ..FAST };
     let status = || reply(200, fixture("exchange_status"));
     let (rest, asked) = mock_with(pace, [reply(500, ""), reply(500, ""), status(), status()]).await;
-    assert!(rest.schedule().await.is_err() && rest.schedule().await.is_err());
+    assert!(rest.exchange_schedule().await.is_err() && rest.exchange_schedule().await.is_err());
     let error = rest.create_order(&order("a")).await.unwrap_err();
     assert!(
         matches!(&error, ApiError::NotSent(text) if text.contains("not answered for a while")),
