@@ -202,13 +202,13 @@ fn trade(
     news.send(SessionEvent::Input { at: None, input: listed }).unwrap();
     let (asks, asked) = mpsc::channel(4_096);
     let parts = SessionParts {
-        reader: MarketReader::new(rest.clone(), MarketScope::default()),
+        market_reader: MarketReader::new(rest.clone(), MarketScope::default()),
         rest,
         credentials,
-        watch,
-        tracker: OrderTracker::new("latency"),
-        asks: asked,
-        news,
+        market_tracker: watch,
+        order_tracker: OrderTracker::new("latency"),
+        commands: asked,
+        engine_events: news,
         link: Arc::default(),
     };
     let settings = SessionSettings {

@@ -45,7 +45,8 @@ fn messages() -> Vec<String> {
             market + 1,
             ticker(market),
             side(5),
-            side(10),
+            // Bids for NO at prices of YES.
+            side(51),
         )
     };
     let delta = |number: u64| {

@@ -103,13 +103,14 @@ impl Storm {
         let mut storm = Self { state, watch, recorder, sent: 0, text: String::new(), there };
         for number in 0..MARKETS {
             let level = |cents: u64| format!(r#"["0.{cents:02}00","1000.00"]"#);
-            let side = |from: u64| (from..from + LEVELS).map(level).collect::<Vec<_>>().join(",");
+            let side = |cents: Vec<u64>| cents.into_iter().map(level).collect::<Vec<_>>().join(",");
             storm.text = format!(
                 r#"{{"type":"orderbook_snapshot","sid":1,"seq":{},"msg":{{"market_ticker":"{}","clock":1,"yes_dollars_fp":[{}],"no_dollars_fp":[{}]}}}}"#,
                 number + 1,
                 ticker(number),
-                side(5),
-                side(10),
+                side((5..5 + LEVELS).collect()),
+                // Bids for NO at prices of YES.
+                side((10..10 + LEVELS).map(|cents| 100 - cents).collect()),
             );
             storm.hear();
         }

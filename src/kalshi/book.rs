@@ -26,6 +26,15 @@ pub struct Top {
     pub ask_size: Option<Contracts>,
 }
 
+impl Top {
+    /// Whether the bid is not below the ask, which no book can be: the orders would have traded. So its sides are not
+    /// what they are taken for, or something is missing.
+    #[must_use]
+    pub fn is_crossed(&self) -> bool {
+        self.bid.zip(self.ask).is_some_and(|(bid, ask)| bid >= ask)
+    }
+}
+
 /// The bids of one side by price, the best last: changes come mostly near the best, where little has to
 /// move, and one level is found in a handful of steps. Measured against a `BTreeMap` at 99 levels this
 /// takes six tenths of the time.

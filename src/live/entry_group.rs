@@ -82,15 +82,10 @@ async fn retry_request<T, R: Future<Output = Result<T, ApiError>>>(
 ) -> Result<T, ApiError> {
     for _ in 1..TRIES {
         match request().await {
-            Err(error) if may_pass(&error) => warn!(%error, "{again}"),
+            Err(error) if error.is_transient() => warn!(%error, "{again}"),
             answered => return answered,
         }
         tokio::time::sleep(PAUSE).await;
     }
     request().await
-}
-
-/// Whether the same request may get through later.
-const fn may_pass(error: &ApiError) -> bool {
-    matches!(error, ApiError::NotSent(_) | ApiError::RateLimited(_) | ApiError::Unknown(_))
 }

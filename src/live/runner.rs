@@ -442,11 +442,11 @@ impl<'a> LiveRunner<'a> {
         let parts = SessionParts {
             rest: self.rest.clone(),
             credentials: self.credentials.clone(),
-            watch: self.watch.take().expect("a session begins once"),
-            reader: self.reader.clone(),
-            tracker: self.tracker.take().expect("a session begins once"),
-            asks,
-            news,
+            market_tracker: self.watch.take().expect("a session begins once"),
+            market_reader: self.reader.clone(),
+            order_tracker: self.tracker.take().expect("a session begins once"),
+            commands: asks,
+            engine_events: news,
             link: Arc::clone(&self.link),
         };
         let entry_group = self.entry_group.as_ref().and_then(|group| group.id());

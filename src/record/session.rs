@@ -103,14 +103,14 @@ pub fn record_session(
     let (asks, asked) = mpsc::channel(16);
     let link = Arc::new(Link::default());
     let parts = SessionParts {
-        reader: MarketReader::new(rest.clone(), source.scope),
+        market_reader: MarketReader::new(rest.clone(), source.scope),
         rest,
         credentials: source.credentials,
-        watch: known,
+        market_tracker: known,
         // No order is ever sent.
-        tracker: OrderTracker::new("recorder"),
-        asks: asked,
-        news,
+        order_tracker: OrderTracker::new("recorder"),
+        commands: asked,
+        engine_events: news,
         link: Arc::clone(&link),
     };
     let settings = SessionSettings {
@@ -178,6 +178,14 @@ impl StreamListener<'_> {
         match news {
             SessionEvent::Input { input: Input::Control(Control::SessionHalt { reason }), .. } => {
                 warn!(reason, "the exchange said what is not understood; it is not in the recording");
+            }
+            SessionEvent::Input {
+                input: Input::Control(Control::SetAside { ticker, reason, .. }), ..
+            } => {
+                warn!(
+                    ticker = &*ticker,
+                    reason, "a market cannot be understood; it is left out until it can"
+                );
             }
             SessionEvent::Input { at, input } => {
                 let at = self.monotonic_stamp(at);

@@ -15,6 +15,7 @@ mod look_ahead;
 mod merge;
 mod mutants;
 mod odd;
+mod odd_pull;
 mod operating;
 mod parity;
 mod published;

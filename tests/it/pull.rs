@@ -40,7 +40,7 @@ fn day(text: &str) -> Timestamp {
     Timestamp::parse_date(text).unwrap()
 }
 
-fn history(folder: &Path, half_spread: Option<Price>) -> HistoricalFeed {
+pub fn history(folder: &Path, half_spread: Option<Price>) -> HistoricalFeed {
     let settings = HistoricalSettings {
         data: &[DataSet::open(folder).unwrap()],
         facts: &[],
@@ -54,14 +54,19 @@ fn history(folder: &Path, half_spread: Option<Price>) -> HistoricalFeed {
 const CENT: u16 = 100;
 
 /// A sandbox in this process, and a tap before it.
-struct Rig {
+pub struct Rig {
     folder: tempfile::TempDir,
-    port: u16,
+    pub port: u16,
     credentials: Credentials,
 }
 
 impl Rig {
     async fn start(data: &Path, now: Timestamp, live_window: Option<Span>, tier: Option<Tier>) -> Self {
+        let serving = ServeSettings { speed: Speed::Max, start: Some(now), faults: Faults::default(), tier };
+        Self::start_serving(data, live_window, serving).await
+    }
+
+    pub async fn start_serving(data: &Path, live_window: Option<Span>, serving: ServeSettings) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let sim = SimSettings {
             fill: FillModel::TopOfBook,
@@ -78,17 +83,16 @@ impl Rig {
         let id = keys.generate_key_file(&file).unwrap();
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
         let port = listener.local_addr().unwrap().port();
-        let serving = ServeSettings { speed: Speed::Max, start: Some(now), faults: Faults::default(), tier };
         tokio::spawn(serve_exchange(listener, exchange, keys, serving, std::future::pending()));
         let credentials = Credentials::from_file(&id, &file).unwrap();
         Self { folder, port, credentials }
     }
 
-    fn path(&self, name: &str) -> PathBuf {
+    pub fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
     }
 
-    fn rest(&self, port: u16) -> Rest {
+    pub fn rest(&self, port: u16) -> Rest {
         Rest::new(&Environment::Sandbox { port }, Some(self.credentials.clone())).unwrap()
     }
 
@@ -170,15 +174,15 @@ async fn relay(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, mut see: impl As
 }
 
 /// A pull of everything of these into a folder, hour by hour, unless changed.
-struct Wanted<'a> {
-    rest: Rest,
-    out: &'a Path,
-    targets: &'a [&'a str],
-    change: fn(Settings<'_>) -> Settings<'_>,
+pub struct Wanted<'a> {
+    pub rest: Rest,
+    pub out: &'a Path,
+    pub targets: &'a [&'a str],
+    pub change: fn(Settings<'_>) -> Settings<'_>,
 }
 
 impl Wanted<'_> {
-    async fn pull(self) -> Result<Report, PullError> {
+    pub async fn pull(self) -> Result<Report, PullError> {
         let targets: Vec<String> = self.targets.iter().map(ToString::to_string).collect();
         let settings = Settings {
             rest: self.rest,
@@ -215,8 +219,8 @@ fn files(folder: &Path) -> BTreeMap<String, Vec<u8>> {
     found
 }
 
-type Quotes = BTreeMap<(Timestamp, String), (Option<Price>, Option<Price>, Option<Contracts>)>;
-type Ends = BTreeMap<String, (Timestamp, Price)>;
+pub type Quotes = BTreeMap<(Timestamp, String), (Option<Price>, Option<Price>, Option<Contracts>)>;
+pub type Ends = BTreeMap<String, (Timestamp, Price)>;
 
 /// Hands out the quotes of a feed, and says how its markets ended.
 fn told(mut feed: HistoricalFeed, mut quoted: impl FnMut(Timestamp, &Market, &Quote)) -> Ends {
@@ -238,7 +242,7 @@ fn told(mut feed: HistoricalFeed, mut quoted: impl FnMut(Timestamp, &Market, &Qu
 
 /// What a pull must bring: at the end of each period with a quote the last one of it, as far as it has ended two
 /// minutes ago and the market was still open; and the results known by then.
-fn expected(data: &Path, period: Span, now: Timestamp) -> (Quotes, Ends) {
+pub fn expected(data: &Path, period: Span, now: Timestamp) -> (Quotes, Ends) {
     let mut quotes = Quotes::new();
     let mut ends = told(history(data, Price::new(CENT)), |at, market, quote| {
         let end = at.rounded_up_to(period);
@@ -250,7 +254,7 @@ fn expected(data: &Path, period: Span, now: Timestamp) -> (Quotes, Ends) {
     (quotes, ends)
 }
 
-fn pulled(data: &Path) -> (Quotes, Ends) {
+pub fn pulled(data: &Path) -> (Quotes, Ends) {
     let mut quotes = Quotes::new();
     let ends = told(history(data, None), |at, market, quote| {
         quotes.insert((at, market.ticker.to_string()), (quote.bid, quote.ask, quote.volume));

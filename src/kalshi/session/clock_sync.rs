@@ -14,32 +14,34 @@ use super::{ClockState, ExchangeSession, FinishedRequest};
 
 impl ExchangeSession {
     pub(super) fn handle_clock_message(&mut self, clock: SandboxClockMessage) {
-        self.exchange_now = self.exchange_now.max(clock.now);
-        if self.going == ClockState::Under {
-            self.going = ClockState::Arrived(clock);
+        self.time.exchange_now = self.time.exchange_now.max(clock.now);
+        if self.time.clock == ClockState::Under {
+            self.time.clock = ClockState::Arrived(clock);
         }
     }
 
     /// Moves the exchange's clock, or tells where it is, as soon as nothing is open before it.
     pub(super) async fn go_on(&mut self) {
-        if self.going != ClockState::Standing && std::mem::take(&mut self.urgent) {
+        if self.time.clock != ClockState::Standing && std::mem::take(&mut self.time.is_urgent) {
             return self.tell_at_once();
         }
-        match self.going {
-            ClockState::Asked(until) if self.tracker.is_quiet() && self.reading == 0 && !self.sweeping => {
-                if std::mem::take(&mut self.answered) {
+        match self.time.clock {
+            ClockState::Asked(until)
+                if self.order_tracker.is_quiet() && self.reads.open_reads == 0 && !self.reads.is_sweeping =>
+            {
+                if std::mem::take(&mut self.time.is_answered) {
                     // What was answered now comes before anything later.
-                    self.going = ClockState::Standing;
-                    return self.tell_clock(self.exchange_now, false);
+                    self.time.clock = ClockState::Standing;
+                    return self.tell_clock(self.time.exchange_now, false);
                 }
-                self.going = ClockState::Under;
-                if self.wants.is_some() {
+                self.time.clock = ClockState::Under;
+                if self.stream_wants.is_some() {
                     self.request_clock_advance(until).await;
                 } else {
                     // Nothing else would tell what the next moment brings.
                     self.sweep_soon();
                     let rest = self.rest.clone();
-                    self.jobs.spawn(async move {
+                    self.requests.spawn(async move {
                         let until = until.unwrap_or(Timestamp::MAX);
                         let clock = rest.sandbox_advance(until).await;
                         FinishedRequest::WentOn(
@@ -48,20 +50,20 @@ impl ExchangeSession {
                     });
                 }
             }
-            ClockState::Arrived(clock) if self.reading == 0 && !self.sweeping => {
-                if self.sweep_at.is_some_and(|at| at <= Instant::now()) {
+            ClockState::Arrived(clock) if self.reads.open_reads == 0 && !self.reads.is_sweeping => {
+                if self.reads.sweep_at.is_some_and(|at| at <= Instant::now()) {
                     return self.start_sweep();
                 }
-                if !self.tracker.is_quiet() {
+                if !self.order_tracker.is_quiet() {
                     return;
                 }
-                if self.subscribing {
+                if self.time.is_subscribing {
                     // The books of new markets belong to this moment, whenever they come: the clock is told after them.
-                    self.going = ClockState::Under;
+                    self.time.clock = ClockState::Under;
                     return self.request_clock_advance(Some(clock.now)).await;
                 }
-                self.going = ClockState::Standing;
-                self.answered = false;
+                self.time.clock = ClockState::Standing;
+                self.time.is_answered = false;
                 self.tell_clock(clock.now, clock.end);
             }
             _ => {}
@@ -69,22 +71,22 @@ impl ExchangeSession {
     }
 
     pub(super) fn tell_clock(&mut self, now: Timestamp, end: bool) {
-        self.told_to = now;
+        self.time.told_to = now;
         self.queue_event(SessionEvent::Clock { now, end });
     }
 
     /// The engine, which waits for the exchange's clock, hears what is in line for it although the clock does not
     /// go on. What it then asks for is what it asked for before.
     pub(super) fn tell_at_once(&mut self) {
-        match self.going {
+        match self.time.clock {
             ClockState::Asked(_) => {
-                self.going = ClockState::Standing;
-                self.answered = false;
-                self.tell_clock(self.exchange_now, false);
+                self.time.clock = ClockState::Standing;
+                self.time.is_answered = false;
+                self.tell_clock(self.time.exchange_now, false);
             }
             // The moment on its way is not complete, so only what has the stamp of the last one can be heard.
             ClockState::Under | ClockState::Arrived(_) => {
-                self.queue_event(SessionEvent::Clock { now: self.told_to, end: false });
+                self.queue_event(SessionEvent::Clock { now: self.time.told_to, end: false });
             }
             ClockState::Standing => {}
         }
@@ -92,7 +94,7 @@ impl ExchangeSession {
 
     /// Asks for the next moment over the stream, which first completes its subscriptions.
     pub(super) async fn request_clock_advance(&mut self, until: Option<Timestamp>) {
-        self.subscribing = false;
+        self.time.is_subscribing = false;
         self.send_stream_want(Want::Advance { until_ts_ms: until.map(Timestamp::millis) }).await;
     }
 }

@@ -16,28 +16,28 @@ impl ExchangeSession {
             StreamEvent::Up => {
                 info!("the stream is up");
                 self.link.set_heard(true);
-                self.tracker.mark_all_uncertain();
+                self.order_tracker.mark_all_uncertain();
                 self.sweep_soon();
                 self.ask_hours_soon();
             }
             StreamEvent::Down { reason } => {
                 warn!(reason, "the stream is down");
                 self.link.set_heard(false);
-                self.watch.all_stale();
-                self.tracker.mark_all_uncertain();
+                self.market_tracker.all_stale();
+                self.order_tracker.mark_all_uncertain();
                 self.ask_hours_soon();
             }
             StreamEvent::Book { ticker, top, deeper, .. } => {
-                self.watch.update_best_prices(&ticker, top);
+                self.market_tracker.update_best_prices(&ticker, top);
                 if self.settings.depth.level_count() > 1 {
                     let counts = matches!(self.settings.depth, BookDepth::FullDepth(_));
-                    self.watch.update_depth(&ticker, deeper, counts);
+                    self.market_tracker.update_depth(&ticker, deeper, counts);
                 }
             }
-            StreamEvent::Stale { ticker } => self.watch.mark_book_stale(&ticker),
+            StreamEvent::Stale { ticker } => self.market_tracker.mark_book_stale(&ticker),
             StreamEvent::Missed { channel } => {
                 warn!(channel = channel.name(), "messages were lost; the state is read again");
-                self.tracker.mark_all_uncertain();
+                self.order_tracker.mark_all_uncertain();
                 self.sweep_soon();
             }
             StreamEvent::Unreadable(message) => self.handle_unreadable_message(message),
@@ -47,25 +47,25 @@ impl ExchangeSession {
 
     pub(super) fn handle_frame(&mut self, frame: Frame) {
         if let Some(at) = frame.exchange_time() {
-            self.exchange_now = self.exchange_now.max(at);
+            self.time.exchange_now = self.time.exchange_now.max(at);
         }
         match frame {
-            Frame::Ticker(ticker) => self.watch.apply_ticker_message(&ticker),
-            Frame::Lifecycle(message) => self.watch.apply_lifecycle_message(&message),
+            Frame::Ticker(ticker) => self.market_tracker.apply_ticker_message(&ticker),
+            Frame::Lifecycle(message) => self.market_tracker.apply_lifecycle_message(&message),
             Frame::Fill(fill) => {
                 let now = self.monotonic_now();
-                self.tracker.pushed_fill(fill.client_order_id.as_deref(), now, pushed_fill(&fill));
+                self.order_tracker.pushed_fill(fill.client_order_id.as_deref(), now, pushed_fill(&fill));
             }
             Frame::UserOrder(message) => {
                 let now = self.monotonic_now();
-                let order = self.tracker.order_of(&message.client_order_id);
-                let order = order.and_then(|id| self.tracker.open_order(id));
+                let order = self.order_tracker.order_of(&message.client_order_id);
+                let order = order.and_then(|id| self.order_tracker.open_order(id));
                 if let Some(report) = order.and_then(|order| pushed_order(&order, &message)) {
-                    self.tracker.pushed_order(&message.client_order_id, now, report);
+                    self.order_tracker.pushed_order(&message.client_order_id, now, report);
                 }
             }
             Frame::Trade(trade) if self.settings.depth != BookDepth::TopOfBook => {
-                if let Some(market) = self.watch.find_market_id(&trade.ticker) {
+                if let Some(market) = self.market_tracker.find_market_id(&trade.ticker) {
                     let TradeMessage { id, yes_price, contracts, taker, .. } = trade;
                     let trade = PublicTrade { market, id, yes_price, contracts, taker };
                     let at = self.exchange_stamp();
@@ -73,8 +73,8 @@ impl ExchangeSession {
                 }
             }
             Frame::SandboxClock(clock) => self.handle_clock_message(clock),
-            Frame::EventLifecycle(event) => self.watch.note_event(&event),
-            Frame::EventFeeUpdate(update) if self.watch.may_have_event(&update.event_ticker) => {
+            Frame::EventLifecycle(event) => self.market_tracker.note_event(&event),
+            Frame::EventFeeUpdate(update) if self.market_tracker.may_have_event(&update.event_ticker) => {
                 self.sweep_soon();
             }
             Frame::Error(refusal) => {
@@ -88,22 +88,22 @@ impl ExchangeSession {
     /// the state is read again where the stream does not do so itself.
     fn handle_unreadable_message(&mut self, message: UnreadableMessage) {
         if message.is_about_account() {
-            self.tracker.mark_all_uncertain();
+            self.order_tracker.mark_all_uncertain();
             return self.send_halt(message.problem);
         }
         warn!(kind = message.kind.as_deref(), ticker = message.ticker.as_deref(), "{}", message.problem);
         let is_about_prices = message.is_about_prices();
         match message.ticker {
             Some(ticker) if is_about_prices => {
-                if self.watch.find_market_id(&ticker).is_some() {
-                    self.watch.mark_book_stale(&ticker);
-                    self.watch.set_market_aside(&ticker, message.problem, self.market_time());
+                if self.market_tracker.find_market_id(&ticker).is_some() {
+                    self.market_tracker.mark_book_stale(&ticker);
+                    self.market_tracker.set_market_aside(&ticker, message.problem, self.market_time());
                 }
             }
             Some(_) => {}
             None if message.kind.is_some() => self.sweep_soon(),
             None => {
-                self.tracker.mark_all_uncertain();
+                self.order_tracker.mark_all_uncertain();
                 self.sweep_soon();
             }
         }
@@ -119,26 +119,26 @@ impl ExchangeSession {
                     self.handle_api_error(&error);
                 }
                 let now = self.monotonic_now();
-                done.hand_to(&mut self.tracker, now);
+                done.hand_to(&mut self.order_tracker, now);
             }
             FinishedRequest::Swept(reports, took) => {
-                self.sweeping = false;
-                if self.wants.is_none() {
+                self.reads.is_sweeping = false;
+                if self.stream_wants.is_none() {
                     self.link.set_heard(reports.is_ok());
                 }
                 if self.handle_market_reports(reports) {
                     self.sweep_soon();
                 }
                 // One that was asked for meanwhile comes at once.
-                if !self.settings.by_exchange && self.sweep_at.is_none() {
+                if !self.settings.by_exchange && self.reads.sweep_at.is_none() {
                     self.plan_sweep(took);
                 }
             }
             FinishedRequest::Asked(tickers, reports) => {
-                self.reading -= 1;
+                self.reads.open_reads -= 1;
                 // Nothing else would tell of them, and the clock of a sandbox must not go on without them.
                 if self.handle_market_reports(reports) {
-                    self.watch.ask_for(tickers);
+                    self.market_tracker.ask_for(tickers);
                 }
             }
             FinishedRequest::Hours(asked) => self.hours_told(asked),

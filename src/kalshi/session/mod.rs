@@ -152,52 +152,89 @@ enum ClockState {
     Arrived(SandboxClockMessage),
 }
 
-/// The one task of a live session: takes the engine's commands, and tells it what the exchange says.
-#[expect(clippy::struct_excessive_bools, reason = "they say independent things")]
-pub struct ExchangeSession {
-    rest: Rest,
-    settings: SessionSettings,
-    reader: MarketReader,
-    watch: MarketTracker,
-    tracker: OrderTracker,
-    asks: mpsc::Receiver<SessionCommand>,
-    news: SyncSender<SessionEvent>,
-    link: Arc<Link>,
-    outbox: VecDeque<SessionEvent>,
-    wants: Option<mpsc::Sender<Want>>,
-    events: mpsc::Receiver<StreamEvent>,
-    /// Whether stream events were lost, as there were more than are held.
-    stalled: Arc<AtomicBool>,
-    jobs: JoinSet<FinishedRequest>,
-    started: Instant,
+/// How far the session has told the engine of the exchange's clock.
+#[derive(Debug)]
+struct ClockProgress {
+    /// The latest moment of the exchange's clock that any message named.
     exchange_now: Timestamp,
     /// Up to which moment of the exchange's clock the engine was told everything.
     told_to: Timestamp,
-    going: ClockState,
+    clock: ClockState,
     /// Something was told about orders since the exchange's clock was last told.
-    answered: bool,
+    is_answered: bool,
     /// Markets were asked for over the stream, and the exchange's clock was not heard since.
-    subscribing: bool,
-    reading: usize,
-    /// Readings of markets in a row that failed, wholly or for some markets.
-    failed_reads: u32,
+    is_subscribing: bool,
+    /// Something was said that the desk has to hear now, whatever is still in doubt.
+    is_urgent: bool,
+}
+
+/// Which readings of markets by REST are on their way or due.
+#[derive(Debug)]
+struct ReadProgress {
+    /// Readings of single markets on their way.
+    open_reads: usize,
+    /// Readings in a row that failed, wholly or for some markets.
+    failed_in_a_row: u32,
+    /// When the next sweep begins; `None` while it is not planned.
     sweep_at: Option<Instant>,
-    sweeping: bool,
-    look_up_at: Instant,
+    is_sweeping: bool,
+}
+
+/// Whether the exchange trades, and when that is asked next.
+#[derive(Debug)]
+struct TradingProgress {
     hours: TradingHours,
-    /// When it is next looked at whether the exchange trades.
-    hours_at: Instant,
-    /// Whether a request for the exchange's status and schedule is on its way.
-    asking_hours: bool,
-    /// Why nothing is traded at the exchange.
-    paused: Option<Arc<str>>,
-    draining: Option<Instant>,
-    engine_gone: bool,
-    aborted: bool,
+    /// When the exchange's status and schedule are asked for next.
+    ask_at: Instant,
+    is_asking: bool,
+    /// Why nothing is traded at the exchange; `None` while it trades.
+    pause_reason: Option<Arc<str>>,
+}
+
+/// Where a session is on its way to its end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum SessionPhase {
+    /// Orders are taken.
+    Running,
+    /// No order is taken any more; what rests is cancelled, and its end is waited for.
+    Draining {
+        /// When draining began, which bounds how long it may take.
+        since: Instant,
+    },
+    /// It ends at once, whatever still rests.
+    Aborted,
+}
+
+/// The one task of a live session: takes the engine's commands, and tells it what the exchange says.
+pub struct ExchangeSession {
+    settings: SessionSettings,
+    rest: Rest,
+    market_reader: MarketReader,
+    market_tracker: MarketTracker,
+    order_tracker: OrderTracker,
+    /// From the engine and the operator.
+    commands: mpsc::Receiver<SessionCommand>,
+    /// To the engine; `outbox` holds what does not fit.
+    engine_events: SyncSender<SessionEvent>,
+    outbox: VecDeque<SessionEvent>,
+    link: Arc<Link>,
+    /// To the stream's task; `None` without a stream.
+    stream_wants: Option<mpsc::Sender<Want>>,
+    stream_events: mpsc::Receiver<StreamEvent>,
+    /// Whether stream events were lost, as there were more than are held.
+    stalled: Arc<AtomicBool>,
+    /// Requests to the exchange that are on their way.
+    requests: JoinSet<FinishedRequest>,
+    started: Instant,
+    /// When all open orders are looked up next.
+    look_up_at: Instant,
+    time: ClockProgress,
+    reads: ReadProgress,
+    trading: TradingProgress,
+    phase: SessionPhase,
+    /// The reason of the last halt; `None` if there was none since trading was last resumed.
     halted_for: Option<String>,
     entry_group: Option<Arc<str>>,
-    /// Something was said that the desk has to hear now, whatever is still in doubt.
-    urgent: bool,
 }
 
 /// What a session is made of.
@@ -207,15 +244,15 @@ pub struct SessionParts {
     /// The account's key, with which the WebSocket is opened; not used without a stream.
     pub credentials: Credentials,
     /// The markets known so far; the session subscribes those that are not paid out as it starts.
-    pub watch: MarketTracker,
+    pub market_tracker: MarketTracker,
     /// Reads markets and their series by REST: in sweeps, and one by one when the stream names them.
-    pub reader: MarketReader,
+    pub market_reader: MarketReader,
     /// What is known of our orders.
-    pub tracker: OrderTracker,
+    pub order_tracker: OrderTracker,
     /// Commands from the engine's side; when all senders are dropped, the session drains and ends.
-    pub asks: mpsc::Receiver<SessionCommand>,
+    pub commands: mpsc::Receiver<SessionCommand>,
     /// Where the engine hears of everything; while it is full, news is held in the session.
-    pub news: SyncSender<SessionEvent>,
+    pub engine_events: SyncSender<SessionEvent>,
     /// How the session stands, for whoever looks.
     pub link: Arc<Link>,
 }
@@ -258,51 +295,65 @@ impl ExchangeSession {
         events: mpsc::Receiver<StreamEvent>,
         stalled: Arc<AtomicBool>,
     ) -> Self {
-        let SessionParts { rest, credentials: _, watch, reader, tracker, asks, news, link } = parts;
+        let SessionParts {
+            rest,
+            credentials: _,
+            market_tracker,
+            market_reader,
+            order_tracker,
+            commands,
+            engine_events,
+            link,
+        } = parts;
         let now = Instant::now();
         // The stream asks for a sweep as soon as it is up.
         let first_sweep = if settings.stream { now + STREAM_FIRST } else { now };
         let entry_group = settings.entry_group.clone();
         Self {
-            rest,
             settings,
-            reader,
-            watch,
-            tracker,
-            asks,
-            news,
-            link,
+            rest,
+            market_reader,
+            market_tracker,
+            order_tracker,
+            commands,
+            engine_events,
             outbox: VecDeque::new(),
-            wants,
-            events,
+            link,
+            stream_wants: wants,
+            stream_events: events,
             stalled,
-            jobs: JoinSet::new(),
+            requests: JoinSet::new(),
             started: now,
-            exchange_now: Timestamp::MIN,
-            told_to: Timestamp::MIN,
-            going: ClockState::Standing,
-            answered: false,
-            subscribing: false,
-            reading: 0,
-            failed_reads: 0,
-            sweep_at: Some(first_sweep),
-            sweeping: false,
             look_up_at: now + LOOK_UP,
-            hours: TradingHours::default(),
-            hours_at: now,
-            asking_hours: false,
-            paused: None,
-            draining: None,
-            engine_gone: false,
-            aborted: false,
+            time: ClockProgress {
+                exchange_now: Timestamp::MIN,
+                told_to: Timestamp::MIN,
+                clock: ClockState::Standing,
+                is_answered: false,
+                is_subscribing: false,
+                is_urgent: false,
+            },
+            reads: ReadProgress {
+                open_reads: 0,
+                failed_in_a_row: 0,
+                sweep_at: Some(first_sweep),
+                is_sweeping: false,
+            },
+            trading: TradingProgress {
+                hours: TradingHours::default(),
+                ask_at: now,
+                is_asking: false,
+                pause_reason: None,
+            },
+            phase: SessionPhase::Running,
             halted_for: None,
             entry_group,
-            urgent: false,
         }
     }
 
     async fn run_until_end(&mut self) {
-        let known = self.watch.unsettled_markets().map(|market| market.ticker.as_ref().into()).collect();
+        let known =
+            self.market_tracker.unsettled_markets().map(|market| market.ticker.as_ref().into()).collect();
         self.send_stream_want(Want::Markets(known)).await;
         // Before anything is sent.
         self.learn_hours().await;
@@ -319,18 +370,18 @@ impl ExchangeSession {
             let until = self.next_moment();
             tokio::select! {
                 biased;
-                ask = self.asks.recv(), if !self.engine_gone => match ask {
-                    Some(ask) => self.handle_session_command(ask),
-                    None => self.engine_gone = true,
-                },
-                Some(event) = self.events.recv() => self.handle_stream_event(event),
-                Some(finished) = self.jobs.join_next() => match finished {
+                command = self.commands.recv(), if !self.is_engine_gone() => {
+                    // When all senders are gone, the next step begins to drain.
+                    command.into_iter().for_each(|command| self.handle_session_command(command));
+                }
+                Some(event) = self.stream_events.recv() => self.handle_stream_event(event),
+                Some(finished) = self.requests.join_next() => match finished {
                     Ok(finished) => self.handle_finished_request(finished),
                     Err(error) => self.send_failure(format!("a request of the session broke off: {error}")),
                 },
                 () = sleep_until(until) => {}
             }
-            while let Ok(event) = self.events.try_recv() {
+            while let Ok(event) = self.stream_events.try_recv() {
                 self.handle_stream_event(event);
             }
         }
@@ -338,59 +389,73 @@ impl ExchangeSession {
 
     /// Everything that follows from what is known by now.
     async fn run_pending_work(&mut self) {
-        if self.engine_gone && self.draining.is_none() {
+        if self.phase == SessionPhase::Running && self.is_engine_gone() {
             debug!("the engine has ended; what rests is taken back");
             self.start_drain();
         }
         if self.stalled.swap(false, Ordering::Relaxed) {
-            self.tracker.mark_all_uncertain();
+            self.order_tracker.mark_all_uncertain();
             self.send_failure(format!(
                 "the session fell more than {HELD_EVENTS} messages behind the exchange's stream, and some are lost; \
                  start it again, on a faster machine or with fewer series in scanner.series"
             ));
         }
         let now = self.monotonic_now();
-        while let Some(task) = self.tracker.start_next_task(now) {
+        while let Some(task) = self.order_tracker.start_next_task(now) {
             self.start_request(task);
         }
         self.ask_hours_if_due();
         // Until the exchange's clock has said which moment this is, nothing can be stamped, and a market that
         // opens at this moment would be taken for one that is not open yet.
-        if self.going != ClockState::Under {
-            self.watch.ask_for_set_aside(self.market_time());
+        if self.time.clock != ClockState::Under {
+            self.market_tracker.ask_for_set_aside(self.market_time());
             self.read_unknown();
             self.tell_of_orders();
             self.tell_of_markets().await;
         }
         self.sweep_if_due();
         if Instant::now() >= self.look_up_at {
-            let often = if self.wants.is_some() { LOOK_UP } else { LOOK_UP_WITHOUT_STREAM };
+            let often = if self.stream_wants.is_some() { LOOK_UP } else { LOOK_UP_WITHOUT_STREAM };
             self.look_up_at = Instant::now() + often;
-            self.tracker.mark_all_uncertain();
+            self.order_tracker.mark_all_uncertain();
         }
         self.go_on().await;
         self.flush_outbox();
     }
 
     fn is_over(&self) -> bool {
-        self.aborted || self.draining.is_some_and(|since| self.tracker.is_empty() || since.elapsed() >= DRAIN)
+        match self.phase {
+            SessionPhase::Running => false,
+            SessionPhase::Draining { since } => self.order_tracker.is_empty() || since.elapsed() >= DRAIN,
+            SessionPhase::Aborted => true,
+        }
+    }
+
+    /// Whether all senders of commands are gone, and what they sent was taken.
+    fn is_engine_gone(&self) -> bool {
+        self.commands.is_closed() && self.commands.is_empty()
     }
 
     fn next_moment(&self) -> Instant {
         let mut next = self.look_up_at;
-        if !self.asking_hours {
-            next = next.min(self.hours_at);
+        if !self.trading.is_asking {
+            next = next.min(self.trading.ask_at);
         }
-        if let Some(due) = self.tracker.next_due_time() {
+        if let Some(due) = self.order_tracker.next_due_time() {
             next = next.min(Instant::now() + due.since(self.monotonic_now()).into());
         }
-        if let Some(sweep_at) = self.sweep_at.filter(|_| !self.sweeping && !self.settings.by_exchange) {
+        if let Some(sweep_at) =
+            self.reads.sweep_at.filter(|_| !self.reads.is_sweeping && !self.settings.by_exchange)
+        {
             next = next.min(sweep_at);
         }
         if !self.outbox.is_empty() {
             next = next.min(Instant::now() + ENGINE_BUSY);
         }
-        self.draining.map_or(next, |since| next.min(since + DRAIN))
+        match self.phase {
+            SessionPhase::Draining { since } => next.min(since + DRAIN),
+            SessionPhase::Running | SessionPhase::Aborted => next,
+        }
     }
 
     /// Time for the order tracker: it must not jump when the wall's clock is set.
@@ -400,25 +465,25 @@ impl ExchangeSession {
 
     /// The stamp of what happens now: the exchange's, or left to the engine.
     fn exchange_stamp(&self) -> Option<Timestamp> {
-        self.settings.by_exchange.then_some(self.exchange_now)
+        self.settings.by_exchange.then_some(self.time.exchange_now)
     }
 
     /// Returns the time that markets go by: the exchange's clock if that counts, else this machine's.
     fn market_time(&self) -> Timestamp {
-        if self.settings.by_exchange { self.exchange_now } else { clock::now() }
+        if self.settings.by_exchange { self.time.exchange_now } else { clock::now() }
     }
 
-    fn handle_session_command(&mut self, ask: SessionCommand) {
-        match ask {
+    fn handle_session_command(&mut self, command: SessionCommand) {
+        match command {
             SessionCommand::Command(Command::Submit(order))
-                if self.draining.is_some() || self.paused.is_some() =>
+                if self.phase != SessionPhase::Running || self.trading.pause_reason.is_some() =>
             {
                 let event = VenueEvent::Rejected { order: order.id, reason: RejectReason::NeverSent };
                 self.tell_venue(event);
             }
-            SessionCommand::Command(command) => self.tracker.apply_command(&command),
-            SessionCommand::GoOn(until) if self.going == ClockState::Standing => {
-                self.going = ClockState::Asked(until);
+            SessionCommand::Command(command) => self.order_tracker.apply_command(&command),
+            SessionCommand::GoOn(until) if self.time.clock == ClockState::Standing => {
+                self.time.clock = ClockState::Asked(until);
             }
             // The engine was interrupted while it waited; the next moment is on its way already.
             SessionCommand::GoOn(_) => {}
@@ -432,17 +497,17 @@ impl ExchangeSession {
             SessionCommand::EntryGroup(group) => self.entry_group = Some(group),
             SessionCommand::Fact { published, fact } => {
                 self.queue_event(SessionEvent::Later(Stamped { at: published, value: Input::Fact(fact) }));
-                self.answered = true;
+                self.time.is_answered = true;
             }
             SessionCommand::Drain => self.start_drain(),
-            SessionCommand::Abort => self.aborted = true,
+            SessionCommand::Abort => self.phase = SessionPhase::Aborted,
         }
     }
 
     fn start_drain(&mut self) {
-        if self.draining.is_none() {
-            self.draining = Some(Instant::now());
-            self.tracker.cancel_all();
+        if self.phase == SessionPhase::Running {
+            self.phase = SessionPhase::Draining { since: Instant::now() };
+            self.order_tracker.cancel_all();
         }
     }
 
@@ -459,11 +524,11 @@ impl ExchangeSession {
     /// Steers the desk. By the exchange's clock it would hear of it only when nothing is in doubt any more.
     fn send_control(&mut self, control: Control) {
         // Before the first moment was told, it comes with that.
-        let told = Some(self.told_to).filter(|&told| told > Timestamp::MIN);
+        let told = Some(self.time.told_to).filter(|&told| told > Timestamp::MIN);
         let at = self.exchange_stamp().map(|now| told.unwrap_or(now));
         self.queue_event(SessionEvent::Input { at, input: Input::Control(control) });
-        self.answered = true;
-        self.urgent |= told.is_some();
+        self.time.is_answered = true;
+        self.time.is_urgent |= told.is_some();
     }
 
     fn send_failure(&mut self, message: String) {
@@ -476,7 +541,7 @@ impl ExchangeSession {
 
     fn flush_outbox(&mut self) {
         while let Some(news) = self.outbox.pop_front() {
-            match self.news.try_send(news) {
+            match self.engine_events.try_send(news) {
                 Ok(()) => {}
                 Err(TrySendError::Full(news)) => {
                     self.outbox.push_front(news);

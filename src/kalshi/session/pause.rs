@@ -30,7 +30,7 @@ async fn fetch_status_and_schedule(rest: &Rest) -> Result<(ExchangeStatus, Sched
 impl ExchangeSession {
     /// Something hints at a pause, or at its end.
     pub(super) fn ask_hours_soon(&mut self) {
-        self.hours_at = self.hours_at.min(Instant::now() + HINTS);
+        self.trading.ask_at = self.trading.ask_at.min(Instant::now() + HINTS);
     }
 
     /// The first look, before anything is sent. Without an answer the exchange is taken to trade: it would
@@ -45,49 +45,49 @@ impl ExchangeSession {
     }
 
     pub(super) fn ask_hours_if_due(&mut self) {
-        if self.asking_hours || Instant::now() < self.hours_at {
+        if self.trading.is_asking || Instant::now() < self.trading.ask_at {
             return;
         }
         // What was announced holds at its moment, whatever the answer takes.
         self.keep_to_hours();
-        self.asking_hours = true;
+        self.trading.is_asking = true;
         let rest = self.rest.clone();
-        self.jobs.spawn(async move { FinishedRequest::Hours(fetch_status_and_schedule(&rest).await) });
+        self.requests.spawn(async move { FinishedRequest::Hours(fetch_status_and_schedule(&rest).await) });
     }
 
     pub(super) fn hours_told(&mut self, asked: Result<(ExchangeStatus, Schedule), ApiError>) {
-        self.asking_hours = false;
+        self.trading.is_asking = false;
         match asked {
             Ok((status, schedule)) => {
-                (self.hours.status, self.hours.schedule) = (Some(status), Some(schedule));
+                (self.trading.hours.status, self.trading.hours.schedule) = (Some(status), Some(schedule));
             }
             Err(error) => self.handle_api_error(&error),
         }
         self.keep_to_hours();
-        let often = if self.paused.is_some() { ASK_EVERY_IN_PAUSE } else { ASK_EVERY };
+        let often = if self.trading.pause_reason.is_some() { ASK_EVERY_IN_PAUSE } else { ASK_EVERY };
         let now = self.market_time();
-        let change = self.hours.next_change(now).map_or(often, |change| change.since(now).into());
-        self.hours_at = Instant::now() + often.min(change).max(SOONEST);
+        let change = self.trading.hours.next_change(now).map_or(often, |change| change.since(now).into());
+        self.trading.ask_at = Instant::now() + often.min(change).max(SOONEST);
     }
 
     fn keep_to_hours(&mut self) {
-        let closed: Option<Arc<str>> = self.hours.closed_reason(self.market_time()).map(Into::into);
-        match (&self.paused, &closed) {
+        let closed: Option<Arc<str>> = self.trading.hours.closed_reason(self.market_time()).map(Into::into);
+        match (&self.trading.pause_reason, &closed) {
             (None, Some(reason)) => {
                 warn!(%reason, "nothing is traded at the exchange");
-                self.watch.pause_trading();
+                self.market_tracker.pause_trading();
                 // A pause cancels what rests.
-                self.tracker.mark_all_uncertain();
+                self.order_tracker.mark_all_uncertain();
             }
             (Some(_), None) => {
                 info!("the exchange trades again");
-                self.watch.resume_trading();
-                self.tracker.mark_all_uncertain();
+                self.market_tracker.resume_trading();
+                self.order_tracker.mark_all_uncertain();
                 self.sweep_soon();
             }
             (Some(_), Some(_)) | (None, None) => {}
         }
         self.link.set_paused(closed.clone());
-        self.paused = closed;
+        self.trading.pause_reason = closed;
     }
 }

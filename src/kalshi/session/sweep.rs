@@ -10,7 +10,7 @@ use crate::kalshi::market_reports::MarketReports;
 use crate::kalshi::rest::ApiError;
 
 use super::inbound::may_pass;
-use super::{ExchangeSession, FinishedRequest, SWEEP_LEAD};
+use super::{ExchangeSession, FinishedRequest, SWEEP_LEAD, SessionPhase};
 
 /// Pause before markets that could not be read are asked for again; it doubles so many times at most.
 const READ_AGAIN: Duration = Duration::from_secs(1);
@@ -25,20 +25,21 @@ impl ExchangeSession {
     /// repeated; only when that fails again and again, the others go on without them.
     pub(super) fn handle_market_reports(&mut self, found: Result<MarketReports, ApiError>) -> bool {
         match found {
-            Ok(MarketReports { error: Some(error), .. }) if self.failed_reads < READS_FOR_ALL => {
-                self.failed_reads += 1;
+            Ok(MarketReports { error: Some(error), .. }) if self.reads.failed_in_a_row < READS_FOR_ALL => {
+                self.reads.failed_in_a_row += 1;
                 self.handle_api_error(&error);
                 true
             }
             Ok(found) => {
-                self.watch.apply_market_reports(&found, self.market_time());
-                self.failed_reads = if found.error.is_some() { self.failed_reads + 1 } else { 0 };
+                self.market_tracker.apply_market_reports(&found, self.market_time());
+                self.reads.failed_in_a_row =
+                    if found.error.is_some() { self.reads.failed_in_a_row + 1 } else { 0 };
                 found.error.iter().for_each(|error| self.handle_api_error(error));
-                self.watch.ask_for(found.missing);
+                self.market_tracker.ask_for(found.missing);
                 false
             }
             Err(error) => {
-                self.failed_reads += 1;
+                self.reads.failed_in_a_row += 1;
                 self.handle_api_error(&error);
                 may_pass(&error)
             }
@@ -46,13 +47,13 @@ impl ExchangeSession {
     }
 
     pub(super) fn read_unknown(&mut self) {
-        let unknown = self.watch.take_unknown_tickers();
+        let unknown = self.market_tracker.take_unknown_tickers();
         if !unknown.is_empty() {
-            self.reading += 1;
-            let reader = self.reader.clone();
+            self.reads.open_reads += 1;
+            let reader = self.market_reader.clone();
             let tickers: Vec<_> = unknown.into_iter().collect();
             let pause = self.pause_after_failure();
-            self.jobs.spawn(async move {
+            self.requests.spawn(async move {
                 let read = delay_if_failed(reader.read_markets(tickers.clone()).await, pause).await;
                 FinishedRequest::Asked(tickers, read)
             });
@@ -61,27 +62,28 @@ impl ExchangeSession {
 
     /// How long what fails now waits to be asked for again: longer with each failure in a row.
     fn pause_after_failure(&self) -> Duration {
-        READ_AGAIN * 2_u32.pow(self.failed_reads.min(MOST_DOUBLINGS))
+        READ_AGAIN * 2_u32.pow(self.reads.failed_in_a_row.min(MOST_DOUBLINGS))
     }
 
     pub(super) fn sweep_if_due(&mut self) {
-        let due = !self.sweeping && self.sweep_at.is_some_and(|at| at <= Instant::now());
+        let due = !self.reads.is_sweeping && self.reads.sweep_at.is_some_and(|at| at <= Instant::now());
         // By the exchange's clock a sweep belongs to a moment, so `go_on` begins it.
-        if due && !self.settings.by_exchange && self.draining.is_none() {
+        if due && !self.settings.by_exchange && self.phase == SessionPhase::Running {
             self.start_sweep();
         }
     }
 
     pub(super) fn sweep_soon(&mut self) {
-        self.sweep_at = Some(Instant::now());
+        self.reads.sweep_at = Some(Instant::now());
     }
 
     pub(super) fn start_sweep(&mut self) {
-        self.sweeping = true;
-        self.sweep_at = None;
-        let others = self.watch.unsettled_markets().map(|market| market.ticker.as_ref().into()).collect();
-        let (reader, pause) = (self.reader.clone(), self.pause_after_failure());
-        self.jobs.spawn(async move {
+        self.reads.is_sweeping = true;
+        self.reads.sweep_at = None;
+        let others =
+            self.market_tracker.unsettled_markets().map(|market| market.ticker.as_ref().into()).collect();
+        let (reader, pause) = (self.market_reader.clone(), self.pause_after_failure());
+        self.requests.spawn(async move {
             let began = Instant::now();
             let reports = delay_if_failed(reader.sweep_markets(others).await, pause).await;
             FinishedRequest::Swept(reports, began.elapsed())
@@ -93,7 +95,7 @@ impl ExchangeSession {
         let now = clock::now();
         let lead = SWEEP_LEAD.max(took * 2);
         let next = (now + lead.into()).just_after().rounded_up_to(self.settings.interval.max(Span::MINUTE));
-        self.sweep_at = Some(Instant::now() + Duration::from(next.since(now)).saturating_sub(lead));
+        self.reads.sweep_at = Some(Instant::now() + Duration::from(next.since(now)).saturating_sub(lead));
     }
 }
 

@@ -21,13 +21,13 @@ fn parts(asks: mpsc::Receiver<SessionCommand>, news: SyncSender<SessionEvent>) -
     let credentials = Credentials::from_pem("key-1", PEM).unwrap();
     let rest = Rest::new(&environment, Some(credentials.clone())).unwrap();
     SessionParts {
-        reader: MarketReader::new(rest.clone(), MarketScope::default()),
+        market_reader: MarketReader::new(rest.clone(), MarketScope::default()),
         rest,
         credentials,
-        watch: MarketTracker::new(MarketScope::default(), None),
-        tracker: OrderTracker::new("run"),
-        asks,
-        news,
+        market_tracker: MarketTracker::new(MarketScope::default(), None),
+        order_tracker: OrderTracker::new("run"),
+        commands: asks,
+        engine_events: news,
         link: Arc::default(),
     }
 }
@@ -54,18 +54,18 @@ async fn a_new_market_is_read_and_subscribed_within_its_moment() {
     let (_told, events) = mpsc::channel(8);
     let mut session =
         ExchangeSession::new(parts(asks, news), settings(true), Some(wants), events, Arc::default());
-    session.sweep_at = None;
+    session.reads.sweep_at = None;
     session.handle_session_command(SessionCommand::GoOn(None));
     session.run_pending_work().await;
     assert_eq!(wanted.try_recv().unwrap(), Want::Advance { until_ts_ms: None });
 
     session.handle_frame(Frame::Lifecycle(Lifecycle { ticker: Arc::clone(&ticker), turn: Turn::Activated }));
     session.run_pending_work().await;
-    assert_eq!(session.reading, 0, "before its moment it would be taken for not open yet");
+    assert_eq!(session.reads.open_reads, 0, "before its moment it would be taken for not open yet");
     let clock = SandboxClockMessage { now: opens, end: false };
     session.handle_frame(Frame::SandboxClock(clock));
     session.run_pending_work().await;
-    assert_eq!(session.reading, 1);
+    assert_eq!(session.reads.open_reads, 1);
 
     let series =
         SeriesFacts { ticker: "KXHIGHNY".into(), category: "Climate".into(), fees: FeeSchedule::STANDARD };

@@ -79,8 +79,14 @@ impl HeldChanges {
     }
 
     /// Tells all that is held: messages as they came, and books as they are now, if that is news.
-    pub fn release_held_changes(&mut self, books: &OrderBooks, mut tell: impl FnMut(StreamEvent)) {
+    /// Returns the books that are crossed; they are not told.
+    pub fn release_held_changes(
+        &mut self,
+        books: &OrderBooks,
+        mut tell: impl FnMut(StreamEvent),
+    ) -> Vec<BookId> {
         self.at = None;
+        let mut crossed = Vec::new();
         let mut items = std::mem::take(&mut self.items);
         for item in items.drain(..) {
             match item {
@@ -89,6 +95,10 @@ impl HeldChanges {
                     let told = self.told_top_mut(id);
                     told.place = None;
                     let Some(top) = books.top(id) else { continue };
+                    if top.is_crossed() {
+                        crossed.push(id);
+                        continue;
+                    }
                     let deeper = books.depth_below_top(id);
                     let is_deeper = *told.deeper != deeper;
                     if is_deeper {
@@ -104,6 +114,7 @@ impl HeldChanges {
         }
         // Handed back for its room.
         self.items = items;
+        crossed
     }
 
     /// Whether best prices of a book were told, and not that it cannot be relied on.

@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::domain::Price;
 use crate::kalshi::book::{Applied, BookId, OrderBooks, SequenceCheck, SequenceGuard};
 use crate::kalshi::limits::Backoff;
 use crate::kalshi::ws_messages::{BookFrame, Frame, Head, Message, Refusal, UnreadableMessage};
@@ -50,6 +51,10 @@ struct Recovery {
 /// The exchange's answers that end a subscription: its channel failed, or we read too slowly.
 const ENDS_SUBSCRIPTION: [i64; 2] = [10, 25];
 
+/// A book is asked for again so many times after it was crossed, then only on the next connection. Until then the
+/// market is known by its ticker and by REST.
+const MOST_CROSSINGS: u32 = 3;
+
 /// The whole state of the stream: connection, subscriptions, books, and effects still to be carried out.
 #[derive(Debug)]
 pub struct StreamState {
@@ -70,6 +75,10 @@ pub struct StreamState {
     last_recovery: Duration,
     advance: Option<PendingAdvance>,
     effects: VecDeque<Effect>,
+    /// Books that were crossed, to be asked for again.
+    crossed: Vec<BookId>,
+    /// How often each book was crossed on this connection.
+    crossings: BTreeMap<BookId, u32>,
 }
 
 impl StreamState {
@@ -93,6 +102,8 @@ impl StreamState {
             last_recovery: Duration::ZERO,
             advance: None,
             effects: VecDeque::new(),
+            crossed: Vec::new(),
+            crossings: BTreeMap::new(),
         }
     }
 
@@ -141,6 +152,8 @@ impl StreamState {
         self.up = false;
         self.commands.clear();
         self.recovery = None;
+        self.crossed.clear();
+        self.crossings.clear();
         self.last_recovery = Duration::ZERO;
         for subscription in &mut self.subscriptions {
             *subscription = ChannelSubscription::new(subscription.channel);
@@ -452,6 +465,10 @@ impl StreamState {
         if self.connected.is_none() {
             return;
         }
+        let crossed = std::mem::take(&mut self.crossed);
+        if !crossed.is_empty() {
+            self.ask_for_snapshots(now, crossed);
+        }
         for channel in StreamChannel::ALL {
             self.send_subscribe_commands(now, channel);
         }
@@ -546,7 +563,26 @@ impl StreamState {
 
     fn release_held_changes(&mut self) {
         let Self { held, books, effects, .. } = self;
-        held.release_held_changes(books, |event| effects.push_back(Effect::Tell(event)));
+        let crossed = held.release_held_changes(books, |event| effects.push_back(Effect::Tell(event)));
+        crossed.into_iter().for_each(|id| self.drop_crossed_book(id));
+    }
+
+    /// Drops a book that cannot be; it is asked for again, but not for ever.
+    fn drop_crossed_book(&mut self, id: BookId) {
+        let ticker = Arc::clone(self.books.ticker(id));
+        let top = self.books.top(id).unwrap_or_default();
+        let price = |price: Option<Price>| price.map_or_else(|| "none".to_owned(), |price| price.to_string());
+        let (bid, ask) = (price(top.bid), price(top.ask));
+        let problem = format!("its book is crossed: the bid {bid} is not below the ask {ask}");
+        self.books.invalidate_book(id);
+        self.say_stale(id);
+        let kind = Some("orderbook_delta".into());
+        self.queue_event(StreamEvent::Unreadable(UnreadableMessage { kind, ticker: Some(ticker), problem }));
+        let times = self.crossings.entry(id).or_default();
+        *times += 1;
+        if *times <= MOST_CROSSINGS {
+            self.crossed.push(id);
+        }
     }
 
     /// Says that a book cannot be relied on, if it was told.

@@ -562,3 +562,27 @@ fn what_cannot_be_read_is_told_and_taken_for_a_change_of_a_book() {
     rig.idle();
     assert_eq!(rig.names(), ["other", "book A"]);
 }
+
+/// Bids for NO that were sent at prices of NO, where prices of YES were asked for, would mirror the book.
+#[test]
+fn a_crossed_book_is_dropped_and_asked_for_again_but_not_for_ever() {
+    let mut rig = Rig::up();
+    rig.now += seconds(1);
+    rig.told.clear();
+    for time in 1..=5_u64 {
+        rig.sent.clear();
+        rig.snapshot("A", 10 * time, "0.4200", "0.6000");
+        rig.now += seconds(1);
+        rig.state.check_timeouts(rig.now);
+        rig.drain();
+        let asked = rig.commands().iter().any(|command| command == "update_subscription get_snapshot A");
+        assert_eq!(asked, time <= 3, "time {time}");
+    }
+    let unreadable = rig.told.iter().filter_map(|event| match event {
+        StreamEvent::Unreadable(message) => Some(&*message.problem),
+        _ => None,
+    });
+    let problem = "its book is crossed: the bid 0.42 is not below the ask 0.40";
+    assert_eq!(unreadable.collect::<Vec<_>>(), [problem; 5]);
+    assert!(!rig.names().contains(&"book A".to_owned()), "{:?}", rig.names());
+}
