@@ -54,8 +54,8 @@ impl MarketReader {
         let seen: BTreeSet<&str> = markets.items.iter().map(|market| market.ticker.as_str()).collect();
         let missing: Vec<String> =
             others.iter().filter(|ticker| !seen.contains(&***ticker)).map(ToString::to_string).collect();
-        for tickers in missing.chunks(100) {
-            let these = MarketFilter { tickers: tickers.to_vec(), ..MarketFilter::default() };
+        if !missing.is_empty() {
+            let these = MarketFilter { tickers: missing, ..MarketFilter::default() };
             markets.append_page(self.rest.markets(&these).await?);
         }
         let mut found = MarketReports::default();
@@ -64,7 +64,7 @@ impl MarketReader {
         Ok(found)
     }
 
-    /// These markets; those the exchange does not know are left out.
+    /// These markets.
     ///
     /// # Errors
     /// When the exchange does not take us for who we are.
@@ -73,7 +73,7 @@ impl MarketReader {
         for ticker in tickers {
             match self.rest.market(&ticker).await {
                 Ok(market) => markets.push(market),
-                Err(error) if error.is_not_found() => {}
+                Err(error) if error.is_not_found() => found.unknown.push(ticker),
                 Err(error @ ApiError::Schema { .. }) => {
                     found.odd.push(UnreadableMarket { ticker, reason: error.to_string() });
                 }
@@ -90,11 +90,9 @@ impl MarketReader {
         // What cannot be read is asked for once, not for each of its markets.
         let mut failed: BTreeMap<String, ApiError> = BTreeMap::new();
         for market in markets {
-            let known = self.lock_known_groups().events.get(&market.event_ticker).cloned();
-            let facts = match (known, failed.get(&market.event_ticker)) {
-                (Some(facts), _) => Ok(facts),
-                (None, Some(error)) => Err(error.clone()),
-                (None, None) => self.series_of(&market.event_ticker).await,
+            let facts = match failed.get(&market.event_ticker) {
+                Some(error) => Err(error.clone()),
+                None => self.series_of(&market.event_ticker).await,
             };
             match facts {
                 Ok(facts) => found.reports.push((market, facts)),

@@ -56,6 +56,8 @@ pub struct MarketReports {
     pub reports: Vec<MarketReport>,
     /// Markets of the scope that cannot be understood.
     pub odd: Vec<UnreadableMarket>,
+    /// Markets that were asked for and that the exchange does not know.
+    pub unknown: Vec<Arc<str>>,
     /// Markets that could not be read in passing, to be asked for again.
     pub missing: Vec<Arc<str>>,
     /// Why they could not be, the last reason; `None` if none is missing.

@@ -263,6 +263,12 @@ impl MarketTracker {
         for UnreadableMarket { ticker, reason } in &found.odd {
             self.set_market_aside(ticker, reason.clone(), now);
         }
+        for ticker in &found.unknown {
+            // One that was listed stays set aside: what is held of it has to be paid out.
+            if self.find_market_id(ticker).is_none() && self.set_aside.clear_at_once(ticker) {
+                self.announce_cleared(ticker);
+            }
+        }
     }
 
     fn apply_market_report(

@@ -169,6 +169,20 @@ fn a_market_that_is_odd_is_set_aside_once_and_cleared_when_it_can_be_read() {
     assert_eq!(bench.told(), [Input::Control(cleared)]);
 }
 
+/// Its description could not be read before it opened, and then the exchange took it back.
+#[test]
+fn a_market_that_is_set_aside_and_not_there_any_more_is_cleared_unless_it_may_be_held() {
+    let mut bench = Bench::new();
+    let (listed, unlisted): (Arc<str>, Arc<str>) = (bench.market.ticker.as_str().into(), "B".into());
+    for ticker in [&listed, &unlisted] {
+        bench.watch.set_market_aside(ticker, "its event: 404".into(), bench.now);
+    }
+    bench.told();
+    let gone = MarketReports { unknown: vec![listed, Arc::clone(&unlisted)], ..MarketReports::default() };
+    bench.watch.apply_market_reports(&gone, bench.now);
+    assert_eq!(bench.told(), [Input::Control(Control::SetAsideCleared { ticker: unlisted, market: None })]);
+}
+
 #[test]
 fn what_no_strategy_can_price_is_never_listed() {
     for (why, change) in [

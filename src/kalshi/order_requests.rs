@@ -110,7 +110,7 @@ fn split_task_failure<T>(result: Result<T, ApiError>) -> (Result<T, TaskFailure>
 #[must_use]
 pub fn failure_of(error: &ApiError) -> TaskFailure {
     match error {
-        ApiError::NotSent(_) | ApiError::RateLimited(_) => TaskFailure::NotDone,
+        ApiError::NotSent(_) | ApiError::RateLimited(_) | ApiError::ClockOff { .. } => TaskFailure::NotDone,
         ApiError::Unknown(_) | ApiError::Schema { .. } => TaskFailure::Unknown,
         ApiError::Refused { .. } if error.is_already_exists() => TaskFailure::AlreadyExists,
         ApiError::Refused { .. } if error.market_not_trading() => {

@@ -28,6 +28,8 @@ struct SetAsideState {
 #[derive(Debug, Default)]
 pub struct SetAsideMarkets {
     markets: BTreeMap<Arc<str>, SetAsideState>,
+    /// No market is looked at again before; `None` if none waits for it.
+    earliest_retry: Option<Timestamp>,
 }
 
 impl SetAsideMarkets {
@@ -46,6 +48,11 @@ impl SetAsideMarkets {
             state.is_asked = false;
         }
         state.is_aside = true;
+        if !state.is_asked {
+            let retry_at = state.retry_at;
+            self.earliest_retry =
+                Some(self.earliest_retry.map_or(retry_at, |earliest| earliest.min(retry_at)));
+        }
         is_new
     }
 
@@ -69,11 +76,21 @@ impl SetAsideMarkets {
     /// The markets whose pause is over at `now`, to be read again. Each is named once a pause.
     pub fn take_due(&mut self, now: Timestamp) -> Vec<Arc<str>> {
         let mut due = Vec::new();
-        for (ticker, state) in &mut self.markets {
-            if state.is_aside && now >= state.retry_at && !std::mem::replace(&mut state.is_asked, true) {
+        // This is asked at every step of a session, mostly in vain.
+        if self.earliest_retry.is_none_or(|earliest| now < earliest) {
+            return due;
+        }
+        let mut waiting = Vec::new();
+        for (ticker, state) in self.markets.iter_mut().filter(|(_, state)| state.is_aside && !state.is_asked)
+        {
+            if now >= state.retry_at {
+                state.is_asked = true;
                 due.push(Arc::clone(ticker));
+            } else {
+                waiting.push(state.retry_at);
             }
         }
+        self.earliest_retry = waiting.into_iter().min();
         due
     }
 }

@@ -32,7 +32,7 @@ use crate::feed::live::{Pace, RecorderSink};
 use crate::journal::TradeLogger;
 use crate::journal::sqlite::LedgerError;
 use crate::kalshi::auth::Credentials;
-use crate::kalshi::clock;
+use crate::kalshi::clock::SteadyClock;
 use crate::kalshi::environment::Environment;
 use crate::kalshi::link::Link;
 use crate::kalshi::market_reader::MarketReader;
@@ -335,6 +335,7 @@ struct LiveRunner<'a> {
     engine: Engine<StartupThenLiveFeed, LiveVenue, HookedJournal<'a>>,
     rest: Rest,
     link: Arc<Link>,
+    clock: SteadyClock,
     credentials: Credentials,
     reader: MarketReader,
     watch: Option<MarketTracker>,
@@ -405,6 +406,7 @@ impl<'a> LiveRunner<'a> {
             reader: MarketReader::new(rest.clone(), scope),
             rest,
             link: Arc::default(),
+            clock: SteadyClock::start(),
             credentials,
             watch: Some(watch),
             tracker: Some(OrderTracker::new(&opened.run_id)),
@@ -448,6 +450,7 @@ impl<'a> LiveRunner<'a> {
             commands: asks,
             engine_events: news,
             link: Arc::clone(&self.link),
+            clock: self.clock.clone(),
         };
         let entry_group = self.entry_group.as_ref().and_then(|group| group.id());
         let settings = SessionSettings { entry_group, ..self.session.clone() };
@@ -462,7 +465,8 @@ impl<'a> LiveRunner<'a> {
             // If the session has ended, that is heard next.
             Pace::Exchange(Box::new(move |until| drop(asks.blocking_send(SessionCommand::GoOn(until)))))
         } else {
-            Pace::Wall(Box::new(clock::now))
+            let clock = self.clock.clone();
+            Pace::Wall(Box::new(move || clock.now()))
         };
         let from = if self.engine.seq == 0 { Timestamp::MIN } else { desk.now().just_after() };
         let mut feed = LiveFeed::new(heard, pace, from, std::mem::take(&mut self.facts));

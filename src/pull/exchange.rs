@@ -10,7 +10,9 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use crate::domain::{FeeSchedule, FeeType, Price, PriceGrid, Strike, Timestamp};
-use crate::kalshi::rest::{ApiError, CandleSpan, Half, MarketFilter, PagedList, Rest};
+use crate::kalshi::rest::{
+    ApiError, CandleSpan, EndlessListError, Half, MarketFilter, PageCursors, PagedList, Rest,
+};
 use crate::kalshi::wire::{
     self, ApiBookSide, ApiMarket, ApiMarketStatus, ApiTrade, Candle, ItemList, MarketResult, OddItem,
 };
@@ -188,16 +190,16 @@ impl PullExchange {
         page: impl AsyncFn(Option<&str>) -> Result<KeptPage<T>, ApiError>,
     ) -> Result<Vec<T>, PullError> {
         let mut items = Vec::new();
-        let mut cursors: Vec<String> = Vec::new();
+        let mut cursors = PageCursors::of_list(MOST_PAGES);
         loop {
-            let cursor = cursors.last().map(String::as_str);
+            let cursor = cursors.current();
             let place = format!("{key}, page {}", cursor.unwrap_or("one"));
             let mut kept = self.fetch_cached(&place, async || page(cursor).await).await?;
             items.append(&mut kept.items);
             kept.unreadable.into_iter().for_each(|(about, problem)| self.leave_out(about, problem));
             match kept.next {
                 None => return Ok(items),
-                Some(next) => cursors.push(next_cursor(key, &cursors, next)?),
+                Some(next) => cursors.advance(next).map_err(|error| endless_list_error(key, error))?,
             }
         }
     }
@@ -319,10 +321,10 @@ impl PullExchange {
         span: (i64, i64),
     ) -> Result<(Vec<TradeRow>, u64, u64), PullError> {
         let (mut trades, mut blocks, mut bytes) = (Vec::new(), 0, 0);
-        let mut cursors: Vec<String> = Vec::new();
+        let mut cursors = PageCursors::of_list(MOST_PAGES);
         let list = format!("{half:?} trades of {ticker} {span:?}");
         loop {
-            let cursor = cursors.last().map(String::as_str);
+            let cursor = cursors.current();
             let key = format!("{list} from {}", cursor.unwrap_or("the first page"));
             let page = async || {
                 let page = self.rest.trades_page(half, ticker, span, cursor).await?;
@@ -337,7 +339,7 @@ impl PullExchange {
             (blocks, bytes) = (blocks + page.blocks, bytes + size);
             match page.next {
                 None => return Ok((trades, blocks, bytes)),
-                Some(next) => cursors.push(next_cursor(&list, &cursors, next)?),
+                Some(next) => cursors.advance(next).map_err(|error| endless_list_error(&list, error))?,
             }
         }
     }
@@ -359,16 +361,8 @@ fn none_if_missing<T>(answer: Result<T, ApiError>) -> Result<Option<T>, ApiError
     }
 }
 
-/// The cursor of the next page, unless the list has no end.
-fn next_cursor(list: &str, before: &[String], next: String) -> Result<String, PullError> {
-    let problem = if before.contains(&next) {
-        "a cursor repeats, so the list has no end".to_owned()
-    } else if before.len() >= MOST_PAGES {
-        format!("there is another page after {MOST_PAGES}, more than a list can have")
-    } else {
-        return Ok(next);
-    };
-    Err(PullError::Exchange(format!("{list}: {problem}; report this to the exchange")))
+fn endless_list_error(list: &str, error: EndlessListError) -> PullError {
+    PullError::Exchange(format!("{list}: {error}; report this to the exchange"))
 }
 
 fn event_facts(event: wire::ApiEvent) -> EventFacts {

@@ -13,7 +13,7 @@ use crate::domain::{Span, Timestamp};
 use crate::engine::gateway::SessionEvent;
 use crate::event::{Control, Input, MarketEvent};
 use crate::kalshi::auth::Credentials;
-use crate::kalshi::clock;
+use crate::kalshi::clock::SteadyClock;
 use crate::kalshi::environment::Environment;
 use crate::kalshi::link::Link;
 use crate::kalshi::market_reader::MarketReader;
@@ -101,7 +101,7 @@ pub fn record_session(
     }
     let (news, heard) = sync_channel(NEWS);
     let (asks, asked) = mpsc::channel(16);
-    let link = Arc::new(Link::default());
+    let (link, clock) = (Arc::new(Link::default()), SteadyClock::start());
     let parts = SessionParts {
         market_reader: MarketReader::new(rest.clone(), source.scope),
         rest,
@@ -112,6 +112,7 @@ pub fn record_session(
         commands: asked,
         engine_events: news,
         link: Arc::clone(&link),
+        clock: clock.clone(),
     };
     let settings = SessionSettings {
         stream: true,
@@ -122,7 +123,7 @@ pub fn record_session(
     };
     let session = runtime.spawn(session::run_session(parts, settings));
     begun(&asks);
-    let mut listener = StreamListener { recorder: &mut recorder, start: Instant::now(), asks: &asks };
+    let mut listener = StreamListener { recorder: &mut recorder, start: Instant::now(), clock, asks: &asks };
     let ended = listener.receive_events(&heard, source.by_exchange, |totals| {
         watch(Standing { totals, heard: link.is_heard() });
     });
@@ -141,6 +142,7 @@ pub fn record_session(
 struct StreamListener<'a> {
     recorder: &'a mut Recorder,
     start: Instant,
+    clock: SteadyClock,
     asks: &'a mpsc::Sender<SessionCommand>,
 }
 
@@ -217,7 +219,7 @@ impl StreamListener<'_> {
         let after = self.recorder.after_last();
         match at {
             Some(at) => at.max(self.recorder.last_time().unwrap_or(at)),
-            None => clock::now().floor_micros().max(after),
+            None => self.clock.now().floor_micros().max(after),
         }
     }
 }

@@ -29,6 +29,15 @@ pub enum ApiError {
         /// JSON `details` of the answer, such as `post only cross`; `None` where it has none.
         details: Option<String>,
     },
+    /// Refused with 401 while this machine's clock is certainly off, as requests are signed with the time: certainly
+    /// nothing was done; it may be sent again once the clock is right.
+    #[error("{endpoint}: refused with 401; {problem}")]
+    ClockOff {
+        /// Method and path of the request.
+        endpoint: String,
+        /// By how much the clock is off, and to which side, in words.
+        problem: String,
+    },
     /// The answer to a read is not as documented.
     #[error("{endpoint}: {problem}; compare with the exchange's changelog before trading on")]
     Schema {
@@ -105,17 +114,17 @@ impl ApiError {
         matches!(self.refusal_status(), Some(404))
     }
 
-    /// Whether the same request may be answered later: it was not sent, turned away, or had no answer that can be
-    /// read. Not where the exchange refused it, or is another than we know.
+    /// Whether the same request may be answered later: it was not sent, turned away, had no answer that can be
+    /// read, or this machine's clock was off. Not where the exchange refused it, or is another than we know.
     #[must_use]
     pub const fn is_transient(&self) -> bool {
-        matches!(self, Self::NotSent(_) | Self::RateLimited(_) | Self::Unknown(_))
+        matches!(self, Self::NotSent(_) | Self::RateLimited(_) | Self::Unknown(_) | Self::ClockOff { .. })
     }
 
     /// Whether this request cannot have done anything: it was not sent, turned away, or refused. An
     /// earlier one may have: that is what [`is_already_exists`](Self::is_already_exists) says.
     #[must_use]
     pub const fn certainly_not_done(&self) -> bool {
-        matches!(self, Self::NotSent(_) | Self::RateLimited(_) | Self::Refused { .. })
+        matches!(self, Self::NotSent(_) | Self::RateLimited(_) | Self::Refused { .. } | Self::ClockOff { .. })
     }
 }

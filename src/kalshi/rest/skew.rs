@@ -4,7 +4,9 @@
 //! The `Date` of an answer is the exchange's time cut to the second, at some moment between our sending
 //! and our receiving. Each answer so gives a range; what holds for several answers is narrower.
 
-use crate::domain::Timestamp;
+use std::fmt;
+
+use crate::domain::{Span, Timestamp};
 
 /// The exchange's clock minus ours lies between these, in milliseconds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,6 +44,16 @@ impl ClockSkew {
     }
 }
 
+impl fmt::Display for ClockSkew {
+    /// As in `this machine's clock is 3h behind the exchange's`: the least it can be, in whole seconds, or minutes from ten on.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let side = if self.least_ms > 0 { "behind" } else { "ahead of" };
+        let seconds = self.certain_ms() / 1_000;
+        let off = if seconds < 600 { Span::SECOND.times(seconds) } else { Span::MINUTE.times(seconds / 60) };
+        write!(f, "this machine's clock is {off} {side} the exchange's")
+    }
+}
+
 /// Reads an HTTP `Date` header; `None` if it is no date of RFC 2822.
 #[must_use]
 pub fn parse_date(text: &str) -> Option<Timestamp> {
@@ -71,8 +83,11 @@ mod tests {
         // Ours is 3 to 4 seconds behind.
         let behind = ClockSkew::of_answer(date, at("2026-11-19T15:53:16.9Z"), at("2026-11-19T15:53:17Z"));
         assert_eq!((behind.least_ms, behind.certain_ms()), (3_000, 3_000));
+        assert_eq!(behind.to_string(), "this machine's clock is 3s behind the exchange's");
         let ahead = ClockSkew::of_answer(date, at("2026-11-19T15:53:25Z"), at("2026-11-19T15:53:25.1Z"));
         assert_eq!((ahead.most_ms, ahead.certain_ms()), (-3_999, 3_999));
+        let hours = ClockSkew { least_ms: -10_801_000, most_ms: -10_800_000 };
+        assert_eq!(hours.to_string(), "this machine's clock is 3h ahead of the exchange's");
         assert_eq!(near.narrowed_by(behind), behind); // a clock was set
         let later = ClockSkew { least_ms: -200, most_ms: 900 };
         assert_eq!(near.narrowed_by(later), ClockSkew { least_ms: -200, most_ms: 601 });

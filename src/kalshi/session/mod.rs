@@ -61,7 +61,7 @@ use crate::engine::gateway::{GatewayError, SessionEvent};
 use crate::event::{Command, Control, Input, RejectReason, Stamped, VenueEvent};
 
 use super::auth::Credentials;
-use super::clock;
+use super::clock::{self, SteadyClock};
 use super::hours::TradingHours;
 use super::link::Link;
 use super::market_reader::MarketReader;
@@ -218,6 +218,7 @@ pub struct ExchangeSession {
     engine_events: SyncSender<SessionEvent>,
     outbox: VecDeque<SessionEvent>,
     link: Arc<Link>,
+    clock: SteadyClock,
     /// To the stream's task; `None` without a stream.
     stream_wants: Option<mpsc::Sender<Want>>,
     stream_events: mpsc::Receiver<StreamEvent>,
@@ -255,6 +256,8 @@ pub struct SessionParts {
     pub engine_events: SyncSender<SessionEvent>,
     /// How the session stands, for whoever looks.
     pub link: Arc<Link>,
+    /// The clock that markets go by, unless the exchange's own counts.
+    pub clock: SteadyClock,
 }
 
 /// Runs a session to its end. To be awaited within a tokio runtime.
@@ -304,6 +307,7 @@ impl ExchangeSession {
             commands,
             engine_events,
             link,
+            clock,
         } = parts;
         let now = Instant::now();
         // The stream asks for a sweep as soon as it is up.
@@ -319,6 +323,7 @@ impl ExchangeSession {
             engine_events,
             outbox: VecDeque::new(),
             link,
+            clock,
             stream_wants: wants,
             stream_events: events,
             stalled,
@@ -404,6 +409,7 @@ impl ExchangeSession {
         while let Some(task) = self.order_tracker.start_next_task(now) {
             self.start_request(task);
         }
+        self.notice_clock_step();
         self.ask_hours_if_due();
         // Until the exchange's clock has said which moment this is, nothing can be stamped, and a market that
         // opens at this moment would be taken for one that is not open yet.
@@ -468,9 +474,9 @@ impl ExchangeSession {
         self.settings.by_exchange.then_some(self.time.exchange_now)
     }
 
-    /// Returns the time that markets go by: the exchange's clock if that counts, else this machine's.
+    /// Returns the time that markets go by: the exchange's clock if that counts, else the session's.
     fn market_time(&self) -> Timestamp {
-        if self.settings.by_exchange { self.time.exchange_now } else { clock::now() }
+        if self.settings.by_exchange { self.time.exchange_now } else { self.clock.now() }
     }
 
     fn handle_session_command(&mut self, command: SessionCommand) {

@@ -1,5 +1,5 @@
-//! Whether the exchange trades: asked now and then and when something hints at a pause. While it does not,
-//! no quote holds and no order is sent; when it does again, everything goes on by itself.
+//! Whether the exchange trades: asked now and then and when something hints at a pause. While it does not, or while
+//! this machine's clock is wrong, no quote holds and no order is sent; afterwards everything goes on by itself.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,12 +19,23 @@ const ASK_EVERY_IN_PAUSE: Duration = Duration::from_secs(5);
 const SOONEST: Duration = Duration::from_millis(50);
 /// How long the session waits for the first answer before it trades.
 const FIRST_ANSWER: Duration = Duration::from_secs(3);
+/// A difference of the clocks, in milliseconds, with which nothing is traded: signatures are refused soon.
+const UNSAFE_SKEW_MS: i64 = 5_000;
 /// How long after a hint the exchange is asked, as hints of one pause come in a burst.
 const HINTS: Duration = Duration::from_millis(500);
 
 /// What the exchange says of itself, and has announced.
 async fn fetch_status_and_schedule(rest: &Rest) -> Result<(ExchangeStatus, Schedule), ApiError> {
     Ok((rest.exchange_status().await?, rest.exchange_schedule().await?))
+}
+
+/// Whether the comparison with the exchange's clock is newer than any step of this machine's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum ClockEvidence {
+    /// An answer of the exchange has just come.
+    Fresh,
+    /// It may be from before the step.
+    Old,
 }
 
 impl ExchangeSession {
@@ -49,7 +60,7 @@ impl ExchangeSession {
             return;
         }
         // What was announced holds at its moment, whatever the answer takes.
-        self.keep_to_hours();
+        self.keep_to_hours(ClockEvidence::Old);
         self.trading.is_asking = true;
         let rest = self.rest.clone();
         self.requests.spawn(async move { FinishedRequest::Hours(fetch_status_and_schedule(&rest).await) });
@@ -63,15 +74,41 @@ impl ExchangeSession {
             }
             Err(error) => self.handle_api_error(&error),
         }
-        self.keep_to_hours();
+        self.keep_to_hours(ClockEvidence::Fresh);
         let often = if self.trading.pause_reason.is_some() { ASK_EVERY_IN_PAUSE } else { ASK_EVERY };
         let now = self.market_time();
         let change = self.trading.hours.next_change(now).map_or(often, |change| change.since(now).into());
         self.trading.ask_at = Instant::now() + often.min(change).max(SOONEST);
     }
 
-    fn keep_to_hours(&mut self) {
-        let closed: Option<Arc<str>> = self.trading.hours.closed_reason(self.market_time()).map(Into::into);
+    /// Nothing is traded by a clock that was set until the exchange has been asked.
+    pub(super) fn notice_clock_step(&mut self) {
+        if self.trading.pause_reason.is_none() && self.clock.machine_step().is_some() {
+            self.keep_to_hours(ClockEvidence::Old);
+            self.trading.ask_at = Instant::now();
+        }
+    }
+
+    /// What is wrong with this machine's clock; `None` if it is as the exchange's, which is then followed.
+    fn clock_problem(&self, evidence: ClockEvidence) -> Option<String> {
+        let skew = self.rest.clock_skew();
+        if let Some(skew) = skew.filter(|skew| skew.certain_ms() > UNSAFE_SKEW_MS) {
+            return Some(format!("{skew}: set it"));
+        }
+        let step = self.clock.machine_step();
+        if step.is_some() && (evidence == ClockEvidence::Old || skew.is_none()) {
+            return Some(
+                "this machine's clock was set; the exchange is asked whether it is right".to_owned(),
+            );
+        }
+        self.clock.follow_machine();
+        None
+    }
+
+    fn keep_to_hours(&mut self, evidence: ClockEvidence) {
+        let closed = self.clock_problem(evidence);
+        let closed = closed.or_else(|| self.trading.hours.closed_reason(self.market_time()));
+        let closed: Option<Arc<str>> = closed.map(Into::into);
         match (&self.trading.pause_reason, &closed) {
             (None, Some(reason)) => {
                 warn!(%reason, "nothing is traded at the exchange");

@@ -5,7 +5,6 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use crate::domain::Span;
-use crate::kalshi::clock;
 use crate::kalshi::market_reports::MarketReports;
 use crate::kalshi::rest::ApiError;
 
@@ -17,6 +16,9 @@ const READ_AGAIN: Duration = Duration::from_secs(1);
 const MOST_DOUBLINGS: u32 = 5;
 /// Readings in a row from which some markets were missing before the others are taken without them.
 const READS_FOR_ALL: u32 = 3;
+/// Readings in a row from which some markets were missing before those are set aside: with the pauses between them,
+/// a minute. The clock of a sandbox stands still until then.
+const READS_UNTIL_ASIDE: u32 = 7;
 
 impl ExchangeSession {
     /// Takes what a reading of markets brought. Returns whether it has to be repeated as a whole.
@@ -34,8 +36,16 @@ impl ExchangeSession {
                 self.market_tracker.apply_market_reports(&found, self.market_time());
                 self.reads.failed_in_a_row =
                     if found.error.is_some() { self.reads.failed_in_a_row + 1 } else { 0 };
-                found.error.iter().for_each(|error| self.handle_api_error(error));
-                self.market_tracker.ask_for(found.missing);
+                let Some(error) = found.error else { return false };
+                self.handle_api_error(&error);
+                if self.reads.failed_in_a_row < READS_UNTIL_ASIDE {
+                    self.market_tracker.ask_for(found.missing);
+                } else {
+                    let (reason, now) = (format!("it cannot be read: {error}"), self.market_time());
+                    for ticker in &found.missing {
+                        self.market_tracker.set_market_aside(ticker, reason.clone(), now);
+                    }
+                }
                 false
             }
             Err(error) => {
@@ -92,7 +102,7 @@ impl ExchangeSession {
 
     /// The next sweep ends just before the next scan, so that the scan sees fresh quotes.
     pub(super) fn plan_sweep(&mut self, took: Duration) {
-        let now = clock::now();
+        let now = self.clock.now();
         let lead = SWEEP_LEAD.max(took * 2);
         let next = (now + lead.into()).just_after().rounded_up_to(self.settings.interval.max(Span::MINUTE));
         self.reads.sweep_at = Some(Instant::now() + Duration::from(next.since(now)).saturating_sub(lead));

@@ -29,6 +29,7 @@ fn parts(asks: mpsc::Receiver<SessionCommand>, news: SyncSender<SessionEvent>) -
         commands: asks,
         engine_events: news,
         link: Arc::default(),
+        clock: SteadyClock::start(),
     }
 }
 
@@ -109,4 +110,124 @@ async fn a_session_that_loses_stream_events_fails_and_says_why() {
     assert!(error.message.contains("behind the exchange's stream"), "{error}");
     assert!(matches!(second, SessionEvent::End) && over, "{second:?}");
     session.await.unwrap();
+}
+
+/// An exchange that trades, and says when it answers by a clock that is hours from this machine's, or is not.
+async fn exchange_with_clock(off: Arc<AtomicBool>) -> u16 {
+    let status = include_str!("../../../tests/fixtures/kalshi/exchange_status.json");
+    let answer = move |request: axum::extract::Request| {
+        let off = off.load(Ordering::Relaxed);
+        async move {
+            let now = clock::now() - if off { Span::HOUR.times(3) } else { Span::ZERO };
+            let date = jiff::Timestamp::from_nanosecond(now.nanos().into()).unwrap();
+            let date =
+                date.to_zoned(jiff::tz::TimeZone::UTC).strftime("%a, %d %b %Y %H:%M:%S GMT").to_string();
+            let (code, body) = match request.uri().path() {
+                "/trade-api/v2/exchange/status" => (200, status),
+                "/trade-api/v2/exchange/schedule" => {
+                    (200, r#"{"schedule":{"standard_hours":[],"maintenance_windows":[]}}"#)
+                }
+                _ if off => (
+                    401,
+                    r#"{"error":{"code":"header_timestamp_expired","message":"header_timestamp_expired"}}"#,
+                ),
+                _ => (404, r#"{"error":{"code":"not_found","message":"not found"}}"#),
+            };
+            axum::http::Response::builder()
+                .status(code)
+                .header("date", date)
+                .body(axum::body::Body::from(body))
+                .unwrap()
+        }
+    };
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    tokio::spawn(async move { axum::serve(listener, axum::Router::new().fallback(answer)).await.unwrap() });
+    port
+}
+
+#[tokio::test]
+async fn a_clock_that_is_off_pauses_and_halts_nothing_and_trading_goes_on_when_it_is_right() {
+    let off = Arc::new(AtomicBool::new(true));
+    let port = exchange_with_clock(Arc::clone(&off)).await;
+    let (news, heard) = sync_channel(64);
+    let (_ask, asks) = mpsc::channel(8);
+    let (_told, events) = mpsc::channel(8);
+    let mut parts = parts(asks, news);
+    parts.rest = Rest::new(&Environment::Sandbox { port }, Some(parts.credentials.clone())).unwrap();
+    let refused = parts.rest.balance().await.unwrap_err();
+    let mut session = ExchangeSession::new(parts, settings(false), None, events, Arc::default());
+    session.handle_api_error(&refused);
+    assert_eq!(
+        refused.to_string(),
+        "GET /portfolio/balance: refused with 401; this machine's clock is 179m ahead of the exchange's, \
+         and requests are signed with the time: set it"
+    );
+    session.learn_hours().await;
+    let reason = session.link.pause_reason().unwrap();
+    assert!(reason.starts_with("this machine's clock is 179m ahead of the exchange's"), "{reason}");
+
+    off.store(false, Ordering::Relaxed);
+    session.learn_hours().await;
+    assert_eq!(session.link.pause_reason(), None);
+    session.flush_outbox();
+    let halts = |news: &SessionEvent| {
+        matches!(news, SessionEvent::Input { input: Input::Control(Control::SessionHalt { .. }), .. })
+    };
+    assert!(!heard.try_iter().any(|news| halts(&news)), "it is no matter of the account");
+}
+
+#[tokio::test]
+async fn a_clock_that_was_set_is_followed_once_the_exchange_agrees() {
+    let port = exchange_with_clock(Arc::default()).await;
+    let (news, _heard) = sync_channel(64);
+    let (_ask, asks) = mpsc::channel(8);
+    let (_told, events) = mpsc::channel(8);
+    let mut parts = parts(asks, news);
+    parts.rest = Rest::new(&Environment::Sandbox { port }, None).unwrap();
+    // The machine slept, or its clock was wrong until now.
+    parts.clock = SteadyClock::after_step(Span::HOUR.times(2));
+    let mut session = ExchangeSession::new(parts, settings(false), None, events, Arc::default());
+    session.notice_clock_step();
+    let reason = session.link.pause_reason().unwrap();
+    assert_eq!(&*reason, "this machine's clock was set; the exchange is asked whether it is right");
+    let before = session.market_time();
+    assert!(clock::now().since(before) > Span::HOUR, "markets still go by the even clock");
+    session.learn_hours().await;
+    assert_eq!(session.link.pause_reason(), None);
+    assert!(clock::now().since(session.market_time()) < Span::MINUTE);
+}
+
+/// Whether the engine was told that a market is set aside.
+fn heard_of_set_aside(heard: &std::sync::mpsc::Receiver<SessionEvent>) -> Vec<String> {
+    let reasons = heard.try_iter().filter_map(|event| match event {
+        SessionEvent::Input { input: Input::Control(Control::SetAside { reason, .. }), .. } => Some(reason),
+        _ => None,
+    });
+    reasons.collect()
+}
+
+/// Its event is answered by 500 for ever, say.
+#[tokio::test]
+async fn a_market_that_cannot_be_read_again_and_again_is_set_aside() {
+    let (news, heard) = sync_channel(64);
+    let (_ask, asks) = mpsc::channel(8);
+    let (_told, events) = mpsc::channel(8);
+    let mut session = ExchangeSession::new(parts(asks, news), settings(false), None, events, Arc::default());
+    let ticker: Arc<str> = "A".into();
+    for reading in 1..=9 {
+        let error = ApiError::Unknown("GET /events/E: answered 500".into());
+        let reports = MarketReports {
+            missing: vec![Arc::clone(&ticker)],
+            error: Some(error),
+            ..MarketReports::default()
+        };
+        session.reads.open_reads += 1;
+        session.handle_finished_request(FinishedRequest::Asked(vec![Arc::clone(&ticker)], Ok(reports)));
+        session.tell_of_markets().await;
+        session.flush_outbox();
+        let told = heard_of_set_aside(&heard);
+        let is_asked = session.market_tracker.take_unknown_tickers().contains(&ticker);
+        assert_eq!((told.len(), is_asked), (usize::from(reading == 7), reading < 7), "reading {reading}");
+    }
 }

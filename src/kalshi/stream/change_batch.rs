@@ -78,11 +78,12 @@ impl HeldChanges {
         }
     }
 
-    /// Tells all that is held: messages as they came, and books as they are now, if that is news.
+    /// Tells all that is held: messages as they came, and books as they are now, if that is news and `may_tell` agrees.
     /// Returns the books that are crossed; they are not told.
     pub fn release_held_changes(
         &mut self,
         books: &OrderBooks,
+        mut may_tell: impl FnMut(BookId, &Top) -> bool,
         mut tell: impl FnMut(StreamEvent),
     ) -> Vec<BookId> {
         self.at = None;
@@ -97,6 +98,9 @@ impl HeldChanges {
                     let Some(top) = books.top(id) else { continue };
                     if top.is_crossed() {
                         crossed.push(id);
+                        continue;
+                    }
+                    if !may_tell(id, &top) {
                         continue;
                     }
                     let deeper = books.depth_below_top(id);

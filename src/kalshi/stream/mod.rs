@@ -13,6 +13,9 @@
 //! is not documented. Only markets that were asked for are subscribed; none at all would mean every
 //! market of the exchange.
 
+mod book_doubts;
+#[cfg(test)]
+mod book_doubts_tests;
 mod change_batch;
 mod connection;
 #[cfg(test)]

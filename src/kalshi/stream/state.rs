@@ -7,13 +7,15 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::domain::Price;
 use crate::kalshi::book::{Applied, BookId, OrderBooks, SequenceCheck, SequenceGuard};
 use crate::kalshi::limits::Backoff;
 use crate::kalshi::ws_messages::{BookFrame, Frame, Head, Message, Refusal, UnreadableMessage};
 
+use super::book_doubts::BookDoubts;
 use super::change_batch::HeldChanges;
-use super::subscription::{self, ChannelSubscription, CommandPurpose, StreamCommand, SubscriptionPhase};
+use super::subscription::{
+    self, ChannelSubscription, CommandPurpose, PendingAdvance, Recovery, StreamCommand, SubscriptionPhase,
+};
 use super::{StreamChannel, StreamEvent, StreamSettings, Want};
 
 /// What the driver of a [`StreamState`] has to carry out, in the order in which effects come.
@@ -30,30 +32,8 @@ pub enum Effect {
     },
 }
 
-/// A request to the clock of our own stand-in, until it is answered.
-#[derive(Clone, Copy, Debug)]
-struct PendingAdvance {
-    until_ts_ms: Option<i64>,
-    sent: bool,
-}
-
-/// Snapshots that are on their way, or still to be asked for, after books lost messages.
-#[derive(Debug)]
-struct Recovery {
-    /// Books that were whole before, and have to be again.
-    lost: BTreeSet<BookId>,
-    /// When they were asked for; `None` while that is still to be done.
-    asked: Option<Duration>,
-    /// Not to be asked for before.
-    not_before: Duration,
-}
-
 /// The exchange's answers that end a subscription: its channel failed, or we read too slowly.
 const ENDS_SUBSCRIPTION: [i64; 2] = [10, 25];
-
-/// A book is asked for again so many times after it was crossed, then only on the next connection. Until then the
-/// market is known by its ticker and by REST.
-const MOST_CROSSINGS: u32 = 3;
 
 /// The whole state of the stream: connection, subscriptions, books, and effects still to be carried out.
 #[derive(Debug)]
@@ -75,10 +55,7 @@ pub struct StreamState {
     last_recovery: Duration,
     advance: Option<PendingAdvance>,
     effects: VecDeque<Effect>,
-    /// Books that were crossed, to be asked for again.
-    crossed: Vec<BookId>,
-    /// How often each book was crossed on this connection.
-    crossings: BTreeMap<BookId, u32>,
+    doubts: BookDoubts,
 }
 
 impl StreamState {
@@ -102,8 +79,7 @@ impl StreamState {
             last_recovery: Duration::ZERO,
             advance: None,
             effects: VecDeque::new(),
-            crossed: Vec::new(),
-            crossings: BTreeMap::new(),
+            doubts: BookDoubts::default(),
         }
     }
 
@@ -152,8 +128,7 @@ impl StreamState {
         self.up = false;
         self.commands.clear();
         self.recovery = None;
-        self.crossed.clear();
-        self.crossings.clear();
+        self.doubts = BookDoubts::default();
         self.last_recovery = Duration::ZERO;
         for subscription in &mut self.subscriptions {
             *subscription = ChannelSubscription::new(subscription.channel);
@@ -218,7 +193,10 @@ impl StreamState {
         let ask = ask.map(|recovery| recovery.not_before);
         let asking = self.subscriptions.iter().filter(|one| one.has_to_ask());
         let retry = asking.map(|one| one.not_before).min();
-        [silence, answer, ask, retry, self.snapshots_due()].into_iter().flatten().min()
+        [silence, answer, ask, retry, self.snapshots_due(), self.doubts.next_deadline()]
+            .into_iter()
+            .flatten()
+            .min()
     }
 
     /// Takes one text message from the socket; without a connection it is dropped.
@@ -248,7 +226,7 @@ impl StreamState {
         });
         let book = message.ticker.as_deref().filter(|_| message.is_book());
         let book = book.and_then(|ticker| self.books.find_book_id(ticker));
-        let is_known_market = message.ticker.is_some() && !message.is_about_account();
+        let is_of_one_market = message.ticker.is_some() && !message.is_about_account();
         self.queue_event(StreamEvent::Unreadable(message));
         match (channel, book) {
             (Some((StreamChannel::Books, false)), Some(id)) => {
@@ -257,7 +235,7 @@ impl StreamState {
                 self.ask_for_snapshots(now, [id]);
             }
             // It is about one market, of which the listener knows now.
-            (Some((channel, false)), None) if channel != StreamChannel::Books && is_known_market => {}
+            (Some((channel, false)), None) if channel != StreamChannel::Books && is_of_one_market => {}
             (Some((channel, _)), _) => self.handle_missed_messages(now, channel),
             (None, _) => self.handle_missed_messages(now, StreamChannel::Books),
         }
@@ -281,6 +259,7 @@ impl StreamState {
                 }
             }
         }
+        self.doubts.note_time(frame.exchange_time());
         match frame {
             Frame::Book(book) => self.take_book(now, sid, &book),
             frame => {
@@ -289,6 +268,12 @@ impl StreamState {
                 }
                 // Told before what follows from it.
                 self.held.hold_frame(frame.clone());
+                if let Frame::Ticker(ticker) = &frame
+                    && let Some(id) = self.books.find_book_id(&ticker.ticker)
+                {
+                    self.doubts.note_ticker(id, ticker);
+                    self.held.hold_book_change(id, None, Some(ticker.at));
+                }
                 self.update_subscriptions(now, sid, &frame);
             }
         }
@@ -327,6 +312,7 @@ impl StreamState {
         if self.held.is_other(frame.exchange_time(), Some((id, frame.market_clock()))) {
             self.release_held_changes();
         }
+        self.doubts.note_change(id, frame.exchange_time());
         match self.books.apply_frame(frame) {
             Some((id, Applied::Changed)) => {
                 self.held.hold_book_change(id, frame.market_clock(), frame.exchange_time());
@@ -412,6 +398,9 @@ impl StreamState {
         found.not_before = not_before;
         found.todo = wanted;
         self.commands.retain(|_, command| command.channel != channel);
+        if channel == StreamChannel::Tickers {
+            self.doubts.forget_tickers();
+        }
         if channel == StreamChannel::Books {
             self.release_held_changes();
             self.recovery = None;
@@ -424,6 +413,9 @@ impl StreamState {
     /// Messages of a channel are missing.
     fn handle_missed_messages(&mut self, now: Duration, channel: StreamChannel) {
         if channel != StreamChannel::Books {
+            if channel == StreamChannel::Tickers {
+                self.doubts.forget_tickers();
+            }
             return self.queue_event(StreamEvent::Missed { channel });
         }
         let lost = self.books.lose_all();
@@ -465,9 +457,10 @@ impl StreamState {
         if self.connected.is_none() {
             return;
         }
-        let crossed = std::mem::take(&mut self.crossed);
-        if !crossed.is_empty() {
-            self.ask_for_snapshots(now, crossed);
+        self.drop_books_unlike_tickers(now);
+        let dropped = self.doubts.take_books_to_ask();
+        if !dropped.is_empty() {
+            self.ask_for_snapshots(now, dropped);
         }
         for channel in StreamChannel::ALL {
             self.send_subscribe_commands(now, channel);
@@ -562,26 +555,35 @@ impl StreamState {
     }
 
     fn release_held_changes(&mut self) {
-        let Self { held, books, effects, .. } = self;
-        let crossed = held.release_held_changes(books, |event| effects.push_back(Effect::Tell(event)));
-        crossed.into_iter().for_each(|id| self.drop_crossed_book(id));
+        let Self { held, books, effects, doubts, heard, .. } = self;
+        let crossed = held.release_held_changes(
+            books,
+            |id, top| doubts.may_tell(id, top, *heard),
+            |event| effects.push_back(Effect::Tell(event)),
+        );
+        for id in crossed {
+            let top = self.books.top(id).unwrap_or_default();
+            let problem = self.doubts.count_crossing(id, &top);
+            self.drop_book(id, Some(problem));
+        }
     }
 
-    /// Drops a book that cannot be; it is asked for again, but not for ever.
-    fn drop_crossed_book(&mut self, id: BookId) {
-        let ticker = Arc::clone(self.books.ticker(id));
-        let top = self.books.top(id).unwrap_or_default();
-        let price = |price: Option<Price>| price.map_or_else(|| "none".to_owned(), |price| price.to_string());
-        let (bid, ask) = (price(top.bid), price(top.ask));
-        let problem = format!("its book is crossed: the bid {bid} is not below the ask {ask}");
+    fn drop_books_unlike_tickers(&mut self, now: Duration) {
+        for id in self.doubts.take_overdue(now) {
+            // One that waits for a snapshot anyway has no best prices.
+            if let Some(top) = self.books.top(id) {
+                self.drop_book(id, self.doubts.difference_problem(id, &top));
+            }
+        }
+    }
+
+    /// Drops a book that cannot be right; a problem is told if the market cannot be understood either.
+    fn drop_book(&mut self, id: BookId, problem: Option<String>) {
         self.books.invalidate_book(id);
         self.say_stale(id);
-        let kind = Some("orderbook_delta".into());
-        self.queue_event(StreamEvent::Unreadable(UnreadableMessage { kind, ticker: Some(ticker), problem }));
-        let times = self.crossings.entry(id).or_default();
-        *times += 1;
-        if *times <= MOST_CROSSINGS {
-            self.crossed.push(id);
+        if let Some(problem) = problem {
+            let (kind, ticker) = (Some("orderbook_delta".into()), Some(Arc::clone(self.books.ticker(id))));
+            self.queue_event(StreamEvent::Unreadable(UnreadableMessage { kind, ticker, problem }));
         }
     }
 

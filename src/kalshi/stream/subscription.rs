@@ -1,12 +1,13 @@
 //! The channels, how far each one's subscription is, and the commands for it.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::kalshi::book::SequenceGuard;
+use crate::kalshi::book::{BookId, SequenceGuard};
 
 /// A channel of the exchange's WebSocket.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -83,6 +84,24 @@ pub(super) enum SubscriptionPhase {
     On { sid: u64, since: Duration },
     /// The `unsubscribe_command` command was sent, and awaits its answer.
     Leaving,
+}
+
+/// A request to the clock of our own stand-in, until it is answered.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct PendingAdvance {
+    pub until_ts_ms: Option<i64>,
+    pub sent: bool,
+}
+
+/// Snapshots that are on their way, or still to be asked for, after books lost messages.
+#[derive(Debug)]
+pub(super) struct Recovery {
+    /// Books that were whole before, and have to be again.
+    pub lost: BTreeSet<BookId>,
+    /// When they were asked for; `None` while that is still to be done.
+    pub asked: Option<Duration>,
+    /// Not to be asked for before.
+    pub not_before: Duration,
 }
 
 /// The subscription of one channel on the present connection.
