@@ -43,7 +43,7 @@ use protogen::feed::live::Pace;
 use protogen::journal::TradeLogger;
 use protogen::journal::sqlite::RunHeader;
 use protogen::kalshi::auth::Credentials;
-use protogen::kalshi::clock;
+use protogen::kalshi::clock::{self, SteadyClock};
 use protogen::kalshi::environment::Environment;
 use protogen::kalshi::market_reader::MarketReader;
 use protogen::kalshi::market_reports::MarketScope;
@@ -197,10 +197,10 @@ fn trade(
     let market = Arc::new(market());
     let mut watch = MarketTracker::new(MarketScope::default(), None);
     watch.restore_market(&market, MarketStatus::Active, market.close_time);
-    let (news, heard) = sync_channel(4_096);
+    let (events, heard) = sync_channel(4_096);
     let listed = Input::Market(MarketEvent::Listed(market));
-    news.send(SessionEvent::Input { at: None, input: listed }).unwrap();
-    let (asks, asked) = mpsc::channel(4_096);
+    events.send(SessionEvent::Input { at: None, input: listed }).unwrap();
+    let (commands, asked) = mpsc::channel(4_096);
     let parts = SessionParts {
         market_reader: MarketReader::new(rest.clone(), MarketScope::default()),
         rest,
@@ -208,8 +208,9 @@ fn trade(
         market_tracker: watch,
         order_tracker: OrderTracker::new("latency"),
         commands: asked,
-        engine_events: news,
+        engine_events: events,
         link: Arc::default(),
+        clock: SteadyClock::start_with_machine(),
     };
     let settings = SessionSettings {
         stream: true,
@@ -220,12 +221,12 @@ fn trade(
     };
     runtime.spawn(session::run_session(parts, settings));
     let feed = LiveFeed::new(heard, Pace::Wall(Box::new(clock::now)), Timestamp::MIN, Vec::new());
-    let venue = KalshiVenue::new(asks.clone());
+    let venue = KalshiVenue::new(commands.clone());
     let journal = Timed { ledger: ledger(&folder.join("ledger.sqlite")), took };
     let engine = std::thread::spawn(move || {
         Engine::new(desk(), EventSource { feed, venue }, journal).run(|_, _| ()).unwrap();
     });
-    (asks, engine)
+    (commands, engine)
 }
 
 /// Times of one kind, in microseconds.
@@ -260,7 +261,7 @@ impl Times {
 /// One measurement of each kind, again and again.
 fn measure(runtime: &Runtime, exchange: &Exchange, folder: &Path) {
     let (took, commits) = channel();
-    let (asks, engine) = trade(runtime, exchange.environment(), folder, took);
+    let (commands, engine) = trade(runtime, exchange.environment(), folder, took);
     let floor = Floor::new(runtime, exchange);
     exchange.wait_until_watched();
     let [mut incoming, mut outgoing, mut whole, mut commit, mut rest] = [const { Times(Vec::new()) }; 5];
@@ -293,7 +294,7 @@ fn measure(runtime: &Runtime, exchange: &Exchange, folder: &Path) {
         rest_median / floor.0,
         rest_p99 / floor.1,
     );
-    asks.blocking_send(SessionCommand::Drain).unwrap();
+    commands.blocking_send(SessionCommand::Drain).unwrap();
     engine.join().unwrap();
 }
 

@@ -127,13 +127,13 @@ impl<F: Feed, V: Venue, J: Journal> Engine<F, V, J> {
         Self { reconfigure, ..self }
     }
 
-    /// Runs until the feed ends and the venue has answered everything. `watch` is called after every
+    /// Runs until the feed ends and the venue has answered everything. `observe` is called after every
     /// input, for progress.
     ///
     /// # Errors
     /// What feed, venue or journal report.
-    pub fn run(&mut self, watch: impl FnMut(Timestamp, &Desk)) -> Result<(), EngineError> {
-        self.run_until(None, watch)
+    pub fn run(&mut self, observe: impl FnMut(Timestamp, &Desk)) -> Result<(), EngineError> {
+        self.run_until(None, observe)
     }
 
     /// Runs as [`run`](Self::run) does, but stops when everything up to `end` has happened; it can go on from
@@ -144,7 +144,7 @@ impl<F: Feed, V: Venue, J: Journal> Engine<F, V, J> {
     pub fn run_until(
         &mut self,
         end: Option<Timestamp>,
-        mut watch: impl FnMut(Timestamp, &Desk),
+        mut observe: impl FnMut(Timestamp, &Desk),
     ) -> Result<(), EngineError> {
         loop {
             let wake = self.desk.next_wake().filter(|&wake| end.is_none_or(|end| wake <= end));
@@ -156,13 +156,13 @@ impl<F: Feed, V: Venue, J: Journal> Engine<F, V, J> {
                 },
                 Next::Quiet => {
                     self.journal.idle().map_err(EngineError::Journal)?;
-                    watch(self.desk.now(), &self.desk);
+                    observe(self.desk.now(), &self.desk);
                     continue;
                 }
                 Next::End => break,
             };
             self.process_input(&input)?;
-            watch(input.at, &self.desk);
+            observe(input.at, &self.desk);
         }
         Ok(())
     }

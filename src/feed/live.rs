@@ -43,7 +43,7 @@ enum QueuedEvent {
 
 /// The engine's end of a live session.
 pub struct LiveFeed {
-    news: Receiver<SessionEvent>,
+    events: Receiver<SessionEvent>,
     pace: Pace,
     local: BTreeMap<(Timestamp, u8, u64), Input>,
     counted: u64,
@@ -64,16 +64,16 @@ pub struct LiveFeed {
 }
 
 impl LiveFeed {
-    /// A feed of `news`, whose first stamp is not before `from`. `facts` become known at their moments.
+    /// A feed of `events`, whose first stamp is not before `from`. `facts` become known at their moments.
     #[must_use]
     pub fn new(
-        news: Receiver<SessionEvent>,
+        events: Receiver<SessionEvent>,
         pace: Pace,
         from: Timestamp,
         facts: Vec<(Timestamp, Fact)>,
     ) -> Self {
         let mut feed = Self {
-            news,
+            events,
             pace,
             local: BTreeMap::new(),
             counted: 0,
@@ -188,10 +188,10 @@ impl LiveFeed {
         loop {
             let now = self.read_clock();
             while !self.ended {
-                match self.news.try_recv() {
-                    Ok(news) => {
+                match self.events.try_recv() {
+                    Ok(event) => {
                         let at = self.next_arrival_stamp(now);
-                        self.receive_session_event(news, at)?;
+                        self.receive_session_event(event, at)?;
                     }
                     Err(TryRecvError::Empty) => break,
                     Err(TryRecvError::Disconnected) => self.ended = true,
@@ -209,11 +209,11 @@ impl LiveFeed {
             let planned = self.local.first_key_value().map_or(Timestamp::MAX, |(key, _)| key.0);
             let wait = until.min(planned).since(now).min(QUIET);
             let quiet = wait == QUIET;
-            match self.news.recv_timeout(wait.into()) {
-                Ok(news) => {
+            match self.events.recv_timeout(wait.into()) {
+                Ok(event) => {
                     let now = self.read_clock();
                     let at = self.next_arrival_stamp(now);
-                    self.receive_session_event(news, at)?;
+                    self.receive_session_event(event, at)?;
                 }
                 Err(RecvTimeoutError::Timeout) if quiet => return Ok(Next::Quiet),
                 Err(RecvTimeoutError::Timeout) => {}
@@ -263,12 +263,12 @@ impl LiveFeed {
     fn receive_until_told(&mut self) -> Result<bool, GatewayError> {
         let (before, held) = (self.told, self.held.len());
         loop {
-            let Ok(news) = self.news.recv() else {
+            let Ok(event) = self.events.recv() else {
                 self.ended = true;
                 return Ok(false);
             };
-            let told = matches!(news, SessionEvent::Clock { .. } | SessionEvent::End);
-            self.receive_session_event(news, self.told)?;
+            let told = matches!(event, SessionEvent::Clock { .. } | SessionEvent::End);
+            self.receive_session_event(event, self.told)?;
             if told {
                 // Answers race each other; at one moment the order is always the same.
                 let place = |held: &Stamped<QueuedEvent>| {
@@ -280,8 +280,8 @@ impl LiveFeed {
         }
     }
 
-    fn receive_session_event(&mut self, news: SessionEvent, now: Timestamp) -> Result<(), GatewayError> {
-        match news {
+    fn receive_session_event(&mut self, event: SessionEvent, now: Timestamp) -> Result<(), GatewayError> {
+        match event {
             SessionEvent::Input { at, input } => self.queue_for_desk(at.unwrap_or(now), input),
             SessionEvent::Book { at, market, quote, beside } => {
                 let at = at.unwrap_or(now);

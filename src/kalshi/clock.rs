@@ -47,7 +47,7 @@ struct ClockAnchor {
 }
 
 impl ClockAnchor {
-    fn take() -> Self {
+    fn take_moment() -> Self {
         Self { instant: Instant::now(), machine: now() }
     }
 }
@@ -55,27 +55,27 @@ impl ClockAnchor {
 impl SteadyClock {
     /// A clock that begins with the machine's.
     #[must_use]
-    pub fn start() -> Self {
-        Self { anchor: Arc::new(Mutex::new(ClockAnchor::take())) }
+    pub fn start_with_machine() -> Self {
+        Self { anchor: Arc::new(Mutex::new(ClockAnchor::take_moment())) }
     }
 
     /// The present moment by this clock.
     #[must_use]
-    pub fn now(&self) -> Timestamp {
+    pub fn current_time(&self) -> Timestamp {
         let anchor = *self.anchor.lock().unwrap_or_else(PoisonError::into_inner);
         anchor.machine + anchor.instant.elapsed().into()
     }
 
-    /// By how much the machine's clock was set against this one; `None` if it was not. Positive: it is ahead.
+    /// Whether the machine's clock was set against this one.
     #[must_use]
-    pub fn machine_step(&self) -> Option<Span> {
-        let step = now().since(self.now());
-        (step.nanos().abs() > SMALLEST_STEP.nanos()).then_some(step)
+    pub fn was_machine_set(&self) -> bool {
+        let (machine, even) = (now(), self.current_time());
+        machine.since(even).max(even.since(machine)) > SMALLEST_STEP
     }
 
     /// Takes over the machine's clock.
     pub fn follow_machine(&self) {
-        *self.anchor.lock().unwrap_or_else(PoisonError::into_inner) = ClockAnchor::take();
+        *self.anchor.lock().unwrap_or_else(PoisonError::into_inner) = ClockAnchor::take_moment();
     }
 }
 
@@ -86,7 +86,7 @@ mod tests {
     impl SteadyClock {
         /// A clock that the machine's has been set away from, by `step`.
         pub(crate) fn after_step(step: Span) -> Self {
-            let clock = Self::start();
+            let clock = Self::start_with_machine();
             clock.anchor.lock().unwrap().machine = now() - step;
             clock
         }
@@ -95,16 +95,17 @@ mod tests {
     #[test]
     fn a_step_of_the_machines_clock_moves_it_only_once_it_is_followed() {
         let clock = SteadyClock::after_step(Span::HOUR.times(3));
-        let step = clock.machine_step().unwrap();
-        assert!(step > Span::MINUTE.times(179) && step < Span::MINUTE.times(181), "{step:?}");
+        assert!(clock.was_machine_set());
+        let slow = now().since(clock.current_time());
+        assert!(slow > Span::MINUTE.times(179) && slow < Span::MINUTE.times(181), "{slow:?}");
         let other = clock.clone();
         other.follow_machine();
-        assert_eq!(clock.machine_step(), None, "clones are one clock");
-        let before = now();
-        assert!(clock.now() >= before - Span::SECOND && clock.now() <= before + Span::MINUTE);
-        let small = SteadyClock::after_step(Span::SECOND);
-        assert_eq!(small.machine_step(), None, "a time service corrects by as much");
-        let behind = SteadyClock::after_step(Span::MINUTE.times(-1));
-        assert!(behind.machine_step().unwrap() < Span::ZERO);
+        assert!(!clock.was_machine_set(), "clones are one clock");
+        assert!(now().since(clock.current_time()) < Span::MINUTE);
+        assert!(
+            !SteadyClock::after_step(Span::SECOND).was_machine_set(),
+            "a time service corrects by as much"
+        );
+        assert!(SteadyClock::after_step(Span::MINUTE.times(-1)).was_machine_set(), "it was set back");
     }
 }

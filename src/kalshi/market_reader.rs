@@ -64,7 +64,7 @@ impl MarketReader {
         Ok(found)
     }
 
-    /// These markets.
+    /// Reads these markets one by one.
     ///
     /// # Errors
     /// When the exchange does not take us for who we are.

@@ -37,14 +37,14 @@ pub enum SessionCommand {
 /// The venue of a live desk: hands its commands to the session.
 #[derive(Debug)]
 pub struct KalshiVenue {
-    asks: mpsc::Sender<SessionCommand>,
+    commands: mpsc::Sender<SessionCommand>,
 }
 
 impl KalshiVenue {
-    /// A venue at the end of a session's `asks`.
+    /// A venue at the end of a session's `commands`.
     #[must_use]
-    pub const fn new(asks: mpsc::Sender<SessionCommand>) -> Self {
-        Self { asks }
+    pub const fn new(commands: mpsc::Sender<SessionCommand>) -> Self {
+        Self { commands }
     }
 }
 
@@ -52,7 +52,7 @@ impl Venue for KalshiVenue {
     /// A session that has ended takes nothing any more. That is no error: the feed says next that it has ended, or
     /// why, and an order that it never took is found never to have been sent at the next start.
     fn submit(&mut self, _at: Timestamp, command: &Command) -> Result<(), GatewayError> {
-        if self.asks.blocking_send(SessionCommand::Command(*command)).is_err() {
+        if self.commands.blocking_send(SessionCommand::Command(*command)).is_err() {
             debug!(?command, "the session has ended; this is not sent");
         }
         Ok(())
@@ -67,8 +67,8 @@ mod tests {
 
     #[test]
     fn a_command_after_the_end_of_the_session_fails_nobody() {
-        let (asks, asked) = mpsc::channel(1);
-        let mut venue = KalshiVenue::new(asks);
+        let (commands, asked) = mpsc::channel(1);
+        let mut venue = KalshiVenue::new(commands);
         drop(asked);
         let cancel = Command::Cancel { order: OrderId(1), market: MarketId(1) };
         venue.submit(Timestamp::from_nanos(0), &cancel).unwrap();

@@ -51,11 +51,11 @@ struct SentControl {
 }
 
 /// Listens to the owner, and hands on what is said.
-pub struct Owner {
+pub struct RequestListener {
     /// The desk's ledger; requests are left beside it.
     pub ledger: PathBuf,
     /// Channel on which commands reach the running session.
-    pub asks: mpsc::Sender<SessionCommand>,
+    pub commands: mpsc::Sender<SessionCommand>,
     /// The desk's strategies by name, to know which a request can mean.
     pub strategies: Strategies,
     /// The scenario the desk was started with.
@@ -72,7 +72,7 @@ pub struct Owner {
     pub taken: Arc<TakenControls>,
 }
 
-impl Owner {
+impl RequestListener {
     /// Listens until the session has ended. What was not answered by then waits for the next start.
     pub async fn listen_for_requests(mut self) {
         let inbox = Inbox::new(&self.ledger);
@@ -99,7 +99,7 @@ impl Owner {
                     sent.remove(place).requests.iter().for_each(|path| remove_request_or_warn(&inbox, path));
                 }
             }
-            if self.asks.is_closed() {
+            if self.commands.is_closed() {
                 return;
             }
             tokio::time::sleep(LOOK_EVERY).await;
@@ -113,19 +113,19 @@ impl Owner {
         request: Request,
         sent: &mut Vec<SentControl>,
     ) {
-        if let Request::Halt { reason } = &request {
-            match self.halt_control(reason) {
-                Some(control) => self.send_control(control, Some(path), sent).await,
-                // A STOP file said so already: one halt, which may not have arrived yet.
-                None => match sent.iter_mut().find(|sent| is_halt(&sent.control, reason)) {
+        let halt = if let Request::Halt { reason } = &request { Some(reason.clone()) } else { None };
+        match self.control_for(request).await {
+            Ok(Some(control)) => self.send_control(control, Some(path), sent).await,
+            // A STOP file said so already: one halt, which may not have arrived yet.
+            Ok(None) => {
+                let is_same = |sent: &&mut SentControl| {
+                    halt.as_deref().is_some_and(|reason| is_halt(&sent.control, reason))
+                };
+                match sent.iter_mut().find(is_same) {
                     Some(sent) => sent.requests.push(path),
                     None => remove_request_or_warn(inbox, &path),
-                },
+                }
             }
-            return;
-        }
-        match self.control_for(request).await {
-            Ok(control) => self.send_control(control, Some(path), sent).await,
             Err(refusal) => {
                 warn!("a request was not carried out: {}", refusal.message);
                 if let Err(error) = inbox.refuse_request(&path, &refusal) {
@@ -137,7 +137,7 @@ impl Owner {
 
     async fn send_control(&self, control: Control, request: Option<PathBuf>, sent: &mut Vec<SentControl>) {
         let asked = SessionCommand::Control(control.clone());
-        if self.asks.send(asked).await.is_ok() {
+        if self.commands.send(asked).await.is_ok() {
             sent.push(SentControl { control, requests: request.into_iter().collect() });
         }
     }
@@ -152,17 +152,18 @@ impl Owner {
         Some(Control::Halt { reason })
     }
 
-    async fn control_for(&mut self, request: Request) -> Result<Control, RequestRefusal> {
+    async fn control_for(&mut self, request: Request) -> Result<Option<Control>, RequestRefusal> {
         let wrong = |message: String| RequestRefusal { by_exchange: false, message };
         match request {
-            Request::Halt { reason } => Ok(Control::Halt { reason }),
+            Request::Halt { reason } => Ok(self.halt_control(&reason)),
             Request::Resume { strategy: None, reason } => {
                 self.renew_entry_group().await?;
                 self.halted_for = None;
-                Ok(Control::Resume { strategy: None, reason })
+                Ok(Some(Control::Resume { strategy: None, reason }))
             }
             Request::Resume { strategy: Some(name), reason } => {
-                Ok(Control::Resume { strategy: Some(self.number_of(&name).map_err(wrong)?), reason })
+                let strategy = Some(self.number_of(&name).map_err(wrong)?);
+                Ok(Some(Control::Resume { strategy, reason }))
             }
             Request::Reload { scenario } => {
                 let file = scenario.as_ref().unwrap_or(&self.scenario_file);
@@ -171,7 +172,7 @@ impl Owner {
                     .map_err(|error| wrong(error.to_string()))?;
                 notes.iter().for_each(|note| info!("{}: {note}", file.display()));
                 self.send_new_facts(&facts).await.map_err(wrong)?;
-                Ok(Control::Refit { scenario: scenario.into() })
+                Ok(Some(Control::Refit { scenario: scenario.into() }))
             }
         }
     }
@@ -182,7 +183,7 @@ impl Owner {
         let problem = match tokio::time::timeout(RENEWAL, group.renew_group()).await {
             Ok(Ok(id)) => {
                 // After the session's end nothing is placed any more.
-                let _ended = self.asks.send(SessionCommand::EntryGroup(id)).await;
+                let _ended = self.commands.send(SessionCommand::EntryGroup(id)).await;
                 return Ok(());
             }
             Ok(Err(error)) => error.to_string(),
@@ -215,7 +216,7 @@ impl Owner {
         for (published, fact) in new {
             self.facts.push((published, fact));
             // After the session's end the next start reads it.
-            let _ended = self.asks.send(SessionCommand::Fact { published, fact }).await;
+            let _ended = self.commands.send(SessionCommand::Fact { published, fact }).await;
         }
         Ok(())
     }
@@ -245,7 +246,7 @@ pub fn read_facts(files: &[PathBuf]) -> Result<Vec<(Timestamp, Fact)>, DataError
 }
 
 /// The first signal ends the session in order, after what comes `first_of_all`; a second one at once.
-pub async fn end_on_signals(asks: mpsc::Sender<SessionCommand>, first_of_all: &str) {
+pub async fn end_on_signals(commands: mpsc::Sender<SessionCommand>, first_of_all: &str) {
     use tokio::signal::unix::{SignalKind, signal};
     let Ok(mut terminate) = signal(SignalKind::terminate()) else {
         return warn!("SIGTERM cannot be heard; stop with Ctrl-C or a STOP file");
@@ -257,9 +258,9 @@ pub async fn end_on_signals(asks: mpsc::Sender<SessionCommand>, first_of_all: &s
         }
         if first {
             warn!("ending: {first_of_all}; once more to end at once");
-            drop(asks.send(SessionCommand::Drain).await);
+            drop(commands.send(SessionCommand::Drain).await);
         } else {
-            drop(asks.send(SessionCommand::Abort).await);
+            drop(commands.send(SessionCommand::Abort).await);
         }
     }
 }

@@ -19,11 +19,11 @@ struct Bench {
 impl Bench {
     fn listening(entry_group: Option<Arc<EntryGroup>>) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let (asks, asked) = mpsc::channel(16);
+        let (commands, asked) = mpsc::channel(16);
         let taken = Arc::<TakenControls>::default();
-        let owner = Owner {
+        let listener = RequestListener {
             ledger: folder.path().join("a.sqlite"),
-            asks,
+            commands,
             strategies: Arc::default(),
             scenario_file: folder.path().join("none.toml"),
             overrides: Vec::new(),
@@ -32,7 +32,7 @@ impl Bench {
             entry_group,
             taken: Arc::clone(&taken),
         };
-        tokio::spawn(owner.listen_for_requests());
+        tokio::spawn(listener.listen_for_requests());
         Self { folder, asked, taken }
     }
 

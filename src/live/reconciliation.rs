@@ -303,7 +303,7 @@ fn compare_cash(
 pub async fn events_since(
     rest: &Rest,
     reader: &MarketReader,
-    watch: &mut MarketTracker,
+    market_tracker: &mut MarketTracker,
     tracker: &mut OrderTracker,
     desk: &Desk,
     now: Timestamp,
@@ -311,17 +311,17 @@ pub async fn events_since(
     let gap_at = desk.now().just_after();
     let mut inputs: VecDeque<Stamped<Input>> = gap_inputs(desk, gap_at);
     let now = now.max(gap_at);
-    let venue = settle_orders(rest, watch, tracker, PATIENCE).await?;
+    let venue = settle_orders(rest, market_tracker, tracker, PATIENCE).await?;
     inputs.extend(venue.into_iter().map(|event| Stamped { at: now, value: Input::Venue(event) }));
     let held = desk.positions().iter().map(|(market, _)| market);
     let ordered = desk.execution().iter().map(|open| open.order.market);
     let tickers: Vec<Arc<str>> = held
         .chain(ordered)
-        .filter_map(|market| watch.market(market).map(|market| market.ticker.as_ref().into()))
+        .filter_map(|market| market_tracker.market(market).map(|market| market.ticker.as_ref().into()))
         .collect();
     let reports = reader.read_markets(tickers).await.map_err(|error| error.to_string())?;
-    watch.apply_market_reports(&reports, now);
-    inputs.extend(watch.take_inputs(now).into_iter().map(|value| Stamped { at: now, value }));
+    market_tracker.apply_market_reports(&reports, now);
+    inputs.extend(market_tracker.take_inputs(now).into_iter().map(|value| Stamped { at: now, value }));
     // What was not read is read by the session's first sweep.
     if let Some(error) = reports.error {
         tracing::warn!(%error, "not all markets could be read");
@@ -344,25 +344,25 @@ pub fn gap_inputs(desk: &Desk, at: Timestamp) -> VecDeque<Stamped<Input>> {
 #[must_use]
 pub fn unmanaged_inputs(
     findings: &AccountFindings,
-    watch: &MarketTracker,
+    market_tracker: &MarketTracker,
     at: Timestamp,
 ) -> VecDeque<Stamped<Input>> {
     let marked = findings.foreign.iter().filter_map(|(ticker, what)| {
-        let (market, reason) = (watch.find_market_id(ticker)?, what.clone());
+        let (market, reason) = (market_tracker.find_market_id(ticker)?, what.clone());
         Some(Stamped { at, value: Input::Control(Control::Unmanaged { market, reason }) })
     });
     marked.collect()
 }
 
-/// A watch that knows what a desk knows.
+/// A market tracker that knows what a desk knows.
 #[must_use]
-pub fn resume_watch(mut watch: MarketTracker, desk: &Desk) -> MarketTracker {
+pub fn resume_market_tracker(mut market_tracker: MarketTracker, desk: &Desk) -> MarketTracker {
     for book in desk.market_states().iter() {
         let status = if book.settled.is_some() { MarketStatus::Settled } else { book.status };
-        watch.restore_market(&book.market, status, book.close_time);
+        market_tracker.restore_market(&book.market, status, book.close_time);
     }
-    desk.set_aside_markets().keys().for_each(|ticker| watch.restore_set_aside(ticker));
-    watch
+    desk.set_aside_markets().keys().for_each(|ticker| market_tracker.restore_set_aside(ticker));
+    market_tracker
 }
 
 /// Inputs that are there already, as a feed.

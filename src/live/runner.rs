@@ -1,4 +1,4 @@
-//! The shell of a live desk: opens the ledger, recovers, runs the engine, and ends in order.
+//! The runner of a live desk: opens the ledger, recovers, runs the engine, and ends in order.
 //!
 //! ```text
 //!   main thread                     runtime
@@ -52,12 +52,12 @@ use super::ledger_open::{
     IN_FORCE, LedgerOpening, ORDER_GROUP, OpenError, parse_resolved_scenario, unseen_facts,
 };
 use super::operator::TakenControls;
-use super::reconciliation::{BufferedCommands, RecoveryFeed, resume_watch};
+use super::reconciliation::{BufferedCommands, RecoveryFeed, resume_market_tracker};
 
 /// News held for the engine before the session conflates.
-const NEWS: usize = 4_096;
+const MOST_EVENTS: usize = 4_096;
 /// Asks held for the session.
-const ASKS: usize = 4_096;
+const MOST_COMMANDS: usize = 4_096;
 /// How long the end of a session is waited for.
 const ENDING: Duration = Duration::from_secs(20);
 /// Levels of each book that simulated fills walk: as many as a data set may hold.
@@ -118,7 +118,7 @@ pub struct Ended {
 /// A session that has begun: what steers it, and what can be seen of it.
 pub struct BegunSession<'a> {
     /// Channel on which commands reach the running session.
-    pub asks: &'a mpsc::Sender<SessionCommand>,
+    pub commands: &'a mpsc::Sender<SessionCommand>,
     /// How the link to the exchange stands.
     pub link: &'a Arc<Link>,
     /// The run's name, which is the ledger's.
@@ -273,7 +273,7 @@ impl Venue for LiveVenue {
     }
 }
 
-/// Runs a live desk until it is told to end, or cannot go on. `watch` is called after every input and now
+/// Runs a live desk until it is told to end, or cannot go on. `observe` is called after every input and now
 /// and then in silence; `begun` when the session has begun.
 ///
 /// # Errors
@@ -282,7 +282,7 @@ pub fn run_live_desk(
     settings: LiveSettings,
     runtime: &Runtime,
     hooks: &mut dyn Hooks,
-    watch: &mut dyn FnMut(Timestamp, &Desk),
+    observe: &mut dyn FnMut(Timestamp, &Desk),
     begun: impl FnOnce(BegunSession<'_>),
 ) -> Result<Ended, LiveError> {
     let rest = {
@@ -290,33 +290,33 @@ pub fn run_live_desk(
         Rest::new(&settings.environment, Some(settings.credentials.clone()))?
     };
     runtime.block_on(rest.learn_limits())?;
-    let mut shell = LiveRunner::from_settings(settings, runtime, rest, hooks)?;
-    let mut kept = if shell.paper { shell.recover_paper()? } else { shell.recover_live()? };
-    kept.0.extend(shell.obey_stop_file()?.0);
-    if !shell.paper {
-        shell.ready_entry_group()?;
+    let mut runner = LiveRunner::from_settings(settings, runtime, rest, hooks)?;
+    let mut kept = if runner.paper { runner.recover_paper()? } else { runner.recover_live()? };
+    kept.0.extend(runner.obey_stop_file()?.0);
+    if !runner.paper {
+        runner.ready_entry_group()?;
     }
-    let (news, heard) = sync_channel(NEWS);
-    let (asks, asked) = mpsc::channel(ASKS);
-    let session = shell.begin_session(news, asked);
-    shell.go_live(heard, &asks);
+    let (events, heard) = sync_channel(MOST_EVENTS);
+    let (commands, asked) = mpsc::channel(MOST_COMMANDS);
+    let session = runner.begin_session(events, asked);
+    runner.go_live(heard, &commands);
     for command in kept.0 {
         // The session has just begun, so there is room; if it has ended already, that is heard next.
-        drop(asks.blocking_send(SessionCommand::Command(command)));
+        drop(commands.blocking_send(SessionCommand::Command(command)));
     }
     begun(BegunSession {
-        asks: &asks,
-        link: &shell.link,
-        run_id: &shell.run_id,
-        desk: &shell.engine.desk,
-        entry_group: shell.entry_group.clone(),
-        taken: Arc::clone(&shell.engine.journal.taken),
+        commands: &commands,
+        link: &runner.link,
+        run_id: &runner.run_id,
+        desk: &runner.engine.desk,
+        entry_group: runner.entry_group.clone(),
+        taken: Arc::clone(&runner.engine.journal.taken),
     });
-    let ended = shell.run_engine(&asks, watch);
-    drop(shell.engine);
+    let ended = runner.run_engine(&commands, observe);
+    drop(runner.engine);
     // Whatever became of the engine, resting orders are taken back before the process ends. If the session
     // has ended already, they have been.
-    drop(asks.blocking_send(SessionCommand::Drain));
+    drop(commands.blocking_send(SessionCommand::Drain));
     match runtime.block_on(async { tokio::time::timeout(ENDING, session).await }) {
         Ok(Ok(())) => {}
         // The engine would take a session that broke off for one that has ended.
@@ -338,7 +338,7 @@ struct LiveRunner<'a> {
     clock: SteadyClock,
     credentials: Credentials,
     reader: MarketReader,
-    watch: Option<MarketTracker>,
+    market_tracker: Option<MarketTracker>,
     tracker: Option<OrderTracker>,
     run_id: String,
     trades: Vec<u64>,
@@ -381,7 +381,7 @@ impl<'a> LiveRunner<'a> {
         let opened = opening.open_ledger(scenario)?;
         info!(run = opened.run_id, ledger = %ledger.display(), "the ledger is open");
         let last_trade = opened.trades.iter().copied().max().unwrap_or(0);
-        let watch = resume_watch(MarketTracker::new(scope.clone(), half_age), &opened.desk);
+        let market_tracker = resume_market_tracker(MarketTracker::new(scope.clone(), half_age), &opened.desk);
         let facts = unseen_facts(facts, opened.desk.published_facts().iter().map(|(_, fact)| *fact));
         let entry_group = (!settings.paper)
             .then(|| Arc::new(EntryGroup::new(rest.clone(), bankroll, opened.group.clone())));
@@ -406,9 +406,9 @@ impl<'a> LiveRunner<'a> {
             reader: MarketReader::new(rest.clone(), scope),
             rest,
             link: Arc::default(),
-            clock: SteadyClock::start(),
+            clock: SteadyClock::start_with_machine(),
             credentials,
-            watch: Some(watch),
+            market_tracker: Some(market_tracker),
             tracker: Some(OrderTracker::new(&opened.run_id)),
             run_id: opened.run_id,
             trades: opened.trades,
@@ -434,8 +434,8 @@ impl<'a> LiveRunner<'a> {
     /// Begins the session with the exchange.
     fn begin_session(
         &mut self,
-        news: SyncSender<SessionEvent>,
-        asks: mpsc::Receiver<SessionCommand>,
+        events: SyncSender<SessionEvent>,
+        commands: mpsc::Receiver<SessionCommand>,
     ) -> JoinHandle<()> {
         if !self.paper {
             let _inside = self.runtime.enter();
@@ -444,11 +444,11 @@ impl<'a> LiveRunner<'a> {
         let parts = SessionParts {
             rest: self.rest.clone(),
             credentials: self.credentials.clone(),
-            market_tracker: self.watch.take().expect("a session begins once"),
+            market_tracker: self.market_tracker.take().expect("a session begins once"),
             market_reader: self.reader.clone(),
             order_tracker: self.tracker.take().expect("a session begins once"),
-            commands: asks,
-            engine_events: news,
+            commands,
+            engine_events: events,
             link: Arc::clone(&self.link),
             clock: self.clock.clone(),
         };
@@ -458,15 +458,15 @@ impl<'a> LiveRunner<'a> {
     }
 
     /// Turns the engine from what was to what is.
-    fn go_live(&mut self, heard: Receiver<SessionEvent>, asks: &mpsc::Sender<SessionCommand>) {
+    fn go_live(&mut self, heard: Receiver<SessionEvent>, commands: &mpsc::Sender<SessionCommand>) {
         let desk = &self.engine.desk;
         let pace = if self.session.by_exchange {
-            let asks = asks.clone();
+            let commands = commands.clone();
             // If the session has ended, that is heard next.
-            Pace::Exchange(Box::new(move |until| drop(asks.blocking_send(SessionCommand::GoOn(until)))))
+            Pace::Exchange(Box::new(move |until| drop(commands.blocking_send(SessionCommand::GoOn(until)))))
         } else {
             let clock = self.clock.clone();
-            Pace::Wall(Box::new(move || clock.now()))
+            Pace::Wall(Box::new(move || clock.current_time()))
         };
         let from = if self.engine.seq == 0 { Timestamp::MIN } else { desk.now().just_after() };
         let mut feed = LiveFeed::new(heard, pace, from, std::mem::take(&mut self.facts));
@@ -487,7 +487,7 @@ impl<'a> LiveRunner<'a> {
             }
             LiveVenue::Paper(Box::new(sim))
         } else {
-            LiveVenue::Exchange(KalshiVenue::new(asks.clone()))
+            LiveVenue::Exchange(KalshiVenue::new(commands.clone()))
         };
         self.engine.session = EventSource { feed: StartupThenLiveFeed::Live(Box::new(feed)), venue };
     }
@@ -495,8 +495,8 @@ impl<'a> LiveRunner<'a> {
     /// Runs the engine to its end. A panic is caught, so that orders can be taken back first.
     fn run_engine(
         &mut self,
-        asks: &mpsc::Sender<SessionCommand>,
-        watch: &mut dyn FnMut(Timestamp, &Desk),
+        commands: &mpsc::Sender<SessionCommand>,
+        observe: &mut dyn FnMut(Timestamp, &Desk),
     ) -> Result<Result<Ended, LiveError>, Box<dyn Any + Send>> {
         let engine = &mut self.engine;
         let (mut first, mut finished) = (None, false);
@@ -506,9 +506,9 @@ impl<'a> LiveRunner<'a> {
                 if !finished && is_finished(desk) {
                     finished = true;
                     warn!("every strategy is halted and nothing is open: the session ends");
-                    drop(asks.try_send(SessionCommand::Drain));
+                    drop(commands.try_send(SessionCommand::Drain));
                 }
-                watch(now, desk);
+                observe(now, desk);
             })
         });
         let ran = catch_unwind(run)?;

@@ -192,14 +192,14 @@ impl PullExchange {
         let mut items = Vec::new();
         let mut cursors = PageCursors::of_list(MOST_PAGES);
         loop {
-            let cursor = cursors.current();
+            let cursor = cursors.current_cursor();
             let place = format!("{key}, page {}", cursor.unwrap_or("one"));
             let mut kept = self.fetch_cached(&place, async || page(cursor).await).await?;
             items.append(&mut kept.items);
             kept.unreadable.into_iter().for_each(|(about, problem)| self.leave_out(about, problem));
             match kept.next {
                 None => return Ok(items),
-                Some(next) => cursors.advance(next).map_err(|error| endless_list_error(key, error))?,
+                Some(next) => cursors.advance_to(next).map_err(|error| endless_list_error(key, error))?,
             }
         }
     }
@@ -324,7 +324,7 @@ impl PullExchange {
         let mut cursors = PageCursors::of_list(MOST_PAGES);
         let list = format!("{half:?} trades of {ticker} {span:?}");
         loop {
-            let cursor = cursors.current();
+            let cursor = cursors.current_cursor();
             let key = format!("{list} from {}", cursor.unwrap_or("the first page"));
             let page = async || {
                 let page = self.rest.trades_page(half, ticker, span, cursor).await?;
@@ -339,7 +339,7 @@ impl PullExchange {
             (blocks, bytes) = (blocks + page.blocks, bytes + size);
             match page.next {
                 None => return Ok((trades, blocks, bytes)),
-                Some(next) => cursors.advance(next).map_err(|error| endless_list_error(&list, error))?,
+                Some(next) => cursors.advance_to(next).map_err(|error| endless_list_error(&list, error))?,
             }
         }
     }

@@ -27,7 +27,7 @@ use crate::kalshi::venue::SessionCommand;
 use super::recorder::{Recorder, Totals};
 
 /// Most events of the session that wait for the recorder.
-const NEWS: usize = 16_384;
+const MOST_EVENTS: usize = 16_384;
 /// So many are taken between looks at the clock.
 const AT_ONCE: usize = 4_096;
 /// How long silence lasts before what was taken is made safe.
@@ -78,7 +78,7 @@ pub struct Standing {
     pub heard: bool,
 }
 
-/// Records until it is told to end by what `begun` is handed, or cannot go on. `watch` is called now and then.
+/// Records until it is told to end by what `begun` is handed, or cannot go on. `observe` is called now and then.
 ///
 /// # Errors
 /// When it cannot begin or go on; it says why, and what was recorded is safe.
@@ -87,7 +87,7 @@ pub fn record_session(
     mut recorder: Recorder,
     runtime: &Runtime,
     begun: impl FnOnce(&mpsc::Sender<SessionCommand>),
-    watch: &mut dyn FnMut(Standing),
+    observe: &mut dyn FnMut(Standing),
 ) -> Result<Totals, RecordError> {
     let rest = {
         let _inside = runtime.enter();
@@ -99,9 +99,9 @@ pub fn record_session(
     for (market, status, close) in recorder.unsettled_markets() {
         known.restore_market(market, *status, *close);
     }
-    let (news, heard) = sync_channel(NEWS);
-    let (asks, asked) = mpsc::channel(16);
-    let (link, clock) = (Arc::new(Link::default()), SteadyClock::start());
+    let (events, heard) = sync_channel(MOST_EVENTS);
+    let (commands, asked) = mpsc::channel(16);
+    let (link, clock) = (Arc::new(Link::default()), SteadyClock::start_with_machine());
     let parts = SessionParts {
         market_reader: MarketReader::new(rest.clone(), source.scope),
         rest,
@@ -110,7 +110,7 @@ pub fn record_session(
         // No order is ever sent.
         order_tracker: OrderTracker::new("recorder"),
         commands: asked,
-        engine_events: news,
+        engine_events: events,
         link: Arc::clone(&link),
         clock: clock.clone(),
     };
@@ -122,13 +122,14 @@ pub fn record_session(
         depth: BookDepth::FullDepth(source.levels),
     };
     let session = runtime.spawn(session::run_session(parts, settings));
-    begun(&asks);
-    let mut listener = StreamListener { recorder: &mut recorder, start: Instant::now(), clock, asks: &asks };
+    begun(&commands);
+    let mut listener =
+        StreamListener { recorder: &mut recorder, start: Instant::now(), clock, commands: &commands };
     let ended = listener.receive_events(&heard, source.by_exchange, |totals| {
-        watch(Standing { totals, heard: link.is_heard() });
+        observe(Standing { totals, heard: link.is_heard() });
     });
-    drop(asks.blocking_send(SessionCommand::Abort));
-    drop((asks, heard));
+    drop(commands.blocking_send(SessionCommand::Abort));
+    drop((commands, heard));
     let _ends_with_the_process = runtime.block_on(async { tokio::time::timeout(ENDING, session).await });
     // What was heard is kept, whatever ended the session; of two errors the first counts.
     if let Err(error @ RecordError::Data(_)) = ended {
@@ -143,7 +144,7 @@ struct StreamListener<'a> {
     recorder: &'a mut Recorder,
     start: Instant,
     clock: SteadyClock,
-    asks: &'a mpsc::Sender<SessionCommand>,
+    commands: &'a mpsc::Sender<SessionCommand>,
 }
 
 impl StreamListener<'_> {
@@ -151,16 +152,16 @@ impl StreamListener<'_> {
         &mut self,
         heard: &Receiver<SessionEvent>,
         by_exchange: bool,
-        mut watch: impl FnMut(Totals),
+        mut observe: impl FnMut(Totals),
     ) -> Result<(), RecordError> {
         if by_exchange {
-            drop(self.asks.blocking_send(SessionCommand::GoOn(None)));
+            drop(self.commands.blocking_send(SessionCommand::GoOn(None)));
         }
         loop {
             let mut next = heard.recv_timeout(QUIET);
             for _ in 0..AT_ONCE {
-                let Ok(news) = next else { break };
-                if !self.handle_session_event(news)? {
+                let Ok(event) = next else { break };
+                if !self.handle_session_event(event)? {
                     return Ok(());
                 }
                 next = heard.try_recv().map_err(|_| RecvTimeoutError::Timeout);
@@ -171,13 +172,13 @@ impl StreamListener<'_> {
                 ));
             }
             self.recorder.flush_and_rotate(self.start.elapsed())?;
-            watch(self.recorder.totals());
+            observe(self.recorder.totals());
         }
     }
 
     /// Returns whether there is more to come.
-    fn handle_session_event(&mut self, news: SessionEvent) -> Result<bool, RecordError> {
-        match news {
+    fn handle_session_event(&mut self, event: SessionEvent) -> Result<bool, RecordError> {
+        match event {
             SessionEvent::Input { input: Input::Control(Control::SessionHalt { reason }), .. } => {
                 warn!(reason, "the exchange said what is not understood; it is not in the recording");
             }
@@ -203,9 +204,9 @@ impl StreamListener<'_> {
                 self.recorder.take_trade(at, &trade);
             }
             SessionEvent::Clock { end: false, .. } => {
-                drop(self.asks.blocking_send(SessionCommand::GoOn(None)));
+                drop(self.commands.blocking_send(SessionCommand::GoOn(None)));
             }
-            SessionEvent::Clock { end: true, .. } => drop(self.asks.blocking_send(SessionCommand::Drain)),
+            SessionEvent::Clock { end: true, .. } => drop(self.commands.blocking_send(SessionCommand::Drain)),
             SessionEvent::Failed(error) => return Err(RecordError::Session(error.message)),
             SessionEvent::End => return Ok(false),
             SessionEvent::Later(_) => {}
@@ -219,7 +220,7 @@ impl StreamListener<'_> {
         let after = self.recorder.after_last();
         match at {
             Some(at) => at.max(self.recorder.last_time().unwrap_or(at)),
-            None => self.clock.now().floor_micros().max(after),
+            None => self.clock.current_time().floor_micros().max(after),
         }
     }
 }

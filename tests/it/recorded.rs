@@ -132,10 +132,10 @@ fn a_backtest_of_what_a_paper_desk_saw_trades_like_the_desk() {
     let mut deeds = Deeds::default();
     let ended =
         runner::run_live_desk(settings, &runtime, &mut deeds, &mut |_: Timestamp, _: &Desk| (), |begun| {
-            let asks = begun.asks.clone();
+            let commands = begun.commands.clone();
             runtime.spawn(async move {
                 tokio::time::sleep(Duration::from_secs(9)).await;
-                drop(asks.send(SessionCommand::Drain).await);
+                drop(commands.send(SessionCommand::Drain).await);
             });
         });
     let equity = ended.unwrap().equity;

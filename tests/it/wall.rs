@@ -21,7 +21,7 @@ use protogen::kalshi::rest::Rest;
 use protogen::kalshi::venue::SessionCommand;
 use protogen::live::control_inbox::{Inbox, Request, RequestAnswer, wait_answer, write_stop};
 use protogen::live::entry_group::EntryGroup;
-use protogen::live::operator::{Owner, TakenControls};
+use protogen::live::operator::{RequestListener, TakenControls};
 use protogen::live::reconciliation::ExchangeAccount;
 use protogen::live::runner;
 use protogen::live::runner::{BegunSession, Hooks, LiveSettings};
@@ -81,7 +81,7 @@ fn within(moments: &[Timestamp], from: Timestamp, until: Timestamp) -> usize {
 
 /// What a script needs of a session that has begun.
 struct OwnerSession {
-    asks: Sender<SessionCommand>,
+    commands: Sender<SessionCommand>,
     link: Arc<Link>,
     entry_group: Option<Arc<EntryGroup>>,
     taken: Arc<TakenControls>,
@@ -162,15 +162,15 @@ impl Rig {
             &mut watch,
             |begun: BegunSession<'_>| {
                 let session = OwnerSession {
-                    asks: begun.asks.clone(),
+                    commands: begun.commands.clone(),
                     link: Arc::clone(begun.link),
                     entry_group: begun.entry_group,
                     taken: begun.taken,
                 };
                 std::thread::spawn(move || {
-                    let asks = session.asks.clone();
+                    let commands = session.commands.clone();
                     script(session);
-                    asks.blocking_send(SessionCommand::Drain).unwrap();
+                    commands.blocking_send(SessionCommand::Drain).unwrap();
                 });
             },
         );
@@ -286,10 +286,10 @@ fn while_the_exchange_pauses_no_quote_holds_and_no_order_is_sent_and_then_it_goe
 }
 
 /// The operator of a session that has begun.
-fn owner(ledger: &Path, scenario_file: PathBuf, session: OwnerSession) -> Owner {
-    Owner {
+fn owner(ledger: &Path, scenario_file: PathBuf, session: OwnerSession) -> RequestListener {
+    RequestListener {
         ledger: ledger.to_owned(),
-        asks: session.asks,
+        commands: session.commands,
         strategies: Arc::default(),
         scenario_file,
         overrides: Vec::new(),

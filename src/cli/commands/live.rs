@@ -20,7 +20,7 @@ use crate::kalshi::venue::SessionCommand;
 use crate::live::health::{Health, NOTE, Recent, SessionFacts};
 use crate::live::lock::LedgerLock;
 use crate::live::notify::{Notification, NotificationKind, Notifier};
-use crate::live::operator::{Owner, Strategies, end_on_signals, read_facts};
+use crate::live::operator::{RequestListener, Strategies, end_on_signals, read_facts};
 use crate::live::paths;
 use crate::live::registry::{DeskRegistration, RunningDesk};
 use crate::live::runner;
@@ -264,7 +264,7 @@ impl LiveCommand {
         let mut last_health = Instant::now().checked_sub(every);
         let mut last_beat = Instant::now();
         let mut day = None;
-        let mut watch = |_: Timestamp, desk: &Desk| {
+        let mut observe = |_: Timestamp, desk: &Desk| {
             if last_health.is_some_and(|last| last.elapsed() < every) {
                 return;
             }
@@ -292,20 +292,20 @@ impl LiveCommand {
             }) {
                 // A terminal that is gone cannot be asked again.
                 screen = None;
-                lock_ignoring_poison(&shared).asks.as_ref().map(|asks| asks.try_send(SessionCommand::Drain));
+                lock_ignoring_poison(&shared).drain_session();
             }
             let mut shared = lock_ignoring_poison(&shared);
             shared.note = Some(health.to_note());
             *lock_ignoring_poison(&shared.strategies) = desk.active_strategies().collect();
         };
         let (scenario_file, overrides) = (self.scenario.clone(), self.overrides.overrides.clone());
-        let ended = runner::run_live_desk(settings, runtime, &mut hooks, &mut watch, |begun| {
+        let ended = runner::run_live_desk(settings, runtime, &mut hooks, &mut observe, |begun| {
             let strategies = lock_ignoring_poison(&shared).attach_session(&begun);
-            let BegunSession { asks, desk, entry_group, taken, .. } = begun;
+            let BegunSession { commands, desk, entry_group, taken, .. } = begun;
             recording::record_known_markets(tap.as_ref(), desk);
-            let owner = Owner {
+            let listener = RequestListener {
                 ledger,
-                asks: asks.clone(),
+                commands: commands.clone(),
                 strategies,
                 scenario_file,
                 overrides,
@@ -314,8 +314,8 @@ impl LiveCommand {
                 entry_group,
                 taken,
             };
-            runtime.spawn(owner.listen_for_requests());
-            runtime.spawn(end_on_signals(asks.clone(), "resting orders are taken back"));
+            runtime.spawn(listener.listen_for_requests());
+            runtime.spawn(end_on_signals(commands.clone(), "resting orders are taken back"));
         });
         let text = match &ended {
             Ok(ended) => format!("ended in order, equity {}", ended.equity),
@@ -408,7 +408,7 @@ struct Shared {
     note: Option<String>,
     strategies: Strategies,
     tickers: Vec<Box<str>>,
-    asks: Option<mpsc::Sender<SessionCommand>>,
+    commands: Option<mpsc::Sender<SessionCommand>>,
     link: Arc<Link>,
     run_id: String,
     /// Whether the exchange was heard when last looked at, and since when that has been so.
@@ -423,11 +423,18 @@ impl Shared {
     /// Takes over what is known when the session has begun. Returns where the strategies are kept.
     fn attach_session(&mut self, begun: &BegunSession<'_>) -> Strategies {
         *lock_ignoring_poison(&self.strategies) = begun.desk.active_strategies().collect();
-        self.asks = Some(begun.asks.clone());
+        self.commands = Some(begun.commands.clone());
         begun.run_id.clone_into(&mut self.run_id);
         self.link = Arc::clone(begun.link);
         self.tickers = begun.desk.market_states().iter().map(|book| book.market.ticker.clone()).collect();
         Arc::clone(&self.strategies)
+    }
+
+    /// Lets the session end in order. If it is too busy to hear that, the next look at the terminal says it again.
+    fn drain_session(&self) {
+        if let Some(commands) = &self.commands {
+            let _heard = commands.try_send(SessionCommand::Drain);
+        }
     }
 
     /// What to tell of the link to the exchange, if it has changed.

@@ -137,7 +137,7 @@ impl RecordCommand {
             source,
             recorder,
             &runtime,
-            |asks| drop(runtime.spawn(end_on_signals(asks.clone(), "what was heard is completed"))),
+            |commands| drop(runtime.spawn(end_on_signals(commands.clone(), "what was heard is completed"))),
             &mut |standing| line.update_status(standing),
         );
         line.bar.finish_and_clear();

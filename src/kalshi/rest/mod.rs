@@ -223,11 +223,11 @@ impl Rest {
         let mut list = ItemList::default();
         let mut cursors = PageCursors::of_list(MOST_PAGES);
         loop {
-            let page = call.clone().with_some("cursor", cursors.current());
+            let page = call.clone().with_some("cursor", cursors.current_cursor());
             let (more, next) = self.fetch_page::<P>(page).await?;
             list.append_page(more);
             let Some(next) = next else { return Ok(list) };
-            cursors.advance(next).map_err(|error| ApiError::Schema {
+            cursors.advance_to(next).map_err(|error| ApiError::Schema {
                 endpoint: call.endpoint(),
                 problem: error.to_string(),
             })?;

@@ -33,7 +33,7 @@ impl PageCursors {
 
     /// The cursor of the page to be read; `None` for the first.
     #[must_use]
-    pub fn current(&self) -> Option<&str> {
+    pub fn current_cursor(&self) -> Option<&str> {
         self.last.as_deref()
     }
 
@@ -41,7 +41,7 @@ impl PageCursors {
     ///
     /// # Errors
     /// When reading would never end.
-    pub fn advance(&mut self, next: String) -> Result<(), EndlessListError> {
+    pub fn advance_to(&mut self, next: String) -> Result<(), EndlessListError> {
         if self.met.len() + 1 >= self.most_pages {
             return Err(EndlessListError::TooLong { pages: self.most_pages });
         }
@@ -60,11 +60,11 @@ mod tests {
     #[test]
     fn a_list_ends_before_its_cursors_repeat_or_are_too_many() {
         let mut cursors = PageCursors::of_list(3);
-        assert_eq!(cursors.current(), None);
-        cursors.advance("a".into()).unwrap();
-        assert_eq!(cursors.current(), Some("a"));
-        assert_eq!(cursors.advance("a".into()), Err(EndlessListError::Repeated));
-        cursors.advance("b".into()).unwrap();
-        assert_eq!(cursors.advance("c".into()), Err(EndlessListError::TooLong { pages: 3 }));
+        assert_eq!(cursors.current_cursor(), None);
+        cursors.advance_to("a".into()).unwrap();
+        assert_eq!(cursors.current_cursor(), Some("a"));
+        assert_eq!(cursors.advance_to("a".into()), Err(EndlessListError::Repeated));
+        cursors.advance_to("b".into()).unwrap();
+        assert_eq!(cursors.advance_to("c".into()), Err(EndlessListError::TooLong { pages: 3 }));
     }
 }

@@ -83,7 +83,7 @@ const LOOK_UP: Duration = Duration::from_mins(1);
 const LOOK_UP_WITHOUT_STREAM: Duration = Duration::from_secs(5);
 /// Pause before the engine's full channel is tried again.
 const ENGINE_BUSY: Duration = Duration::from_millis(1);
-/// With so much news not taken, the engine is behind.
+/// With so many events not taken, the engine is behind.
 const BEHIND: usize = 256;
 /// How long shutting down waits for the exchange to confirm what was cancelled.
 const DRAIN: Duration = Duration::from_secs(15);
@@ -476,7 +476,7 @@ impl ExchangeSession {
 
     /// Returns the time that markets go by: the exchange's clock if that counts, else the session's.
     fn market_time(&self) -> Timestamp {
-        if self.settings.by_exchange { self.time.exchange_now } else { self.clock.now() }
+        if self.settings.by_exchange { self.time.exchange_now } else { self.clock.current_time() }
     }
 
     fn handle_session_command(&mut self, command: SessionCommand) {
@@ -541,16 +541,16 @@ impl ExchangeSession {
         self.queue_event(SessionEvent::Failed(GatewayError::venue_error(message)));
     }
 
-    fn queue_event(&mut self, news: SessionEvent) {
-        self.outbox.push_back(news);
+    fn queue_event(&mut self, event: SessionEvent) {
+        self.outbox.push_back(event);
     }
 
     fn flush_outbox(&mut self) {
-        while let Some(news) = self.outbox.pop_front() {
-            match self.engine_events.try_send(news) {
+        while let Some(event) = self.outbox.pop_front() {
+            match self.engine_events.try_send(event) {
                 Ok(()) => {}
-                Err(TrySendError::Full(news)) => {
-                    self.outbox.push_front(news);
+                Err(TrySendError::Full(event)) => {
+                    self.outbox.push_front(event);
                     return;
                 }
                 // The engine is gone; `run_pending_work` notices by its other end.

@@ -59,7 +59,7 @@ impl ExchangeSession {
                 }
                 _ => {}
             }
-            let news = match event {
+            let event = match event {
                 MarketEvent::Quote { market, quote } if self.settings.depth != BookDepth::TopOfBook => {
                     SessionEvent::Book {
                         at: stamp,
@@ -70,7 +70,7 @@ impl ExchangeSession {
                 }
                 event => SessionEvent::Input { at: stamp, input: Input::Market(event) },
             };
-            self.queue_event(news);
+            self.queue_event(event);
         }
         if !listed.is_empty() {
             self.time.is_subscribing = self.stream_wants.is_some();

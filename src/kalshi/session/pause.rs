@@ -83,7 +83,7 @@ impl ExchangeSession {
 
     /// Nothing is traded by a clock that was set until the exchange has been asked.
     pub(super) fn notice_clock_step(&mut self) {
-        if self.trading.pause_reason.is_none() && self.clock.machine_step().is_some() {
+        if self.trading.pause_reason.is_none() && self.clock.was_machine_set() {
             self.keep_to_hours(ClockEvidence::Old);
             self.trading.ask_at = Instant::now();
         }
@@ -95,8 +95,7 @@ impl ExchangeSession {
         if let Some(skew) = skew.filter(|skew| skew.certain_ms() > UNSAFE_SKEW_MS) {
             return Some(format!("{skew}: set it"));
         }
-        let step = self.clock.machine_step();
-        if step.is_some() && (evidence == ClockEvidence::Old || skew.is_none()) {
+        if self.clock.was_machine_set() && (evidence == ClockEvidence::Old || skew.is_none()) {
             return Some(
                 "this machine's clock was set; the exchange is asked whether it is right".to_owned(),
             );

@@ -102,7 +102,7 @@ impl ExchangeSession {
 
     /// The next sweep ends just before the next scan, so that the scan sees fresh quotes.
     pub(super) fn plan_sweep(&mut self, took: Duration) {
-        let now = self.clock.now();
+        let now = self.clock.current_time();
         let lead = SWEEP_LEAD.max(took * 2);
         let next = (now + lead.into()).just_after().rounded_up_to(self.settings.interval.max(Span::MINUTE));
         self.reads.sweep_at = Some(Instant::now() + Duration::from(next.since(now)).saturating_sub(lead));

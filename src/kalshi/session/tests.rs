@@ -16,7 +16,7 @@ const PEM: &str = "-----BEGIN PRIVATE KEY-----\n\
     -----END PRIVATE KEY-----\n";
 
 /// Nobody listens where they go: requests fail, which a session survives.
-fn parts(asks: mpsc::Receiver<SessionCommand>, news: SyncSender<SessionEvent>) -> SessionParts {
+fn parts(commands: mpsc::Receiver<SessionCommand>, engine_events: SyncSender<SessionEvent>) -> SessionParts {
     let environment = Environment::Sandbox { port: 1 };
     let credentials = Credentials::from_pem("key-1", PEM).unwrap();
     let rest = Rest::new(&environment, Some(credentials.clone())).unwrap();
@@ -26,10 +26,10 @@ fn parts(asks: mpsc::Receiver<SessionCommand>, news: SyncSender<SessionEvent>) -
         credentials,
         market_tracker: MarketTracker::new(MarketScope::default(), None),
         order_tracker: OrderTracker::new("run"),
-        commands: asks,
-        engine_events: news,
+        commands,
+        engine_events,
         link: Arc::default(),
-        clock: SteadyClock::start(),
+        clock: SteadyClock::start_with_machine(),
     }
 }
 
@@ -49,12 +49,17 @@ async fn a_new_market_is_read_and_subscribed_within_its_moment() {
     let file = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/kalshi/market_get.json");
     let OneMarket { market } = decode_json("market", &std::fs::read(file).unwrap()).unwrap();
     let (opens, ticker): (_, Arc<str>) = (market.open_time, market.ticker.as_str().into());
-    let (news, heard) = sync_channel(64);
-    let (_ask, asks) = mpsc::channel(8);
+    let (engine_events, heard) = sync_channel(64);
+    let (_sender, commands) = mpsc::channel(8);
     let (wants, mut wanted) = mpsc::channel(8);
     let (_told, events) = mpsc::channel(8);
-    let mut session =
-        ExchangeSession::new(parts(asks, news), settings(true), Some(wants), events, Arc::default());
+    let mut session = ExchangeSession::new(
+        parts(commands, engine_events),
+        settings(true),
+        Some(wants),
+        events,
+        Arc::default(),
+    );
     session.reads.sweep_at = None;
     session.handle_session_command(SessionCommand::GoOn(None));
     session.run_pending_work().await;
@@ -78,18 +83,18 @@ async fn a_new_market_is_read_and_subscribed_within_its_moment() {
     assert_eq!(wanted.try_recv().unwrap(), Want::Markets(vec![ticker]));
     let again = Want::Advance { until_ts_ms: Some(opens.millis()) };
     assert_eq!(wanted.try_recv().unwrap(), again, "its book belongs to this moment");
-    let is_clock = |news: &SessionEvent| matches!(news, SessionEvent::Clock { .. });
-    assert!(!heard.try_iter().any(|news| is_clock(&news)), "the moment is not over");
+    let is_clock = |event: &SessionEvent| matches!(event, SessionEvent::Clock { .. });
+    assert!(!heard.try_iter().any(|event| is_clock(&event)), "the moment is not over");
     session.handle_frame(Frame::SandboxClock(clock));
     session.run_pending_work().await;
-    assert!(heard.try_iter().any(|news| is_clock(&news)));
+    assert!(heard.try_iter().any(|event| is_clock(&event)));
 }
 
 #[tokio::test]
 async fn a_session_that_loses_stream_events_fails_and_says_why() {
-    let (news, heard) = sync_channel(64);
-    let (ask, asks) = mpsc::channel(8);
-    let (parts, settings) = (parts(asks, news), settings(false));
+    let (engine_events, heard) = sync_channel(64);
+    let (sender, commands) = mpsc::channel(8);
+    let (parts, settings) = (parts(commands, engine_events), settings(false));
     let (told, events) = mpsc::channel(2);
     let stalled = Arc::new(AtomicBool::new(false));
     let mut tell = stream_event_sender(told, Arc::clone(&stalled));
@@ -102,7 +107,7 @@ async fn a_session_that_loses_stream_events_fails_and_says_why() {
     });
     let told = tokio::task::spawn_blocking(move || {
         let first = heard.recv().unwrap();
-        ask.blocking_send(SessionCommand::Drain).unwrap();
+        sender.blocking_send(SessionCommand::Drain).unwrap();
         (first, heard.recv().unwrap(), heard.recv().is_err())
     });
     let (first, second, over) = told.await.unwrap();
@@ -150,10 +155,10 @@ async fn exchange_with_clock(off: Arc<AtomicBool>) -> u16 {
 async fn a_clock_that_is_off_pauses_and_halts_nothing_and_trading_goes_on_when_it_is_right() {
     let off = Arc::new(AtomicBool::new(true));
     let port = exchange_with_clock(Arc::clone(&off)).await;
-    let (news, heard) = sync_channel(64);
-    let (_ask, asks) = mpsc::channel(8);
+    let (engine_events, heard) = sync_channel(64);
+    let (_sender, commands) = mpsc::channel(8);
     let (_told, events) = mpsc::channel(8);
-    let mut parts = parts(asks, news);
+    let mut parts = parts(commands, engine_events);
     parts.rest = Rest::new(&Environment::Sandbox { port }, Some(parts.credentials.clone())).unwrap();
     let refused = parts.rest.balance().await.unwrap_err();
     let mut session = ExchangeSession::new(parts, settings(false), None, events, Arc::default());
@@ -171,19 +176,19 @@ async fn a_clock_that_is_off_pauses_and_halts_nothing_and_trading_goes_on_when_i
     session.learn_hours().await;
     assert_eq!(session.link.pause_reason(), None);
     session.flush_outbox();
-    let halts = |news: &SessionEvent| {
-        matches!(news, SessionEvent::Input { input: Input::Control(Control::SessionHalt { .. }), .. })
+    let halts = |event: &SessionEvent| {
+        matches!(event, SessionEvent::Input { input: Input::Control(Control::SessionHalt { .. }), .. })
     };
-    assert!(!heard.try_iter().any(|news| halts(&news)), "it is no matter of the account");
+    assert!(!heard.try_iter().any(|event| halts(&event)), "it is no matter of the account");
 }
 
 #[tokio::test]
 async fn a_clock_that_was_set_is_followed_once_the_exchange_agrees() {
     let port = exchange_with_clock(Arc::default()).await;
-    let (news, _heard) = sync_channel(64);
-    let (_ask, asks) = mpsc::channel(8);
+    let (engine_events, _heard) = sync_channel(64);
+    let (_sender, commands) = mpsc::channel(8);
     let (_told, events) = mpsc::channel(8);
-    let mut parts = parts(asks, news);
+    let mut parts = parts(commands, engine_events);
     parts.rest = Rest::new(&Environment::Sandbox { port }, None).unwrap();
     // The machine slept, or its clock was wrong until now.
     parts.clock = SteadyClock::after_step(Span::HOUR.times(2));
@@ -210,10 +215,11 @@ fn heard_of_set_aside(heard: &std::sync::mpsc::Receiver<SessionEvent>) -> Vec<St
 /// Its event is answered by 500 for ever, say.
 #[tokio::test]
 async fn a_market_that_cannot_be_read_again_and_again_is_set_aside() {
-    let (news, heard) = sync_channel(64);
-    let (_ask, asks) = mpsc::channel(8);
+    let (engine_events, heard) = sync_channel(64);
+    let (_sender, commands) = mpsc::channel(8);
     let (_told, events) = mpsc::channel(8);
-    let mut session = ExchangeSession::new(parts(asks, news), settings(false), None, events, Arc::default());
+    let mut session =
+        ExchangeSession::new(parts(commands, engine_events), settings(false), None, events, Arc::default());
     let ticker: Arc<str> = "A".into();
     for reading in 1..=9 {
         let error = ApiError::Unknown("GET /events/E: answered 500".into());

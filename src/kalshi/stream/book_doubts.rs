@@ -23,7 +23,7 @@ const MOST_DROPS: u32 = 3;
 
 /// Since when a book and its ticker differ, and how long they may.
 #[derive(Clone, Copy, Debug)]
-struct Difference {
+struct TickerDifference {
     /// By our clock.
     since: Duration,
     /// By the exchange's clock: the moment of the later of the two.
@@ -31,7 +31,7 @@ struct Difference {
     delay: Duration,
 }
 
-impl Difference {
+impl TickerDifference {
     fn is_overdue(&self, now: Duration, exchange_now: Timestamp) -> bool {
         now >= self.since + self.delay || exchange_now > self.at + Span::from(self.delay)
     }
@@ -45,7 +45,7 @@ struct BookCheck {
     /// Moment of the book's last change; `None` if it was not sent.
     changed_at: Option<Timestamp>,
     /// `None` while they agree.
-    difference: Option<Difference>,
+    difference: Option<TickerDifference>,
     /// How often the book was dropped since they last agreed.
     drops: u32,
 }
@@ -100,10 +100,10 @@ impl BookDoubts {
         }
         self.differing.insert(id);
         if let Some(later) = check.changed_at.filter(|changed_at| *changed_at > at) {
-            check.difference = Some(Difference { since: now, at: later, delay: TICKER_DELAY });
+            check.difference = Some(TickerDifference { since: now, at: later, delay: TICKER_DELAY });
             return true;
         }
-        let difference = Difference { since: now, at, delay: BOOK_DELAY };
+        let difference = TickerDifference { since: now, at, delay: BOOK_DELAY };
         check.difference = check.difference.filter(|known| known.delay == BOOK_DELAY).or(Some(difference));
         false
     }

@@ -6,7 +6,7 @@ use super::tests::{Rig, seconds};
 use super::*;
 
 /// What the stream says is wrong with books.
-fn problems(rig: &Rig) -> Vec<&str> {
+fn told_problems(rig: &Rig) -> Vec<&str> {
     let told = rig.told.iter().filter_map(|event| match event {
         StreamEvent::Unreadable(message) => Some(&*message.problem),
         _ => None,
@@ -14,7 +14,7 @@ fn problems(rig: &Rig) -> Vec<&str> {
     told.collect()
 }
 
-fn ticker(rig: &mut Rig, bid: &str, ask: &str, ts_ms: u64) {
+fn hear_ticker(rig: &mut Rig, bid: &str, ask: &str, ts_ms: u64) {
     let sid = rig.sids["ticker"];
     let msg = json!({"market_ticker": "A", "price_dollars": "0.4400", "yes_bid_dollars": bid,
         "yes_ask_dollars": ask, "yes_bid_size_fp": "1.00", "yes_ask_size_fp": "1.00",
@@ -33,7 +33,7 @@ fn take_told(rig: &mut Rig) -> (Vec<String>, bool) {
     (names, asked)
 }
 
-fn named(names: &[&str], asked: bool) -> (Vec<String>, bool) {
+fn named_events(names: &[&str], asked: bool) -> (Vec<String>, bool) {
     (names.iter().map(ToString::to_string).collect(), asked)
 }
 
@@ -53,7 +53,7 @@ fn a_crossed_book_is_dropped_and_asked_for_again_but_not_for_ever() {
         assert_eq!(asked, time <= 3, "time {time}");
     }
     let problem = "its book is crossed: the bid 0.42 is not below the ask 0.40";
-    assert_eq!(problems(&rig), [problem; 5]);
+    assert_eq!(told_problems(&rig), [problem; 5]);
     assert!(!rig.names().contains(&"book A".to_owned()), "{:?}", rig.names());
 }
 
@@ -61,34 +61,37 @@ fn a_crossed_book_is_dropped_and_asked_for_again_but_not_for_ever() {
 fn a_book_that_its_ticker_contradicts_is_asked_for_again_and_then_reported() {
     // The book is at 0.42 to 0.44.
     let mut rig = Rig::up();
-    ticker(&mut rig, "0.4200", "0.4400", 1_000);
-    assert_eq!(take_told(&mut rig), named(&["ticker"], false));
+    hear_ticker(&mut rig, "0.4200", "0.4400", 1_000);
+    assert_eq!(take_told(&mut rig), named_events(&["ticker"], false));
     // NO at 0.58 is on offer, which a book with its sides mixed up takes for YES at 0.58.
-    ticker(&mut rig, "0.4200", "0.5800", 2_000);
-    assert_eq!(take_told(&mut rig), named(&["ticker"], false), "the change may be on its way");
+    hear_ticker(&mut rig, "0.4200", "0.5800", 2_000);
+    assert_eq!(take_told(&mut rig), named_events(&["ticker"], false), "the change may be on its way");
     rig.later(seconds(1));
-    assert_eq!(take_told(&mut rig), named(&[], false));
+    assert_eq!(take_told(&mut rig), named_events(&[], false));
     rig.later(seconds(1));
-    assert_eq!(take_told(&mut rig), named(&["stale A"], true));
+    assert_eq!(take_told(&mut rig), named_events(&["stale A"], true));
     // What comes is what was dropped: it is not told.
     rig.snapshot("A", 20, "0.4200", "0.5600");
-    assert_eq!(take_told(&mut rig), named(&[], false));
+    assert_eq!(take_told(&mut rig), named_events(&[], false));
     rig.later(seconds(2));
-    assert_eq!(problems(&rig), ["its book has bid 0.42 and ask 0.44, and its ticker bid 0.42 and ask 0.58"]);
-    assert_eq!(take_told(&mut rig), named(&["unreadable"], true));
+    assert_eq!(
+        told_problems(&rig),
+        ["its book has bid 0.42 and ask 0.44, and its ticker bid 0.42 and ask 0.58"]
+    );
+    assert_eq!(take_told(&mut rig), named_events(&["unreadable"], true));
     // Another book, which the ticker agrees with.
     rig.snapshot("A", 30, "0.4200", "0.4200");
-    assert_eq!(take_told(&mut rig), named(&["book A"], false));
+    assert_eq!(take_told(&mut rig), named_events(&["book A"], false));
     // From here on it counts anew.
-    ticker(&mut rig, "0.4300", "0.5800", 3_000);
+    hear_ticker(&mut rig, "0.4300", "0.5800", 3_000);
     rig.later(seconds(2));
-    assert_eq!(take_told(&mut rig), named(&["ticker", "stale A"], true));
+    assert_eq!(take_told(&mut rig), named_events(&["ticker", "stale A"], true));
 }
 
 #[test]
 fn a_book_that_is_contradicted_for_ever_is_not_asked_for_for_ever() {
     let mut rig = Rig::up();
-    ticker(&mut rig, "0.1000", "0.2000", 1_000);
+    hear_ticker(&mut rig, "0.1000", "0.2000", 1_000);
     rig.told.clear();
     for time in 1..=5_u64 {
         rig.sent.clear();
@@ -97,7 +100,7 @@ fn a_book_that_is_contradicted_for_ever_is_not_asked_for_for_ever() {
         assert_eq!(asked, time <= 3, "time {time}");
         rig.snapshot("A", 10 * time, "0.4200", "0.5600");
     }
-    assert_eq!(problems(&rig).len(), 4);
+    assert_eq!(told_problems(&rig).len(), 4);
     assert_eq!(rig.books(), []);
 }
 
@@ -105,39 +108,39 @@ fn a_book_that_is_contradicted_for_ever_is_not_asked_for_for_ever() {
 #[test]
 fn a_change_that_reaches_book_and_ticker_one_after_the_other_is_no_contradiction() {
     let mut rig = Rig::up();
-    ticker(&mut rig, "0.4300", "0.4400", 2_000);
+    hear_ticker(&mut rig, "0.4300", "0.4400", 2_000);
     rig.later(seconds(1));
     rig.delta("A", 2, "0.4300", 2_000);
-    assert_eq!(take_told(&mut rig), named(&["ticker", "book A"], false));
+    assert_eq!(take_told(&mut rig), named_events(&["ticker", "book A"], false));
     rig.later(seconds(5));
     rig.delta("A", 3, "0.4350", 7_000);
-    assert_eq!(take_told(&mut rig), named(&["book A"], false), "a newer book is told at once");
+    assert_eq!(take_told(&mut rig), named_events(&["book A"], false), "a newer book is told at once");
     rig.later(seconds(9));
-    ticker(&mut rig, "0.4350", "0.4400", 7_001);
+    hear_ticker(&mut rig, "0.4350", "0.4400", 7_001);
     rig.later(seconds(20));
-    assert_eq!(take_told(&mut rig), named(&["ticker"], false));
+    assert_eq!(take_told(&mut rig), named_events(&["ticker"], false));
     // The ticker never comes: one of the two is wrong.
     rig.delta("A", 4, "0.4360", 40_000);
-    assert_eq!(take_told(&mut rig), named(&["book A"], false));
+    assert_eq!(take_told(&mut rig), named_events(&["book A"], false));
     rig.later(seconds(10));
-    assert_eq!(take_told(&mut rig), named(&["stale A"], true));
+    assert_eq!(take_told(&mut rig), named_events(&["stale A"], true));
 }
 
 /// A simulated exchange lets hours pass in an instant of ours.
 #[test]
 fn a_contradiction_lasts_by_the_exchanges_clock_too() {
     let mut rig = Rig::up();
-    ticker(&mut rig, "0.4100", "0.4400", 2_000);
-    ticker(&mut rig, "0.4100", "0.4400", 4_000);
-    assert_eq!(take_told(&mut rig), named(&["ticker", "ticker"], false));
-    ticker(&mut rig, "0.4100", "0.4400", 4_001);
+    hear_ticker(&mut rig, "0.4100", "0.4400", 2_000);
+    hear_ticker(&mut rig, "0.4100", "0.4400", 4_000);
+    assert_eq!(take_told(&mut rig), named_events(&["ticker", "ticker"], false));
+    hear_ticker(&mut rig, "0.4100", "0.4400", 4_001);
     assert!(take_told(&mut rig).0.contains(&"stale A".to_owned()));
 }
 
 #[test]
 fn after_lost_tickers_nothing_is_compared_until_there_is_a_new_one() {
     let mut rig = Rig::up();
-    ticker(&mut rig, "0.4100", "0.4400", 2_000);
+    hear_ticker(&mut rig, "0.4100", "0.4400", 2_000);
     let ended: Value =
         json!({"type": "error", "sid": rig.sids["ticker"], "msg": {"code": 25, "msg": "too slow"}});
     rig.hear(&ended);

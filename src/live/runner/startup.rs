@@ -20,7 +20,7 @@ use super::{LiveError, LiveRunner, LiveVenue, StartupThenLiveFeed};
 
 impl LiveRunner<'_> {
     fn market_tracker(&mut self) -> &mut MarketTracker {
-        self.watch.as_mut().expect("it is handed to the session only after recovery")
+        self.market_tracker.as_mut().expect("it is handed to the session only after recovery")
     }
 
     /// Now, as the desk will see it.
@@ -111,7 +111,8 @@ impl LiveRunner<'_> {
     /// What happened to our orders and in our markets while nobody watched.
     fn catch_up(&mut self, now: Timestamp) -> Result<VecDeque<Stamped<Input>>, LiveError> {
         let tracker = self.tracker.as_mut().expect("it is handed to the session only after recovery");
-        let watch = self.watch.as_mut().expect("it is handed to the session only after recovery");
+        let market_tracker =
+            self.market_tracker.as_mut().expect("it is handed to the session only after recovery");
         let desk = &self.engine.desk;
         for &trade in &self.trades {
             tracker.record_booked_trade(trade);
@@ -122,7 +123,7 @@ impl LiveRunner<'_> {
                 tracker.apply_command(&Command::Cancel { order: open.order.id, market: open.order.market });
             }
         }
-        let news = events_since(&self.rest, &self.reader, watch, tracker, desk, now);
+        let news = events_since(&self.rest, &self.reader, market_tracker, tracker, desk, now);
         self.runtime.block_on(news).map_err(LiveError::Exchange)
     }
 
