@@ -9,7 +9,7 @@ use std::sync::Arc;
 use serde::de::{Error, Visitor};
 use serde::{Deserialize, Deserializer};
 
-use crate::domain::{Contracts, Money, Price, Side, Timestamp};
+use crate::domain::{Contracts, Money, Price, SettlementValue, Side, Timestamp};
 use crate::kalshi::number::{self, Levels};
 
 /// The whole book of one market: bids for YES and bids for NO, each at prices of its own side.
@@ -316,8 +316,9 @@ pub enum Turn {
     },
     /// Its result is known; what it pays is not paid out yet.
     Determined {
-        /// What one YES contract will pay; `None` if that is not said, or is finer than $0.0001.
-        value: Option<Price>,
+        /// What one YES contract will pay; `None` if that is not said, or cannot be read: less than $0, more than
+        /// $1, or finer than $0.000001.
+        value: Option<SettlementValue>,
     },
     /// It was settled: the value it was determined to have was paid out.
     Settled,
