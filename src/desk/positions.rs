@@ -90,7 +90,7 @@ impl Position {
 
     /// What the risk gates need of it.
     #[must_use]
-    pub const fn holding(&self) -> Holding {
+    pub const fn risk_holding(&self) -> Holding {
         Holding { strategy: self.strategy, side: self.side, contracts: self.contracts }
     }
 }

@@ -272,10 +272,8 @@ impl LedgerReader {
     /// When the ledger cannot be read.
     pub fn markets(&self) -> Result<Vec<LedgerMarketRow>, LedgerError> {
         let exact = has_exact_settlements(&self.connection);
-        let value = match exact.map_err(|error| ledger_error(&self.file, &error))? {
-            true => "settled_value_e6",
-            false => "settled_value * 100",
-        };
+        let is_exact = exact.map_err(|error| ledger_error(&self.file, &error))?;
+        let value = if is_exact { "settled_value_e6" } else { "settled_value * 100" };
         let sql = format!(
             "SELECT ticker, event_ticker, series_ticker, category, title, close_time, settled_at, {value}
              FROM market ORDER BY market"

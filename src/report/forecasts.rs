@@ -118,7 +118,7 @@ pub struct ForecastColumns {
 
 impl ForecastColumns {
     /// Adds one; `model` and `market` are shares of one.
-    pub fn push(&mut self, model: f64, market: f64, outcome: bool, event: u32) {
+    pub fn add_forecast(&mut self, model: f64, market: f64, outcome: bool, event: u32) {
         self.model.push(model);
         self.market.push(market);
         self.outcome.push(outcome);
@@ -128,7 +128,7 @@ impl ForecastColumns {
     /// Adds one that counts, in a market of this event.
     pub fn add_resolved(&mut self, resolved: &Resolved, event: u32) {
         let Forecast { model, market, .. } = resolved.forecast;
-        self.push(probability_to_f64(model), probability_to_f64(market), resolved.yes, event);
+        self.add_forecast(probability_to_f64(model), probability_to_f64(market), resolved.yes, event);
     }
 
     /// Returns the strategies' probabilities with outcomes and events, ready to be scored.

@@ -122,13 +122,13 @@ pub struct Ticker {
     #[serde(rename = "market_ticker", deserialize_with = "name")]
     pub ticker: Arc<str>,
     /// Price of the last trade; `None` = never traded.
-    #[serde(rename = "price_dollars", deserialize_with = "priced")]
+    #[serde(rename = "price_dollars", deserialize_with = "quoted_price")]
     pub last: Option<Price>,
     /// Best YES bid; `None` = nobody bids.
-    #[serde(rename = "yes_bid_dollars", deserialize_with = "priced")]
+    #[serde(rename = "yes_bid_dollars", deserialize_with = "quoted_price")]
     pub bid: Option<Price>,
     /// Best YES ask; `None` = nobody offers.
-    #[serde(rename = "yes_ask_dollars", deserialize_with = "priced")]
+    #[serde(rename = "yes_ask_dollars", deserialize_with = "quoted_price")]
     pub ask: Option<Price>,
     /// Contracts that rest at the best YES bid.
     #[serde(rename = "yes_bid_size_fp", deserialize_with = "number::contracts")]
@@ -376,7 +376,7 @@ pub(super) fn name<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Arc<str
 }
 
 /// A price that somebody asks or paid: the exchange writes $0 or $1 where nobody does.
-fn priced<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Price>, D::Error> {
+fn quoted_price<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Price>, D::Error> {
     let price = number::price(deserializer)?;
     Ok((price != Price::ZERO && price != Price::ONE).then_some(price))
 }
