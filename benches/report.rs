@@ -8,7 +8,7 @@ use criterion::{Criterion, criterion_group, criterion_main};
 use protogen::desk::decision::{Evaluation, ExitReason, Output, Record, Settled, Trade, Verdict};
 use protogen::domain::{
     Contracts, EventId, FeeSchedule, Fraction, Market, MarketId, Money, Price, PriceGrid, Probability,
-    SeriesId, Side, Span, StrategyId, Strike, Timestamp,
+    SeriesId, SettlementValue, Side, Span, StrategyId, Strike, Timestamp,
 };
 use protogen::engine::Journal;
 use protogen::event::{Input, MarketEvent, Stamped};
@@ -116,7 +116,7 @@ fn write_ledger(file: &std::path::Path) {
                 })
             })
             .collect();
-        let value = if yes { Price::ONE } else { Price::ZERO };
+        let value = if yes { SettlementValue::ONE } else { SettlementValue::ZERO };
         records.push(Record::Settled(Settled { at: close, market: market.id, value }));
         if id % (LEDGER_MARKETS / TRADES) == 0 {
             let (cost, proceeds) = (Money::from_micros(i64::from(p) * 10), if yes { 10_000_000 } else { 0 });

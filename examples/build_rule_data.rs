@@ -160,7 +160,7 @@ fn write(out: &Path, set: &DataSet) -> Result<()> {
             grid: PriceGrid::whole_cents(),
             fees: FeeSchedule::STANDARD,
         };
-        let value = Price::new(story.pays).context("a price")?;
+        let value = Price::new(story.pays).context("a price")?.into();
         Ok((market, Some(Settlement { at: at(paid)?, value })))
     });
     let markets = markets.collect::<Result<Vec<_>>>()?;

@@ -24,7 +24,7 @@ use protogen::dataset::write::writer::{SnapshotRow, SnapshotWriter, write_market
 use protogen::domain::fact::{Day, Station};
 use protogen::domain::{
     Contracts, Decimal6, EventId, Fact, FeeSchedule, Market, MarketId, Price, PriceGrid, Quote, SeriesId,
-    Span, Strike, Timestamp,
+    SettlementValue, Span, Strike, Timestamp,
 };
 use protogen::strategies::weather::errors::ErrorModel;
 use protogen::strategies::weather::highs::Highs;
@@ -241,7 +241,7 @@ fn quote(days: &[Observed], facts: &[Published]) -> Result<ModelMarket> {
         let at = local(*city, date.tomorrow()?, 10, 0)?;
         for market in markets {
             let pays = market.strike.pays_yes(whole(i64::from(*high))).context("a strike in degrees")?;
-            let value = if pays { Price::ONE } else { Price::ZERO };
+            let value = if pays { SettlementValue::ONE } else { SettlementValue::ZERO };
             model.markets.push((market, Some(Settlement { at, value })));
         }
     }

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::domain::{
     Contracts, Depth, Fact, FeeSchedule, Market, MarketId, MarketStatus, Money, Order, OrderId, Price, Quote,
-    SeriesId, StrategyId, Timestamp,
+    SeriesId, SettlementValue, StrategyId, Timestamp,
 };
 
 /// A value with the moment it reached us. Inputs also get their place in the run, their sequence number.
@@ -87,7 +87,7 @@ pub enum MarketEvent {
         /// Market that settled, which ends its life.
         market: MarketId,
         /// What one YES contract paid; $1, $0, or between for a scalar settlement.
-        value: Price,
+        value: SettlementValue,
     },
 }
 

@@ -9,7 +9,7 @@ use maud::{Markup, html};
 
 use crate::dataset::check::overview::{CoveredStretch, Survey, Surveyed};
 use crate::dataset::check::quality::Soundness;
-use crate::domain::{Price, Timestamp};
+use crate::domain::{SettlementValue, Timestamp};
 use crate::report::html::{FactBlock, Page, Section, render_facts};
 
 const STYLE: &str = include_str!("data_page.css");
@@ -235,8 +235,8 @@ fn market_html(of: &Surveyed, one_title: bool, with_chart: bool) -> Markup {
 fn settlement_text(of: &Surveyed) -> String {
     match of.settlement {
         None => "not settled in this data".into(),
-        Some(end) if end.value == Price::ONE => "settled YES".into(),
-        Some(end) if end.value == Price::ZERO => "settled NO".into(),
+        Some(end) if end.value == SettlementValue::ONE => "settled YES".into(),
+        Some(end) if end.value == SettlementValue::ZERO => "settled NO".into(),
         Some(end) => format!("settled at {}", end.value),
     }
 }

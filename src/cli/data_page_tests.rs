@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use crate::dataset::check::overview::PriceSeries;
 use crate::dataset::read::catalogue::Settlement;
-use crate::domain::{EventId, FeeSchedule, Market, MarketId, PriceGrid, SeriesId, Span, Strike};
+use crate::domain::{
+    EventId, FeeSchedule, Market, MarketId, PriceGrid, SeriesId, SettlementValue, Span, Strike,
+};
 
 use super::*;
 
@@ -35,7 +37,7 @@ fn survey(markets: u64) -> Survey {
         for row in 0..number {
             course.add_price(at(row.cast_signed()), u16::try_from(9_000 + row * 37 % 2_000).unwrap());
         }
-        let settlement = Some(Settlement { at: at(10_001), value: Price::ONE });
+        let settlement = Some(Settlement { at: at(10_001), value: SettlementValue::ONE });
         Surveyed { market: Arc::new(market), settlement, rows: number, course }
     };
     let days = [(0, 24), (40, 3)].into();

@@ -8,7 +8,8 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use crate::domain::{
-    Contracts, Fraction, MarketId, Money, Order, OrderId, Price, Probability, Side, StrategyId, Timestamp,
+    Contracts, Fraction, MarketId, Money, Order, OrderId, Price, Probability, SettlementValue, Side,
+    StrategyId, Timestamp,
 };
 use crate::event::{CloseReason, Command, Fill, RejectReason};
 
@@ -236,7 +237,7 @@ pub struct Settled {
     /// The market that settled, with or without a position of ours.
     pub market: MarketId,
     /// What one YES contract paid, from $0 to $1; a NO contract paid $1 minus this.
-    pub value: Price,
+    pub value: SettlementValue,
 }
 
 /// A strategy, or all trading, was stopped from opening positions. With `ignore_halts`, a kill switch that

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::domain::{
-    EventId, FeeSchedule, Market, MarketId, MarketStatus, Price, Quote, SeriesId, Timestamp,
+    EventId, FeeSchedule, Market, MarketId, MarketStatus, Quote, SeriesId, SettlementValue, Timestamp,
 };
 use crate::event::MarketEvent;
 
@@ -26,7 +26,7 @@ pub struct MarketState {
     /// Last moment of trading as known now.
     pub close_time: Timestamp,
     /// What one YES contract paid at settlement, from $0 to $1; `None` until then.
-    pub settled: Option<Price>,
+    pub settled: Option<SettlementValue>,
     /// Whether the account holds something here that is not ours.
     pub unmanaged: bool,
     /// Whether the session cannot understand the market at present.

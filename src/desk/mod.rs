@@ -366,7 +366,7 @@ impl Desk {
         let position = self.positions.get(market).expect("only what is held is sold");
         let limit = self.execution.settings().exit_limit(&book.market, &book.quote, position.side);
         let order_open = self.execution.in_market(market).is_some();
-        let holding = position.holding();
+        let holding = position.risk_holding();
         let approved = self.risk.approve_exit(book, holding, limit, order_open, self.now)?;
         let (strategy, purpose) = (holding.strategy, Purpose::Exit(reason));
         Ok(self.reserve_and_submit(Intent { market, strategy, purpose, reason: words }, &approved, out))
@@ -396,7 +396,7 @@ impl Desk {
             opportunity: &opportunity,
             confidence: item.estimate.confidence,
             limit,
-            holding: self.positions.get(item.market).map(positions::Position::holding),
+            holding: self.positions.get(item.market).map(positions::Position::risk_holding),
             order_open: self.execution.in_market(item.market).is_some(),
             scanned: self.scanner.allows_entry(book, self.now),
             free_cash: self.ledger.free_cash(),

@@ -8,7 +8,8 @@
 use std::collections::BTreeSet;
 
 use crate::domain::{
-    Contracts, Fraction, MarketId, Money, Price, Probability, Side, Span, StrategyId, Timestamp,
+    Contracts, Fraction, MarketId, Money, Price, Probability, SettlementValue, Side, Span, StrategyId,
+    Timestamp,
 };
 use crate::event::Fill;
 
@@ -89,7 +90,7 @@ impl Position {
 
     /// What the risk gates need of it.
     #[must_use]
-    pub const fn holding(&self) -> Holding {
+    pub const fn risk_holding(&self) -> Holding {
         Holding { strategy: self.strategy, side: self.side, contracts: self.contracts }
     }
 }
@@ -218,15 +219,16 @@ impl PositionTracker {
         self.reduce_position(at, book, Leaving { contracts, proceeds: fill.price * contracts, fee, reason })
     }
 
-    /// Books a settlement; `None` if nothing was held. `value` is what YES paid.
+    /// Books a settlement; `None` if nothing was held. `value` is what YES paid; a part of
+    /// a millionth of a dollar is not paid.
     pub fn apply_settlement(
         &mut self,
         at: Timestamp,
         book: &MarketState,
-        value: Price,
+        value: SettlementValue,
     ) -> Option<(Money, Reduction)> {
         let position = self.get(book.market.id)?;
-        let (contracts, paid) = (position.contracts, position.side.price_from_yes(value));
+        let (contracts, paid) = (position.contracts, position.side.payout_from_yes(value));
         let proceeds = paid * contracts;
         let leaving = Leaving { contracts, proceeds, fee: Money::ZERO, reason: ExitReason::Resolved };
         Some((proceeds, self.reduce_position(at, book, leaving)))

@@ -6,7 +6,7 @@
 //! merely differs from what was computed is booked as claimed and written down, and stops nothing.
 
 use crate::domain::fee::Role;
-use crate::domain::{Action, Contracts, MarketId, Money, Order, OrderId, Price, StrategyId};
+use crate::domain::{Action, Contracts, MarketId, Money, Order, OrderId, SettlementValue, StrategyId};
 use crate::event::{Fill, RejectReason, VenueEvent};
 
 use super::Desk;
@@ -173,7 +173,7 @@ impl Desk {
 
     /// A market paid out. While the fate of a sale there is open, nobody knows what was held to the end:
     /// then the payout is booked when the sale is over.
-    pub(super) fn paid_out(&mut self, market: MarketId, value: Price, out: &mut Output) {
+    pub(super) fn paid_out(&mut self, market: MarketId, value: SettlementValue, out: &mut Output) {
         let selling = |open: &OpenOrder| open.order.action == Action::Sell;
         if !self.execution.in_market(market).is_some_and(selling) {
             self.settle_market(market, value, out);
@@ -189,7 +189,7 @@ impl Desk {
     }
 
     /// Positions in a market that paid out become cash, and the evidence is counted.
-    fn settle_market(&mut self, market: MarketId, value: Price, out: &mut Output) {
+    fn settle_market(&mut self, market: MarketId, value: SettlementValue, out: &mut Output) {
         out.records.push(Record::Settled(Settled { at: self.now, market, value }));
         let book = self.books.get(market).expect("a settled market is listed");
         if let Some((proceeds, gone)) = self.positions.apply_settlement(self.now, book, value) {

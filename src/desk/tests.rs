@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::domain::{
     Action, Contracts, Decimal6, EventId, Fact, FeeRounding, FeeSchedule, Market, Order, OrderId, Price,
-    PriceGrid, Quote, SeriesId, Side, Span, Strike, TimeInForce,
+    PriceGrid, Quote, SeriesId, SettlementValue, Side, Span, Strike, TimeInForce,
 };
 use crate::event::{CloseReason, Command, Control, Fill, RejectReason, VenueEvent};
 
@@ -15,6 +15,7 @@ use super::strategy::Estimate;
 use super::*;
 
 mod claims;
+mod payouts;
 
 /// Believes what it is told, by market.
 struct Fixed(BTreeMap<u32, u32>);
@@ -144,7 +145,7 @@ impl Bench {
     }
 
     fn settle(&mut self, market: u32, value: u16) {
-        let value = Price::new(value).unwrap();
+        let value = Price::new(value).unwrap().into();
         self.step(Input::Market(MarketEvent::Settled { market: MarketId(market), value }));
     }
 

@@ -7,6 +7,7 @@
 //! | quantity | type | unit |
 //! |---|---|---|
 //! | price | [`Price`] | 1/10 000 dollar |
+//! | settlement value | [`SettlementValue`] | 1/1 000 000 dollar |
 //! | contracts | [`Contracts`] | 1/100 contract |
 //! | money | [`Money`] | 1/1 000 000 dollar, so price × contracts is exact |
 //! | cost per contract for sizing | [`UnitCost`] | 1e-10 dollar |
@@ -26,6 +27,7 @@ pub mod order;
 pub mod price;
 pub mod probability;
 pub mod quote;
+pub mod settlement;
 pub mod time;
 
 pub use contracts::Contracts;
@@ -39,4 +41,5 @@ pub use order::{Action, Order, OrderId, Side, StrategyId, TimeInForce};
 pub use price::{Price, PriceGrid};
 pub use probability::{Fraction, Probability};
 pub use quote::Quote;
+pub use settlement::SettlementValue;
 pub use time::{Span, Timestamp};

@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Contracts, MarketId, Price, Probability};
+use super::{Contracts, MarketId, Price, Probability, SettlementValue};
 
 /// The side of a contract. Prices in orders, fills and positions are prices of that side.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -20,6 +20,15 @@ impl Side {
     /// A YES price seen from this side.
     #[must_use]
     pub fn price_from_yes(self, yes: Price) -> Price {
+        match self {
+            Self::Yes => yes,
+            Self::No => yes.complement(),
+        }
+    }
+
+    /// What a contract of this side pays at settlement, from what YES pays.
+    #[must_use]
+    pub const fn payout_from_yes(self, yes: SettlementValue) -> SettlementValue {
         match self {
             Self::Yes => yes,
             Self::No => yes.complement(),

@@ -8,7 +8,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use crate::domain::{Fact, FeeSchedule, Market, MarketId, MarketStatus, Price, Quote, SeriesId, Timestamp};
+use crate::domain::{
+    Fact, FeeSchedule, Market, MarketId, MarketStatus, Price, Quote, SeriesId, SettlementValue, Timestamp,
+};
 use crate::engine::gateway::{Feed, GatewayError, Next};
 use crate::event::{Input, MarketEvent, Stamped};
 
@@ -46,7 +48,7 @@ enum Scheduled {
     Fees(SeriesId, FeeSchedule),
     Fact(Fact),
     Closed(MarketId),
-    Settled(MarketId, Price),
+    Settled(MarketId, SettlementValue),
 }
 
 impl Scheduled {

@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::mpsc::{Sender, channel};
 use std::sync::{Arc, Mutex};
 
-use crate::domain::{Contracts, Level, Price, Quote, Side};
+use crate::domain::{Contracts, Level, Price, Quote, SettlementValue, Side};
 use crate::engine::gateway::{BookExtras, PublicTrade};
 use crate::event::Control;
 
@@ -132,7 +132,7 @@ fn a_market_is_closed_at_its_close_wherever_that_has_moved() {
         Input::Market(MarketEvent::Listed(Arc::new(market)))
     };
     let moved = Input::Market(MarketEvent::CloseTime { market: MarketId(0), close: ms(60) });
-    let settled = Input::Market(MarketEvent::Settled { market: MarketId(0), value: Price::ONE });
+    let settled = Input::Market(MarketEvent::Settled { market: MarketId(0), value: SettlementValue::ONE });
     let story = vec![(10, listed(30)), (20, moved), (60, settled), (90, quote(0))];
     let (_, mut feed) = by_exchange(story, vec![]);
     let mut closed = Vec::new();

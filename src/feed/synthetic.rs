@@ -18,7 +18,7 @@ use crate::dataset::read::catalogue::Settlement;
 use crate::dataset::write::writer::{SnapshotRow, SnapshotWriter, write_markets};
 use crate::domain::{
     Contracts, Decimal6, EventId, FeeSchedule, Market, MarketId, MarketStatus, Price, PriceGrid, Quote,
-    SeriesId, Span, Strike, Timestamp,
+    SeriesId, SettlementValue, Span, Strike, Timestamp,
 };
 use crate::engine::gateway::{Feed, GatewayError, Next};
 use crate::event::{Input, MarketEvent, Stamped};
@@ -101,9 +101,9 @@ impl Walk {
     }
 
     /// What YES of a market pays, drawn from its last mid.
-    pub fn sample_settlement_value(&mut self, number: u32) -> Price {
+    pub fn sample_settlement_value(&mut self, number: u32) -> SettlementValue {
         let mid = self.states[number as usize].mid;
-        if self.random.random_range(0..100) < mid { Price::ONE } else { Price::ZERO }
+        if self.random.random_range(0..100) < mid { SettlementValue::ONE } else { SettlementValue::ZERO }
     }
 }
 

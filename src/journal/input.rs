@@ -124,7 +124,7 @@ mod tests {
     use crate::domain::fact::{Day, Station};
     use crate::domain::{
         Decimal6, EventId, Fact, FeeSchedule, Market, MarketStatus, Money, OrderId, PriceGrid, SeriesId,
-        StrategyId, Strike, Timestamp,
+        SettlementValue, StrategyId, Strike, Timestamp,
     };
     use crate::event::{CloseReason, Control, Fill, RejectReason, VenueEvent};
 
@@ -169,7 +169,8 @@ mod tests {
             MarketEvent::Status { market: id, status: MarketStatus::Halted },
             MarketEvent::CloseTime { market: id, close: Timestamp::from_nanos(5) },
             MarketEvent::Fees { series: SeriesId(1), fees: FeeSchedule::STANDARD },
-            MarketEvent::Settled { market: id, value: Price::ONE },
+            MarketEvent::Settled { market: id, value: SettlementValue::ONE },
+            MarketEvent::Settled { market: id, value: SettlementValue::from_micros(333_333).unwrap() },
         ];
         let order = OrderId(4);
         let trade = Fill {
@@ -210,6 +211,16 @@ mod tests {
             let line = to_line(&input);
             assert_eq!(from_line(&line).unwrap(), input, "{line}");
         }
+    }
+
+    #[test]
+    fn a_settlement_of_four_decimals_is_written_as_a_price_is_and_a_finer_one_as_text() {
+        let line = |micros| {
+            let value = SettlementValue::from_micros(micros).unwrap();
+            to_line(&Input::Market(MarketEvent::Settled { market: MarketId(7), value }))
+        };
+        assert_eq!(line(333_300), r#"{"market_event":"settled","market":7,"value":3333}"#);
+        assert_eq!(line(333_333), r#"{"market_event":"settled","market":7,"value":"0.333333"}"#);
     }
 
     #[test]

@@ -27,9 +27,11 @@
 //!   the number of its basis) or the other tables.
 //! - A basis number has six digits in the line. After a million different bases the digits repeat, and the views and
 //!   reports show the wrong reason.
-//! - The schema has no version number. What is added to it stands in `schema_additions.sql` and is added to an earlier
-//!   ledger when a desk goes on with it; any other change of the schema, an input or a record needs a new ledger in
-//!   `tests/fixtures/ledgers`.
+//! - The schema has no version number. What is added to it stands in `schema_additions.sql`, a column in `upgrade_schema`
+//!   of [`sqlite`], and is added to an earlier ledger when a desk goes on with it; any other change of the schema, an
+//!   input or a record needs a new ledger in `tests/fixtures/ledgers`.
+//! - A settlement of more than four decimals stands in inputs and records as text (`"0.333333"`), any other as a number
+//!   of ten-thousandths. Versions before do not read the text.
 //! - Unit tests exist for `encode` and `input` only. The modules that use a database are tested by `tests/it`.
 //!
 //! Where to look next: `schema.sql` (tables and views), [`encode`] (layout of an evaluation), [`sqlite`] (writing),

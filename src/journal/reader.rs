@@ -13,12 +13,13 @@ use serde::de::value::{Error, StrDeserializer};
 
 use crate::desk::decision::ExitReason;
 use crate::domain::{
-    Action, Contracts, Fraction, Money, OrderId, Price, Probability, Side, StrategyId, Timestamp,
+    Action, Contracts, Fraction, Money, OrderId, Price, Probability, SettlementValue, Side, StrategyId,
+    Timestamp,
 };
 
 use super::encode::{EVALUATION_WIDTH, EstimateBasis, RecordedEvaluation, decode_evaluation};
 use super::replay::query_rows;
-use super::sqlite::{LedgerError, ledger_error, open_ledger};
+use super::sqlite::{LedgerError, has_exact_settlements, ledger_error, open_ledger};
 
 /// Why a page of evaluations cannot be read to its end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -94,7 +95,7 @@ pub struct LedgerMarketRow {
     /// Last moment of trading, as known at the end.
     pub close_time: Timestamp,
     /// When it was settled, and what one YES contract paid; `None` before that.
-    pub settled: Option<(Timestamp, Price)>,
+    pub settled: Option<(Timestamp, SettlementValue)>,
 }
 
 /// An order the desk sent, and what became of it.
@@ -270,9 +271,14 @@ impl LedgerReader {
     /// # Errors
     /// When the ledger cannot be read.
     pub fn markets(&self) -> Result<Vec<LedgerMarketRow>, LedgerError> {
-        let sql = "SELECT ticker, event_ticker, series_ticker, category, title, close_time, settled_at, settled_value
-                   FROM market ORDER BY market";
-        self.query_rows(sql, |row| {
+        let exact = has_exact_settlements(&self.connection);
+        let is_exact = exact.map_err(|error| ledger_error(&self.file, &error))?;
+        let value = if is_exact { "settled_value_e6" } else { "settled_value * 100" };
+        let sql = format!(
+            "SELECT ticker, event_ticker, series_ticker, category, title, close_time, settled_at, {value}
+             FROM market ORDER BY market"
+        );
+        self.query_rows(&sql, |row| {
             Ok(LedgerMarketRow {
                 ticker: row.get(0)?,
                 event_ticker: row.get(1)?,
@@ -280,8 +286,10 @@ impl LedgerReader {
                 category: row.get(3)?,
                 title: row.get(4)?,
                 close_time: Timestamp::from_nanos(row.get(5)?),
-                settled: match (read_optional_timestamp(row, 6)?, row.get::<_, Option<u16>>(7)?) {
-                    (Some(at), Some(value)) => Some((at, require_in_range(7, Price::new(value))?)),
+                settled: match (read_optional_timestamp(row, 6)?, row.get::<_, Option<i64>>(7)?) {
+                    (Some(at), Some(micros)) => {
+                        Some((at, require_in_range(7, SettlementValue::from_micros(micros))?))
+                    }
                     _ => None,
                 },
             })

@@ -10,7 +10,7 @@ pub(super) const RUN: i64 = 1;
 
 /// Writes a market as it was listed; listed again, its title and closing time change.
 pub(super) fn insert_market(connection: &Connection, market: &Market) -> rusqlite::Result<usize> {
-    let sql = "INSERT INTO market VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, NULL, NULL)
+    let sql = "INSERT INTO market VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, NULL, NULL, NULL)
                ON CONFLICT DO UPDATE SET title = excluded.title, close_time = excluded.close_time";
     connection.prepare_cached(sql)?.execute(params![
         RUN,
@@ -38,8 +38,10 @@ pub(super) fn insert_row(connection: &Connection, record: &Record) -> rusqlite::
         Record::Fill(booked) => insert_fill(connection, booked),
         Record::Trade(trade) => insert_trade(connection, trade),
         Record::Settled(settled) => {
-            let sql = "UPDATE market SET settled_at = ?3, settled_value = ?4 WHERE run = ?1 AND market = ?2";
-            let values = params![RUN, settled.market.0, settled.at.nanos(), settled.value.get()];
+            let sql = "UPDATE market SET settled_at = ?3, settled_value = ?4, settled_value_e6 = ?5
+                       WHERE run = ?1 AND market = ?2";
+            let (rounded, exact) = (settled.value.round_to_price().get(), settled.value.in_micros());
+            let values = params![RUN, settled.market.0, settled.at.nanos(), rounded, exact];
             connection.prepare_cached(sql)?.execute(values)
         }
         Record::Halt(halt) => {

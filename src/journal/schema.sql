@@ -11,10 +11,12 @@ CREATE TABLE data_file (run INTEGER NOT NULL, path TEXT NOT NULL, hash TEXT NOT 
 CREATE TABLE strategy (
     run INTEGER NOT NULL, strategy INTEGER NOT NULL, name TEXT NOT NULL, PRIMARY KEY (run, strategy)
 ) WITHOUT ROWID;
+-- What YES paid stands there twice: settled_value in ten-thousandths of a dollar, rounded, and settled_value_e6 in
+-- millionths, exact. An earlier ledger gets the second when a desk goes on with it (src/journal/sqlite.rs).
 CREATE TABLE market (
     run INTEGER NOT NULL, market INTEGER NOT NULL, ticker TEXT NOT NULL, event_ticker TEXT NOT NULL,
     series_ticker TEXT NOT NULL, category TEXT NOT NULL, title TEXT NOT NULL, close_time INTEGER NOT NULL,
-    settled_at INTEGER, settled_value INTEGER, PRIMARY KEY (run, market)
+    settled_at INTEGER, settled_value INTEGER, settled_value_e6 INTEGER, PRIMARY KEY (run, market)
 ) WITHOUT ROWID;
 CREATE TABLE verdict (code INTEGER PRIMARY KEY, name TEXT NOT NULL);
 CREATE TABLE basis (
@@ -104,14 +106,6 @@ SELECT r.run_id, strftime('%Y-%m-%dT%H:%M:%fZ', p.ts / 1e9, 'unixepoch') AS ts, 
     p.action, p.price / 1e4 AS price, p.contracts / 1e2 AS contracts, coalesce(p.filled, 0) / 1e2 AS filled,
     coalesce(p.status, 'open') AS status, p.reason
 FROM placed p JOIN run r USING (run) JOIN market m USING (run, market);
-
-CREATE VIEW calibration AS
-SELECT r.run_id, strftime('%Y-%m-%dT%H:%M:%fZ', e.ts / 1e9, 'unixepoch') AS ts, s.name AS strategy,
-    m.ticker, m.event_ticker, e.probability / 1e6 AS probability, e.twice_mid / 2e4 AS market_probability,
-    e.bid / 1e4 AS yes_bid, e.ask / 1e4 AS yes_ask, (m.close_time - e.ts) / 3.6e12 AS hours_to_close,
-    e.verdict = 1 AS traded, m.settled_value / 1e4 AS outcome, e.assumed, v.name AS verdict, b.reason
-FROM evaluation e JOIN run r USING (run) JOIN market m USING (run, market) JOIN basis b USING (run, basis)
-    JOIN strategy s USING (run, strategy) JOIN verdict v ON v.code = e.verdict;
 
 CREATE VIEW equity AS
 SELECT r.run_id, strftime('%Y-%m-%dT%H:%M:%fZ', q.ts / 1e9, 'unixepoch') AS ts, q.cash / 1e6 AS cash,

@@ -401,12 +401,24 @@ fn connect_live(file: &Path) -> rusqlite::Result<Connection> {
 
 /// Adds what `schema.sql` did not have in earlier versions, unless it is there: an earlier ledger is gone on with.
 fn upgrade_schema(connection: &Connection) -> rusqlite::Result<()> {
+    if !has_exact_settlements(connection)? {
+        connection.execute_batch(
+            "ALTER TABLE market ADD COLUMN settled_value_e6 INTEGER;
+             UPDATE market SET settled_value_e6 = settled_value * 100;",
+        )?;
+    }
     connection.execute_batch(include_str!("schema_additions.sql"))?;
     for (code, name) in verdict_names() {
         connection
             .execute("INSERT INTO verdict VALUES (?1, ?2) ON CONFLICT DO NOTHING", params![code, name])?;
     }
     Ok(())
+}
+
+/// Whether the ledger has the column of exact settlement values. Earlier ones have it once a desk goes on with them.
+pub(super) fn has_exact_settlements(connection: &Connection) -> rusqlite::Result<bool> {
+    let sql = "SELECT count(*) FROM pragma_table_info('market') WHERE name = 'settled_value_e6'";
+    connection.query_row(sql, [], |row| row.get(0))
 }
 
 fn insert_header(connection: &Connection, header: &RunHeader) -> rusqlite::Result<()> {

@@ -56,7 +56,7 @@ pub fn rest_parse(bytes: &[u8]) {
 
 fn look_at(market: &ApiMarket) {
     let _strike = market.strike();
-    let _settled = market.settlement_price();
+    let _settled = market.settlement_value();
     let _mid = market.quote().twice_mid();
 }
 

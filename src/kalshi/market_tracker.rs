@@ -26,7 +26,8 @@
 //! Known limits:
 //! - Markets are never removed. The scope decides only which new markets are listed.
 //! - Quotes are not filtered by status. A followed book's last price and volume from REST wait for its next quote.
-//! - A payout that is no multiple of $0.0001 has no [`Price`]: the market stays unsettled and set aside.
+//! - A payout that is not said, below $0 or above $1 is not booked: the market stays unsettled and set aside. One finer
+//!   than $0.000001 cannot be read, nor can the market. [`SettlementValue`] holds all others exactly.
 //! - Without `scanner.series` every market of the exchange is of interest, and each that is listed is read.
 //! - The close passing causes no event; [`LiveFeed`](crate::feed::LiveFeed) closes markets. Unit tests cover
 //!   repeated listing and gaps; the rest is tested through whole sessions.
@@ -39,8 +40,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use crate::domain::{
-    Contracts, Depth, EventId, FeeSchedule, Market, MarketId, MarketStatus, Price, Quote, SeriesId, Span,
-    Strike, Timestamp,
+    Contracts, Depth, EventId, FeeSchedule, Market, MarketId, MarketStatus, Quote, SeriesId, SettlementValue,
+    Span, Strike, Timestamp,
 };
 use crate::engine::gateway::BookExtras;
 use crate::event::{Control, Input, MarketEvent};
@@ -71,7 +72,7 @@ struct TrackedMarket {
     told_at: Timestamp,
     status: MarketStatus,
     close: Timestamp,
-    determined: Option<Price>,
+    determined: Option<SettlementValue>,
     /// Contracts held by either side, from the last ticker message; `None` before the first.
     open_interest: Option<Contracts>,
     /// Levels beneath the best prices, if they are told.
@@ -386,9 +387,9 @@ impl MarketTracker {
         if let Some(value) = settlement_of(report) {
             self.settle_market(id, value);
         } else {
-            let value = report.settlement_value.map_or_else(|| "none".to_owned(), |value| value.to_string());
+            let value = report.settlement_money.map_or_else(|| "none".to_owned(), |value| value.to_string());
             let reason = format!(
-                "it is finalized, but what it paid is not known in steps of $0.0001: settlement_value_dollars is {value}"
+                "it is finalized, but what it paid is not known: settlement_value_dollars is {value}"
             );
             self.set_market_aside(&report.ticker.as_str().into(), reason, now);
         }
@@ -543,7 +544,7 @@ impl MarketTracker {
         }
     }
 
-    fn settle_market(&mut self, id: MarketId, value: Price) {
+    fn settle_market(&mut self, id: MarketId, value: SettlementValue) {
         let known = &mut self.known[id.index()];
         if known.status == MarketStatus::Settled {
             return;
@@ -581,12 +582,15 @@ fn quote_of(report: &wire::ApiMarket) -> Quote {
     Quote { assumed: report.mid.is_some(), ..report.quote() }
 }
 
-fn settlement_of(report: &wire::ApiMarket) -> Option<Price> {
-    report.settlement_price().or(match report.result? {
-        MarketResult::Yes => Some(Price::ONE),
-        MarketResult::No => Some(Price::ZERO),
+fn settlement_of(report: &wire::ApiMarket) -> Option<SettlementValue> {
+    if report.settlement_money.is_some() {
+        return report.settlement_value();
+    }
+    match report.result? {
+        MarketResult::Yes => Some(SettlementValue::ONE),
+        MarketResult::No => Some(SettlementValue::ZERO),
         MarketResult::Scalar => None,
-    })
+    }
 }
 
 #[cfg(test)]

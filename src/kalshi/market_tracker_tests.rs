@@ -1,7 +1,7 @@
 //! What the desk is told when a report differs from the one before.
 
 use super::*;
-use crate::domain::Money;
+use crate::domain::{Money, Price, SettlementValue};
 use crate::kalshi::schema::decode_json;
 use crate::kalshi::wire::{ApiMarketStatus, MarketType};
 
@@ -88,10 +88,13 @@ fn a_market_outside_a_narrowed_scope_is_still_paid_out() {
     watch.scope = MarketScope { series: vec!["KXCPI".into()], ..MarketScope::default() };
     market.status = ApiMarketStatus::Finalized;
     market.result = Some(MarketResult::Yes);
-    market.settlement_value = Some(Money::parse("1").unwrap());
+    market.settlement_money = Some(Money::parse("1").unwrap());
     watch.apply_market_reports(&found([(market.clone(), series.clone())]), now);
     let told = watch.take_events(now);
-    assert!(told.contains(&MarketEvent::Settled { market: MarketId(0), value: Price::ONE }), "{told:?}");
+    assert!(
+        told.contains(&MarketEvent::Settled { market: MarketId(0), value: SettlementValue::ONE }),
+        "{told:?}"
+    );
 
     // A new market there is none of ours.
     let mut watch = MarketTracker::new(watch.scope, None);
@@ -206,19 +209,49 @@ fn a_payout_that_is_not_known_is_waited_for_without_asking_again_and_again() {
     bench.turn(Turn::Settled);
     assert_eq!(bench.watch.take_unknown_tickers().len(), 1, "REST says what it paid");
     (bench.market.status, bench.market.result) = (ApiMarketStatus::Finalized, Some(MarketResult::Scalar));
-    bench.market.settlement_value = Some(Money::from_micros(333_333));
     bench.told();
     bench.report();
     let told = bench.told();
-    assert!(told.len() == 1 && is_set_aside(&told[0], "0.333333"), "{told:?}");
+    assert!(told.len() == 1 && is_set_aside(&told[0], "is none"), "{told:?}");
     assert!(bench.watch.take_unknown_tickers().is_empty());
     assert_eq!(bench.watch.unsettled_markets().count(), 1, "it stays in the books");
-    bench.market.settlement_value = Some(Money::from_micros(333_300));
+    bench.market.settlement_money = Some(Money::from_micros(333_333));
     bench.report();
     let told = bench.told();
-    let paid = MarketEvent::Settled { market: MarketId(0), value: Price::new(3_333).unwrap() };
+    let value = SettlementValue::parse_dollars("0.333333").unwrap();
+    let paid = MarketEvent::Settled { market: MarketId(0), value };
     assert!(matches!(&told[0], Input::Control(Control::SetAsideCleared { .. })), "{told:?}");
     assert_eq!(told[1..], [Input::Market(paid)]);
+}
+
+#[test]
+fn a_payout_that_no_contract_can_have_is_waited_for() {
+    for (result, told, reason) in [
+        (MarketResult::Scalar, Some(1_000_001), "1.000001"),
+        (MarketResult::Scalar, Some(-1), "-0.000001"),
+        (MarketResult::Yes, Some(1_000_001), "1.000001"),
+        (MarketResult::Scalar, None, "none"),
+    ] {
+        let mut bench = Bench::new();
+        bench.told();
+        (bench.market.status, bench.market.result) = (ApiMarketStatus::Finalized, Some(result));
+        bench.market.settlement_money = told.map(Money::from_micros);
+        bench.report();
+        let heard = bench.told();
+        assert!(heard.len() == 1 && is_set_aside(&heard[0], reason), "{heard:?}");
+    }
+}
+
+#[test]
+fn a_payout_of_six_decimals_comes_by_the_stream_alone() {
+    let mut bench = Bench::new();
+    bench.told();
+    let value = SettlementValue::parse_dollars("0.333333").unwrap();
+    bench.turn(Turn::Determined { value: Some(value) });
+    bench.turn(Turn::Settled);
+    assert!(bench.watch.take_unknown_tickers().is_empty(), "REST need not be asked");
+    let paid = Input::Market(MarketEvent::Settled { market: MarketId(0), value });
+    assert_eq!(bench.told().last(), Some(&paid));
 }
 
 #[test]

@@ -15,8 +15,9 @@
 //! 3. Positions must be equal in every market that is not marked unmanaged; NO counts as negative. A position where
 //!    our books hold nothing is foreign; any other difference is unexplained (`compare_positions`).
 //! 4. A resting order of ours that is over in our books is unexplained; one of others is a remark (`compare_orders`).
-//! 5. The available balance must be at least our cash less what our resting orders reserve. What it has beyond our
-//!    cash is foreign cash; a change of that is only a remark (`compare_cash`).
+//! 5. The available balance must be at least our cash less what our resting orders reserve, and less a cent for each
+//!    market that paid a part of the dollar (`OwnBooks::settlement_slack`). What it has beyond our cash is foreign cash;
+//!    a change of that is only a remark (`compare_cash`).
 //! 6. Inputs are in order of time and later than the desk's last one: a gap for every quoted book that has not paid
 //!    out ([`gap_inputs`]), then answers about orders, then market events ([`events_since`]).
 //! 7. No payout is booked while a sale in its market is open, as the sale was made before it (`OwnBooks::pay_out`).
@@ -38,7 +39,7 @@ use std::time::Duration;
 
 use crate::desk::Desk;
 use crate::domain::{
-    Action, Contracts, MarketId, MarketStatus, Money, Order, OrderId, Price, Side, Timestamp,
+    Action, Contracts, MarketId, MarketStatus, Money, Order, OrderId, SettlementValue, Side, Timestamp,
 };
 use crate::engine::gateway::{Feed, GatewayError, Next, Venue};
 use crate::event::{Command, Control, Fill, Input, MarketEvent, Stamped, VenueEvent};
@@ -51,6 +52,9 @@ use crate::kalshi::wire::ApiOrderStatus;
 
 /// How long what became of old orders may take to find out.
 const PATIENCE: Duration = Duration::from_secs(90);
+
+/// What a settlement may cost at most: the part of a cent that is not paid.
+const CENT: Money = Money::from_micros(10_000);
 
 /// What the exchange says the account holds.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -92,7 +96,7 @@ pub struct OwnBooks {
     positions: BTreeMap<MarketId, (Side, Contracts)>,
     open: BTreeMap<OrderId, OwnOrder>,
     /// What YES paid in the markets that have paid out.
-    settled: BTreeMap<MarketId, Price>,
+    settled: BTreeMap<MarketId, SettlementValue>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -163,6 +167,14 @@ impl OwnBooks {
         self.pay_out(order.market);
     }
 
+    /// The most that our cash may be above the account's for payouts: the exchange pays whole cents where YES got a
+    /// part of the dollar, and keeps the rest as a fee (`crate::domain::settlement`), which our books do not have.
+    fn settlement_slack(&self) -> Money {
+        let in_parts =
+            |value: &&SettlementValue| ![SettlementValue::ZERO, SettlementValue::ONE].contains(value);
+        self.settled.values().filter(in_parts).map(|_| CENT).sum()
+    }
+
     /// A sale that is told after the payout was made before it, so it is subtracted from what was paid.
     fn pay_out(&mut self, market: MarketId) {
         let selling = |open: &OwnOrder| open.order.market == market && open.order.action == Action::Sell;
@@ -170,7 +182,7 @@ impl OwnBooks {
             && !self.open.values().any(selling)
             && let Some((side, held)) = self.positions.remove(&market)
         {
-            self.cash += side.price_from_yes(*value) * held;
+            self.cash += side.payout_from_yes(*value) * held;
         }
     }
 }
@@ -278,7 +290,7 @@ fn compare_cash(
     let available = account.available;
     // Whether what resting orders lock is still counted as available is not documented.
     findings.foreign_cash = if available >= all { available - all } else { Money::ZERO };
-    if available < free {
+    if available < free - books.settlement_slack() {
         findings.unexplained.push(match before {
             None => format!(
                 "the account has ${available} available, the scenario's bankroll is ${free}; lower scenario.bankroll \

@@ -9,7 +9,7 @@ use std::time::Duration;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use crate::domain::{FeeSchedule, FeeType, Price, PriceGrid, Strike, Timestamp};
+use crate::domain::{FeeSchedule, FeeType, Price, PriceGrid, SettlementValue, Strike, Timestamp};
 use crate::kalshi::rest::{
     ApiError, CandleSpan, EndlessListError, Half, MarketFilter, PageCursors, PagedList, Rest,
 };
@@ -37,7 +37,7 @@ pub struct Listed {
     pub close: Timestamp,
     pub grid: PriceGrid,
     /// When it was paid out and what YES got.
-    pub settled: Option<(Timestamp, Price)>,
+    pub settled: Option<(Timestamp, SettlementValue)>,
     /// Whether it is over, and nothing about it will change.
     pub over: bool,
 }
@@ -390,13 +390,13 @@ fn listed_market(market: ApiMarket) -> Result<Listed, OddItem> {
     let over = market.status == ApiMarketStatus::Finalized;
     let value = match market.result.filter(|_| over) {
         None => None,
-        Some(MarketResult::Yes) => Some(Price::ONE),
-        Some(MarketResult::No) => Some(Price::ZERO),
-        Some(MarketResult::Scalar) => market.settlement_price(),
+        Some(MarketResult::Yes) => Some(SettlementValue::ONE),
+        Some(MarketResult::No) => Some(SettlementValue::ZERO),
+        Some(MarketResult::Scalar) => market.settlement_value(),
     };
-    let told = market.settlement_value.filter(|_| over);
+    let told = market.settlement_money.filter(|_| over);
     if let (Some(value), Some(told)) = (value, told)
-        && i64::from(value.get()) * 100 != told.micros()
+        && i64::from(value.in_micros()) != told.micros()
     {
         return Err(unusable(format!("settlement_value_dollars {told} does not fit its result")));
     }

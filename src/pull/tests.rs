@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use crate::dataset::io::sorter::Sorter;
 use crate::dataset::write::writer::PackedRow;
-use crate::domain::{FeeSchedule, Price, PriceGrid, Strike, Timestamp};
+use crate::domain::{FeeSchedule, PriceGrid, SettlementValue, Strike, Timestamp};
 use crate::kalshi::rest::CandleSpan;
 
 use super::exchange::{CandleRow, Listed};
@@ -97,8 +97,11 @@ fn a_long_life_is_cut_into_windows_that_touch_and_do_not_overlap() {
     let there = StateEntry { candles_until: Some(since), ..entry.clone() };
     let plan = plan_jobs(&state(1, None, [there]), &BTreeSet::new(), at("2025-01-01T00:00:00Z"));
     assert_eq!(spans(&plan[0])[0].from, since + 1);
-    let listed =
-        Listed { over: true, settled: Some((entry.listed.close, Price::ONE)), ..entry.listed.clone() };
+    let listed = Listed {
+        over: true,
+        settled: Some((entry.listed.close, SettlementValue::ONE)),
+        ..entry.listed.clone()
+    };
     let whole = StateEntry { listed, candles_until: Some(seconds("2024-03-11T04:00:00Z")), ..entry };
     assert_eq!(plan_jobs(&state(1, None, [whole]), &BTreeSet::new(), at("2025-01-01T00:00:00Z")), []);
 }

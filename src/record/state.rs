@@ -11,7 +11,8 @@ use crate::dataset::read::row_event::RowEvent;
 use crate::dataset::write::recorded::RecordedRow;
 use crate::dataset::write::writer::{Listing, PackedRow, listing_of};
 use crate::domain::{
-    Contracts, Depth, EventId, Market, MarketId, MarketStatus, Price, Quote, SeriesId, Side, Timestamp,
+    Contracts, Depth, EventId, Market, MarketId, MarketStatus, Price, Quote, SeriesId, SettlementValue, Side,
+    Timestamp,
 };
 use crate::engine::gateway::PublicTrade;
 use crate::event::{Input, MarketEvent};
@@ -46,7 +47,7 @@ pub struct RecordedMarket {
     /// Close of the market as last told, by a definition or a moved close.
     pub close: Timestamp,
     /// Moment and value of its settlement, per YES contract; `None` until it is paid out.
-    pub paid: Option<(Timestamp, Price)>,
+    pub paid: Option<(Timestamp, SettlementValue)>,
 }
 
 impl RecordedMarket {

@@ -9,7 +9,8 @@ use crate::dataset::check::inspect;
 use crate::dataset::data_set::DataSet;
 use crate::dataset::read::selection::Window;
 use crate::domain::{
-    Contracts, Depth, Level, Market, MarketId, MarketStatus, Price, Quote, Side, Span, Timestamp,
+    Contracts, Depth, Level, Market, MarketId, MarketStatus, Price, Quote, SettlementValue, Side, Span,
+    Timestamp,
 };
 use crate::engine::gateway::{BookExtras, Feed, Next, PublicTrade};
 use crate::event::{Input, MarketEvent};
@@ -181,7 +182,7 @@ fn what_was_told_is_told_again_in_its_order_and_nothing_before_it_was_known() {
         (17, told(MarketEvent::CloseTime { market: one, close: at(1_000) })),
         (18, quote(0, 100, 200)),
         (1_000, told(MarketEvent::Status { market: one, status: MarketStatus::Closed })),
-        (1_500, told(MarketEvent::Settled { market: one, value: Price::ONE })),
+        (1_500, told(MarketEvent::Settled { market: one, value: SettlementValue::ONE })),
         (1_501, quote(0, 100, 200)), // after it was paid out
         (2_000, told(MarketEvent::Status { market: two, status: MarketStatus::Closed })), // before its close
     ];
@@ -243,7 +244,7 @@ fn a_recording_goes_on_where_it_was_cut_off() {
     recorder.flush_and_rotate(Duration::from_secs(1)).unwrap();
     recorder.take_input(
         us(OPEN + 3),
-        &told(MarketEvent::Settled { market: MarketId(0), value: Price::ZERO }),
+        &told(MarketEvent::Settled { market: MarketId(0), value: SettlementValue::ZERO }),
         None,
     );
     recorder.flush_and_rotate(Duration::from_secs(100)).unwrap();

@@ -62,9 +62,9 @@ mod tests {
     #[test]
     fn scores_by_hand() {
         let mut columns = ForecastColumns::default();
-        columns.push(0.8, 0.6, true, 0);
-        columns.push(0.3, 0.1, false, 1);
-        columns.push(0.35, 0.5, true, 1);
+        columns.add_forecast(0.8, 0.6, true, 0);
+        columns.add_forecast(0.3, 0.1, false, 1);
+        columns.add_forecast(0.35, 0.5, true, 1);
         let found = Calibration::from_forecasts("all", &columns, 7);
         let near = |value: Option<f64>, expected: f64| {
             assert!((value.unwrap() - expected).abs() < 1e-12, "{value:?}");

@@ -5,7 +5,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::domain::{MarketId, Price, Probability, Span, StrategyId, Timestamp};
+use crate::domain::{MarketId, Probability, SettlementValue, Span, StrategyId, Timestamp};
 
 use super::stats::Forecasts;
 
@@ -86,11 +86,11 @@ impl ForecastSelection {
     pub fn resolve_forecasts(
         &mut self,
         market: MarketId,
-        value: Price,
+        value: SettlementValue,
     ) -> impl Iterator<Item = Resolved> + '_ {
         let outcome = match value {
-            Price::ONE => Some(true),
-            Price::ZERO => Some(false),
+            SettlementValue::ONE => Some(true),
+            SettlementValue::ZERO => Some(false),
             _ => None,
         };
         let of = move |strategy| StrategyId(u8::try_from(strategy).expect("at most 255 strategies"));
@@ -118,7 +118,7 @@ pub struct ForecastColumns {
 
 impl ForecastColumns {
     /// Adds one; `model` and `market` are shares of one.
-    pub fn push(&mut self, model: f64, market: f64, outcome: bool, event: u32) {
+    pub fn add_forecast(&mut self, model: f64, market: f64, outcome: bool, event: u32) {
         self.model.push(model);
         self.market.push(market);
         self.outcome.push(outcome);
@@ -128,7 +128,7 @@ impl ForecastColumns {
     /// Adds one that counts, in a market of this event.
     pub fn add_resolved(&mut self, resolved: &Resolved, event: u32) {
         let Forecast { model, market, .. } = resolved.forecast;
-        self.push(probability_to_f64(model), probability_to_f64(market), resolved.yes, event);
+        self.add_forecast(probability_to_f64(model), probability_to_f64(market), resolved.yes, event);
     }
 
     /// Returns the strategies' probabilities with outcomes and events, ready to be scored.
@@ -174,15 +174,15 @@ mod tests {
             let forecast = Forecast { at, model: ppm(model), market: ppm(600_000) };
             selection.record_forecast(market, strategy, Span::DAY.times(days), forecast);
         }
-        let resolved: Vec<_> = selection.resolve_forecasts(market, Price::ONE).collect();
+        let resolved: Vec<_> = selection.resolve_forecasts(market, SettlementValue::ONE).collect();
         let models: Vec<_> = resolved.iter().map(|one| (one.horizon, one.forecast.model.ppm())).collect();
         assert_eq!(models, [(0, 100_000), (1, 200_000), (2, 300_000), (3, 400_000)]);
         assert!(resolved.iter().all(|one| one.yes && one.strategy == strategy));
         assert_eq!(
-            selection.resolve_forecasts(market, Price::new(5_000).unwrap()).count(),
+            selection.resolve_forecasts(market, SettlementValue::from_micros(999_999).unwrap()).count(),
             0,
             "a scalar is no answer"
         );
-        assert_eq!(selection.resolve_forecasts(MarketId(9), Price::ONE).count(), 0, "never seen");
+        assert_eq!(selection.resolve_forecasts(MarketId(9), SettlementValue::ONE).count(), 0, "never seen");
     }
 }

@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use crate::desk::Desk;
 use crate::desk::risk::kill_switch::Evidence;
-use crate::domain::{Fraction, Money, Timestamp};
+use crate::domain::{Fraction, Money, SettlementValue, Timestamp};
 
 use super::calibration::Calibration;
 use super::tally::RunTally;
@@ -169,6 +169,12 @@ impl Summary {
 #[must_use]
 pub fn money_to_dollars(money: Money) -> f64 {
     money.micros() as f64 / 1e6
+}
+
+/// What a contract paid, in dollars as a float.
+#[must_use]
+pub fn settlement_to_dollars(value: SettlementValue) -> f64 {
+    f64::from(value.in_micros()) / 1e6
 }
 
 /// A fraction as a float, for people.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::desk::decision::{Evaluation, Output, Record, Trade, Verdict};
 use crate::desk::risk::Refusal;
-use crate::domain::{Market, MarketId, Money, Price};
+use crate::domain::{Market, MarketId, Money, SettlementValue};
 
 use super::calibration::Calibration;
 use super::forecasts::{Forecast, ForecastColumns, ForecastSelection, HORIZONS, POOLED};
@@ -129,7 +129,7 @@ impl RunTally {
         self.selection.record_forecast(evaluation.market, evaluation.strategy, left, forecast);
     }
 
-    fn score_settled_market(&mut self, market: MarketId, value: Price) {
+    fn score_settled_market(&mut self, market: MarketId, value: SettlementValue) {
         let event = self.markets[market.index()].event.0;
         for resolved in self.selection.resolve_forecasts(market, value) {
             self.scored[resolved.horizon].add_resolved(&resolved, event);

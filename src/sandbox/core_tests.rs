@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use crate::domain::{
     Action, Contracts, Decimal6, EventId, FeeRounding, FeeSchedule, Fraction, Market, MarketId, MarketStatus,
-    Money, Order, OrderId, Price, PriceGrid, Quote, SeriesId, Side, Span, Strike, TimeInForce, Timestamp,
+    Money, Order, OrderId, Price, PriceGrid, Quote, SeriesId, SettlementValue, Side, Span, Strike,
+    TimeInForce, Timestamp,
 };
 use crate::engine::gateway::{EventSource, Feed, GatewayError, Next, Venue};
 use crate::event::{Command, Fill, Input, MarketEvent, Stamped, VenueEvent};
@@ -89,7 +90,8 @@ pub(super) fn exchange(bankroll: &str, quotes: &[Stamped<Input>]) -> SandboxExch
     inputs.extend(quotes.iter().cloned());
     let closed = MarketEvent::Status { market: MarketId(0), status: MarketStatus::Closed };
     inputs.push_back(event(at(100), closed));
-    inputs.push_back(event(at(160), MarketEvent::Settled { market: MarketId(0), value: Price::ONE }));
+    inputs
+        .push_back(event(at(160), MarketEvent::Settled { market: MarketId(0), value: SettlementValue::ONE }));
     let mut exchange = SandboxExchange::new(Box::new(Given(inputs)), settings(bankroll)).unwrap();
     exchange.open_account("key");
     exchange
@@ -391,11 +393,13 @@ fn fees_change_for_all_that_follows_and_a_scalar_pays_both_sides() {
     assert_eq!(update.body["fee_multiplier_override"], 0.5);
     exchange.place_order(0, &order(BookSide::Ask, 1, 50, "a")).unwrap();
     assert_eq!(exchange.account_for_key("key").unwrap().fills[0].fee, money("0.0088")); // 0.00875 rounded up
-    let value = Price::new(2_550).unwrap();
+    let value = SettlementValue::parse_dollars("0.255").unwrap();
     exchange.apply_market_event(MarketEvent::Settled { market: MarketId(0), value });
     let account = exchange.account_for_key("key").unwrap();
-    // NO bought at 0.50 pays 1 − 0.255
-    assert_eq!((account.settlements[0].revenue, account.cash), (money("0.745"), money("100.2362")));
+    // NO bought at 0.50 pays 1 − 0.255, of which whole cents are paid: 100 − 0.5088 + 0.74.
+    let paid = account.settlements[0];
+    assert_eq!((paid.revenue, account.cash), (money("0.74"), money("100.2312")));
+    assert_eq!(paid.fees, money("0.0138"), "0.0088 of the trade and 0.005 of the payout");
     assert_eq!(exchange.market_state(MarketId(0)).unwrap().result_name(), "scalar");
 }
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 
-use crate::domain::{EventId, Market, MarketId, MarketStatus, Price, SeriesId};
+use crate::domain::{EventId, Market, MarketId, MarketStatus, SeriesId, SettlementValue};
 use crate::event::{Input, MarketEvent, Stamped};
 
 use super::ServeSettings;
@@ -38,7 +38,7 @@ fn many_markets() -> SandboxExchange {
     let event = |minute, event| Stamped { at: at(minute), value: Input::Market(event) };
     let ids = || (0..MARKETS).map(MarketId);
     let closed = |market| event(100, MarketEvent::Status { market, status: MarketStatus::Closed });
-    let paid = |market| event(160, MarketEvent::Settled { market, value: Price::ONE });
+    let paid = |market| event(160, MarketEvent::Settled { market, value: SettlementValue::ONE });
     let mut inputs: VecDeque<_> =
         (0..MARKETS).map(|number| event(0, MarketEvent::Listed(Arc::new(odd_market(number))))).collect();
     inputs.extend(ids().map(closed));

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::domain::{Contracts, FeeType, Money, OrderId, Price, Side, Timestamp};
+use crate::domain::{Contracts, FeeType, Money, OrderId, Price, SettlementValue, Side, Timestamp};
 use crate::sandbox::accounts::member_account::{BookSide, OrderRecord, OrderStatus};
 
 /// Kind of an order's [`format_uuid`], its first eight digits; those below are of other things.
@@ -39,6 +39,11 @@ pub(in crate::sandbox) fn format_price(price: Price) -> String {
 
 pub(in crate::sandbox) fn format_contracts(contracts: Contracts) -> String {
     format_fixed_decimal(contracts.hundredths(), 2, 2)
+}
+
+/// Formats what a contract pays, in dollars: with four decimals as a price, with six where it has more.
+pub(in crate::sandbox) fn format_settlement(value: SettlementValue) -> String {
+    format_fixed_decimal(value.in_micros().into(), 6, if value.is_finer_than_price() { 6 } else { 4 })
 }
 
 /// Formats a cost or a fee in dollars with six decimals.
@@ -106,10 +111,10 @@ pub(in crate::sandbox) fn json_number(millionths: i64) -> Value {
     serde_json::from_str(&format_fixed_decimal(millionths, 6, 6)).expect("a decimal is a JSON number")
 }
 
-pub(in crate::sandbox) const fn result_of(value: Price) -> &'static str {
-    match value.get() {
-        0 => "no",
-        10_000 => "yes",
+pub(in crate::sandbox) const fn result_of(value: SettlementValue) -> &'static str {
+    match value {
+        SettlementValue::ZERO => "no",
+        SettlementValue::ONE => "yes",
         _ => "scalar",
     }
 }

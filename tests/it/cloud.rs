@@ -9,7 +9,7 @@ use std::process::{Command, Output};
 
 use protogen::dataset::read::catalogue::Settlement;
 use protogen::dataset::write::writer::{SnapshotRow, SnapshotWriter, write_markets};
-use protogen::domain::{Market, Price, Span, Timestamp};
+use protogen::domain::{Market, SettlementValue, Span, Timestamp};
 use protogen::feed::synthetic::write_synthetic;
 use protogen::feed::synthetic::{SyntheticSettings, Walk};
 use serde_json::Value;
@@ -49,7 +49,7 @@ impl World {
             part.write_row(&SnapshotRow { at, ticker: &market.ticker, quote }).unwrap();
         }
         parts.into_iter().for_each(|part| part.finish().unwrap());
-        let end = Settlement { at: walk.close_time() + Span::HOUR, value: Price::ONE };
+        let end = Settlement { at: walk.close_time() + Span::HOUR, value: SettlementValue::ONE };
         let rows: Vec<_> = markets.into_iter().map(|market| (market, Some(end))).collect();
         write_markets(&history.join("markets.parquet"), &rows, false).unwrap();
         let fees =

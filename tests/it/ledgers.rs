@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use protogen::desk::Desk;
-use protogen::domain::{Money, Price, Side, Timestamp};
+use protogen::domain::{Money, SettlementValue, Side, Timestamp};
 use protogen::engine::Engine;
 use protogen::engine::gateway::EventSource;
 use protogen::event::{Input, MarketEvent, Stamped};
@@ -50,12 +50,12 @@ fn held(desk: &Desk) -> usize {
     desk.positions().iter().count()
 }
 
-/// Goes on with a ledger: every market pays nothing, a day after what it ended with.
-fn settle_all(opened: OpenedLedger) -> (Desk, Timestamp) {
+/// Goes on with a ledger: every market pays this, a day after what it ended with.
+fn settle_all(opened: OpenedLedger, value: SettlementValue) -> (Desk, Timestamp) {
     let OpenedLedger { desk, seq, logger, .. } = opened;
     let at = desk.now() + protogen::domain::Span::DAY;
     let paid = desk.market_states().iter().filter(|book| book.settled.is_none()).map(|book| {
-        let settled = MarketEvent::Settled { market: book.market.id, value: Price::ZERO };
+        let settled = MarketEvent::Settled { market: book.market.id, value };
         Stamped { at, value: Input::Market(settled) }
     });
     let feed = RecoveryFeed(paid.collect::<VecDeque<_>>());
@@ -95,7 +95,7 @@ fn every_ledger_can_be_looked_at() {
 fn every_ledger_is_gone_on_with() {
     for name in all() {
         let (_folder, file) = copied(&name);
-        let (desk, at) = settle_all(open(&file));
+        let (desk, at) = settle_all(open(&file), SettlementValue::ZERO);
         // A sale whose fate is open keeps its market's payout waiting; there is none in these.
         assert_eq!(held(&desk), 0, "{name}");
         assert_eq!(replay(&file, &[]), (0, String::new()), "{name}");
@@ -105,6 +105,41 @@ fn every_ledger_is_gone_on_with() {
             (at, desk.cash_ledger().total_cash()),
             "{name}"
         );
+    }
+}
+
+#[test]
+fn every_ledger_can_be_paid_in_six_decimals() {
+    let columns = "SELECT count(*) FROM pragma_table_info('market') WHERE name = 'settled_value_e6'";
+    let before = "SELECT count(*) FROM market WHERE settled_value IS NOT NULL";
+    let still = "SELECT count(*) FROM market WHERE settled_value_e6 = settled_value * 100";
+    let third = "SELECT count(*) FROM market WHERE settled_value = 3333 AND settled_value_e6 = 333333";
+    let outcomes = "SELECT count(*) FROM calibration WHERE abs(outcome - 0.333333) < 1e-12";
+    for name in all() {
+        let (_folder, file) = copied(&name);
+        let count = |sql: &str| -> i64 {
+            Connection::open(&file).unwrap().query_row(sql, [], |row| row.get(0)).unwrap()
+        };
+        let (exact, settled) = (count(columns), count(before));
+        assert_eq!(exact, 0, "{name}");
+        let opened = open(&file);
+        let (cash, value) = (opened.desk.cash_ledger().total_cash(), SettlementValue::from_micros(333_333));
+        let contracts = |side: Side| -> i64 {
+            let held = opened.desk.positions().iter().filter(|(_, held)| held.side == side);
+            held.map(|(_, held)| held.contracts.hundredths()).sum()
+        };
+        // Whole contracts: 0.333333 for each YES, 0.666667 for each NO.
+        let paid = Money::from_micros((contracts(Side::Yes) * 333_333 + contracts(Side::No) * 666_667) / 100);
+        let (desk, _) = settle_all(opened, value.unwrap());
+        assert_eq!(desk.cash_ledger().total_cash(), cash + paid, "{name}");
+        assert_eq!(
+            (count(columns), count(still)),
+            (1, settled),
+            "{name}: what was settled before is there too"
+        );
+        assert!(count(third) > 0 && count(outcomes) > 0, "{name}");
+        assert_eq!(replay(&file, &[]), (0, String::new()), "{name}");
+        assert_eq!(open(&file).desk.cash_ledger().total_cash(), cash + paid, "{name}");
     }
 }
 

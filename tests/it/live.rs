@@ -118,12 +118,17 @@ pub fn books(ledger: &Path) -> Value {
     let fills = "SELECT coalesce(sum(CASE action WHEN 'buy' THEN -price * contracts ELSE price * contracts END - fee), 0)
                  FROM fill";
     let traded: i64 = connection.query_row(fills, [], |row| row.get(0)).unwrap();
-    let held = "WITH f AS (
+    let exact = "SELECT count(*) FROM pragma_table_info('market') WHERE name = 'settled_value_e6'";
+    let is_exact: bool = connection.query_row(exact, [], |row| row.get(0)).unwrap();
+    let paid = if is_exact { "settled_value_e6" } else { "settled_value * 100" };
+    let held = format!(
+        "WITH f AS (
                     SELECT market, side = 'yes' AS yes, CASE action WHEN 'buy' THEN contracts ELSE -contracts END AS n
                     FROM fill)
-                SELECT m.ticker, m.settled_value, sum(n * (2 * yes - 1)), sum(n * yes), sum(n * (1 - yes))
-                FROM f JOIN market m USING (market) GROUP BY m.ticker, m.settled_value";
-    let mut select = connection.prepare(held).unwrap();
+                SELECT m.ticker, {paid}, sum(n * (2 * yes - 1)), sum(n * yes), sum(n * (1 - yes))
+                FROM f JOIN market m USING (market) GROUP BY m.ticker, {paid}"
+    );
+    let mut select = connection.prepare(&held).unwrap();
     let rows = select.query_map([], |row| {
         let value: Option<i64> = row.get(1)?;
         Ok((
@@ -137,7 +142,7 @@ pub fn books(ledger: &Path) -> Value {
     let (mut cash, mut positions) = (bankroll + traded, std::collections::BTreeMap::new());
     for (ticker, settled, signed, yes, no) in rows.unwrap().map(Result::unwrap) {
         match settled {
-            Some(value) => cash += yes * value + no * (10_000 - value),
+            Some(value) => cash += yes * value / 100 + no * (1_000_000 - value) / 100,
             None if signed != 0 => {
                 positions.insert(ticker, signed);
             }

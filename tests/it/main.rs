@@ -24,6 +24,7 @@ mod recorded;
 mod replay;
 mod report;
 mod safety;
+mod settlement;
 mod support;
 mod sweep;
 mod tap;

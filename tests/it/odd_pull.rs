@@ -2,11 +2,11 @@
 
 use std::collections::BTreeSet;
 
-use protogen::domain::{Market, Span, Timestamp};
+use protogen::domain::{Market, SettlementValue, Span, Timestamp};
 use protogen::feed::synthetic::{SyntheticSettings, write_synthetic};
 use protogen::sandbox::{Faults, MarketOddity, OddMarket, OddMarkets, OddityHarm, ServeSettings, Speed};
 
-use super::pull::{Rig, Wanted, expected, history, pulled};
+use super::pull::{Ends, Rig, Wanted, expected, history, pulled};
 
 /// An exchange whose answers are as its schemas allow them: what can be read is pulled as ever, whatever stands beside
 /// it, and what cannot is left out and listed.
@@ -26,7 +26,7 @@ async fn a_pull_loses_only_what_it_cannot_read_and_lists_it() {
     };
     write_synthetic(data.path(), settings).unwrap();
     let end = start + length + Span::HOUR.times(5);
-    let faults = Faults::parse("seed=3,odd=0.25").unwrap();
+    let faults = Faults::parse("seed=50,odd=0.25").unwrap();
     let serving = ServeSettings { speed: Speed::Max, start: Some(end), faults, tier: None };
     let rig = Rig::start_serving(data.path(), None, serving).await;
     let out = rig.path("mine");
@@ -47,14 +47,15 @@ async fn a_pull_loses_only_what_it_cannot_read_and_lists_it() {
     for ticker in &unreadable {
         assert!(report.unreadable.contains_key(*ticker), "{ticker} is not listed: {:?}", report.unreadable);
     }
-    // Those that end oddly, or trade longer, differ from the data.
+    // Those that end oddly, pay something else, or trade longer, differ from the data.
+    let differs = [MarketOddity::Reopened, MarketOddity::DeterminedSixDecimals];
     let comparable: BTreeSet<&str> = markets
         .iter()
         .map(|market| &*market.ticker)
         .filter(|ticker| {
             let oddity = odd.iter().find(|odd| odd.ticker == **ticker).map(|odd| odd.oddity);
             oddity.is_none_or(|oddity| {
-                oddity != MarketOddity::Reopened
+                !differs.contains(&oddity)
                     && oddity.harm_class() != OddityHarm::FromDetermination
                     && !unreadable.contains(ticker)
             })
@@ -70,8 +71,20 @@ async fn a_pull_loses_only_what_it_cannot_read_and_lists_it() {
     ends.retain(|ticker, _| is_told(ticker));
     let (mut ours, mut our_ends) = pulled(&out);
     assert!(ours.keys().all(|(_, ticker)| !unreadable.contains(&**ticker)), "it is left out altogether");
+    assert_pulled_in_six_decimals(&odd, &our_ends);
     ours.retain(|(_, ticker), _| comparable.contains(&**ticker));
     our_ends.retain(|ticker, _| comparable.contains(&**ticker) && is_told(ticker));
     assert_eq!((ours.len(), our_ends.len()), (quotes.len(), ends.len()));
     assert!(ours == quotes && our_ends == ends);
+}
+
+/// A payout of more decimals than a price has is pulled as it was told.
+fn assert_pulled_in_six_decimals(odd: &[OddMarket], ends: &Ends) {
+    let third = SettlementValue::parse_dollars("0.333333").unwrap();
+    let paid_thirds: Vec<_> =
+        odd.iter().filter(|odd| odd.oddity == MarketOddity::DeterminedSixDecimals).collect();
+    assert!(!paid_thirds.is_empty(), "{odd:?}");
+    for odd in paid_thirds {
+        assert_eq!(ends[&odd.ticker].1, third, "{}", odd.ticker);
+    }
 }

@@ -12,7 +12,8 @@ use protogen::dataset::check::inspect;
 use protogen::dataset::data_set::DataSet;
 use protogen::dataset::read::selection::Window;
 use protogen::domain::{
-    Action, Contracts, FeeRounding, Fraction, Market, Money, Price, Quote, Side, Span, TimeInForce, Timestamp,
+    Action, Contracts, FeeRounding, Fraction, Market, Money, Price, Quote, SettlementValue, Side, Span,
+    TimeInForce, Timestamp,
 };
 use protogen::engine::gateway::{Feed, Next};
 use protogen::event::{Input, MarketEvent};
@@ -220,7 +221,7 @@ fn files(folder: &Path) -> BTreeMap<String, Vec<u8>> {
 }
 
 pub type Quotes = BTreeMap<(Timestamp, String), (Option<Price>, Option<Price>, Option<Contracts>)>;
-pub type Ends = BTreeMap<String, (Timestamp, Price)>;
+pub type Ends = BTreeMap<String, (Timestamp, SettlementValue)>;
 
 /// Hands out the quotes of a feed, and says how its markets ended.
 fn told(mut feed: HistoricalFeed, mut quoted: impl FnMut(Timestamp, &Market, &Quote)) -> Ends {

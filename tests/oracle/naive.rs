@@ -236,7 +236,7 @@ impl<'w> Oracle<'w> {
                     .for_each(|b| b.fees = Some(*fees));
             }
             Input::Market(MarketEvent::Settled { market, value }) => {
-                self.settle(market.index(), value.get().into());
+                self.settle(market.index(), value.in_micros().into());
             }
             Input::Control(Control::Halt { .. }) => {
                 self.owner_halt = true;
@@ -282,9 +282,9 @@ impl<'w> Oracle<'w> {
         if self.orders.iter().any(|order| order.open && order.market == m && !order.buy) {
             return self.books[m].unbooked = Some(value);
         }
-        let of = |side: usize| if side == 0 { value } else { 10_000 - value };
+        let of = |side: usize| if side == 0 { value } else { 1_000_000 - value };
         if let Some(holding) = self.holdings.get_mut(&m) {
-            let paid = of(holding.side) * holding.held;
+            let paid = (of(holding.side) * holding.held).div_euclid(100);
             holding.got += paid;
             self.cash += paid;
             self.close_trade(m, "resolved");
@@ -294,8 +294,8 @@ impl<'w> Oracle<'w> {
             let switch = &mut self.switches[s];
             let wager = switch.wagers.get_mut(&event).filter(|wager| wager.is_some_and(|wager| wager.0 == m));
             let Some((_, side, belief, price)) = wager.and_then(Option::take) else { continue };
-            let happened = |p: N| (if of(side) == 10_000 { p } else { 1_000_000 - p }) as u64;
-            if value % 10_000 == 0 {
+            let happened = |p: N| (if of(side) == 1_000_000 { p } else { 1_000_000 - p }) as u64;
+            if value % 1_000_000 == 0 {
                 switch.evidence[0] *= happened(price);
                 switch.evidence[1] *= happened(belief);
             }

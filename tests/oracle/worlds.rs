@@ -15,7 +15,8 @@ use protogen::desk::risk::kill_switch::KillRules;
 use protogen::desk::scanner::ScannerSettings;
 use protogen::domain::{
     Contracts, Decimal6, EventId, FeeRounding, FeeSchedule, FeeType, Fraction, Market, MarketId,
-    MarketStatus, Money, Price, PriceGrid, Quote, SeriesId, Span, Strike, TimeInForce, Timestamp,
+    MarketStatus, Money, Price, PriceGrid, Quote, SeriesId, SettlementValue, Span, Strike, TimeInForce,
+    Timestamp,
 };
 use protogen::event::{Control, Input, MarketEvent, Stamped};
 use protogen::sim::{FillModel, LatencyModel, SimSettings};
@@ -202,8 +203,9 @@ fn life(
     }
     if paid < i64::MAX {
         let yes = against.filter(|_| style.adverse).unwrap_or_else(|| r.random_range(0..10_000) < middle);
-        let value = if chance(r, 12) { r.random_range(0..=10_000) } else { u16::from(yes) * 10_000 };
-        seen.push((paid, MarketEvent::Settled { market: id, value: Price::new(value).unwrap() }));
+        let micros = if chance(r, 12) { r.random_range(0..=1_000_000) } else { i64::from(yes) * 1_000_000 };
+        let value = SettlementValue::from_micros(micros).unwrap();
+        seen.push((paid, MarketEvent::Settled { market: id, value }));
     }
     seen.into_iter().filter(|(at, _)| *at <= paid).map(|(at, event)| (at, Input::Market(event))).collect()
 }

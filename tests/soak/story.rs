@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
-use protogen::domain::{Market, MarketId, MarketStatus, Price, Span, Timestamp};
+use protogen::domain::{Market, MarketId, MarketStatus, SettlementValue, Span, Timestamp};
 use protogen::engine::gateway::{Feed, GatewayError, Next};
 use protogen::event::{Input, MarketEvent, Stamped};
 use protogen::feed::synthetic::{SyntheticFeed, SyntheticSettings};
@@ -131,7 +131,11 @@ fn turns_of(
     }
     turns.push(stamped(close, MarketEvent::Status { market: id, status: MarketStatus::Closed }));
     let paid = close + if dice.chance(300) { dice.millis(0, 500) } else { dice.millis(500, 30_000) };
-    let value = *dice.pick(&[Price::ONE, Price::ZERO, Price::new(3_700).unwrap()]);
+    let value = *dice.pick(&[
+        SettlementValue::ONE,
+        SettlementValue::ZERO,
+        SettlementValue::from_micros(370_000).unwrap(),
+    ]);
     turns.push(stamped(paid, MarketEvent::Settled { market: id, value }));
     (Arc::new(market), turns)
 }

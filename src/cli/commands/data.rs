@@ -12,7 +12,7 @@ use crate::dataset::check::overview;
 use crate::dataset::check::quality::{Remark, Soundness};
 use crate::dataset::data_set::DataSet;
 use crate::dataset::read::catalogue::MarketRow;
-use crate::domain::{Price, Timestamp};
+use crate::domain::{SettlementValue, Timestamp};
 use crate::sweep::result;
 
 use super::import::Import;
@@ -288,8 +288,8 @@ fn markets_json(rows: &[MarketRow]) -> String {
 fn settlement_text(row: &MarketRow) -> String {
     match row.settlement {
         None => "not settled in this data".into(),
-        Some(end) if end.value == Price::ONE => format!("settled YES at {}", end.at),
-        Some(end) if end.value == Price::ZERO => format!("settled NO at {}", end.at),
+        Some(end) if end.value == SettlementValue::ONE => format!("settled YES at {}", end.at),
+        Some(end) if end.value == SettlementValue::ZERO => format!("settled NO at {}", end.at),
         Some(end) => format!("settled at {} on {}", end.value, end.at),
     }
 }

@@ -430,11 +430,8 @@ impl Shared {
         Arc::clone(&self.strategies)
     }
 
-    /// Lets the session end in order. If it is too busy to hear that, the next look at the terminal says it again.
     fn drain_session(&self) {
-        if let Some(commands) = &self.commands {
-            let _heard = commands.try_send(SessionCommand::Drain);
-        }
+        drop(self.commands.as_ref().map(|commands| commands.try_send(SessionCommand::Drain)));
     }
 
     /// What to tell of the link to the exchange, if it has changed.

@@ -7,7 +7,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use crate::domain::{Market, Price, Span, Timestamp};
+use crate::domain::{Market, Price, SettlementValue, Span, Timestamp};
 
 use crate::dataset::read::catalogue::Settlement;
 use crate::dataset::read::row_event::RowEvent;
@@ -148,16 +148,16 @@ impl<'a> QualityLook<'a> {
                 let (markets, open, yes) = events.entry(&market.event_ticker).or_default();
                 *markets += 1;
                 *open += u64::from(paid.is_none());
-                *yes += u64::from(paid == Some(Price::ONE));
+                *yes += u64::from(paid == Some(SettlementValue::ONE));
             }
             if self.rows[number] == 0 {
                 self.found.add_remark("no_snapshot", || format!("{} has no snapshot", market.ticker));
             }
             let (Some(paid), Some(last)) = (paid, self.last[number]) else { continue };
-            let wrong = if paid == Price::ONE {
+            let wrong = if paid == SettlementValue::ONE {
                 last.complement().get() >= SURPRISE
             } else {
-                paid == Price::ZERO && last.get() >= SURPRISE
+                paid == SettlementValue::ZERO && last.get() >= SURPRISE
             };
             if wrong {
                 self.found.add_remark("result_against_last_price", || {

@@ -1,7 +1,7 @@
 //! Each oddity planted once, beside what is not one.
 
 use super::*;
-use crate::domain::{EventId, FeeSchedule, MarketId, PriceGrid, Quote, SeriesId, Strike};
+use crate::domain::{EventId, FeeSchedule, MarketId, PriceGrid, Quote, SeriesId, SettlementValue, Strike};
 
 const DAY: &str = "2024-01-30T12:00:00Z";
 
@@ -34,8 +34,8 @@ fn snapshot(market: u32, days: i64, last: u16) -> Snapshot {
     }
 }
 
-fn paid(yes: bool) -> Settlement {
-    let value = if yes { Price::ONE } else { Price::ZERO };
+fn paid_whole(yes: bool) -> Settlement {
+    let value = if yes { SettlementValue::ONE } else { SettlementValue::ZERO };
     Settlement { at: Timestamp::MAX, value }
 }
 
@@ -58,7 +58,8 @@ fn kinds(found: &Soundness) -> Vec<(&str, u64)> {
 #[test]
 fn prices_gaps_and_surprises() {
     let rows = [snapshot(0, 0, 9_000), snapshot(1, 0, 8_950), snapshot(0, 4, 9_100), snapshot(1, 9, 8_900)];
-    let found = look(&["E", "E", "E"], &rows, &[Some(paid(false)), Some(paid(false)), None], false);
+    let found =
+        look(&["E", "E", "E"], &rows, &[Some(paid_whole(false)), Some(paid_whole(false)), None], false);
     assert_eq!(
         kinds(&found),
         [("gap", 1), ("no_snapshot", 1), ("off_grid", 1), ("result_against_last_price", 1)]
@@ -78,12 +79,12 @@ fn an_exclusive_event_has_one_winner() {
         kinds(&look(&["E", "E"], &rows, &[first, second], exclusive))
             .contains(&("winners_of_exclusive_event", 1))
     };
-    assert!(winners(Some(paid(true)), Some(paid(true)), true));
-    assert!(winners(Some(paid(false)), Some(paid(false)), true));
-    assert!(!winners(Some(paid(true)), Some(paid(false)), true));
+    assert!(winners(Some(paid_whole(true)), Some(paid_whole(true)), true));
+    assert!(winners(Some(paid_whole(false)), Some(paid_whole(false)), true));
+    assert!(!winners(Some(paid_whole(true)), Some(paid_whole(false)), true));
     // One of them is not settled yet: it may still be the one.
-    assert!(!winners(Some(paid(false)), None, true));
-    assert!(!winners(Some(paid(true)), Some(paid(true)), false));
+    assert!(!winners(Some(paid_whole(false)), None, true));
+    assert!(!winners(Some(paid_whole(true)), Some(paid_whole(true)), false));
 }
 
 #[test]

@@ -12,7 +12,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use crate::domain::{
-    EventId, FeeSchedule, Market, MarketId, Price, PriceGrid, SeriesId, Span, Strike, Timestamp,
+    EventId, FeeSchedule, Market, MarketId, PriceGrid, SeriesId, SettlementValue, Span, Strike, Timestamp,
 };
 
 use super::super::DataError;
@@ -276,7 +276,7 @@ impl Finished {
             grid: PriceGrid::whole_cents(),
             fees: FeeSchedule::STANDARD,
         };
-        let value = if self.yes { Price::ONE } else { Price::ZERO };
+        let value = if self.yes { SettlementValue::ONE } else { SettlementValue::ZERO };
         Ok(Listing {
             market,
             settlement: Some(Settlement { at: close_time + settled_after, value }),

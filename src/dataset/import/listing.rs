@@ -11,13 +11,15 @@ use crate::domain::{Decimal6, EventId, Market, MarketId, SeriesId, Timestamp};
 
 use super::super::DataError;
 use super::chunk::csv_problem;
-use crate::dataset::read::catalogue::{fees_of, parse_price_grid, settlement_of, strike_of};
+use crate::dataset::read::catalogue::{
+    SETTLEMENT_VALUE_E6, SettlementCells, fees_of, parse_price_grid, settlement_of, strike_of,
+};
 use crate::dataset::read::market_row_error::MarketRowError;
 use crate::dataset::read::parquet_file::same_strings;
 use crate::dataset::write::writer::Listing;
 
 /// Columns of a file of markets; the first four are needed.
-const COLUMNS: [&str; 18] = [
+const COLUMNS: [&str; 19] = [
     "ticker",
     "event_ticker",
     "open_time",
@@ -32,6 +34,7 @@ const COLUMNS: [&str; 18] = [
     "settlement_time",
     "result",
     "settlement_value",
+    SETTLEMENT_VALUE_E6,
     "fee_type",
     "fee_multiplier",
     "mutually_exclusive",
@@ -245,12 +248,19 @@ impl ListingRow<'_> {
         }
     }
 
-    /// What YES paid, in ten-thousandths of a dollar.
-    fn settlement_value(&self) -> Result<Option<i32>, MarketRowError> {
-        let read = |text: &str| {
-            text.parse().map_err(|_| MarketRowError::SettlementNotWhole { text: text.to_owned() })
+    /// What YES paid: either column will do.
+    fn settlement_cells(&self) -> Result<SettlementCells, MarketRowError> {
+        let read = |column, unit| {
+            let parse = |text: &str| {
+                let text_of = |_| MarketRowError::SettlementNotWhole { column, text: text.to_owned(), unit };
+                text.parse().map_err(text_of)
+            };
+            self.optional_text(column).map(parse).transpose()
         };
-        self.optional_text("settlement_value").map(read).transpose()
+        Ok(SettlementCells {
+            ten_thousandths: read("settlement_value", "ten-thousandths")?,
+            millionths: read(SETTLEMENT_VALUE_E6, "millionths")?,
+        })
     }
 
     fn parse_listing(&self) -> Result<Listing, MarketRowError> {
@@ -281,9 +291,9 @@ impl ListingRow<'_> {
             let (close, open) = (market.close_time, market.open_time);
             return Err(MarketRowError::CloseNotAfterOpen { close, open });
         }
-        let value = self.settlement_value()?;
+        let cells = self.settlement_cells()?;
         let paid = || self.optional_time("settlement_time");
-        let settlement = settlement_of(self.optional_text("result").unwrap_or_default(), value, paid)?;
+        let settlement = settlement_of(self.optional_text("result").unwrap_or_default(), cells, paid)?;
         if settlement.is_some_and(|settlement| settlement.at < market.close_time) {
             return Err(MarketRowError::SettledBeforeClose);
         }
@@ -335,6 +345,29 @@ impl Lookup {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_list_says_what_was_paid_in_either_column_or_in_both() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("markets.csv");
+        let paid = |values: &str| {
+            let text = format!(
+                "ticker,event_ticker,open_time,close_time,settlement_time,result,settlement_value,settlement_value_e6\n\
+                 A-1,A,2024-01-01T00:00:00Z,2024-01-09T00:00:00Z,2024-01-09T01:00:00Z,scalar,{values}\n"
+            );
+            std::fs::write(&file, text).unwrap();
+            Markets::from_csv(&file, &MarketSelection::default())
+                .map(|markets| markets.listings[0].settlement.unwrap().value.in_micros())
+                .map_err(|error| error.to_string().rsplit_once("row 1: ").unwrap().1.to_owned())
+        };
+        assert_eq!(paid(",333333"), Ok(333_333));
+        assert_eq!(paid("3333,333333"), Ok(333_333));
+        assert_eq!(paid("3333,"), Ok(333_300));
+        let disagree = "settlement_value 3334 is not settlement_value_e6 333333 rounded to ten-thousandths";
+        assert_eq!(paid("3334,333333"), Err(disagree.to_owned()));
+        let finer = "settlement_value_e6: `333333.3` is no whole number of millionths";
+        assert_eq!(paid(",333333.3"), Err(finer.to_owned()));
+    }
 
     #[test]
     fn a_header_lacks_a_column_or_has_one_too_many() {

@@ -14,8 +14,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::domain::price::Band;
 use crate::domain::{
-    Decimal6, EventId, FeeSchedule, FeeType, Market, MarketId, Price, PriceGrid, SeriesId, Strike, Timestamp,
-    decimal,
+    Decimal6, EventId, FeeSchedule, FeeType, Market, MarketId, Price, PriceGrid, SeriesId, SettlementValue,
+    Strike, Timestamp, decimal,
 };
 
 use super::market_row_error::MarketRowError;
@@ -25,14 +25,16 @@ use crate::dataset::DataError;
 
 /// The column of markets.parquet that only recordings have.
 pub(crate) const LISTED_TIME: &str = "listed_time";
+/// The column of markets.parquet that is there only if a market paid an amount of more than four decimals.
+pub(crate) const SETTLEMENT_VALUE_E6: &str = "settlement_value_e6";
 
 /// When a market was paid out, and at which value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Settlement {
     /// Moment of the payment: the column `settlement_time`.
     pub at: Timestamp,
-    /// Payment for one YES contract: $1 for `yes`, $0 for `no`, any price for `scalar`.
-    pub value: Price,
+    /// Payment for one YES contract: $1 for `yes`, $0 for `no`, anything between for `scalar`.
+    pub value: SettlementValue,
 }
 
 /// A row of `markets.parquet`: definition and result of one market.
@@ -215,6 +217,7 @@ struct MarketColumns<'a> {
     settlement_time: Int64Chunked,
     result: &'a StringChunked,
     settlement_value: &'a Int32Chunked,
+    settlement_value_e6: Option<&'a Int32Chunked>,
     fee_type: &'a StringChunked,
     fee_multiplier: &'a Float64Chunked,
     price_ranges: &'a StringChunked,
@@ -227,6 +230,7 @@ impl<'a> MarketColumns<'a> {
         let column = |name: &str| {
             frame.column(name).map_err(|_| DataError::of_file(file, format!("has no column {name}")))
         };
+        let has_column = |name: &str| frame.column(name).is_ok();
         let wrong = |name: &str, expected: &str, column: &Column| {
             let found = column.dtype();
             DataError::of_file(file, format!("column {name} must be {expected}, is {found}"))
@@ -255,7 +259,10 @@ impl<'a> MarketColumns<'a> {
         let exclusive = column("mutually_exclusive")?;
         let mutually_exclusive =
             exclusive.bool().map_err(|_| wrong("mutually_exclusive", "bool", exclusive))?;
-        let settled = column("settlement_value")?;
+        let whole = |name: &str| {
+            let found = column(name)?;
+            found.i32().map_err(|_| wrong(name, "i32", found))
+        };
         Ok(Self {
             ticker: text("ticker")?,
             event_ticker: text("event_ticker")?,
@@ -269,13 +276,16 @@ impl<'a> MarketColumns<'a> {
             close_time: time("close_time")?,
             settlement_time: time("settlement_time")?,
             result: text("result")?,
-            settlement_value: settled.i32().map_err(|_| wrong("settlement_value", "i32", settled))?,
+            settlement_value: whole("settlement_value")?,
+            settlement_value_e6: has_column(SETTLEMENT_VALUE_E6)
+                .then(|| whole(SETTLEMENT_VALUE_E6))
+                .transpose()?,
             fee_type: text("fee_type")?,
             fee_multiplier: real("fee_multiplier")?,
             price_ranges: text("price_ranges")?,
             mutually_exclusive,
             // Only recordings have it.
-            listed_time: frame.column(LISTED_TIME).is_ok().then(|| time(LISTED_TIME)).transpose()?,
+            listed_time: has_column(LISTED_TIME).then(|| time(LISTED_TIME)).transpose()?,
         })
     }
 
@@ -326,7 +336,11 @@ impl<'a> MarketColumns<'a> {
             let there = self.settlement_time.get(row);
             there.map(|_| required_time(&self.settlement_time, row, "settlement_time")).transpose()
         };
-        settlement_of(self.result.get(row).unwrap_or_default(), self.settlement_value.get(row), at)
+        let paid = SettlementCells {
+            ten_thousandths: self.settlement_value.get(row),
+            millionths: self.settlement_value_e6.and_then(|column| column.get(row)),
+        };
+        settlement_of(self.result.get(row).unwrap_or_default(), paid, at)
     }
 }
 
@@ -360,27 +374,51 @@ pub(crate) fn fees_of(name: &str, multiplier: Decimal6) -> Result<FeeSchedule, M
     FeeSchedule::with_multiplier(fee_type, multiplier).map_err(MarketRowError::FeeMultiplier)
 }
 
-/// How a market ended, from the exchange's word for it, what YES paid in ten-thousandths, and when.
+/// What YES paid, as the two columns for it have it.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct SettlementCells {
+    /// The cell of `settlement_value`, in ten-thousandths of a dollar, rounded.
+    pub ten_thousandths: Option<i32>,
+    /// The cell of `settlement_value_e6`, in millionths of a dollar, exact.
+    pub millionths: Option<i32>,
+}
+
+impl SettlementCells {
+    /// What YES paid, exactly; `None` if neither cell says.
+    fn exact_value(self) -> Result<Option<SettlementValue>, MarketRowError> {
+        let rounded = self.ten_thousandths.map(|value| {
+            let price = u16::try_from(value).ok().and_then(Price::new);
+            price.ok_or(MarketRowError::SettlementOutOfRange { value })
+        });
+        let exact = self.millionths.map(|value| {
+            let exact = SettlementValue::from_micros(value.into());
+            exact.ok_or(MarketRowError::ExactSettlementOutOfRange { value })
+        });
+        match (rounded.transpose()?, exact.transpose()?) {
+            (Some(rounded), Some(exact)) if exact.round_to_price() != rounded => {
+                let (rounded, exact) = (rounded.get(), exact.in_micros());
+                Err(MarketRowError::SettlementsDisagree { rounded, exact })
+            }
+            (rounded, exact) => Ok(exact.or(rounded.map(SettlementValue::from))),
+        }
+    }
+}
+
+/// How a market ended, from the exchange's word for it, what YES paid, and when.
 pub(crate) fn settlement_of(
     result: &str,
-    value: Option<i32>,
+    paid: SettlementCells,
     at: impl FnOnce() -> Result<Option<Timestamp>, MarketRowError>,
 ) -> Result<Option<Settlement>, MarketRowError> {
-    let price = value.map(|value| {
-        let price = u16::try_from(value).ok().and_then(Price::new);
-        price.ok_or(MarketRowError::SettlementOutOfRange { value })
-    });
-    let price = price.transpose()?;
-    let value = match result {
-        "" => return Ok(None),
-        "yes" if price.is_none_or(|price| price == Price::ONE) => Price::ONE,
-        "no" if price.is_none_or(|price| price == Price::ZERO) => Price::ZERO,
-        "scalar" => price.ok_or(MarketRowError::ScalarWithoutValue)?,
-        result @ ("yes" | "no") => {
-            let (result, value) = (result.to_owned(), value.unwrap_or(0));
-            return Err(MarketRowError::ResultUnlikeValue { result, value });
+    let value = match (result, paid.exact_value()?) {
+        ("", _) => return Ok(None),
+        ("yes", None | Some(SettlementValue::ONE)) => SettlementValue::ONE,
+        ("no", None | Some(SettlementValue::ZERO)) => SettlementValue::ZERO,
+        ("scalar", paid) => paid.ok_or(MarketRowError::ScalarWithoutValue)?,
+        (result @ ("yes" | "no"), Some(value)) => {
+            return Err(MarketRowError::ResultUnlikeValue { result: result.to_owned(), value });
         }
-        other => return Err(MarketRowError::UnknownResult { name: other.to_owned() }),
+        (other, _) => return Err(MarketRowError::UnknownResult { name: other.to_owned() }),
     };
     let at = at()?.ok_or(MarketRowError::NoSettlementTime)?;
     Ok(Some(Settlement { at, value }))
@@ -468,7 +506,35 @@ mod tests {
         let finer = parse_price_grid(steps).unwrap_err();
         assert!(matches!(finer, MarketRowError::BadDecimal { column: "price_ranges", .. }));
         assert_eq!(finer.to_string(), "price_ranges: `0.00001` has more than 4 decimal places");
-        let unpaid = settlement_of("scalar", None, || Ok(None));
+        let unpaid = settlement_of("scalar", SettlementCells::default(), || Ok(None));
         assert!(matches!(unpaid, Err(MarketRowError::ScalarWithoutValue)));
+    }
+
+    #[test]
+    fn the_exact_column_says_what_was_paid_and_the_other_must_be_it_rounded() {
+        let read = |result: &str, ten_thousandths, millionths| {
+            let at = || Ok(Some(Timestamp::from_nanos(7)));
+            settlement_of(result, SettlementCells { ten_thousandths, millionths }, at)
+                .map(|settled| settled.unwrap().value.in_micros())
+                .map_err(|error| error.to_string())
+        };
+        assert_eq!(read("scalar", Some(3_333), Some(333_333)), Ok(333_333));
+        assert_eq!(read("scalar", None, Some(333_333)), Ok(333_333));
+        assert_eq!(read("scalar", Some(3_333), None), Ok(333_300));
+        assert_eq!(read("yes", Some(10_000), Some(1_000_000)), Ok(1_000_000));
+        let wrong = |result, rounded, exact| read(result, rounded, exact).unwrap_err();
+        assert_eq!(
+            wrong("scalar", Some(3_334), Some(333_333)),
+            "settlement_value 3334 is not settlement_value_e6 333333 rounded to ten-thousandths"
+        );
+        assert_eq!(
+            wrong("scalar", None, Some(1_000_001)),
+            "settlement_value_e6 = 1000001 is not between 0 and 1000000"
+        );
+        // It rounds to $1, and yet is not all of it.
+        assert_eq!(
+            wrong("yes", Some(10_000), Some(999_999)),
+            "result yes does not fit settlement_value_e6 999999"
+        );
     }
 }

@@ -4,7 +4,7 @@ use crate::domain::decimal::ParseDecimalError;
 use crate::domain::fee::FeeMultiplierError;
 use crate::domain::price::PriceGridError;
 use crate::domain::time::ParseTimestampError;
-use crate::domain::{Decimal6, Timestamp};
+use crate::domain::{Decimal6, SettlementValue, Timestamp};
 
 /// What is wrong with a row that is to be a market.
 #[derive(Debug, thiserror::Error)]
@@ -89,21 +89,39 @@ pub(crate) enum MarketRowError {
         value: i32,
     },
     /// What YES paid is no whole number.
-    #[error("settlement_value: `{text}` is no whole number of ten-thousandths")]
+    #[error("{column}: `{text}` is no whole number of {unit}")]
     SettlementNotWhole {
-        /// What stands in `settlement_value`.
+        /// Name of the column of values.
+        column: &'static str,
+        /// What stands in the cell.
         text: String,
+        /// What the column counts.
+        unit: &'static str,
+    },
+    /// What YES paid, exactly, is below nothing or above one dollar.
+    #[error("settlement_value_e6 = {value} is not between 0 and 1000000")]
+    ExactSettlementOutOfRange {
+        /// What YES paid, in millionths of a dollar, as given.
+        value: i32,
+    },
+    /// The two columns of what YES paid are not the same amount.
+    #[error("settlement_value {rounded} is not settlement_value_e6 {exact} rounded to ten-thousandths")]
+    SettlementsDisagree {
+        /// What YES paid, in ten-thousandths of a dollar.
+        rounded: u16,
+        /// What YES paid, in millionths of a dollar.
+        exact: u32,
     },
     /// A market that may pay any part of a dollar does not say which.
     #[error("result is scalar without a settlement_value")]
     ScalarWithoutValue,
     /// Result and payment contradict each other.
-    #[error("result {result} does not fit settlement_value {value}")]
+    #[error("result {result} does not fit {}", settlement_cell(*value))]
     ResultUnlikeValue {
         /// The result: `yes` or `no`.
         result: String,
-        /// What YES paid, in ten-thousandths of a dollar.
-        value: i32,
+        /// What one YES contract paid.
+        value: SettlementValue,
     },
     /// A result that the exchange is not known to have.
     #[error("result `{name}` is none of yes, no, scalar or empty")]
@@ -126,4 +144,13 @@ pub(crate) enum MarketRowError {
     /// The price ranges make no grid of prices.
     #[error(transparent)]
     PriceGrid(#[from] PriceGridError),
+}
+
+/// The column that says a value, and its cell.
+fn settlement_cell(value: SettlementValue) -> String {
+    if value.is_finer_than_price() {
+        format!("settlement_value_e6 {}", value.in_micros())
+    } else {
+        format!("settlement_value {}", value.round_to_price().get())
+    }
 }

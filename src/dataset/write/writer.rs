@@ -20,11 +20,11 @@ use parquet::basic::{Compression, Encoding, ZstdLevel};
 use parquet::errors::ParquetError;
 use parquet::file::properties::{WriterProperties, WriterPropertiesBuilder};
 
-use crate::domain::{Contracts, Decimal6, FeeType, Market, Price, Quote, Strike, Timestamp};
+use crate::domain::{Contracts, Decimal6, FeeType, Market, Price, Quote, SettlementValue, Strike, Timestamp};
 
 use crate::dataset::DataError;
 use crate::dataset::io::sorter::{SortRecord, take_bytes};
-use crate::dataset::read::catalogue::{LISTED_TIME, Settlement, price_ranges};
+use crate::dataset::read::catalogue::{LISTED_TIME, SETTLEMENT_VALUE_E6, Settlement, price_ranges};
 
 /// Rows a row group: what a reader decodes or skips as one.
 const ROW_GROUP: usize = 131_072;
@@ -447,14 +447,15 @@ fn listing_columns(rows: &[Listing]) -> Vec<(&'static str, ArrayRef)> {
         Arc::new(builder.finish())
     };
     let mut results = StringBuilder::new();
-    let mut values = Int32Builder::new();
+    let (mut values, mut exact_values) = (Int32Builder::new(), Int32Builder::new());
     let mut exclusives = BooleanBuilder::new();
     for Listing { settlement, mutually_exclusive, .. } in rows {
         results.append_value(settlement.map_or("", |end| result_name(end.value)));
-        values.append_option(settlement.map(|end| i32::from(end.value.get())));
+        values.append_option(settlement.map(|end| i32::from(end.value.round_to_price().get())));
+        exact_values.append_option(settlement.map(|end| end.value.in_micros().cast_signed()));
         exclusives.append_value(*mutually_exclusive);
     }
-    vec![
+    let mut columns = vec![
         ("ticker", text(|listing| &listing.market.ticker)),
         ("event_ticker", text(|listing| &listing.market.event_ticker)),
         ("series_ticker", text(|listing| &listing.market.series_ticker)),
@@ -476,7 +477,13 @@ fn listing_columns(rows: &[Listing]) -> Vec<(&'static str, ArrayRef)> {
         ),
         ("mutually_exclusive", Arc::new(exclusives.finish())),
         ("price_ranges", text(|listing| &listing.price_ranges)),
-    ]
+    ];
+    // Only where it says more than `settlement_value`: files without such a market are the same as ever.
+    let is_finer = |listing: &Listing| listing.settlement.is_some_and(|end| end.value.is_finer_than_price());
+    if rows.iter().any(is_finer) {
+        columns.push((SETTLEMENT_VALUE_E6, Arc::new(exact_values.finish())));
+    }
+    columns
 }
 
 fn to_f64(value: Decimal6) -> f64 {
@@ -484,10 +491,10 @@ fn to_f64(value: Decimal6) -> f64 {
     value.to_string().parse().unwrap_or(f64::NAN)
 }
 
-fn result_name(value: Price) -> &'static str {
+fn result_name(value: SettlementValue) -> &'static str {
     match value {
-        Price::ONE => "yes",
-        Price::ZERO => "no",
+        SettlementValue::ONE => "yes",
+        SettlementValue::ZERO => "no",
         _ => "scalar",
     }
 }

@@ -16,7 +16,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::domain::{Decimal6, EventId, Fraction, MarketId, Price, Probability, Side};
+use crate::domain::{Decimal6, EventId, Fraction, MarketId, Probability, SettlementValue, Side};
 
 /// Thresholds of the win-rate and evidence rules: the scenario's `[kill_switch]` table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -215,12 +215,12 @@ impl KillSwitch {
 
     /// Multiplies the evidence by what a settlement says of the belief at entry, and returns the halt that
     /// this sets off. A scalar value, or a market without a counted entry, leaves the evidence as it is.
-    pub fn record_settlement(&mut self, market: MarketId, value: Price) -> Option<HaltDecision> {
+    pub fn record_settlement(&mut self, market: MarketId, value: SettlementValue) -> Option<HaltDecision> {
         let index = self.wagers.iter().position(|wager| wager.market == market)?;
         let wager = self.wagers.swap_remove(index);
         let yes = match value {
-            Price::ONE => true,
-            Price::ZERO => false,
+            SettlementValue::ONE => true,
+            SettlementValue::ZERO => false,
             _ => return None,
         };
         let won = yes == (wager.side == Side::Yes);
@@ -289,10 +289,10 @@ mod tests {
             switch.record_entry(EventId(n), MarketId(n), Side::Yes, ppm(800_000), ppm(500_000));
         }
         for n in 0..3 {
-            assert_eq!(switch.record_settlement(MarketId(n), Price::ZERO), None);
+            assert_eq!(switch.record_settlement(MarketId(n), SettlementValue::ZERO), None);
         }
         assert_eq!(switch.evidence_against().to_string(), "15.6");
-        let verdict = switch.record_settlement(MarketId(3), Price::ZERO).unwrap();
+        let verdict = switch.record_settlement(MarketId(3), SettlementValue::ZERO).unwrap();
         assert_eq!(verdict.rule, KillRule::Evidence);
         assert_eq!(switch.evidence_against().to_string(), "39.0"); // 39.0625
     }
@@ -303,10 +303,10 @@ mod tests {
         switch.record_entry(EventId(0), MarketId(0), Side::No, ppm(600_000), ppm(400_000));
         switch.record_entry(EventId(0), MarketId(1), Side::No, ppm(999_999), ppm(1));
         switch.record_entry(EventId(1), MarketId(2), Side::No, ppm(600_000), ppm(400_000));
-        switch.record_settlement(MarketId(1), Price::ONE);
-        switch.record_settlement(MarketId(2), Price::new(5_000).unwrap());
+        switch.record_settlement(MarketId(1), SettlementValue::ONE);
+        switch.record_settlement(MarketId(2), SettlementValue::from_micros(999_999).unwrap());
         assert_eq!(switch.evidence_against(), Evidence::ONE);
-        switch.record_settlement(MarketId(0), Price::ZERO); // NO won: E = 0.4 / 0.6
+        switch.record_settlement(MarketId(0), SettlementValue::ZERO); // NO won: E = 0.4 / 0.6
         assert_eq!(switch.evidence_for().to_string(), "1.5");
     }
 
@@ -314,7 +314,10 @@ mod tests {
     fn a_certain_belief_that_fails_is_infinite_evidence() {
         let mut switch = KillSwitch::new(rules());
         switch.record_entry(EventId(0), MarketId(0), Side::Yes, ppm(1_000_000), ppm(900_000));
-        assert_eq!(switch.record_settlement(MarketId(0), Price::ZERO).unwrap().rule, KillRule::Evidence);
+        assert_eq!(
+            switch.record_settlement(MarketId(0), SettlementValue::ZERO).unwrap().rule,
+            KillRule::Evidence
+        );
         assert_eq!(switch.evidence_against().to_string(), "infinite");
     }
 

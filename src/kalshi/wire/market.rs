@@ -4,7 +4,9 @@ use serde::{Deserialize, Deserializer};
 
 use super::ApiBookSide;
 use crate::domain::price::Band;
-use crate::domain::{Contracts, Decimal6, MarketStatus, Money, Price, PriceGrid, Quote, Strike, Timestamp};
+use crate::domain::{
+    Contracts, Decimal6, MarketStatus, Money, Price, PriceGrid, Quote, SettlementValue, Strike, Timestamp,
+};
 use crate::kalshi::number::{self, Levels};
 use crate::kalshi::schema::SchemaError;
 
@@ -35,10 +37,10 @@ pub struct ApiMarket {
     #[serde(default, deserialize_with = "number::optional_time")]
     pub settlement_ts: Option<Timestamp>,
     /// Best YES bid; `None` if nobody bids.
-    #[serde(rename = "yes_bid_dollars", deserialize_with = "quoted")]
+    #[serde(rename = "yes_bid_dollars", deserialize_with = "best_price")]
     pub yes_bid: Option<Price>,
     /// Best YES ask; `None` if nobody asks.
-    #[serde(rename = "yes_ask_dollars", deserialize_with = "quoted")]
+    #[serde(rename = "yes_ask_dollars", deserialize_with = "best_price")]
     pub yes_ask: Option<Price>,
     /// Contracts that rest at the best YES bid; zero if nobody bids.
     #[serde(rename = "yes_bid_size_fp", deserialize_with = "number::contracts")]
@@ -47,7 +49,7 @@ pub struct ApiMarket {
     #[serde(rename = "yes_ask_size_fp", deserialize_with = "number::contracts")]
     pub yes_ask_size: Contracts,
     /// Price of the last trade; `None` if it never traded.
-    #[serde(rename = "last_price_dollars", deserialize_with = "quoted")]
+    #[serde(rename = "last_price_dollars", deserialize_with = "best_price")]
     pub last: Option<Price>,
     /// Contracts traded since the market opened (JSON `volume_fp`).
     #[serde(rename = "volume_fp", deserialize_with = "number::contracts")]
@@ -56,11 +58,11 @@ pub struct ApiMarket {
     #[serde(rename = "open_interest_fp", deserialize_with = "number::contracts")]
     pub open_interest: Contracts,
     /// How it ended; `None` until determined.
-    #[serde(deserialize_with = "result")]
+    #[serde(deserialize_with = "market_result")]
     pub result: Option<MarketResult>,
-    /// What a YES contract pays, once determined.
+    /// What a YES contract pays, once determined, as it was sent; see [`settlement_value`](Self::settlement_value).
     #[serde(rename = "settlement_value_dollars", default, deserialize_with = "number::optional_money")]
-    pub settlement_value: Option<Money>,
+    pub settlement_money: Option<Money>,
     /// How the value asked about is compared; see [`strike`](Self::strike).
     #[serde(default)]
     pub strike_type: Option<String>,
@@ -148,11 +150,10 @@ impl ApiMarket {
         }
     }
 
-    /// [`settlement_value`](Self::settlement_value) as a price; `None` too if it is finer than $0.0001.
+    /// What a YES contract pays, exactly; `None` if that is not said, or is not between $0 and $1.
     #[must_use]
-    pub fn settlement_price(&self) -> Option<Price> {
-        let micros = self.settlement_value?.micros();
-        if micros % 100 == 0 { Price::new(u16::try_from(micros / 100).ok()?) } else { None }
+    pub fn settlement_value(&self) -> Option<SettlementValue> {
+        SettlementValue::from_micros(self.settlement_money?.micros())
     }
 }
 
@@ -247,11 +248,11 @@ pub struct ApiTrade {
 }
 
 /// A best price: $0 and $1 are no prices but say that there is none.
-fn quoted<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Price>, D::Error> {
+fn best_price<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Price>, D::Error> {
     number::price(deserializer).map(|price| Some(price).filter(|&price| is_quote(price)))
 }
 
-/// Reads a best price as `quoted` does; `null` is `None` too.
+/// Reads a best price as `best_price` does; `null` is `None` too.
 pub(super) fn optional_quoted<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Price>, D::Error> {
     Ok(number::optional_price(deserializer)?.filter(|&price| is_quote(price)))
 }
@@ -260,7 +261,7 @@ fn is_quote(price: Price) -> bool {
     price > Price::ZERO && price < Price::ONE
 }
 
-fn result<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<MarketResult>, D::Error> {
+fn market_result<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<MarketResult>, D::Error> {
     match &*String::deserialize(deserializer)? {
         "" => Ok(None),
         "yes" => Ok(Some(MarketResult::Yes)),

@@ -8,8 +8,8 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::domain::{
-    Action, Contracts, Decimal6, FeeSchedule, FeeType, MarketStatus, Money, Price, Side, Strike, TimeInForce,
-    Timestamp,
+    Action, Contracts, Decimal6, FeeSchedule, FeeType, MarketStatus, Money, Price, SettlementValue, Side,
+    Strike, TimeInForce, Timestamp,
 };
 use crate::kalshi::number;
 use crate::kalshi::schema::decode_json;
@@ -144,13 +144,16 @@ fn markets_with_their_strikes_quotes_and_grids() {
     assert_eq!((quote.bid, quote.ask, quote.last), (Price::new(4_200), Price::new(4_400), Price::new(4_300)));
     assert_eq!(quote.ask_size, Some(Contracts::whole(4)));
     assert_eq!(quote.volume, Some(Contracts::from_hundredths(152_033)));
-    assert_eq!((market.result, market.settlement_price(), market.mid), (None, None, None));
+    assert_eq!((market.result, market.settlement_value(), market.mid), (None, None, None));
     assert!(market.grid.contains(price(4_300)) && !market.grid.contains(price(4_350)));
 
     let OneMarket { market } = read("market_get_fed");
     assert_eq!(market.strike(), Ok(Strike::Greater(Decimal6::parse("3.75").unwrap())));
     let OneMarket { market } = read("market_get_finalized");
-    assert_eq!((market.result, market.settlement_price()), (Some(MarketResult::Yes), Some(Price::ONE)));
+    assert_eq!(
+        (market.result, market.settlement_value()),
+        (Some(MarketResult::Yes), Some(SettlementValue::ONE))
+    );
     assert_eq!(market.settlement_ts, Some(at("2026-11-19T15:01:58Z")));
     assert_eq!((market.quote().bid, market.quote().ask), (None, None));
     assert_eq!(market.status.in_domain(), MarketStatus::Settled);
@@ -186,8 +189,17 @@ fn odd_markets_are_read_for_what_they_are() {
     assert_eq!((unopened.quote().ask, unopened.status.in_domain()), (None, MarketStatus::Halted));
     let sandbox = with(&[("mid_dollars", json!("0.4275")), ("yes_bid_size_fp", json!("0.00"))]);
     assert_eq!((sandbox.quote().recorded_mid, sandbox.quote().bid), (Price::new(4_275), None));
-    let third = with(&[("result", json!("scalar")), ("settlement_value_dollars", json!("0.333333"))]);
-    assert_eq!((third.settlement_value, third.settlement_price()), (Some(money("0.333333")), None));
+    for (told, value) in [
+        ("0.333333", Some(333_333)),
+        ("0.3333", Some(333_300)),
+        ("1.000000", Some(1_000_000)),
+        ("1.000001", None),
+        ("-0.000001", None),
+    ] {
+        let market = with(&[("result", json!("scalar")), ("settlement_value_dollars", json!(told))]);
+        let read = market.settlement_value().map(SettlementValue::in_micros);
+        assert_eq!((market.settlement_money, read), (Some(money(told)), value));
+    }
 }
 
 #[test]

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use serde::de::{Error, Visitor};
 use serde::{Deserialize, Deserializer};
 
-use crate::domain::{Contracts, Money, Price, Side, Timestamp};
+use crate::domain::{Contracts, Money, Price, SettlementValue, Side, Timestamp};
 use crate::kalshi::number::{self, Levels};
 
 /// The whole book of one market: bids for YES and bids for NO, each at prices of its own side.
@@ -122,13 +122,13 @@ pub struct Ticker {
     #[serde(rename = "market_ticker", deserialize_with = "name")]
     pub ticker: Arc<str>,
     /// Price of the last trade; `None` = never traded.
-    #[serde(rename = "price_dollars", deserialize_with = "priced")]
+    #[serde(rename = "price_dollars", deserialize_with = "quoted_price")]
     pub last: Option<Price>,
     /// Best YES bid; `None` = nobody bids.
-    #[serde(rename = "yes_bid_dollars", deserialize_with = "priced")]
+    #[serde(rename = "yes_bid_dollars", deserialize_with = "quoted_price")]
     pub bid: Option<Price>,
     /// Best YES ask; `None` = nobody offers.
-    #[serde(rename = "yes_ask_dollars", deserialize_with = "priced")]
+    #[serde(rename = "yes_ask_dollars", deserialize_with = "quoted_price")]
     pub ask: Option<Price>,
     /// Contracts that rest at the best YES bid.
     #[serde(rename = "yes_bid_size_fp", deserialize_with = "number::contracts")]
@@ -316,8 +316,9 @@ pub enum Turn {
     },
     /// Its result is known; what it pays is not paid out yet.
     Determined {
-        /// What one YES contract will pay; `None` if that is not said, or is finer than $0.0001.
-        value: Option<Price>,
+        /// What one YES contract will pay; `None` if that is not said, or cannot be read: less than $0, more than
+        /// $1, or finer than $0.000001.
+        value: Option<SettlementValue>,
     },
     /// It was settled: the value it was determined to have was paid out.
     Settled,
@@ -375,7 +376,7 @@ pub(super) fn name<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Arc<str
 }
 
 /// A price that somebody asks or paid: the exchange writes $0 or $1 where nobody does.
-fn priced<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Price>, D::Error> {
+fn quoted_price<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Price>, D::Error> {
     let price = number::price(deserializer)?;
     Ok((price != Price::ZERO && price != Price::ONE).then_some(price))
 }

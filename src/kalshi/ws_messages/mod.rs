@@ -16,7 +16,7 @@ use std::sync::Arc;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
-use crate::domain::{Price, Timestamp};
+use crate::domain::{SettlementValue, Timestamp};
 use crate::kalshi::number;
 use crate::kalshi::schema::{self, SchemaError};
 
@@ -310,7 +310,7 @@ fn parse_lifecycle(text: &str) -> Result<Message, SchemaError> {
                     close: close_ts,
                 }),
             "determined" => {
-                Turn::Determined { value: lifecycle_details(text).and_then(DeterminedDetails::payout) }
+                Turn::Determined { value: lifecycle_details(text).and_then(DeterminedDetails::payout_value) }
             }
             "settled" => Turn::Settled,
             _ => Turn::Redefined,
@@ -357,11 +357,11 @@ struct DeterminedDetails {
 }
 
 impl DeterminedDetails {
-    fn payout(self) -> Option<Price> {
+    fn payout_value(self) -> Option<SettlementValue> {
         match (self.settlement_value, self.result.as_deref()) {
-            (Some(value), _) => number::parse_price(&value).ok(),
-            (None, Some("yes")) => Some(Price::ONE),
-            (None, Some("no")) => Some(Price::ZERO),
+            (Some(value), _) => SettlementValue::parse_dollars(&value).ok(),
+            (None, Some("yes")) => Some(SettlementValue::ONE),
+            (None, Some("no")) => Some(SettlementValue::ZERO),
             (None, _) => None,
         }
     }

@@ -5,7 +5,7 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use super::*;
-use crate::domain::{Contracts, Money, Side};
+use crate::domain::{Contracts, Money, Price, SettlementValue, Side};
 
 fn example(name: &str) -> String {
     let file = format!("{}/tests/fixtures/kalshi/{name}.json", env!("CARGO_MANIFEST_DIR"));
@@ -102,7 +102,7 @@ fn the_life_of_a_market() {
         other => panic!("{other:?}"),
     };
     assert_eq!(turn("ws_lifecycle_created"), Turn::Created { event: Some("KXHIGHNY-26NOV20".into()) });
-    assert_eq!(turn("ws_lifecycle_determined"), Turn::Determined { value: Some(Price::ONE) });
+    assert_eq!(turn("ws_lifecycle_determined"), Turn::Determined { value: Some(SettlementValue::ONE) });
     assert_eq!(turn("ws_lifecycle_settled"), Turn::Settled);
     let told = |turn: &str, details: &str| {
         let text = format!(
@@ -126,7 +126,10 @@ fn the_life_of_a_market() {
 #[test]
 fn a_turn_is_read_whatever_its_details_are() {
     let created = Turn::Created { event: None };
-    let paid = |value: Option<u16>| Turn::Determined { value: value.map(price) };
+    let paid = |value: Option<&str>| {
+        let value = value.map(|text| SettlementValue::parse_dollars(text).unwrap());
+        Turn::Determined { value }
+    };
     for (turn, details, expected) in [
         ("created", "", created.clone()),
         ("created", r#","price_level_structure":"","additional_metadata":{}"#, created.clone()),
@@ -142,10 +145,13 @@ fn a_turn_is_read_whatever_its_details_are() {
         ("close_date_updated", r#","close_ts":"later""#, Turn::Redefined),
         ("renamed", r#","to":"U""#, Turn::Redefined),
         ("determined", "", paid(None)),
-        ("determined", r#","result":"yes""#, paid(Some(10_000))),
-        ("determined", r#","result":"no","settlement_value":null"#, paid(Some(0))),
-        ("determined", r#","result":"scalar","settlement_value":"0.3333""#, paid(Some(3_333))),
-        ("determined", r#","result":"scalar","settlement_value":"0.333333""#, paid(None)),
+        ("determined", r#","result":"yes""#, paid(Some("1"))),
+        ("determined", r#","result":"no","settlement_value":null"#, paid(Some("0"))),
+        ("determined", r#","result":"scalar","settlement_value":"0.3333""#, paid(Some("0.3333"))),
+        ("determined", r#","result":"scalar","settlement_value":"0.333333""#, paid(Some("0.333333"))),
+        ("determined", r#","result":"scalar","settlement_value":"0.3333333""#, paid(None)),
+        ("determined", r#","result":"scalar","settlement_value":"1.000001""#, paid(None)),
+        ("determined", r#","result":"scalar","settlement_value":"-0.5""#, paid(None)),
         ("determined", r#","result":"void""#, paid(None)),
         ("settled", r#","settled_ts":null"#, Turn::Settled),
     ] {

@@ -117,7 +117,12 @@ fn bought_side_forecasts(run: &Gathered, strategy: StrategyId) -> ForecastColumn
     for trade in run.trades.iter().filter(|trade| trade.strategy == strategy) {
         let Some(won) = run.side_won(trade) else { continue };
         let event = run.event_of[trade.market];
-        columns.push(probability_to_f64(trade.belief), probability_to_f64(trade.market_price), won, event);
+        columns.add_forecast(
+            probability_to_f64(trade.belief),
+            probability_to_f64(trade.market_price),
+            won,
+            event,
+        );
     }
     columns
 }

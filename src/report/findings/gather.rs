@@ -2,13 +2,14 @@
 
 use std::collections::BTreeMap;
 
-use crate::domain::{Action, Price, Side, StrategyId, Timestamp};
+use crate::domain::{Action, SettlementValue, Side, StrategyId, Timestamp};
 use crate::journal::encode::RecordedEvaluation;
 use crate::journal::reader::{
     EquityRow, FillRow, HaltRow, LedgerMarketRow, LedgerReader, LedgerTradeRow, OrderRow, RunRow,
 };
 use crate::journal::sqlite::LedgerError;
 use crate::report::forecasts::{Forecast, ForecastSelection, Resolved, probability_to_f64};
+use crate::report::summary::settlement_to_dollars;
 
 use super::market_id;
 use super::price_watch::{AT_FILL, PriceWatch};
@@ -171,14 +172,14 @@ impl Gathered {
     /// What a side of a market paid; `None` while that is open.
     pub fn side_payout(&self, trade: &LedgerTradeRow) -> Option<f64> {
         let (_, value) = self.markets[trade.market].settled?;
-        Some(f64::from(trade.side.price_from_yes(value).get()) / 1e4)
+        Some(settlement_to_dollars(trade.side.payout_from_yes(value)))
     }
 
     /// Whether the side held won; `None` while that is open, or if it paid something between.
     pub fn side_won(&self, trade: &LedgerTradeRow) -> Option<bool> {
         match self.markets[trade.market].settled?.1 {
-            Price::ONE => Some(trade.side == Side::Yes),
-            Price::ZERO => Some(trade.side == Side::No),
+            SettlementValue::ONE => Some(trade.side == Side::Yes),
+            SettlementValue::ZERO => Some(trade.side == Side::No),
             _ => None,
         }
     }

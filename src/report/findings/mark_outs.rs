@@ -10,6 +10,7 @@ use crate::domain::{Action, Side};
 use crate::journal::reader::FillRow;
 use crate::report::stats::IntervalEstimate;
 use crate::report::stats::bootstrap::ratio_estimate;
+use crate::report::summary::settlement_to_dollars;
 
 use super::gather::Gathered;
 use super::price_watch::{AFTER, AT_FILL};
@@ -56,7 +57,7 @@ pub fn mark_outs(run: &Gathered, counts: impl Fn(&FillRow) -> bool, seed: u64) -
     let mut all: Vec<MarkOutFinding> =
         AFTER.iter().enumerate().map(|(after, (name, _))| look(name, &|_, seen| seen[after])).collect();
     let settled = |fill: &FillRow| run.markets[fill.market].settled;
-    all.push(look(SETTLEMENT, &|fill, _| settled(fill).map(|(_, value)| f64::from(value.get()) / 1e4)));
+    all.push(look(SETTLEMENT, &|fill, _| settled(fill).map(|(_, value)| settlement_to_dollars(value))));
     all
 }
 

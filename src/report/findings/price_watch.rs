@@ -9,6 +9,7 @@ use crate::domain::{Action, Probability, Span, Timestamp};
 use crate::journal::reader::{FillRow, LedgerMarketRow};
 
 use crate::report::forecasts::probability_to_f64;
+use crate::report::summary::settlement_to_dollars;
 
 /// Horizons after a fill at which its market's price is looked up, with their names.
 pub const AFTER: [(&str, Span); 5] = [
@@ -80,7 +81,7 @@ impl PriceWatch {
             for next in due.drain(..) {
                 match market.settled {
                     Some((at, value)) if at <= next.at => {
-                        self.seen[next.fill][next.after] = Some(f64::from(value.get()) / 1e4);
+                        self.seen[next.fill][next.after] = Some(settlement_to_dollars(value));
                     }
                     _ => record_price_after_fill(&mut self.seen, next, *latest),
                 }

@@ -15,7 +15,7 @@ use crate::report::stats::bootstrap::ratio_estimate;
 
 use super::gather::Gathered;
 use super::market_id;
-use crate::report::summary::money_to_dollars;
+use crate::report::summary::{money_to_dollars, settlement_to_dollars};
 
 fn gate_effects(run: &Gathered, seed: u64) -> Vec<GateEffect> {
     run.refusals.counts.iter().map(|(&code, &refusals)| gate_effect(run, seed, code, refusals)).collect()
@@ -27,7 +27,7 @@ fn gate_effect(run: &Gathered, seed: u64, code: u8, refusals: u64) -> GateEffect
     for (&(_, _, market), bet) in run.refusals.first.iter().filter(|((gate, ..), _)| *gate == code) {
         markets.insert(market);
         if let Some((_, value)) = run.markets[market.index()].settled {
-            let paid = f64::from(value.get()) / 1e4;
+            let paid = settlement_to_dollars(value);
             let side = if bet.yes { paid } else { 1.0 - paid };
             missed.push((run.event_of[market.index()], side - bet.cost, 1.0));
         }

@@ -9,7 +9,9 @@ use super::risk_effect::{Prevented, replay_all_kill_rules};
 use super::*;
 use crate::desk::decision::ExitReason;
 use crate::desk::risk::Refusal;
-use crate::domain::{Action, Contracts, Money, OrderId, Price, Probability, Side, Span, StrategyId};
+use crate::domain::{
+    Action, Contracts, Money, OrderId, Price, Probability, SettlementValue, Side, Span, StrategyId,
+};
 use crate::journal::encode::{FIRST_REFUSAL, RecordedEvaluation};
 use crate::journal::reader::{EquityRow, FillRow, LedgerTradeRow, OrderRow, RunRow};
 
@@ -27,7 +29,7 @@ fn market(number: usize, paid: Option<u16>) -> LedgerMarketRow {
         category: "C".into(),
         title: "?".into(),
         close_time: minutes(10_000),
-        settled: paid.map(|paid| (minutes(10_000), Price::new(paid).unwrap())),
+        settled: paid.map(|paid| (minutes(10_000), Price::new(paid).unwrap().into())),
     }
 }
 
@@ -216,7 +218,7 @@ fn rules_stop_where_a_hand_says_so() {
     // Thirty-two losses of a dollar in a row, one event each: bought at minute 100 n, paid nothing 50 later.
     let mut markets: Vec<LedgerMarketRow> = (0..32).map(|number| market(number, Some(0))).collect();
     for (number, market) in (0..).zip(&mut markets) {
-        market.settled = Some((minutes(100 * number + 50), Price::ZERO));
+        market.settled = Some((minutes(100 * number + 50), SettlementValue::ZERO));
     }
     let lost = |number: i64| {
         let times = (100 * number, 100 * number + 50);

@@ -3,9 +3,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::domain::{Contracts, MarketId, Money, OrderId, Price, Side, Timestamp};
+use crate::domain::{Contracts, MarketId, Money, OrderId, Price, SettlementValue, Side, Timestamp};
 
 use super::order_group::OrderGroupState;
+
+/// One cent, in millionths of a dollar.
+const CENT: i64 = 10_000;
 
 /// A side of the one YES book.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -129,7 +132,7 @@ pub struct MemberPosition {
     pub traded: Money,
     /// Gained by closing and by settlement, without fees.
     pub realized: Money,
-    /// Sum of the fees of all fills in this market.
+    /// Sum of the fees of all fills in this market, and of its settlement.
     pub fees: Money,
     /// Contracts traded in all fills, bids and asks alike; it never falls.
     pub volume: Contracts,
@@ -153,14 +156,14 @@ pub struct SettlementRecord {
     /// Market whose settlement paid the position.
     pub market: MarketId,
     /// What one YES contract paid: $1, $0, or between for a scalar settlement.
-    pub value: Price,
+    pub value: SettlementValue,
     /// The position that was paid, in hundredths of a contract; negative = NO.
     pub signed: i64,
     /// What the contracts held at settlement were bought for, without fees.
     pub cost: Money,
-    /// Cash paid for the contracts held; zero if their side lost.
+    /// Cash paid for the contracts held, in whole cents; zero if their side lost.
     pub revenue: Money,
-    /// Fees of all fills in this market; they were charged before and are not part of `revenue`.
+    /// Fees of all fills in this market, which were charged before, and what was cut off the payout.
     pub fees: Money,
     /// Exchange time of the settlement, which is that of the payout.
     pub at: Timestamp,
@@ -256,21 +259,24 @@ impl MemberAccount {
         assert!(self.is_conserved(), "a trade neither makes nor loses money");
     }
 
-    /// Pays a position out; whether there was one.
+    /// Pays a position out; whether there was one. Whole cents are paid, and what is cut off is a fee: so says
+    /// <https://docs.kalshi.com/getting_started/market_settlement> of scalar settlements.
     pub(in crate::sandbox) fn settle_position(
         &mut self,
         at: Timestamp,
         market: MarketId,
-        value: Price,
+        value: SettlementValue,
     ) -> bool {
         let Some(position) = self.positions.get_mut(&market).filter(|position| !position.settled) else {
             return false;
         };
         let side = if position.signed < 0 { Side::No } else { Side::Yes };
-        let revenue = side.price_from_yes(value) * position.contracts_held();
+        let exact = side.payout_from_yes(value) * position.contracts_held();
+        let revenue = exact - Money::from_micros(exact.micros().rem_euclid(CENT));
+        position.fees += exact - revenue;
         let (signed, cost, fees) = (position.signed, position.cost, position.fees);
         self.cash += revenue;
-        position.realized += revenue - cost;
+        position.realized += exact - cost;
         (position.cost, position.signed) = (Money::ZERO, 0);
         (position.settled, position.updated) = (true, Some(at));
         if signed != 0 {

@@ -83,10 +83,6 @@ fn vary_determination(oddity: MarketOddity, state: &ServedMarket, mut message: M
         MarketOddity::DeterminedWithoutValue => {
             message.body.as_object_mut().map(|body| body.remove("settlement_value"));
         }
-        MarketOddity::DeterminedSixDecimals => {
-            message.body["result"] = "scalar".into();
-            message.body["settlement_value"] = "0.333333".into();
-        }
         MarketOddity::DeterminedVoid | MarketOddity::ResultVoid => {
             message.body["result"] = "void".into();
             message.body.as_object_mut().map(|body| body.remove("settlement_value"));
@@ -95,7 +91,7 @@ fn vary_determination(oddity: MarketOddity, state: &ServedMarket, mut message: M
             let mut before = message.clone();
             if let Some((value, _)) = state.settled {
                 before.body["result"] = wire::result_of(value.complement()).into();
-                before.body["settlement_value"] = wire::format_price(value.complement()).into();
+                before.body["settlement_value"] = wire::format_settlement(value.complement()).into();
             }
             return vec![before, message];
         }

@@ -215,7 +215,7 @@ pub(in crate::sandbox) fn settlement_object(exchange: &SandboxExchange, record: 
         "exchange_index": 0, "market_result": wire::result_of(record.value),
         "yes_count_fp": wire::format_contracts(yes), "yes_total_cost_dollars": wire::format_cost(yes_cost),
         "no_count_fp": wire::format_contracts(no), "no_total_cost_dollars": wire::format_cost(no_cost),
-        "revenue": record.revenue.micros() / 10_000, "value": record.value.get() / 100,
+        "revenue": record.revenue.micros() / 10_000, "value": record.value.in_micros() / 10_000,
         "settled_time": wire::micros_time(record.at), "fee_cost": wire::format_cost(record.fees),
     })
 }

@@ -86,7 +86,7 @@ pub(in crate::sandbox) fn market_object(state: &ServedMarket) -> Value {
     wire::insert_present_fields(
         &mut body,
         [
-            ("settlement_value_dollars", settled.map(|(value, _)| wire::format_price(value).into())),
+            ("settlement_value_dollars", settled.map(|(value, _)| wire::format_settlement(value).into())),
             ("settlement_ts", settled.map(|(_, at)| wire::micros_time(at).into())),
         ],
     );

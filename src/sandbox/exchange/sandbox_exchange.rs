@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 
 use crate::domain::{
     Action, Contracts, FeeSchedule, Level, Market, MarketId, MarketStatus, Money, Order, OrderId, Price,
-    Quote, SeriesId, Side, Span, TimeInForce, Timestamp,
+    Quote, SeriesId, SettlementValue, Side, Span, TimeInForce, Timestamp,
 };
 use crate::engine::gateway::{Feed, GatewayError, Next, Venue};
 use crate::event::{Input, MarketEvent, RejectReason, Stamped};
@@ -458,20 +458,21 @@ impl SandboxExchange {
     }
 
     /// Determined, finalized and paid out in one moment.
-    fn settle_market(&mut self, market: MarketId, value: Price) {
+    fn settle_market(&mut self, market: MarketId, value: SettlementValue) {
         // What rests in the book goes first.
         self.process_matching_events();
         let now = self.now;
         let Some(state) = self.markets.get_mut(market.index()).and_then(Option::as_mut) else {
             return;
         };
+        let value = self.odd.odd_settlement(&state.market).unwrap_or(value);
         state.status = MarketStatus::Settled;
         state.book = ShownBook::default();
         (state.settled, state.updated) = (Some((value, now)), now);
         let ticker = state.market.ticker.clone();
         let determined = json!({
             "event_type": "determined", "market_ticker": ticker, "determination_ts": wire::unix_seconds(now),
-            "result": wire::result_of(value), "settlement_value": wire::format_price(value),
+            "result": wire::result_of(value), "settlement_value": wire::format_settlement(value),
         });
         let settled =
             json!({"event_type": "settled", "market_ticker": ticker, "settled_ts": wire::unix_seconds(now)});

@@ -5,7 +5,8 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use crate::domain::{
-    Contracts, Depth, FeeSchedule, Level, Market, MarketId, MarketStatus, Price, Quote, Timestamp,
+    Contracts, Depth, FeeSchedule, Level, Market, MarketId, MarketStatus, Price, Quote, SettlementValue,
+    Timestamp,
 };
 
 use crate::sandbox::wire;
@@ -76,7 +77,7 @@ pub struct ServedMarket {
     /// Number of quotes since it was listed: `clock` in order book snapshots and deltas.
     pub clock: u64,
     /// What one YES contract paid, and when by exchange time; `None` before the settlement.
-    pub settled: Option<(Price, Timestamp)>,
+    pub settled: Option<(SettlementValue, Timestamp)>,
     /// Exchange time of the last listing, change of status or close, or settlement.
     pub updated: Timestamp,
     pub(in crate::sandbox) fees: FeeSchedule,

@@ -95,15 +95,11 @@ pub(in crate::sandbox) fn edit_market(oddity: MarketOddity, market: &mut JsonObj
         MarketOddity::StrikeTiny => replace_strike(market, &json!(1e-7)),
         MarketOddity::ResultVoid => replace_present_field(market, "result", "void"),
         MarketOddity::PricesMissing => remove_fields(market, &PRICE_FIELDS),
-        MarketOddity::DeterminedSixDecimals if is_determined(market) => {
-            market.insert("result".to_owned(), "scalar".into());
-            market.insert("settlement_value_dollars".to_owned(), "0.333333".into());
-        }
         MarketOddity::DeterminedVoid if is_determined(market) => {
             market.insert("result".to_owned(), "void".into());
             remove_fields(market, &["settlement_value_dollars"]);
         }
-        // These show in the messages of the market, its event or its series alone.
+        // These show in the messages of the market, its event or its series alone, or in what it pays.
         _ => {}
     }
 }
@@ -167,7 +163,7 @@ mod tests {
         let shown = MarketOddity::OF_MARKETS
             .into_iter()
             .filter(|&oddity| edited(oddity, "yes") != edited(MarketOddity::Reopened, "yes"));
-        assert_eq!(shown.count(), 21);
+        assert_eq!(shown.count(), 20);
         assert_eq!(edited(MarketOddity::DeterminedVoid, ""), clean);
         assert_eq!(edited(MarketOddity::DeterminedVoid, "yes")["result"], "void");
         assert_eq!(edited(MarketOddity::OptionalFieldsNull, "yes")["settlement_value_dollars"], "1.0000");

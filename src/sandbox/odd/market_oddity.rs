@@ -74,7 +74,7 @@ pub enum MarketOddity {
     DeterminedWithoutValue,
     /// `determined` with the other result comes before the one that holds.
     Disputed,
-    /// The result is `scalar` with the value `0.333333`.
+    /// It pays `0.333333`, whatever its data say: the result is `scalar`.
     DeterminedSixDecimals,
     /// The result is `void`.
     DeterminedVoid,
@@ -174,7 +174,8 @@ impl MarketOddity {
             | Self::UnknownEventType
             | Self::Reopened
             | Self::DeterminedWithoutValue
-            | Self::Disputed => OddityHarm::Never,
+            | Self::Disputed
+            | Self::DeterminedSixDecimals => OddityHarm::Never,
             Self::StatusSuspended
             | Self::TypeRanged
             | Self::TypeScalar
@@ -190,7 +191,7 @@ impl MarketOddity {
             | Self::EventFeeFlat
             | Self::EventFeeMargin
             | Self::SeriesFeeFlat => OddityHarm::FromListing,
-            Self::DeterminedSixDecimals | Self::DeterminedVoid => OddityHarm::FromDetermination,
+            Self::DeterminedVoid => OddityHarm::FromDetermination,
         }
     }
 }

@@ -1,7 +1,7 @@
 //! Which markets are odd: decided by seed and name alone, so that it is the same in every run and for every client.
 
 use super::market_oddity::{MarketOddity, OddityHarm};
-use crate::domain::{Fraction, Market};
+use crate::domain::{Fraction, Market, SettlementValue};
 use crate::sandbox::faults::Faults;
 use crate::sandbox::seeded_hash::{hash_name, pick_item};
 
@@ -76,6 +76,12 @@ impl OddMarkets {
         self.series_oddity(&market.series_ticker).or_else(|| self.event_oddity(&market.event_ticker)).or_else(
             || self.draw_oddity("market", &market.ticker, self.share.ppm(), &MarketOddity::OF_MARKETS),
         )
+    }
+
+    /// What an odd market pays instead of what its data say; `None` if it pays that.
+    pub(in crate::sandbox) fn odd_settlement(&self, market: &Market) -> Option<SettlementValue> {
+        let pays_third = self.market_oddity(market) == Some(MarketOddity::DeterminedSixDecimals);
+        pays_third.then(|| SettlementValue::from_micros(333_333)).flatten()
     }
 
     /// Lists those of the markets that are odd, in the order given.

@@ -1,6 +1,9 @@
 //! Rows of `markets.parquet` that cannot be used: exit code 3.
 
+use std::sync::Arc;
+
 use arrow_array::types::{Float64Type, TimestampMicrosecondType};
+use arrow_array::{Int32Array, Int64Array};
 
 use super::world::{Table, World, micros};
 use super::{Case, DATA, refused};
@@ -101,6 +104,27 @@ const RESULTS: &[Case] = &[
         "a value below nothing",
         |w| w.markets(|t| t.price("settlement_value", 1, -1)),
         "[DIR]/data/markets.parquet, row 1: settlement_value = -1 is not between 0 and 10000",
+    ),
+    (
+        "an exact value that is not the other one",
+        |w| w.markets(|t| t.led_by("settlement_value_e6", Arc::new(Int32Array::from(vec![999_949, 0])))),
+        "[DIR]/data/markets.parquet, row 1: settlement_value 10000 is not settlement_value_e6 999949 rounded to \
+         ten-thousandths",
+    ),
+    (
+        "an exact value above a dollar",
+        |w| w.markets(|t| t.led_by("settlement_value_e6", Arc::new(Int32Array::from(vec![1_000_001, 0])))),
+        "[DIR]/data/markets.parquet, row 1: settlement_value_e6 = 1000001 is not between 0 and 1000000",
+    ),
+    (
+        "an exact value that does not fit",
+        |w| w.markets(|t| t.led_by("settlement_value_e6", Arc::new(Int32Array::from(vec![999_950, 0])))),
+        "[DIR]/data/markets.parquet, row 1: result yes does not fit settlement_value_e6 999950",
+    ),
+    (
+        "exact values as i64",
+        |w| w.markets(|t| t.led_by("settlement_value_e6", Arc::new(Int64Array::from(vec![1_000_000, 0])))),
+        "[DIR]/data/markets.parquet: column settlement_value_e6 must be i32, is i64",
     ),
     (
         "a value that does not fit",

@@ -15,7 +15,8 @@ use parquet::file::properties::WriterProperties;
 use protogen::dataset::read::catalogue::Settlement;
 use protogen::dataset::write::writer::{SnapshotRow, SnapshotWriter, write_markets};
 use protogen::domain::{
-    Contracts, EventId, FeeSchedule, Market, MarketId, Price, PriceGrid, Quote, SeriesId, Strike, Timestamp,
+    Contracts, EventId, FeeSchedule, Market, MarketId, Price, PriceGrid, Quote, SeriesId, SettlementValue,
+    Strike, Timestamp,
 };
 use tempfile::TempDir;
 
@@ -35,9 +36,9 @@ probability = 0.25
 "#;
 
 /// Ticker, close and result of the two markets; both open with the year and pay an hour after they close.
-const MARKETS: [(&str, &str, Price); 2] = [
-    ("KXTEST-24JAN-A", "2024-01-05T00:00:00Z", Price::ONE),
-    ("KXTEST-24JAN-B", "2024-01-10T00:00:00Z", Price::ZERO),
+const MARKETS: [(&str, &str, SettlementValue); 2] = [
+    ("KXTEST-24JAN-A", "2024-01-05T00:00:00Z", SettlementValue::ONE),
+    ("KXTEST-24JAN-B", "2024-01-10T00:00:00Z", SettlementValue::ZERO),
 ];
 
 /// Day of January, number of the market, bid and ask in cents: the rows of the snapshots, at noon.
@@ -208,7 +209,7 @@ pub fn micros(text: &str) -> i64 {
     moment(text).nanos() / 1_000
 }
 
-fn market((ticker, close, value): (&str, &str, Price)) -> (Market, Option<Settlement>) {
+fn market((ticker, close, value): (&str, &str, SettlementValue)) -> (Market, Option<Settlement>) {
     let close_time = moment(close);
     let market = Market {
         id: MarketId(0),
