@@ -1,5 +1,6 @@
 //! Recording what the exchange says while it says it: a session as a desk has one, without orders.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
 use std::time::{Duration, Instant};
@@ -78,6 +79,16 @@ pub struct Standing {
     pub heard: bool,
 }
 
+/// What became of a recording that ended as it was told to.
+#[derive(Clone, Debug)]
+pub struct RecordingReport {
+    /// Counts of lines taken and parts made.
+    pub totals: Totals,
+    /// Markets that could not be understood, wholly or for a while, with the first problem of each; they are left
+    /// out for so long.
+    pub unreadable: BTreeMap<Arc<str>, String>,
+}
+
 /// Records until it is told to end by what `begun` is handed, or cannot go on. `watch` is called now and then.
 ///
 /// # Errors
@@ -88,7 +99,7 @@ pub fn record_session(
     runtime: &Runtime,
     begun: impl FnOnce(&mpsc::Sender<SessionCommand>),
     watch: &mut dyn FnMut(Standing),
-) -> Result<Totals, RecordError> {
+) -> Result<RecordingReport, RecordError> {
     let rest = {
         let _inside = runtime.enter();
         Rest::new(&source.environment, Some(source.credentials.clone()))?
@@ -122,7 +133,13 @@ pub fn record_session(
     };
     let session = runtime.spawn(session::run_session(parts, settings));
     begun(&asks);
-    let mut listener = StreamListener { recorder: &mut recorder, start: Instant::now(), asks: &asks };
+    let mut unreadable = BTreeMap::new();
+    let mut listener = StreamListener {
+        recorder: &mut recorder,
+        unreadable: &mut unreadable,
+        start: Instant::now(),
+        asks: &asks,
+    };
     let ended = listener.receive_events(&heard, source.by_exchange, |totals| {
         watch(Standing { totals, heard: link.is_heard() });
     });
@@ -134,12 +151,13 @@ pub fn record_session(
         return Err(error);
     }
     let totals = recorder.finish_recording()?;
-    ended.map(|()| totals)
+    ended.map(|()| RecordingReport { totals, unreadable })
 }
 
 /// The end of a session at which a recorder listens.
 struct StreamListener<'a> {
     recorder: &'a mut Recorder,
+    unreadable: &'a mut BTreeMap<Arc<str>, String>,
     start: Instant,
     asks: &'a mpsc::Sender<SessionCommand>,
 }
@@ -186,6 +204,7 @@ impl StreamListener<'_> {
                     ticker = &*ticker,
                     reason, "a market cannot be understood; it is left out until it can"
                 );
+                self.unreadable.entry(ticker).or_insert(reason);
             }
             SessionEvent::Input { at, input } => {
                 let at = self.monotonic_stamp(at);
