@@ -459,6 +459,11 @@ impl MarketTracker {
         }
     }
 
+    /// Results may have been replaced by others that were not heard: what was determined is read again when it is paid.
+    pub fn forget_determinations(&mut self) {
+        self.known.iter_mut().for_each(|known| known.determined = None);
+    }
+
     fn invalidate_quote_source(&mut self, id: MarketId) {
         let known = &mut self.known[id.index()];
         if known.source != Source::Nothing {

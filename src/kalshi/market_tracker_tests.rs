@@ -283,3 +283,19 @@ fn markets_out_of_scope_are_not_asked_for() {
         .apply_lifecycle_message(&Lifecycle { ticker: "CENTRALPARK-26NOV22-T55".into(), turn: created });
     assert_eq!(bench.watch.take_unknown_tickers().len(), 1, "the stream said whose event it is");
 }
+
+/// A result that was disputed may have been replaced while nothing was heard.
+#[test]
+fn after_a_silence_what_a_market_paid_is_read_again() {
+    let mut bench = Bench::new();
+    bench.turn(Turn::Determined { value: Some(Price::ONE) });
+    bench.watch.forget_determinations();
+    bench.told();
+    bench.turn(Turn::Settled);
+    assert_eq!(bench.told(), [], "the result that was heard may not hold");
+    assert_eq!(bench.watch.take_unknown_tickers().len(), 1, "REST says what it paid");
+    bench.turn(Turn::Determined { value: Some(Price::ZERO) });
+    bench.turn(Turn::Settled);
+    let paid = MarketEvent::Settled { market: MarketId(0), value: Price::ZERO };
+    assert_eq!(bench.told(), [Input::Market(paid)]);
+}

@@ -1,5 +1,6 @@
 //! Recording what the exchange says while it says it: a session as a desk has one, without orders.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
 use std::time::{Duration, Instant};
@@ -78,7 +79,21 @@ pub struct Standing {
     pub heard: bool,
 }
 
+<<<<<<< HEAD
 /// Records until it is told to end by what `begun` is handed, or cannot go on. `observe` is called now and then.
+=======
+/// What became of a recording that ended as it was told to.
+#[derive(Clone, Debug)]
+pub struct RecordingReport {
+    /// Counts of lines taken and parts made.
+    pub totals: Totals,
+    /// Markets that could not be understood, wholly or for a while, with the first problem of each; they are left
+    /// out for so long.
+    pub unreadable: BTreeMap<Arc<str>, String>,
+}
+
+/// Records until it is told to end by what `begun` is handed, or cannot go on. `watch` is called now and then.
+>>>>>>> scale
 ///
 /// # Errors
 /// When it cannot begin or go on; it says why, and what was recorded is safe.
@@ -87,8 +102,13 @@ pub fn record_session(
     mut recorder: Recorder,
     runtime: &Runtime,
     begun: impl FnOnce(&mpsc::Sender<SessionCommand>),
+<<<<<<< HEAD
     observe: &mut dyn FnMut(Standing),
 ) -> Result<Totals, RecordError> {
+=======
+    watch: &mut dyn FnMut(Standing),
+) -> Result<RecordingReport, RecordError> {
+>>>>>>> scale
     let rest = {
         let _inside = runtime.enter();
         Rest::new(&source.environment, Some(source.credentials.clone()))?
@@ -122,9 +142,20 @@ pub fn record_session(
         depth: BookDepth::FullDepth(source.levels),
     };
     let session = runtime.spawn(session::run_session(parts, settings));
+<<<<<<< HEAD
     begun(&commands);
     let mut listener =
         StreamListener { recorder: &mut recorder, start: Instant::now(), clock, commands: &commands };
+=======
+    begun(&asks);
+    let mut unreadable = BTreeMap::new();
+    let mut listener = StreamListener {
+        recorder: &mut recorder,
+        unreadable: &mut unreadable,
+        start: Instant::now(),
+        asks: &asks,
+    };
+>>>>>>> scale
     let ended = listener.receive_events(&heard, source.by_exchange, |totals| {
         observe(Standing { totals, heard: link.is_heard() });
     });
@@ -136,12 +167,13 @@ pub fn record_session(
         return Err(error);
     }
     let totals = recorder.finish_recording()?;
-    ended.map(|()| totals)
+    ended.map(|()| RecordingReport { totals, unreadable })
 }
 
 /// The end of a session at which a recorder listens.
 struct StreamListener<'a> {
     recorder: &'a mut Recorder,
+    unreadable: &'a mut BTreeMap<Arc<str>, String>,
     start: Instant,
     clock: SteadyClock,
     commands: &'a mpsc::Sender<SessionCommand>,
@@ -189,6 +221,7 @@ impl StreamListener<'_> {
                     ticker = &*ticker,
                     reason, "a market cannot be understood; it is left out until it can"
                 );
+                self.unreadable.entry(ticker).or_insert(reason);
             }
             SessionEvent::Input { at, input } => {
                 let at = self.monotonic_stamp(at);

@@ -3,6 +3,7 @@
 //! [`Value`] keeps keys sorted. The order is put back here, when a value is written: the kind of an object is known
 //! by a key that only this kind has. Keys that an order does not know come last, sorted.
 
+use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::sync::LazyLock;
 
@@ -131,14 +132,16 @@ const SMALL_OBJECT_ORDER: &str = "code message msg details id series_ticker fee_
      maintenance_windows start_datetime end_datetime open_time close_time market_settled_ts trades_created_ts \
      orders_updated_ts market_positions_last_updated_ts";
 
-/// Marks of a kind, and the order of its keys.
-type KeyOrder = (Vec<&'static str>, Vec<&'static str>);
+/// Marks of a kind, and the place of each of its keys.
+type KeyOrder = (Vec<&'static str>, BTreeMap<&'static str, usize>);
 
 /// The orders taken apart, the one of small objects last: it has no marks, so that it fits every object.
 static KEY_ORDERS: LazyLock<Vec<KeyOrder>> = LazyLock::new(|| {
     let all = ORDERS_BY_KIND.iter().chain([&("", SMALL_OBJECT_ORDER)]);
-    all.map(|(marks, order)| (marks.split_whitespace().collect(), order.split_whitespace().collect()))
-        .collect()
+    all.map(|(marks, order)| {
+        (marks.split_whitespace().collect(), order.split_whitespace().zip(0..).collect())
+    })
+    .collect()
 });
 
 /// Writes a value as JSON, with the keys of each object in the exchange's order.
@@ -176,22 +179,18 @@ fn append_number(text: &mut String, digits: &str) {
 
 fn append_object(text: &mut String, object: &Map<String, Value>) {
     let order = order_of_object(object);
+    // What no order knows comes last, by name.
+    let place = |name: &String| order.get(name.as_str()).copied().unwrap_or(usize::MAX);
+    let mut fields: Vec<_> = object.iter().map(|(name, value)| (place(name), name, value)).collect();
+    fields.sort_by_key(|&(place, ..)| place);
     text.push('{');
-    let mut rest = object.len();
-    let mut append_field = |name: &str, value: &Value| {
-        append_key(text, name);
-        append_value(text, value);
-        rest -= 1;
-        if rest > 0 {
+    for (index, (_, name, value)) in fields.into_iter().enumerate() {
+        if index > 0 {
             text.push(',');
         }
-    };
-    order
-        .iter()
-        .filter_map(|name| object.get_key_value(*name))
-        .for_each(|(name, value)| append_field(name, value));
-    let unknown = object.iter().filter(|(name, _)| !order.contains(&name.as_str()));
-    unknown.for_each(|(name, value)| append_field(name, value));
+        append_key(text, name);
+        append_value(text, value);
+    }
     text.push('}');
 }
 
@@ -204,9 +203,10 @@ fn append_key(text: &mut String, name: &str) {
     }
 }
 
-fn order_of_object(object: &Map<String, Value>) -> &'static [&'static str] {
+fn order_of_object(object: &Map<String, Value>) -> &'static BTreeMap<&'static str, usize> {
+    static NO_ORDER: BTreeMap<&str, usize> = BTreeMap::new();
     let fits = |(marks, _): &&KeyOrder| marks.iter().all(|mark| object.contains_key(*mark));
-    KEY_ORDERS.iter().find(fits).map_or(&[], |(_, order)| order)
+    KEY_ORDERS.iter().find(fits).map_or(&NO_ORDER, |(_, order)| order)
 }
 
 #[cfg(test)]

@@ -13,7 +13,8 @@
 //!   `1.00` where nothing traded: a level of `0.00` would be no level. What fills, `SimExchange` decides.
 //! - A user's own orders never meet on placing, as `self_trade_prevention_type` says; an amend does not look.
 //! - Users do not trade with each other; `/markets/trades` lists only trades of users.
-//! - A market is finalized in the moment it is determined, without a dispute window, and pays exactly.
+//! - A market is finalized in the moment it is determined, without a dispute window, and pays exactly; unless
+//!   `POST /sandbox/control` has asked for a dispute, after which the other result holds.
 //! - Nothing is history (`/historical/…`) unless a live window is set, and then it moves with every moment.
 //! - Candles are made of quotes: a trade is a rise of the volume, and a period without a quote has no candle.
 //! - A change of a series' fees reaches sockets as `event_fee_update` of each of its events.
@@ -36,6 +37,7 @@ mod wire;
 
 pub use accounts::auth::Keys;
 pub use accounts::limits::Tier;
+pub use accounts::token_meter::{TokenMeter, TokenTotals};
 pub use api::app::Speed;
 pub use api::serve::{ServeSettings, serve_exchange};
 pub use exchange::sandbox_exchange::{SandboxExchange, SandboxSettings};

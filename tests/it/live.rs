@@ -85,23 +85,26 @@ impl Sandbox {
 
     /// The exchange's own account: cash in millionths of a dollar, and positions by ticker.
     pub fn account(&self) -> Value {
-        let account = self.rest(|rest| async move {
-            // With faults this may go wrong, too.
-            let mut account = ExchangeAccount::read_from_exchange(&rest).await;
-            for _ in 0..10 {
-                if account.is_err() {
-                    account = ExchangeAccount::read_from_exchange(&rest).await;
-                }
-            }
-            account.unwrap()
-        });
-        let positions = account.positions.iter().map(|(ticker, held)| (ticker.clone(), held.hundredths()));
-        serde_json::json!({
-            "cash": account.available.micros(),
-            "positions": positions.collect::<std::collections::BTreeMap<_, _>>(),
-            "resting": account.resting.len(),
-        })
+        self.rest(account_of)
     }
+}
+
+/// The account that a client's key signs for: cash in millionths of a dollar, positions by ticker, resting orders.
+pub async fn account_of(rest: Rest) -> Value {
+    // With faults this may go wrong, too.
+    let mut account = ExchangeAccount::read_from_exchange(&rest).await;
+    for _ in 0..10 {
+        if account.is_err() {
+            account = ExchangeAccount::read_from_exchange(&rest).await;
+        }
+    }
+    let account = account.unwrap();
+    let positions = account.positions.iter().map(|(ticker, held)| (ticker.clone(), held.hundredths()));
+    serde_json::json!({
+        "cash": account.available.micros(),
+        "positions": positions.collect::<std::collections::BTreeMap<_, _>>(),
+        "resting": account.resting.len(),
+    })
 }
 
 impl Drop for Sandbox {
@@ -155,15 +158,15 @@ pub fn books(ledger: &Path) -> Value {
 fn assert_books_agree(sandbox: &Sandbox, what: &str) {
     let (ours, theirs) = (books(&sandbox.ledger()), sandbox.account());
     assert_eq!(ours, theirs, "{what}");
-    let connection = Connection::open(sandbox.ledger()).unwrap();
-    let found: Vec<String> = connection
-        .prepare("SELECT detail FROM discrepancy")
-        .unwrap()
-        .query_map([], |row| row.get(0))
-        .unwrap()
-        .map(Result::unwrap)
-        .collect();
-    assert_eq!(found, Vec::<String>::new(), "{what}");
+    assert_eq!(discrepancies(&sandbox.ledger()), Vec::<String>::new(), "{what}");
+}
+
+/// What a desk found at the exchange and could not explain.
+pub fn discrepancies(ledger: &Path) -> Vec<String> {
+    let connection = Connection::open(ledger).unwrap();
+    let mut query = connection.prepare("SELECT detail FROM discrepancy").unwrap();
+    let found = query.query_map([], |row| row.get(0)).unwrap();
+    found.map(Result::unwrap).collect()
 }
 
 pub fn replay(ledger: &Path, extra: &[&str]) -> (i32, String) {

@@ -1,6 +1,7 @@
 //! An exchange that sends what its schemas allow and its data never showed: one odd market costs that market, no other.
 
 use std::collections::BTreeSet;
+use std::path::Path;
 
 use protogen::domain::Market;
 use protogen::sandbox::{Faults, MarketOddity, OddMarkets, OddityHarm};
@@ -9,19 +10,19 @@ use rusqlite::Connection;
 
 use super::parity::{backtest_of, catalogue, live_with, scenario};
 
-fn months() -> Scenario {
+pub fn months() -> Scenario {
     let mut scenario = scenario("2022-01-01", "2022-05-31");
     scenario.desk.scanner.series = vec!["FED".into()];
     scenario
 }
 
 /// The markets that a client has to set aside, and those that it has to trade as ever.
-struct Oddities {
-    set_aside: BTreeSet<String>,
-    harmless: Vec<MarketOddity>,
+pub struct Oddities {
+    pub set_aside: BTreeSet<String>,
+    pub harmless: Vec<MarketOddity>,
 }
 
-fn oddities(faults: &Faults, markets: &[Market]) -> Oddities {
+pub fn oddities(faults: &Faults, markets: &[Market]) -> Oddities {
     let odd = OddMarkets::from_faults(faults).list_odd_markets(markets);
     let harmless = odd.iter().filter(|odd| !odd.is_harmful()).map(|odd| odd.oddity).collect();
     let set_aside = odd.iter().filter(|odd| odd.is_harmful()).map(|odd| odd.ticker.clone()).collect();
@@ -32,6 +33,20 @@ fn oddities(faults: &Faults, markets: &[Market]) -> Oddities {
         assert!(!differs.contains(&odd.oddity), "choose another seed");
     }
     Oddities { set_aside, harmless }
+}
+
+/// Markets that a ledger has as set aside, and when each was cleared.
+pub fn set_aside_rows(ledger: &Path) -> Vec<(String, Option<String>)> {
+    let ledger = Connection::open(ledger).unwrap();
+    let mut query = ledger.prepare("SELECT ticker, cleared_at FROM set_aside").unwrap();
+    let rows = query.query_map([], |row| Ok((row.get(0)?, row.get(1)?)));
+    rows.unwrap().map(Result::unwrap).collect()
+}
+
+/// How often the exchange halted a desk by what it said.
+pub fn session_halts(ledger: &Path) -> i64 {
+    let halts = "SELECT count(*) FROM halts WHERE rule IN ('exchange', 'discrepancy')";
+    Connection::open(ledger).unwrap().query_row(halts, [], |row| row.get(0)).unwrap()
 }
 
 /// Among odd markets and a stream that carries the whole exchange, the desk makes the trades of a backtest that never
@@ -51,22 +66,14 @@ fn one_odd_market_costs_that_market_and_no_other() {
         }
         assert_eq!((session.lines.len(), session.equity), (expected.len(), equity), "{seed}");
         assert_eq!(session.foreign_requests, 0, "{seed}");
-        let ledger = Connection::open(folder.path().join("ledger.sqlite")).unwrap();
-        let mut query = ledger.prepare("SELECT ticker, cleared_at FROM set_aside").unwrap();
-        let rows =
-            query.query_map([], |row| Ok((row.get::<_, String>(0)?, row.get::<_, Option<String>>(1)?)));
-        let told: Vec<_> = rows.unwrap().map(Result::unwrap).collect();
+        let ledger = folder.path().join("ledger.sqlite");
+        let told = set_aside_rows(&ledger);
         assert!(!told.is_empty(), "{seed}");
         for (ticker, cleared) in &told {
             assert!(set_aside.contains(ticker) && cleared.is_none(), "{seed}: {ticker} {cleared:?}");
         }
         let tickers: BTreeSet<_> = told.iter().map(|(ticker, _)| ticker).collect();
         assert_eq!(tickers.len(), told.len(), "{seed}: each is told once");
-        let halts: i64 = ledger
-            .query_row("SELECT count(*) FROM halts WHERE rule IN ('exchange', 'discrepancy')", [], |row| {
-                row.get(0)
-            })
-            .unwrap();
-        assert_eq!(halts, 0, "{seed}");
+        assert_eq!(session_halts(&ledger), 0, "{seed}");
     }
 }

@@ -2,30 +2,24 @@
 //! makes the trades of the backtest, to the cent.
 
 use std::collections::BTreeMap;
-use std::net::Ipv4Addr;
 use std::path::Path;
 
 use protogen::dataset::data_set::DataSet;
-use protogen::dataset::facts;
 use protogen::dataset::read::selection::Window;
 use protogen::desk::Desk;
 use protogen::desk::decision::{Output, Record};
-use protogen::domain::{Market, Money, Span, Timestamp};
+use protogen::domain::{Market, Money};
 use protogen::engine::gateway::EventSource;
 use protogen::engine::{Engine, Journal, JournalError};
 use protogen::event::{Input, MarketEvent, Stamped};
 use protogen::feed::HistoricalFeed;
 use protogen::feed::historical::HistoricalSettings;
-use protogen::kalshi::auth::Credentials;
-use protogen::kalshi::environment::Environment;
-use protogen::live::runner;
-use protogen::live::runner::{Hooks, LiveSettings};
-use protogen::sandbox::{
-    Faults, Keys, SandboxExchange, SandboxSettings, ServeSettings, Speed, serve_exchange,
-};
+use protogen::live::runner::Hooks;
+use protogen::sandbox::Faults;
 use protogen::scenario::Scenario;
-use protogen::sim::{LatencyModel, SimExchange};
+use protogen::sim::SimExchange;
 
+use super::sandbox_here::SandboxHere;
 use super::support::root;
 
 /// What a run did, in words that do not depend on how markets are numbered.
@@ -93,7 +87,7 @@ pub fn scenario(start: &str, end: &str) -> Scenario {
     Scenario::load_file(&root().join("scenarios/fomc.toml"), &overrides).unwrap()
 }
 
-fn history(
+pub fn history(
     scenario: &Scenario,
     facts: &[std::path::PathBuf],
     wanted: impl Fn(&Market) -> bool,
@@ -146,42 +140,10 @@ pub struct LiveSession {
 
 /// The live desk over it, on a sandbox with faults.
 pub fn live_with(scenario: Scenario, folder: &Path, faults: Faults) -> LiveSession {
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
-    let mut keys = Keys::default();
-    let key_file = folder.join("key.pem");
-    let key_id = keys.generate_key_file(&key_file).unwrap();
-    let mut sim = scenario.sim;
-    sim.latency = LatencyModel::Fixed(Span::ZERO);
-    let settings = SandboxSettings { sim, bankroll: scenario.desk.bankroll };
-    let exchange = SandboxExchange::new(Box::new(history(&scenario, &[], |_| true)), settings).unwrap();
-    let foreign = exchange.foreign_requests();
-    let listener = runtime.block_on(tokio::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0))).unwrap();
-    let port = listener.local_addr().unwrap().port();
-    let serving = ServeSettings { speed: Speed::Max, start: None, faults, tier: None };
-    runtime.spawn(serve_exchange(listener, exchange, keys, serving, std::future::pending()));
-    let facts = scenario.facts.iter().flat_map(|file| facts::read_facts(file).unwrap());
-    let end = scenario.end.unwrap();
-    let settings = LiveSettings {
-        facts: facts.filter(|(at, _)| *at <= end).collect(),
-        environment: Environment::Sandbox { port },
-        credentials: Credentials::from_file(&key_id, &key_file).unwrap(),
-        ledger: folder.join("ledger.sqlite"),
-        run_id: "parity".into(),
-        paper: false,
-        adopt: false,
-        stream: true,
-        by_exchange: true,
-        listener: None,
-        scenario,
-    };
+    let sandbox = SandboxHere::start(&scenario, folder, faults, None);
     let mut deeds = Deeds::default();
-    let ended =
-        runner::run_live_desk(settings, &runtime, &mut deeds, &mut |_: Timestamp, _: &Desk| (), |_| ());
-    LiveSession {
-        lines: deeds.lines,
-        equity: ended.unwrap().equity,
-        foreign_requests: foreign.total_requests(),
-    }
+    let equity = sandbox.trade(scenario, &mut deeds).equity;
+    LiveSession { lines: deeds.lines, equity, foreign_requests: sandbox.foreign.total_requests() }
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! What was seen is by itself a data set: a backtest of what a session saw decides as the session did, and a
 //! recording survives faults, kill -9 and a full disk.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::io::Read;
 use std::net::Ipv4Addr;
@@ -33,7 +34,9 @@ use rusqlite::types::Value as Cell;
 use serde_json::Value;
 
 use super::live::Sandbox;
-use super::parity::{Deeds, backtest, live, scenario};
+use super::odd::{months, oddities};
+use super::parity::{Deeds, backtest, backtest_of, catalogue, live, scenario};
+use super::sandbox_here::get;
 use super::support::{self, protogen, root, run};
 
 #[path = "../../benches/record/storm.rs"]
@@ -226,6 +229,35 @@ fn a_backtest_of_a_recording_trades_like_one_of_what_was_recorded() {
     assert!(source.len() > 50);
     assert_same(&source, &lines);
     assert_eq!(equity_again, equity);
+}
+
+/// An odd market costs a recording that market, and the recording says so.
+#[test]
+fn a_recording_loses_only_what_it_cannot_read_and_lists_it() {
+    let text = "seed=5,odd=0.12,foreign=20/min";
+    let odd = oddities(&Faults::parse(text).unwrap(), &catalogue(&months()));
+    assert!(odd.set_aside.len() >= 3 && odd.harmless.len() >= 3, "{:?} {:?}", odd.set_aside, odd.harmless);
+    let sandbox = Sandbox::start(&["--start", "2022-01-01", "--end", "2022-05-31", "--faults", text]);
+    let out = sandbox.home.path().join("recorded");
+    let all = told(recorder(&sandbox, &out).args(["--series", "FED"]));
+    let listed: BTreeSet<String> = all["unreadable"].as_object().unwrap().keys().cloned().collect();
+    assert_eq!(listed, odd.set_aside, "{all}");
+    assert_sound(&out);
+    let from_second_day = || {
+        let mut scenario = months();
+        scenario.start = Some(Timestamp::parse("2022-01-02T00:00:00Z").unwrap());
+        scenario
+    };
+    let (source, equity) = backtest_of(from_second_day(), |market| !odd.set_aside.contains(&*market.ticker));
+    let mut again = from_second_day();
+    again.data = vec![out];
+    let (lines, equity_again) = backtest(again);
+    assert!(source.len() > 50);
+    assert_same(&source, &lines);
+    assert_eq!(equity_again, equity);
+    let seen = get(sandbox.port.parse().unwrap(), "/sandbox/odd");
+    assert!(seen["foreign_messages"].as_u64() > Some(1_000), "{seen}");
+    assert_eq!(seen["foreign_requests"], 0, "{seen}");
 }
 
 /// A file may not grow: what a full disk is to whoever writes. Nothing is lost but what was not written yet.

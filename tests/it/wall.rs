@@ -225,7 +225,7 @@ fn answer(posted: &Path) -> RequestAnswer {
 }
 
 /// Tells the sandbox what only a sandbox can be told.
-fn control(port: u16, body: &str) {
+pub fn control(port: u16, body: &str) {
     let mut stream = TcpStream::connect((Ipv4Addr::LOCALHOST, port)).unwrap();
     let length = body.len();
     write!(

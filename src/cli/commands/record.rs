@@ -2,6 +2,7 @@
 
 use std::fmt::Write;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use clap::Args;
@@ -13,7 +14,7 @@ use crate::kalshi::market_reports::MarketScope;
 use crate::live::operator::end_on_signals;
 use crate::record::from_run::export_run;
 use crate::record::part::Layout;
-use crate::record::session::{RecordError, RecordingSource, Standing, record_session};
+use crate::record::session::{RecordError, RecordingReport, RecordingSource, Standing, record_session};
 use crate::record::{RecordSettings, Recorder, Totals};
 use crate::scenario::Scenario;
 use crate::telemetry::{self, Level, Style};
@@ -133,7 +134,7 @@ impl RecordCommand {
         };
         let runtime = crate::cli::network_runtime()?;
         let mut line = StatusLine::new(common);
-        let totals = record_session(
+        let ended = record_session(
             source,
             recorder,
             &runtime,
@@ -141,7 +142,13 @@ impl RecordCommand {
             &mut |standing| line.update_status(standing),
         );
         line.bar.finish_and_clear();
-        self.print_totals(totals?, json!({}), common)
+        let RecordingReport { totals, unreadable } = ended?;
+        if !common.json {
+            let left_out =
+                |(ticker, problem): (&Arc<str>, &String)| format!("left out: {ticker}: {problem}\n");
+            print_to_stdout(&unreadable.iter().map(left_out).collect::<String>())?;
+        }
+        self.print_totals(totals, json!({ "unreadable": unreadable }), common)
     }
 
     fn market_scope(&self) -> Result<MarketScope, Failure> {

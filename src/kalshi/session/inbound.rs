@@ -24,6 +24,7 @@ impl ExchangeSession {
                 warn!(reason, "the stream is down");
                 self.link.set_heard(false);
                 self.market_tracker.all_stale();
+                self.market_tracker.forget_determinations();
                 self.order_tracker.mark_all_uncertain();
                 self.ask_hours_soon();
             }
@@ -37,6 +38,7 @@ impl ExchangeSession {
             StreamEvent::Stale { ticker } => self.market_tracker.mark_book_stale(&ticker),
             StreamEvent::Missed { channel } => {
                 warn!(channel = channel.name(), "messages were lost; the state is read again");
+                self.market_tracker.forget_determinations();
                 self.order_tracker.mark_all_uncertain();
                 self.sweep_soon();
             }

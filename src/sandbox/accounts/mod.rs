@@ -4,3 +4,4 @@ pub mod auth;
 pub mod limits;
 pub mod member_account;
 pub mod order_group;
+pub mod token_meter;

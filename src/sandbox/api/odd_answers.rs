@@ -143,8 +143,9 @@ pub(in crate::sandbox) fn edit_objects(exchange: &SandboxExchange, value: &mut V
     }
 }
 
-/// `GET /sandbox/odd`: the odd markets that are listed so far, and how often foreign ones were asked for.
-pub(in crate::sandbox) fn get_odd_markets(exchange: &SandboxExchange) -> Value {
+/// `GET /sandbox/odd`: the odd markets that are listed so far, how many foreign messages were told, and how often
+/// foreign markets were asked for.
+pub(in crate::sandbox) fn get_odd_markets(exchange: &SandboxExchange, foreign_messages: u64) -> Value {
     let markets = exchange.market_states().map(|state| &*state.market);
     let odd = exchange.odd.list_odd_markets(markets).into_iter().map(|odd| {
         json!({
@@ -154,7 +155,8 @@ pub(in crate::sandbox) fn get_odd_markets(exchange: &SandboxExchange) -> Value {
     });
     let requests = exchange.foreign_requests();
     json!({
-        "odd": odd.collect::<Vec<_>>(), "foreign_requests": requests.total_requests(),
+        "odd": odd.collect::<Vec<_>>(), "foreign_messages": foreign_messages,
+        "foreign_requests": requests.total_requests(),
         "foreign_requests_by_endpoint": requests.counts_by_endpoint(),
     })
 }

@@ -113,11 +113,12 @@ fn spend_request_tokens(
     asked: &RestRequest<'_>,
     segments: &[&str],
 ) -> Result<(), ApiRefusal> {
+    let (budget, tokens) = request_token_cost(asked.method, segments, asked.body);
+    core.exchange.token_meter.count_tokens(budget, tokens, core.exchange.now());
     let Some(tier) = core.tier else {
         return Ok(());
     };
     let now = Instant::now();
-    let (budget, tokens) = request_token_cost(asked.method, segments, asked.body);
     let buckets = core.buckets.entry(account).or_insert_with(|| Buckets::new(tier, now));
     if buckets.take_tokens(budget, tokens, now) { Ok(()) } else { Err(ApiRefusal::TooMany) }
 }
@@ -200,7 +201,10 @@ async fn route_sandbox_request(app: &App, asked: &RestRequest<'_>) -> Answered {
             core.publish_messages();
             Ok(RestAnswer::ok(json!({"now_ts_ms": wire::unix_millis(core.exchange.now())})))
         }
-        ("GET", "/sandbox/odd") => Ok(RestAnswer::ok(get_odd_markets(&app.lock_core().exchange))),
+        ("GET", "/sandbox/odd") => {
+            let core = app.lock_core();
+            Ok(RestAnswer::ok(get_odd_markets(&core.exchange, core.foreign.message_count())))
+        }
         ("GET", "/sandbox/account") => {
             let mut core = app.lock_core();
             let account = authenticate_account(&mut core, asked)?;
@@ -229,6 +233,13 @@ fn parse_sandbox_controls(body: &Value) -> Result<Vec<SandboxControl>, ApiRefusa
         let seconds = close.integer_field("ts")?.ok_or_else(|| ApiRefusal::missing_field("close_time.ts"))?;
         let at = Timestamp::from_nanos(seconds.saturating_mul(1_000_000_000));
         controls.push(SandboxControl::CloseTime(close.required_string("ticker")?.to_owned(), at));
+    }
+    controls.extend(fields.string_field("dispute")?.map(|ticker| SandboxControl::Dispute(ticker.to_owned())));
+    if let Some(moved) = body.get("shard") {
+        let moved = Fields::new(moved, "Control.shard")?;
+        let index = moved.integer_field("index")?.and_then(|index| u8::try_from(index).ok());
+        let index = index.ok_or_else(|| ApiRefusal::missing_field("shard.index"))?;
+        controls.push(SandboxControl::Shard(moved.required_string("series")?.to_owned(), index));
     }
     Ok(controls)
 }

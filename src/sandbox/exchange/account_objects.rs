@@ -73,7 +73,8 @@ pub(in crate::sandbox) fn order_object(
         "taker_fill_cost_dollars": wire::format_cost(order.cost[0]), "maker_fill_cost_dollars": wire::format_cost(order.cost[1]),
         "taker_fees_dollars": wire::format_cost(order.fees[0]), "maker_fees_dollars": wire::format_cost(order.fees[1]),
         "created_time": wire::micros_time(order.created), "last_update_time": wire::micros_time(order.updated),
-        "self_trade_prevention_type": order.self_trade, "subaccount_number": 0, "exchange_index": 0,
+        "self_trade_prevention_type": order.self_trade, "subaccount_number": 0,
+        "exchange_index": exchange.shard_of(order.market),
     });
     wire::insert_present_fields(
         &mut body,
@@ -95,7 +96,8 @@ pub(in crate::sandbox) fn user_order(
     let outcome = wire::side_name(order.side.outcome_side());
     let mut body = json!({
         "order_id": wire::format_uuid(wire::ORDER, order.id.0), "user_id": wire::format_uuid(wire::USER, user as u64),
-        "ticker": exchange.market_ticker(order.market), "exchange_index": 0, "status": wire::status_of(order),
+        "ticker": exchange.market_ticker(order.market), "exchange_index": exchange.shard_of(order.market),
+        "status": wire::status_of(order),
         "side": outcome, "is_yes": order.side == BookSide::Bid, "outcome_side": outcome,
         "book_side": wire::book_side(order.side), "yes_price_dollars": wire::format_price(order.price),
         "fill_count_fp": wire::format_contracts(order.filled), "remaining_count_fp": wire::format_contracts(order.remaining),
@@ -123,7 +125,7 @@ pub(in crate::sandbox) fn fill_object(exchange: &SandboxExchange, fill: &FillRec
     json!({
         "fill_id": wire::format_uuid(wire::TRADE, fill.trade), "trade_id": wire::format_uuid(wire::TRADE, fill.trade),
         "order_id": wire::format_uuid(wire::ORDER, fill.order.0), "ticker": ticker, "market_ticker": ticker,
-        "exchange_index": 0, "side": outcome, "action": "buy", "outcome_side": outcome,
+        "exchange_index": exchange.shard_of(fill.market), "side": outcome, "action": "buy", "outcome_side": outcome,
         "book_side": wire::book_side(fill.side), "count_fp": wire::format_contracts(fill.contracts),
         "yes_price_dollars": wire::format_price(fill.price), "no_price_dollars": wire::format_price(fill.price.complement()),
         "is_taker": fill.taker, "fee_cost": wire::format_cost(fill.fee), "created_time": wire::micros_time(fill.at),
@@ -140,7 +142,8 @@ pub(in crate::sandbox) fn fill_message(
     let outcome = wire::side_name(fill.side.outcome_side());
     let mut body = json!({
         "trade_id": wire::format_uuid(wire::TRADE, fill.trade), "order_id": wire::format_uuid(wire::ORDER, fill.order.0),
-        "market_ticker": exchange.market_ticker(fill.market), "exchange_index": 0, "is_taker": fill.taker,
+        "market_ticker": exchange.market_ticker(fill.market), "exchange_index": exchange.shard_of(fill.market),
+        "is_taker": fill.taker,
         "side": outcome, "action": "buy", "purchased_side": outcome, "outcome_side": outcome,
         "book_side": wire::book_side(fill.side), "yes_price_dollars": wire::format_price(fill.price),
         "count_fp": wire::format_contracts(fill.contracts), "fee_cost": wire::format_cost(fill.fee),
@@ -212,7 +215,7 @@ pub(in crate::sandbox) fn settlement_object(exchange: &SandboxExchange, record: 
     let ((yes, yes_cost), (no, no_cost)) = (part(true), part(false));
     json!({
         "ticker": exchange.market_ticker(record.market), "event_ticker": exchange.event_ticker(record.market),
-        "exchange_index": 0, "market_result": wire::result_of(record.value),
+        "exchange_index": exchange.shard_of(record.market), "market_result": wire::result_of(record.value),
         "yes_count_fp": wire::format_contracts(yes), "yes_total_cost_dollars": wire::format_cost(yes_cost),
         "no_count_fp": wire::format_contracts(no), "no_total_cost_dollars": wire::format_cost(no_cost),
         "revenue": record.revenue.micros() / 10_000, "value": record.value.in_micros() / 10_000,

@@ -1,9 +1,10 @@
-//! What a test can do to the exchange: pauses, halts, moved closes.
+//! What a test can do to the exchange: pauses, halts, moved closes, disputes, other shards.
 
 use crate::domain::{MarketStatus, Timestamp};
 use crate::event::MarketEvent;
 
 use super::sandbox_exchange::SandboxExchange;
+use super::state::ResultDispute;
 use crate::sandbox::refused::ApiRefusal;
 
 /// An intervention by a test or by `POST /sandbox/control`; tickers name markets.
@@ -19,6 +20,10 @@ pub enum SandboxControl {
     Activate(String),
     /// A market closes at another time.
     CloseTime(String, Timestamp),
+    /// The next determination of a market is disputed, and another result holds ten minutes later.
+    Dispute(String),
+    /// Events of a series that are listed from now on are traded on the shard of this number.
+    Shard(String, u8),
 }
 
 impl SandboxExchange {
@@ -49,6 +54,16 @@ impl SandboxExchange {
             SandboxControl::CloseTime(ticker, close) => {
                 let (market, close) = (market(ticker)?, *close);
                 self.apply_market_event(MarketEvent::CloseTime { market, close });
+            }
+            SandboxControl::Dispute(ticker) => {
+                let market = market(ticker)?;
+                let state = self.market_state_mut(market).filter(|state| state.settled.is_none());
+                let state = state.ok_or(ApiRefusal::without_details(409, "market_settled"))?;
+                state.dispute.get_or_insert(ResultDispute::Asked);
+            }
+            SandboxControl::Shard(series, shard) => {
+                let state = self.series.get_mut(series.as_str()).ok_or(ApiRefusal::NOT_FOUND)?;
+                state.shard = *shard;
             }
         }
         if matches!(control, SandboxControl::TradingPause(true) | SandboxControl::ExchangePause(true)) {

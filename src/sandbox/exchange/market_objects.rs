@@ -79,14 +79,18 @@ pub(in crate::sandbox) fn market_object(state: &ServedMarket) -> Value {
         "open_interest_fp": "0.00", "result": state.result_name(), "can_close_early": true,
         "early_close_condition": "", "expiration_value": "", "rules_primary": market.title,
         "rules_secondary": "", "price_level_structure": label, "price_ranges": ranges,
-        "settlement_bounds_type": "default", "exchange_index": 0,
+        "settlement_bounds_type": "default", "exchange_index": state.shard,
     });
     insert_strike_fields(market.strike, body.as_object_mut().expect("a market is an object"));
     let settled = state.settled;
     wire::insert_present_fields(
         &mut body,
         [
+<<<<<<< HEAD
             ("settlement_value_dollars", settled.map(|(value, _)| wire::format_settlement(value).into())),
+=======
+            ("settlement_value_dollars", state.shown_result().map(|value| wire::format_price(value).into())),
+>>>>>>> scale
             ("settlement_ts", settled.map(|(_, at)| wire::micros_time(at).into())),
         ],
     );
@@ -176,7 +180,7 @@ pub(in crate::sandbox) fn market_created_message(state: &ServedMarket) -> Value 
     });
     insert_strike_fields(market.strike, metadata.as_object_mut().expect("metadata are an object"));
     json!({
-        "event_type": "created", "market_ticker": market.ticker, "exchange_index": 0,
+        "event_type": "created", "market_ticker": market.ticker, "exchange_index": state.shard,
         "open_ts": wire::unix_seconds(market.open_time), "close_ts": wire::unix_seconds(state.close),
         "price_level_structure": label, "price_ranges": ranges, "additional_metadata": metadata,
     })
@@ -188,7 +192,7 @@ pub(in crate::sandbox) fn series_object(series: &SeriesState) -> Value {
         "categories": [series.category], "tags": Value::Null, "settlement_sources": Value::Null,
         "contract_url": "", "contract_terms_url": "", "fee_type": wire::fee_type(series.fees.fee_type),
         "fee_multiplier": wire::json_number(i64::from(series.fees.multiplier_ppm)), "additional_prohibitions": Value::Null,
-        "last_updated_ts": wire::micros_time(series.updated), "exchange_index": 0,
+        "last_updated_ts": wire::micros_time(series.updated), "exchange_index": series.shard,
     })
 }
 
@@ -197,13 +201,13 @@ pub(in crate::sandbox) fn event_object(event: &ExchangeEvent) -> Value {
         "event_ticker": event.ticker, "series_ticker": event.series, "sub_title": "", "title": event.title,
         "collateral_return_type": "", "mutually_exclusive": false, "category": event.category,
         "strike_period": "", "settlement_sources": Value::Null, "product_metadata": {},
-        "last_updated_ts": wire::micros_time(event.updated), "exchange_index": 0,
+        "last_updated_ts": wire::micros_time(event.updated), "exchange_index": event.shard,
     })
 }
 
 pub(in crate::sandbox) fn event_lifecycle(event: &ExchangeEvent) -> Value {
     json!({
-        "event_ticker": event.ticker, "exchange_index": 0, "title": event.title, "subtitle": "",
+        "event_ticker": event.ticker, "exchange_index": event.shard, "title": event.title, "subtitle": "",
         "collateral_return_type": "", "series_ticker": event.series,
     })
 }

@@ -7,6 +7,7 @@ pub mod booking;
 pub mod candles;
 pub mod control;
 pub mod groups;
+pub mod interventions;
 pub mod market_objects;
 pub mod orders;
 pub mod sandbox_exchange;

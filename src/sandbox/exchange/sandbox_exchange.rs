@@ -23,6 +23,7 @@ use super::state::{
     Clock, ExchangeEvent, Message, SeriesState, ServedMarket, ShownBook, ShownCandle, SocketChannel,
 };
 use crate::sandbox::accounts::member_account::{FillRecord, MemberAccount};
+use crate::sandbox::accounts::token_meter::TokenMeter;
 use crate::sandbox::faults::Faults;
 use crate::sandbox::foreign::foreign_requests::ForeignRequests;
 use crate::sandbox::odd::market_oddity::MarketOddity;
@@ -49,6 +50,8 @@ pub(in crate::sandbox) enum Alarm {
     Close(MarketId),
     /// A closed market is opened once more, as its oddity says.
     Reopen(MarketId),
+    /// A disputed result is replaced by the one that holds.
+    Amend(MarketId),
 }
 
 /// The simulated exchange: a feed that moves its markets, matching, accounts, and messages for its sockets.
@@ -81,6 +84,7 @@ pub struct SandboxExchange {
     /// Which markets are odd; none unless the faults say so.
     pub(in crate::sandbox) odd: OddMarkets,
     foreign_requests: Arc<ForeignRequests>,
+    pub(in crate::sandbox) token_meter: Arc<TokenMeter>,
 }
 
 impl fmt::Debug for SandboxExchange {
@@ -123,6 +127,7 @@ impl SandboxExchange {
             outbox: Vec::new(),
             odd: OddMarkets::from_faults(&Faults::default()),
             foreign_requests: Arc::default(),
+            token_meter: Arc::default(),
         };
         exchange.hold_next()?;
         exchange.now = exchange.held.as_ref().map_or(exchange.now, |input| input.at);
@@ -169,6 +174,12 @@ impl SandboxExchange {
     #[must_use]
     pub fn foreign_requests(&self) -> Arc<ForeignRequests> {
         Arc::clone(&self.foreign_requests)
+    }
+
+    /// Returns the counts of tokens that signed requests have cost, for whoever watches a served exchange.
+    #[must_use]
+    pub fn token_meter(&self) -> Arc<TokenMeter> {
+        Arc::clone(&self.token_meter)
     }
 
     /// What has to be told since the last call.
@@ -233,6 +244,11 @@ impl SandboxExchange {
                     self.apply_market_event(MarketEvent::CloseTime { market, close });
                 }
             }
+            Alarm::Amend(market) => {
+                if let Some(value) = self.take_disputed_result(market) {
+                    self.settle_market(market, value);
+                }
+            }
         }
     }
 
@@ -284,16 +300,19 @@ impl SandboxExchange {
             category: Arc::clone(&market.category),
             fees: market.fees,
             updated: now,
+            shard: 0,
         });
+        let shard = self.series.get(&market.series_ticker).map_or(0, |series| series.shard);
         let event = self.events.entry(Arc::clone(&market.event_ticker)).or_insert_with(|| ExchangeEvent {
             ticker: Arc::clone(&market.event_ticker),
             series: Arc::clone(&market.series_ticker),
             category: Arc::clone(&market.category),
             title: market.title.clone(),
             updated: now,
+            shard,
             markets: Vec::new(),
         });
-        let is_new = event.markets.is_empty();
+        let (is_new, shard) = (event.markets.is_empty(), event.shard);
         if !event.markets.contains(&market.id) {
             event.markets.push(market.id);
         }
@@ -310,6 +329,8 @@ impl SandboxExchange {
             settled: None,
             updated: now,
             fees: market.fees,
+            dispute: None,
+            shard,
         };
         if self.odd.market_oddity(market) == Some(MarketOddity::Reopened) {
             self.alarms.insert((market.close_time + REOPENED_AFTER, Alarm::Reopen(market.id)));
@@ -387,7 +408,7 @@ impl SandboxExchange {
 
     fn set_status(&mut self, market: MarketId, status: MarketStatus) {
         let now = self.now;
-        let Some(state) = self.markets.get_mut(market.index()).and_then(Option::as_mut) else {
+        let Some(state) = self.market_state_mut(market) else {
             return;
         };
         let before = std::mem::replace(&mut state.status, status);
@@ -407,7 +428,7 @@ impl SandboxExchange {
 
     fn move_close(&mut self, market: MarketId, close: Timestamp) {
         let now = self.now;
-        let Some(state) = self.markets.get_mut(market.index()).and_then(Option::as_mut) else {
+        let Some(state) = self.market_state_mut(market) else {
             return;
         };
         (state.close, state.updated) = (close, now);
@@ -457,12 +478,20 @@ impl SandboxExchange {
         }
     }
 
+<<<<<<< HEAD
     /// Determined, finalized and paid out in one moment.
     fn settle_market(&mut self, market: MarketId, value: SettlementValue) {
+=======
+    /// Determined, finalized and paid out in one moment, unless the result is disputed first.
+    fn settle_market(&mut self, market: MarketId, value: Price) {
+>>>>>>> scale
         // What rests in the book goes first.
         self.process_matching_events();
+        if self.open_dispute(market, value) {
+            return;
+        }
         let now = self.now;
-        let Some(state) = self.markets.get_mut(market.index()).and_then(Option::as_mut) else {
+        let Some(state) = self.market_state_mut(market) else {
             return;
         };
         let value = self.odd.odd_settlement(&state.market).unwrap_or(value);
@@ -470,15 +499,17 @@ impl SandboxExchange {
         state.book = ShownBook::default();
         (state.settled, state.updated) = (Some((value, now)), now);
         let ticker = state.market.ticker.clone();
+<<<<<<< HEAD
         let determined = json!({
             "event_type": "determined", "market_ticker": ticker, "determination_ts": wire::unix_seconds(now),
             "result": wire::result_of(value), "settlement_value": wire::format_settlement(value),
         });
+=======
+        self.publish_determination(market, value);
+>>>>>>> scale
         let settled =
             json!({"event_type": "settled", "market_ticker": ticker, "settled_ts": wire::unix_seconds(now)});
-        for body in [determined, settled] {
-            self.publish_to_all(SocketChannel::Lifecycle, "market_lifecycle_v2", Some(market), body);
-        }
+        self.publish_to_all(SocketChannel::Lifecycle, "market_lifecycle_v2", Some(market), settled);
         for account in 0..self.accounts.len() {
             if self.accounts[account].settle_position(now, market, value) {
                 self.tell_position(account, market);
@@ -513,6 +544,10 @@ impl SandboxExchange {
 impl SandboxExchange {
     pub(in crate::sandbox) fn market_state(&self, market: MarketId) -> Option<&ServedMarket> {
         self.markets.get(market.index())?.as_ref()
+    }
+
+    pub(in crate::sandbox) fn market_state_mut(&mut self, market: MarketId) -> Option<&mut ServedMarket> {
+        self.markets.get_mut(market.index())?.as_mut()
     }
 
     /// What was over before this moment is history.

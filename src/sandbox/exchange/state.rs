@@ -57,6 +57,15 @@ impl ShownCandle {
     }
 }
 
+/// The other result that a market is first determined with, and where that is on its way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::sandbox) enum ResultDispute {
+    /// The next determination is going to be disputed.
+    Asked,
+    /// It was determined with a result that does not hold; `holds` is what it pays in the end.
+    Open { first: Price, holds: Price },
+}
+
 /// A market the exchange has listed: its definition, status, quote, order book and result as of now.
 #[derive(Debug)]
 pub struct ServedMarket {
@@ -81,11 +90,16 @@ pub struct ServedMarket {
     /// Exchange time of the last listing, change of status or close, or settlement.
     pub updated: Timestamp,
     pub(in crate::sandbox) fees: FeeSchedule,
+    /// Whether its result is disputed, or is going to be.
+    pub(in crate::sandbox) dispute: Option<ResultDispute>,
+    /// Number of the matching engine it is traded on.
+    pub(in crate::sandbox) shard: u8,
 }
 
 impl ServedMarket {
     pub(in crate::sandbox) const fn status_name(&self) -> &'static str {
         match self.status {
+            _ if self.first_result().is_some() => "disputed",
             MarketStatus::Active => "active",
             MarketStatus::Halted => "inactive",
             MarketStatus::Closed => "closed",
@@ -94,7 +108,20 @@ impl ServedMarket {
     }
 
     pub(in crate::sandbox) fn result_name(&self) -> &'static str {
-        self.settled.map_or("", |(value, _)| wire::result_of(value))
+        self.shown_result().map_or("", wire::result_of)
+    }
+
+    /// What YES pays by the result that is known now, be it disputed.
+    pub(in crate::sandbox) fn shown_result(&self) -> Option<Price> {
+        self.first_result().or(self.settled.map(|(value, _)| value))
+    }
+
+    /// The result that is disputed.
+    const fn first_result(&self) -> Option<Price> {
+        match self.dispute {
+            Some(ResultDispute::Open { first, .. }) => Some(first),
+            Some(ResultDispute::Asked) | None => None,
+        }
     }
 }
 
@@ -105,6 +132,8 @@ pub struct SeriesState {
     pub(in crate::sandbox) category: Arc<str>,
     pub(in crate::sandbox) fees: FeeSchedule,
     pub(in crate::sandbox) updated: Timestamp,
+    /// Number of the matching engine on which its new events are traded.
+    pub(in crate::sandbox) shard: u8,
 }
 
 /// An event, as its markets tell.
@@ -115,6 +144,8 @@ pub struct ExchangeEvent {
     pub(in crate::sandbox) category: Arc<str>,
     pub(in crate::sandbox) title: Box<str>,
     pub(in crate::sandbox) updated: Timestamp,
+    /// Number of the matching engine on which its markets are traded.
+    pub(in crate::sandbox) shard: u8,
     pub(in crate::sandbox) markets: Vec<MarketId>,
 }
 

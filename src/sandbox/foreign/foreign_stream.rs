@@ -41,17 +41,24 @@ pub(in crate::sandbox) struct ForeignStream {
     per_minute: u32,
     /// Until when everything was told.
     told: Timestamp,
+    /// Messages told so far.
+    count: u64,
 }
 
 impl ForeignStream {
     /// A stream that begins after `start`.
     pub(in crate::sandbox) const fn from_faults(faults: &Faults, start: Timestamp) -> Self {
-        Self { seed: faults.seed, per_minute: faults.foreign, told: start }
+        Self { seed: faults.seed, per_minute: faults.foreign, told: start, count: 0 }
     }
 
     /// Whether it tells anything at all.
     pub(in crate::sandbox) const fn has_messages(&self) -> bool {
         self.per_minute > 0
+    }
+
+    /// Messages told so far.
+    pub(in crate::sandbox) const fn message_count(&self) -> u64 {
+        self.count
     }
 
     /// Number of the last message at or before a moment.
@@ -68,7 +75,9 @@ impl ForeignStream {
         }
         let since = self.told.max(now - Span::MINUTE);
         self.told = now;
-        (self.number_at(since)..self.number_at(now)).map(|number| self.message_of(number + 1, now)).collect()
+        let due = self.number_at(since)..self.number_at(now);
+        self.count += due.end - due.start;
+        due.map(|number| self.message_of(number + 1, now)).collect()
     }
 
     fn message_of(&self, number: u64, now: Timestamp) -> ForeignMessage {
