@@ -288,14 +288,14 @@ fn markets_out_of_scope_are_not_asked_for() {
 #[test]
 fn after_a_silence_what_a_market_paid_is_read_again() {
     let mut bench = Bench::new();
-    bench.turn(Turn::Determined { value: Some(Price::ONE) });
+    bench.turn(Turn::Determined { value: Some(SettlementValue::ONE) });
     bench.watch.forget_determinations();
     bench.told();
     bench.turn(Turn::Settled);
     assert_eq!(bench.told(), [], "the result that was heard may not hold");
     assert_eq!(bench.watch.take_unknown_tickers().len(), 1, "REST says what it paid");
-    bench.turn(Turn::Determined { value: Some(Price::ZERO) });
+    bench.turn(Turn::Determined { value: Some(SettlementValue::ZERO) });
     bench.turn(Turn::Settled);
-    let paid = MarketEvent::Settled { market: MarketId(0), value: Price::ZERO };
+    let paid = MarketEvent::Settled { market: MarketId(0), value: SettlementValue::ZERO };
     assert_eq!(bench.told(), [Input::Market(paid)]);
 }

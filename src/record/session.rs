@@ -79,9 +79,6 @@ pub struct Standing {
     pub heard: bool,
 }
 
-<<<<<<< HEAD
-/// Records until it is told to end by what `begun` is handed, or cannot go on. `observe` is called now and then.
-=======
 /// What became of a recording that ended as it was told to.
 #[derive(Clone, Debug)]
 pub struct RecordingReport {
@@ -92,8 +89,7 @@ pub struct RecordingReport {
     pub unreadable: BTreeMap<Arc<str>, String>,
 }
 
-/// Records until it is told to end by what `begun` is handed, or cannot go on. `watch` is called now and then.
->>>>>>> scale
+/// Records until it is told to end by what `begun` is handed, or cannot go on. `observe` is called now and then.
 ///
 /// # Errors
 /// When it cannot begin or go on; it says why, and what was recorded is safe.
@@ -102,13 +98,8 @@ pub fn record_session(
     mut recorder: Recorder,
     runtime: &Runtime,
     begun: impl FnOnce(&mpsc::Sender<SessionCommand>),
-<<<<<<< HEAD
     observe: &mut dyn FnMut(Standing),
-) -> Result<Totals, RecordError> {
-=======
-    watch: &mut dyn FnMut(Standing),
 ) -> Result<RecordingReport, RecordError> {
->>>>>>> scale
     let rest = {
         let _inside = runtime.enter();
         Rest::new(&source.environment, Some(source.credentials.clone()))?
@@ -142,20 +133,15 @@ pub fn record_session(
         depth: BookDepth::FullDepth(source.levels),
     };
     let session = runtime.spawn(session::run_session(parts, settings));
-<<<<<<< HEAD
     begun(&commands);
-    let mut listener =
-        StreamListener { recorder: &mut recorder, start: Instant::now(), clock, commands: &commands };
-=======
-    begun(&asks);
     let mut unreadable = BTreeMap::new();
     let mut listener = StreamListener {
         recorder: &mut recorder,
         unreadable: &mut unreadable,
         start: Instant::now(),
-        asks: &asks,
+        clock,
+        commands: &commands,
     };
->>>>>>> scale
     let ended = listener.receive_events(&heard, source.by_exchange, |totals| {
         observe(Standing { totals, heard: link.is_heard() });
     });

@@ -106,7 +106,7 @@ impl GeneratedExchange {
         let mut settle = |(market, mid): (Market, u16)| {
             let value = if random.random_range(0..100) < mid { Price::ONE } else { Price::ZERO };
             let at = market.close_time + PAID_AFTER;
-            (market, Some(Settlement { at, value }))
+            (market, Some(Settlement { at, value: value.into() }))
         };
         let rows: Vec<_> = rows.into_iter().zip(mids).map(&mut settle).collect();
         write_markets(&folder.join("markets.parquet"), &rows, false).unwrap();

@@ -50,7 +50,7 @@ fn payouts() -> BTreeMap<String, i64> {
     let mut payouts = BTreeMap::new();
     while let Next::Item(input) = feed.next(None).unwrap() {
         if let Input::Market(MarketEvent::Settled { market, value }) = input.value {
-            payouts.insert(names[market.index()].to_string(), i64::from(value.get()));
+            payouts.insert(names[market.index()].to_string(), i64::from(value.in_micros() / 100));
         }
     }
     payouts

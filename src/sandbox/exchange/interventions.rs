@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::domain::{MarketId, MarketStatus, Price, Span};
+use crate::domain::{MarketId, MarketStatus, SettlementValue, Span};
 
 use super::sandbox_exchange::{Alarm, SandboxExchange};
 use super::state::{ResultDispute, ShownBook, SocketChannel};
@@ -13,7 +13,7 @@ pub(in crate::sandbox) const DISPUTED_FOR: Span = Span::MINUTE.times(10);
 
 impl SandboxExchange {
     /// Determines a market with the other result if a dispute was asked for. Returns whether it did.
-    pub(super) fn open_dispute(&mut self, market: MarketId, holds: Price) -> bool {
+    pub(super) fn open_dispute(&mut self, market: MarketId, holds: SettlementValue) -> bool {
         if self.market_state(market).and_then(|state| state.dispute) != Some(ResultDispute::Asked) {
             return false;
         }
@@ -29,18 +29,18 @@ impl SandboxExchange {
     }
 
     /// Ends a dispute: returns the result that holds, after which the market is as any other.
-    pub(super) fn take_disputed_result(&mut self, market: MarketId) -> Option<Price> {
+    pub(super) fn take_disputed_result(&mut self, market: MarketId) -> Option<SettlementValue> {
         match self.market_state_mut(market)?.dispute.take()? {
             ResultDispute::Open { holds, .. } => Some(holds),
             ResultDispute::Asked => None,
         }
     }
 
-    pub(super) fn publish_determination(&mut self, market: MarketId, value: Price) {
+    pub(super) fn publish_determination(&mut self, market: MarketId, value: SettlementValue) {
         let determined = json!({
             "event_type": "determined", "market_ticker": self.market_ticker(market),
             "determination_ts": wire::unix_seconds(self.now), "result": wire::result_of(value),
-            "settlement_value": wire::format_price(value),
+            "settlement_value": wire::format_settlement(value),
         });
         self.publish_to_all(SocketChannel::Lifecycle, "market_lifecycle_v2", Some(market), determined);
     }

@@ -86,11 +86,10 @@ pub(in crate::sandbox) fn market_object(state: &ServedMarket) -> Value {
     wire::insert_present_fields(
         &mut body,
         [
-<<<<<<< HEAD
-            ("settlement_value_dollars", settled.map(|(value, _)| wire::format_settlement(value).into())),
-=======
-            ("settlement_value_dollars", state.shown_result().map(|value| wire::format_price(value).into())),
->>>>>>> scale
+            (
+                "settlement_value_dollars",
+                state.shown_result().map(|value| wire::format_settlement(value).into()),
+            ),
             ("settlement_ts", settled.map(|(_, at)| wire::micros_time(at).into())),
         ],
     );

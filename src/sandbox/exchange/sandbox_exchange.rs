@@ -478,35 +478,24 @@ impl SandboxExchange {
         }
     }
 
-<<<<<<< HEAD
-    /// Determined, finalized and paid out in one moment.
-    fn settle_market(&mut self, market: MarketId, value: SettlementValue) {
-=======
     /// Determined, finalized and paid out in one moment, unless the result is disputed first.
-    fn settle_market(&mut self, market: MarketId, value: Price) {
->>>>>>> scale
+    fn settle_market(&mut self, market: MarketId, value: SettlementValue) {
         // What rests in the book goes first.
         self.process_matching_events();
         if self.open_dispute(market, value) {
             return;
         }
         let now = self.now;
+        let odd = self.market_state(market).and_then(|state| self.odd.odd_settlement(&state.market));
+        let value = odd.unwrap_or(value);
         let Some(state) = self.market_state_mut(market) else {
             return;
         };
-        let value = self.odd.odd_settlement(&state.market).unwrap_or(value);
         state.status = MarketStatus::Settled;
         state.book = ShownBook::default();
         (state.settled, state.updated) = (Some((value, now)), now);
         let ticker = state.market.ticker.clone();
-<<<<<<< HEAD
-        let determined = json!({
-            "event_type": "determined", "market_ticker": ticker, "determination_ts": wire::unix_seconds(now),
-            "result": wire::result_of(value), "settlement_value": wire::format_settlement(value),
-        });
-=======
         self.publish_determination(market, value);
->>>>>>> scale
         let settled =
             json!({"event_type": "settled", "market_ticker": ticker, "settled_ts": wire::unix_seconds(now)});
         self.publish_to_all(SocketChannel::Lifecycle, "market_lifecycle_v2", Some(market), settled);

@@ -63,7 +63,7 @@ pub(in crate::sandbox) enum ResultDispute {
     /// The next determination is going to be disputed.
     Asked,
     /// It was determined with a result that does not hold; `holds` is what it pays in the end.
-    Open { first: Price, holds: Price },
+    Open { first: SettlementValue, holds: SettlementValue },
 }
 
 /// A market the exchange has listed: its definition, status, quote, order book and result as of now.
@@ -112,12 +112,12 @@ impl ServedMarket {
     }
 
     /// What YES pays by the result that is known now, be it disputed.
-    pub(in crate::sandbox) fn shown_result(&self) -> Option<Price> {
+    pub(in crate::sandbox) fn shown_result(&self) -> Option<SettlementValue> {
         self.first_result().or(self.settled.map(|(value, _)| value))
     }
 
     /// The result that is disputed.
-    const fn first_result(&self) -> Option<Price> {
+    const fn first_result(&self) -> Option<SettlementValue> {
         match self.dispute {
             Some(ResultDispute::Open { first, .. }) => Some(first),
             Some(ResultDispute::Asked) | None => None,
