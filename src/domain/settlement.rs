@@ -43,7 +43,7 @@ impl SettlementValue {
         u32::try_from(micros).ok().map(Self).filter(|value| *value <= Self::ONE)
     }
 
-    /// Reads `0.333333` exactly.
+    /// Reads dollars such as `0.333333` exactly.
     ///
     /// # Errors
     /// When it is not a decimal, finer than $0.000001, or not between $0 and $1.
@@ -156,15 +156,18 @@ mod tests {
 
     use super::*;
 
-    fn value(text: &str) -> SettlementValue {
+    fn parse_value(text: &str) -> SettlementValue {
         SettlementValue::parse_dollars(text).unwrap()
     }
 
     #[test]
     fn reads_six_decimals_exactly_and_nothing_else() {
-        assert_eq!(value("0.333333").in_micros(), 333_333);
-        assert_eq!(value("0.3333").in_micros(), 333_300);
-        assert_eq!((value("1.000000"), value("0")), (SettlementValue::ONE, SettlementValue::ZERO));
+        assert_eq!(parse_value("0.333333").in_micros(), 333_333);
+        assert_eq!(parse_value("0.3333").in_micros(), 333_300);
+        assert_eq!(
+            (parse_value("1.000000"), parse_value("0")),
+            (SettlementValue::ONE, SettlementValue::ZERO)
+        );
         for bad in ["", "0.3333333", "1.000001", "-0.000001", "1/3"] {
             assert!(SettlementValue::parse_dollars(bad).is_err(), "{bad:?} was read");
         }
@@ -174,9 +177,9 @@ mod tests {
 
     #[test]
     fn whole_contracts_are_paid_to_the_millionth_and_both_sides_make_a_dollar() {
-        let third = value("0.333333");
+        let third = parse_value("0.333333");
         assert_eq!(third * Contracts::whole(3), Money::from_micros(999_999));
-        assert_eq!(third.complement(), value("0.666667"));
+        assert_eq!(third.complement(), parse_value("0.666667"));
         assert_eq!(third.complement() * Contracts::whole(3), Money::from_micros(2_000_001));
     }
 
@@ -184,11 +187,11 @@ mod tests {
     fn parts_of_a_contract_are_paid_rounded_down() {
         // 0.333333 × 0.37 = 0.12333321; 0.666667 × 0.37 = 0.24666679.
         let contracts = Contracts::from_hundredths(37);
-        assert_eq!(value("0.333333") * contracts, Money::from_micros(123_333));
-        assert_eq!(value("0.666667") * contracts, Money::from_micros(246_666));
+        assert_eq!(parse_value("0.333333") * contracts, Money::from_micros(123_333));
+        assert_eq!(parse_value("0.666667") * contracts, Money::from_micros(246_666));
         // 999,999 millionths × 10^14 hundredths are more than 64 bits hold, before they are divided.
         let many = Contracts::whole(1_000_000_000_000);
-        assert_eq!(value("0.999999") * many, Money::from_micros(999_999_000_000_000_000));
+        assert_eq!(parse_value("0.999999") * many, Money::from_micros(999_999_000_000_000_000));
     }
 
     #[test]
@@ -200,7 +203,7 @@ mod tests {
             ("0.999999", 10_000),
             ("0.3333", 3_333),
         ] {
-            assert_eq!(value(text).round_to_price().get(), ten_thousandths, "{text}");
+            assert_eq!(parse_value(text).round_to_price().get(), ten_thousandths, "{text}");
         }
     }
 
@@ -213,9 +216,9 @@ mod tests {
             ("0.333333", "0.333333", "\"0.333333\""),
             ("0.12345", "0.123450", "\"0.123450\""),
         ] {
-            assert_eq!(value(text).to_string(), printed);
-            assert_eq!(serde_json::to_string(&value(text)).unwrap(), written);
-            assert_eq!(serde_json::from_str::<SettlementValue>(written).unwrap(), value(text));
+            assert_eq!(parse_value(text).to_string(), printed);
+            assert_eq!(serde_json::to_string(&parse_value(text)).unwrap(), written);
+            assert_eq!(serde_json::from_str::<SettlementValue>(written).unwrap(), parse_value(text));
         }
         for bad in ["10001", "-1", "\"1.000001\"", "\"0.3333333\"", "0.333333", "null"] {
             assert!(serde_json::from_str::<SettlementValue>(bad).is_err(), "{bad} was read");

@@ -48,6 +48,7 @@ use crate::event::{Control, Input, MarketEvent};
 
 use super::book::Top;
 use super::market_reports::{MarketReport, MarketReports, MarketScope, SeriesFacts, UnreadableMarket};
+use super::scope_filter::ScopeFilter;
 use super::set_aside::SetAsideMarkets;
 use super::wire::{self, MarketResult};
 use super::ws_messages::{EventLifecycle, Lifecycle, Ticker, Turn};
@@ -83,7 +84,7 @@ struct TrackedMarket {
 /// All markets that were listed so far, with what the desk was told of each and has yet to hear.
 #[derive(Debug, Default)]
 pub struct MarketTracker {
-    scope: MarketScope,
+    filter: ScopeFilter,
     /// Quotes unconfirmed for longer are told again when a report confirms them.
     confirm_after: Option<Span>,
     known: Vec<TrackedMarket>,
@@ -94,8 +95,6 @@ pub struct MarketTracker {
     /// Nothing is traded: what is heard is kept, and told when trading goes on.
     paused: bool,
     unknown: BTreeSet<Arc<str>>,
-    /// Events of the scope's series that the stream has announced.
-    announced: BTreeSet<Arc<str>>,
     set_aside: SetAsideMarkets,
     /// What the desk has to hear of markets set aside and cleared.
     controls: Vec<Control>,
@@ -106,7 +105,7 @@ impl MarketTracker {
     /// Watches the markets of a scope.
     #[must_use]
     pub fn new(scope: MarketScope, confirm_after: Option<Span>) -> Self {
-        Self { scope, confirm_after, ..Self::default() }
+        Self { filter: ScopeFilter::of_scope(scope), confirm_after, ..Self::default() }
     }
 
     /// Goes on with a market that is known from before, under its number. In the order of the numbers.
@@ -161,26 +160,14 @@ impl MarketTracker {
         self.unknown.extend(due);
     }
 
-    /// Whether a market or an event that the stream names may be of interest. By the scope's series where they are
-    /// listed: an event's series is known from the stream or from its markets, else its name has to begin like one.
+    /// Whether a market or an event that the stream names may be of interest; one with markets that are listed is.
     fn may_be_in_scope(&self, ticker: &str, event: Option<&str>) -> bool {
-        let named = |name: &str| {
-            let begins = |series: &String| {
-                name.strip_prefix(series.as_str())
-                    .is_some_and(|rest| rest.is_empty() || rest.starts_with('-'))
-            };
-            self.scope.series.iter().any(begins)
-        };
-        let known =
-            event.is_some_and(|event| self.announced.contains(event) || self.events.contains_key(event));
-        self.scope.series.is_empty() || known || named(event.unwrap_or(ticker))
+        event.is_some_and(|event| self.events.contains_key(event)) || self.filter.may_cover(ticker, event)
     }
 
     /// Remembers an event of the scope that the exchange has listed.
     pub fn note_event(&mut self, event: &EventLifecycle) {
-        if self.scope.series.iter().any(|series| **series == *event.series_ticker) {
-            self.announced.insert(Arc::clone(&event.event_ticker));
-        }
+        self.filter.note_event(event);
     }
 
     /// Whether an event may have markets of interest.
@@ -198,7 +185,7 @@ impl MarketTracker {
     /// Whether a series is of interest.
     #[must_use]
     pub fn covers_series(&self, series: &SeriesFacts) -> bool {
-        self.scope.covers_series(&series.ticker, &series.category)
+        self.filter.market_scope().covers_series(&series.ticker, &series.category)
     }
 
     /// Markets that were heard of and have to be asked for.

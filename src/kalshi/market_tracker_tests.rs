@@ -85,7 +85,8 @@ fn a_market_outside_a_narrowed_scope_is_still_paid_out() {
     let mut watch = MarketTracker::new(MarketScope::default(), None);
     watch.apply_market_reports(&found([(market.clone(), series.clone())]), now);
     watch.take_events(now);
-    watch.scope = MarketScope { series: vec!["KXCPI".into()], ..MarketScope::default() };
+    watch.filter =
+        ScopeFilter::of_scope(MarketScope { series: vec!["KXCPI".into()], ..MarketScope::default() });
     market.status = ApiMarketStatus::Finalized;
     market.result = Some(MarketResult::Yes);
     market.settlement_money = Some(Money::parse("1").unwrap());
@@ -97,7 +98,7 @@ fn a_market_outside_a_narrowed_scope_is_still_paid_out() {
     );
 
     // A new market there is none of ours.
-    let mut watch = MarketTracker::new(watch.scope, None);
+    let mut watch = MarketTracker::new(watch.filter.market_scope().clone(), None);
     market.status = ApiMarketStatus::Active;
     watch.apply_market_reports(&found([(market, series)]), now);
     assert_eq!(watch.take_events(now), []);

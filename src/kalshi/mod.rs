@@ -22,6 +22,7 @@ pub mod order_tasks;
 pub mod order_tracker;
 pub mod rest;
 pub mod schema;
+pub mod scope_filter;
 pub mod session;
 pub mod set_aside;
 pub mod stream;

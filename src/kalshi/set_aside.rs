@@ -99,37 +99,40 @@ impl SetAsideMarkets {
 mod tests {
     use super::*;
 
-    fn at(minutes: i64) -> Timestamp {
+    fn after_minutes(minutes: i64) -> Timestamp {
         Timestamp::from_nanos(minutes * 60_000_000_000)
     }
 
     #[test]
     fn a_market_is_set_aside_for_longer_each_time() {
         let (mut aside, ticker) = (SetAsideMarkets::default(), Arc::<str>::from("A"));
-        assert!(aside.set_aside(&ticker, at(0)) && !aside.set_aside(&ticker, at(0)));
+        assert!(aside.set_aside(&ticker, after_minutes(0)) && !aside.set_aside(&ticker, after_minutes(0)));
         assert!(
             !aside.clear_if_due("A", Timestamp::from_nanos(1)) && aside.is_set_aside("A"),
             "it is too early"
         );
-        assert_eq!(aside.take_due(at(1)), [Arc::clone(&ticker)]);
-        assert!(aside.take_due(at(1)).is_empty(), "it is named once");
-        assert!(aside.clear_if_due("A", at(1)) && !aside.is_set_aside("A"));
-        assert!(aside.set_aside(&ticker, at(1)));
-        assert!(aside.take_due(at(2)).is_empty(), "now its pause is two minutes");
-        assert!(!aside.set_aside(&ticker, at(3)), "it is odd still, so the next pause is four minutes");
-        assert!(aside.take_due(at(6)).is_empty());
-        assert!(aside.clear_if_due("A", at(7)));
-        assert!(!aside.clear_if_due("A", at(7)) && !aside.clear_if_due("B", at(7)));
+        assert_eq!(aside.take_due(after_minutes(1)), [Arc::clone(&ticker)]);
+        assert!(aside.take_due(after_minutes(1)).is_empty(), "it is named once");
+        assert!(aside.clear_if_due("A", after_minutes(1)) && !aside.is_set_aside("A"));
+        assert!(aside.set_aside(&ticker, after_minutes(1)));
+        assert!(aside.take_due(after_minutes(2)).is_empty(), "now its pause is two minutes");
+        assert!(
+            !aside.set_aside(&ticker, after_minutes(3)),
+            "it is odd still, so the next pause is four minutes"
+        );
+        assert!(aside.take_due(after_minutes(6)).is_empty());
+        assert!(aside.clear_if_due("A", after_minutes(7)));
+        assert!(!aside.clear_if_due("A", after_minutes(7)) && !aside.clear_if_due("B", after_minutes(7)));
         for day in 1..40 {
-            aside.set_aside(&ticker, at(day * 24 * 60));
+            aside.set_aside(&ticker, after_minutes(day * 24 * 60));
         }
-        assert!(aside.clear_if_due("A", at(41 * 24 * 60)), "it is looked at once a day at least");
+        assert!(aside.clear_if_due("A", after_minutes(41 * 24 * 60)), "it is looked at once a day at least");
     }
 
     #[test]
     fn what_was_paid_out_is_not_set_aside_any_more() {
         let (mut aside, ticker) = (SetAsideMarkets::default(), Arc::<str>::from("A"));
-        aside.set_aside(&ticker, at(0));
+        aside.set_aside(&ticker, after_minutes(0));
         assert!(aside.clear_at_once("A") && !aside.is_set_aside("A") && !aside.clear_at_once("A"));
     }
 }

@@ -229,6 +229,10 @@ pub fn read_stop(ledger: &Path) -> Option<String> {
         Ok(reason) if reason.trim().is_empty() => Some("no reason given".into()),
         Ok(reason) => Some(reason.trim().to_owned()),
         Err(error) if error.kind() == ErrorKind::NotFound => None,
+        // A process that has no file descriptor left can still be told that there is none.
+        Err(_) if matches!(fs::symlink_metadata(&path), Err(error) if error.kind() == ErrorKind::NotFound) => {
+            None
+        }
         Err(error) => Some(format!("{} cannot be read: {error}", path.display())),
     }
 }

@@ -13,7 +13,8 @@
 //! 2. No order is placed: the desk's commands wait in [`BufferedCommands`], and recovered orders are not sent again
 //!    (`after_a_crash_an_intent_is_looked_for_and_never_sent` in `kalshi/order_tracker_tests.rs`).
 //! 3. Positions must be equal in every market that is not marked unmanaged; NO counts as negative. A position where
-//!    our books hold nothing is foreign; any other difference is unexplained (`compare_positions`).
+//!    our books hold nothing is foreign; any other difference is unexplained (`compare_positions`). One that the exchange
+//!    no longer has, in a market that is over and set aside, is a remark: it was paid, and nobody could read how much.
 //! 4. A resting order of ours that is over in our books is unexplained; one of others is a remark (`compare_orders`).
 //! 5. The available balance must be at least our cash less what our resting orders reserve, and less a cent for each
 //!    market that paid a part of the dollar (`OwnBooks::settlement_slack`). What it has beyond our cash is foreign cash;
@@ -33,7 +34,7 @@
 //! Where to look next: `live/runner/startup.rs`, `live/ledger_open.rs`, [`settle_orders`], `desk/settle.rs`;
 //! `killed_at_any_moment_it_goes_on_with_the_exchanges_books` in `tests/it/live.rs`.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -97,6 +98,8 @@ pub struct OwnBooks {
     open: BTreeMap<OrderId, OwnOrder>,
     /// What YES paid in the markets that have paid out.
     settled: BTreeMap<MarketId, SettlementValue>,
+    /// Markets that cannot be understood at present.
+    set_aside: BTreeSet<MarketId>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -116,15 +119,18 @@ impl OwnBooks {
         });
         let held = desk.positions().iter().map(|(market, held)| (market, (held.side, held.contracts)));
         let settled = desk.market_states().iter().filter_map(|book| Some((book.market.id, book.settled?)));
+        let aside = desk.set_aside_markets();
+        let set_aside = desk.market_states().iter().filter(|book| aside.contains_key(&*book.market.ticker));
         Self {
             cash: desk.cash_ledger().total_cash(),
             positions: held.collect(),
             open: open.collect(),
             settled: settled.collect(),
+            set_aside: set_aside.map(|book| book.market.id).collect(),
         }
     }
 
-    /// What an input changes in them: fills, ends of orders, payouts.
+    /// What an input changes in them: fills, ends of orders, payouts, and which markets are set aside.
     pub fn apply_input(&mut self, input: &Input) {
         match input {
             Input::Venue(VenueEvent::Filled(fill)) => self.apply_fill(fill),
@@ -137,6 +143,12 @@ impl OwnBooks {
             Input::Market(MarketEvent::Settled { market, value }) => {
                 self.settled.insert(*market, *value);
                 self.pay_out(*market);
+            }
+            Input::Control(Control::SetAside { market: Some(market), .. }) => {
+                self.set_aside.insert(*market);
+            }
+            Input::Control(Control::SetAsideCleared { market: Some(market), .. }) => {
+                self.set_aside.remove(market);
             }
             _ => {}
         }
@@ -200,8 +212,8 @@ pub struct AccountFindings {
     pub remarks: Vec<String>,
 }
 
-/// Compares the account with our books; `desk` knows the markets. `foreign_cash` is what the account had beyond
-/// our cash when it was last compared; `None` on the first start.
+/// Compares the account with our books as of `now`; `desk` knows the markets. `foreign_cash` is what the account had
+/// beyond our cash when it was last compared; `None` on the first start.
 #[must_use]
 pub fn compare_account(
     desk: &Desk,
@@ -209,9 +221,10 @@ pub fn compare_account(
     account: &ExchangeAccount,
     run_id: &str,
     foreign_cash: Option<Money>,
+    now: Timestamp,
 ) -> AccountFindings {
     let mut findings = AccountFindings::default();
-    compare_positions(desk, books, account, &mut findings);
+    compare_positions(desk, books, account, now, &mut findings);
     let resting = compare_orders(books, account, run_id, &mut findings);
     compare_cash(books, resting, account, foreign_cash, &mut findings);
     findings
@@ -221,6 +234,7 @@ fn compare_positions(
     desk: &Desk,
     books: &OwnBooks,
     account: &ExchangeAccount,
+    now: Timestamp,
     findings: &mut AccountFindings,
 ) {
     let mut ours: BTreeMap<&str, Contracts> = BTreeMap::new();
@@ -247,7 +261,19 @@ fn compare_positions(
             )),
         }
     }
+    // The payout is in the account's cash, and a market that pays an amount we cannot read stays in our books.
+    let was_paid = |ticker: &str| {
+        let mut over = desk.market_states().iter().filter(|book| book.close_time <= now);
+        over.any(|book| *book.market.ticker == *ticker && books.set_aside.contains(&book.market.id))
+    };
     for (ticker, here) in ours.into_iter().filter(|(ticker, _)| !adopted(ticker)) {
+        if was_paid(ticker) {
+            findings.remarks.push(format!(
+                "{ticker}: our books have a position of {here} contracts (NO is negative), the exchange has none: it is \
+                 over and set aside, and stays in our books until what it paid can be read"
+            ));
+            continue;
+        }
         findings.unexplained.push(format!(
             "{ticker}: our books have a position of {here} contracts (NO is negative), the exchange has none"
         ));

@@ -27,6 +27,7 @@ fn selling() -> OwnBooks {
         positions: BTreeMap::from([(MARKET, (Side::Yes, order.contracts))]),
         open: BTreeMap::from([(SALE, OwnOrder { order, left: order.contracts, reserved: Money::ZERO })]),
         settled: BTreeMap::new(),
+        set_aside: BTreeSet::new(),
     }
 }
 

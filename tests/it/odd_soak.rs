@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use protogen::domain::Market;
 use protogen::engine::gateway::{Feed, Next};
 use protogen::event::{Input, MarketEvent};
-use protogen::sandbox::{Faults, OddMarkets, OddityHarm};
+use protogen::sandbox::{Faults, MarketOddity, OddMarkets, OddityHarm};
 use protogen::scenario::Scenario;
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
@@ -32,7 +32,8 @@ const TROUBLE: [&str; 4] = [
     "drop_ack=0.05,http_500=0.05",
     "drop_ack=0.03,http_500=0.03,reset=0.02,ws_gap=0.01,duplicate=0.02,ws_drop=0.001,rate_limit=0.03",
 ];
-/// The last two make the result unreadable of the market that is held when it is paid.
+/// The market that is held when it is paid, pays a part of the dollar in the last but one, and has a result that cannot be
+/// read in the last.
 const SEEDS: [u64; 12] = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 48, 115];
 /// So many at a time: most of a session's time is spent waiting for what was lost.
 const WORKERS: usize = 4;
@@ -77,6 +78,7 @@ fn settle_late(ours: &mut Value, late: &BTreeSet<String>, payouts: &BTreeMap<Str
 struct Shown {
     set_aside: usize,
     paid_late: usize,
+    paid_in_parts: usize,
     kills: usize,
     fills: usize,
     foreign_messages: u64,
@@ -86,6 +88,7 @@ impl Shown {
     fn add(&mut self, other: &Self) {
         self.set_aside += other.set_aside;
         self.paid_late += other.paid_late;
+        self.paid_in_parts += other.paid_in_parts;
         self.kills += other.kills;
         self.fills += other.fills;
         self.foreign_messages += other.foreign_messages;
@@ -120,8 +123,17 @@ fn run_seed(seed: u64, markets: &[Market], payouts: &BTreeMap<String, i64>, show
     let late = odd.iter().filter(|odd| odd.oddity.harm_class() == OddityHarm::FromDetermination);
     let late = late.map(|odd| odd.ticker.clone()).collect();
     let mut ours = books(&ledger);
-    shown.paid_late += settle_late(&mut ours, &late, payouts);
-    assert_eq!(ours, sandbox.account(), "{faults}: {said}");
+    let paid_late = settle_late(&mut ours, &late, payouts);
+    shown.paid_late += paid_late;
+    let account = sandbox.account();
+    // Where YES got a part of the dollar the exchange pays whole cents and keeps the rest, which our books do not know.
+    if odd.iter().any(|odd| odd.oddity == MarketOddity::DeterminedSixDecimals) {
+        let kept = ours["cash"].as_i64().unwrap() - account["cash"].as_i64().unwrap();
+        assert!((0..10_000).contains(&kept), "{faults}: {kept}");
+        ours["cash"] = account["cash"].clone();
+        shown.paid_in_parts += 1;
+    }
+    assert_eq!(ours, account, "{faults}: {said}");
     assert_eq!((discrepancies(&ledger), session_halts(&ledger)), (Vec::new(), 0), "{faults}");
     let told = set_aside_rows(&ledger);
     shown.set_aside += told.len();
@@ -129,6 +141,15 @@ fn run_seed(seed: u64, markets: &[Market], payouts: &BTreeMap<String, i64>, show
         assert!(harmful.contains(&ticker), "{faults}: {ticker} is set aside");
     }
     assert_eq!(replay(&ledger, &[]).0, 0, "{faults}");
+    if paid_late > 0 {
+        // The account has the payout and no position; our books have the position until the payout can be read.
+        let output = sandbox.live(&steady).output().unwrap();
+        let (code, said) = (output.status.code(), String::from_utf8_lossy(&output.stderr));
+        assert!(
+            matches!(code, Some(0 | 1)) && said.contains("over and set aside"),
+            "{faults}: {code:?}: {said}"
+        );
+    }
     shown.fills += count(&ledger, "fill");
     let told = get(sandbox.port.parse().unwrap(), "/sandbox/odd");
     assert_eq!(told["foreign_requests"], 0, "{faults}: {told}");
@@ -152,5 +173,6 @@ fn among_odd_markets_losses_and_kills_the_books_are_the_exchanges() {
         workers.into_iter().for_each(|worker| shown.add(&worker.join().unwrap()));
     });
     assert!(shown.set_aside > 20 && shown.kills >= 6 && shown.fills > 100, "{shown:?}");
-    assert!(shown.foreign_messages > 10_000 && shown.paid_late > 0, "{shown:?}");
+    assert!(shown.foreign_messages > 10_000, "{shown:?}");
+    assert!(shown.paid_late > 0 && shown.paid_in_parts > 0, "{shown:?}");
 }

@@ -296,3 +296,28 @@ fn a_stop_file_holds_before_the_first_order() {
     let halted = "SELECT count(*) FROM halt WHERE rule = 'owner' AND detail = 'not today'";
     assert_eq!(select(&sandbox.ledger(), halted), 1);
 }
+
+/// A time in which the process can open neither a connection nor a file passes, as an outage does.
+#[test]
+fn a_desk_short_of_file_descriptors_halts_nothing() {
+    let mut short = 0;
+    for limit in 16..=20 {
+        let sandbox = Sandbox::start(&MONTH);
+        let live = sandbox.live(&NO_KILL);
+        let mut limited = Command::new("sh");
+        limited.args(["-c", &format!("ulimit -n {limit}; exec \"$@\""), "sh"]);
+        limited.arg(live.get_program()).args(live.get_args());
+        limited.envs(live.get_envs().filter_map(|(name, value)| Some((name, value?))));
+        let (code, _, said) = finish(&mut limited);
+        // With too few it says so and does not begin.
+        if code != 0 {
+            assert!(code == 3 && !said.contains("panicked"), "{limit}: {code}: {said}");
+            continue;
+        }
+        short += usize::from(said.contains("Too many open files"));
+        let halts = "SELECT count(*) FROM halts WHERE rule IN ('owner', 'exchange', 'discrepancy')";
+        assert_eq!(select(&sandbox.ledger(), halts), 0, "{limit}: {said}");
+        assert_eq!(books(&sandbox.ledger()), sandbox.account(), "{limit}: {said}");
+    }
+    assert!(short > 0, "some sessions have to run out of file descriptors");
+}

@@ -9,7 +9,7 @@ use crate::{Source, fail_if_any, sources};
 
 /// The figures as they are. A change that lowers one writes the lower one here; none may rise.
 const FIGURES: Figures =
-    Figures { colliding_types: 6, one_word_types: 333, one_word_functions: 461, short_doc_blocks: 44 };
+    Figures { colliding_types: 6, one_word_types: 332, one_word_functions: 461, short_doc_blocks: 44 };
 /// What a doc block needs at least to say more than a name does.
 const SHORT_DOC_BLOCK: usize = 3;
 

@@ -148,13 +148,18 @@ impl Rest {
     }
 
     /// Fetches all markets that pass the filter, page by page, and at most 100 tickers a request.
+    /// Of a list that has no end, the pages that were read are returned, and a warning is logged.
     pub async fn markets(&self, filter: &MarketFilter) -> Result<ItemList<ApiMarket>, ApiError> {
-        if filter.tickers.is_empty() {
-            return self.all_pages::<MarketsPage>(filter.markets_call(&[])).await;
-        }
         let mut markets = ItemList::default();
-        for tickers in filter.tickers.chunks(TICKERS) {
-            markets.append_page(self.all_pages::<MarketsPage>(filter.markets_call(tickers)).await?);
+        let chunks: Vec<&[String]> =
+            if filter.tickers.is_empty() { vec![&[]] } else { filter.tickers.chunks(TICKERS).collect() };
+        for tickers in chunks {
+            let call = filter.markets_call(tickers);
+            let (list, endless) = self.pages_to_bound::<MarketsPage>(&call).await?;
+            if let Some(error) = endless {
+                tracing::warn!("{}: {error}; the markets read so far are used", call.endpoint());
+            }
+            markets.append_page(list);
         }
         Ok(markets)
     }

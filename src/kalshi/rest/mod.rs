@@ -220,17 +220,29 @@ impl Rest {
 
     /// Asks for a list, page by page to its end.
     async fn all_pages<P: Page + DeserializeOwned>(&self, call: Call) -> Result<ItemList<P::Item>, ApiError> {
+        match self.pages_to_bound::<P>(&call).await? {
+            (list, None) => Ok(list),
+            (_, Some(error)) => {
+                Err(ApiError::Schema { endpoint: call.endpoint(), problem: error.to_string() })
+            }
+        }
+    }
+
+    /// Asks for a list, page by page; what was read comes also where it has no end, which is said then.
+    async fn pages_to_bound<P: Page + DeserializeOwned>(
+        &self,
+        call: &Call,
+    ) -> Result<(ItemList<P::Item>, Option<EndlessListError>), ApiError> {
         let mut list = ItemList::default();
         let mut cursors = PageCursors::of_list(MOST_PAGES);
         loop {
             let page = call.clone().with_some("cursor", cursors.current_cursor());
             let (more, next) = self.fetch_page::<P>(page).await?;
             list.append_page(more);
-            let Some(next) = next else { return Ok(list) };
-            cursors.advance_to(next).map_err(|error| ApiError::Schema {
-                endpoint: call.endpoint(),
-                problem: error.to_string(),
-            })?;
+            let Some(next) = next else { return Ok((list, None)) };
+            if let Err(error) = cursors.advance_to(next) {
+                return Ok((list, Some(error)));
+            }
         }
     }
 

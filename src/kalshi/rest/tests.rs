@@ -294,6 +294,12 @@ async fn lists_are_read_to_their_end_and_no_further() {
     let error = rest.trades("T", None, None).await.unwrap_err();
     assert!(error.to_string().contains("GET /markets/trades: cursor: it repeats"), "{error}");
     assert_eq!(asked.lines().len(), 3);
+
+    // Of markets, those that were read can be traded.
+    let page = || reply(200, fixture("markets_last_page").replace(r#""cursor": """#, r#""cursor": "a""#));
+    let (rest, asked) = mock([page(), page(), page()]).await;
+    assert_eq!(rest.markets(&MarketFilter::default()).await.unwrap().items.len(), 2);
+    assert_eq!(asked.lines().len(), 2);
 }
 
 #[tokio::test]

@@ -24,7 +24,7 @@ const MOST_DROPS: u32 = 3;
 /// Since when a book and its ticker differ, and how long they may.
 #[derive(Clone, Copy, Debug)]
 struct TickerDifference {
-    /// By our clock.
+    /// Moment by our own clock.
     since: Duration,
     /// By the exchange's clock: the moment of the later of the two.
     at: Timestamp,
@@ -88,13 +88,19 @@ impl BookDoubts {
         }
     }
 
-    /// Compares a book with its ticker. Returns whether its best prices may be told: they agree, there is no ticker, or
-    /// the ticker is the older of the two.
+    /// Compares a book with its ticker. Returns whether its best prices may be told: they agree, there is no ticker, the
+    /// ticker is the older of the two, or the book is empty. A market that closes empties its book, and no ticker follows;
+    /// of an empty book nothing can be bought.
     pub fn may_tell(&mut self, id: BookId, top: &Top, now: Duration) -> bool {
         let check = self.checks.entry(id).or_default();
         let Some((at, bid, ask)) = check.ticker else { return true };
         if (bid, ask) == (top.bid, top.ask) {
             (check.difference, check.drops) = (None, 0);
+            self.differing.remove(&id);
+            return true;
+        }
+        if top.bid.is_none() && top.ask.is_none() {
+            check.difference = None;
             self.differing.remove(&id);
             return true;
         }

@@ -126,6 +126,21 @@ fn a_change_that_reaches_book_and_ticker_one_after_the_other_is_no_contradiction
     assert_eq!(take_told(&mut rig), named_events(&["stale A"], true));
 }
 
+#[test]
+fn a_market_that_closes_empties_its_book_and_its_ticker_stays() {
+    let mut rig = Rig::up();
+    hear_ticker(&mut rig, "0.4200", "0.4400", 1_000);
+    take_told(&mut rig);
+    for (clock, side, price) in [(2, "yes", "0.4200"), (3, "no", "0.4400")] {
+        let msg = json!({"market_ticker": "A", "clock": clock, "price_dollars": price, "delta_fp": "-5.00",
+            "side": side, "ts_ms": 5_000});
+        rig.book("orderbook_delta", &msg);
+    }
+    assert_eq!(take_told(&mut rig), named_events(&["book A", "book A"], false));
+    rig.later(seconds(20));
+    assert_eq!(take_told(&mut rig), named_events(&[], false));
+}
+
 /// A simulated exchange lets hours pass in an instant of ours.
 #[test]
 fn a_contradiction_lasts_by_the_exchanges_clock_too() {

@@ -219,7 +219,8 @@ impl StreamState {
     /// a change of any book makes all stale. Of another channel that counts its messages, it is a lost message.
     fn handle_unreadable_message(&mut self, now: Duration, text: &str, message: UnreadableMessage) {
         let head = Head::from_json(text).unwrap_or_default();
-        let found = self.subscriptions.iter_mut().find(|one| head.sid.is_some() && one.sid() == head.sid);
+        let found =
+            self.subscriptions.iter_mut().find(|one| head.sid.is_some() && one.active_sid() == head.sid);
         let channel = found.map(|found| {
             let gap = head.seq.is_some_and(|seq| found.guard.check_sequence(seq) == SequenceCheck::Gap);
             (found.channel, gap)
@@ -247,7 +248,7 @@ impl StreamState {
         if let Frame::Subscribed { id, channel, sid } = &frame {
             self.handle_subscribed(now, *id, channel, *sid);
         }
-        let found = self.subscriptions.iter_mut().find(|one| sid.is_some() && one.sid() == sid);
+        let found = self.subscriptions.iter_mut().find(|one| sid.is_some() && one.active_sid() == sid);
         if let Some((found, seq)) = found.zip(seq) {
             match found.guard.check_sequence(seq) {
                 SequenceCheck::Next => {}
@@ -287,7 +288,7 @@ impl StreamState {
             }
             Frame::Unsubscribed { id } => {
                 let asked = id.and_then(|id| self.commands.remove(&id)).map(|command| command.channel);
-                let ended = self.subscriptions.iter().find(|one| sid.is_some() && one.sid() == sid);
+                let ended = self.subscriptions.iter().find(|one| sid.is_some() && one.active_sid() == sid);
                 if let Some(channel) = asked {
                     self.reset_subscription(channel, now);
                 } else if let Some(channel) = ended.map(|one| one.channel) {
@@ -305,7 +306,7 @@ impl StreamState {
 
     fn take_book(&mut self, now: Duration, sid: Option<u64>, frame: &BookFrame) {
         // Of a subscription that ended: its last messages may still be on their way.
-        if self.subscription_mut(StreamChannel::Books).sid() != sid {
+        if self.subscription_mut(StreamChannel::Books).active_sid() != sid {
             return;
         }
         let Some(id) = self.books.find_book_id(frame.ticker()) else { return };
@@ -343,7 +344,7 @@ impl StreamState {
     fn handle_refusal(&mut self, now: Duration, sid: Option<u64>, refusal: &Refusal) {
         let command = refusal.id.and_then(|id| self.commands.remove(&id));
         if ENDS_SUBSCRIPTION.contains(&refusal.code) {
-            let by_sid = self.subscriptions.iter().find(|one| sid.is_some() && one.sid() == sid);
+            let by_sid = self.subscriptions.iter().find(|one| sid.is_some() && one.active_sid() == sid);
             let channel = by_sid.map(|one| one.channel).or(command.as_ref().map(|command| command.channel));
             return match channel {
                 Some(channel) => self.handle_subscription_end(now, channel),
@@ -426,7 +427,7 @@ impl StreamState {
     }
 
     fn ask_for_snapshots(&mut self, now: Duration, lost: impl IntoIterator<Item = BookId>) {
-        if self.subscription_mut(StreamChannel::Books).sid().is_none() {
+        if self.subscription_mut(StreamChannel::Books).active_sid().is_none() {
             return;
         }
         let not_before = now.max(self.last_recovery + self.settings.between_snapshots);
@@ -446,7 +447,7 @@ impl StreamState {
 
     fn leave_books(&mut self, now: Duration) {
         let found = self.subscription_mut(StreamChannel::Books);
-        let Some(sid) = found.sid() else { return };
+        let Some(sid) = found.active_sid() else { return };
         found.phase = SubscriptionPhase::Leaving;
         let id = self.register_command(now, StreamChannel::Books, CommandPurpose::Leave, Vec::new());
         self.queue_send(subscription::unsubscribe_command(id, sid));
@@ -467,8 +468,9 @@ impl StreamState {
         }
         self.send_snapshot_requests(now);
         let vital = |one: &&ChannelSubscription| one.channel.is_vital();
-        let open =
-            |one: &ChannelSubscription| one.sid().is_some() && one.todo.is_empty() || self.is_idle(one);
+        let open = |one: &ChannelSubscription| {
+            one.active_sid().is_some() && one.todo.is_empty() || self.is_idle(one)
+        };
         if !self.up && self.commands.is_empty() && self.subscriptions.iter().filter(vital).all(open) {
             self.up = true;
             self.release_held_changes();
@@ -496,7 +498,7 @@ impl StreamState {
             }
             let rest = found.todo.split_off(found.todo.len().min(chunk));
             let tickers = std::mem::replace(&mut found.todo, rest);
-            if let Some(sid) = found.sid() {
+            if let Some(sid) = found.active_sid() {
                 let id = self.register_command(now, channel, CommandPurpose::Add, tickers.clone());
                 self.queue_send(subscription::update_command(id, sid, "add_markets", &tickers));
             } else {
@@ -508,7 +510,7 @@ impl StreamState {
     }
 
     fn send_snapshot_requests(&mut self, now: Duration) {
-        let Some(sid) = self.subscription_mut(StreamChannel::Books).sid() else { return };
+        let Some(sid) = self.subscription_mut(StreamChannel::Books).active_sid() else { return };
         let Some(recovery) = &mut self.recovery else { return };
         if recovery.asked.is_some() || now < recovery.not_before {
             return;

@@ -134,7 +134,7 @@ impl ChannelSubscription {
     }
 
     /// Its name on this connection, if it is there.
-    pub fn sid(&self) -> Option<u64> {
+    pub fn active_sid(&self) -> Option<u64> {
         match self.phase {
             SubscriptionPhase::On { sid, .. } => Some(sid),
             _ => None,

@@ -132,7 +132,7 @@ impl Rig {
     }
 
     /// A message of the books' subscription, in its order.
-    fn book(&mut self, kind: &str, msg: &Value) {
+    pub fn book(&mut self, kind: &str, msg: &Value) {
         let sid = self.books_sid();
         let seq = self.next_seq(sid);
         self.hear(&json!({"type": kind, "sid": sid, "seq": seq, "msg": msg}));

@@ -73,7 +73,8 @@ impl LiveRunner<'_> {
         let mut books = OwnBooks::from_desk(&self.engine.desk);
         missed.iter().for_each(|input| books.apply_input(&input.value));
         let account = self.runtime.block_on(ExchangeAccount::read_from_exchange(&self.rest))?;
-        let findings = compare_account(&self.engine.desk, &books, &account, &self.run_id, self.foreign_cash);
+        let (desk, run_id) = (&self.engine.desk, &self.run_id);
+        let findings = compare_account(desk, &books, &account, run_id, self.foreign_cash, now);
         findings.remarks.iter().for_each(|remark| warn!("{remark}"));
         let mut problems = findings.unexplained.clone();
         if !self.adopt {
