@@ -17,8 +17,8 @@
 //!    add last price and volume, the ticker also the recorded midpoint.
 //! 5. A stale book yields one `Gap` (`invalidate_quote_source`), and no `Quote` until `update_best_prices` or a REST report brings prices again.
 //! 6. A `Status` event is always a change. `Settled` comes at most once, with a value, and no `Status` follows it
-//!    (`set_status`, `settle_market`). If a market settles and the value is not known, its ticker goes to `unknown`;
-//!    if REST does not say it either, the market is set aside.
+//!    (`set_status`, `settle_market`). Two reports have to agree on the value, of which one is by REST; if they differ, or
+//!    REST does not say it, the market is set aside.
 //! 7. A market that cannot be understood, or priced, is set aside once and cleared once ([`super::set_aside`]). What is
 //!    out of scope is never asked for, whatever the stream tells (`markets_out_of_scope_are_not_asked_for`).
 //! 8. The same calls give the same events in the same order: no hash map, no clock, no randomness.
@@ -73,7 +73,8 @@ struct TrackedMarket {
     told_at: Timestamp,
     status: MarketStatus,
     close: Timestamp,
-    determined: Option<SettlementValue>,
+    /// What it pays by the last report, which a second has to confirm; `None` if nothing was reported.
+    claimed_payout: Option<SettlementValue>,
     /// Contracts held by either side, from the last ticker message; `None` before the first.
     open_interest: Option<Contracts>,
     /// Levels beneath the best prices, if they are told.
@@ -314,7 +315,7 @@ impl MarketTracker {
             told_at: Timestamp::MIN,
             status,
             close,
-            determined: None,
+            claimed_payout: None,
             open_interest: None,
             deeper: Arc::default(),
             dirty: false,
@@ -358,6 +359,9 @@ impl MarketTracker {
             }
         };
         if !self.settle_if_final(id, report, now) {
+            if report.status == wire::ApiMarketStatus::Active {
+                self.known[id.index()].claimed_payout = None;
+            }
             self.set_status(id, report.status.in_domain());
             if changed || old {
                 self.mark_quote_dirty(id);
@@ -365,14 +369,21 @@ impl MarketTracker {
         }
     }
 
-    /// Settles a market that is reported as finalized, if what it pays is known; else it is set aside until it is.
-    /// Returns whether it is finalized.
+    /// Settles a market that is reported as finalized, once a second report of what it pays agrees: the stream's, or
+    /// that of another read. If that is not known, or reports differ, it is set aside. Returns whether it is finalized.
     fn settle_if_final(&mut self, id: MarketId, report: &wire::ApiMarket, now: Timestamp) -> bool {
         if report.status != wire::ApiMarketStatus::Finalized {
             return false;
         }
         if let Some(value) = settlement_of(report) {
-            self.settle_market(id, value);
+            match self.known[id.index()].claimed_payout.replace(value) {
+                Some(claimed) if claimed == value => self.settle_market(id, value),
+                Some(claimed) => {
+                    let reason = format!("reports of what it paid differ: first {claimed}, then {value}");
+                    self.set_market_aside(&report.ticker.as_str().into(), reason, now);
+                }
+                None => self.ask_for([report.ticker.as_str().into()]),
+            }
         } else {
             let value = report.settlement_money.map_or_else(|| "none".to_owned(), |value| value.to_string());
             let reason = format!(
@@ -448,7 +459,7 @@ impl MarketTracker {
 
     /// Results may have been replaced by others that were not heard: what was determined is read again when it is paid.
     pub fn forget_determinations(&mut self) {
-        self.known.iter_mut().for_each(|known| known.determined = None);
+        self.known.iter_mut().for_each(|known| known.claimed_payout = None);
     }
 
     fn invalidate_quote_source(&mut self, id: MarketId) {
@@ -512,17 +523,11 @@ impl MarketTracker {
                 self.out.push(MarketEvent::CloseTime { market: id, close: *close });
             }
             Turn::Determined { value } => {
-                self.known[id.index()].determined = *value;
+                self.known[id.index()].claimed_payout = *value;
                 self.set_status(id, MarketStatus::Closed);
             }
-            Turn::Settled => match self.known[id.index()].determined {
-                Some(value) => self.settle_market(id, value),
-                // What it was determined to be was missed, or cannot be read.
-                None => {
-                    self.unknown.insert(Arc::clone(ticker));
-                }
-            },
-            Turn::Created { .. } | Turn::Redefined => {
+            // What it was determined to be is confirmed by REST before money moves.
+            Turn::Settled | Turn::Created { .. } | Turn::Redefined => {
                 self.unknown.insert(Arc::clone(ticker));
             }
         }

@@ -91,6 +91,8 @@ fn a_market_outside_a_narrowed_scope_is_still_paid_out() {
     market.result = Some(MarketResult::Yes);
     market.settlement_money = Some(Money::parse("1").unwrap());
     watch.apply_market_reports(&found([(market.clone(), series.clone())]), now);
+    assert_eq!(watch.take_unknown_tickers().len(), 1, "a second read has to confirm it");
+    watch.apply_market_reports(&found([(market.clone(), series.clone())]), now);
     let told = watch.take_events(now);
     assert!(
         told.contains(&MarketEvent::Settled { market: MarketId(0), value: SettlementValue::ONE }),
@@ -218,6 +220,9 @@ fn a_payout_that_is_not_known_is_waited_for_without_asking_again_and_again() {
     assert_eq!(bench.watch.unsettled_markets().count(), 1, "it stays in the books");
     bench.market.settlement_money = Some(Money::from_micros(333_333));
     bench.report();
+    assert_eq!(bench.told(), []);
+    assert_eq!(bench.watch.take_unknown_tickers().len(), 1, "a second read has to confirm it");
+    bench.report();
     let told = bench.told();
     let value = SettlementValue::parse_dollars("0.333333").unwrap();
     let paid = MarketEvent::Settled { market: MarketId(0), value };
@@ -244,15 +249,53 @@ fn a_payout_that_no_contract_can_have_is_waited_for() {
 }
 
 #[test]
-fn a_payout_of_six_decimals_comes_by_the_stream_alone() {
+fn a_result_of_the_stream_is_booked_once_a_read_confirms_it() {
     let mut bench = Bench::new();
-    bench.told();
     let value = SettlementValue::parse_dollars("0.333333").unwrap();
     bench.turn(Turn::Determined { value: Some(value) });
     bench.turn(Turn::Settled);
-    assert!(bench.watch.take_unknown_tickers().is_empty(), "REST need not be asked");
-    let paid = Input::Market(MarketEvent::Settled { market: MarketId(0), value });
-    assert_eq!(bench.told().last(), Some(&paid));
+    bench.told();
+    assert_eq!(bench.watch.take_unknown_tickers().len(), 1);
+    (bench.market.status, bench.market.result) = (ApiMarketStatus::Finalized, Some(MarketResult::Scalar));
+    bench.market.settlement_money = Some(Money::from_micros(333_333));
+    bench.report();
+    assert_eq!(bench.told(), [Input::Market(MarketEvent::Settled { market: MarketId(0), value })]);
+}
+
+#[test]
+fn reports_of_a_result_that_differ_move_no_money_until_two_agree() {
+    let mut bench = Bench::new();
+    bench.turn(Turn::Determined { value: Some(SettlementValue::ONE) });
+    bench.turn(Turn::Settled);
+    bench.told();
+    bench.watch.take_unknown_tickers();
+    (bench.market.status, bench.market.result) = (ApiMarketStatus::Finalized, Some(MarketResult::No));
+    bench.market.settlement_money = Some(Money::ZERO);
+    bench.report();
+    let told = bench.told();
+    assert!(told.len() == 1 && is_set_aside(&told[0], "differ: first 1.00, then 0.00"), "{told:?}");
+    assert!(bench.watch.take_unknown_tickers().is_empty(), "it is looked at again after a while");
+    bench.report();
+    let paid = MarketEvent::Settled { market: MarketId(0), value: SettlementValue::ZERO };
+    assert_eq!(bench.told().last(), Some(&Input::Market(paid)));
+}
+
+#[test]
+fn one_answer_that_a_market_is_over_is_forgotten_when_it_trades() {
+    let mut bench = Bench::new();
+    let open = bench.market.clone();
+    (bench.market.status, bench.market.result) = (ApiMarketStatus::Finalized, Some(MarketResult::Yes));
+    bench.market.settlement_money = Some(Money::DOLLAR);
+    bench.report();
+    let finalized = std::mem::replace(&mut bench.market, open);
+    bench.report();
+    bench.market = finalized;
+    bench.report();
+    let told = bench.told();
+    assert!(
+        !told.iter().any(|input| matches!(input, Input::Market(MarketEvent::Settled { .. }))),
+        "{told:?}"
+    );
 }
 
 #[test]
@@ -295,8 +338,11 @@ fn after_a_silence_what_a_market_paid_is_read_again() {
     bench.turn(Turn::Settled);
     assert_eq!(bench.told(), [], "the result that was heard may not hold");
     assert_eq!(bench.watch.take_unknown_tickers().len(), 1, "REST says what it paid");
-    bench.turn(Turn::Determined { value: Some(SettlementValue::ZERO) });
-    bench.turn(Turn::Settled);
-    let paid = MarketEvent::Settled { market: MarketId(0), value: SettlementValue::ZERO };
-    assert_eq!(bench.told(), [Input::Market(paid)]);
+    (bench.market.status, bench.market.result) = (ApiMarketStatus::Finalized, Some(MarketResult::No));
+    bench.market.settlement_money = Some(Money::ZERO);
+    for read in 1..=2 {
+        bench.report();
+        let paid = Input::Market(MarketEvent::Settled { market: MarketId(0), value: SettlementValue::ZERO });
+        assert_eq!(bench.told().contains(&paid), read == 2);
+    }
 }

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crate::domain::{Action, Contracts, Order, OrderId, Span, Timestamp};
+use crate::domain::{Action, Contracts, MarketId, Order, OrderId, Side, Span, Timestamp};
 use crate::event::{RejectReason, VenueEvent};
 
 use super::clock;
@@ -13,7 +13,7 @@ use super::market_tracker::MarketTracker;
 use super::order_tasks::{OrderReport, OrderTask, TaskFailure, end_of};
 use super::order_tracker::OrderTracker;
 use super::rest::{ApiError, FillFilter, OrderFilter, Rest};
-use super::wire::{self, ApiOrderStatus, CreateOrder};
+use super::wire::{self, ApiBookSide, ApiOrderStatus, CreateOrder};
 use super::ws_messages;
 use super::ws_messages::UserOrderStatus;
 
@@ -90,10 +90,13 @@ pub async fn perform_task(rest: Rest, task: OrderTask, to: OrderAddress) -> (Tas
             let (result, error) = split_task_failure(rest.cancel_order(&venue_id, &to.ticker).await);
             (TaskOutcome::Cancelled(id, result.map(|cancelled| cancelled.reduced_by)), error)
         }
-        OrderTask::Fills { venue_id, .. } => {
+        OrderTask::Fills { order, venue_id } => {
             let filter = FillFilter { order_id: Some(venue_id.to_string()), ..FillFilter::default() };
             let (result, error) = split_task_failure(rest.fills(&filter).await);
-            (TaskOutcome::Fetched(id, result.map(|fills| fills.iter().map(fill_of).collect())), error)
+            let market = |fill: &wire::ApiFill| (*fill.ticker == *to.ticker).then_some(order.market);
+            let reports =
+                |fills: Vec<wire::ApiFill>| fills.iter().map(|fill| fill_of(fill, market(fill))).collect();
+            (TaskOutcome::Fetched(id, result.map(reports)), error)
         }
     }
 }
@@ -158,10 +161,12 @@ pub fn pushed_order(order: &Order, message: &ws_messages::UserOrder) -> Option<O
 
 /// Turns a `fill` message of the stream into a report for the tracker.
 #[must_use]
-pub fn pushed_fill(fill: &ws_messages::FillMessage) -> FillReport {
+pub fn pushed_fill(fill: &ws_messages::FillMessage, market: Option<MarketId>) -> FillReport {
     FillReport {
         trade_id: fill.trade_id.as_str().into(),
         venue_id: fill.order_id.as_str().into(),
+        market,
+        gained: fill.outcome_side,
         yes_price: fill.yes_price,
         contracts: fill.contracts,
         fee: fill.fee,
@@ -169,10 +174,15 @@ pub fn pushed_fill(fill: &ws_messages::FillMessage) -> FillReport {
     }
 }
 
-fn fill_of(fill: &wire::ApiFill) -> FillReport {
+fn fill_of(fill: &wire::ApiFill, market: Option<MarketId>) -> FillReport {
     FillReport {
         trade_id: fill.trade_id.as_str().into(),
         venue_id: fill.order_id.as_str().into(),
+        market,
+        gained: match fill.side {
+            ApiBookSide::Bid => Side::Yes,
+            ApiBookSide::Ask => Side::No,
+        },
         yes_price: fill.yes_price,
         contracts: fill.count,
         fee: fill.fee,

@@ -429,7 +429,13 @@ impl OrderTracker {
         let by_client = client_id.and_then(|client_id| self.order_of(client_id));
         match by_client.or_else(|| self.names.get(&fill.venue_id).copied()) {
             Some(id) => {
-                self.learn_name(id, &fill.venue_id);
+                let contradiction = self.orders.get(&id).and_then(|tracked| {
+                    fill.contradiction_with_order(&tracked.order, tracked.venue_id.as_deref())
+                });
+                // What cannot be of this order does not say its name either.
+                if contradiction.is_none() {
+                    self.learn_name(id, &fill.venue_id);
+                }
                 self.apply_fill_report(id, &fill);
                 self.close_if_over(id);
             }
@@ -489,7 +495,8 @@ impl OrderTracker {
         }
         let FillReport { yes_price, contracts, fee, taker, .. } = *report;
         if let Some(tracked) = self.orders.get_mut(&id)
-            && let Some(contradiction) = report.contradiction_with_order(&tracked.order)
+            && let Some(contradiction) =
+                report.contradiction_with_order(&tracked.order, tracked.venue_id.as_deref())
         {
             // The trade itself may well have been: whether it was is looked up.
             tracked.doubts = tracked.doubts.max(1);

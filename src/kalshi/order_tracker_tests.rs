@@ -22,6 +22,8 @@ fn fill(trade: &str, contracts: i64) -> FillReport {
     FillReport {
         trade_id: trade.into(),
         venue_id: "venue".into(),
+        market: Some(MarketId(0)),
+        gained: Side::No,
         yes_price: Price::new(4_500).unwrap(),
         contracts: Contracts::whole(contracts),
         fee: Money::from_micros(17_500),
@@ -97,7 +99,7 @@ type Lie = fn(&mut FillReport);
 #[test]
 fn a_fill_that_no_trade_can_have_made_is_reported_once_and_asked_for_again() {
     // The order buys NO at 0.56 at most, so YES trades at 0.44 or above.
-    let lies: [(&str, Lie); 7] = [
+    let lies: [(&str, Lie); 10] = [
         ("fee of -1000", |fill| fill.fee = Money::DOLLAR.mul_div_floor(-1_000, 1)),
         ("fee of 17500", |fill| fill.fee = Money::from_micros(17_500_000_000)),
         ("fee of 4.010001", |fill| fill.fee = Money::from_micros(4_010_001)),
@@ -105,6 +107,9 @@ fn a_fill_that_no_trade_can_have_made_is_reported_once_and_asked_for_again() {
         ("cannot trade 0", |fill| fill.contracts = Contracts::ZERO),
         ("cannot trade 10.01", |fill| fill.contracts = Contracts::from_hundredths(1_001)),
         ("price of 0.5601 is beyond", |fill| fill.yes_price = Price::new(4_399).unwrap()),
+        ("of another market", |fill| fill.market = Some(MarketId(1))),
+        ("of another market", |fill| fill.market = None),
+        ("side is the other one: it gained yes", |fill| fill.gained = Side::Yes),
     ];
     for (said, lie) in lies {
         let mut bench = Bench::new(order(10, TimeInForce::Ioc));
@@ -134,11 +139,33 @@ fn a_fill_that_no_trade_can_have_made_is_reported_once_and_asked_for_again() {
 fn the_highest_fee_a_broker_may_round_to_and_a_sale_at_a_better_price_are_believed() {
     let sale = Order { action: Action::Sell, ..order(10, TimeInForce::Ioc) };
     let report = FillReport { fee: Money::from_micros(4_010_000), ..fill("a", 4) };
-    assert_eq!(report.contradiction_with_order(&order(10, TimeInForce::Ioc)), None);
-    // Sold at 0.56 or above: YES at 0.44 or below.
-    assert!(report.contradiction_with_order(&sale).unwrap().contains("beyond"));
+    assert_eq!(report.contradiction_with_order(&order(10, TimeInForce::Ioc), Some("venue")), None);
+    // Sold at 0.56 or above: YES at 0.44 or below. Who sells NO gains YES.
+    let report = FillReport { gained: Side::Yes, ..report };
+    assert!(report.contradiction_with_order(&sale, None).unwrap().contains("beyond"));
     let better = FillReport { yes_price: Price::new(4_400).unwrap(), ..report };
-    assert_eq!(better.contradiction_with_order(&sale), None);
+    assert_eq!(better.contradiction_with_order(&sale, None), None);
+}
+
+/// Its client order id is ours, and nothing else.
+#[test]
+fn a_fill_of_another_order_is_not_booked_and_gives_ours_no_name() {
+    let mut bench = Bench::new(order(10, TimeInForce::Ioc));
+    assert!(matches!(bench.task(), Some(OrderTask::Create(_))));
+    let foreign = FillReport { venue_id: "other".into(), market: Some(MarketId(7)), ..fill("x", 4) };
+    bench.tracker.pushed_fill(Some("ab12-1"), bench.now, foreign);
+    let told = bench.told();
+    assert!(told.len() == 1 && told[0].contains("of another market"), "{told:?}");
+    bench.tracker.handle_create_result(
+        OrderId(1),
+        bench.now,
+        Ok(report(4, Some(CloseReason::NothingOnOffer))),
+    );
+    assert_eq!(bench.told(), ["accepted"], "under the name that the answer has");
+    let other = FillReport { venue_id: "other".into(), ..fill("y", 4) };
+    bench.tracker.pushed_fill(Some("ab12-1"), bench.now, other);
+    let told = bench.told();
+    assert!(told.len() == 1 && told[0].contains("of the order other"), "{told:?}");
 }
 
 #[test]

@@ -353,17 +353,22 @@ pub async fn events_since(
     inputs.extend(venue.into_iter().map(|event| Stamped { at: now, value: Input::Venue(event) }));
     let held = desk.positions().iter().map(|(market, _)| market);
     let ordered = desk.execution().iter().map(|open| open.order.market);
-    let tickers: Vec<Arc<str>> = held
+    let mut tickers: Vec<Arc<str>> = held
         .chain(ordered)
         .filter_map(|market| market_tracker.market(market).map(|market| market.ticker.as_ref().into()))
         .collect();
-    let reports = reader.read_markets(tickers).await.map_err(|error| error.to_string())?;
-    market_tracker.apply_market_reports(&reports, now);
-    inputs.extend(market_tracker.take_inputs(now).into_iter().map(|value| Stamped { at: now, value }));
-    // What was not read is read by the session's first sweep.
-    if let Some(error) = reports.error {
-        tracing::warn!(%error, "not all markets could be read");
+    // What a market paid is read twice before it is booked.
+    for _ in 0..2 {
+        let reports = reader.read_markets(tickers).await.map_err(|error| error.to_string())?;
+        market_tracker.apply_market_reports(&reports, now);
+        // What was not read is read by the session's first sweep.
+        if let Some(error) = reports.error {
+            tracing::warn!(%error, "not all markets could be read");
+        }
+        tickers = market_tracker.take_unknown_tickers().into_iter().collect();
     }
+    market_tracker.ask_for(tickers);
+    inputs.extend(market_tracker.take_inputs(now).into_iter().map(|value| Stamped { at: now, value }));
     Ok(inputs)
 }
 

@@ -5,7 +5,8 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
 use protogen::domain::{
-    Action, Contracts, FeeRounding, Fraction, Money, Order, OrderId, Side, Span, TimeInForce, Timestamp,
+    Action, Contracts, FeeRounding, Fraction, MarketId, Money, Order, OrderId, Side, Span, TimeInForce,
+    Timestamp,
 };
 use protogen::event::CloseReason;
 use protogen::kalshi::fill_report::FillReport;
@@ -39,7 +40,7 @@ pub struct Far {
     exchange: SandboxExchange,
     account: usize,
     group: u64,
-    tickers: BTreeMap<protogen::domain::MarketId, String>,
+    tickers: BTreeMap<MarketId, String>,
     history: VecDeque<Shown>,
     dice: Dice,
     /// What must not happen: an order refused for want of money, though the desk sets aside the worst case,
@@ -181,6 +182,11 @@ impl Far {
         Ok(OrderReport { ended: (!rests).then(|| end_of(order, None)), ..report(order, record) })
     }
 
+    /// The market with a ticker.
+    pub fn market_of(&self, ticker: &str) -> Option<MarketId> {
+        self.tickers.iter().find(|(_, known)| *known == ticker).map(|(market, _)| *market)
+    }
+
     /// An order as the wire has it: one YES book, in which NO is the mirror.
     pub fn new_order(&self, order: &Order, client_id: &str) -> NewOrder {
         let bid = (order.side == Side::Yes) == (order.action == Action::Buy);
@@ -237,6 +243,8 @@ fn fill_report(fill: &FillRecord) -> FillReport {
     FillReport {
         trade_id: uuid(0x0a00_0002, fill.trade),
         venue_id: uuid(0x0a00_0001, fill.order.0),
+        market: Some(fill.market),
+        gained: if fill.side == BookSide::Bid { Side::Yes } else { Side::No },
         yes_price: fill.price,
         contracts: fill.contracts,
         fee: fill.fee,

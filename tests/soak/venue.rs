@@ -393,7 +393,8 @@ impl SoakVenue {
         match frame {
             Frame::Fill(fill) => {
                 let client_id = fill.client_order_id.as_deref();
-                self.tracker.pushed_fill(client_id, self.now, pushed_fill(fill));
+                let report = pushed_fill(fill, self.far.market_of(&fill.ticker));
+                self.tracker.pushed_fill(client_id, self.now, report);
             }
             Frame::UserOrder(message) => {
                 let order = self.tracker.order_of(&message.client_order_id);

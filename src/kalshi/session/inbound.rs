@@ -56,7 +56,8 @@ impl ExchangeSession {
             Frame::Lifecycle(message) => self.market_tracker.apply_lifecycle_message(&message),
             Frame::Fill(fill) => {
                 let now = self.monotonic_now();
-                self.order_tracker.pushed_fill(fill.client_order_id.as_deref(), now, pushed_fill(&fill));
+                let report = pushed_fill(&fill, self.market_tracker.find_market_id(&fill.ticker));
+                self.order_tracker.pushed_fill(fill.client_order_id.as_deref(), now, report);
             }
             Frame::UserOrder(message) => {
                 let now = self.monotonic_now();
