@@ -56,7 +56,7 @@ pub enum MarketEvent {
         /// The new top of the book, which replaces the previous quote entirely.
         quote: Quote,
     },
-    /// Its book can no longer be relied on (a gap); the next quote mends it.
+    /// Its last quote no longer holds: messages were lost, the book is stale, or trading pauses. The next quote mends it.
     Gap {
         /// Market whose last quote no longer holds.
         market: MarketId,

@@ -22,6 +22,9 @@
 //! | fees | [`domain::fee`] |
 //! | simulated fills and latency | [`sim`] |
 //! | the exchange, and a stand-in for it | [`kalshi`], [`sandbox`] |
+//! | an order on its way, and a lost one | [`kalshi::order_tracker`], [`kalshi::order_requests`] |
+//! | a gap in the stream | [`kalshi::stream::state`] |
+//! | a kind of fact | [`domain::fact`], [`dataset::facts`] |
 //! | what it said, as a data set | [`record`] |
 //! | data sets: read, write, import, check | [`dataset`] |
 //! | what a recorded run says: statistics, charts, page | [`report`] |

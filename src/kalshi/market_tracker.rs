@@ -60,7 +60,7 @@ enum Source {
     Reports,
     /// A book that is kept up.
     Book,
-    /// A book that has a gap.
+    /// None: the book is stale.
     Nothing,
 }
 

@@ -3,6 +3,9 @@
 //! What it says is decoded to the integers of [`crate::domain`] at this border, exactly, and anything
 //! that is missing, renamed or of another type is an error that names its place. Such an error concerns what it is
 //! about: a market is set aside ([`set_aside`]), and only what concerns the account halts the desk.
+//!
+//! An order: [`order_tracker`], [`order_tasks`], [`order_requests`], `rest/orders.rs`. The stream: [`stream::state`], [`book`].
+//! Markets: [`market_reader`] (REST), [`market_tracker`]. All together: [`session`].
 
 pub mod auth;
 pub mod book;

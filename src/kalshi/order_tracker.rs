@@ -45,7 +45,8 @@ use super::order_tasks::{OrderReport, OrderTask, TaskFailure};
 
 /// Looks in vain before an order is sent again, under the same id: if it is there after all, the exchange says so.
 const QUERIES_BEFORE_RESEND: u32 = 2;
-/// Looks in vain before an order that must not be sent again is taken for never placed.
+/// Looks in vain that are repeated. After one more, an order that must not be sent again is taken for never placed, and
+/// one that was refused for refused.
 const QUERY_RETRIES: u32 = 4;
 /// First pause between attempts; doubles up to [`LONGEST_PAUSE`].
 const PAUSE: Span = Span::MILLISECOND.times(250);

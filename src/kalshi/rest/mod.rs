@@ -1,6 +1,6 @@
-//! The REST client. Every request goes one way, `Rest::send_and_decode`: rate limit, breaker, signature, network,
-//! sorting of the outcome, decoding. Reads are repeated when it may help; writes never are, as only the
-//! caller knows what a repeated write means.
+//! The REST client. Every request to the exchange goes one way, `Rest::try_once`: rate limit, breaker, signature, network,
+//! sorting of the outcome. Reads are repeated when it may help (`Rest::send_with_retries`); writes never are, as only the
+//! caller knows what a repeated write means. Only the clock of a sandbox (`sandbox.rs`) is asked past all that.
 
 mod call;
 mod error;

@@ -1,4 +1,4 @@
-//! Writes: orders and order groups. None of them is ever repeated here.
+//! Writes: orders and order groups. None of them is ever repeated here. Orders are read in `portfolio.rs`.
 #![expect(clippy::missing_errors_doc, reason = "every request fails in the ways of `ApiError`")]
 
 use reqwest::Method;

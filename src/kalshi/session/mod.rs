@@ -13,8 +13,8 @@
 //!    `tell_of_markets` takes nothing; then each changed market gives one quote with its latest prices.
 //! 3. No stream event is lost silently: if more than `HELD_EVENTS` wait, the session fails and says why
 //!    (`a_session_that_loses_stream_events_fails_and_says_why` in `tests.rs`).
-//! 4. Open orders are looked up after the stream goes up or down or misses messages, at both ends of a pause, and at
-//!    least once every `LOOK_UP`; those of one market when it closes or pays out (`mark_uncertain`).
+//! 4. Open orders are looked up after the stream goes up or down or misses messages of another channel than the books', at
+//!    both ends of a pause, and at least once every `LOOK_UP`; those of one market when it closes or pays out (`mark_uncertain`).
 //! 5. An order submitted while the session drains or the exchange pauses is rejected as [`RejectReason::NeverSent`]
 //!    (`handle_session_command`; tested in `tests/it/wall.rs`). `run_until_end` asks for the trading hours before it takes any command.
 //! 6. Draining begins with [`SessionCommand::Drain`] or when all senders are dropped. All orders are cancelled; it
