@@ -18,6 +18,7 @@ use crate::domain::{
     Action, Contracts, MarketId, MarketStatus, Money, OrderId, Price, Side, StrategyId, Timestamp,
 };
 use crate::event::{Input, RejectReason, VenueEvent};
+use crate::kalshi::link::LinkReport;
 use crate::report::summary::{fraction_to_f64, money_to_dollars};
 
 use super::moment::Moment;
@@ -49,10 +50,8 @@ pub struct SessionFacts<'a> {
     pub feed_up: bool,
     /// Since when it is, or is not.
     pub feed_since: Timestamp,
-    /// Why nothing is traded at the exchange.
-    pub paused: Option<&'a str>,
-    /// The exchange's words when it last refused an order.
-    pub refusal: Option<&'a str>,
+    /// What is wrong between us and the exchange.
+    pub link: &'a LinkReport,
     /// When anything last came.
     pub last_message_at: Option<Timestamp>,
 }
@@ -139,6 +138,8 @@ pub struct FeedHealth {
     pub since: Moment,
     /// Why nothing is traded at the exchange, if it is so.
     pub paused: Option<String>,
+    /// The last request, if it failed in a way that may pass.
+    pub failed_request: Option<String>,
     /// When anything last came.
     pub last_message_at: Option<Moment>,
     /// Markets that are open for trading at the exchange, among those the desk watches.
@@ -354,7 +355,7 @@ impl Health {
                 trading: risk.trading_halted().map(ToOwned::to_owned),
                 strategies: names.halted_strategies(),
             },
-            refused_orders: recent.refused_orders(facts.refusal),
+            refused_orders: recent.refused_orders(facts.link.last_refusal.as_deref()),
             set_aside: set_aside_lines(desk),
             decisions: recent
                 .decisions
@@ -405,7 +406,8 @@ fn feed_health(desk: &Desk, facts: &SessionFacts<'_>) -> FeedHealth {
     FeedHealth {
         up: facts.feed_up,
         since: Moment(facts.feed_since),
-        paused: facts.paused.map(ToOwned::to_owned),
+        paused: facts.link.pause_reason.as_deref().map(ToOwned::to_owned),
+        failed_request: facts.link.last_failure.as_deref().map(ToOwned::to_owned),
         last_message_at: facts.last_message_at.map(Moment),
         markets: count(desk.market_states().iter().filter(trading).count()),
         stale_books: count(desk.market_states().iter().filter(trading).filter(stale).count()),

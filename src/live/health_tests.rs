@@ -48,6 +48,11 @@ impl Bench {
     }
 
     fn health(&self) -> Health {
+        let link = LinkReport {
+            last_refusal: Some("POST /portfolio/events/orders: 409 exceeded_order_group_risk_limit".into()),
+            last_failure: Some("GET /markets: no connection or answer".into()),
+            ..LinkReport::default()
+        };
         let facts = SessionFacts {
             at: at(100),
             started_at: at(0),
@@ -57,8 +62,7 @@ impl Bench {
             run_id: "r1",
             feed_up: true,
             feed_since: at(1),
-            paused: None,
-            refusal: Some("POST /portfolio/events/orders: 409 exceeded_order_group_risk_limit"),
+            link: &link,
             last_message_at: Some(at(2)),
         };
         Health::from_desk(&self.desk, &self.recent, &facts)
@@ -106,6 +110,7 @@ fn a_position_an_order_and_why_nothing_else() {
     assert_eq!((held.belief, held.strategy.as_str()), (0.6, "fixed_rate"));
     assert_eq!((held.opened_at, held.time_stop_at), (Moment(at(1)), Moment(at(73))));
     assert_eq!((health.feed.markets, health.feed.stale_books), (2, 0));
+    assert_eq!(health.feed.failed_request.as_deref(), Some("GET /markets: no connection or answer"));
     assert!(
         health.decisions.iter().any(|line| line.text.contains("bought 100 yes of M0 at 0.41, fee 1.6933"))
     );

@@ -484,7 +484,7 @@ impl Shared {
     }
 
     fn current_health(&self, desk: &Desk, about: &SessionAbout) -> Health {
-        let (now, refusal) = (clock::now(), self.link.last_refusal());
+        let (now, link) = (clock::now(), self.link.current_report());
         let (feed_up, feed_since) = self.heard.unwrap_or((false, about.started_at));
         let facts = SessionFacts {
             at: now,
@@ -495,8 +495,7 @@ impl Shared {
             run_id: &self.run_id,
             feed_up,
             feed_since,
-            paused: self.paused.as_deref(),
-            refusal: refusal.as_deref(),
+            link: &link,
             last_message_at: self.last_message_at,
         };
         Health::from_desk(desk, &self.recent, &facts)

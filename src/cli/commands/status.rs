@@ -75,6 +75,9 @@ fn health_text(health: &Health, short: bool) -> String {
     if let Some(reason) = &feed.paused {
         let _ = writeln!(text, "PAUSED: {reason}; nothing is sent until it trades again");
     }
+    if let Some(failure) = &feed.failed_request {
+        let _ = writeln!(text, "a request failed and is made again: {failure}");
+    }
     for line in halt_lines(health) {
         let _ = writeln!(text, "{line}");
     }

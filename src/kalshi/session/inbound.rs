@@ -113,6 +113,9 @@ impl ExchangeSession {
     }
 
     pub(super) fn handle_finished_request(&mut self, finished: FinishedRequest) {
+        if finished.is_success() {
+            self.link.set_failure(None);
+        }
         match finished {
             FinishedRequest::Task(done, error) => {
                 if let Some(error) = error {
@@ -158,6 +161,9 @@ impl ExchangeSession {
             return self.send_halt(error.to_string());
         }
         warn!(%error, "a request failed");
+        if error.is_transient() {
+            self.link.set_failure(Some(error.to_string().into()));
+        }
         // A halted market answers the same as a pause of everything.
         if error.market_not_trading() {
             self.ask_hours_soon();

@@ -139,6 +139,20 @@ enum FinishedRequest {
     Hours(Result<(ExchangeStatus, Schedule), ApiError>),
 }
 
+impl FinishedRequest {
+    /// Whether everything that was asked for was answered.
+    fn is_success(&self) -> bool {
+        match self {
+            Self::Task(_, error) => error.is_none(),
+            Self::Swept(read, _) | Self::Asked(_, read) => {
+                read.as_ref().is_ok_and(|read| read.error.is_none())
+            }
+            Self::WentOn(answer) => answer.is_ok(),
+            Self::Hours(answer) => answer.is_ok(),
+        }
+    }
+}
+
 /// Where the exchange's clock is on its way.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum ClockState {

@@ -25,7 +25,7 @@ const UNSAFE_SKEW_MS: i64 = 5_000;
 const HINTS: Duration = Duration::from_millis(500);
 
 /// What the exchange says of itself, and has announced.
-async fn fetch_status_and_schedule(rest: &Rest) -> Result<(ExchangeStatus, Schedule), ApiError> {
+pub(super) async fn fetch_status_and_schedule(rest: &Rest) -> Result<(ExchangeStatus, Schedule), ApiError> {
     Ok((rest.exchange_status().await?, rest.exchange_schedule().await?))
 }
 

@@ -2,9 +2,11 @@
 
 use std::sync::mpsc::sync_channel;
 
+use super::pause::fetch_status_and_schedule;
 use super::*;
 use crate::domain::FeeSchedule;
 use crate::kalshi::environment::Environment;
+use crate::kalshi::link::LinkReport;
 use crate::kalshi::market_reports::{MarketScope, SeriesFacts};
 use crate::kalshi::schema::decode_json;
 use crate::kalshi::wire::OneMarket;
@@ -163,6 +165,7 @@ async fn a_clock_that_is_off_pauses_and_halts_nothing_and_trading_goes_on_when_i
     let refused = parts.rest.balance().await.unwrap_err();
     let mut session = ExchangeSession::new(parts, settings(false), None, events, Arc::default());
     session.handle_api_error(&refused);
+    assert_eq!(session.link.current_report().last_failure, Some(refused.to_string().into()));
     assert_eq!(
         refused.to_string(),
         "GET /portfolio/balance: refused with 401; this machine's clock is 179m ahead of the exchange's, \
@@ -173,8 +176,9 @@ async fn a_clock_that_is_off_pauses_and_halts_nothing_and_trading_goes_on_when_i
     assert!(reason.starts_with("this machine's clock is 179m ahead of the exchange's"), "{reason}");
 
     off.store(false, Ordering::Relaxed);
-    session.learn_hours().await;
-    assert_eq!(session.link.pause_reason(), None);
+    let asked = fetch_status_and_schedule(&session.rest).await;
+    session.handle_finished_request(FinishedRequest::Hours(asked));
+    assert_eq!(session.link.current_report(), LinkReport::default());
     session.flush_outbox();
     let halts = |event: &SessionEvent| {
         matches!(event, SessionEvent::Input { input: Input::Control(Control::SessionHalt { .. }), .. })
