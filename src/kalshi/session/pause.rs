@@ -68,13 +68,15 @@ impl ExchangeSession {
 
     pub(super) fn hours_told(&mut self, asked: Result<(ExchangeStatus, Schedule), ApiError>) {
         self.trading.is_asking = false;
+        // A request that failed may have had no answer, and so compares nothing.
+        let evidence = if asked.is_ok() { ClockEvidence::Fresh } else { ClockEvidence::Old };
         match asked {
             Ok((status, schedule)) => {
                 (self.trading.hours.status, self.trading.hours.schedule) = (Some(status), Some(schedule));
             }
             Err(error) => self.handle_api_error(&error),
         }
-        self.keep_to_hours(ClockEvidence::Fresh);
+        self.keep_to_hours(evidence);
         let often = if self.trading.pause_reason.is_some() { ASK_EVERY_IN_PAUSE } else { ASK_EVERY };
         let now = self.market_time();
         let change = self.trading.hours.next_change(now).map_or(often, |change| change.since(now).into());

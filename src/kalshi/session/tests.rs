@@ -202,6 +202,10 @@ async fn a_clock_that_was_set_is_followed_once_the_exchange_agrees() {
     assert_eq!(&*reason, "this machine's clock was set; the exchange is asked whether it is right");
     let before = session.market_time();
     assert!(clock::now().since(before) > Span::HOUR, "markets still go by the even clock");
+    // What was heard of the exchange's clock before the step says nothing of it.
+    session.rest.exchange_status().await.unwrap();
+    session.hours_told(Err(ApiError::NotSent("GET /exchange/status: no connection".into())));
+    assert!(session.link.pause_reason().is_some() && session.clock.was_machine_set());
     session.learn_hours().await;
     assert_eq!(session.link.pause_reason(), None);
     assert!(clock::now().since(session.market_time()) < Span::MINUTE);
