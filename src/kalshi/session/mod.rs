@@ -400,6 +400,10 @@ impl ExchangeSession {
                 },
                 () = sleep_until(until) => {}
             }
+            // A cancel behind its order keeps that from being sent.
+            while let Ok(command) = self.commands.try_recv() {
+                self.handle_session_command(command);
+            }
             while let Ok(event) = self.stream_events.try_recv() {
                 self.handle_stream_event(event);
             }
